@@ -1,0 +1,125 @@
+"""The flat circuit: unknowns, and groups of elements of one kind as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+
+from netlearn.circuit.devices.base import Array, Device, Environment, Values
+from netlearn.errors import CircuitError, did_you_mean
+
+T = TypeVar("T")
+
+GROUND = -1
+"""The number that stands for the ground node wherever an unknown's number stands."""
+
+Column = tuple[int, str]
+"""A value of all elements of a group: the group's number and the value's name."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """All elements of one kind.
+
+    ``index`` (k, T) holds the numbers of the unknowns that each element touches, GROUND for
+    ground. ``values`` maps a value's name to (k,) numbers, or to (samples, k) where it
+    differs by sample.
+    """
+
+    device: Device
+    names: Sequence[str]
+    index: Array
+    values: Values
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A flat circuit with n nodes besides ground and m branch currents.
+
+    The unknowns are numbered 0..n-1 (node voltages, in volts) and n..n+m-1 (branch currents,
+    in amperes). Names are lower case; hierarchical ones are written as ngspice writes them.
+    """
+
+    nodes: Sequence[str]
+    branches: Sequence[str]
+    groups: tuple[Group, ...]
+    environment: Environment = field(default_factory=Environment)
+    nodeset: Mapping[int, float] = field(default_factory=dict)
+    """First guesses in volts, by node number."""
+    options: Mapping[str, float] = field(default_factory=dict)
+    """``.options`` that concern the operating point: reltol, abstol, vntol, itl1."""
+
+    @property
+    def size(self) -> int:
+        """The number of unknowns, n + m."""
+        return len(self.nodes) + len(self.branches)
+
+    @cached_property
+    def samples(self) -> int | None:
+        """How many samples the values hold, or None where no value differs by sample."""
+        counts = {np.shape(v)[0] for g in self.groups for v in g.values.values() if np.ndim(v) == 2}
+        if len(counts) > 1:
+            raise CircuitError(f"value columns disagree on the number of samples: {sorted(counts)}")
+        return counts.pop() if counts else None
+
+    @cached_property
+    def linear(self) -> bool:
+        """Whether every element is linear."""
+        return all(group.device.linear for group in self.groups if len(group))
+
+    @cached_property
+    def _node_numbers(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.nodes)} | {"0": GROUND, "gnd": GROUND}
+
+    @cached_property
+    def _branch_numbers(self) -> dict[str, int]:
+        return {name: len(self.nodes) + i for i, name in enumerate(self.branches)}
+
+    @cached_property
+    def _elements(self) -> dict[str, tuple[int, int]]:
+        return {name: (g, k) for g, group in enumerate(self.groups) for k, name in enumerate(group.names)}
+
+    def node(self, name: str) -> int:
+        """The number of a node, GROUND for ``0`` and ``gnd``. Raises CircuitError."""
+        return _look_up(self._node_numbers, name, "node")
+
+    def branch(self, name: str) -> int:
+        """The number of an element's branch current. Raises CircuitError."""
+        return _look_up(self._branch_numbers, name, "voltage source or branch current")
+
+    def element(self, name: str) -> tuple[int, int]:
+        """The group and the place in it of an element. Raises CircuitError."""
+        return _look_up(self._elements, name, "element")
+
+    def group(self, device: str) -> int | None:
+        """The number of the first group of that device name, or None."""
+        return next((g for g, group in enumerate(self.groups) if group.device.name == device), None)
+
+    def with_values(self, columns: Mapping[Column, Array]) -> Circuit:
+        """The same circuit with other values, (k,) or (samples, k) each."""
+        changed: dict[int, dict[str, Array]] = {}
+        for (g, name), value in columns.items():
+            changed.setdefault(g, dict(self.groups[g].values))[name] = value
+        groups = tuple(
+            replace(group, values=changed[g]) if g in changed else group for g, group in enumerate(self.groups)
+        )
+        result = replace(self, groups=groups)
+        # The names have not changed, so the tables that were made from them serve again.
+        for table in ("_node_numbers", "_branch_numbers", "_elements", "linear"):
+            if table in self.__dict__:
+                result.__dict__[table] = self.__dict__[table]
+        return result
+
+
+def _look_up(table: Mapping[str, T], name: str, what: str) -> T:
+    found = table.get(name.lower())
+    if found is None:
+        raise CircuitError(f"there is no {what} '{name}' in the circuit", hint=did_you_mean(name, list(table)[:2000]))
+    return found

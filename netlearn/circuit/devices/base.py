@@ -1,0 +1,90 @@
+"""The protocol that every kind of element follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Values = Mapping[str, Array]
+
+COMPLEX_STEP = 1e-30
+ZERO_CELSIUS = 273.15
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What all elements of a circuit share: temperatures in kelvin, gmin in siemens."""
+
+    temperature: float = 27.0 + ZERO_CELSIUS
+    nominal_temperature: float = 27.0 + ZERO_CELSIUS
+    gmin: float = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Internal:
+    """An unknown inside an element, behind a series resistance.
+
+    It exists where the value ``parameter`` is not zero, and is the same unknown as
+    ``alias`` where it is.
+    """
+
+    parameter: str
+    alias: str
+
+
+@dataclass(frozen=True)
+class Device:
+    """The equations of one kind of element, for any number of instances and samples at once.
+
+    A device touches T unknowns of the circuit (node voltages in volts and branch currents in
+    amperes) and contributes to the equations that stand at the same T places: Kirchhoff's
+    current law at a node (currents that *leave* the node into the element, in amperes), the
+    branch equation at a branch current. ``residual`` is the one statement of the physics. It
+    is written so that complex arguments pass through it (branch on ``.real``), from which
+    exact derivatives follow by the complex step (Squire and Trapp, SIAM Review 40, 1998);
+    devices override ``jacobian`` where a closed form is faster.
+
+    Shapes: ``x`` is (..., k, T) for k instances; values are (k,) or (..., k).
+    """
+
+    name: str = ""
+    unknowns: tuple[str, ...] = ()
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    """Value names with their defaults; NaN marks one that must be given."""
+    internal: Mapping[str, Internal] = field(default_factory=dict)
+    linear: bool = True
+    """Whether the residual is affine in ``x``, with a Jacobian that no sample changes."""
+    reciprocal: bool = True
+    """Whether the element has a co-content, that is a symmetric Jacobian."""
+
+    def prepare(self, values: Values, environment: Environment) -> Values:
+        """Quantities that depend on values and temperature but not on the unknowns."""
+        return values
+
+    def residual(self, x: Array, prepared: Values) -> Array:
+        """Contributions (..., k, T) to the circuit's equations."""
+        raise NotImplementedError
+
+    def jacobian(self, x: Array, prepared: Values) -> Array:
+        """Derivatives (..., k, T, T) of the residual: [..., row, column]."""
+        columns = []
+        for t in range(x.shape[-1]):
+            stepped = x.astype(complex)
+            stepped[..., t] += 1j * COMPLEX_STEP
+            columns.append(self.residual(stepped, prepared).imag / COMPLEX_STEP)
+        return np.stack(columns, axis=-1)
+
+    def value_jacobian(self, x: Array, values: Values, environment: Environment, name: str) -> Array:
+        """Derivative (..., k, T) of the residual by the value ``name`` of the same instance."""
+        stepped = dict(values)
+        stepped[name] = np.asarray(values[name]).astype(complex) + 1j * COMPLEX_STEP
+        return self.residual(x, self.prepare(stepped, environment)).imag / COMPLEX_STEP
+
+    def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
+        """The unknowns that Newton's method may move to, from ``previous`` towards ``x``."""
+        return x

@@ -1,0 +1,140 @@
+"""What a user is told when something is wrong: the place, the cause and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stretch of text in a file.
+
+    ``line`` and ``column`` count from 1; ``text`` is the whole line; ``length`` is how many
+    characters the caret line underlines. ``chain`` holds the include lines and subcircuit
+    calls that led here, the outermost first.
+    """
+
+    path: str
+    line: int
+    column: int = 1
+    length: int = 1
+    text: str = ""
+    chain: tuple[Place, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+class NetlearnError(Exception):
+    """A mistake of the user's or a limit of the tool; never a bug.
+
+    Parameters
+    ----------
+    message : the cause, in one sentence without a full stop.
+    place : where in the text, if it is anywhere.
+    hint : what to do about it.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, place: Place | None = None, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.message, self.place, self.hint)
+
+    def _lines(self) -> list[str]:
+        place = self.place
+        if place is None:
+            lines = [f"error: {self.message}"]
+        else:
+            lines = [f"{place}: error: {self.message}", *_excerpt(place)]
+            lines += [f"  reached from {link}: {link.text.strip()[:80]}" for link in reversed(place.chain)]
+        if self.hint:
+            lines.append(f"  help: {self.hint}")
+        return lines
+
+
+class NetlistError(NetlearnError):
+    """Text that is not a netlist, or that says what cannot be."""
+
+
+class DataError(NetlearnError):
+    """A data file that cannot be used."""
+
+
+class CircuitError(NetlearnError):
+    """A circuit without a unique operating point, or a name that it does not have."""
+
+
+class ConvergenceError(CircuitError):
+    """No operating point was found."""
+
+
+class OptionError(NetlearnError):
+    """An option or directive value that cannot be used."""
+
+
+class NgspiceError(NetlearnError):
+    """ngspice is missing, crashed, hung or refused the circuit."""
+
+
+class CheckFailed(NetlearnError):
+    """A comparison that was asked for came out beyond its tolerance."""
+
+    exit_code = 1
+
+
+class NetlearnErrors(NetlearnError):
+    """Several errors of one run, in the order of their places."""
+
+    def __init__(self, errors: Sequence[NetlearnError]) -> None:
+        super().__init__(f"{len(errors)} errors")
+        self.errors = tuple(errors)
+        self.place = errors[0].place if errors else None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.errors,)
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)
+
+
+def raise_all(errors: Sequence[NetlearnError]) -> None:
+    """Raise what was collected: nothing, the one error, or all of them as one."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise NetlearnErrors(errors)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest known word, or lists a few; empty if there are none."""
+    names = list(known)
+    close = get_close_matches(word.lower(), [name.lower() for name in names], n=1, cutoff=0.6)
+    if close:
+        best = next(name for name in names if name.lower() == close[0])
+        return f"did you mean '{best}'?"
+    if not names:
+        return ""
+    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    return f"known: {shown}"
+
+
+def _excerpt(place: Place) -> list[str]:
+    if not place.text:
+        return []
+    # A line may be a megabyte long: show the part around the caret.
+    start = max(0, place.column - 61)
+    shown = place.text[start : start + 120].replace("\t", " ")
+    caret = " " * (place.column - 1 - start) + "^" * max(1, min(place.length, len(shown)))
+    number = str(place.line)
+    return [f"  {number} | {shown}", f"  {' ' * len(number)} | {caret}"]

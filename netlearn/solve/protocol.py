@@ -1,0 +1,57 @@
+"""What every solver takes and gives, so that each can stand in for another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.circuit.devices.base import Array
+
+
+class Linearization(Protocol):
+    """A circuit's equations, linear around an operating point: J dx = rhs, sample by sample."""
+
+    def solve(self, rhs: Array, *, transpose: bool = False) -> Array:
+        """Solutions (S, N) for right-hand sides (S, N); with ``transpose``, of Jᵀ x = rhs."""
+        ...
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """Operating points of all S samples of a circuit with N unknowns.
+
+    ``x`` (S, N) holds node voltages in volts, then branch currents in amperes. ``iterations``
+    is how many linear solves the slowest sample took; ``linearization`` is what the solver
+    can give at no further cost, or None.
+    """
+
+    circuit: Circuit
+    x: Array
+    iterations: int = 1
+    linearization: Linearization | None = None
+
+    def voltage(self, plus: str, minus: str = "0") -> Array:
+        """v(plus) - v(minus), (S,) volts. Raises CircuitError for an unknown node."""
+        return self._unknown(self.circuit.node(plus)) - self._unknown(self.circuit.node(minus))
+
+    def current(self, element: str) -> Array:
+        """The current (S,) amperes that flows into the first node of a source. Raises CircuitError."""
+        return self._unknown(self.circuit.branch(element))
+
+    def _unknown(self, number: int) -> Array:
+        return np.zeros(len(self.x), self.x.dtype) if number == GROUND else self.x[:, number]
+
+
+class Solver(Protocol):
+    """Something that finds operating points: the internal solver, ngspice, an instrument."""
+
+    def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
+        """Operating points of every sample in the circuit's values, at least one.
+
+        ``start`` is where to start from, if the solver can use it. Raises CircuitError for a
+        circuit without a unique operating point and ConvergenceError where none was found.
+        """
+        ...
