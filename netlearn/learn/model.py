@@ -1,0 +1,137 @@
+"""What learning works on: a circuit with inputs, probes, trained parameters and a solver."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from scipy import sparse
+
+from netlearn.circuit.circuit import GROUND, Circuit, Column
+from netlearn.circuit.devices.base import Array
+from netlearn.circuit.parameters import Parameters
+from netlearn.solve.protocol import OperatingPoint, Solver
+
+
+@dataclass(frozen=True)
+class Probes:
+    """What is measured: o voltages, voltage differences or source currents.
+
+    Probe j reads unknown ``plus[j]`` minus unknown ``minus[j]``, GROUND reading zero.
+    """
+
+    names: Sequence[str]
+    plus: Array
+    minus: Array
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def matrix(self, size: int) -> sparse.csr_array:
+        """The (o, N) matrix M with outputs = x Mᵀ for a circuit of N = ``size`` unknowns."""
+        rows = np.tile(np.arange(len(self)), 2)
+        columns = np.concatenate([self.plus, self.minus])
+        signs = np.repeat([1.0, -1.0], len(self))
+        real = columns != GROUND
+        return sparse.csr_array((signs[real], (rows[real], columns[real])), shape=(len(self), size))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """S samples: ``inputs`` (S, p) volts or amperes, and what the outputs should be.
+
+    ``targets`` is (S, o) wanted outputs, or (S,) integer class numbers. ``start`` is an
+    operating point of the same samples from before, to start the solver from.
+    """
+
+    inputs: Array
+    targets: Array
+    start: OperatingPoint | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+class Loss(Protocol):
+    """A loss of one sample's outputs. The loss of a batch is the mean over its samples.
+
+    Both methods are analytic in the outputs wherever the loss is, so that complex outputs
+    pass through them.
+    """
+
+    def value(self, outputs: Array, targets: Array) -> Array:
+        """Losses (S,) of outputs (S, o)."""
+        ...
+
+    def gradient(self, outputs: Array, targets: Array) -> Array:
+        """Derivatives (S, o) of each sample's loss by its outputs."""
+        ...
+
+
+@dataclass(frozen=True)
+class Model:
+    """A circuit as a function from inputs to outputs.
+
+    ``inputs`` names, for each of the p inputs, the group and place of its independent source.
+    """
+
+    parameters: Parameters
+    inputs: Sequence[tuple[int, int]]
+    probes: Probes
+    solver: Solver
+
+    @cached_property
+    def probe_matrix(self) -> sparse.csr_array:
+        """(o, N): outputs = x Mᵀ."""
+        return self.probes.matrix(self.parameters.circuit.size)
+
+    def circuit(self, theta: Array, inputs: Array) -> Circuit:
+        """The circuit at parameters ``theta`` (P,), driven by ``inputs`` (S, p)."""
+        circuit = self.parameters.apply(theta)
+        columns: dict[Column, Array] = {}
+        for g in dict.fromkeys(g for g, _ in self.inputs):
+            driven = [(j, k) for j, (group, k) in enumerate(self.inputs) if group == g]
+            j, k = np.array(driven, dtype=np.intp).T
+            fixed = np.asarray(circuit.groups[g].values["dc"])
+            values = np.array(
+                np.broadcast_to(fixed, (len(inputs), fixed.shape[-1])), dtype=np.result_type(fixed, inputs)
+            )
+            values[:, k] = inputs[:, j]
+            columns[g, "dc"] = values
+        return circuit.with_values(columns)
+
+    def forward(self, theta: Array, inputs: Array, start: OperatingPoint | None = None) -> OperatingPoint:
+        """The free state of every sample. Raises what the solver raises."""
+        return self.solver.solve(self.circuit(theta, inputs), start)
+
+    def outputs(self, point: OperatingPoint) -> Array:
+        """What the probes read, (S, o)."""
+        return np.asarray((self.probe_matrix @ point.x.T).T)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a rule says about one batch.
+
+    ``gradient`` (P,) estimates the derivative of the mean loss by each parameter. ``solves``
+    counts operating points (samples times states), ``measurements`` the physical readings
+    that hardware would have had to make. ``point`` is the free state.
+    """
+
+    loss: float
+    gradient: Array
+    outputs: Array
+    point: OperatingPoint | None = None
+    solves: int = 0
+    measurements: int = 0
+
+
+class Rule(Protocol):
+    """A way to estimate the gradient of a loss by the parameters of a circuit."""
+
+    def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
+        """The estimate for one batch; all randomness comes from ``rng``."""
+        ...
