@@ -1,0 +1,63 @@
+"""Errors point at their place, survive pickling and say what to do."""
+
+import pickle
+
+import pytest
+
+from netlearn.errors import CheckFailed, NetlearnErrors, NetlistError, Place, did_you_mean, raise_all
+
+PLACE = Place("iris.cir", 12, 7, 3, "R1 a b zzz 5")
+
+
+def test_a_located_error_shows_the_line_and_a_caret_under_the_word():
+    shown = str(NetlistError("unknown word 'zzz'", Place("iris.cir", 12, 8, 3, "R1 a b zzz 5"), hint="use a number"))
+    first, line, caret, hint = shown.splitlines()
+    assert first == "iris.cir:12:8: error: unknown word 'zzz'"
+    assert line[caret.index("^") : caret.rindex("^") + 1] == "zzz"
+    assert hint.strip() == "help: use a number"
+
+
+def test_a_huge_line_is_cut_around_the_caret():
+    text = "x" * 500_000 + "BAD" + "y" * 500_000
+    shown = str(NetlistError("bad", Place("a.cir", 1, 500_001, 3, text)))
+    _, line, caret = shown.splitlines()
+    assert len(shown) < 500
+    assert line[caret.index("^") : caret.rindex("^") + 1] == "BAD"
+
+
+def test_the_chain_is_told_innermost_first():
+    outer = Place("top.cir", 3, 1, 1, ".include a.inc")
+    inner = Place("a.inc", 9, 1, 1, "X1 a b sub")
+    shown = str(NetlistError("bad", Place("a.inc", 2, 1, 1, "R1 a", (outer, inner))))
+    assert shown.index("a.inc:9:1") < shown.index("top.cir:3:1")
+
+
+def test_exit_codes():
+    assert NetlistError("x").exit_code == 2
+    assert CheckFailed("x").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "error", [NetlistError("m", PLACE, "h"), NetlearnErrors([NetlistError("a"), NetlistError("b")])]
+)
+def test_errors_cross_process_boundaries(error):
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+
+
+def test_raise_all():
+    raise_all([])
+    with pytest.raises(NetlistError):
+        raise_all([NetlistError("one")])
+    with pytest.raises(NetlearnErrors) as caught:
+        raise_all([NetlistError("one"), NetlistError("two")])
+    assert "one" in str(caught.value)
+    assert "two" in str(caught.value)
+
+
+def test_did_you_mean():
+    assert did_you_mean("otput", ["data", "output"]) == "did you mean 'output'?"
+    assert did_you_mean("EPOCS", ["Epochs"]) == "did you mean 'Epochs'?"
+    assert did_you_mean("zzz", ["data", "output"]) == "known: data, output"
+    assert did_you_mean("zzz", []) == ""
