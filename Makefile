@@ -1,0 +1,53 @@
+# make demo   trains a resistor network on the iris data; needs Python 3.11 or later and nothing else
+# make test   the whole test suite, with ngspice as the judge
+# make lint   style and types
+# make bench  the benchmarks, which take long
+
+SHELL := bash
+VENV := .venv
+BIN := $(VENV)/bin
+
+# The first Python that is new enough, not only by name: a version manager's shim may stand for none.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+.PHONY: demo test lint bench docs ngspice clean
+
+demo: $(VENV)/.installed
+	$(BIN)/netlearn train netlists/iris.cir
+	$(BIN)/netlearn eval netlists/iris.trained.cir --quiet
+
+test: $(VENV)/.installed-dev ngspice lint
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed-dev ngspice
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit; done
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/python docs/make_figures.py
+
+# Tests that need ngspice say so and are skipped where it cannot be installed.
+ngspice:
+	-@.ci/packages ngspice libngspice0
+
+clean:
+	rm -rf $(VENV) build dist
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then echo "netlearn needs Python 3.11 or later (Debian 12: apt-get install python3 python3-venv)" >&2; exit 1; fi
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || .ci/packages python3-venv
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@ $(VENV)/.installed

@@ -1,0 +1,66 @@
+"""The group of commands, each in a module of its own that is imported when it is needed."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+import click
+
+from netlearn.errors import NetlearnError
+
+COMMANDS = (
+    "train",
+    "eval",
+    "op",
+    "info",
+    "check",
+    "sens",
+    "compare",
+    "new",
+    "check-syntax",
+    "flatten",
+    "export",
+)
+
+
+class Commands(click.Group):
+    """Finds commands by name and turns the library's errors into messages and exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"netlearn.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(COMMANDS)}"
+            ctx.fail(f"there is no command '{args[0]}': {hint}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except NetlearnError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(error.exit_code)
+        except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
+            click.echo(f"error: {error.filename}: {error.strerror}", err=True)
+            ctx.exit(NetlearnError.exit_code)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="netlearn")
+def main() -> None:
+    """Train resistive networks written as SPICE netlists.
+
+    The training task stands in the netlist as *@ comments; every directive has an option of
+    the same name, and the option wins.
+    """
