@@ -1,0 +1,177 @@
+"""A circuit's equations as arrays: where every derivative goes is worked out once per topology."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from netlearn.circuit.circuit import GROUND, Circuit, Group
+from netlearn.circuit.devices.base import Array, Device, Environment, Values
+
+CACHED_TOPOLOGIES = 16
+
+
+def structure(device: Device) -> Array:
+    """Which derivatives (T, T) of a device are not identically zero."""
+    width = len(device.unknowns)
+    if not device.linear:
+        return np.ones((width, width), dtype=bool)
+    # The Jacobian of a linear device is a rational function of its values: at generic values
+    # an entry vanishes only if it always does.
+    generic = {name: np.array([0.6180339887 + 0.1 * i]) for i, name in enumerate(device.parameters)}
+    prepared = device.prepare(generic, Environment())
+    jacobian = device.jacobian(np.zeros((1, width)), prepared)
+    return np.asarray(jacobian[0] != 0)
+
+
+def with_ground(x: Array) -> Array:
+    """``x`` (S, N) with one more column for ground, which GROUND = -1 indexes."""
+    return np.concatenate([x, np.zeros((*x.shape[:-1], 1), x.dtype)], axis=-1)
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Where the elements' contributions go: what depends on connections, not on values.
+
+    The Jacobian's pattern is held by columns, ``rows`` and ``columns`` (nnz,). ``stamps``
+    holds for each group a 0/1 matrix (nnz, k * entries) that adds its derivatives up, and
+    ``currents`` one (N, k * T) that adds its residuals up.
+    """
+
+    size: int
+    masks: tuple[Array, ...]
+    rows: Array
+    columns: Array
+    stamps: tuple[sparse.csr_array, ...]
+    currents: tuple[sparse.csr_array, ...]
+    indices: tuple[Array, ...]
+
+    @classmethod
+    def of(cls, circuit: Circuit) -> Topology:
+        """The topology of a circuit; the same object again for the same circuit with other values."""
+        key = (circuit.size, *((id(group.index), group.device.name) for group in circuit.groups))
+        found = _cache.get(key)
+        if found is None:
+            found = _cache[key] = cls.build(circuit.size, circuit.groups)
+            if len(_cache) > CACHED_TOPOLOGIES:
+                _cache.popitem(last=False)
+        else:
+            _cache.move_to_end(key)
+        return found
+
+    @classmethod
+    def build(cls, size: int, groups: Sequence[Group]) -> Topology:
+        """Work the pattern out."""
+        indices = tuple(np.asarray(group.index) for group in groups)
+        masks = tuple(structure(group.device) for group in groups)
+        keys = []
+        for index, mask in zip(indices, masks, strict=True):
+            t, u = np.nonzero(mask)
+            row, column = index[:, t].ravel(), index[:, u].ravel()
+            inside = (row != GROUND) & (column != GROUND)
+            keys.append(np.where(inside, column.astype(np.int64) * size + row, -1))
+        pattern = np.unique(np.concatenate(keys)) if keys else np.zeros(0, dtype=np.int64)
+        pattern = pattern[pattern >= 0]
+        stamps = tuple(_adder(np.searchsorted(pattern, key), key >= 0, len(pattern)) for key in keys)
+        currents = tuple(_adder(index.ravel(), index.ravel() != GROUND, size) for index in indices)
+        # The groups' own index arrays are kept alive, so that their ids stay theirs.
+        held = tuple(group.index for group in groups)
+        return cls(size, masks, pattern % max(size, 1), pattern // max(size, 1), stamps, currents, held)
+
+    @cached_property
+    def pointers(self) -> Array:
+        """The column pointers of the compressed pattern, (N + 1,)."""
+        return np.searchsorted(self.columns, np.arange(self.size + 1)).astype(np.int32)
+
+    @cached_property
+    def row_numbers(self) -> Array:
+        """The row numbers in the form that sparse solvers take."""
+        return self.rows.astype(np.int32)
+
+    def matrix(self, data: Array) -> sparse.csc_array:
+        """The Jacobian (N, N) of one sample from its entries (nnz,)."""
+        return sparse.csc_array((data, self.row_numbers, self.pointers), shape=(self.size, self.size))
+
+    def add_stamps(self, g: int, jacobian: Array) -> Array:
+        """Entries (nnz,) or (nnz, S) from a group's derivatives (k, T, T) or (S, k, T, T)."""
+        entries = jacobian[..., self.masks[g]]
+        return np.asarray(self.stamps[g] @ entries.reshape(*entries.shape[:-2], -1).T)
+
+    def add_currents(self, g: int, residual: Array) -> Array:
+        """Contributions (N,) or (N, S) from a group's residual (k, T) or (S, k, T)."""
+        return np.asarray(self.currents[g] @ residual.reshape(*residual.shape[:-2], -1).T)
+
+
+_cache: OrderedDict[tuple[object, ...], Topology] = OrderedDict()
+
+
+def _adder(target: Array, kept: Array, height: int) -> sparse.csr_array:
+    source = np.flatnonzero(kept)
+    entries = (np.ones(len(source)), (target[source], source))
+    return sparse.coo_array(entries, shape=(height, len(target))).tocsr()
+
+
+@dataclass(frozen=True)
+class Equations:
+    """The equations F(x) = 0 of a circuit at its present values."""
+
+    circuit: Circuit
+    topology: Topology
+    prepared: tuple[Values, ...]
+
+    @classmethod
+    def of(cls, circuit: Circuit) -> Equations:
+        """Look the topology up and prepare the devices' values."""
+        prepared = tuple(group.device.prepare(group.values, circuit.environment) for group in circuit.groups)
+        return cls(circuit, Topology.of(circuit), prepared)
+
+    def at(self, g: int, x: Array) -> Array:
+        """The unknowns (S, k, T) that a group touches, from ``x`` (S, N + 1) with its ground column."""
+        return x[..., np.asarray(self.circuit.groups[g].index)]
+
+    def residual(self, x: Array, groups: Sequence[int] | None = None) -> Array:
+        """F(x), (S, N), for ``x`` (S, N)."""
+        padded = with_ground(x)
+        total = np.zeros((self.topology.size, len(x)), x.dtype)
+        for g in range(len(self.prepared)) if groups is None else groups:
+            if len(self.circuit.groups[g]):
+                contribution = self.circuit.groups[g].device.residual(self.at(g, padded), self.prepared[g])
+                total = total + self.topology.add_currents(g, contribution)
+        return total.T
+
+    def constant(self) -> Array:
+        """F(0) of the linear groups, (N,) or (N, S): what the sources drive."""
+        total: Array = np.zeros(self.topology.size)
+        for g, group in enumerate(self.circuit.groups):
+            if len(group) and group.device.linear:
+                origin = np.zeros(np.asarray(group.index).shape)
+                total = _sum(total, self.topology.add_currents(g, group.device.residual(origin, self.prepared[g])))
+        return total
+
+    def jacobian(self, x: Array | None = None, groups: Sequence[int] | None = None) -> Array:
+        """Entries (nnz,) of the Jacobian, or (nnz, S) where it differs by sample.
+
+        Without ``x`` (S, N) the circuit's groups must be linear.
+        """
+        padded = None if x is None else with_ground(x)
+        total: Array = np.zeros(len(self.topology.rows))
+        for g in range(len(self.prepared)) if groups is None else groups:
+            group = self.circuit.groups[g]
+            if not len(group):
+                continue
+            linear = group.device.linear or padded is None
+            place = np.zeros(np.asarray(group.index).shape) if linear else self.at(g, padded)  # type: ignore[arg-type]
+            total = _sum(total, self.topology.add_stamps(g, group.device.jacobian(place, self.prepared[g])))
+        return total
+
+
+def _sum(a: Array, b: Array) -> Array:
+    """The sum of (n,) or (n, S) arrays."""
+    if a.ndim == b.ndim:
+        return a + b
+    return a + b[:, None] if a.ndim > b.ndim else a[:, None] + b

@@ -1,0 +1,170 @@
+"""Operating points of linear circuits: one factorization for all samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.devices.base import Array
+from netlearn.circuit.devices.linear import Resistor
+from netlearn.circuit.graph import explain_singular, two_terminal
+from netlearn.errors import CircuitError
+from netlearn.solve.assembly import Equations, Topology
+from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.reduction import Reduction
+from netlearn.solve.sparse import Factorization, SingularMatrix, factorize
+
+REFINED_BELOW = 1e-13
+ACCEPTED = 1e-6
+
+
+@dataclass(frozen=True)
+class SharedLinearization:
+    """One Jacobian for all samples, factorized: a Linearization.
+
+    ``data`` (nnz,) are its entries, ``definite`` says that the reduced matrix is symmetric
+    positive definite.
+    """
+
+    circuit: Circuit
+    reduction: Reduction
+    data: Array
+    definite: bool
+
+    @cached_property
+    def factorization(self) -> Factorization:
+        """The factorized reduced matrix. Raises CircuitError that names what makes it singular."""
+        try:
+            return factorize(self.reduction.matrix(self.data), self.definite)
+        except SingularMatrix:
+            raise singular(self.circuit, self.reduction.topology, self.data) from None
+
+    @cached_property
+    def _inner(self) -> sparse.csc_array:
+        """The Jacobian without the rows and columns of the eliminated sources."""
+        return self.reduction.topology.matrix(np.where(self.reduction.inner, self.data, 0.0))
+
+    @cached_property
+    def _edges(self) -> tuple[sparse.csr_array, sparse.csc_array]:
+        """Its rows, and its columns, at the nodes that sources are solved at."""
+        tree = self.reduction.tree
+        return self._inner.tocsr()[tree, :], self._inner[:, tree]
+
+    def solve(self, rhs: Array, *, transpose: bool = False) -> Array:
+        """Solutions (S, N) of J x = rhs, or with ``transpose`` of Jᵀ x = rhs, for ``rhs`` (S, N)."""
+        rhs = np.asarray(rhs)
+        x = self._solve(rhs, transpose)
+        matrix = topology_matrix(self.reduction.topology, self.data, transpose)
+        left = rhs - (matrix @ x.T).T
+        # What the equations' own terms cancel down to is the measure of the residual.
+        scale = np.abs(rhs) + (abs(matrix) @ np.abs(x).T).T
+        worst = _worst(left, scale)
+        if worst > REFINED_BELOW:
+            x = x + self._solve(left, transpose)
+            worst = _worst(rhs - (matrix @ x.T).T, scale)
+        if not worst <= ACCEPTED:
+            raise singular(self.circuit, self.reduction.topology, self.data)
+        return x
+
+    def _solve(self, rhs: Array, transpose: bool) -> Array:
+        reduction = self.reduction
+        across, down = self._edges
+        if transpose:
+            across, down = down.T, across.T
+        drops = reduction.potentials(rhs[:, reduction.sources].T)
+        right = rhs.T - down @ drops
+        y = self.factorization.solve(reduction.gather @ right, transpose)
+        x = np.asarray(reduction.spread @ y)
+        x[reduction.tree] += drops
+        x[reduction.sources] = reduction.currents(rhs.T[reduction.tree] - across @ x)
+        return x.T
+
+
+@dataclass(frozen=True)
+class PerSampleLinearization:
+    """A Jacobian for each sample, each with its own factorization: a Linearization."""
+
+    samples: Sequence[SharedLinearization]
+
+    def solve(self, rhs: Array, *, transpose: bool = False) -> Array:
+        """Solutions (S, N) of J x = rhs, or with ``transpose`` of Jᵀ x = rhs, for ``rhs`` (S, N)."""
+        parts = zip(self.samples, np.asarray(rhs), strict=True)
+        return np.concatenate([each.solve(row[None], transpose=transpose) for each, row in parts])
+
+
+def topology_matrix(topology: Topology, data: Array, transpose: bool) -> sparse.csc_array | sparse.csr_array:
+    """The full Jacobian or its transpose."""
+    matrix = topology.matrix(data)
+    return matrix.T if transpose else matrix
+
+
+def _worst(residual: Array, scale: Array) -> float:
+    with np.errstate(invalid="ignore"):
+        ratio = np.abs(residual) / np.where(scale > 0, scale, 1.0)
+    return float(ratio.max(initial=0.0)) if np.isfinite(ratio).all() else np.inf
+
+
+class LinearSolver:
+    """The Solver for circuits whose every element is linear."""
+
+    def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
+        """Operating points of all samples. Raises CircuitError for a circuit without a unique one."""
+        equations = Equations.of(circuit)
+        linearization = linear_system(circuit, equations)
+        constant = equations.constant()
+        samples = circuit.samples or 1
+        rhs = -np.broadcast_to(constant.T if constant.ndim == 2 else constant, (samples, circuit.size))
+        return OperatingPoint(circuit, linearization.solve(rhs), 1, linearization)
+
+
+def linear_system(circuit: Circuit, equations: Equations) -> SharedLinearization | PerSampleLinearization:
+    """The equations of a linear circuit, ready to be solved. Raises CircuitError."""
+    data = equations.jacobian()
+    if not np.isfinite(data).all():
+        raise CircuitError(
+            _not_finite(circuit), hint="a resistance of zero has no conductance: use a voltage source of 0 V"
+        )
+    reduction = Reduction.of(circuit)
+    definite = two_terminal(circuit) and positive(circuit)
+    if data.ndim == 1:
+        return SharedLinearization(circuit, reduction, data, definite)
+    return PerSampleLinearization([SharedLinearization(circuit, reduction, column, definite) for column in data.T])
+
+
+def positive(circuit: Circuit) -> bool:
+    """Whether every resistance is real and positive."""
+    values = [np.asarray(g.values["resistance"]) for g in circuit.groups if isinstance(g.device, Resistor)]
+    return all(not np.iscomplexobj(v) and bool((v > 0).all()) for v in values)
+
+
+def _not_finite(circuit: Circuit) -> str:
+    for group in circuit.groups:
+        if isinstance(group.device, Resistor) and len(group):
+            resistance = np.asarray(group.values["resistance"])
+            bad = np.argwhere(~np.isfinite(1.0 / np.where(resistance == 0, np.nan, resistance)))
+            if len(bad):
+                return f"'{group.names[int(bad[0][-1])]}' has the resistance {resistance[tuple(bad[0])]}"
+        for name, value in group.values.items():
+            bad = np.argwhere(~np.isfinite(value))
+            if len(bad):
+                return f"'{group.names[int(bad[0][-1])]}' has the {name} {np.asarray(value)[tuple(bad[0])]}"
+    return "the circuit's equations hold a number that is not finite"
+
+
+def singular(circuit: Circuit, topology: Topology, data: Array) -> CircuitError:
+    """The error for equations without a unique solution, naming what the graph or the null vector shows."""
+    named = explain_singular(circuit, topology.masks)
+    if named is not None:
+        return named
+    names = [*(f"node '{n}'" for n in circuit.nodes), *(f"the current of '{b}'" for b in circuit.branches)]
+    empty = np.flatnonzero(np.bincount(topology.columns[data != 0], minlength=topology.size) == 0)
+    what = f" ({names[int(empty[0])]} is in no equation)" if len(empty) else ""
+    return CircuitError(
+        f"the circuit's equations have no unique solution{what}",
+        hint="look for gains that cancel exactly, for example an amplifier with a loop gain of 1",
+    )

@@ -1,0 +1,186 @@
+"""Voltage sources taken out of the equations, so that a resistor network's matrix is positive definite.
+
+With the branch currents i of the sources split off, the equations read
+
+    J u + D i = r,   Dᵀ u = e,
+
+where D is the incidence matrix of the sources. If they form no loop, every solution of the
+second equation is u = Z y + P e: the nodes that sources join move together (Z has one column
+for each such set that does not hold ground), and P adds the sources up along a spanning
+forest. Then Zᵀ J Z y = Zᵀ (r - J P e) has the symmetry of J, and i = Pᵀ (r - J u).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
+from scipy.sparse.linalg import splu
+
+from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.circuit.devices.base import Array
+from netlearn.circuit.devices.linear import VoltageSource
+from netlearn.circuit.graph import Branches, explain_singular, floating_error, floating_nodes, forest, two_terminal
+from netlearn.errors import CircuitError
+from netlearn.solve.assembly import CACHED_TOPOLOGIES, Topology
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """Which unknowns are left, and how the others follow from them.
+
+    ``sources`` (s,) are the branch currents that are eliminated, ``tree`` (s,) the node that
+    each of them is solved at, ``place`` (N,) the reduced unknown that each unknown moves
+    with, -1 for none, ``size`` how many there are.
+    """
+
+    topology: Topology
+    sources: Array
+    tree: Array
+    place: Array
+    size: int
+    plus: Array
+    minus: Array
+
+    @classmethod
+    def of(cls, circuit: Circuit) -> Reduction:
+        """The reduction of a circuit, from a cache.
+
+        Raises CircuitError for a loop of voltage sources, and for a node without a DC path to
+        ground in a circuit of resistors and sources, where the graph alone shows it.
+        """
+        topology = Topology.of(circuit)
+        found = _cache.get(id(topology))
+        if found is None or found.topology is not topology:
+            found = _cache[id(topology)] = cls.build(circuit, topology)
+            if len(_cache) > CACHED_TOPOLOGIES:
+                _cache.popitem(last=False)
+        return found
+
+    @classmethod
+    def build(cls, circuit: Circuit, topology: Topology) -> Reduction:
+        """Work the reduction out."""
+        size = circuit.size
+        edges = _removable(circuit)
+        if not forest(edges[1]).all():
+            raise explain_singular(circuit, topology.masks) or CircuitError("there is a loop of voltage sources")
+        if two_terminal(circuit):
+            lost = floating_nodes(circuit, topology.masks)
+            if len(lost):
+                raise floating_error(circuit, lost)
+        sources, joined = edges
+        plus, minus = joined.plus, joined.minus
+        ends = (np.where(plus == GROUND, size, plus), np.where(minus == GROUND, size, minus))
+        graph = sparse.coo_array((np.ones(len(sources)), ends), shape=(size + 1, size + 1)).tocsr()
+        _, label = csgraph.connected_components(graph, directed=False)
+        tree = _roots_removed(graph, label, len(sources))
+        place = label[:size].astype(np.int64)
+        place[label[:size] == label[size]] = -1
+        place[sources] = -1
+        kept, compact = np.unique(place[place >= 0], return_inverse=True)
+        place[place >= 0] = compact
+        return cls(topology, sources, tree, place, len(kept), plus, minus)
+
+    @cached_property
+    def _forest(self) -> Any:
+        """The incidence matrix of the sources at the tree nodes, which is square, factorized."""
+        count = len(self.sources)
+        position = np.full(self.topology.size + 1, -1)
+        position[self.tree] = np.arange(count)
+        ends = np.concatenate([position[self.plus], position[self.minus]])
+        signs = np.repeat([1.0, -1.0], count)
+        kept = ends >= 0
+        matrix = sparse.coo_array((signs[kept], (ends[kept], np.tile(np.arange(count), 2)[kept])), shape=(count, count))
+        return splu(matrix.tocsc())
+
+    def potentials(self, drops: Array) -> Array:
+        """P e: voltages (s, S) of the tree nodes that give the sources the drops e (s, S)."""
+        return self._solve(drops, "T")
+
+    def currents(self, leaving: Array) -> Array:
+        """Pᵀ q: source currents (s, S) that bring the currents q (s, S) to the tree nodes."""
+        return self._solve(leaving, "N")
+
+    def _solve(self, rhs: Array, trans: str) -> Array:
+        if not len(self.sources):
+            return rhs
+        lu = self._forest
+        if np.iscomplexobj(rhs):
+            return self._solve(np.ascontiguousarray(rhs.real), trans) + 1j * self._solve(
+                np.ascontiguousarray(rhs.imag), trans
+            )
+        return np.asarray(lu.solve(np.asarray(rhs, dtype=float), trans))
+
+    @cached_property
+    def gather(self) -> sparse.csr_array:
+        """Zᵀ (size, N): sums equations whose unknowns move together."""
+        kept = np.flatnonzero(self.place >= 0)
+        entries = (np.ones(len(kept)), (self.place[kept], kept))
+        return sparse.coo_array(entries, shape=(self.size, self.topology.size)).tocsr()
+
+    @cached_property
+    def spread(self) -> sparse.csr_array:
+        """Z (N, size)."""
+        return self.gather.T.tocsr()
+
+    @cached_property
+    def inner(self) -> Array:
+        """Which entries of the Jacobian (nnz,) are not those of the eliminated sources."""
+        eliminated = np.zeros(self.topology.size, dtype=bool)
+        eliminated[self.sources] = True
+        return ~(eliminated[self.topology.rows] | eliminated[self.topology.columns])
+
+    @cached_property
+    def pattern(self) -> tuple[Array, Array, sparse.csr_array]:
+        """Row numbers, column pointers of Zᵀ J Z, and the matrix that sums its entries from J's."""
+        row, column = self.place[self.topology.rows], self.place[self.topology.columns]
+        kept = np.flatnonzero(self.inner & (row >= 0) & (column >= 0))
+        key = column[kept] * max(self.size, 1) + row[kept]
+        entries, slot = np.unique(key, return_inverse=True)
+        adder = sparse.coo_array((np.ones(len(kept)), (slot, kept)), shape=(len(entries), len(row))).tocsr()
+        pointers = np.searchsorted(entries // max(self.size, 1), np.arange(self.size + 1))
+        return (entries % max(self.size, 1)).astype(np.int32), pointers.astype(np.int32), adder
+
+    def matrix(self, data: Array) -> sparse.csc_array:
+        """Zᵀ J Z of one sample, from J's entries (nnz,)."""
+        rows, pointers, adder = self.pattern
+        return sparse.csc_array((adder @ data, rows, pointers), shape=(self.size, self.size))
+
+
+_cache: OrderedDict[int, Reduction] = OrderedDict()
+
+
+def _removable(circuit: Circuit) -> tuple[Array, Branches]:
+    """Voltage sources whose current nothing else depends on: their branches and ends."""
+    size = circuit.size
+    uses = np.zeros(size + 1, dtype=np.int64)
+    for group in circuit.groups:
+        if len(group):
+            uses += np.bincount(
+                np.where(np.asarray(group.index) == GROUND, size, group.index).ravel(), minlength=size + 1
+            )
+    chosen = [
+        np.asarray(group.index) for group in circuit.groups if isinstance(group.device, VoltageSource) and len(group)
+    ]
+    index = np.concatenate(chosen) if chosen else np.zeros((0, 3), dtype=np.int64)
+    index = index[uses[index[:, 2]] == 1]
+    numbers = np.arange(len(index))
+    return index[:, 2], Branches(size, index[:, 0], index[:, 1], 0 * numbers, numbers)
+
+
+def _roots_removed(graph: sparse.csr_array, label: Array, count: int) -> Array:
+    """The nodes (count,) that sources join, without one root for each connected set, ground's being ground."""
+    size = graph.shape[0] - 1
+    first = np.full(label.max() + 1, -1)
+    # Written from the end, so that each set keeps its smallest member; then ground's keeps ground.
+    first[label[::-1]] = np.arange(size, -1, -1)
+    first[label[size]] = size
+    member = np.arange(size + 1)
+    tree: Array = member[first[label] != member]
+    assert len(tree) == count
+    return tree

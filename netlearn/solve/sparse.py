@@ -1,0 +1,91 @@
+"""Factorizations of one matrix: LAPACK for small ones, SuperLU for large ones.
+
+``benchmarks/sparse_solvers.py`` has the measurements behind the choices.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from scipy import linalg, sparse
+from scipy.sparse.linalg import splu
+
+from netlearn.circuit.devices.base import Array
+
+DENSE_LIMIT = 100
+"""Up to this many unknowns a dense factorization is faster."""
+PIVOT_RATIO = 8 * np.finfo(float).eps
+"""A pivot this small beside its column is round-off of zero."""
+
+
+class SingularMatrix(Exception):
+    """No factorization; only for use inside the solvers, which name the elements at fault."""
+
+
+class Factorization(Protocol):
+    """A factorized matrix A."""
+
+    def solve(self, rhs: Array, transpose: bool = False) -> Array:
+        """Solutions (n, S) of A x = rhs, or of Aᵀ x = rhs."""
+        ...
+
+
+class DenseFactorization:
+    """LAPACK's LU with row interchanges."""
+
+    def __init__(self, matrix: Array) -> None:
+        scale = np.abs(matrix).max(axis=0, initial=0.0)
+        if not scale.all():
+            raise SingularMatrix
+        self._lu: Any = linalg.lu_factor(matrix, check_finite=False)
+        if (np.abs(np.diagonal(self._lu[0])) <= PIVOT_RATIO * scale).any():
+            raise SingularMatrix
+
+    def solve(self, rhs: Array, transpose: bool = False) -> Array:
+        return np.asarray(linalg.lu_solve(self._lu, rhs, trans=1 if transpose else 0, check_finite=False))
+
+
+class SparseFactorization:
+    """SuperLU: a symmetric ordering and diagonal pivots where the matrix is known to be positive definite."""
+
+    def __init__(self, matrix: sparse.csc_array, definite: bool) -> None:
+        order: Any = {"permc_spec": "COLAMD", "diag_pivot_thresh": 0.1}
+        if definite:
+            order = {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+        try:
+            self._lu: Any = splu(matrix, **order)
+        except RuntimeError as error:
+            raise SingularMatrix from error
+        self._complex = np.iscomplexobj(matrix)
+        if not definite:
+            scale = np.asarray(abs(matrix).max(axis=0).todense()).ravel()[np.argsort(self._lu.perm_c)]
+            if (np.abs(self._lu.U.diagonal()) <= PIVOT_RATIO * scale).any():
+                raise SingularMatrix
+
+    def solve(self, rhs: Array, transpose: bool = False) -> Array:
+        trans = "T" if transpose else "N"
+        if self._complex or not np.iscomplexobj(rhs):
+            return np.asarray(self._lu.solve(np.asarray(rhs, dtype=complex if self._complex else float), trans))
+        real, imaginary = (self._lu.solve(np.ascontiguousarray(part), trans) for part in (rhs.real, rhs.imag))
+        return np.asarray(real + 1j * imaginary)
+
+
+class EmptyFactorization:
+    """The matrix without rows: every node's voltage is given."""
+
+    def solve(self, rhs: Array, transpose: bool = False) -> Array:
+        return rhs
+
+
+def factorize(matrix: sparse.csc_array, definite: bool = False) -> Factorization:
+    """Factorize a square matrix, ``definite`` if it is known to be symmetric positive definite.
+
+    Raises SingularMatrix where a pivot vanishes.
+    """
+    size = matrix.shape[0]
+    if size == 0:
+        return EmptyFactorization()
+    if not np.isfinite(matrix.data).all():
+        raise SingularMatrix
+    return DenseFactorization(matrix.toarray()) if size <= DENSE_LIMIT else SparseFactorization(matrix, definite)
