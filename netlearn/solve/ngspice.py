@@ -1,0 +1,173 @@
+"""ngspice as a solver, through PySpice where libngspice is there, else through its executable."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from types import TracebackType
+
+import numpy as np
+
+from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.devices.base import Array
+from netlearn.errors import NgspiceError
+from netlearn.solve.ngspice_batch import run_batch
+from netlearn.solve.ngspice_deck import TIGHT, one_sample, sample_columns, write_deck
+from netlearn.solve.ngspice_library import executable, library, missing
+from netlearn.solve.ngspice_messages import SINGULAR, not_found
+from netlearn.solve.ngspice_process import Crashed, WorkerProcess
+from netlearn.solve.protocol import OperatingPoint
+
+SAMPLES_PER_PROCESS = 200
+"""Starting a process costs about as much as some hundred samples of a small circuit."""
+
+
+@dataclass
+class NgspiceSolver:
+    """Operating points from ngspice; follows ``Solver``.
+
+    The circuit is loaded once into each worker process; from sample to sample, and from one call to
+    the next with the same topology, only the values that differ are altered. Workers live until
+    ``close`` or the end of a ``with`` block.
+
+    Parameters
+    ----------
+    timeout : seconds that one sample (or loading the circuit) may take before ngspice is cut off.
+    processes : how many workers share the samples; None chooses by their number.
+    tolerances : ngspice's options reltol, abstol (A), vntol (V) and itl1.
+    """
+
+    timeout: float = 60.0
+    processes: int | None = None
+    tolerances: Mapping[str, float] = field(default_factory=lambda: dict(TIGHT))
+    _workers: list[WorkerProcess] = field(default_factory=list, init=False, repr=False)
+
+    def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
+        """Operating points of every sample; ``start`` is not used, as ngspice starts by itself.
+
+        Raises NgspiceError where ngspice is missing, hangs, crashes twice at a sample or lacks a
+        device; ConvergenceError or CircuitError where it finds no operating point, with the sample.
+        """
+        deck = write_deck(circuit, self.tolerances) if not self._workers else self._workers[0].deck
+        alterable = deck.columns if deck is not None and deck.serves(circuit) else write_deck(circuit).columns
+        samples = circuit.samples or 1
+        if all(column in alterable for column in sample_columns(circuit)):
+            x = self._solve(circuit, samples, first=0)
+        else:
+            # alter cannot change some value that differs by sample: one deck for each sample.
+            x = np.concatenate([self._solve(one_sample(circuit, s), 1, first=s) for s in range(samples)])
+        return OperatingPoint(circuit, x)
+
+    def close(self) -> None:
+        """End the worker processes."""
+        for worker in self._workers:
+            worker.close()
+        self._workers.clear()
+
+    def __enter__(self) -> NgspiceSolver:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _solve(self, circuit: Circuit, samples: int, first: int) -> Array:
+        path = library()
+        if path is None:
+            if executable() is None:
+                raise missing()
+            return run_batch(circuit, self.tolerances, self.timeout, first)
+        count = self.processes or min(os.cpu_count() or 1, 1 + samples // SAMPLES_PER_PROCESS)
+        shares = [share for share in np.array_split(np.arange(samples), count) if len(share)]
+        x = np.full((samples, circuit.size), np.nan)
+        self._run(path, circuit, x, shares, first=first, retry=True)
+        return x
+
+    def _run(self, path: str, circuit: Circuit, x: Array, shares: Sequence[Array], *, first: int, retry: bool) -> None:
+        """Fill ``x`` (S, N) at the shares' samples, each share in a worker of its own."""
+        while len(self._workers) < len(shares):
+            self._workers.append(WorkerProcess(path, self.tolerances))
+        tasks = [_Task(worker, list(share)) for worker, share in zip(self._workers, shares, strict=False)]
+        left: list[Array] = []
+        how = ""
+        try:
+            for task in tasks:
+                task.begin(circuit)
+            while running := [task for task in tasks if task.todo]:
+                for task in self._ready(running, first):
+                    try:
+                        task.advance(circuit, x, first)
+                    except Crashed as crash:
+                        how = str(crash)
+                        left.append(np.array(task.todo))
+                        task.todo = []
+                        self._drop(task.worker)
+        except Crashed as crash:
+            how = str(crash)
+            left = [np.array(task.todo) for task in tasks if task.todo]
+            self.close()
+        except BaseException:
+            # Workers in the middle of something would answer the next request with old results.
+            self.close()
+            raise
+        if left:
+            if not retry:
+                raise NgspiceError(
+                    f"ngspice {how} at sample {first + int(left[0][0])}",
+                    hint="try the internal solver, or another version of ngspice",
+                )
+            self._run(path, circuit, x, left, first=first, retry=False)
+
+    def _ready(self, running: Sequence[_Task], first: int) -> list[_Task]:
+        """The tasks with a reply to read. Raises NgspiceError for one that has taken too long."""
+        now = time.monotonic()
+        soonest = min(task.since for task in running) + self.timeout
+        ready = wait([task.worker.connection for task in running], max(0.0, soonest - now))
+        if not ready:
+            late = min(running, key=lambda task: task.since)
+            raise NgspiceError(
+                f"ngspice took longer than {self.timeout:g} s at sample {first + late.todo[0]} and was stopped",
+                hint="allow more with --timeout",
+            )
+        return [task for task in running if task.worker.connection in ready]
+
+    def _drop(self, worker: WorkerProcess) -> None:
+        worker.close()
+        self._workers.remove(worker)
+
+
+@dataclass
+class _Task:
+    """A worker and the samples that it has still to give, in order."""
+
+    worker: WorkerProcess
+    todo: list[int]
+    since: float = 0.0
+    loading: str = ""
+
+    def begin(self, circuit: Circuit) -> None:
+        self.worker.prepare(circuit)
+        assert self.worker.deck is not None
+        base, places, values = self.worker.deck.values(circuit)
+        self.worker.send("run", base, places, values[self.todo])
+        self.since = time.monotonic()
+
+    def advance(self, circuit: Circuit, x: Array, first: int) -> None:
+        """Take in one reply."""
+        kind, content = self.worker.receive()
+        self.since = time.monotonic()
+        if kind == "loaded":
+            self.loading = content
+            return
+        sample = self.todo[0]
+        if kind == "failed":
+            raise not_found(circuit, first + sample, f"{content}\n{self.loading}")
+        values, warnings = content
+        if circuit.linear and SINGULAR.search(warnings):
+            raise not_found(circuit, first + sample, warnings)
+        x[sample] = values
+        self.todo = self.todo[1:]

@@ -1,0 +1,101 @@
+"""A worker process with an ngspice in it, as seen from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import weakref
+from collections.abc import Mapping
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any
+
+from netlearn.circuit.circuit import Circuit
+from netlearn.solve.ngspice_deck import Deck, write_deck
+
+
+class Crashed(Exception):
+    """The worker is gone; the argument says how."""
+
+
+class WorkerProcess:
+    """ngspice in a process of its own, which may hang or crash without harm to this one."""
+
+    def __init__(self, library: str, tolerances: Mapping[str, float]) -> None:
+        self.tolerances = tolerances
+        self.deck: Deck | None = None
+        self.connection, self.process, self._end = _start(library)
+
+    def prepare(self, circuit: Circuit) -> None:
+        """Load the circuit's deck, if the loaded one does not serve."""
+        if self.deck is None or not self.deck.serves(circuit):
+            self.deck = deck = write_deck(circuit, self.tolerances)
+            values, _, _ = deck.values(deck.circuit)
+            self.send("load", deck.lines, deck.vectors, deck.targets, values, deck.explicit)
+
+    def send(self, *request: Any) -> None:
+        try:
+            self.connection.send(request)
+        except (BrokenPipeError, ConnectionResetError):
+            raise Crashed(self._how()) from None
+
+    def receive(self) -> tuple[str, Any]:
+        """The next reply. Raises Crashed."""
+        try:
+            reply: tuple[str, Any] = self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            raise Crashed(self._how()) from None
+        return reply
+
+    def close(self) -> None:
+        """End the process and whatever it is doing."""
+        self._end()
+
+    def _how(self) -> str:
+        try:
+            status = self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return "closed its connection"
+        if status < 0:
+            return f"was ended by {signal.Signals(-status).name}"
+        return f"ended with status {status}"
+
+
+def _start(library: str) -> tuple[Connection, subprocess.Popen[bytes], Any]:
+    ours, theirs = Pipe()
+    # In a folder of its own: ngspice would run a .spiceinit in the working or the home folder.
+    folder = tempfile.TemporaryDirectory(prefix="netlearn-")
+    environment = {
+        **os.environ,
+        "HOME": folder.name,
+        "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path if path),
+        # Each worker is one of several; ngspice's and BLAS's own threads would only be in their way.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    # Not multiprocessing's spawn, which would run the user's main module again.
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "netlearn.solve.ngspice_worker", str(theirs.fileno()), library],
+        cwd=folder.name,
+        env=environment,
+        pass_fds=[theirs.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    theirs.close()
+    return ours, process, weakref.finalize(process, _end, ours, process.pid, folder)
+
+
+def _end(connection: Connection, pid: int, folder: tempfile.TemporaryDirectory[str]) -> None:
+    connection.close()
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)
+    folder.cleanup()
