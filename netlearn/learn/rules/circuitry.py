@@ -1,0 +1,140 @@
+"""What a nudge puts at the outputs: sources and conductances that a simulator or a bench can wire up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+from netlearn.circuit.circuit import GROUND, Circuit, Column, Group
+from netlearn.circuit.devices.base import Array
+from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VOLTAGE_SOURCE, VoltageSource
+from netlearn.errors import CircuitError
+from netlearn.learn.model import Probes
+
+
+@dataclass(frozen=True)
+class Circuitry:
+    """Elements at the o outputs, one of each kind that is not None, for S samples.
+
+    ``current`` (S, o): a source whose amperes flow out of the output's first node into its
+    second. At an output that is the current of a voltage source, the same numbers, in
+    volts, lower that source's voltage: the dual element.
+    ``conductance`` (o,): siemens between the output's two nodes; may be negative.
+    ``clamp`` (S, o): a voltage source of so many volts across the output.
+    """
+
+    current: Array | None = None
+    conductance: Array | None = None
+    clamp: Array | None = None
+
+    def attach(self, circuit: Circuit, probes: Probes) -> Circuit:
+        """The circuit with these elements at the probes.
+
+        New unknowns, if any, stand behind all the others. Raises CircuitError where an
+        output is held by voltage sources, so that no nudge moves it, and where a
+        conductance or a clamp is asked for at an output that is a current.
+        """
+        require_free(circuit, probes)
+        currents = is_current(circuit, probes)
+        if np.any(currents) and (self.conductance is not None or self.clamp is not None):
+            name = probes.names[int(np.argmax(currents))]
+            raise CircuitError(
+                f"the output {name} is a current, and neither a conductance nor a voltage can be put across it",
+                hint="use equilibrium propagation with nudge=current",
+            )
+        nodes = np.flatnonzero(~currents)
+        across = tuple((int(probes.plus[j]), int(probes.minus[j])) for j in nodes)
+        groups: list[Group] = []
+        branches: list[str] = []
+        if self.current is not None:
+            circuit = _in_series(circuit, probes, self.current, np.flatnonzero(currents))
+            if len(nodes):
+                names = _names(circuit, "inudge", nodes)
+                groups.append(Group(CURRENT_SOURCE, names, _terminals(across), {"dc": self.current[:, nodes]}))
+        if self.conductance is not None:
+            names = _names(circuit, "rnudge", nodes)
+            groups.append(Group(RESISTOR, names, _terminals(across), {"resistance": 1.0 / self.conductance[nodes]}))
+        if self.clamp is not None:
+            branches = _names(circuit, "vnudge", nodes)
+            index = _terminals(across, circuit.size)
+            groups.append(Group(VOLTAGE_SOURCE, branches, index, {"dc": self.clamp[:, nodes]}))
+        return replace(circuit, branches=(*circuit.branches, *branches), groups=(*circuit.groups, *groups))
+
+
+def is_current(circuit: Circuit, probes: Probes) -> Array:
+    """Which of the o probes read a branch current."""
+    n = len(circuit.nodes)
+    return np.asarray((probes.plus >= n) | (probes.minus >= n))
+
+
+def require_free(circuit: Circuit, probes: Probes) -> None:
+    """Raise CircuitError if voltage sources alone fix the voltage at a probe."""
+    n = len(circuit.nodes)  # and the number of ground, here
+    ties = [group.index[:, :2] for group in circuit.groups if isinstance(group.device, VoltageSource)]
+    pairs = np.concatenate([np.empty((0, 2), np.intp), *ties])
+    tails, heads = np.where(pairs == GROUND, n, pairs).T
+    graph = sparse.coo_array((np.ones(len(tails)), (tails, heads)), shape=(n + 1, n + 1))
+    tied = connected_components(graph, directed=False)[1]
+    for name, plus, minus in zip(probes.names, probes.plus, probes.minus, strict=True):
+        if plus < n and minus < n and tied[n if plus == GROUND else plus] == tied[n if minus == GROUND else minus]:
+            raise CircuitError(
+                f"the output {name} is held by voltage sources, so there is nothing to nudge",
+                hint="probe a node behind a resistor, or the current of the source",
+            )
+
+
+@lru_cache(maxsize=64)
+def _terminals(across: tuple[tuple[int, int], ...], branch: int | None = None) -> Array:
+    """Terminal numbers (k, T), the same array for the same places: solvers key their analysis on it."""
+    index = np.array(across, dtype=np.intp).reshape(-1, 2)
+    if branch is None:
+        return index
+    return np.concatenate([index, branch + np.arange(len(index))[:, None]], axis=-1)
+
+
+def _in_series(circuit: Circuit, probes: Probes, volts: Array, outputs: Array) -> Circuit:
+    """Voltage sources whose currents are outputs, lowered by ``volts`` (S, o).
+
+    The branch equation of a voltage source stands at its current, so this adds ``volts`` to
+    it as a current source adds amperes to Kirchhoff's current law.
+    """
+    columns: dict[Column, Array] = {}
+    for j in outputs:
+        for number, sign in ((probes.plus[j], 1.0), (probes.minus[j], -1.0)):
+            if number == GROUND:
+                continue
+            g, k = _source(circuit, int(number), probes.names[j])
+            if (g, "dc") not in columns:
+                fixed = np.asarray(circuit.groups[g].values["dc"])
+                shape = (len(volts), fixed.shape[-1])
+                columns[g, "dc"] = np.array(np.broadcast_to(fixed, shape), np.result_type(fixed, volts))
+            columns[g, "dc"][:, k] -= sign * volts[:, j]
+    return circuit.with_values(columns)
+
+
+def _source(circuit: Circuit, number: int, probe: str) -> tuple[int, int]:
+    for g, group in enumerate(circuit.groups):
+        if isinstance(group.device, VoltageSource):
+            found = np.flatnonzero(group.index[:, 2] == number)
+            if len(found):
+                return g, int(found[0])
+    raise CircuitError(
+        f"the output {probe} is not the current of an independent voltage source, so it cannot be nudged",
+        hint="put a zero-volt source in series and probe its current",
+    )
+
+
+def _names(circuit: Circuit, stem: str, outputs: Sequence[int] | Array) -> list[str]:
+    taken = {name for group in circuit.groups for name in group.names}
+    names = []
+    for j in outputs:
+        name = f"{stem}{j + 1}"
+        while name in taken:
+            name += "_"
+        names.append(name)
+    return names

@@ -1,0 +1,91 @@
+"""What each element compares between two states: the derivative of the co-content by its values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from netlearn.circuit.circuit import Circuit, Column, Group
+from netlearn.circuit.devices.base import Array, Device, Values
+from netlearn.circuit.devices.linear import Resistor
+from netlearn.errors import CircuitError
+
+BLOCK = 2_000_000
+"""How many element states are held at a time."""
+
+QUADRATURE = 6
+"""Gauss-Legendre points between two states for a nonlinear element, exact to degree 11."""
+
+
+def co_content_difference(
+    circuit: Circuit, before: Array, after: Array, columns: Sequence[Column]
+) -> dict[Column, Array]:
+    """∂Φ/∂p at the state ``after`` minus at ``before``, (S, N) each, summed over samples: {column: (k,)}.
+
+    Φ is the co-content (Millar, Phil. Mag. 42, 1951; Cherry, Phil. Mag. 42, 1951), the
+    function of the unknowns whose gradient are the circuit's equations. Hence
+    ∂Φ/∂p(b) - ∂Φ/∂p(a) = ∫ (b - a) · ∂F/∂p ds on the way from a to b, and every factor is
+    local to the element. For a conductance g the integral is (Δv_b² - Δv_a²)/2, the rule of
+    contrastive Hebbian learning. Taking it as an integral loses no digits when the states
+    lie close together. Where the element has no co-content, the straight way is taken.
+    """
+    return _integrate(circuit, before, after, columns, along_path=True)
+
+
+def co_content_product(circuit: Circuit, state: Array, change: Array, columns: Sequence[Column]) -> dict[Column, Array]:
+    """change · ∂F/∂p at ``state``, (S, N) each, summed over samples: {column: (k,)}.
+
+    For a conductance Δv δ, the product of the drop in one state and in another.
+    """
+    return _integrate(circuit, state, state + change, columns, along_path=False)
+
+
+def _integrate(
+    circuit: Circuit, before: Array, after: Array, columns: Sequence[Column], *, along_path: bool
+) -> dict[Column, Array]:
+    result = {}
+    for g, name in columns:
+        group = circuit.groups[g]
+        if np.iscomplexobj(after):
+            _require_analytic(group)
+        places, weights = _path(group.device) if along_path else (np.zeros(1), np.ones(1))
+        total = np.zeros(len(group), np.result_type(before, after))
+        for block in _blocks(len(after), len(group)):
+            a, b = _at_elements(before[block], group), _at_elements(after[block], group)
+            values = _sample(group.values, block)
+            for s, weight in zip(places, weights, strict=True):
+                slope = group.device.value_jacobian(a + s * (b - a), values, circuit.environment, name)
+                total += weight * np.einsum("...kt,...kt->...k", b - a, slope).reshape(-1, len(group)).sum(axis=0)
+        result[g, name] = total
+    return result
+
+
+def _path(device: Device) -> tuple[Array, Array]:
+    """Places in 0..1 and their weights. The midpoint is exact where ∂F/∂p is affine in x."""
+    points, weights = np.polynomial.legendre.leggauss(1 if device.linear else QUADRATURE)
+    return (points + 1) / 2, weights / 2
+
+
+def _at_elements(x: Array, group: Group) -> Array:
+    """(S, N) unknowns as (S, k, T) at the elements, ground reading zero."""
+    grounded = np.concatenate([x, np.zeros((len(x), 1), x.dtype)], axis=-1)
+    return np.asarray(grounded[:, group.index])
+
+
+def _sample(values: Values, block: slice) -> dict[str, Array]:
+    return {name: value[block] if np.ndim(value) == 2 and len(value) > 1 else value for name, value in values.items()}
+
+
+def _blocks(samples: int, elements: int) -> Iterator[slice]:
+    step = max(1, BLOCK // max(1, elements))
+    return (slice(start, start + step) for start in range(0, samples, step))
+
+
+def _require_analytic(group: Group) -> None:
+    # A complex step through a complex state would mix the two imaginary parts.
+    if not isinstance(group.device, Resistor):
+        raise CircuitError(
+            f"a complex nudge cannot train the {group.device.name} {group.names[0]}, only resistors",
+            hint="use equilibrium propagation with states=centered",
+        )

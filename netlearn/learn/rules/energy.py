@@ -1,0 +1,314 @@
+"""Energy-based rules: nudge the physics, and compare states element by element.
+
+All are instances of :class:`GeneralizedEP`: a nudge n(β, θ, y), the states to compare, and a
+local contrast. J. Lin, A. Desai, F. Barrows, F. Caravelli, "How to Train Your Resistive
+Network: Generalized Equilibrium Propagation and Analytical Learning", arXiv 2602.03546.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.devices.base import Array
+from netlearn.errors import CircuitError, ConvergenceError, OptionError
+from netlearn.learn.model import Batch, Estimate, Loss, Model
+from netlearn.learn.rules.circuitry import is_current
+from netlearn.learn.rules.contrast import co_content_difference, co_content_product
+from netlearn.learn.rules.nudges import ClampNudge, ConductanceNudge, CurrentNudge, Nudge, quadratic_form
+from netlearn.options import option, options_of
+from netlearn.solve.protocol import OperatingPoint
+
+STATES = {
+    "positive": ((1.0, 1.0),),
+    "negative": ((-1.0, -1.0),),
+    "centered": ((1.0, 0.5), (-1.0, -0.5)),
+}
+"""The nudged states by name: the sign of β, and the weight of the contrast with the free state."""
+
+
+@dataclass(frozen=True)
+class GeneralizedEP:
+    """Any nudge, any pair of states.
+
+    With x_0 the free state, x_β the one with the nudge at strength β, and Φ the co-content,
+    the estimate of the gradient is [∂Φ/∂θ(x_β) - ∂Φ/∂θ(x_0)] / β^c at small β, c the nudge's
+    ``contrast_order``. For n = β^k ℓ(y) this is ∂ℓ/∂θ with an error of order β^k (positive,
+    negative) or β^2k (centered, k odd), because the least co-content with the nudge has the
+    derivative ∂Φ/∂θ(x_β) by θ and n/β^k by β^k.
+
+    Parameters
+    ----------
+    nudge : the circuitry that the targets put at the outputs.
+    beta : strength of the nudge, above zero; its unit is the nudge's.
+    states : "positive" (x_β against x_0), "negative" (x_0 against x_-β), "centered" (x_β
+        against x_-β).
+    contrast : "energy", the difference of ∂Φ/∂θ, or "product", which takes only the part
+        that is linear in x_β - x_0.
+    reciprocal : "warn" or "require". A circuit with elements that break reciprocity has no
+        co-content; the estimate then takes the Jacobian for its own transpose, so that it
+        is not the gradient at any β. "require" refuses such circuits.
+
+    Raises OptionError for an option that cannot be used, CircuitError for an output that
+    cannot be nudged, ConvergenceError for a nudge under which there is no operating point.
+    """
+
+    nudge: Nudge
+    beta: float = option(1e-3, "strength of the nudge", above=0.0)
+    states: Literal["positive", "negative", "centered"] = option("centered", "which states are compared")
+    contrast: Literal["energy", "product"] = option("energy", "what each element compares")
+    reciprocal: Literal["warn", "require"] = option("warn", "what to do where the circuit has no co-content")
+
+    def __post_init__(self) -> None:
+        require_options(self)
+        if self.states == "centered" and self.nudge.contrast_order % 2 == 0:
+            raise OptionError(
+                f"states=centered compares equal states, as this nudge is of even order {self.nudge.contrast_order}",
+                hint="use states=positive",
+            )
+
+    def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
+        """One free state and one or two nudged states per sample; no randomness."""
+        free = model.forward(theta, batch.inputs, batch.start)
+        outputs = model.outputs(free)
+        require_reciprocal(free.circuit, self.reciprocal)
+        gradient = np.zeros(len(theta))
+        for sign, weight in STATES[self.states]:
+            nudged = self.nudged_state(model, loss, free, batch.targets, sign)
+            gradient += weight * self._contrast(model, theta, free, nudged)
+        states = 1 + len(STATES[self.states])
+        return Estimate(
+            loss=float(np.mean(loss.value(outputs, batch.targets))),
+            gradient=gradient / (self.beta**self.nudge.contrast_order * len(batch)),
+            outputs=outputs,
+            point=free,
+            solves=states * len(batch),
+            measurements=outputs.size + states * len(batch) * trained_elements(model),
+        )
+
+    def nudged_circuit(
+        self, model: Model, loss: Loss, free: OperatingPoint, targets: Array, sign: float = 1.0
+    ) -> Circuit:
+        """The circuit of the nudged phase, at +β or, with ``sign`` -1, at -β."""
+        outputs = model.outputs(free)
+        circuitry = self.nudge.circuitry(sign * self.beta, outputs, targets, loss)
+        return circuitry.attach(free.circuit, model.probes)
+
+    def nudged_state(
+        self, model: Model, loss: Loss, free: OperatingPoint, targets: Array, sign: float = 1.0
+    ) -> OperatingPoint:
+        """The operating point of :meth:`nudged_circuit`. Raises ConvergenceError."""
+        circuit = self.nudged_circuit(model, loss, free, targets, sign)
+        nudged = solve_nudged(model, circuit, free, sign * self.beta)
+        if sign < 0:
+            self._require_stable(model, loss, free, nudged, targets)
+        return nudged
+
+    def _contrast(self, model: Model, theta: Array, free: OperatingPoint, nudged: OperatingPoint) -> Array:
+        after = nudged.x[:, : free.x.shape[-1]]
+        columns = model.parameters.columns
+        if self.contrast == "product":
+            products = co_content_product(free.circuit, free.x, after - free.x, columns)
+            return model.parameters.pullback(theta, products)
+        return model.parameters.pullback(theta, co_content_difference(free.circuit, free.x, after, columns))
+
+    def _require_stable(
+        self, model: Model, loss: Loss, free: OperatingPoint, nudged: OperatingPoint, targets: Array
+    ) -> None:
+        """Raise ConvergenceError where the state under a negative nudge cannot be a stable one.
+
+        A linear circuit has such a state beyond the β at which it loses stability, too. Where
+        the co-content with the nudge is convex, its gradient at the free state, -β ∂ℓ/∂y, and
+        the way to its minimum cannot point the same way.
+        """
+        if non_reciprocal(free.circuit) or np.any(is_current(free.circuit, model.probes)):
+            return
+        change = nudged.x[:, : free.x.shape[-1]] - free.x
+        slope = loss.gradient(model.outputs(free), targets)
+        moved = np.sum(slope * (model.probe_matrix @ change.T).T, axis=-1)
+        wrong = np.flatnonzero(moved < -1e-12 * np.abs(moved).max())
+        if len(wrong):
+            raise ConvergenceError(
+                f"the nudge of beta={-self.beta:g} is beyond what the circuit can hold (sample {wrong[0] + 1}): "
+                "it has no stable operating point",
+                hint="make beta smaller, or use states=positive",
+            )
+
+
+@dataclass(frozen=True)
+class EquilibriumPropagation:
+    """Equilibrium propagation: n = β ℓ(y), so k = 1, and the estimate tends to ∂ℓ/∂θ.
+
+    For a resistor, ∂ℓ/∂g = (Δv_β² - Δv_0²) / (2β) as β falls to zero. B. Scellier, Y.
+    Bengio, Frontiers in Computational Neuroscience 11, 24 (2017); for circuits J. Kendall and
+    others, arXiv 2006.01981; the centered form is due to A. Laborieux and others, Frontiers in
+    Neuroscience 15 (2021).
+
+    ``nudge`` is "conductance" (the squared error as a conductance to a source at the target),
+    "current" (any loss, as a current held at its value at the free state), or "auto", which
+    takes the conductance where the loss is a squared error of voltages. ``beta`` multiplies
+    the loss: amperes per volt per unit of ∂ℓ/∂y. See :class:`GeneralizedEP` for the others.
+    """
+
+    beta: float = option(1e-6, "strength of the nudge; for mse in V², in siemens", above=0.0)
+    states: Literal["positive", "negative", "centered"] = option("centered", "which states are compared")
+    nudge: Literal["auto", "conductance", "current"] = option("auto", "what is put at the outputs")
+    reciprocal: Literal["warn", "require"] = option("warn", "what to do where the circuit has no co-content")
+
+    def __post_init__(self) -> None:
+        require_options(self)
+
+    def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
+        """See :meth:`GeneralizedEP.estimate`."""
+        return self.general(model, loss, batch.targets).estimate(model, loss, theta, batch, rng)
+
+    def general(self, model: Model, loss: Loss, targets: Array) -> GeneralizedEP:
+        """The rule with the nudge that suits the loss and the outputs."""
+        if self.nudge == "auto":
+            squared = quadratic_form(loss, np.zeros((len(targets), len(model.probes))), targets) is not None
+            voltages = not np.any(is_current(model.parameters.circuit, model.probes))
+            return self._general(ConductanceNudge() if squared and voltages else CurrentNudge())
+        return self._general(ConductanceNudge() if self.nudge == "conductance" else CurrentNudge())
+
+    def _general(self, nudge: Nudge) -> GeneralizedEP:
+        return GeneralizedEP(nudge, self.beta, self.states, reciprocal=self.reciprocal)
+
+
+@dataclass(frozen=True)
+class CoupledLearning:
+    """Coupled learning: the outputs are clamped at y_free + β (target - y_free), so k = 2.
+
+    With e = y_free - target, y the free outputs and K = (M L⁻¹ Mᵀ)⁻¹ the stiffness of the
+    linear circuit as its outputs feel it, the estimate tends to (K e)ᵀ ∂y/∂θ as β falls to
+    zero. That is the gradient of eᵀKe/2 at fixed K: the descent of the squared error in the
+    circuit's own metric. It differs from the full gradient of eᵀKe/2 by eᵀ(∂K/∂θ)e/2, and
+    from the gradient of eᵀe/2 by K. At any β it is ∂/∂θ eᵀKe/2 - (1 - β)/2 eᵀ(∂K/∂θ)e, with
+    β negative for the negative form.
+    M. Stern, D. Hexner, J. W. Rocks, A. J. Liu, Phys. Rev. X 11, 021045 (2021); the forms by
+    sign: B. Scellier and others, arXiv 2312.15103.
+    """
+
+    beta: float = option(1e-2, "part of the way to the target at which the outputs are clamped", above=0.0)
+    states: Literal["positive", "negative", "centered"] = option("centered", "which states are compared")
+    reciprocal: Literal["warn", "require"] = option("warn", "what to do where the circuit has no co-content")
+
+    def __post_init__(self) -> None:
+        require_options(self)
+
+    def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
+        """See :meth:`GeneralizedEP.estimate`."""
+        return self.general().estimate(model, loss, theta, batch, rng)
+
+    def general(self, *_: object) -> GeneralizedEP:
+        """The same rule, spelt out."""
+        return GeneralizedEP(ClampNudge(), self.beta, self.states, reciprocal=self.reciprocal)
+
+
+@dataclass(frozen=True)
+class ContrastiveLearning:
+    """Contrastive learning: the outputs are clamped at their targets.
+
+    For the linear circuit, with the symbols of :class:`CoupledLearning`, the estimate is the
+    gradient of eᵀKe/2, exactly: the co-content of the clamped circuit above the free one's.
+    J. R. Movellan, "Contrastive Hebbian learning in the continuous Hopfield model" (1991);
+    for resistor networks A.-M. Huijzer and others, arXiv 2503.00349.
+    """
+
+    reciprocal: Literal["warn", "require"] = option("warn", "what to do where the circuit has no co-content")
+
+    def __post_init__(self) -> None:
+        require_options(self)
+
+    def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
+        """See :meth:`GeneralizedEP.estimate`. Raises OptionError if the loss names no voltages."""
+        if quadratic_form(loss, np.zeros((len(batch), len(model.probes))), batch.targets) is None:
+            raise OptionError(
+                "contrastive learning clamps the outputs at wanted voltages, and this loss names none",
+                hint="use loss mse, or rule ep",
+            )
+        return self.general().estimate(model, loss, theta, batch, rng)
+
+    def general(self, *_: object) -> GeneralizedEP:
+        """The same rule, spelt out."""
+        return GeneralizedEP(ClampNudge(), 1.0, "positive", reciprocal=self.reciprocal)
+
+
+@dataclass(frozen=True)
+class AdjointCoupledLearning:
+    """Adjoint learning: each element multiplies its drop in the free and in the adjoint state.
+
+    The error drives the outputs as a current, β ∂ℓ/∂y; the change that it makes, over β, is
+    the adjoint state λ of Director and Rohrer (IEEE Trans. Circuit Theory 16, 1969) in a
+    linear circuit, whatever β is. The estimate Δv Δλ for a conductance is then the gradient
+    of the loss without a bias, which the difference of squares (Δv_β² - Δv_0²)/(2β) has.
+    After J. A. McGinnis, X. Li, Y. Mori, "Coercivity and Local Convergence of Physical
+    Learning in Linear Circuits", arXiv 2606.15443, where adjoint coupled learning descends a
+    natural loss as equilibrium propagation does, and coupled learning does not.
+
+    In a nonlinear circuit λ, and so the estimate, has an error of the order of β.
+    """
+
+    beta: float = option(1e-6, "strength of the current at the outputs", above=0.0)
+    states: Literal["positive", "negative", "centered"] = option("positive", "which states are compared")
+    reciprocal: Literal["warn", "require"] = option("warn", "what to do where the circuit has no co-content")
+
+    def __post_init__(self) -> None:
+        require_options(self)
+
+    def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
+        """See :meth:`GeneralizedEP.estimate`."""
+        return self.general().estimate(model, loss, theta, batch, rng)
+
+    def general(self, *_: object) -> GeneralizedEP:
+        """The same rule, spelt out."""
+        return GeneralizedEP(CurrentNudge(), self.beta, self.states, "product", self.reciprocal)
+
+
+def solve_nudged(model: Model, circuit: Circuit, free: OperatingPoint, beta: complex) -> OperatingPoint:
+    """The operating point of a nudged circuit, from the free one. Raises ConvergenceError."""
+    dtype = complex if isinstance(beta, complex) else float
+    start = np.zeros((len(free.x), circuit.size), dtype)
+    start[:, : free.x.shape[-1]] = free.x
+    try:
+        return model.solver.solve(circuit, replace(free, circuit=circuit, x=start, linearization=None))
+    except CircuitError as error:
+        raise ConvergenceError(
+            f"the circuit has no operating point under the nudge of beta={beta:g}: {error.message}",
+            error.place,
+            error.hint or "make beta smaller",
+        ) from error
+
+
+def trained_elements(model: Model) -> int:
+    """How many elements a local rule has to read in each state."""
+    return sum(len(binding.elements) for binding in model.parameters.bindings)
+
+
+def non_reciprocal(circuit: Circuit) -> list[str]:
+    """Names of the elements that have no co-content."""
+    return [name for group in circuit.groups if not group.device.reciprocal for name in group.names]
+
+
+def require_reciprocal(circuit: Circuit, policy: str) -> None:
+    """Say what is lost where a circuit has no co-content, as a warning or a CircuitError."""
+    names = non_reciprocal(circuit)
+    if not names:
+        return
+    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    message = (
+        f"the circuit has no co-content, because {shown} "
+        f"{'breaks' if len(names) == 1 else 'break'} reciprocity: an energy-based rule does not follow the gradient"
+    )
+    if policy == "require":
+        raise CircuitError(message, hint="use rule analytic, or reciprocal=warn to train nevertheless")
+    warnings.warn(message, stacklevel=2)
+
+
+def require_options(rule: object) -> None:
+    """Raise OptionError unless every option of a rule is one that its declaration allows."""
+    for entry in options_of(type(rule)):
+        entry.check(getattr(rule, entry.name))

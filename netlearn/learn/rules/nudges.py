@@ -1,0 +1,102 @@
+"""Nudges: how the wanted outputs push on the circuit, and with which power of β."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from netlearn.circuit.devices.base import Array
+from netlearn.errors import OptionError
+from netlearn.learn.model import Loss
+from netlearn.learn.rules.circuitry import Circuitry
+
+
+class Nudge(Protocol):
+    """An energy n(β, y) that is added to the circuit's co-content, as circuitry.
+
+    ``order`` is k: at the free state, n = β^k C + higher powers. ``contrast_order`` is the
+    power of β with which the nudged state departs from the free one, by which the contrast
+    is divided. The two are equal for an energy that does not depend on the free state
+    (equilibrium propagation, n = β ℓ: 1 and 1); an energy centred on the free state, such as
+    a spring that pulls the output to y_free + β (target - y_free), is of one order more than
+    its force (coupled learning: 2 and 1).
+    """
+
+    @property
+    def order(self) -> int: ...
+
+    @property
+    def contrast_order(self) -> int: ...
+
+    def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
+        """What to attach at strength β, given the free state's outputs (S, o) and the targets."""
+        ...
+
+
+@dataclass(frozen=True)
+class CurrentNudge:
+    """A current source β ∂ℓ/∂y, held at its value at the free state (Kendall and others, 2020).
+
+    n = β ∂ℓ/∂y(y_free) · (y - y_free) + β ℓ(y_free): the loss, made linear. It serves any loss.
+    J. Kendall, R. Pantone, K. Manickavasagam, Y. Bengio, B. Scellier, "Training end-to-end
+    analog neural networks with equilibrium propagation", arXiv 2006.01981.
+    """
+
+    order: int = 1
+    contrast_order: int = 1
+
+    def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
+        return Circuitry(current=beta * loss.gradient(outputs, targets))
+
+
+@dataclass(frozen=True)
+class ConductanceNudge:
+    """A conductance β h from the output to a source at the target: n = β ℓ for ℓ = h |y - t|²/2.
+
+    Written as its Norton equivalent, the conductance across the output and a current source
+    β h t beside it.
+    """
+
+    order: int = 1
+    contrast_order: int = 1
+
+    def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
+        form = quadratic_form(loss, outputs, targets)
+        if form is None:
+            raise OptionError("a conductance nudges only a squared error", hint="use nudge=current for other losses")
+        curvature, wanted = form
+        return Circuitry(conductance=beta * curvature, current=-beta * curvature * wanted)
+
+
+@dataclass(frozen=True)
+class ClampNudge:
+    """Voltage sources that hold the outputs at y_free + η (target - y_free), η being β.
+
+    The clamp is the stiff limit of a spring G |y - y_free - η (t - y_free)|²/2, which at the
+    free state is of order 2 in η. M. Stern, D. Hexner, J. W. Rocks, A. J. Liu, "Supervised
+    learning in physical networks: from machine learning to learning machines", Phys. Rev. X
+    11, 021045 (2021). Where the loss is not a squared error, and so names no voltages to
+    reach, the outputs are moved by -η ∂ℓ/∂y.
+    """
+
+    order: int = 2
+    contrast_order: int = 1
+
+    def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
+        form = quadratic_form(loss, outputs, targets)
+        step = -loss.gradient(outputs, targets) if form is None else form[1] - outputs
+        return Circuitry(clamp=outputs + beta * step)
+
+
+def quadratic_form(loss: Loss, outputs: Array, targets: Array) -> tuple[Array, Array] | None:
+    """h (o,) and t (S, o) if the loss is Σ_j h_j (y_j - t_j)²/2 + const at these samples, else None."""
+    slope = loss.gradient(outputs, targets)
+    curvature = loss.gradient(outputs + 1.0, targets) - slope
+    further = loss.gradient(outputs - 2.0, targets) - slope
+    same = np.allclose(curvature, curvature[:1], rtol=1e-9, atol=0)
+    if not (same and np.allclose(further, -2.0 * curvature, rtol=1e-9, atol=0) and np.all(curvature[0] != 0)):
+        return None
+    wanted = targets if np.ndim(targets) == 2 else outputs - slope / curvature
+    return np.asarray(curvature[0]), np.asarray(wanted)
