@@ -18,6 +18,7 @@ from netlearn.solve.assembly import Equations, Topology
 from netlearn.solve.protocol import OperatingPoint
 from netlearn.solve.reduction import Reduction
 from netlearn.solve.sparse import Factorization, SingularMatrix, factorize
+from netlearn.solve.threads import one_thread
 
 REFINED_BELOW = 1e-13
 ACCEPTED = 1e-6
@@ -57,7 +58,10 @@ class SharedLinearization:
 
     def solve(self, rhs: Array, *, transpose: bool = False) -> Array:
         """Solutions (S, N) of J x = rhs, or with ``transpose`` of Jᵀ x = rhs, for ``rhs`` (S, N)."""
-        rhs = np.asarray(rhs)
+        with one_thread():
+            return self._refined(np.asarray(rhs), transpose)
+
+    def _refined(self, rhs: Array, transpose: bool) -> Array:
         x = self._solve(rhs, transpose)
         matrix = topology_matrix(self.reduction.topology, self.data, transpose)
         left = rhs - (matrix @ x.T).T
@@ -124,7 +128,8 @@ class LinearSolver:
 
 def linear_system(circuit: Circuit, equations: Equations) -> SharedLinearization | PerSampleLinearization:
     """The equations of a linear circuit, ready to be solved. Raises CircuitError."""
-    data = equations.jacobian()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        data = equations.jacobian()
     if not np.isfinite(data).all():
         raise CircuitError(
             _not_finite(circuit), hint="a resistance of zero has no conductance: use a voltage source of 0 V"

@@ -36,14 +36,17 @@ class DenseFactorization:
 
     def __init__(self, matrix: Array) -> None:
         scale = np.abs(matrix).max(axis=0, initial=0.0)
-        if not scale.all():
-            raise SingularMatrix
-        self._lu: Any = linalg.lu_factor(matrix, check_finite=False)
-        if (np.abs(np.diagonal(self._lu[0])) <= PIVOT_RATIO * scale).any():
+        lapack: Any = linalg.get_lapack_funcs(("getrf", "getrs"), (matrix,))
+        factor, self._solve = lapack
+        self._lu, self._pivots, info = factor(matrix)
+        if info != 0 or (np.abs(np.diagonal(self._lu)) <= PIVOT_RATIO * scale).any():
             raise SingularMatrix
 
     def solve(self, rhs: Array, transpose: bool = False) -> Array:
-        return np.asarray(linalg.lu_solve(self._lu, rhs, trans=1 if transpose else 0, check_finite=False))
+        if np.iscomplexobj(rhs) and not np.iscomplexobj(self._lu):
+            return self.solve(rhs.real, transpose) + 1j * self.solve(rhs.imag, transpose)
+        solution, _ = self._solve(self._lu, self._pivots, rhs, trans=1 if transpose else 0)
+        return np.asarray(solution)
 
 
 class SparseFactorization:
