@@ -12,7 +12,8 @@ import numpy as np
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
 from netlearn.errors import NgspiceError
-from netlearn.solve.ngspice_deck import Deck, number, write_deck
+from netlearn.solve.ngspice_deck import Deck, write_deck
+from netlearn.solve.ngspice_forms import number
 from netlearn.solve.ngspice_library import executable, missing
 from netlearn.solve.ngspice_messages import not_found
 

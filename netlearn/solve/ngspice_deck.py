@@ -6,51 +6,21 @@ number, and values are numbers. So no text of a netlist can be a command, whatev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from netlearn.circuit.circuit import GROUND, Circuit, Column, Group
 from netlearn.circuit.devices.base import ZERO_CELSIUS, Array
 from netlearn.errors import NgspiceError
+from netlearn.solve.ngspice_forms import Form, column, form_of, number
 
 TIGHT = {"reltol": 1e-9, "abstol": 1e-15, "vntol": 1e-12, "itl1": 500.0}
 """ngspice's own defaults (reltol 1e-3) leave more error than the differences to be judged."""
 
 OWN_BRANCH = "i"
 """The name of the unknown that is an element's own branch current."""
-
-
-@dataclass(frozen=True)
-class Form:
-    """How ngspice writes one kind of element.
-
-    ``value`` is the positional number after the nodes; ``model`` the type on its ``.model`` card;
-    ``instance`` maps value names to ngspice's instance parameters, and all further values stand on
-    the model card. ``alterable`` are the values that ``alter`` changes, with ngspice's names for
-    them. ``internal`` maps internal unknowns to the suffixes of ngspice's internal nodes.
-    """
-
-    letter: str
-    value: str = ""
-    model: str = ""
-    instance: Mapping[str, str] = field(default_factory=dict)
-    alterable: Mapping[str, str] = field(default_factory=dict)
-    internal: Mapping[str, str] = field(default_factory=dict)
-    expression: Callable[[Group, int, Callable[[int], str]], str] | None = None
-
-
-FORMS: dict[str, Form] = {
-    "resistor": Form("r", value="resistance", alterable={"resistance": "resistance"}),
-    "voltage source": Form("v", value="dc", alterable={"dc": "dc"}),
-    "current source": Form("i", value="dc", alterable={"dc": "dc"}),
-    "vccs": Form("g", value="gain", alterable={"gain": "gain"}),
-    "vcvs": Form("e", value="gain", alterable={"gain": "gain"}),
-    "cccs": Form("f", value="gain", alterable={"gain": "gain"}),
-    "ccvs": Form("h", value="gain", alterable={"gain": "gain"}),
-}
-"""By the name of the device."""
 
 
 @dataclass(frozen=True)
@@ -166,11 +136,6 @@ def _settings(circuit: Circuit, tolerances: Mapping[str, float]) -> Iterator[str
         yield f".nodeset v(n{node})={number(value)}"
 
 
-def number(value: float) -> str:
-    """The shortest text that reads back to the same float64."""
-    return repr(float(value))
-
-
 class _Writer:
     """Collects the lines and names of a deck, group by group."""
 
@@ -186,35 +151,32 @@ class _Writer:
         self.carriers = self._carriers()
 
     def add(self, g: int, group: Group) -> None:
-        device = group.device
-        form = FORMS.get(device.name)
-        if form is None:
-            raise NgspiceError(f"ngspice has no element like '{group.names[0]}' ({device.name})")
+        device, form = group.device, form_of(group.device)
         names = self._names(g, form, len(group))
         self._internal(form, group, names)
-        on_line = [
-            t for t, unknown in enumerate(device.unknowns) if unknown != OWN_BRANCH and unknown not in device.internal
-        ]
-        words = [names]
-        for t in on_line:
-            words.append([self._word(int(unknown)) for unknown in group.index[:, t]])
         if OWN_BRANCH in device.unknowns:
             for name, unknown in zip(names, group.index[:, device.unknowns.index(OWN_BRANCH)], strict=True):
                 self.vectors[unknown] = f"{name}#branch"
-        if form.expression is not None:
-            # The controls stand in the expression, not on the line.
-            words = [words[0], words[1], words[2], [form.expression(group, k, self._probe) for k in range(len(group))]]
-        if form.model:
+        words = [names, *self._connections(form, group)]
+        if form.types:
             words.append(self._models(g, form, group))
         if form.value:
-            words.append([number(v) for v in self._column(group, form.value)])
-        for value, name in form.instance.items():
-            words.append(_assignments(name, group, value))
+            words.append([number(v) for v in column(group, form.value)])
+        words += [_assignments(form, group, value, name) for value, name in form.instance.items()]
+        words += [[word if v else "" for v in column(group, value)] for value, word in form.flags.items()]
         self.lines += [" ".join(filter(None, line)) for line in zip(*words, strict=True)]
         for value, name in form.alterable.items():
-            if value in group.values and np.all(np.isfinite(group.values[value])):
-                self.columns.append((g, value))
-                self.targets += [f"alter {element} {name} = " for element in names]
+            self.columns.append((g, value))
+            self.targets += [f"alter {element} {name} = " for element in names]
+
+    def _connections(self, form: Form, group: Group) -> list[list[str]]:
+        """The words after the name: nodes and controlling sources, or two nodes and a law."""
+        unknowns = group.device.unknowns
+        if form.law is not None:
+            nodes = [[self._word(int(u)) for u in group.index[:, t]] for t in (0, 1)]
+            return [*nodes, [form.law(group, k, self._probe) for k in range(len(group))]]
+        on_line = [t for t, u in enumerate(unknowns) if u != OWN_BRANCH and u not in group.device.internal]
+        return [[self._word(int(u)) for u in group.index[:, t]] for t in on_line]
 
     def _names(self, g: int, form: Form, count: int) -> list[str]:
         if g not in self.elements:
@@ -227,10 +189,10 @@ class _Writer:
         """The name of the element whose branch current each unknown is."""
         carriers: dict[int, str] = {}
         for g, group in enumerate(self.circuit.groups):
-            form = FORMS.get(group.device.name)
-            if form is not None and OWN_BRANCH in group.device.unknowns:
+            if len(group) and OWN_BRANCH in group.device.unknowns:
                 own = group.index[:, group.device.unknowns.index(OWN_BRANCH)]
-                carriers.update(zip(own.tolist(), self._names(g, form, len(group)), strict=True))
+                names = self._names(g, form_of(group.device), len(group))
+                carriers.update(zip(own.tolist(), names, strict=True))
         return carriers
 
     def _word(self, unknown: int) -> str:
@@ -257,28 +219,27 @@ class _Writer:
                     self.vectors[own] = f"{name}#{form.internal[unknown]}"
                     self.explicit = True
 
-    def _column(self, group: Group, name: str) -> Array:
-        return np.broadcast_to(np.asarray(group.values[name], dtype=float), len(group))
-
     def _models(self, g: int, form: Form, group: Group) -> list[str]:
         """The model names of the group's elements; equal models are written once."""
+        polarity = column(group, "polarity") if "polarity" in group.values else np.ones(len(group))
+        texts = [_assignments(form, group, value, name) for value, name in form.model.items()]
         written: dict[str, str] = {}
-        inside = [name for name in group.values if name not in form.instance and name != form.value]
-        texts = [_assignments(name, group, name) for name in inside]
         result = []
-        for k in range(len(group)):
-            text = " ".join(filter(None, (column[k] for column in texts)))
+        for k, sign in enumerate(polarity.tolist()):
+            text = f"{form.types[sign]} ({' '.join(filter(None, (parts[k] for parts in texts)))})"
             if text not in written:
                 written[text] = f"m{g}x{len(written)}"
-                self.lines.append(f".model {written[text]} {form.model} ({text})")
+                self.lines.append(f".model {written[text]} {text}")
             result.append(written[text])
         return result
 
 
-def _assignments(name: str, group: Group, value: str) -> list[str]:
-    """``name=value`` for each element; nothing where the value is the default or not given."""
+def _assignments(form: Form, group: Group, value: str, name: str) -> list[str]:
+    """``name=value`` for each element; nothing where the value is the default or was not given."""
     if value not in group.values:
         return [""] * len(group)
-    default = group.device.parameters.get(value, float("nan"))
-    column = np.broadcast_to(np.asarray(group.values[value], dtype=float), len(group))
-    return ["" if v == default or not np.isfinite(v) else f"{name}={number(v)}" for v in column.tolist()]
+    values = column(group, value)
+    written = np.isfinite(values) & (values != group.device.parameters.get(value, np.nan))
+    if value in form.unless:
+        written &= column(group, form.unless[value]) == 0
+    return [f"{name}={number(v)}" if w else "" for v, w in zip(values.tolist(), written.tolist(), strict=True)]

@@ -149,10 +149,10 @@ def test_several_processes_give_the_same_in_the_same_order():
 def test_values_beyond_alter_are_solved_deck_by_deck(solver, monkeypatch):
     from dataclasses import replace
 
-    from netlearn.solve import ngspice_deck
+    from netlearn.solve import ngspice_forms
 
-    form = replace(ngspice_deck.FORMS["resistor"], alterable={})
-    monkeypatch.setitem(ngspice_deck.FORMS, "resistor", form)
+    form = replace(ngspice_forms._LINEAR["resistor"], alterable={})
+    monkeypatch.setitem(ngspice_forms._LINEAR, "resistor", form)
     circuit = divider().with_values({(0, "resistance"): np.array([[2e3, 1e3], [1e3, 1e3]]), (1, "dc"): np.array([3.0])})
     np.testing.assert_allclose(NgspiceSolver(processes=1).solve(circuit).voltage("out"), [1, 1.5], rtol=1e-12)
 

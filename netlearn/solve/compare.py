@@ -1,0 +1,93 @@
+"""How far two solvers' operating points of one circuit are apart, and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.devices.base import Array
+from netlearn.errors import CircuitError
+from netlearn.solve.protocol import OperatingPoint
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One unknown at one sample: a node voltage in volts or a branch current in amperes."""
+
+    sample: int
+    name: str
+    """``v(out)`` or ``i(v1)``."""
+    values: tuple[float, float]
+    absolute: float
+    relative: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Differences between two operating points with S samples and N unknowns, all (S, N).
+
+    ``relative`` is the absolute difference over the larger magnitude of the two values, and zero
+    where the absolute difference is not above ``floor`` (V or A), below which digits mean nothing.
+    """
+
+    circuit: Circuit
+    first: Array
+    second: Array
+    absolute: Array
+    relative: Array
+
+    @property
+    def largest_absolute(self) -> Difference:
+        """The unknown and sample with the largest absolute difference."""
+        return self.at(int(np.argmax(self.absolute)))
+
+    @property
+    def largest_relative(self) -> Difference:
+        """The unknown and sample with the largest relative difference."""
+        return self.at(int(np.argmax(self.relative)))
+
+    def by_unknown(self, count: int | None = None) -> list[Difference]:
+        """Each unknown at its worst sample, the worst unknown first; at most ``count`` of them."""
+        samples = np.argmax(self.relative, axis=0)
+        unknowns = np.arange(self.absolute.shape[1])
+        order = np.lexsort((-self.absolute[samples, unknowns], -self.relative[samples, unknowns]))[:count]
+        return [self.at(int(samples[k]) * len(unknowns) + int(k)) for k in order]
+
+    def within(self, relative: float) -> bool:
+        """Whether all differences above the floor are within a relative tolerance."""
+        return bool(np.all(self.relative <= relative))
+
+    def at(self, flat: int) -> Difference:
+        """The entry at a flat position of the (S, N) arrays."""
+        sample, unknown = divmod(flat, self.absolute.shape[1])
+        place = sample, unknown
+        n = len(self.circuit.nodes)
+        name = f"v({self.circuit.nodes[unknown]})" if unknown < n else f"i({self.circuit.branches[unknown - n]})"
+        return Difference(
+            sample,
+            name,
+            (float(self.first[place]), float(self.second[place])),
+            float(self.absolute[place]),
+            float(self.relative[place]),
+        )
+
+
+def compare(first: OperatingPoint, second: OperatingPoint, floor: float = 1e-9) -> Comparison:
+    """Compare two operating points of circuits with the same unknowns, sample by sample.
+
+    Raises CircuitError where their unknowns or numbers of samples differ, or where there are none.
+    """
+    a, b = first.x.real, second.x.real
+    if a.shape != b.shape or list(first.circuit.nodes) != list(second.circuit.nodes):
+        raise CircuitError(f"operating points of different circuits cannot be compared: {a.shape} and {b.shape}")
+    if a.size == 0:
+        raise CircuitError("there is nothing to compare: the circuit has no node besides ground")
+    absolute = np.abs(a - b)
+    # A difference that is not a number is one beyond every tolerance.
+    absolute[np.isnan(absolute)] = np.inf
+    larger = np.maximum(np.abs(a), np.abs(b))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        relative = np.where(absolute > floor, np.where(np.isinf(absolute), np.inf, absolute / larger), 0.0)
+    return Comparison(first.circuit, a, b, absolute, relative)

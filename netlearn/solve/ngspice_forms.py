@@ -1,0 +1,137 @@
+"""How ngspice writes each kind of element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+
+from netlearn.circuit.circuit import Group
+from netlearn.circuit.devices.base import Array, Device
+from netlearn.circuit.devices.models import MODEL_TYPES, ModelType
+from netlearn.errors import NgspiceError
+
+Words = Callable[[int], str]
+"""From an unknown's number to how an expression names it."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """The parts of an element line: a letter, nodes, a model or a number, ``name=value`` pairs.
+
+    ``value`` is the value that stands by itself after the nodes. ``instance`` maps value names to
+    ngspice's names on the element line and ``model`` those on its ``.model`` card, of the type
+    ``types[sign of polarity]``. ``alterable`` are the values that the ``alter`` command changes.
+    ``internal`` maps internal unknowns to the suffixes of ngspice's internal nodes. ``flags`` are
+    words that stand where a value is not zero, and ``unless`` names values that are not written where
+    another one is not zero. ``law`` writes what stands after the two nodes of a behavioural source.
+    """
+
+    letter: str
+    value: str = ""
+    types: Mapping[float, str] = field(default_factory=dict)
+    model: Mapping[str, str] = field(default_factory=dict)
+    instance: Mapping[str, str] = field(default_factory=dict)
+    alterable: Mapping[str, str] = field(default_factory=dict)
+    internal: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict)
+    unless: Mapping[str, str] = field(default_factory=dict)
+    law: Callable[[Group, int, Words], str] | None = None
+
+    def sens_name(self, element: str, value: str) -> str | None:
+        """The name that ``.sens`` gives to the derivative by a value, if it has one."""
+        if value == self.value:
+            return f"{element}_gain" if value == "gain" else element
+        if value in self.instance:
+            return f"{element}_{self.instance[value]}"
+        return f"{element}:{self.model[value]}" if value in self.model else None
+
+
+def number(value: float) -> str:
+    """The shortest text that reads back to the same float64."""
+    return repr(float(value))
+
+
+def column(group: Group, name: str) -> Array:
+    """A value of all k elements of a group, (k,)."""
+    return np.broadcast_to(np.asarray(group.values[name], dtype=float), len(group))
+
+
+def _linear(letter: str, value: str) -> Form:
+    return Form(letter, value=value, alterable={value: value})
+
+
+_LINEAR = {
+    "resistor": _linear("r", "resistance"),
+    "voltage source": _linear("v", "dc"),
+    "current source": _linear("i", "dc"),
+    "vccs": _linear("g", "gain"),
+    "vcvs": _linear("e", "gain"),
+    "cccs": _linear("f", "gain"),
+    "ccvs": _linear("h", "gain"),
+}
+
+_LETTERS = {"d": "d", "npn": "q", "pnp": "q", "nmos": "m", "pmos": "m", "njf": "j", "pjf": "j", "sw": "s", "csw": "w"}
+"""By the type of model."""
+
+_INTERNAL = {
+    "d": {"ai": "internal"},
+    "q": {"ci": "collCX", "bi": "base", "ei": "emitter"},
+    "m": {"di": "drain", "si": "source"},
+    "j": {"di": "drain", "si": "source"},
+}
+
+_UNLESS = {"m": {"rd": "sheet_d", "rs": "sheet_s"}}
+
+
+def _ideal_diode(group: Group, k: int, word: Words) -> str:
+    """Three straight lines; max() bends them where the device does."""
+    v = {name: float(column(group, name)[k]) for name in group.device.parameters}
+    scale = v["area"] * v["m"]
+    off, on = scale / v["roff"], scale / v["ron"]
+    back = scale / (v["ron"] if np.isnan(v["rrev"]) else v["rrev"])
+    across = f"({word(int(group.index[k, 0]))}-{word(int(group.index[k, 1]))})"
+    text = f"i={number(off)}*{across}+{number(on - off)}*max({across}-({number(v['vfwd'])}),0)"
+    if np.isfinite(v["vrev"]):
+        text += f"-{number(back - off)}*max(-({number(v['vrev'])})-{across},0)"
+    return text
+
+
+def form_of(device: Device) -> Form:
+    """The form of a device's elements. Raises NgspiceError for a device that ngspice does not have."""
+    form = _LINEAR.get(device.name) or _by_model().get(device.name)
+    if form is not None:
+        return form
+    if device.name == "ideal diode":
+        return Form("b", law=_ideal_diode)
+    raise NgspiceError(f"there is no way to write a {device.name} for ngspice")
+
+
+@cache
+def _by_model() -> Mapping[str, Form]:
+    kinds: dict[str, list[ModelType]] = {}
+    for kind in MODEL_TYPES.values():
+        for device in (kind.device, *([kind.plain] if kind.plain is not None else [])):
+            kinds.setdefault(device.name, []).append(kind)
+    return {name: _model_form(alike) for name, alike in kinds.items()}
+
+
+def _model_form(kinds: Sequence[ModelType]) -> Form:
+    """One form for the model types of a device, which differ in polarity at most."""
+    kind, letter = kinds[0], _LETTERS[kinds[0].name]
+    instance = _own_names(kind.element.values())
+    return Form(
+        letter,
+        types={kind.fixed.get("polarity", 1.0): kind.name for kind in kinds},
+        model={name: name for name in _own_names(kind.model.values()) if name not in instance},
+        instance=instance,
+        internal=_INTERNAL.get(letter, {}),
+        flags={flag[0]: word for word, flag in kind.flags.items() if flag is not None and flag[1] != 0},
+        unless=_UNLESS.get(letter, {}),
+    )
+
+
+def _own_names(values: Collection[str]) -> dict[str, str]:
+    return {value: value for value in values}
