@@ -1,0 +1,261 @@
+"""The bipolar junction transistor (Gummel and Poon, Bell System Technical Journal 49, 1970), at DC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netlearn.circuit.devices.base import Array, Device, Environment, Internal, Values
+from netlearn.circuit.devices.junction import (
+    critical_voltage,
+    given,
+    inverse,
+    junction_current,
+    limit_junction,
+    temperatures,
+    thermal_voltage,
+)
+from netlearn.circuit.devices.model_type import ModelType, names
+
+NAN = float("nan")
+# SPICE's fit of the base resistance's fall with current (Antognetti and Massobrio, 1988).
+CROWDING_A, CROWDING_B = 14.59025, 2.4317
+
+
+@dataclass(frozen=True)
+class Bjt(Device):
+    """Unknowns are collector, base, emitter, substrate, and the first three behind ``rc``, ``rb``, ``re``.
+
+    ``polarity`` is 1 for npn and -1 for pnp; ``subs`` is 1 for a vertical transistor, whose
+    substrate junction ends at the collector, and -1 for a lateral one, where it ends at the
+    base. A value that is NaN was not given.
+    """
+
+    def prepare(self, values: Values, environment: Environment) -> Values:
+        v = {name: np.asarray(value) for name, value in values.items()}
+        temperature, nominal = temperatures(v, environment)
+        vt, ratio, dt = thermal_voltage(temperature), temperature / nominal, temperature - nominal
+
+        def drift(name: str, stem: str) -> Array:
+            """A value with its linear and quadratic temperature coefficients."""
+            drifted: Array = v[name] * (1.0 + v[stem + "1"] * dt + v[stem + "2"] * dt**2)
+            return drifted
+
+        area, m = v["area"], v["m"]
+        areab, areac = given(v["areab"], area), given(v["areac"], area)
+        vertical = given(v["subs"], v["polarity"]).real > 0
+        level = v["tlev"].real
+        gap = np.where(
+            level == 2,
+            _gap(v, nominal) / thermal_voltage(nominal) - _gap(v, temperature) / vt,
+            (ratio - 1.0) * v["eg"] / vt,
+        )
+        thermal = gap + v["xti"] * np.log(ratio)
+        beta = np.where(level == 1, 1.0 + v["xtb"] * dt, np.where(level == 3, 1.0, ratio ** v["xtb"]))
+
+        def saturation(value: Array, stem: str, n: Array | float, by_beta: bool = False) -> Array:
+            factor = np.exp(thermal / n) / (beta if by_beta else 1.0)
+            positive = np.where(value.real > 0, value, 1.0)
+            power = positive ** (1.0 + v[stem + "1"] * dt + v[stem + "2"] * dt**2)
+            return np.where(value.real > 0, np.where(level == 3, power, value * factor), 0.0)
+
+        separate = ~np.isnan(v["ibe"]) & ~np.isnan(v["ibc"])
+        common = area * saturation(v["is"], "tis", 1.0)
+        junction_area = np.where(vertical, areab, areac)
+        substrate_area = np.where(separate, np.where(vertical, areac, areab), area)
+        rb, rbm = v["rb"], given(v["rbm"], v["rb"])
+        return {
+            "vt": vt,
+            "polarity": v["polarity"].real,
+            "vertical": vertical,
+            "be": m * np.where(separate, area * saturation(v["ibe"], "tis", v["nf"]), common),
+            "bc": m * np.where(separate, junction_area * saturation(v["ibc"], "tis", v["nr"]), common),
+            "be_leakage": m * area * saturation(_leakage(v["ise"], v["is"]), "tise", v["ne"], True),
+            "bc_leakage": m * junction_area * saturation(_leakage(v["isc"], v["is"]), "tisc", v["nc"], True),
+            "substrate": m * substrate_area * saturation(v["iss"], "tiss", v["ns"], True),
+            "nf": drift("nf", "tnf"),
+            "nr": drift("nr", "tnr"),
+            "ne": drift("ne", "tne"),
+            "nc": drift("nc", "tnc"),
+            "ns": drift("ns", "tns"),
+            "bf": np.where((v["tbf1"].real != 0) | (v["tbf2"].real != 0), drift("bf", "tbf"), v["bf"] * beta),
+            "br": np.where((v["tbr1"].real != 0) | (v["tbr2"].real != 0), drift("br", "tbr"), v["br"] * beta),
+            "early_f": inverse(drift("vaf", "tvaf")),
+            "early_r": inverse(drift("var", "tvar")),
+            "knee_f": inverse(drift("ikf", "tikf") * area * m),
+            "knee_r": inverse(drift("ikr", "tikr") * area * m),
+            "nkf": v["nkf"],
+            "has_base_resistance": rb.real != 0,
+            "base_resistance": rb * (1.0 + v["trb1"] * dt + v["trb2"] * dt**2) / (area * m),
+            "base_minimum": rbm * (1.0 + v["trm1"] * dt + v["trm2"] * dt**2) / (area * m),
+            "crowding": inverse(drift("irb", "tirb") * area * m),
+            "gc": inverse(drift("rc", "trc")) * area * m,
+            "ge": inverse(drift("re", "tre")) * area * m,
+            "gmin": environment.gmin * m,
+        }
+
+    def residual(self, x: Array, prepared: Values) -> Array:
+        p, sign = prepared, prepared["polarity"]
+        vbe, vbc = sign * (x[..., 5] - x[..., 6]), sign * (x[..., 5] - x[..., 4])
+        collector, base, charge = _currents(vbe, vbc, p)
+        to_collector = p["gc"] * (x[..., 0] - x[..., 4])
+        to_emitter = p["ge"] * (x[..., 2] - x[..., 6])
+        to_base = _base_conductance(base, charge, p) * (x[..., 1] - x[..., 5])
+        # The substrate junction conducts from the substrate where the other end is n-type.
+        end = np.where(p["vertical"], x[..., 4], x[..., 5])
+        toward = np.where(p["vertical"], sign, -sign)
+        vsub = toward * (x[..., 3] - end)
+        substrate = toward * (junction_current(vsub, p["ns"] * p["vt"], p["substrate"]) + p["gmin"] * vsub)
+        in_collector, in_base = np.where(p["vertical"], substrate, 0.0), np.where(p["vertical"], 0.0, substrate)
+        return np.stack(
+            np.broadcast_arrays(
+                to_collector,
+                to_base,
+                to_emitter,
+                substrate,
+                sign * collector - to_collector - in_collector,
+                sign * base - to_base - in_base,
+                -sign * (collector + base) - to_emitter,
+            ),
+            axis=-1,
+        )
+
+    def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
+        p, sign = prepared, prepared["polarity"].real
+        vt = p["vt"].real
+        result = x.copy()
+        for t, saturation in ((4, p["bc"]), (6, p["be"])):
+            new, old = sign * (x[..., 5] - x[..., t]), sign * (previous[..., 5] - previous[..., t])
+            limited = limit_junction(new, old, vt, critical_voltage(vt, saturation))
+            result[..., t] = np.where(limited == new, x[..., t], x[..., 5] - sign * limited)
+        return result
+
+
+def _gap(v: Values, temperature: Array) -> Array:
+    gap: Array = v["eg"] - v["gap1"] * temperature**2 / (temperature + v["gap2"])
+    return gap
+
+
+def _leakage(current: Array, saturation: Array) -> Array:
+    # SPICE2 gave leakage as a multiple of is; ngspice takes any value above 1e-4 for one.
+    return np.where(current.real > 1e-4, current * saturation, current)
+
+
+def _currents(vbe: Array, vbc: Array, p: Values) -> tuple[Array, Array, Array]:
+    """Collector and base current of an npn transistor, and its normalised base charge."""
+    vt = p["vt"]
+    forward = junction_current(vbe, p["nf"] * vt, p["be"])
+    reverse = junction_current(vbc, p["nr"] * vt, p["bc"])
+    be_leakage = junction_current(vbe, p["ne"] * vt, p["be_leakage"]) + p["gmin"] * vbe
+    bc_leakage = junction_current(vbc, p["nc"] * vt, p["bc_leakage"]) + p["gmin"] * vbc
+    early = 1.0 / (1.0 - p["early_f"] * vbc - p["early_r"] * vbe)
+    injection = 1.0 + 4.0 * (p["knee_f"] * forward + p["knee_r"] * reverse)
+    injection = np.where(injection.real > 0, injection, 0.0)
+    root = np.where(injection.real > 0, np.where(injection.real > 0, injection, 1.0) ** p["nkf"], 0.0)
+    charge = early * (1.0 + root) / 2.0
+    collector = (forward - reverse) / charge - reverse / p["br"] - bc_leakage
+    base = forward / p["bf"] + be_leakage + reverse / p["br"] + bc_leakage
+    return collector, base, charge
+
+
+def _base_conductance(base: Array, charge: Array, p: Values) -> Array:
+    """The base resistance falls with the base charge, or with the base current where ``irb`` is given."""
+    least, spread = p["base_minimum"], p["base_resistance"] - p["base_minimum"]
+    resistance = least + spread / charge
+    crowded = p["crowding"].real != 0
+    if crowded.any():
+        ratio = base * p["crowding"]
+        ratio = np.where(ratio.real > 1e-9, ratio, 1e-9)
+        z = (np.sqrt(1.0 + CROWDING_A * ratio) - 1.0) / (CROWDING_B * np.sqrt(ratio))
+        tangent = np.tan(z)
+        resistance = np.where(crowded, least + 3.0 * spread * (tangent - z) / (z * tangent**2), resistance)
+    return np.where(p["has_base_resistance"], inverse(resistance), 0.0)
+
+
+PARAMETERS = {
+    "polarity": 1.0,
+    "subs": NAN,
+    "is": 1e-16,
+    "ibe": NAN,
+    "ibc": NAN,
+    "bf": 100.0,
+    "nf": 1.0,
+    "vaf": 0.0,
+    "ikf": 0.0,
+    "ise": 0.0,
+    "ne": 1.5,
+    "br": 1.0,
+    "nr": 1.0,
+    "var": 0.0,
+    "ikr": 0.0,
+    "isc": 0.0,
+    "nc": 2.0,
+    "iss": 0.0,
+    "ns": 1.0,
+    "rb": 0.0,
+    "irb": 0.0,
+    "rbm": NAN,
+    "re": 0.0,
+    "rc": 0.0,
+    "nkf": 0.5,
+    "xtb": 0.0,
+    "eg": 1.11,
+    "xti": 3.0,
+    "gap1": 7.02e-4,
+    "gap2": 1108.0,
+    "tlev": 0.0,
+    "tnom": NAN,
+    "area": 1.0,
+    "areab": NAN,
+    "areac": NAN,
+    "m": 1.0,
+    "temp": NAN,
+    "dtemp": 0.0,
+} | {
+    f"t{name}{order}": 0.0
+    for name in (
+        *("bf", "br", "ikf", "ikr", "irb", "vaf", "var", "rb", "rm", "rc", "re"),
+        *("nf", "nr", "ne", "nc", "ns", "is", "ise", "isc", "iss"),
+    )
+    for order in (1, 2)
+}
+"""Values by ngspice's names, with its defaults; zero switches an Early voltage, a knee or a resistance off."""
+
+BJT = Bjt(
+    "bjt",
+    ("c", "b", "e", "s", "ci", "bi", "ei"),
+    PARAMETERS,
+    {"ci": Internal("rc", "c"), "bi": Internal("rb", "b"), "ei": Internal("re", "e")},
+    linear=False,
+    reciprocal=False,
+)
+
+_NO_QUASI_SATURATION = "quasi-saturation of the collector"
+
+MODELS = {
+    name: ModelType(
+        name,
+        BJT,
+        (3, 4),
+        names(
+            "subs is ibe ibc bf nf vaf=va ikf=ik ise=c2 ne br nr var=vb ikr isc=c4 nc iss ns rb irb rbm re rc"
+            " nkf=nk xtb eg xti gap1 gap2 tlev tnom=tref trb1=trb trc1=trc tre1=tre "
+        )
+        | {value: value for value in PARAMETERS if value.startswith("t") and value[-1] in "12"},
+        names("area areab areac m temp dtemp"),
+        ("area",),
+        {"off": None},
+        {"polarity": polarity},
+        ignored=names(
+            "cje vje pe mje me tf xtf vtf itf ptf cjc vjc pc mjc mc xcjc tr cjs csub ccs vjs"
+            " ps mjs ms fc kf af tlevc ctc cte cts tvjc tvje tvjs titf1 titf2 ttf1 ttf2 ttr1"
+            " ttr2 tmje1 tmje2 tmjc1 tmjc2 tmjs1 tmjs2 quasimod vo gamma qco vg cn d npn pnp"
+            " rth0 vbe_max vbc_max vce_max pd_max ic_max ib_max te_max"
+        ),
+        ignored_on_element=("off", "ic", "icvbe", "icvce"),
+        refused={"rco": _NO_QUASI_SATURATION},
+        only={"level": (1,)},
+    )
+    for name, polarity in (("npn", 1.0), ("pnp", -1.0))
+}

@@ -1,0 +1,141 @@
+"""The junction field-effect transistor, ngspice's level 1 (Parker and Skellern's form of Shichman and Hodges)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netlearn.circuit.devices.base import Array, Device, Environment, Internal, Values
+from netlearn.circuit.devices.junction import (
+    critical_voltage,
+    given,
+    inverse,
+    junction_current,
+    limit_gate,
+    limit_junction,
+    temperatures,
+    thermal_voltage,
+)
+from netlearn.circuit.devices.model_type import ModelType, names
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Jfet(Device):
+    """Unknowns are drain, gate, source, and the drain and source behind ``rd`` and ``rs``.
+
+    ``polarity`` is 1 for njf and -1 for pjf. A value that is NaN was not given.
+    """
+
+    def prepare(self, values: Values, environment: Environment) -> Values:
+        v = {name: np.asarray(value) for name, value in values.items()}
+        temperature, nominal = temperatures(v, environment)
+        vt, ratio, dt = thermal_voltage(temperature), temperature / nominal, temperature - nominal
+        scale = v["area"] * v["m"]
+        beta = np.where(
+            np.isnan(v["betatce"]), v["beta"] * ratio ** v["bex"], v["beta"] * 1.01 ** (given(v["betatce"], 0.0) * dt)
+        )
+        saturation = v["is"] * np.exp((ratio - 1.0) * v["eg"] / vt) * ratio ** given(v["xti"], 0.0)
+        return {
+            "vt": vt,
+            "polarity": v["polarity"].real,
+            "beta": beta * scale,
+            "vto": given(v["vto"] + v["vtotc"] * dt, v["vto"] - v["tcv"] * dt),
+            "lambda": v["lambda"],
+            "b": v["b"],
+            # ngspice takes the threshold and the potential at the nominal temperature here.
+            "tail": (1.0 - v["b"]) / (v["pb"] - v["vto"]),
+            "saturation": saturation * scale,
+            "gd": inverse(v["rd"]) * scale,
+            "gs": inverse(v["rs"]) * scale,
+            "gmin": np.asarray(environment.gmin),
+        }
+
+    def residual(self, x: Array, prepared: Values) -> Array:
+        p, sign = prepared, prepared["polarity"]
+        vgs, vgd = sign * (x[..., 1] - x[..., 4]), sign * (x[..., 1] - x[..., 3])
+        drain = sign * _channel(vgs, vgd, p)
+        to_source, to_drain = (
+            sign * (junction_current(v, p["vt"], p["saturation"]) + p["gmin"] * v) for v in (vgs, vgd)
+        )
+        rd, rs = p["gd"] * (x[..., 0] - x[..., 3]), p["gs"] * (x[..., 2] - x[..., 4])
+        return np.stack(
+            np.broadcast_arrays(rd, to_source + to_drain, rs, drain - to_drain - rd, -drain - to_source - rs), axis=-1
+        )
+
+    def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
+        p, sign = prepared, prepared["polarity"].real
+        vt = p["vt"].real
+        critical = critical_voltage(vt, p["saturation"])
+        result = x.copy()
+        for t in (3, 4):
+            new, old = sign * (x[..., 1] - x[..., t]), sign * (previous[..., 1] - previous[..., t])
+            limited = limit_gate(limit_junction(new, old, vt, critical), old, p["vto"].real)
+            result[..., t] = np.where(limited == new, x[..., t], x[..., 1] - sign * limited)
+        return result
+
+
+def _channel(vgs: Array, vgd: Array, p: Values) -> Array:
+    """The current from drain to source of an n-channel device."""
+    normal = vgs.real >= vgd.real
+    over, other = np.where(normal, vgs, vgd) - p["vto"], np.where(normal, vgd, vgs) - p["vto"]
+    drop = over - other
+    over = np.where(over.real > 0, over, 0.0)
+    # Saturation is the linear law at its edge, where the far end of the channel is just cut off.
+    along = np.where(drop.real < over.real, drop, over)
+    tail, b = p["tail"], p["b"]
+    near = 2.0 * b + 3.0 * tail * (over - along)
+    law = along * (along * (tail * along - b) + over * near)
+    current: Array = p["beta"] * (1.0 + p["lambda"] * drop) * law
+    signed: Array = np.where(normal, current, -current)
+    return signed
+
+
+JFET = Jfet(
+    "jfet",
+    ("d", "g", "s", "di", "si"),
+    {
+        "polarity": 1.0,
+        "vto": -2.0,
+        "beta": 1e-4,
+        "lambda": 0.0,
+        "rd": 0.0,
+        "rs": 0.0,
+        "is": 1e-14,
+        "pb": 1.0,
+        "b": 1.0,
+        "tcv": 0.0,
+        "vtotc": NAN,
+        "bex": 0.0,
+        "betatce": NAN,
+        "xti": NAN,
+        "eg": 1.11,
+        "tnom": NAN,
+        "area": 1.0,
+        "m": 1.0,
+        "temp": NAN,
+        "dtemp": 0.0,
+    },
+    {"di": Internal("rd", "d"), "si": Internal("rs", "s")},
+    linear=False,
+    reciprocal=False,
+)
+
+MODELS = {
+    name: ModelType(
+        name,
+        JFET,
+        (3,),
+        names("vto=vt0 beta lambda rd rs is pb b tcv vtotc bex betatce xti eg tnom"),
+        names("area m temp dtemp"),
+        ("area",),
+        {"off": None},
+        {"polarity": polarity},
+        ignored=names("cgs cgd fc kf af nlev gdsnoi njf pjf"),
+        ignored_on_element=("off", "ic", "ic-vds", "ic-vgs"),
+        only={"level": (1,)},
+    )
+    for name, polarity in (("njf", 1.0), ("pjf", -1.0))
+}

@@ -1,0 +1,122 @@
+"""What devices with p-n junctions share: temperature, the junction's current, and limiting.
+
+Equations, constants and defaults are those of ngspice 39 (SPICE3F5; Quarles, 1989), so that
+operating points agree with it. Everything here takes complex arguments, which carry derivatives
+by the complex step.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netlearn.circuit.devices.base import ZERO_CELSIUS, Array, Environment, Values
+
+# CODATA 2014, as ngspice 39 has them: later values would move a junction's current by 1e-5.
+BOLTZMANN = 1.38064852e-23
+CHARGE = 1.6021766208e-19
+K_OVER_Q = BOLTZMANN / CHARGE
+REFERENCE_TEMPERATURE = 27.0 + ZERO_CELSIUS
+
+EXPONENT_LIMIT = 600.0
+"""Beyond it the exponential goes on as its tangent: finite in any product of two, and far beyond any real current."""
+
+
+def thermal_voltage(temperature: Array) -> Array:
+    """k T / q in volts."""
+    return K_OVER_Q * temperature
+
+
+def temperatures(values: Values, environment: Environment) -> tuple[Array, Array]:
+    """The device's and its model's nominal temperature in kelvin.
+
+    ``temp`` and ``tnom`` are in degrees Celsius, NaN for the circuit's own; ``dtemp`` adds to
+    the circuit's temperature only, as in ngspice.
+    """
+    temp, tnom = np.asarray(values["temp"]), np.asarray(values["tnom"])
+    temperature = given(temp + ZERO_CELSIUS, environment.temperature + np.asarray(values["dtemp"]))
+    return temperature, given(tnom + ZERO_CELSIUS, environment.nominal_temperature)
+
+
+def given(value: Array, otherwise: Array | float) -> Array:
+    """``value`` where it was given, that is where it is not NaN."""
+    return np.where(np.isnan(value), otherwise, value)
+
+
+def inverse(value: Array) -> Array:
+    """1 / value, and 0 where it is zero or infinite: how SPICE reads a parameter that switches an effect off."""
+    off = (value.real == 0) | ~np.isfinite(value.real)
+    return np.where(off, 0.0, 1.0 / np.where(off, 1.0, value))
+
+
+def band_gap(temperature: Array) -> Array:
+    """Silicon's band gap in electronvolts (Varshni, Physica 34, 1967, with SPICE's numbers)."""
+    return 1.16 - 7.02e-4 * temperature**2 / (temperature + 1108.0)
+
+
+def junction_potential(potential: Array, temperature: Array, nominal: Array) -> Array:
+    """A built-in potential given at ``nominal`` kelvin, at ``temperature`` kelvin."""
+    at_reference = (potential - _potential_shift(nominal)) / (nominal / REFERENCE_TEMPERATURE)
+    return temperature / REFERENCE_TEMPERATURE * at_reference + _potential_shift(temperature)
+
+
+def _potential_shift(temperature: Array) -> Array:
+    # 1.1150877 eV is SPICE's band gap at 27 degrees Celsius.
+    gap = 1.1150877 / REFERENCE_TEMPERATURE - band_gap(temperature) / temperature
+    logarithm = 1.5 * np.log(temperature / REFERENCE_TEMPERATURE)
+    return -2.0 * thermal_voltage(temperature) * (logarithm + gap / (2.0 * K_OVER_Q))
+
+
+def exponential(x: Array) -> Array:
+    """exp(x), beyond EXPONENT_LIMIT continued as a straight line."""
+    capped = np.where(x.real > EXPONENT_LIMIT, EXPONENT_LIMIT, x)
+    result: Array = np.exp(capped) * (1.0 + (x - capped))
+    return result
+
+
+def junction_current(v: Array, vt: Array, saturation: Array) -> Array:
+    """The current of a junction with emission coefficient in ``vt``: exponential, and cubic below -3 vt."""
+    reverse = v.real < -3.0 * vt.real
+    forward = saturation * (exponential(np.where(reverse, 0.0, v / vt)) - 1.0)
+    if not reverse.any():
+        return forward
+    cubic = (3.0 / np.e * vt / np.where(reverse, v, -vt)) ** 3
+    current: Array = np.where(reverse, -saturation * (1.0 + cubic), forward)
+    return current
+
+
+def critical_voltage(vt: Array, saturation: Array) -> Array:
+    """Where a junction's characteristic bends most: Newton steps beyond it are cut."""
+    result: Array = vt.real * np.log(vt.real / (np.sqrt(2.0) * np.maximum(saturation.real, 1e-300)))
+    return result
+
+
+def limit_junction(v: Array, previous: Array, vt: Array, critical: Array) -> Array:
+    """Newton's next junction voltage, with steps up the exponential made logarithmic (Nagel, 1975)."""
+    step = (v - previous) / vt
+    size = np.log(np.maximum(np.abs(step) - 2.0, 1e-12)) + 2.0
+    from_above = previous + vt * np.sign(step) * size
+    from_below = vt * np.log(np.maximum(v / vt, 1e-12))
+    up = (v > critical) & (np.abs(step) > 2.0)
+    limited = np.where(up, np.where(previous > 0, from_above, from_below), v)
+    floor = np.where(previous > 0, -1.0 - previous, 2.0 * previous - 1.0)
+    return np.where(v < 0, np.maximum(limited, floor), limited)
+
+
+def limit_gate(v: Array, previous: Array, threshold: Array) -> Array:
+    """Newton's next gate voltage of a field-effect transistor, in steps that cannot skip over the threshold."""
+    over = previous - threshold
+    wide, narrow = np.abs(2.0 * over) + 2.0, np.abs(over) + 1.0
+    strong, on = over >= 3.5, over >= 0
+    low_strong = np.where(v >= threshold + 3.5, previous - narrow, threshold + 2.0)
+    low = np.where(strong, low_strong, np.where(on, threshold - 0.5, previous - wide))
+    high_off = np.where(v <= threshold + 0.5, previous + narrow, threshold + 0.5)
+    high = np.where(strong, previous + wide, np.where(on, threshold + 4.0, high_off))
+    return np.clip(v, low, high)
+
+
+def limit_channel(v: Array, previous: Array) -> Array:
+    """Newton's next drain-source voltage of a field-effect transistor, for ``previous`` >= 0."""
+    far = previous >= 3.5
+    low = np.where(far, np.where(v < 3.5, 2.0, -np.inf), -0.5)
+    high = np.where(far, 3.0 * previous + 2.0, 4.0)
+    return np.clip(v, low, high)

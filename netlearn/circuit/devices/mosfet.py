@@ -1,0 +1,234 @@
+"""The level 1 MOSFET (Shichman and Hodges, IEEE J. Solid-State Circuits 3, 1968)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netlearn.circuit.devices.base import Array, Device, Environment, Internal, Values
+from netlearn.circuit.devices.junction import (
+    CHARGE,
+    band_gap,
+    critical_voltage,
+    exponential,
+    given,
+    inverse,
+    junction_potential,
+    limit_channel,
+    limit_gate,
+    limit_junction,
+    temperatures,
+    thermal_voltage,
+)
+from netlearn.circuit.devices.model_type import ModelType, names
+from netlearn.errors import CircuitError
+
+NAN = float("nan")
+PERMITTIVITY = 8.854214871e-12
+INTRINSIC = 1.45e16
+"""Silicon's intrinsic carriers per cubic metre, as SPICE has it."""
+
+
+@dataclass(frozen=True)
+class Mosfet(Device):
+    """Cut-off, linear and saturation regions, both ways, with bulk junctions and series resistances.
+
+    Unknowns are drain, gate, source, bulk, and the drain and source behind ``rd`` and ``rs``.
+    ``polarity`` is 1 for nmos and -1 for pmos. A value that is NaN was not given, and follows
+    from the process values ``tox``, ``nsub``, ``uo``, ``nss`` and ``tpg`` where these were, as in ngspice.
+    With ``sheet_d`` (``sheet_s``) not zero, the series resistance is ``rsh`` times ``nrd`` (``nrs``).
+    """
+
+    def prepare(self, values: Values, environment: Environment) -> Values:
+        v = {name: np.asarray(value) for name, value in values.items()}
+        temperature, nominal = temperatures(v, environment)
+        vt, ratio, polarity = thermal_voltage(temperature), temperature / nominal, v["polarity"].real
+        kp, phi, gamma, vto = _process(v, nominal)
+        hot_phi = junction_potential(phi, temperature, nominal)
+        gap, nominal_gap = band_gap(temperature), band_gap(nominal)
+        built_in = vto - polarity * gamma * np.sqrt(phi) + 0.5 * (nominal_gap - gap) + 0.5 * polarity * (hot_phi - phi)
+        hotter = np.exp(nominal_gap / thermal_voltage(nominal) - gap / vt)
+        density = v["js"] * hotter
+        by_area = (density.real != 0) & (v["ad"].real != 0) & (v["as"].real != 0)
+        length = v["l"] - 2.0 * v["ld"]
+        if np.any(length.real <= 0):
+            raise CircuitError(
+                "a MOSFET's channel is not longer than its lateral diffusion", hint="l must be above 2 * ld"
+            )
+        return {
+            "vt": vt,
+            "polarity": polarity,
+            "beta": kp / ratio**1.5 * v["m"] * v["w"] / length,
+            "phi": hot_phi,
+            "gamma": gamma,
+            "built_in": built_in * polarity,
+            "lambda": v["lambda"],
+            "drain_saturation": v["m"] * np.where(by_area, density * v["ad"], v["is"] * hotter),
+            "source_saturation": v["m"] * np.where(by_area, density * v["as"], v["is"] * hotter),
+            "gd": v["m"] * inverse(np.where(v["sheet_d"].real != 0, v["rsh"] * v["nrd"], v["rd"])),
+            "gs": v["m"] * inverse(np.where(v["sheet_s"].real != 0, v["rsh"] * v["nrs"], v["rs"])),
+            "gmin": np.asarray(environment.gmin),
+        }
+
+    def residual(self, x: Array, prepared: Values) -> Array:
+        p, sign = prepared, prepared["polarity"]
+        vgs, vds, vbs = (sign * (x[..., t] - x[..., 5]) for t in (1, 4, 3))
+        drain = sign * _channel(vgs, vds, vbs, p)
+        to_source = sign * _bulk_junction(vbs, p["source_saturation"], p)
+        to_drain = sign * _bulk_junction(vbs - vds, p["drain_saturation"], p)
+        rd, rs = p["gd"] * (x[..., 0] - x[..., 4]), p["gs"] * (x[..., 2] - x[..., 5])
+        return np.stack(
+            np.broadcast_arrays(
+                rd, 0.0 * drain, rs, to_source + to_drain, drain - to_drain - rd, -drain - to_source - rs
+            ),
+            axis=-1,
+        )
+
+    def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
+        p, sign = prepared, prepared["polarity"].real
+        vgs, vds, vbs = (sign * (x[..., t] - x[..., 5]) for t in (1, 4, 3))
+        old_vgs, old_vds, old_vbs = (sign * (previous[..., t] - previous[..., 5]) for t in (1, 4, 3))
+        normal = old_vds >= 0
+        # In reverse mode drain and source change places, for the limits too.
+        on = _threshold(np.where(normal, old_vbs, old_vbs - old_vds), p).real
+        gate = np.where(normal, vgs, vgs - vds)
+        gate = limit_gate(gate, np.where(normal, old_vgs, old_vgs - old_vds), on)
+        # The other gate voltage stays what Newton's method made it; the channel's follows from both.
+        channel = np.where(normal, gate - (vgs - vds), vgs - gate)
+        channel = np.where(normal, limit_channel(channel, old_vds), -limit_channel(-channel, -old_vds))
+        new_vds = channel
+        new_vgs = np.where(normal, gate, gate + new_vds)
+        vt = p["vt"].real
+        by_source = limit_junction(vbs, old_vbs, vt, critical_voltage(vt, p["source_saturation"]))
+        by_drain = limit_junction(vbs - vds, old_vbs - old_vds, vt, critical_voltage(vt, p["drain_saturation"]))
+        new_vbs = np.where(new_vds >= 0, by_source, by_drain + new_vds)
+        result = x.copy()
+        for t, new, old in ((1, new_vgs, vgs), (4, new_vds, vds), (3, new_vbs, vbs)):
+            result[..., t] = np.where(new == old, x[..., t], x[..., 5] + sign * new)
+        return result
+
+
+def _process(v: Values, nominal: Array) -> tuple[Array, Array, Array, Array]:
+    """kp, phi, gamma and vto, from process values where they were not given."""
+    oxide = 3.9 * PERMITTIVITY * inverse(given(v["tox"], 0.0))
+    has_oxide = oxide.real != 0
+    kp = given(v["kp"], np.where(has_oxide, given(v["uo"], 600.0) * oxide * 1e-4, 2e-5))
+    doped = has_oxide & ~np.isnan(v["nsub"])
+    doping = np.where(doped, v["nsub"] * 1e6, 2.0 * INTRINSIC)
+    if np.any(doping.real <= INTRINSIC):
+        raise CircuitError(
+            "a MOSFET model's substrate doping is below silicon's own",
+            hint="nsub is in atoms per cubic centimetre and must be above 1.45e10",
+        )
+    fermi = 2.0 * thermal_voltage(nominal) * np.log(doping / INTRINSIC)
+    phi = given(v["phi"], np.where(doped, np.where(fermi.real < 0.1, 0.1, fermi), 0.6))
+    polarity = v["polarity"].real
+    safe_oxide = np.where(has_oxide, oxide, 1.0)
+    body = np.sqrt(2.0 * 11.7 * PERMITTIVITY * CHARGE * doping) / safe_oxide
+    gamma = given(v["gamma"], np.where(doped, body, 0.0))
+    gap, tpg = band_gap(nominal), given(v["tpg"], 1.0)
+    gate = np.where(tpg.real != 0, 3.25 + 0.5 * gap - polarity * 0.5 * tpg * gap, 3.2)
+    flat_band = gate - (3.25 + 0.5 * gap + 0.5 * polarity * phi) - v["nss"] * 1e4 * CHARGE / safe_oxide
+    threshold = flat_band + polarity * (gamma * np.sqrt(phi) + phi)
+    vto = given(v["vto"], np.where(doped, threshold, 0.0))
+    return kp, phi, gamma, vto
+
+
+def _threshold(vbs: Array, p: Values) -> Array:
+    forward = vbs.real > 0
+    root = np.sqrt(p["phi"] - np.where(forward, 0.0, vbs))
+    linear = root - np.where(forward, vbs, 0.0) / (2.0 * root)
+    body: Array = np.where(linear.real < 0, 0.0, linear)
+    threshold: Array = p["built_in"] + p["gamma"] * body
+    return threshold
+
+
+def _channel(vgs: Array, vds: Array, vbs: Array, p: Values) -> Array:
+    """The current from drain to source of an n-channel device."""
+    normal = vds.real >= 0
+    gate, bulk, drop = np.where(normal, vgs, vgs - vds), np.where(normal, vbs, vbs - vds), np.where(normal, vds, -vds)
+    over = gate - _threshold(bulk, p)
+    over = np.where(over.real > 0, over, 0.0)
+    # In saturation the channel's voltage is what the gate leaves: the linear law at drop = over.
+    along = np.where(drop.real < over.real, drop, over)
+    current = p["beta"] * (1.0 + p["lambda"] * drop) * along * (over - 0.5 * along)
+    return np.where(normal, current, -current)
+
+
+def _bulk_junction(v: Array, saturation: Array, p: Values) -> Array:
+    reverse = v.real <= -3.0 * p["vt"].real
+    forward = saturation * (exponential(np.where(reverse, 0.0, v / p["vt"])) - 1.0)
+    current: Array = np.where(reverse, -saturation, forward) + p["gmin"] * v
+    return current
+
+
+MOSFET = Mosfet(
+    "mosfet",
+    ("d", "g", "s", "b", "di", "si"),
+    {
+        "polarity": 1.0,
+        "vto": NAN,
+        "kp": NAN,
+        "gamma": NAN,
+        "phi": NAN,
+        "lambda": 0.0,
+        "rd": NAN,
+        "rs": NAN,
+        "rsh": 0.0,
+        "sheet_d": 0.0,
+        "sheet_s": 0.0,
+        "nrd": 1.0,
+        "nrs": 1.0,
+        "is": 1e-14,
+        "js": 0.0,
+        "tox": NAN,
+        "nsub": NAN,
+        "uo": NAN,
+        "nss": 0.0,
+        "tpg": NAN,
+        "ld": 0.0,
+        "l": 1e-4,
+        "w": 1e-4,
+        "ad": 0.0,
+        "as": 0.0,
+        "m": 1.0,
+        "tnom": NAN,
+        "temp": NAN,
+        "dtemp": 0.0,
+    },
+    {"di": Internal("rd", "d"), "si": Internal("rs", "s")},
+    linear=False,
+    reciprocal=False,
+)
+
+
+def _finish(values: dict[str, Any]) -> dict[str, Any]:
+    """Series resistances by squares of ``rsh`` where they were not given themselves."""
+    for end in ("d", "s"):
+        if not math.isnan(values["r" + end]):
+            continue
+        resistance = values["rsh"] * values["nr" + end]
+        values["r" + end] = resistance
+        values["sheet_" + end] = float(resistance != 0)
+    return values
+
+
+MODELS = {
+    name: ModelType(
+        name,
+        MOSFET,
+        (4,),
+        names("vto=vt0 kp gamma phi lambda rd rs rsh is js tox nsub uo=u0 nss tpg ld tnom"),
+        names("l w ad as nrd nrs m temp dtemp"),
+        flags={"off": None},
+        fixed={"polarity": polarity},
+        ignored=names("cbd cbs pb cgso cgdo cgbo cj mj cjsw mjsw fc kf af nmos pmos"),
+        ignored_on_element=("pd", "ps", "off", "ic", "icvds", "icvgs", "icvbs"),
+        only={"level": (1,)},
+        finish=_finish,
+    )
+    for name, polarity in (("nmos", 1.0), ("pmos", -1.0))
+}
