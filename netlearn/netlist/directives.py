@@ -1,0 +1,157 @@
+"""Directives: ``*@`` comment lines that say how a netlist is to be trained, read by a declared table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedInput
+
+from netlearn.errors import NetlearnError, OptionError, Place, did_you_mean, raise_all
+from netlearn.netlist.grammar import grammar_text
+from netlearn.netlist.numbers import parse_number
+from netlearn.options import Directive, Given, Option, find
+
+if TYPE_CHECKING:
+    from netlearn.netlist.statements import DirectiveLine
+
+Locate = Callable[[int, int], Place | None]
+"""The place of [start, end) of a directive's text."""
+
+Schema = Mapping[str, Directive]
+
+TRUTHS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+
+_QUOTES = ('"', "'")
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads one directive's text, and places what is wrong with it."""
+
+    schema: Schema
+    locate: Locate
+
+    def read(self, text: str) -> Given:
+        if not text.strip():
+            raise OptionError("a directive needs a name after '*@'", self.locate(0, 0), did_you_mean("", self.schema))
+        try:
+            tree = _parser().parse(text)
+        except UnexpectedInput as error:
+            at = getattr(error, "pos_in_stream", None)
+            start = len(text) if at is None or at < 0 else at
+            shown = text[start : start + 1]
+            raise OptionError(
+                f"unexpected '{shown}' in a directive" if shown else "the directive ends too early",
+                self.locate(start, start + 1),
+                "a directive is '*@name word... option=value...', with quotes around what holds blanks",
+            ) from None
+        name, *items = tree.children
+        assert isinstance(name, Token)
+        entry = self.schema.get(name.lower())
+        if entry is None:
+            raise OptionError(f"unknown directive '{name}'", self._place(name), did_you_mean(name, self.schema))
+        places = {}
+        if place := self._place(name):
+            places[""] = place
+        words: dict[str, Token] = {}
+        pairs: list[tuple[Token, Token]] = []
+        for item in items:
+            assert isinstance(item, Tree)
+            if item.data == "pair":
+                key, value = item.children
+                assert isinstance(key, Token)
+                assert isinstance(value, Tree)
+                pairs.append((key, _token(value)))
+            else:
+                token = _token(item)
+                self._check_word(entry, token, words)
+                words[token.lower() if entry.kinds else _plain(token)] = token
+        known = entry.options_for(tuple(words))
+        values: dict[str, object] = {}
+        for key, token in pairs:
+            option = key.lower()
+            place = self._place(key)
+            what = f"'{next(iter(words))}'" if entry.kinds and words else f"'*@{entry.name}'"
+            if option in values:
+                raise OptionError(f"'{key}' is given twice", place)
+            values[option] = self._value(find(known, option, what, place), token)
+            if place:
+                places[option] = place
+        for word, token in words.items():
+            if place := self._place(token):
+                places[word] = place
+        return Given(entry.name, tuple(words), values, places)
+
+    def _check_word(self, entry: Directive, token: Token, words: Mapping[str, Token]) -> None:
+        place = self._place(token)
+        if not entry.words:
+            hint = did_you_mean(token, (option.name for option in entry.options))
+            raise OptionError(f"'{token}' has no meaning in '*@{entry.name}'", place, f"write name=value; {hint}")
+        if words and not entry.many:
+            raise OptionError(f"'*@{entry.name}' takes one {entry.words}, and '{token}' is a second", place)
+        if entry.kinds and token.lower() not in entry.kinds:
+            raise OptionError(f"unknown {entry.name} '{token}'", place, did_you_mean(token, entry.kinds))
+
+    def _value(self, option: Option, token: Token) -> object:
+        text, place = _plain(token), self._place(token)
+        if option.optional and text.lower() == "none":
+            return None
+        value: object = text
+        if option.kind is bool:
+            value = TRUTHS.get(text.lower())
+        elif option.kind in (int, float):
+            value = parse_number(text)
+        elif option.choices:
+            value = text.lower()
+        if value is None:
+            raise OptionError(f"'{option.name}' must be {option.noun}, not '{text}'", place)
+        return option.check(value, place)
+
+    def _place(self, token: Token) -> Place | None:
+        start = token.start_pos or 0
+        return self.locate(start, start + len(token))
+
+
+def read_directive(text: str, schema: Schema, locate: Locate = lambda start, end: None) -> Given:
+    """One directive from its text without the ``*@``. Raises OptionError at the word that is wrong."""
+    return _Reader(schema, locate).read(text)
+
+
+def read_directives(lines: Iterable[DirectiveLine], schema: Schema) -> list[Given]:
+    """All directives of a netlist. Raises OptionError, all that are wrong at once."""
+    given: list[Given] = []
+    errors: list[NetlearnError] = []
+    for line in lines:
+        offset, source = line.text.start, line.source
+
+        def locate(start: int, end: int) -> Place:
+            return source.place(offset + start, offset + end)  # noqa: B023 used before the next line
+
+        try:
+            given.append(read_directive(line.text.text, schema, locate))
+        except NetlearnError as error:
+            errors.append(error)
+    raise_all(errors)
+    return given
+
+
+@lru_cache(maxsize=1)
+def _parser() -> Lark:
+    return Lark(grammar_text("directive"), parser="lalr", start="directive")
+
+
+def _token(value: Tree[Token]) -> Token:
+    token = value.children[0]
+    assert isinstance(token, Token)
+    return token
+
+
+def _plain(token: Token) -> str:
+    """The token without its quotes, and a word without the blanks in it."""
+    if token.startswith(_QUOTES):
+        return str(token[1:-1])
+    return "".join(token.split())
