@@ -1,0 +1,139 @@
+"""Checkpoints: where training stands, in one ``.npz`` file without pickled objects."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netlearn.circuit.circuit import Circuit
+from netlearn.errors import NetlearnError
+from netlearn.learn.loop import Record, Task, TrainingState
+
+FORMAT = 1
+
+_ARRAYS = ("u", "theta", "order", "mask", "best", "points")
+_NUMBERS = ("epoch", "position", "draws", "solves", "measurements", "best_score", "best_epoch", "finished")
+
+
+def save_checkpoint(path: Path, task: Task, state: TrainingState) -> None:
+    """Write a checkpoint, moved into place when it is whole."""
+    state.settle()
+    arrays: dict[str, Any] = {name: value for name in _ARRAYS if (value := getattr(state, name)) is not None}
+    arrays |= {f"optimizer.{name}": value for name, value in state.optimizer.items()}
+    arrays["history"] = np.array([list(asdict(record).values()) for record in state.history], dtype=float)
+    notes = {
+        "format": FORMAT,
+        "of": fingerprint(task),
+        "generator": dict(state.generator),
+        "state": {name: getattr(state, name) for name in _NUMBERS},
+    }
+    arrays["notes"] = np.array(json.dumps(notes))
+    handle, temporary = tempfile.mkstemp(dir=path.parent or Path(), prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **arrays)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load_checkpoint(path: Path, task: Task) -> TrainingState:
+    """Read a checkpoint of ``task``. Raises NetlearnError for one of another netlist, data or settings."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        notes = json.loads(str(arrays.pop("notes")))
+        of, version = notes["of"], notes["format"]
+    except FileNotFoundError:
+        raise NetlearnError(f"there is no checkpoint '{path}' to resume from") from None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise NetlearnError(f"'{path}' is not a netlearn checkpoint ({error})") from None
+    if version != FORMAT:
+        raise NetlearnError(f"the checkpoint '{path}' has format {version}, and this version reads {FORMAT}")
+    for what, digest in fingerprint(task).items():
+        if of.get(what) != digest:
+            hint = "resume with what it was started with, or start again without it"
+            raise NetlearnError(f"the checkpoint '{path}' was made with another {what}", hint=hint)
+    history = tuple(_record(row) for row in arrays.pop("history").reshape(-1, len(fields(Record))).tolist())
+    memory = {name.removeprefix("optimizer."): value for name, value in arrays.items() if name.startswith("optimizer.")}
+    return TrainingState(
+        **{name: arrays[name] for name in _ARRAYS if name in arrays},
+        **notes["state"],
+        optimizer=memory,
+        generator=notes["generator"],
+        history=history,
+    )
+
+
+def _record(row: list[float]) -> Record:
+    epoch, loss, rate, validation_loss, validation_rate, solves, measurements = row
+    return Record(int(epoch), loss, rate, validation_loss, validation_rate, int(solves), int(measurements))
+
+
+def fingerprint(task: Task) -> dict[str, str]:
+    """Digests of all that the course of training depends on, by what they are of."""
+    parameters = task.model.parameters
+    parts: Mapping[str, object] = {
+        "netlist": (
+            _circuit(parameters.circuit),
+            list(parameters.names),
+            [parameters.initial, parameters.lower, parameters.upper, parameters.positive],
+        ),
+        "data": [part and (part.inputs, part.targets) for part in (task.data, task.validation)],
+        "output": task.model.probes,
+        "loss": task.loss,
+        "rule": task.rule,
+        "solver": task.model.solver,
+        "optimizer": (task.optimizer, task.schedule),
+        "subset": task.subset,
+        "options": task.options,
+        "hardware": task.writing,
+    }
+    return {what: _digest(part) for what, part in parts.items()}
+
+
+def _circuit(circuit: Circuit) -> object:
+    groups = [(g.device.name, list(g.names), g.index, sorted(g.values.items())) for g in circuit.groups]
+    return list(circuit.nodes), list(circuit.branches), groups, circuit.environment, sorted(circuit.options.items())
+
+
+def _digest(part: object) -> str:
+    digest = hashlib.sha256()
+    for piece in _pieces(part):
+        digest.update(piece)
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def _pieces(part: object) -> Any:
+    """The bytes of an object made of numbers, words, arrays, sequences and dataclasses.
+
+    Whatever else it holds (functions of the user's own) counts by its name.
+    """
+    if isinstance(part, np.ndarray):
+        yield repr((part.dtype.str, part.shape)).encode()
+        yield np.ascontiguousarray(part).tobytes()
+    elif isinstance(part, str | int | float | bool | None | complex):
+        yield repr(part).encode()
+    elif isinstance(part, list | tuple):
+        yield f"[{len(part)}".encode()
+        for item in part:
+            yield from _pieces(item)
+    elif isinstance(part, Mapping):
+        yield from _pieces([(str(name), value) for name, value in part.items()])
+    elif is_dataclass(part):
+        yield type(part).__qualname__.encode()
+        for entry in fields(part):
+            yield from _pieces(getattr(part, entry.name))
+    else:
+        yield str(getattr(part, "__qualname__", type(part).__qualname__)).encode()

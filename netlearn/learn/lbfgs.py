@@ -1,0 +1,147 @@
+"""Full-batch training by scipy's L-BFGS-B, resumable to the same result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from scipy.optimize import Bounds, OptimizeResult, minimize
+
+from netlearn.circuit.devices.base import Array
+from netlearn.errors import OptionError
+from netlearn.learn.loop import Callback, Task, TrainingState, estimated, measure, progress_of, recorded
+from netlearn.learn.optimizers import Lbfgsb
+
+
+def run_lbfgs(
+    task: Task,
+    state: TrainingState,
+    progress: Callback | None = None,
+    keep: Callable[[TrainingState], None] | None = None,
+) -> TrainingState:
+    """Train from ``state`` as ``netlearn.learn.loop.run`` does.
+
+    scipy cannot be stopped and started in the middle. Therefore the state remembers the loss
+    and gradient of every evaluation; to resume, scipy begins anew, is given what it was given
+    before, and so arrives where it was at no cost.
+    """
+    try:
+        search = _Search(task, state, progress, keep)
+        search.run()
+    except KeyboardInterrupt:
+        pass
+    return search.state
+
+
+class _Search:
+    """One run of scipy's optimizer, and the state that it has led to."""
+
+    def __init__(
+        self,
+        task: Task,
+        state: TrainingState,
+        progress: Callback | None,
+        keep: Callable[[TrainingState], None] | None,
+    ) -> None:
+        if not task.whole:
+            raise OptionError("lbfgs trains on full batches", hint="leave out 'batch', or take another optimizer")
+        if task.writing is not None:
+            raise OptionError("lbfgs cannot train through the limits of hardware", hint="take another optimizer")
+        if task.subset.fraction < 1:
+            raise OptionError(
+                "lbfgs cannot train a changing part of the parameters", hint="use only=, without fraction="
+            )
+        self.task, self.progress, self.keep = task, progress, keep
+        self.start = task.transform.project(task.transform.start)
+        self.free = np.flatnonzero(task.subset.candidates(task.model.parameters.names))
+        self.rows = np.arange(len(task.data))
+        self.evaluations = self.iterations = 0
+        self.outputs: Array | None = None
+        if not state.optimizer:
+            empty = {"losses": np.zeros(0), "gradients": np.zeros((0, len(self.free)))}
+            state = replace(state, optimizer=empty, order=self.rows)
+        self.state = state
+
+    def run(self) -> None:
+        optimizer, transform = self.task.optimizer, self.task.transform
+        assert isinstance(optimizer, Lbfgsb)
+        if self.state.finished:
+            return
+        minimize(
+            self._answer,
+            self.start[self.free],
+            jac=True,
+            method="L-BFGS-B",
+            bounds=Bounds(transform.lower[self.free], transform.upper[self.free]),
+            callback=self._iterated,
+            options={
+                "maxiter": self.task.options.epochs,
+                "maxfun": 20 * self.task.options.epochs + 20,
+                "maxcor": optimizer.memory,
+                "ftol": optimizer.ftol,
+                "gtol": optimizer.gtol,
+            },
+        )
+        self.state = replace(self.state, finished=True)
+
+    def _full(self, u: Array) -> Array:
+        full = self.start.copy()
+        full[self.free] = u
+        return full
+
+    def _answer(self, u: Array) -> tuple[float, Array]:
+        """The loss and its derivatives (free,) at ``u`` (free,); the first answer begins the record."""
+        if self.evaluations == len(self.state.optimizer["losses"]):
+            self._evaluate(u)
+        memory, number = self.state.optimizer, self.evaluations
+        self.evaluations += 1
+        loss = float(memory["losses"][number])
+        if number == 0:
+            self._record(u, loss)
+        return loss, memory["gradients"][number].copy()
+
+    def _evaluate(self, u: Array) -> None:
+        """Add what the rule says at ``u`` to the memory."""
+        memory = self.state.optimizer
+        task = self.task
+        self.state.settle()
+        rng = np.random.default_rng()
+        rng.bit_generator.state = self.state.generator
+        full = self._full(u)
+        theta = task.transform.outward(full)
+        trial = replace(self.state, u=full, theta=theta)
+        estimate = estimated(task, trial, self.rows, rng)
+        gradient = task.transform.gradient(theta, estimate.gradient)[self.free]
+        self.outputs = estimate.outputs
+        self.state = replace(
+            trial,
+            generator=rng.bit_generator.state,
+            optimizer={
+                "losses": np.append(memory["losses"], estimate.loss),
+                "gradients": np.vstack([memory["gradients"], gradient]),
+            },
+            solves=trial.solves + estimate.solves,
+            measurements=trial.measurements + estimate.measurements,
+            pending=(self.rows, estimate.point.x) if trial.points is not None and estimate.point is not None else None,
+        )
+
+    def _iterated(self, intermediate_result: OptimizeResult) -> None:
+        self._record(intermediate_result.x, float(intermediate_result.fun))
+        if self.state.finished:
+            raise StopIteration
+
+    def _record(self, u: Array, loss: float) -> None:
+        """Note where an iteration has led, unless that was noted before an interruption."""
+        self.iterations += 1
+        if self.iterations <= len(self.state.history):
+            return
+        full = self._full(u)
+        here = np.array_equal(full, self.state.u)
+        state = replace(self.state, u=full, theta=self.task.transform.outward(full), epoch=self.iterations - 1)
+        outputs = self.outputs if here and self.outputs is not None else measure(self.task, self.task.data, state)[1]
+        self.state = recorded(self.task, state, loss, outputs)
+        if self.keep:
+            self.keep(self.state)
+        if self.progress:
+            self.progress(progress_of(self.task, self.state))

@@ -1,0 +1,314 @@
+"""The training loop: one step after another, each from a state to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Any, Protocol
+
+import numpy as np
+
+from netlearn.circuit.devices.base import Array
+from netlearn.errors import NetlearnError
+from netlearn.learn.data import Dataset
+from netlearn.learn.loss import accuracy
+from netlearn.learn.model import Batch, Estimate, Loss, Model, Rule
+from netlearn.learn.optimizers import State
+from netlearn.learn.schedule import Schedule
+from netlearn.learn.settings import Options
+from netlearn.learn.subset import Subset
+from netlearn.learn.transforms import Transform
+from netlearn.solve.protocol import OperatingPoint
+
+
+class Writing(Protocol):
+    """What happens between the value that is wanted of a resistor and the one that it gets."""
+
+    def write(self, wanted: Array, present: Array, rng: np.random.Generator) -> Array:
+        """θ (P,) after writing ``wanted`` over ``present``, in the parameters' units."""
+        ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything that training needs: what is trained, on what, and how."""
+
+    model: Model
+    loss: Loss
+    rule: Rule
+    data: Dataset
+    optimizer: Any
+    schedule: Schedule
+    transform: Transform
+    subset: Subset = field(default_factory=Subset)
+    options: Options = field(default_factory=Options)
+    validation: Dataset | None = None
+    writing: Writing | None = None
+
+    @property
+    def batch(self) -> int:
+        """Samples of each step."""
+        return min(self.options.batch or len(self.data), len(self.data))
+
+    @property
+    def whole(self) -> bool:
+        """Whether every step uses all samples."""
+        return self.batch == len(self.data)
+
+    @property
+    def steps(self) -> int:
+        """Steps of each epoch."""
+        return -(-len(self.data) // self.batch)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known at the beginning of an epoch, before its first step; NaN for what is not.
+
+    ``solves`` counts operating points since training began and ``measurements`` the readings
+    that hardware would have made for them.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float = np.nan
+    validation_loss: float = np.nan
+    validation_accuracy: float = np.nan
+    solves: int = 0
+    measurements: int = 0
+
+    @property
+    def score(self) -> float:
+        """What decides which values are the best: the validation loss if there is one."""
+        return self.loss if np.isnan(self.validation_loss) else self.validation_loss
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Where training stands between two steps. A step makes a new one and changes none.
+
+    ``u`` and ``theta`` (P,) are the parameters in the coordinates of the transform and in
+    their units; ``order`` (S,) is the order of the samples in this epoch, of which the first
+    ``position`` have been used; ``generator`` is the state of the random generator.
+    ``points`` (S, N) are the last operating points of the samples, NaN for those that have
+    not been solved, and ``pending`` the rows that the last step has not yet put there: put
+    again after an interruption they are the same, so that no interruption can do harm.
+    """
+
+    u: Array
+    theta: Array
+    optimizer: State
+    generator: Mapping[str, Any]
+    epoch: int = 0
+    position: int = 0
+    order: Array = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+    mask: Array | None = None
+    draws: int = 0
+    solves: int = 0
+    measurements: int = 0
+    best: Array | None = None
+    best_score: float = inf
+    best_epoch: int = 0
+    history: tuple[Record, ...] = ()
+    points: Array | None = None
+    pending: tuple[Array, Array] | None = None
+    finished: bool = False
+
+    def settle(self) -> None:
+        """Put the pending operating points where they belong."""
+        if self.points is not None and self.pending is not None:
+            rows, x = self.pending
+            self.points[rows] = x
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress callback is told after each step."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    record: Record
+    best: float
+
+
+Callback = Callable[[Progress], None]
+
+
+def begin(task: Task) -> TrainingState:
+    """The state before the first step."""
+    transform = task.transform
+    u = transform.project(transform.start)
+    circuit = task.model.parameters.circuit
+    return TrainingState(
+        u=u,
+        theta=transform.outward(u),
+        optimizer=task.optimizer.start(len(u)) if hasattr(task.optimizer, "start") else {},
+        generator=np.random.default_rng(task.options.seed).bit_generator.state,
+        points=None if circuit.linear else np.full((len(task.data), circuit.size), np.nan),
+    )
+
+
+def run(
+    task: Task,
+    state: TrainingState,
+    progress: Callback | None = None,
+    keep: Callable[[TrainingState], None] | None = None,
+) -> TrainingState:
+    """Train from ``state`` until the epochs or the patience are used up, or Ctrl-C.
+
+    ``keep`` is called with the state after every step, and may save it. The result's ``best``
+    holds the best parameters that were seen. It is not ``finished`` if a KeyboardInterrupt
+    came, and is then the state after the last whole step, to continue from.
+    """
+    try:
+        while not state.finished:
+            state = advance(task, state)
+            if keep:
+                keep(state)
+            if progress:
+                progress(progress_of(task, state))
+    except KeyboardInterrupt:
+        return state
+    return state
+
+
+def progress_of(task: Task, state: TrainingState) -> Progress:
+    """What there is to tell of a state after a step."""
+    step = state.position // task.batch or task.steps
+    return Progress(state.epoch, task.options.epochs, step, task.steps, state.history[-1], state.best_score)
+
+
+def advance(task: Task, state: TrainingState) -> TrainingState:
+    """One step, or the end of training."""
+    state.settle()
+    rng = np.random.default_rng()
+    rng.bit_generator.state = state.generator
+    if (state.position == 0 and not task.whole) or state.epoch >= task.options.epochs:
+        loss, outputs = measure(task, task.data, state)
+        state = recorded(task, state, loss, outputs)
+        if state.finished:
+            return state
+    if state.position == 0:
+        order = np.arange(len(task.data)) if task.whole else rng.permutation(len(task.data))
+        state = replace(state, order=order)
+    rows = state.order[state.position : state.position + task.batch]
+    estimate = estimated(task, state, rows, rng)
+    if task.whole:
+        state = recorded(task, state, estimate.loss, estimate.outputs)
+        if state.finished:
+            return state
+    return _stepped(task, state, rows, estimate, rng)
+
+
+def measure(task: Task, data: Dataset, state: TrainingState) -> tuple[float, Array]:
+    """The mean loss and the outputs (S, o) of a data set at the present parameters."""
+    start = state.points if data is task.data else None
+    circuit = task.model.circuit(state.theta, data.inputs)
+    if start is not None and not np.isnan(start).any():
+        point = task.model.solver.solve(circuit, OperatingPoint(circuit, start))
+    else:
+        point = task.model.solver.solve(circuit)
+    outputs = task.model.outputs(point)
+    losses = task.loss.value(outputs, data.targets)
+    check_finite("the loss", losses, [f"sample {i + 1} of '{data.path}'" for i in range(len(losses))], state)
+    return float(np.mean(losses)), outputs
+
+
+def check_finite(what: str, values: Array, names: Sequence[str], state: TrainingState) -> None:
+    """Raise NetlearnError where a value is not finite, with its name and the step."""
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        name, others = names[int(bad[0])], f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise NetlearnError(
+            f"{what} of {name}{others} became {values[bad[0]]} "
+            f"in epoch {state.epoch + 1}, after {state.position} samples",
+            hint="a smaller learning rate or closer bounds (*@train min= max=) may help",
+        )
+
+
+def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Generator) -> Estimate:
+    model, data = task.model, task.data.part(rows)
+    start = None
+    if state.points is not None and not np.isnan(state.points[rows]).any():
+        start = OperatingPoint(model.circuit(state.theta, data.inputs), state.points[rows])
+    estimate = task.rule.estimate(model, task.loss, state.theta, Batch(data.inputs, data.targets, start), rng)
+    if not np.isfinite(estimate.loss):
+        outputs = [f"'{name}' at sample {rows[i] + 1}" for i in range(len(rows)) for name in model.probes.names]
+        check_finite("the output", np.ravel(estimate.outputs), outputs, state)
+        samples = [f"sample {row + 1}" for row in rows]
+        check_finite("the loss", task.loss.value(estimate.outputs, data.targets), samples, state)
+    names = [f"'{name}'" for name in model.parameters.names] if not np.isfinite(estimate.gradient).all() else []
+    check_finite("the derivative", estimate.gradient, names, state)
+    return estimate
+
+
+def recorded(task: Task, state: TrainingState, loss: float, outputs: Array) -> TrainingState:
+    """The state with the record of an epoch that begins, and finished if it need not."""
+    rate = accuracy(outputs, task.data.targets)
+    record = Record(
+        state.epoch,
+        loss,
+        np.nan if rate is None else rate,
+        solves=state.solves,
+        measurements=state.measurements,
+    )
+    if task.validation is not None:
+        value, seen = measure(task, task.validation, state)
+        rate = accuracy(seen, task.validation.targets)
+        record = replace(record, validation_loss=value, validation_accuracy=np.nan if rate is None else rate)
+    state = replace(state, history=(*state.history, record))
+    if record.score < state.best_score or state.best is None:
+        state = replace(state, best=state.theta, best_score=record.score, best_epoch=state.epoch)
+    patience = task.options.patience
+    tired = patience is not None and state.epoch - state.best_epoch >= patience
+    return replace(state, finished=tired or state.epoch >= task.options.epochs)
+
+
+def _stepped(
+    task: Task, state: TrainingState, rows: Array, estimate: Estimate, rng: np.random.Generator
+) -> TrainingState:
+    transform, optimizer = task.transform, task.optimizer
+    gradient = transform.gradient(state.theta, estimate.gradient)
+    mask, draws = _mask(task, state, gradient, rng)
+    change, memory = optimizer.step(state.optimizer, gradient)
+    factor = task.schedule.factor(state.epoch, task.options.epochs)
+    u = transform.project(state.u + factor * change)
+    if mask is not None:
+        u = np.where(mask, u, state.u)
+        memory = {name: np.where(mask, new, state.optimizer[name]) for name, new in memory.items()}
+    theta = transform.outward(u)
+    if task.writing is not None:
+        theta = task.writing.write(theta, state.theta, rng)
+        if mask is not None:
+            theta = np.where(mask, theta, state.theta)
+    position = state.position + len(rows)
+    done = position >= len(task.data)
+    return replace(
+        state,
+        u=u,
+        theta=theta,
+        optimizer=memory,
+        generator=rng.bit_generator.state,
+        epoch=state.epoch + done,
+        position=0 if done else position,
+        mask=mask,
+        draws=draws,
+        solves=state.solves + estimate.solves,
+        measurements=state.measurements + estimate.measurements,
+        pending=(rows, estimate.point.x) if state.points is not None and estimate.point is not None else None,
+    )
+
+
+def _mask(task: Task, state: TrainingState, gradient: Array, rng: np.random.Generator) -> tuple[Array | None, int]:
+    """Which parameters change in this step (None: all), and how often that has been drawn."""
+    subset = task.subset
+    if subset.everything:
+        return None, 0
+    fresh = {"step": True, "epoch": state.position == 0, "never": False}[subset.redraw]
+    if state.mask is not None and not fresh:
+        return state.mask, state.draws
+    candidates = subset.candidates(task.model.parameters.names)
+    return subset.draw(candidates, gradient, state.draws, task.options.seed, rng), state.draws + 1

@@ -1,0 +1,199 @@
+"""The settings of a training run, and the table of directives that they are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Any, Literal
+
+from netlearn.errors import OptionError, Place
+from netlearn.learn.loss import LOSSES
+from netlearn.learn.model import Loss, Rule
+from netlearn.learn.optimizers import OPTIMIZERS, Adam, Lbfgsb, Optimizer
+from netlearn.learn.rules import RULES
+from netlearn.learn.rules.analytic import Analytic
+from netlearn.learn.schedule import SCHEDULES, Constant, Schedule
+from netlearn.learn.subset import Subset
+from netlearn.options import Directive, Given, build, option, options_of
+
+
+@dataclass(frozen=True)
+class Options:
+    """How long and on what a run trains."""
+
+    epochs: int = option(100, "times that every sample is used", least=0)
+    batch: int = option(0, "samples of each step; 0 for all", least=0)
+    seed: int = option(0, "seed of everything random", least=0)
+    validation: float = option(0.0, "part of the data kept aside to judge by", least=0.0, below=1.0)
+    patience: int | None = option(None, "stop after so many epochs without a better loss", least=1)
+    coordinates: Literal["log", "conductance", "resistance"] = option(
+        "log", "what is trained of a resistance: log-conductance, conductance or resistance"
+    )
+
+
+@dataclass(frozen=True)
+class DataFiles:
+    """Files of samples, CSV or .npz."""
+
+    train: str | None = None
+    test: str | None = option(None, "data that is only tested on, after training")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Parameters to train, by a glob over their names, and their bounds."""
+
+    pattern: str = "r*"
+    min: float = option(-inf, "lower bound, in the parameter's own unit")
+    max: float = option(inf, "upper bound, in the parameter's own unit")
+    place: Place | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a run is told besides the netlist and the data.
+
+    ``places`` holds where each directive stands that was given in a netlist, and for
+    ``output`` and ``fix`` where each word does, as 'output V(a)'.
+    """
+
+    data: DataFiles = field(default_factory=DataFiles)
+    output: tuple[str, ...] = ()
+    loss: Loss | None = None
+    train: tuple[Trained, ...] = ()
+    fix: tuple[str, ...] = ()
+    rule: Rule = field(default_factory=Analytic)
+    optimizer: Optimizer | Lbfgsb = field(default_factory=Adam)
+    schedule: Schedule = field(default_factory=Constant)
+    subset: Subset = field(default_factory=Subset)
+    options: Options = field(default_factory=Options)
+    extra: Mapping[str, object] = field(default_factory=dict)
+    """Directives that further modules declare, by name."""
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False)
+
+
+DIRECTIVES: dict[str, Directive] = {
+    entry.name: entry
+    for entry in (
+        Directive("data", "the samples to train on", "FILE", options_of(DataFiles)),
+        Directive("output", "what is measured; with classes, one probe per class in their order", "PROBE..."),
+        Directive("loss", "what is made small", "NAME", kinds=LOSSES),
+        Directive("train", "what is trained, and its bounds", "PATTERN...", options_of(Trained), repeats=True),
+        Directive("fix", "what is not trained though a *@train matches it", "PATTERN..."),
+        Directive("rule", "how the gradient is found", "NAME", kinds=RULES),
+        Directive("optimizer", "how the gradient is followed", "NAME", kinds=OPTIMIZERS),
+        Directive("schedule", "how the learning rate changes", "NAME", kinds=SCHEDULES),
+        Directive("subset", "which part of the parameters a step changes", "", options_of(Subset)),
+        Directive("options", "how long and on what to train", "", options_of(Options)),
+    )
+}
+"""The directives by name, in the order in which they are documented."""
+
+EXTRA: dict[str, type] = {}
+"""Further directives with options only, by name: the dataclass that each is read into."""
+
+
+def declare(name: str, help: str, cls: type) -> None:
+    """Add a directive whose options are the fields of ``cls``, found in ``Settings.extra``."""
+    DIRECTIVES[name] = Directive(name, help, "", options_of(cls))
+    EXTRA[name] = cls
+
+
+def settings_of(given: Iterable[Given]) -> Settings:
+    """The settings that directives say. Raises OptionError for what contradicts itself."""
+    groups: dict[str, list[Given]] = {}
+    for entry in given:
+        groups.setdefault(entry.name, []).append(entry)
+    places: dict[str, Place] = {}
+    values: dict[str, Any] = {}
+    extra: dict[str, object] = {}
+    for name, entries in groups.items():
+        places |= {f"{name} {word}".rstrip(): place for entry in entries for word, place in entry.places.items()}
+        if name == "train":
+            values[name] = tuple(_trained(entries))
+            continue
+        one = _merged(entries)
+        if DIRECTIVES[name].kinds:
+            values[name] = _chosen(one)
+        elif name in ("output", "fix"):
+            values[name] = one.words
+        elif name == "data":
+            values[name] = DataFiles(one.words[0] if one.words else None, **_texts(one.values))
+        elif name in EXTRA:
+            extra[name] = build(EXTRA[name], one.values, f"'*@{name}'", one.places)
+        else:
+            values[name] = build({"subset": Subset, "options": Options}[name], one.values, f"'*@{name}'", one.places)
+    return Settings(**values, extra=extra, places=places)
+
+
+def overridden(given: Sequence[Given], overrides: Sequence[Given]) -> list[Given]:
+    """Directives with others put over them: options that are given win over the netlist's.
+
+    Words replace words. Options are added to those of the netlist, unless the words name
+    another kind (of optimizer, say), to which the old options do not belong.
+    """
+    result = [entry for entry in given if entry.name not in {o.name for o in overrides}]
+    for name in dict.fromkeys(o.name for o in overrides):
+        new, old = [o for o in overrides if o.name == name], [g for g in given if g.name == name]
+        if DIRECTIVES[name].repeats or not old:
+            result += new
+            continue
+        over, under = _merged(new), _merged(old)
+        other = bool(DIRECTIVES[name].kinds and over.words and over.words != under.words)
+        base: Mapping[str, object] = {} if other else under.values
+        places = {key: place for key, place in under.places.items() if key not in over.values}
+        result.append(Given(name, over.words or under.words, {**base, **over.values}, {**places, **over.places}))
+    return result
+
+
+def with_objects(settings: Settings, objects: Mapping[str, object]) -> Settings:
+    """The settings with ready objects (an optimizer, a loss, a rule) in their places."""
+    return replace(settings, **objects)  # type: ignore[arg-type]
+
+
+def _merged(entries: Sequence[Given]) -> Given:
+    """Several lines of one directive as one."""
+    first = entries[0]
+    words, values, places = list(first.words), dict(first.values), dict(first.places)
+    directive = DIRECTIVES[first.name]
+    for entry in entries[1:]:
+        place = entry.places.get("")
+        if directive.words and not directive.many and entry.words and words:
+            raise OptionError(f"'*@{first.name}' is given twice", place, f"the first is at {first.places.get('', '?')}")
+        for name in entry.values:
+            if name in values:
+                raise OptionError(
+                    f"'{name}' is given twice", entry.places.get(name), f"the first is at {places.get(name, '?')}"
+                )
+        words += entry.words
+        values |= entry.values
+        places = {**entry.places, **places}
+    return Given(first.name, tuple(words), values, places)
+
+
+def _chosen(one: Given) -> object:
+    directive = DIRECTIVES[one.name]
+    if not one.words:
+        raise OptionError(f"'*@{one.name}' needs a name", one.places.get(""), f"known: {', '.join(directive.kinds)}")
+    kind = one.words[0]
+    places = {key: place for key, place in one.places.items() if key in one.values}
+    return build(directive.kinds[kind], one.values, f"'{kind}'", places or one.places)
+
+
+def _trained(entries: Sequence[Given]) -> Iterable[Trained]:
+    for entry in entries:
+        if not entry.words:
+            raise OptionError("'*@train' needs at least one pattern", entry.places.get(""), "such as '*@train R*'")
+        low, high = entry.values.get("min", -inf), entry.values.get("max", inf)
+        assert isinstance(low, float)
+        assert isinstance(high, float)
+        if low > high:
+            place = entry.places.get("min", entry.places.get(""))
+            raise OptionError(f"the lower bound {low:g} is above the upper bound {high:g}", place)
+        for word in entry.words:
+            yield Trained(word, low, high, entry.places.get(word))
+
+
+def _texts(values: Mapping[str, object]) -> Mapping[str, str | None]:
+    return {name: None if value is None else str(value) for name, value in values.items()}
