@@ -1,0 +1,337 @@
+"""What netlearn does, as functions: train, evaluate, find operating points, describe."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Unpack
+
+import numpy as np
+
+from netlearn.circuit.devices.base import Array
+from netlearn.errors import NetlearnError, NetlearnErrors
+from netlearn.learn.checkpoint import load_checkpoint, save_checkpoint
+from netlearn.learn.data import Dataset, Layout, split
+from netlearn.learn.lbfgs import run_lbfgs
+from netlearn.learn.loop import Callback, Record, Task, TrainingState, begin, run
+from netlearn.learn.loss import accuracy
+from netlearn.learn.model import Loss, Model
+from netlearn.learn.optimizers import Lbfgsb
+from netlearn.learn.settings import Settings
+from netlearn.learn.transforms import Transform
+from netlearn.netlist.netlist import Netlist
+from netlearn.prepare import DataLike, NetlistLike, Overrides, Project, netlist_of, project, solver_of
+from netlearn.solve.protocol import OperatingPoint, Solver
+
+SAVE_EVERY = 60.0
+"""Seconds between the checkpoints of a run that goes well."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a netlist does on S samples with o outputs.
+
+    ``outputs`` (S, o) are what the probes ``names`` read, ``targets`` (S, o) what they should
+    or (S,) class numbers into ``classes``; ``losses`` (S,); ``accuracy`` is None without classes.
+    """
+
+    loss: float
+    accuracy: float | None
+    names: tuple[str, ...]
+    inputs: Array
+    outputs: Array
+    targets: Array
+    losses: Array
+    classes: tuple[str, ...] = ()
+    data: str = ""
+
+    def __len__(self) -> int:
+        return len(self.losses)
+
+    @property
+    def predictions(self) -> Array:
+        """(S,) the number of the class with the largest output."""
+        return np.asarray(np.argmax(self.outputs, axis=1))
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A trained netlist and how it came about.
+
+    ``train`` and ``test`` evaluate ``netlist`` as it is written, on the training data (with
+    the validation part) and the test data. ``theta`` (P,) are the trained values of the
+    parameters ``names``, ``initial`` those before. ``interrupted`` says that Ctrl-C came.
+    """
+
+    netlist: Netlist
+    settings: Settings
+    names: tuple[str, ...]
+    initial: Array
+    theta: Array
+    train: Evaluation
+    test: Evaluation | None
+    history: tuple[Record, ...]
+    best_epoch: int
+    interrupted: bool = False
+    seconds: float = 0.0
+
+    @property
+    def loss(self) -> float:
+        """The mean loss over the training data."""
+        return self.train.loss
+
+    @property
+    def accuracy(self) -> float | None:
+        """The accuracy on the training data, None without classes."""
+        return self.train.accuracy
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were begun or finished."""
+        return self.history[-1].epoch if self.history else 0
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the trained netlist, moved into place when it is whole."""
+        self.netlist.save(path)
+        return Path(path)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is in a netlist. ``problems`` say what keeps it from being solved or trained.
+
+    ``elements`` counts by kind of element; ``trainable`` names what could be trained and
+    ``trained`` what would be, with its ``values`` (P,).
+    """
+
+    netlist: Netlist
+    settings: Settings | None = None
+    elements: tuple[tuple[str, int], ...] = ()
+    nodes: int = 0
+    branches: int = 0
+    linear: bool = True
+    trainable: tuple[str, ...] = ()
+    trained: tuple[str, ...] = ()
+    values: Array | None = None
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    samples: int = 0
+    test_samples: int = 0
+    problems: tuple[NetlearnError, ...] = ()
+
+
+def train(
+    netlist: NetlistLike,
+    data: DataLike | None = None,
+    *,
+    forward: str | Solver = "internal",
+    progress: Callback | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    **settings: Unpack[Overrides],
+) -> TrainResult:
+    """Train a netlist on data.
+
+    Parameters
+    ----------
+    netlist : a netlist or the path of one.
+    data : samples: a path, a Table, or arrays (S,) by column name; else what ``*@data`` names.
+    forward : what finds operating points: ``internal``, ``ngspice``, or a solver.
+    progress : called after every step.
+    checkpoint : a file that is written when training is interrupted, and now and then before.
+    resume : continue from ``checkpoint``, to the result that no interruption would have changed.
+    settings : instead of directives, the text that would follow their name
+        (``optimizer="adam lr=0.1"``), or a ready object; and single options (``epochs=50``).
+
+    Raises NetlearnError for what the user can mend. A KeyboardInterrupt during training ends
+    it with the best values so far.
+    """
+    began = time.monotonic()
+    prepared = project(netlist, data, forward, settings)
+    task = task_of(prepared)
+    path = Path(checkpoint) if checkpoint is not None else None
+    if resume and path is None:
+        raise NetlearnError("to resume takes a checkpoint", hint="give the checkpoint's path")
+    start = load_checkpoint(path, task) if resume and path is not None else begin(task)
+    keep = _Keeper(path, task) if path is not None else None
+    search = run_lbfgs if isinstance(task.optimizer, Lbfgsb) else run
+    state = search(task, start, progress, keep)
+    if path is not None and not state.finished:
+        save_checkpoint(path, task, state)
+    return _result(prepared, task, state, time.monotonic() - began)
+
+
+def task_of(prepared: Project) -> Task:
+    """The training task of a project."""
+    settings = prepared.settings
+    whole = prepared.dataset(prepared.table)
+    # A generator of its own, so that the same samples are kept aside whatever else is random.
+    part, aside = split(whole, settings.options.validation, np.random.default_rng([settings.options.seed, 1]))
+    return Task(
+        model=prepared.model,
+        loss=prepared.loss,
+        rule=settings.rule,
+        data=part,
+        optimizer=settings.optimizer,
+        schedule=settings.schedule,
+        transform=Transform.of(prepared.parameters, settings.options.coordinates),
+        subset=settings.subset,
+        options=settings.options,
+        validation=aside,
+    )
+
+
+def evaluate(
+    netlist: NetlistLike,
+    data: DataLike | None = None,
+    *,
+    forward: str | Solver = "internal",
+    **settings: Unpack[Overrides],
+) -> Evaluation:
+    """Loss, accuracy and outputs of a netlist on data.
+
+    Without ``data`` the test data that the netlist names is taken, or else its training data.
+    Classes are those of the training data that the netlist names, or else of ``data``.
+    """
+    prepared = project(netlist, None, forward, settings)
+    if data is not None:
+        given = project(netlist, data, forward, settings)
+        if prepared.settings.data.train is None:
+            prepared = given
+        table = given.table
+    else:
+        table = prepared.test_table or prepared.table
+    return _evaluation(prepared.plain_model, prepared.loss, prepared.layout, prepared.dataset(table))
+
+
+def operating_point(netlist: NetlistLike, solver: str | Solver = "internal") -> OperatingPoint:
+    """The operating point of a netlist with its own source values."""
+    from netlearn.netlist.elaborate import elaborate
+
+    return solver_of(solver).solve(elaborate(netlist_of(netlist)).circuit)
+
+
+def describe(netlist: NetlistLike, data: DataLike | None = None, **settings: Unpack[Overrides]) -> Description:
+    """What is in a netlist, and what would be trained. Raises only where it cannot be read at all."""
+    read = netlist_of(netlist)
+    problems: list[NetlearnError] = []
+    known: dict[str, object] = {}
+
+    def note(*steps: Callable[[], dict[str, object]]) -> None:
+        for step in steps:
+            try:
+                known.update(step())
+            except NetlearnErrors as several:
+                problems.extend(several.errors)
+            except NetlearnError as error:
+                problems.append(error)
+
+    try:
+        prepared = project(read, data, "internal", settings)
+    except NetlearnErrors as several:
+        problems.extend(several.errors)
+        prepared = Project(read, Settings(), solver_of("internal"), data)
+    except NetlearnError as error:
+        problems.append(error)
+        prepared = Project(read, Settings(), solver_of("internal"), data)
+    note(lambda: _contents(prepared))
+    if known:
+        note(lambda: _trained(prepared))
+        if data is not None or prepared.settings.data.train is not None:
+            note(lambda: _task(prepared))
+    return Description(read, prepared.settings, problems=tuple(problems), **known)  # type: ignore[arg-type]
+
+
+class _Keeper:
+    """Saves a checkpoint now and then."""
+
+    def __init__(self, path: Path, task: Task) -> None:
+        self.path, self.task = path, task
+        self.last = time.monotonic()
+
+    def __call__(self, state: TrainingState) -> None:
+        now = time.monotonic()
+        if now - self.last > SAVE_EVERY:
+            save_checkpoint(self.path, self.task, state)
+            self.last = now
+
+
+def _result(prepared: Project, task: Task, state: TrainingState, seconds: float) -> TrainResult:
+    parameters = prepared.parameters
+    theta = state.best if state.best is not None else state.theta
+    written = prepared.design.write(parameters, theta)
+    again = Project(written, prepared.settings, prepared.solver, prepared.table, prepared.test_table)
+    # What counts is the text: its loss, not that of the numbers it was written from.
+    model, layout = again.plain_model, prepared.layout
+    test = prepared.test_table
+    return TrainResult(
+        netlist=written,
+        settings=prepared.settings,
+        names=tuple(parameters.names),
+        initial=parameters.initial,
+        theta=theta,
+        train=_evaluation(model, task.loss, layout, prepared.dataset(prepared.table)),
+        test=_evaluation(model, task.loss, layout, prepared.dataset(test)) if test is not None else None,
+        history=state.history,
+        best_epoch=state.best_epoch,
+        interrupted=not state.finished,
+        seconds=seconds,
+    )
+
+
+def _evaluation(model: Model, loss: Loss, layout: Layout, data: Dataset) -> Evaluation:
+    outputs = model.outputs(model.forward(model.parameters.initial, data.inputs))
+    losses = loss.value(outputs, data.targets)
+    return Evaluation(
+        loss=float(np.mean(losses)),
+        accuracy=accuracy(outputs, data.targets),
+        names=layout.outputs,
+        inputs=data.inputs,
+        outputs=outputs,
+        targets=data.targets,
+        losses=losses,
+        classes=layout.classes,
+        data=data.path,
+    )
+
+
+def _contents(prepared: Project) -> dict[str, object]:
+    circuit = prepared.circuit
+    return {
+        "elements": tuple((group.device.name, len(group)) for group in circuit.groups if len(group)),
+        "nodes": len(circuit.nodes),
+        "branches": len(circuit.branches),
+        "linear": circuit.linear,
+        "trainable": tuple(prepared.design.trainable_names()),
+    }
+
+
+def _trained(prepared: Project) -> dict[str, object]:
+    parameters = prepared.parameters
+    return {"trained": tuple(parameters.names), "values": parameters.initial}
+
+
+def _task(prepared: Project) -> dict[str, object]:
+    layout, test = prepared.layout, prepared.test_table
+    return {
+        "inputs": layout.inputs,
+        "outputs": layout.outputs,
+        "classes": layout.classes,
+        "samples": len(prepared.table),
+        "test_samples": len(test) if test is not None else 0,
+    }
+
+
+__all__: Sequence[str] = (
+    "Description",
+    "Evaluation",
+    "TrainResult",
+    "describe",
+    "evaluate",
+    "operating_point",
+    "train",
+)

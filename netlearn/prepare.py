@@ -1,0 +1,242 @@
+"""From a netlist, its directives and what overrides them to a task that can be trained."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypedDict
+
+from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.parameters import Parameters
+from netlearn.errors import DataError, OptionError, Place, did_you_mean
+from netlearn.learn.data import Dataset, Layout, dataset_of, layout_of
+from netlearn.learn.loss import CrossEntropy, Mse
+from netlearn.learn.model import Loss, Model, Rule
+from netlearn.learn.optimizers import Lbfgsb, Optimizer
+from netlearn.learn.probes import probes_of
+from netlearn.learn.schedule import Schedule
+from netlearn.learn.settings import DIRECTIVES, Options, Settings, Trained, overridden, settings_of, with_objects
+from netlearn.learn.subset import Subset
+from netlearn.learn.table import Table, read_table
+from netlearn.netlist.design import Design, Selection
+from netlearn.netlist.directives import read_directive, read_directives
+from netlearn.netlist.elaborate import elaborate
+from netlearn.netlist.netlist import Netlist
+from netlearn.options import Given, options_of
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.protocol import Solver
+
+NetlistLike = Netlist | str | os.PathLike[str]
+DataLike = Table | Mapping[str, Any] | str | os.PathLike[str]
+
+EVERY_RESISTOR = (Trained("r*"), Trained("r.*"))
+"""What is trained where no ``*@train`` says: resistors at the top and in subcircuits."""
+
+_OPTIONS = tuple(entry.name for entry in options_of(Options))
+
+
+class Overrides(TypedDict, total=False):
+    """What may be given instead of a directive: its text, or for some of them a ready object."""
+
+    test: DataLike | None
+    output: str | Sequence[str] | None
+    loss: str | Loss | None
+    train: str | Sequence[str] | None
+    fix: str | Sequence[str] | None
+    rule: str | Rule | None
+    optimizer: str | Optimizer | Lbfgsb | None
+    schedule: str | Schedule | None
+    subset: str | Subset | None
+    options: str | Options | None
+    hardware: str | None
+    epochs: int | None
+    batch: int | None
+    seed: int | None
+    validation: float | None
+    patience: int | None
+    coordinates: str | None
+
+
+def netlist_of(netlist: NetlistLike) -> Netlist:
+    """The netlist itself, or the file read."""
+    return netlist if isinstance(netlist, Netlist) else Netlist.read(netlist)
+
+
+def solver_of(forward: str | Solver) -> Solver:
+    """A solver by name, ``internal`` or ``ngspice``, or the solver itself. Raises OptionError."""
+    if not isinstance(forward, str):
+        return forward
+    if forward == "internal":
+        return InternalSolver()
+    if forward == "ngspice":
+        from netlearn.solve.ngspice import NgspiceSolver
+
+        return NgspiceSolver()
+    raise OptionError(f"there is no solver '{forward}'", hint=did_you_mean(forward, ("internal", "ngspice")))
+
+
+def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
+    """The netlist's directives with ``overrides`` (see Overrides) put over them.
+
+    Raises OptionError for an unknown or wrong directive or option.
+    """
+    texts: list[Given] = []
+    objects: dict[str, object] = {}
+    options: dict[str, object] = {}
+    for name, value in overrides.items():
+        if value is None:
+            continue
+        if name in _OPTIONS:
+            options[name] = value
+        elif name not in DIRECTIVES:
+            raise OptionError(f"there is no setting '{name}'", hint=did_you_mean(name, (*DIRECTIVES, *_OPTIONS)))
+        elif isinstance(value, str):
+            texts.append(read_directive(f"{name} {value}", DIRECTIVES))
+        elif isinstance(value, Sequence):
+            texts += _listed(name, value)
+        else:
+            objects[name] = value
+    if options:
+        texts.append(Given("options", values=options))
+    lines = read_directives(netlist.directives, DIRECTIVES)
+    kept = [given for given in lines if given.name not in objects]
+    return with_objects(settings_of(overridden(kept, texts)), objects)
+
+
+def _listed(name: str, values: Iterable[str]) -> Iterable[Given]:
+    for value in values:
+        yield read_directive(f"{name} {value}", DIRECTIVES)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A netlist with its settings: the parts of a task, each made when it is first needed."""
+
+    netlist: Netlist
+    settings: Settings
+    solver: Solver
+    data: DataLike | None = None
+    test: DataLike | None = None
+
+    @cached_property
+    def design(self) -> Design:
+        """The elaborated netlist."""
+        return elaborate(self.netlist)
+
+    @property
+    def circuit(self) -> Circuit:
+        """The flat circuit with the netlist's own values."""
+        return self.design.circuit
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """What is trained. Raises OptionError where a pattern matches nothing."""
+        train = self.settings.train or EVERY_RESISTOR
+        selections = [Selection(entry.pattern, entry.min, entry.max) for entry in train]
+        if not self.settings.train:
+            names = [name.lower() for name in self.design.trainable_names()]
+            selections = [s for s in selections if any(n.startswith(s.pattern[:-1]) for n in names)]
+        return self.design.parameters(selections, self.settings.fix)
+
+    @cached_property
+    def table(self) -> Table:
+        """The training data. Raises DataError."""
+        table = self._table(self.data, self.settings.data.train)
+        if table is None:
+            raise DataError("there is no data to train on", hint="add '*@data FILE' to the netlist or give a file")
+        return table
+
+    @cached_property
+    def test_table(self) -> Table | None:
+        """The test data, if there is any. Raises DataError."""
+        return self._table(self.test, self.settings.data.test)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """What the columns of the data mean."""
+        return layout_of(self.table, self.circuit, self.settings.output, self._output_places)
+
+    def dataset(self, table: Table) -> Dataset:
+        """A table's samples."""
+        return dataset_of(table, self.layout)
+
+    @cached_property
+    def loss(self) -> Loss:
+        """The loss: by default cross-entropy where there are classes, else mse."""
+        loss = self.settings.loss
+        if loss is None:
+            return CrossEntropy() if self.layout.classes else Mse()
+        if isinstance(loss, CrossEntropy) and not self.layout.classes:
+            raise OptionError(
+                "cross_entropy needs classes",
+                self.settings.places.get("loss"),
+                "add a column 'class' to the data, or take mse",
+            )
+        return loss
+
+    @cached_property
+    def model(self) -> Model:
+        """The circuit as a function, with its trained parameters."""
+        return self._model(self.parameters)
+
+    @cached_property
+    def plain_model(self) -> Model:
+        """The circuit as a function, with nothing to train."""
+        return self._model(self.design.parameters((), ()))
+
+    def _model(self, parameters: Parameters) -> Model:
+        probes = probes_of(self.circuit, self.layout.outputs, self._output_places)
+        return Model(parameters, self.layout.sources, probes, self.solver)
+
+    @property
+    def _output_places(self) -> Mapping[str, Place]:
+        places = self.settings.places.items()
+        return {name.removeprefix("output "): place for name, place in places if name.startswith("output ")}
+
+    def _table(self, given: DataLike | None, named: str | None) -> Table | None:
+        if isinstance(given, Table):
+            return given
+        if isinstance(given, Mapping):
+            return Table.of(given)
+        if given is not None:
+            return read_table(Path(given))
+        if named is None:
+            return None
+        return _read_named(self.netlist, named, self.settings.places)
+
+
+def project(
+    netlist: NetlistLike,
+    data: DataLike | None = None,
+    forward: str | Solver = "internal",
+    overrides: Mapping[str, Any] | None = None,
+) -> Project:
+    """A netlist with its settings. Raises NetlistError and OptionError."""
+    read = netlist_of(netlist)
+    rest = dict(overrides or {})
+    test = rest.pop("test", None)
+    return Project(read, settings_for(read, rest), solver_of(forward), data, test)
+
+
+def _read_named(netlist: Netlist, named: str, places: Mapping[str, Place]) -> Table:
+    """Data that the netlist names: read only from the netlist's own folder tree.
+
+    A netlist may come from a stranger, and an error message would show what is in a file.
+    """
+    folder = Path(netlist.source.path).resolve().parent
+    path = (folder / named).resolve()
+    place = next((p for key, p in places.items() if key in (f"data {named}", "data test")), places.get("data"))
+    place = places.get(f"data {named}", place)
+    if not path.is_relative_to(folder):
+        raise DataError(
+            f"the data file '{named}' is outside the netlist's folder", place, "give it as an option instead"
+        )
+    try:
+        return read_table(Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path)
+    except DataError as error:
+        if error.place is None:
+            error.place = place
+        raise
