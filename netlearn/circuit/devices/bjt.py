@@ -46,12 +46,7 @@ class Bjt(Device):
         areab, areac = given(v["areab"], area), given(v["areac"], area)
         vertical = given(v["subs"], v["polarity"]).real > 0
         level = v["tlev"].real
-        gap = np.where(
-            level == 2,
-            _gap(v, nominal) / thermal_voltage(nominal) - _gap(v, temperature) / vt,
-            (ratio - 1.0) * v["eg"] / vt,
-        )
-        thermal = gap + v["xti"] * np.log(ratio)
+        thermal = (ratio - 1.0) * v["eg"] / vt + v["xti"] * np.log(ratio)
         beta = np.where(level == 1, 1.0 + v["xtb"] * dt, np.where(level == 3, 1.0, ratio ** v["xtb"]))
 
         def saturation(value: Array, stem: str, n: Array | float, by_beta: bool = False) -> Array:
@@ -70,10 +65,11 @@ class Bjt(Device):
             "polarity": v["polarity"].real,
             "vertical": vertical,
             "be": m * np.where(separate, area * saturation(v["ibe"], "tis", v["nf"]), common),
-            "bc": m * np.where(separate, junction_area * saturation(v["ibc"], "tis", v["nr"]), common),
+            # ngspice 39 multiplies by the junction's area where ``is`` has been multiplied by ``area`` already.
+            "bc": m * junction_area * np.where(separate, saturation(v["ibc"], "tis", v["nr"]), common),
             "be_leakage": m * area * saturation(_leakage(v["ise"], v["is"]), "tise", v["ne"], True),
             "bc_leakage": m * junction_area * saturation(_leakage(v["isc"], v["is"]), "tisc", v["nc"], True),
-            "substrate": m * substrate_area * saturation(v["iss"], "tiss", v["ns"], True),
+            "substrate": m * substrate_area * saturation(v["iss"], "tiss", np.where(separate, v["nr"], 1.0)),
             "nf": drift("nf", "tnf"),
             "nr": drift("nr", "tnr"),
             "ne": drift("ne", "tne"),
@@ -130,11 +126,6 @@ class Bjt(Device):
             limited = limit_junction(new, old, vt, critical_voltage(vt, saturation))
             result[..., t] = np.where(limited == new, x[..., t], x[..., 5] - sign * limited)
         return result
-
-
-def _gap(v: Values, temperature: Array) -> Array:
-    gap: Array = v["eg"] - v["gap1"] * temperature**2 / (temperature + v["gap2"])
-    return gap
 
 
 def _leakage(current: Array, saturation: Array) -> Array:
@@ -202,8 +193,6 @@ PARAMETERS = {
     "xtb": 0.0,
     "eg": 1.11,
     "xti": 3.0,
-    "gap1": 7.02e-4,
-    "gap2": 1108.0,
     "tlev": 0.0,
     "tnom": NAN,
     "area": 1.0,
@@ -240,7 +229,7 @@ MODELS = {
         (3, 4),
         names(
             "subs is ibe ibc bf nf vaf=va ikf=ik ise=c2 ne br nr var=vb ikr isc=c4 nc iss ns rb irb rbm re rc"
-            " nkf=nk xtb eg xti gap1 gap2 tlev tnom=tref trb1=trb trc1=trc tre1=tre "
+            " nkf=nk xtb eg xti tlev tnom=tref trb1=trb trc1=trc tre1=tre "
         )
         | {value: value for value in PARAMETERS if value.startswith("t") and value[-1] in "12"},
         names("area areab areac m temp dtemp"),
@@ -255,7 +244,7 @@ MODELS = {
         ),
         ignored_on_element=("off", "ic", "icvbe", "icvce"),
         refused={"rco": _NO_QUASI_SATURATION},
-        only={"level": (1,)},
+        only={"level": (1,), "tlev": (0, 1, 3)},
     )
     for name, polarity in (("npn", 1.0), ("pnp", -1.0))
 }

@@ -41,14 +41,8 @@ class Diode(Device):
         temperature, nominal = temperatures(v, environment)
         dt, vt = temperature - nominal, thermal_voltage(temperature)
         ratio = temperature / nominal
-        second = v["tlev"].real == 2
-        eg = given(v["eg"], np.where(second, 1.16, 1.11))
-        gap = np.where(
-            second,
-            _gap(eg, v, nominal) / thermal_voltage(nominal) - _gap(eg, v, temperature) / vt,
-            (ratio - 1.0) * eg / vt,
-        )
-        thermal = gap + v["xti"] * np.log(ratio)
+        gap, logarithm = (ratio - 1.0) * v["eg"] / vt, np.log(ratio)
+        thermal = gap + v["xti"] * logarithm
         scale, side = v["area"] * v["m"], v["pj"] * v["m"]
         saturation = np.where(v["is"].real < SMALLEST_SATURATION, SMALLEST_SATURATION, v["is"])
         prepared = {
@@ -61,7 +55,7 @@ class Diode(Device):
             prepared |= _breakdown(v, prepared, vt, dt, saturation)
         if any((v[name].real != 0).any() for name in ("jsw", "isr", "jtun", "jtunsw", "ikf", "ikr")):
             side_n = given(v["ns"], 1.0)
-            tunnel = np.exp(v["keg"] * gap + v["xtitun"] * np.log(ratio))
+            tunnel = np.exp((v["keg"] * gap + v["xtitun"] * logarithm) / v["ntun"])
             prepared |= {
                 "side": v["jsw"] * side * np.exp(thermal / side_n),
                 "side_vte": np.where(np.isnan(v["ns"]), prepared["vte"], side_n * vt),
@@ -149,11 +143,6 @@ class Diode(Device):
         return result
 
 
-def _gap(eg: Array, v: Values, temperature: Array) -> Array:
-    gap: Array = eg - v["gap1"] * temperature**2 / (temperature + v["gap2"])
-    return gap
-
-
 def _breakdown(v: Values, prepared: Values, vt: Array, dt: Array, saturation: Array) -> dict[str, Array]:
     """Where the breakdown exponential starts, so that the current at -bv is -ibv."""
     has = np.isfinite(v["bv"].real)
@@ -186,14 +175,13 @@ def _with_breakdown(v: Array, vte: Array, saturation: Array, p: Values) -> Array
 
 def _secondary(v: Array, current: Array, p: Values) -> Array:
     """The current with sidewall, recombination, tunnel and high-injection effects."""
-    # The reverse generation current stays at its value at -3 vte.
-    at = np.where(v.real < -3.0 * p["vte"].real, -3.0 * p["vte"], v)
+    forward = v.real >= -3.0 * p["vte"].real
+    at = np.where(forward, v, 0.0)
     depletion = ((1.0 - at / p["potential"]) ** 2 + 0.005) ** (p["grading"] / 2.0)
     recombination = p["recombination"] * (exponential(at / p["recombination_vte"]) - 1.0) * depletion
     side = _with_breakdown(v, p["side_vte"], p["side"], p)
     tunnel = -p["tunnel"] * (exponential(-v / p["tunnel_vte"]) - 1.0)
     total = current + recombination + side + tunnel
-    forward = v.real >= -3.0 * p["vte"].real
     knee = np.where(forward, p["forward_knee"], p["reverse_knee"])
     magnitude = np.where(forward, total, -total)
     active = (knee.real > 0) & (magnitude.real > KNEE_FROM)
@@ -211,13 +199,11 @@ PARAMETERS = {
     "ibv": 1e-3,
     "nbv": NAN,
     "tcv": 0.0,
-    "eg": NAN,
+    "eg": 1.11,
     "xti": 3.0,
     "tnom": NAN,
     "tlev": 0.0,
     "tlevc": 0.0,
-    "gap1": 7.02e-4,
-    "gap2": 1108.0,
     "jsw": 0.0,
     "ns": NAN,
     "isr": 0.0,
@@ -251,7 +237,7 @@ MODELS = {
         DIODE,
         (2,),
         names(
-            "is=js n rs trs=trs1 trs2 bv ibv=ib nbv tcv eg xti tnom=tref tlev tlevc gap1 gap2 jsw ns isr nr"
+            "is=js n rs trs=trs1 trs2 bv ibv=ib nbv tcv eg xti tnom=tref tlev tlevc jsw ns isr nr"
             " vj=pb tpb=tvj mj=m tm1 tm2 jtun jtunsw ntun xtitun keg ikf=ik ikr area pj"
         ),
         names("area pj m temp dtemp"),
@@ -263,7 +249,7 @@ MODELS = {
         ),
         ignored_on_element=("ic", "off", "w", "l", "lm", "lp", "wm", "wp"),
         refused={"thermal": "self-heating"},
-        only={"level": (1,)},
+        only={"level": (1,), "tlev": (0, 1)},
         plain=DIODE_WITHOUT_SERIES,
         variants={IDEAL_DIODE_WORDS: IDEAL_DIODE_MODEL},
     )

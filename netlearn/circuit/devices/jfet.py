@@ -50,7 +50,7 @@ class Jfet(Device):
             "saturation": saturation * scale,
             "gd": inverse(v["rd"]) * scale,
             "gs": inverse(v["rs"]) * scale,
-            "gmin": np.asarray(environment.gmin),
+            "gmin": environment.gmin * v["m"],
         }
 
     def residual(self, x: Array, prepared: Values) -> Array:

@@ -1,0 +1,174 @@
+"""Every device's terminal currents against ngspice, over bias regions and temperatures."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+TEMPERATURES = (-40.0, 27.0, 125.0)
+
+
+def over(kind, models, bias, elements=({},), celsius=TEMPERATURES):
+    return [
+        (kind, model, volts, element, temperature)
+        for model, volts, element, temperature in itertools.product(models, bias, elements, celsius)
+    ]
+
+
+DIODES = [
+    {},
+    {"is": 3e-9, "n": 1.8, "eg": 0.69, "xti": 2.0, "tnom": 40.0},
+    {"is": 1e-12, "rs": 12.0, "trs1": 2e-3, "trs2": 1e-5, "n": 1.3},
+    {"bv": 5.0},
+    {"bv": 6.2, "ibv": 5e-3, "n": 1.2, "nbv": 1.7, "tcv": 2e-4, "rs": 3.0},
+    {"bv": 4.0, "ibv": 1e-9, "is": 1e-9, "tlev": 1, "tcv": 1e-4},
+    {"tlev": 1, "xti": 3.5, "tnom": 50.0},
+    {"eg": 0.8, "n": 1.4},
+    {"jsw": 1e-12, "n": 1.1, "bv": 5.0},
+    {"jsw": 1e-12, "ns": 1.5, "bv": 5.0},
+    {"ikf": 1e-3, "ikr": 1e-10, "is": 1e-13},
+    {"isr": 1e-11, "nr": 2.2, "vj": 0.8, "m": 0.4},
+    {"isr": 1e-11, "nr": 2.0, "tlevc": 1, "tpb": 1e-3, "tm1": 1e-3, "bv": 5.0},
+    {"jtun": 1e-9, "ntun": 20.0, "jtunsw": 1e-10, "keg": 0.9, "xtitun": 2.5},
+    {"area": 3.0, "pj": 2.0, "jsw": 1e-13},
+    {"is": 0.0},
+]
+DIODE_BIAS = [(0.75, 0.0), (0.2, -0.1), (0.0, 0.05), (0.0, 0.4), (-3.0, 0.5), (-3.0, 3.1), (0.0, 7.0)]
+
+
+def diodes():
+    cases = over("d", DIODES, DIODE_BIAS)
+    cases += over(
+        "d",
+        DIODES[1:9:3],
+        DIODE_BIAS,
+        ({"area": 2.5, "m": 3.0, "pj": 4.0}, {"temp": 80.0}, {"dtemp": 15.0}),
+        (27.0, 60.0),
+    )
+    return cases
+
+
+MOSFETS = [
+    {},
+    {"vto": 0.7, "kp": 1e-4, "gamma": 0.5, "phi": 0.7, "lambda": 0.05},
+    {"vto": 0.5, "kp": 2e-4, "rd": 50.0, "rs": 30.0, "lambda": 0.02, "gamma": 0.3},
+    {"vto": 0.5, "rsh": 25.0, "kp": 3e-4, "tnom": 60.0},
+    {"tox": 2e-8, "nsub": 1e16, "lambda": 0.01},
+    {"tox": 1e-8, "nsub": 3e15, "uo": 450.0, "nss": 1e10, "tpg": -1},
+    {"tox": 1e-8, "nsub": 3e15, "tpg": 0, "gamma": 0.2, "ld": 1e-7},
+    {"js": 1e-6, "vto": 0.6},
+    {"is": 1e-12, "vto": 0.6, "tox": 5e-8},
+]
+MOSFET_BIAS = [  # drain, gate, source, bulk
+    (3.0, 0.2, 0.0, 0.0),
+    (3.0, 2.0, 0.0, 0.0),
+    (0.3, 2.5, 0.0, -1.0),
+    (0.0, 2.5, 1.0, -0.5),
+    (-2.0, 1.5, 0.0, -3.0),
+    (1.0, 2.0, 0.5, 0.7),
+    (0.1, 2.0, 0.0, 0.4),
+]
+MOSFET_SIZE = {"l": 2e-6, "w": 1e-5, "ad": 2e-11, "as": 3e-11, "nrd": 2.0, "nrs": 3.0, "m": 2.0}
+
+
+def mosfets():
+    cases = over("nmos", MOSFETS, MOSFET_BIAS, ({}, MOSFET_SIZE))
+    turned = [tuple(-v for v in volts) for volts in MOSFET_BIAS]
+    flipped = [{**model, **({"vto": -model["vto"]} if "vto" in model else {})} for model in MOSFETS]
+    return cases + over("pmos", flipped, turned, (MOSFET_SIZE,), (-40.0, 125.0))
+
+
+JFETS = [
+    {},
+    {"vto": -1.5, "beta": 2e-3, "lambda": 0.02, "is": 1e-13},
+    {"b": 0.6, "pb": 0.8, "beta": 1e-3, "lambda": 0.01},
+    {"rd": 20.0, "rs": 10.0, "beta": 1e-3, "tcv": 2e-3, "bex": -1.2},
+    {"vtotc": -2e-3, "betatce": -0.5, "xti": 2.5, "eg": 1.2, "tnom": 50.0},
+]
+JFET_BIAS = [  # drain, gate, source
+    (3.0, -3.0, 0.0),
+    (3.0, -0.5, 0.0),
+    (0.3, -0.2, 0.0),
+    (-1.0, -0.5, 0.0),
+    (-4.0, -4.3, 0.0),
+    (1.0, 0.6, 0.0),
+    (-0.2, -0.4, 0.0),
+]
+
+
+def jfets():
+    cases = over("njf", JFETS, JFET_BIAS, ({}, {"area": 2.0, "m": 3.0}))
+    return cases + over("pjf", JFETS, [tuple(-v for v in volts) for volts in JFET_BIAS], ({},), (-40.0, 125.0))
+
+
+BJTS = [
+    {},
+    {"is": 1e-15, "bf": 150.0, "br": 4.0, "vaf": 80.0, "var": 12.0, "xtb": 1.5, "nf": 1.02, "nr": 1.01},
+    {"ikf": 1e-2, "ikr": 5e-3, "ise": 1e-13, "ne": 1.8, "isc": 1e-12, "nc": 1.9, "vaf": 50.0},
+    {"ikf": 5e-3, "nkf": 0.7, "vaf": 30.0, "tnom": 40.0, "eg": 1.16, "xti": 3.5},
+    {"rb": 100.0, "rc": 20.0, "re": 2.0, "bf": 200.0, "ikf": 2e-2, "vaf": 60.0},
+    {"rb": 200.0, "rbm": 40.0, "ikf": 1e-2, "re": 1.0},
+    {"rb": 200.0, "rbm": 40.0, "irb": 1e-5, "rc": 5.0},
+    {"iss": 1e-14, "ns": 1.1, "subs": 1},
+    {"iss": 1e-14, "subs": -1, "ise": 10.0, "isc": 2.0},
+    {"ibe": 2e-15, "ibc": 3e-15, "nf": 1.05, "nr": 1.1, "iss": 1e-15},
+    {"tlev": 1, "xtb": 3e-3, "tbf1": 2e-3, "tbr1": 1e-3, "tnf1": 1e-5},
+    {"tvaf1": 1e-3, "tvaf2": 1e-5, "vaf": 40.0},
+    {"tlev": 3, "tis1": -2e-3, "ise": 1e-14, "tise1": -1e-3, "iss": 1e-15, "tiss1": 1e-3},
+    {"trb1": 1e-3, "rb": 50.0, "trc1": 2e-3, "rc": 10.0, "tre2": 1e-5, "re": 1.0, "ikf": 1e-3, "tikf1": 1e-3},
+]
+BJT_BIAS = [  # collector, base, emitter
+    (3.0, 0.65, 0.0),
+    (0.1, 0.7, 0.0),
+    (-0.6, 0.05, 0.0),
+    (2.0, -0.5, 0.0),
+    (5.0, 0.3, 0.0),
+    (3.0, 0.76, 0.0),
+]
+
+
+def bjts():
+    cases = over("npn", BJTS, BJT_BIAS)
+    cases += over("npn", BJTS[7:10], [(*volts, -1.0) for volts in BJT_BIAS], ({"area": 2.0, "m": 3.0},))
+    cases += over(
+        "npn", BJTS[2:10], BJT_BIAS, ({"area": 2.0, "areab": 3.0, "areac": 4.0, "m": 2.0, "temp": 60.0},), (27.0,)
+    )
+    turned = [tuple(-v for v in volts) for volts in BJT_BIAS]
+    cases += over("pnp", BJTS, turned, ({"dtemp": 10.0},), (-20.0, 90.0))
+    return cases + over("pnp", BJTS[7:10], [(*volts, 1.5) for volts in turned], ({"area": 2.0},), (27.0,))
+
+
+def switches():
+    controls = [(1.0, 0.0, c, 0.1) for c in (-2.0, 0.0, 0.35, 0.5, 0.75, 3.0)]
+    models = [
+        {"vt": 0.5, "ron": 3.0, "roff": 1e5},
+        {"vt": 0.4, "vh": 0.2, "ron": 2.0},
+        {"vt": 0.4, "vh": -0.3, "roff": 1e4},
+    ]
+    return [
+        ("sw", model, volts, {}, 27.0, flag) for model in models for volts in controls for flag in ("", "on", "off")
+    ]
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("cases", [diodes, mosfets, jfets, bjts, switches])
+def test_terminal_currents(cases, ngspice, bias):
+    by_temperature: dict[float, list] = {}
+    for number, case in enumerate(bias(*case) for case in cases()):
+        by_temperature.setdefault(case.celsius, []).append((number, case))
+    decks = [
+        "\n".join(["bias", *(line for number, case in group for line in case.lines(number)), f".temp {celsius}"])
+        for celsius, group in by_temperature.items()
+    ]
+    wrong, count = [], 0
+    for group, theirs in zip(by_temperature.values(), ngspice.run_many(decks), strict=True):
+        for number, case in group:
+            expected = np.array([-theirs[f"i(v{number}_{t})"] for t in range(len(case.volts))])
+            found = case.currents()
+            # A source's current is a sum that ngspice rounds at the largest one's last digit.
+            if np.any(np.abs(found - expected) > 1e-6 * np.abs(expected) + 1e-9 * np.abs(expected).max() + 1e-15):
+                wrong.append(f"{case}\n  ngspice  {expected}\n  netlearn {found}")
+            count += 1
+    assert not wrong, f"{len(wrong)} of {count} differ:\n" + "\n".join(wrong[:12])
