@@ -47,8 +47,11 @@ class Element(Statement):
     """An element line.
 
     ``words`` are the positional words after the name: nodes, then value or model, as the
-    letter has it. ``assignments`` are the ``name=value`` pairs. ``calls`` are waveform or
-    function forms (PULSE, SIN, PWL, POLY, TABLE, VALUE=...), each with its arguments as one word.
+    letter has it; parentheses and commas between words count as blanks. ``assignments`` are
+    the ``name=value`` pairs, ``V=`` of a B source and ``VALUE=`` of an E or G source among
+    them. ``calls`` are waveform or function forms, each as one word: ``PULSE(...)`` and the
+    like on V and I lines (without parentheses the parts are plain words), ``POLY(n)``, and
+    ``TABLE``, ``LAPLACE`` and ``FREQ`` down to the end of the line.
     """
 
     name: Word
@@ -76,7 +79,9 @@ class Block(Statement):
 class Card(Statement):
     """A dot-card: its name in lower case without the dot, positional words and assignments.
 
-    ``.func f(x,y) {body}`` has words f, (x,y), {body}; ``.if (cond)`` has the condition as one word.
+    ``.func f(x,y) {body}`` has words f, (x,y), {body}. ``.include`` and ``.lib`` have the file
+    name, with its quotes if it has any, and the section. A card that netlearn does not read
+    has the rest of its line as one word.
     """
 
     name: str
@@ -95,6 +100,29 @@ class Subcircuit(Statement):
 
 
 @dataclass(frozen=True, slots=True)
+class Branch(Statement):
+    """One part of a ``.if``: its condition, None for ``.else``, and the statements under it."""
+
+    condition: Word | None
+    body: Sequence[Statement] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional(Statement):
+    """``.if`` down to its ``.endif``: the first branch whose condition holds is the one that counts."""
+
+    branches: tuple[Branch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section(Statement):
+    """``.lib name`` down to its ``.endl`` in a library file: it counts only where it is asked for."""
+
+    name: Word
+    body: Sequence[Statement] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
 class DirectiveLine(Statement):
     """A ``*@`` line; ``text`` is what follows the ``*@``."""
 
@@ -103,6 +131,10 @@ class DirectiveLine(Statement):
 
 @dataclass(frozen=True, slots=True)
 class Kept(Statement):
-    """Text that is kept and never read: a ``.control`` block, what follows ``.end``."""
+    """Text that is kept and never read.
+
+    ``what`` is ``title``, ``control`` (a block down to ``.endc``), ``command`` (a ``*#`` line),
+    ``protected`` (``.prot`` down to ``.unprot``) or ``rest`` (all from ``.end`` on).
+    """
 
     what: str

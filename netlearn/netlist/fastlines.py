@@ -1,0 +1,62 @@
+"""Long runs of plain resistor lines, read at once instead of line by line.
+
+The grammar defines the language. This reads a part of it that lattices and crossbars
+consist of, ``Rname node node number`` and nothing else on the line, to the same result
+(tests/netlist/test_fastlines.py holds the two against each other).
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from netlearn.circuit.devices.base import Array
+from netlearn.netlist.numbers import parse_number
+from netlearn.netlist.source import Source
+from netlearn.netlist.statements import Block
+
+FEWEST_LINES = 16
+"""Shorter runs are not worth an array."""
+
+_WORD = r"""(?:[^ \t\f\v\r\n,=(){}'";$/\\]|/(?!/))"""
+_NUMBER = r"[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eEdD][+-]?[0-9]++)?+[A-Za-z]*+"
+_LINE = rf"[ \t]*+[Rr]{_WORD}*+(?:[ \t]++{_WORD}++){{2}}[ \t]++{_NUMBER}[ \t]*+(?:\r\n|\r|\n|\Z)"
+_RUN = re.compile(rf"(?>{_LINE}){{{FEWEST_LINES},}}+")
+_CONTINUATION = re.compile(r"(?:[ \t\f\v]*+(?:\*[^\r\n]*+)?+(?:\r\n|\r|\n))*+[ \t\f\v]*+\+")
+_BLANK = 32
+
+
+def plain_resistors(source: Source, position: int) -> Block | None:
+    """The run of plain resistor lines that starts at ``position``, if there is one."""
+    match = _RUN.match(source.text, position)
+    if match is None:
+        return None
+    spans = _spans(source.text, position, match.end())
+    if _CONTINUATION.match(source.text, match.end()):
+        # The last line goes on after the run.
+        spans = spans[:-1]
+    return Block(source, int(spans[0, 0, 0]), int(spans[-1, 3, 1]), spans, _values(source.text, spans[:, 3]))
+
+
+def _spans(text: str, start: int, end: int) -> Array:
+    """(k, 4, 2): where the four words of every line are. All else in [start, end) is blank."""
+    part = text[start:end]
+    characters = (
+        np.frombuffer(part.encode("ascii"), dtype=np.uint8)
+        if part.isascii()
+        else np.frombuffer(part.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    )
+    ink = np.zeros(len(characters) + 2, dtype=np.int8)
+    ink[1:-1] = (characters > _BLANK) | ((characters != _BLANK) & ((characters < 9) | (characters > 13)))
+    edges = np.flatnonzero(np.diff(ink))
+    return (edges + start).reshape(-1, 4, 2)
+
+
+def _values(text: str, spans: Array) -> Array:
+    words = [text[start:end] for start, end in spans.tolist()]
+    try:
+        return np.array(list(map(float, words)))
+    except ValueError:
+        # Some have suffixes.
+        return np.array([parse_number(word) for word in words], dtype=float)

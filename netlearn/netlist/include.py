@@ -1,0 +1,113 @@
+"""Which files a netlist reads, and which it may not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from netlearn.errors import NetlistError, Place
+from netlearn.netlist.parser import parse_source
+from netlearn.netlist.source import Source
+from netlearn.netlist.statements import Card, Conditional, Statement, Subcircuit
+
+FILE_CARDS = frozenset({"include", "inc", "incl", "lib"})
+
+
+class Files:
+    """The files of one netlist: read once each, kept inside the folders that are allowed.
+
+    ``main`` is the path of the netlist itself; its folder with all below is allowed, and
+    ``allow`` names further ones. ``sources`` are the files as they are now, ``originals`` as
+    they are on disk.
+    """
+
+    def __init__(
+        self,
+        main: str,
+        allow: Sequence[str | os.PathLike[str]] = (),
+        sources: Mapping[Path, Source] | None = None,
+        originals: Mapping[Path, Source] | None = None,
+    ) -> None:
+        self.main = main
+        self.allow = tuple(allow)
+        self.sources = dict(sources or {})
+        self.originals = dict(originals or {})
+        self._statements: dict[Source, tuple[Statement, ...]] = {}
+        folder = Path(main).parent.resolve()
+        # A netlist given as a string has no folder of its own.
+        own = [] if main.startswith("<") else [folder]
+        self._roots = [*own, *(Path(path).resolve() for path in self.allow)]
+        self._folder = Path.cwd() if main.startswith("<") else folder
+
+    def replaced(self, new: Mapping[Source, Source]) -> Files:
+        """The same files with some of them in an edited state."""
+        sources = {path: new.get(source, source) for path, source in self.sources.items()}
+        return Files(self.main, self.allow, sources, self.originals)
+
+    def statements(self, source: Source, chain: tuple[Place, ...], *, main: bool) -> tuple[Statement, ...]:
+        """The statements of a file, parsed once."""
+        if source not in self._statements:
+            self._statements[source] = parse_source(source, main=main, chain=chain)
+        return self._statements[source]
+
+    def find(self, name: str, including: Source, place: Place) -> Path | None:
+        """The file that an include line names; None if there is none.
+
+        Looks beside the including file, then beside the netlist.
+
+        Raises
+        ------
+        NetlistError : if it lies outside the allowed folders.
+        """
+        for folder in (Path(including.path).parent, self._folder):
+            for spelling in dict.fromkeys((name, name.replace("\\", "/"))):
+                try:
+                    # Links are followed before the check, so that none leads out.
+                    path = (self._folder / folder / spelling).resolve()
+                    if not path.is_file():
+                        continue
+                except (OSError, ValueError, RuntimeError):
+                    continue
+                if not any(path.is_relative_to(root) for root in self._roots):
+                    raise NetlistError(
+                        f"'{name}' lies outside the netlist's folder",
+                        place,
+                        f"if you trust this netlist, allow it: --allow-include {path.parent}",
+                    )
+                return path
+        return None
+
+    def load(self, path: Path, chain: tuple[Place, ...]) -> Source:
+        """The file at ``path``, as edited if it was."""
+        if path not in self.sources:
+            try:
+                source = Source.read(_shown(path))
+            except NetlistError as error:
+                raise NetlistError(error.message, chain[-1] if chain else error.place, error.hint) from None
+            self.sources[path] = self.originals[path] = source
+        return self.sources[path]
+
+
+def _shown(path: Path) -> str:
+    """The path as a user would write it: relative where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(str(path)) else str(path)
+
+
+def file_cards(statements: Sequence[Statement]) -> Iterator[Card]:
+    """The include lines among the statements that count, at any depth; unchosen library sections do not."""
+    for statement in statements:
+        if isinstance(statement, Card):
+            if statement.name in FILE_CARDS:
+                yield statement
+        elif isinstance(statement, Subcircuit):
+            yield from file_cards(statement.body)
+        elif isinstance(statement, Conditional):
+            for branch in statement.branches:
+                yield from file_cards(branch.body)
+
+
+def unquoted(text: str) -> str:
+    """A file name without the quotes around it."""
+    return text[1:-1] if len(text) > 1 and text[0] in "'\"" and text[0] == text[-1] else text

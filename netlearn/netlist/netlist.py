@@ -1,0 +1,223 @@
+"""The netlist: its text, its statements, its files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, Place, did_you_mean, raise_all
+from netlearn.netlist.include import Files, file_cards, unquoted
+from netlearn.netlist.parser import MOST_ERRORS
+from netlearn.netlist.saving import outputs
+from netlearn.netlist.source import Source, write_atomically
+from netlearn.netlist.statements import Card, DirectiveLine, Section, Statement
+
+Edit = tuple[Source, int, int, str]
+"""Replace the characters [start, end) of a source by a text."""
+
+_DEEPEST_INCLUDE = 50
+
+
+class Netlist:
+    """A netlist, or a file or library section that one includes.
+
+    The text is the netlist: ``str(netlist)`` is what was read, to the last character, and
+    whatever is changed is a stretch of that text.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        files: Files,
+        *,
+        section: str | None = None,
+        chain: tuple[Place, ...] = (),
+        trail: tuple[tuple[str, str | None], ...] = (),
+    ) -> None:
+        self.source = source
+        self.files = files
+        self.section = section
+        self.chain = chain
+        """The include lines that led here, the outermost first."""
+        self._trail = (*trail, (source.path, section))
+
+    # What is in it ---------------------------------------------------------------------------
+
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """The statements of this file, or of the chosen section of it.
+
+        Raises
+        ------
+        NetlistError : for what is wrong in the text, up to 20 errors at once.
+        """
+        statements = self.files.statements(self.source, self.chain, main=len(self._trail) == 1)
+        if self.section is None:
+            return statements
+        sections = [statement for statement in statements if isinstance(statement, Section)]
+        for section in sections:
+            if section.name.text.lower() == self.section.lower():
+                return tuple(section.body)
+        names = [section.name.text for section in sections]
+        raise NetlistError(
+            f"'{self.source.path}' has no section '{self.section}'",
+            self.chain[-1] if self.chain else None,
+            did_you_mean(self.section, names),
+        )
+
+    @cached_property
+    def directives(self) -> tuple[DirectiveLine, ...]:
+        """The ``*@`` lines of this file."""
+        return tuple(statement for statement in self.statements if isinstance(statement, DirectiveLine))
+
+    @property
+    def includes(self) -> Mapping[Card, Netlist]:
+        """The files that were read, by the line that names them."""
+        return self._loaded[0]
+
+    @property
+    def missing(self) -> Mapping[Card, NetlistError]:
+        """The files that are not there, as the errors to raise if they turn out to be needed."""
+        return self._loaded[1]
+
+    @cached_property
+    def _loaded(self) -> tuple[dict[Card, Netlist], dict[Card, NetlistError]]:
+        includes: dict[Card, Netlist] = {}
+        missing: dict[Card, NetlistError] = {}
+        for card in file_cards(self.statements):
+            if not card.words:
+                raise NetlistError(f".{card.name} needs a file name", self.place(card.start, card.end))
+            name = unquoted(card.words[0].text)
+            place = self.place(card.words[0].start, card.words[0].end)
+            path = self.files.find(name, self.source, place)
+            if path is None:
+                missing[card] = NetlistError(f"there is no file '{name}'", place)
+            else:
+                includes[card] = self._include(card, path, place)
+        return includes, missing
+
+    def _include(self, card: Card, path: Path, place: Place) -> Netlist:
+        section = unquoted(card.words[1].text).lower() if card.name == "lib" and len(card.words) > 1 else None
+        place = Place(place.path, place.line, place.column, place.length, place.text)
+        source = self.files.load(path, (*self.chain, place))
+        step = (source.path, section)
+        if step in self._trail or len(self._trail) > _DEEPEST_INCLUDE:
+            trail = [*self._trail[self._trail.index(step) if step in self._trail else 0 :], step]
+            names = " -> ".join(path if part is None else f"{path} {part}" for path, part in trail[-6:])
+            what = "includes itself" if step in self._trail else "is included too deeply"
+            raise NetlistError(f"'{source.path}' {what}: {names}", self.place(card.start, card.end))
+        return Netlist(source, self.files, section=section, chain=(*self.chain, place), trail=self._trail)
+
+    def walk(self) -> Iterator[Netlist]:
+        """This netlist and all that it includes, at any depth, each file or section once."""
+        return self._walk(None)
+
+    def check(self) -> None:
+        """Parse everything that is included.
+
+        Raises
+        ------
+        NetlistError : for what is wrong in any file, up to 20 errors at once.
+        """
+        errors: list[NetlearnError] = []
+        for _ in self._walk(errors):
+            if len(errors) >= MOST_ERRORS:
+                break
+        raise_all(errors[:MOST_ERRORS])
+
+    def _walk(self, errors: list[NetlearnError] | None) -> Iterator[Netlist]:
+        seen: set[tuple[str, str | None]] = set()
+        stack = [self]
+        while stack:
+            netlist = stack.pop()
+            if netlist._trail[-1] in seen:
+                continue
+            seen.add(netlist._trail[-1])
+            try:
+                stack += reversed(list(netlist.includes.values()))
+            except NetlearnError as error:
+                if errors is None:
+                    raise
+                errors += error.errors if isinstance(error, NetlearnErrors) else [error]
+            yield netlist
+
+    def place(self, start: int, end: int | None = None) -> Place:
+        """Where the characters [start, end) of this file are."""
+        return self.source.place(start, end, self.chain)
+
+    def __str__(self) -> str:
+        return self.source.text
+
+    def __repr__(self) -> str:
+        return f"Netlist({self.source.path!r})"
+
+    # Changing it -----------------------------------------------------------------------------
+
+    def edit(self, edits: Iterable[Edit]) -> Netlist:
+        """A copy in which some stretches of the text are replaced, in this file or in included ones.
+
+        Raises
+        ------
+        ValueError : if two edits overlap.
+        """
+        by_source: dict[Source, list[tuple[int, int, str]]] = {}
+        for source, start, end, text in edits:
+            by_source.setdefault(source, []).append((start, end, text))
+        new = {source: source.spliced(part) for source, part in by_source.items()}
+        files = self.files.replaced(new)
+        return Netlist(new.get(self.source, self.source), files)
+
+    def save(self, path: str | os.PathLike[str]) -> list[Path]:
+        """Write the netlist to ``path``; the files written, this one last.
+
+        An included file that was edited is written as a copy beside the original
+        (``models.lib`` as ``models.trained.lib``), and the line that includes it names the copy.
+        Every file is written whole or not at all.
+
+        Raises
+        ------
+        NetlistError : if a file cannot be written.
+        """
+        written = outputs(self, Path(path))
+        for target, source in written:
+            write_atomically(target, source.encode())
+        return [target for target, _ in written]
+
+
+def read(path: str | os.PathLike[str], allow: Sequence[str | os.PathLike[str]] = ()) -> Netlist:
+    """Read a netlist with all that it includes.
+
+    Parameters
+    ----------
+    path : the netlist's file.
+    allow : folders from which it may include files, besides its own folder and those below.
+
+    Raises
+    ------
+    NetlistError : for what is wrong in the files, up to 20 errors at once, each with its place.
+    """
+    source = Source.read(path)
+    files = Files(source.path, allow)
+    resolved = Path(path).resolve()
+    files.sources[resolved] = files.originals[resolved] = source
+    netlist = Netlist(source, files)
+    netlist.check()
+    return netlist
+
+
+def parse(text: str, path: str = "<string>", allow: Sequence[str | os.PathLike[str]] = ()) -> Netlist:
+    """A netlist from its text; ``path`` is what errors call it.
+
+    Raises
+    ------
+    NetlistError : as :func:`read` does.
+    """
+    if not text.strip() or "\0" in text:
+        raise NetlistError(
+            "the text is empty" if not text.strip() else "this is binary data, not a netlist", Place(path, 1)
+        )
+    netlist = Netlist(Source(path, text), Files(path, allow))
+    netlist.check()
+    return netlist

@@ -1,0 +1,287 @@
+"""From a source's text to its statements."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from netlearn.errors import NetlearnError, NetlistError, Place, did_you_mean, raise_all
+from netlearn.netlist.fastlines import plain_resistors
+from netlearn.netlist.grammar import BadLine, Span, parse_line
+from netlearn.netlist.letters import LETTERS
+from netlearn.netlist.lines import Kind, Line, LineReader
+from netlearn.netlist.numbers import parse_number, starts_like_number
+from netlearn.netlist.source import Source
+from netlearn.netlist.statements import (
+    Assignment,
+    Branch,
+    Card,
+    Conditional,
+    DirectiveLine,
+    Element,
+    Kept,
+    Section,
+    Statement,
+    Subcircuit,
+    Word,
+)
+
+MOST_ERRORS = 20
+DEEPEST = 100
+"""How deep subcircuits, conditions and sections may be nested in one another."""
+
+# Blocks that are kept whole: what opens them, what closes them.
+_KEPT_BLOCKS = {"control": ("endc", "control"), "prot": ("unprot", "protected"), "protect": ("unprotect", "protected")}
+_CARD_NAME = re.compile(r"\.([^ \t\f\v,=(){}'\"]*)")
+
+
+def _line_start(card: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:\A|(?<=[\r\n]))[ \t\f\v]*+\.{card}\b[^\r\n]*+", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class _Scope:
+    """A block that is still open: the opening line, and what has been read of it."""
+
+    what: str
+    opening: Line
+    words: tuple[Word, ...] = ()
+    assignments: tuple[Assignment, ...] = ()
+    body: list[Statement] = field(default_factory=list)
+    branches: list[Branch] = field(default_factory=list)
+
+
+def parse_source(source: Source, *, main: bool = True, chain: tuple[Place, ...] = ()) -> tuple[Statement, ...]:
+    """The statements of a file. The first line of a ``main`` file is its title, whatever it says.
+
+    Raises
+    ------
+    NetlistError : up to 20 of them at once, each with its place.
+    """
+    parser = _Parser(source, chain)
+    parser.read(main)
+    raise_all(sorted(parser.errors, key=_line_and_column))
+    return tuple(parser.scopes[0].body)
+
+
+class _Parser:
+    def __init__(self, source: Source, chain: tuple[Place, ...]) -> None:
+        self.source = source
+        self.chain = chain
+        self.reader = LineReader(source.text)
+        self.errors: list[NetlistError] = []
+        self.scopes = [_Scope("file", Line(Kind.STATEMENT, 0, 0, ""))]
+
+    # Reading ---------------------------------------------------------------------------------
+
+    def read(self, main: bool) -> None:
+        if main:
+            self._title()
+        while len(self.errors) < MOST_ERRORS:
+            block = plain_resistors(self.source, self.reader.position)
+            if block is not None:
+                self._add(block)
+                self.reader.position = block.end
+            line = self.reader.next()
+            if line is None:
+                break
+            if line.kind is Kind.DIRECTIVE:
+                text = Word(line.text[2:], line.start + 2, line.end)
+                self._add(DirectiveLine(self.source, line.start, line.end, text))
+            elif line.kind is Kind.COMMAND:
+                self._add(Kept(self.source, line.start, line.end, "command"))
+            elif line.kind is Kind.STRAY:
+                self._error("'+' continues a line, but there is none before it", line.start, line.start + 1)
+            elif line.text[0] == ".":
+                self._card(line)
+            else:
+                self._element(line)
+        for scope in self.scopes[1:]:
+            closing = {"subckt": ".ends", "if": ".endif", "lib": ".endl"}[scope.what]
+            opening = scope.opening
+            self._error(
+                f".{scope.what} is never closed", opening.start, opening.end, f"a '{closing}' is missing before the end"
+            )
+
+    def _title(self) -> None:
+        first = self.reader.physical_line()
+        if first is None:
+            return
+        if first.text.lstrip().startswith("*@"):
+            self.reader.position = 0
+        else:
+            self._add(Kept(self.source, first.start, first.end, "title"))
+
+    # Elements --------------------------------------------------------------------------------
+
+    def _element(self, line: Line) -> None:
+        letter = LETTERS.get(line.text[0].upper())
+        if letter is None:
+            self._error(
+                f"unknown element type '{line.text[0]}'", line.start, line.start + 1, "a comment starts with '*'"
+            )
+            return
+        try:
+            parts = parse_line(line.text)
+        except BadLine as error:
+            self._bad_line(line, error)
+            return
+        words = _without_params(self._words(line, parts.words))
+        given = len(words) + len(parts.assignments) + len(parts.calls)
+        name = self._word(line, parts.name)
+        if len(words) < letter.nodes or given < letter.words:
+            self._error(
+                f"{letter.title} '{name.text}' needs at least {max(letter.words, letter.nodes)} words after its name, "
+                f"not {given}",
+                line.start,
+                line.end,
+                f"the form is: {letter.syntax}",
+            )
+            return
+        for word in words[2:]:
+            # Node names may look like anything, so only what R, C, L, V and I have after their two nodes is judged.
+            if letter.nodes == 2 and line.text[0] in "rRcClLvViI" and _unreadable(word.text):
+                self._error(f"'{word.text}' is not a number", word.start, word.end, "write it like 4.7k, 2e-3 or 10meg")
+        calls = self._words(line, parts.calls)
+        assignments = self._assignments(line, parts.assignments)
+        self._add(Element(self.source, line.start, line.end, name, words, assignments, calls))
+
+    # Cards -----------------------------------------------------------------------------------
+
+    def _card(self, line: Line) -> None:
+        match = _CARD_NAME.match(line.text)
+        name = match[1].lower() if match else ""
+        if name in _KEPT_BLOCKS:
+            self._kept_block(line, name)
+            return
+        if name == "end":
+            self._add(Kept(self.source, line.start, len(self.source.text), "rest"))
+            self.reader.position = len(self.source.text)
+            return
+        try:
+            parts = parse_line(line.text)
+        except BadLine as error:
+            self._bad_line(line, error)
+            return
+        words, assignments = self._words(line, parts.words), self._assignments(line, parts.assignments)
+        if name == "subckt":
+            if not words:
+                self._error(".subckt needs a name", line.start, line.end, "the form is: .subckt name node ...")
+                words = (Word("", line.end, line.end),)
+            self._open(_Scope("subckt", line, _without_params(words), assignments))
+        elif name == "if":
+            self._open(_Scope("if", line, words))
+        elif name == "lib" and len(words) == 1 and line.end < self._last_endl:
+            # One word is a section's name in a library, but LTspice's way to include a file elsewhere.
+            self._open(_Scope("lib", line, words))
+        elif name in ("ends", "endif", "endl"):
+            self._close(line, name, words)
+        elif name in ("elseif", "else"):
+            self._branch(line, name, words)
+        else:
+            self._add(Card(self.source, line.start, line.end, name, words, assignments))
+
+    def _kept_block(self, line: Line, name: str) -> None:
+        closing, what = _KEPT_BLOCKS[name]
+        match = _line_start(closing).search(self.source.text, line.end)
+        # ngspice lets a file end inside of .control.
+        end = match.end() if match else len(self.source.text)
+        self._add(Kept(self.source, line.start, end, what))
+        self.reader.position = end
+
+    def _open(self, scope: _Scope) -> None:
+        if len(self.scopes) > DEEPEST:
+            self._error(f"nested more than {DEEPEST} deep", scope.opening.start, scope.opening.end)
+            # Nothing sensible can be said of what follows.
+            self.reader.position = len(self.source.text)
+            del self.scopes[1:]
+            return
+        self.scopes.append(scope)
+
+    def _branch(self, line: Line, name: str, words: tuple[Word, ...]) -> None:
+        scope = self.scopes[-1]
+        if scope.what != "if":
+            self._error(f".{name} without .if", line.start, line.end)
+            return
+        self._finish_branch(scope, line.start)
+        scope.opening = Line(line.kind, line.start, line.end, line.text)
+        scope.words = words if name == "elseif" else ()
+
+    def _finish_branch(self, scope: _Scope, end: int) -> None:
+        opening = scope.opening
+        is_else = opening.text[1:5].lower() == "else" and opening.text[5:7].lower() != "if"
+        if not is_else and not scope.words:
+            self._error("a condition is missing", opening.start, opening.end, "the form is: .if (expression)")
+        condition = scope.words[0] if scope.words else None
+        scope.branches.append(Branch(self.source, opening.start, end, condition, tuple(scope.body)))
+        scope.body = []
+
+    def _close(self, line: Line, name: str, words: tuple[Word, ...]) -> None:
+        what = {"ends": "subckt", "endif": "if", "endl": "lib"}[name]
+        scope = self.scopes[-1]
+        if scope.what != what:
+            inner = f"; the .{scope.what} of line {self.source.line_number(scope.opening.start)} is still open"
+            self._error(f".{name} without .{what}{inner if scope.what != 'file' else ''}", line.start, line.end)
+            return
+        start = scope.opening.start
+        if what == "if":
+            self._finish_branch(scope, line.start)
+            start = scope.branches[0].start
+        elif name == "ends" and words and words[0].text.lower() != scope.words[0].text.lower():
+            self._error(
+                f".ends names '{words[0].text}', but the open subcircuit is '{scope.words[0].text}'",
+                words[0].start,
+                words[0].end,
+                did_you_mean(words[0].text, [s.words[0].text for s in self.scopes if s.what == "subckt"]),
+            )
+        self.scopes.pop()
+        self._add(_statement(self.source, start, line.end, scope))
+
+    @cached_property
+    def _last_endl(self) -> int:
+        return max((match.start() for match in _line_start("endl").finditer(self.source.text)), default=-1)
+
+    # Small things ----------------------------------------------------------------------------
+
+    def _add(self, statement: Statement) -> None:
+        self.scopes[-1].body.append(statement)
+
+    def _word(self, line: Line, span: Span) -> Word:
+        return Word(line.text[span[0] : span[1]], line.start + span[0], line.start + span[1])
+
+    def _words(self, line: Line, spans: Sequence[Span]) -> tuple[Word, ...]:
+        return tuple([self._word(line, span) for span in spans])
+
+    def _assignments(self, line: Line, spans: Sequence[tuple[Span, Span]]) -> tuple[Assignment, ...]:
+        return tuple([Assignment(self._word(line, name), self._word(line, value)) for name, value in spans])
+
+    def _bad_line(self, line: Line, error: BadLine) -> None:
+        self._error(error.message, line.start + error.start, line.start + error.end, error.hint)
+
+    def _error(self, message: str, start: int, end: int, hint: str = "") -> None:
+        if len(self.errors) < MOST_ERRORS:
+            self.errors.append(NetlistError(message, self.source.place(start, end, self.chain), hint))
+
+
+def _statement(source: Source, start: int, end: int, scope: _Scope) -> Statement:
+    body = tuple(scope.body)
+    if scope.what == "subckt":
+        return Subcircuit(source, start, end, scope.words[0], scope.words[1:], scope.assignments, body)
+    if scope.what == "lib":
+        return Section(source, start, end, scope.words[0], body)
+    return Conditional(source, start, end, tuple(scope.branches))
+
+
+def _without_params(words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """``params:`` before the parameters of a subcircuit says nothing that ``=`` does not."""
+    return tuple(word for word in words if word.text.lower() != "params:")
+
+
+def _line_and_column(error: NetlearnError) -> tuple[int, int]:
+    return (error.place.line, error.place.column) if error.place else (0, 0)
+
+
+def _unreadable(text: str) -> bool:
+    return starts_like_number(text) and parse_number(text) is None

@@ -1,0 +1,161 @@
+"""A netlist file as text that can be written back byte for byte."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import tempfile
+from bisect import bisect_right
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+from netlearn.errors import NetlistError, Place
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+class Source:
+    """The text of one file, with what is needed to write the same bytes again.
+
+    ``text`` keeps its line ends (CRLF, CR and LF, also mixed) and has no byte-order mark;
+    ``bom`` holds the mark's bytes. Two sources are equal only if they are the same object.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], text: str, encoding: str = "utf-8", bom: bytes = b"") -> None:
+        self.path = os.fspath(path)
+        self.text = text
+        self.encoding = encoding
+        self.bom = bom
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Source:
+        """Read a file.
+
+        Raises
+        ------
+        NetlistError : if it cannot be read, is empty, or is not text.
+        """
+        try:
+            data = Path(path).read_bytes()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise NetlistError(f"cannot read '{os.fspath(path)}': {reason}") from None
+        return cls.decode(path, data)
+
+    @classmethod
+    def decode(cls, path: str | os.PathLike[str], data: bytes) -> Source:
+        """Text from bytes: by byte-order mark, else UTF-16 as LTspice writes it, else UTF-8, else Latin-1."""
+        place = Place(os.fspath(path), 1)
+        if not data.strip():
+            raise NetlistError("the file is empty", place, "a netlist has a title line and then elements")
+        bom, encoding = next(((bom, name) for bom, name in _BOMS if data.startswith(bom)), (b"", ""))
+        body = data[len(bom) :]
+        for name in [encoding] if encoding else _guesses(body):
+            try:
+                text = body.decode(name)
+            except UnicodeDecodeError:
+                continue
+            if "\0" in text:
+                break
+            return cls(path, text, name, bom)
+        raise NetlistError("this is a binary file, not a netlist", place)
+
+    def encode(self) -> bytes:
+        """The bytes of the file.
+
+        Raises
+        ------
+        NetlistError : if an edit brought in a character that the file's encoding lacks.
+        """
+        try:
+            return self.bom + self.text.encode(self.encoding)
+        except UnicodeEncodeError as error:
+            message = f"the file is {self.encoding} and cannot hold {self.text[error.start : error.end]!r}"
+            raise NetlistError(message, self.place(error.start, error.end)) from None
+
+    def spliced(self, edits: Iterable[tuple[int, int, str]]) -> Source:
+        """The source with stretches [start, end) of its text replaced.
+
+        Raises
+        ------
+        ValueError : if two of them overlap.
+        """
+        pieces: list[str] = []
+        position = 0
+        for start, end, new in sorted(edits):
+            if start < position:
+                raise ValueError("two edits overlap")
+            pieces += (self.text[position:start], new)
+            position = end
+        pieces.append(self.text[position:])
+        return Source(self.path, "".join(pieces), self.encoding, self.bom)
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(end.end() for end in _LINE_END.finditer(self.text))]
+
+    def line_number(self, offset: int) -> int:
+        """The line, counted from 1, that holds the character at ``offset``."""
+        return bisect_right(self._line_starts, offset)
+
+    def place(self, start: int, end: int | None = None, chain: tuple[Place, ...] = ()) -> Place:
+        """Where the characters [start, end) are; underlined as far as the first line end."""
+        start = min(max(start, 0), len(self.text))
+        line = self.line_number(start)
+        first = self._line_starts[line - 1]
+        line_end = _LINE_END.search(self.text, first)
+        last = line_end.start() if line_end else len(self.text)
+        length = max(1, min(start + 1 if end is None else end, last) - start)
+        return Place(self.path, line, start - first + 1, length, self.text[first:last], chain)
+
+    def __repr__(self) -> str:
+        return f"Source({self.path!r}, {len(self.text)} characters, {self.encoding})"
+
+
+def _guesses(body: bytes) -> list[str]:
+    if b"\0" not in body:
+        return ["utf-8", "latin-1"]
+    # LTspice writes UTF-16 without a byte-order mark: mostly ASCII, so that every other byte is 0.
+    if len(body) % 2 == 0:
+        if body[1::2].count(0) * 2 > len(body[1::2]):
+            return ["utf-16-le"]
+        if body[::2].count(0) * 2 > len(body[::2]):
+            return ["utf-16-be"]
+    return []
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a whole file or nothing: into a temporary file of the same folder, then moved into place.
+
+    Raises
+    ------
+    NetlistError : if the folder or the file cannot be written.
+    """
+    target = Path(path)
+    temporary = None
+    try:
+        # A link is followed, so that the file it names is replaced and the link stays.
+        target = target.resolve()
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name[:64]}.", delete=False) as file:
+            temporary = file.name
+            file.write(data)
+        os.chmod(temporary, mode)
+        os.replace(temporary, target)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise NetlistError(f"cannot write '{path}': {error.strerror}") from None
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
