@@ -15,7 +15,6 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 
 demo: $(VENV)/.installed
 	$(BIN)/netlearn train netlists/iris.cir
-	$(BIN)/netlearn eval netlists/iris.trained.cir --quiet
 
 test: $(VENV)/.installed-dev ngspice lint
 	$(BIN)/python -m pytest -n 2

@@ -1,0 +1,71 @@
+"""``netlearn eval``: loss, accuracy and outputs on data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from netlearn import api
+from netlearn.cli.options import (
+    FilePath,
+    allow,
+    as_csv,
+    as_json,
+    directive_options,
+    forward_option,
+    netlist_argument,
+    overrides,
+    processes,
+    quiet,
+    solver,
+    timeout,
+)
+from netlearn.netlist.netlist import read
+from netlearn.report.summary import evaluation_lines, evaluation_values, sample_rows
+from netlearn.report.tables import csv_text, json_text, show, table_of
+
+
+@click.command(name="eval")
+@netlist_argument
+@click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's test data, else its data].")
+@directive_options("output", "loss")
+@forward_option
+@timeout
+@processes
+@allow
+@as_csv
+@as_json
+@quiet
+def command(
+    *,
+    netlist: Path,
+    data: Path | None,
+    forward: str,
+    timeout: float,
+    processes: int | None,
+    allow: tuple[Path, ...],
+    as_csv: bool,
+    as_json: bool,
+    quiet: bool,
+    **directives: Any,
+) -> None:
+    """Evaluate the netlist FILE on data: its loss, its accuracy, and each sample's outputs.
+
+    --quiet leaves out the samples.
+    """
+    source = read(netlist, allow)
+    with solver(forward, timeout, processes) as solving:
+        evaluation = api.evaluate(source, data, forward=solving, **overrides(directives))
+    columns, rows = sample_rows(evaluation)
+    if as_json:
+        samples = [dict(zip(columns, row, strict=True)) for row in rows]
+        click.echo(json_text({"netlist": netlist, **evaluation_values(evaluation), "outputs": samples}))
+    elif as_csv:
+        click.echo(csv_text(columns, rows), nl=False)
+    else:
+        if not quiet:
+            show(table_of(columns, rows))
+        for line in evaluation_lines(evaluation):
+            click.echo(line)

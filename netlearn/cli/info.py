@@ -1,0 +1,34 @@
+"""``netlearn info``: what is in a netlist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from netlearn import api
+from netlearn.cli.options import FilePath, allow, as_json, directive_options, netlist_argument, overrides
+from netlearn.netlist.netlist import read
+from netlearn.report.summary import description_rows, description_values
+from netlearn.report.tables import json_text
+
+
+@click.command(name="info")
+@netlist_argument
+@click.option("--data", type=FilePath, metavar="FILE", help="The samples to train on, instead of the netlist's.")
+@directive_options("output", "train", "fix")
+@allow
+@as_json
+def command(netlist: Path, data: Path | None, allow: tuple[Path, ...], as_json: bool, **directives: Any) -> None:
+    """Say what is in the netlist FILE, what would be trained, and what is not supported."""
+    description = api.describe(read(netlist, allow), data, **overrides(directives))
+    if as_json:
+        click.echo(json_text({"netlist": netlist, **description_values(description)}))
+        return
+    for heading, line in description_rows(description):
+        click.echo(f"{heading:<10} {line}")
+    if description.problems:
+        click.echo(f"{'problems':<10} {len(description.problems)}")
+    for problem in description.problems:
+        click.echo(str(problem))

@@ -1,0 +1,107 @@
+"""Options that commands share, those of the directives among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from netlearn.learn.settings import DIRECTIVES
+from netlearn.options import Option
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.ngspice import NgspiceSolver
+from netlearn.solve.protocol import Solver
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+FilePath = click.Path(path_type=Path)
+
+netlist_argument = click.argument("netlist", type=FilePath, metavar="FILE")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+quiet = click.option("--quiet", "-q", is_flag=True, help="Print no more than errors.")
+allow = click.option(
+    "--allow-include",
+    "allow",
+    type=click.Path(path_type=Path, file_okay=False),
+    multiple=True,
+    metavar="FOLDER",
+    help="Let .include and .lib read from this folder too (repeatable). Without it they are confined to the "
+    "netlist's own folder.",
+)
+forward_option = click.option(
+    "--forward",
+    type=click.Choice(["internal", "ngspice"]),
+    default="internal",
+    show_default=True,
+    help="What finds the operating points.",
+)
+timeout = click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, metavar="SECONDS",
+    help="How long ngspice may take for one sample.",
+)  # fmt: skip
+
+
+processes = click.option(
+    "--processes", type=click.IntRange(min=1), metavar="N", help="How many processes run ngspice [by the samples]."
+)
+as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+
+
+@contextmanager
+def solver(forward: str, timeout: float, processes: int | None) -> Iterator[Solver]:
+    """The solver that the options name. Ends ngspice's processes afterwards."""
+    if forward == "internal":
+        yield InternalSolver()
+        return
+    with NgspiceSolver(timeout=timeout, processes=processes) as found:
+        yield found
+
+
+def directive_options(*names: str) -> Callable[[Command], Command]:
+    """An option for each directive (all without ``names``), and one for each of ``*@options``.
+
+    The option of a directive takes what would follow the directive's name.
+    """
+
+    def decorate(command: Command) -> Command:
+        for name in reversed(names or [name for name in DIRECTIVES if name != "data"]):
+            directive = DIRECTIVES[name]
+            if name == "options":
+                for entry in reversed(directive.options):
+                    command = _setting(entry)(command)
+                continue
+            text = " ".join([directive.words, "[NAME=VALUE]..." if directive.options or directive.kinds else ""])
+            known = f" ({', '.join(directive.kinds)})" if directive.kinds else ""
+            command = click.option(
+                f"--{name}",
+                f"directive_{name}",
+                multiple=True,
+                metavar=f"'{text.strip()}'",
+                help=f"{directive.help.capitalize()}{known}.",
+            )(command)
+        return command
+
+    return decorate
+
+
+def overrides(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given as options of directives, as the library takes it."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        kind, _, name = key.partition("_")
+        if kind == "directive" and value:
+            found[name] = list(value)
+        elif kind == "setting" and value is not None:
+            found[name] = value
+    return found
+
+
+def _setting(entry: Option) -> Callable[[Command], Command]:
+    kind: Any = click.Choice(entry.choices) if entry.choices else entry.kind
+    shown = "" if entry.default is None else f" [{entry.default}]"
+    return click.option(
+        f"--{entry.name}", f"setting_{entry.name}", type=kind, help=f"{entry.help.capitalize()}{entry.limits}{shown}."
+    )

@@ -1,0 +1,43 @@
+"""Progress of long work, on a terminal only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from netlearn.learn.loop import Callback
+from netlearn.learn.loop import Progress as Step
+
+
+@contextmanager
+def training_progress(quiet: bool) -> Iterator[Callback | None]:
+    """A callback that draws a bar on the standard error output; None where nobody would see it."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+        BarColumn(),
+        TextColumn("loss {task.fields[loss]:.4g}  best {task.fields[best]:.4g}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        line = bar.add_task("", total=None, epoch=0, epochs=0, loss=float("nan"), best=float("nan"))
+
+        def step(progress: Step) -> None:
+            bar.update(
+                line,
+                total=progress.epochs * progress.steps,
+                completed=progress.epoch * progress.steps + progress.step % progress.steps,
+                epoch=progress.epoch,
+                epochs=progress.epochs,
+                loss=progress.record.loss,
+                best=progress.best,
+            )
+
+        yield step

@@ -1,0 +1,114 @@
+"""``netlearn train``: train a netlist and write it back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from netlearn import api
+from netlearn.cli.options import (
+    FilePath,
+    allow,
+    as_json,
+    directive_options,
+    forward_option,
+    netlist_argument,
+    overrides,
+    processes,
+    quiet,
+    solver,
+    timeout,
+)
+from netlearn.cli.progress import training_progress
+from netlearn.errors import OptionError
+from netlearn.netlist.elaborate import elaborate
+from netlearn.netlist.netlist import read
+from netlearn.report.summary import training_lines, training_values
+from netlearn.report.tables import json_text
+
+INTERRUPTED = 130
+
+
+@click.command(name="train")
+@netlist_argument
+@click.option("-o", "--out", type=FilePath, metavar="FILE", help="Where to write [FILE.trained.cir next to the input].")
+@click.option("--data", type=FilePath, metavar="FILE", help="The samples to train on, instead of the netlist's.")
+@click.option("--test", type=FilePath, metavar="FILE", help="The samples to test on, instead of the netlist's.")
+@directive_options()
+@forward_option
+@timeout
+@processes
+@allow
+@click.option("--checkpoint", type=FilePath, metavar="FILE", help="Where an interrupted run is kept.")
+@click.option("--resume", is_flag=True, help="Continue an interrupted run, to the result it would have had.")
+@click.option("--plot", type=FilePath, metavar="FILE", help="Draw the loss and the network into this file too.")
+@as_json
+@quiet
+@click.pass_context
+def command(
+    ctx: click.Context,
+    *,
+    netlist: Path,
+    out: Path | None,
+    data: Path | None,
+    test: Path | None,
+    forward: str,
+    timeout: float,
+    processes: int | None,
+    allow: tuple[Path, ...],
+    checkpoint: Path | None,
+    resume: bool,
+    plot: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **directives: Any,
+) -> None:
+    """Train the netlist FILE on its data.
+
+    Only the trained numbers differ between the file that is written and FILE. The task stands
+    in FILE as *@ comments; an option takes what would follow the directive's name, as in
+    --optimizer "adam lr=0.1", and wins.
+    """
+    out = out or netlist.with_suffix(f".trained{netlist.suffix or '.cir'}")
+    checkpoint = checkpoint or out.with_suffix(".checkpoint.npz")
+    for path in (out, checkpoint, *([plot] if plot else [])):
+        _check_writable(path)
+    source = read(netlist, allow)
+    with solver(forward, timeout, processes) as solving, training_progress(quiet or as_json) as progress:
+        result = api.train(
+            source,
+            data,
+            forward=solving,
+            progress=progress,
+            checkpoint=checkpoint,
+            resume=resume,
+            test=test,
+            **overrides(directives),
+        )
+    if result.interrupted:
+        click.echo(f"interrupted in epoch {result.epochs + 1}, with a best loss of {result.loss:.6g}", err=True)
+        click.echo(f"kept in '{checkpoint}'; add --resume to the same command to continue", err=True)
+        ctx.exit(INTERRUPTED)
+    result.save(out)
+    checkpoint.unlink(missing_ok=True)
+    if plot:
+        # Drawing takes a second to import, which few runs need.
+        from netlearn.report.figure import save_figure, training_figure
+
+        save_figure(training_figure(result.history, elaborate(result.netlist).circuit, netlist.name), plot)
+    if as_json:
+        click.echo(json_text({"netlist": netlist, "written": out, **training_values(result)}))
+    elif not quiet:
+        for line in training_lines(result):
+            click.echo(line)
+        click.echo(f"written   {out}")
+
+
+def _check_writable(path: Path) -> None:
+    """Say before training, not after, that a file cannot be written."""
+    if path.is_dir():
+        raise OptionError(f"'{path}' is a folder", hint="name a file in it")
+    if not path.parent.is_dir():
+        raise OptionError(f"there is no folder '{path.parent}' to write '{path.name}' into")

@@ -1,0 +1,35 @@
+"""Whole figures, drawn without a screen and saved to files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from netlearn.circuit.circuit import Circuit
+from netlearn.errors import OptionError
+from netlearn.learn.loop import Record
+from netlearn.report.curves import draw_history
+from netlearn.report.network import draw_network
+
+
+def training_figure(history: Sequence[Record], circuit: Circuit, name: str = "") -> Figure:
+    """The loss falling, and the network that came of it."""
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.4))
+    draw_history(left, history, name)
+    draw_network(right, circuit, "trained network")
+    return figure
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Save a figure in the format that the file's ending names. Raises OptionError for an unknown one."""
+    path = Path(path)
+    known = FigureCanvasAgg(figure).get_supported_filetypes()
+    if path.suffix[1:].lower() not in known:
+        raise OptionError(f"'{path}' names no format of pictures", hint=f"known endings: {', '.join(sorted(known))}")
+    # No date goes into the file, so that the same figure is the same file.
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(path.suffix[1:].lower(), {})
+    figure.savefig(path, dpi=150, metadata=metadata)

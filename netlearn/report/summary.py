@@ -1,0 +1,130 @@
+"""What a training run, an evaluation and a netlist come to, in words, rows and plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from netlearn.api import Description, Evaluation, TrainResult
+from netlearn.report.tables import shown
+
+LISTED = 12
+"""How many names a line lists before it says how many more there are."""
+
+
+def training_lines(result: TrainResult) -> Iterator[str]:
+    """A training run in a few lines."""
+    first = result.history[0].loss if result.history else result.loss
+    count = len(result.names)
+    yield (
+        f"{count} {'value' if count == 1 else 'values'} trained on {len(result.train)} samples"
+        f" in {result.epochs} epochs and {result.seconds:.1f} s; the best are those of epoch {result.best_epoch}"
+    )
+    yield f"loss      {shown(first)} -> {shown(result.loss)}"
+    if result.accuracy is not None:
+        yield f"accuracy  {_percent(result.accuracy)}"
+    if result.test is not None:
+        accuracy = "" if result.test.accuracy is None else f", accuracy {_percent(result.test.accuracy)}"
+        yield f"test      loss {shown(result.test.loss)}{accuracy} on {len(result.test)} samples of {result.test.data}"
+
+
+def training_values(result: TrainResult) -> dict[str, Any]:
+    """A training run as plain values."""
+    last = result.history[-1] if result.history else None
+    return {
+        "loss": result.loss,
+        "accuracy": result.accuracy,
+        "test": None if result.test is None else evaluation_values(result.test),
+        "samples": len(result.train),
+        "epochs": result.epochs,
+        "best_epoch": result.best_epoch,
+        "interrupted": result.interrupted,
+        "seconds": result.seconds,
+        "solves": last.solves if last else 0,
+        "measurements": last.measurements if last else 0,
+        "parameters": [
+            {"name": name, "before": before, "after": after}
+            for name, before, after in zip(result.names, result.initial, result.theta, strict=True)
+        ],
+        "history": result.history,
+    }
+
+
+def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
+    """An evaluation in a few lines."""
+    yield f"samples   {len(evaluation)} of {evaluation.data}"
+    yield f"loss      {shown(evaluation.loss)}"
+    if evaluation.accuracy is not None:
+        yield f"accuracy  {_percent(evaluation.accuracy)}"
+
+
+def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation as plain values, without its samples."""
+    return {
+        "data": evaluation.data,
+        "samples": len(evaluation),
+        "loss": evaluation.loss,
+        "accuracy": evaluation.accuracy,
+    }
+
+
+def sample_rows(evaluation: Evaluation) -> tuple[list[str], list[list[object]]]:
+    """Columns and rows of the samples: outputs, what was wanted, and the loss."""
+    numbers = [[k + 1, *row] for k, row in enumerate(evaluation.outputs)]
+    if evaluation.classes:
+        columns = ["sample", *evaluation.names, "predicted", "class", "loss"]
+        ends = zip(evaluation.predictions, evaluation.targets, evaluation.losses, strict=True)
+        classes = evaluation.classes
+        return columns, [[*row, classes[p], classes[t], loss] for row, (p, t, loss) in zip(numbers, ends, strict=True)]
+    columns = ["sample", *evaluation.names, *(f"wanted {name}" for name in evaluation.names), "loss"]
+    ends = zip(np.asarray(evaluation.targets), evaluation.losses, strict=True)
+    return columns, [[*row, *wanted, loss] for row, (wanted, loss) in zip(numbers, ends, strict=True)]
+
+
+def description_rows(description: Description) -> Iterator[tuple[str, str]]:
+    """What is in a netlist, as pairs of a heading and a line."""
+    kinds = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in description.elements)
+    yield "elements", kinds or "none"
+    yield "nodes", f"{description.nodes} besides ground"
+    yield "circuit", "linear" if description.linear else "nonlinear"
+    yield "trainable", _listed(description.trainable)
+    yield "trained", _listed(description.trained)
+    if description.samples:
+        test = f", and {description.test_samples} to test on" if description.test_samples else ""
+        yield "samples", f"{description.samples}{test}"
+        yield "inputs", _listed(description.inputs)
+        yield "outputs", _listed(description.outputs)
+    if description.classes:
+        yield "classes", _listed(description.classes)
+
+
+def description_values(description: Description) -> dict[str, Any]:
+    """What is in a netlist, as plain values."""
+    return {
+        "elements": dict(description.elements),
+        "nodes": description.nodes,
+        "branches": description.branches,
+        "linear": description.linear,
+        "trainable": description.trainable,
+        "trained": description.trained,
+        "values": description.values,
+        "samples": description.samples,
+        "test_samples": description.test_samples,
+        "inputs": description.inputs,
+        "outputs": description.outputs,
+        "classes": description.classes,
+        "problems": [str(problem) for problem in description.problems],
+    }
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    if not names:
+        return "none"
+    more = f", ... ({len(names)} in all)" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.2f} %"
