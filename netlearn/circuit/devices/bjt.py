@@ -49,6 +49,12 @@ class Bjt(Device):
         thermal = (ratio - 1.0) * v["eg"] / vt + v["xti"] * np.log(ratio)
         beta = np.where(level == 1, 1.0 + v["xtb"] * dt, np.where(level == 3, 1.0, ratio ** v["xtb"]))
 
+        def gain(stem: str) -> Array:
+            """The temperature factor of a current gain: its own coefficients', if any was given, or the common one."""
+            first, second = v[stem + "1"], v[stem + "2"]
+            own = 1.0 + given(first, 0.0) * dt + given(second, 0.0) * dt**2
+            return np.where(np.isnan(first) & np.isnan(second), beta, own)
+
         def saturation(value: Array, stem: str, n: Array | float, by_beta: bool = False) -> Array:
             factor = np.exp(thermal / n) / (beta if by_beta else 1.0)
             positive = np.where(value.real > 0, value, 1.0)
@@ -75,8 +81,8 @@ class Bjt(Device):
             "ne": drift("ne", "tne"),
             "nc": drift("nc", "tnc"),
             "ns": drift("ns", "tns"),
-            "bf": np.where((v["tbf1"].real != 0) | (v["tbf2"].real != 0), drift("bf", "tbf"), v["bf"] * beta),
-            "br": np.where((v["tbr1"].real != 0) | (v["tbr2"].real != 0), drift("br", "tbr"), v["br"] * beta),
+            "bf": v["bf"] * gain("tbf"),
+            "br": v["br"] * gain("tbr"),
             "early_f": inverse(drift("vaf", "tvaf")),
             "early_r": inverse(drift("var", "tvar")),
             "knee_f": inverse(drift("ikf", "tikf") * area * m),
@@ -158,57 +164,71 @@ def _base_conductance(base: Array, charge: Array, p: Values) -> Array:
     if crowded.any():
         ratio = base * p["crowding"]
         ratio = np.where(ratio.real > 1e-9, ratio, 1e-9)
-        z = (np.sqrt(1.0 + CROWDING_A * ratio) - 1.0) / (CROWDING_B * np.sqrt(ratio))
-        tangent = np.tan(z)
-        resistance = np.where(crowded, least + 3.0 * spread * (tangent - z) / (z * tangent**2), resistance)
+        # (sqrt(1 + a r) - 1) / (b sqrt(r)), without the cancellation.
+        z = CROWDING_A / CROWDING_B * np.sqrt(ratio) / (np.sqrt(1.0 + CROWDING_A * ratio) + 1.0)
+        resistance = np.where(crowded, least + spread * _crowding(z), resistance)
     return np.where(p["has_base_resistance"], inverse(resistance), 0.0)
 
 
-PARAMETERS = {
-    "polarity": 1.0,
-    "subs": NAN,
-    "is": 1e-16,
-    "ibe": NAN,
-    "ibc": NAN,
-    "bf": 100.0,
-    "nf": 1.0,
-    "vaf": 0.0,
-    "ikf": 0.0,
-    "ise": 0.0,
-    "ne": 1.5,
-    "br": 1.0,
-    "nr": 1.0,
-    "var": 0.0,
-    "ikr": 0.0,
-    "isc": 0.0,
-    "nc": 2.0,
-    "iss": 0.0,
-    "ns": 1.0,
-    "rb": 0.0,
-    "irb": 0.0,
-    "rbm": NAN,
-    "re": 0.0,
-    "rc": 0.0,
-    "nkf": 0.5,
-    "xtb": 0.0,
-    "eg": 1.11,
-    "xti": 3.0,
-    "tlev": 0.0,
-    "tnom": NAN,
-    "area": 1.0,
-    "areab": NAN,
-    "areac": NAN,
-    "m": 1.0,
-    "temp": NAN,
-    "dtemp": 0.0,
-} | {
-    f"t{name}{order}": 0.0
-    for name in (
-        *("bf", "br", "ikf", "ikr", "irb", "vaf", "var", "rb", "rm", "rc", "re"),
-        *("nf", "nr", "ne", "nc", "ns", "is", "ise", "isc", "iss"),
-    )
-    for order in (1, 2)
-}
+def _crowding(z: Array) -> Array:
+    """3 (tan z - z) / (z tan² z), by its series where the difference would cancel."""
+    small = np.abs(z.real) < 0.02
+    tangent = np.tan(np.where(small, 1.0, z))
+    exact = 3.0 * (tangent - z) / (np.where(small, 1.0, z) * tangent**2)
+    square = z * z
+    series = (1.0 + square * (0.4 + square * 17.0 / 105.0)) / (1.0 + square * (2.0 / 3.0 + square * 17.0 / 45.0))
+    return np.where(small, series, exact)
+
+
+PARAMETERS = (
+    {
+        "polarity": 1.0,
+        "subs": NAN,
+        "is": 1e-16,
+        "ibe": NAN,
+        "ibc": NAN,
+        "bf": 100.0,
+        "nf": 1.0,
+        "vaf": 0.0,
+        "ikf": 0.0,
+        "ise": 0.0,
+        "ne": 1.5,
+        "br": 1.0,
+        "nr": 1.0,
+        "var": 0.0,
+        "ikr": 0.0,
+        "isc": 0.0,
+        "nc": 2.0,
+        "iss": 0.0,
+        "ns": 1.0,
+        "rb": 0.0,
+        "irb": 0.0,
+        "rbm": NAN,
+        "re": 0.0,
+        "rc": 0.0,
+        "nkf": 0.5,
+        "xtb": 0.0,
+        "eg": 1.11,
+        "xti": 3.0,
+        "tlev": 0.0,
+        "tnom": NAN,
+        "area": 1.0,
+        "areab": NAN,
+        "areac": NAN,
+        "m": 1.0,
+        "temp": NAN,
+        "dtemp": 0.0,
+    }
+    | {
+        f"t{name}{order}": 0.0
+        for name in (
+            *("ikf", "ikr", "irb", "vaf", "var", "rb", "rm", "rc", "re"),
+            *("nf", "nr", "ne", "nc", "ns", "is", "ise", "isc", "iss"),
+        )
+        for order in (1, 2)
+    }
+    | dict.fromkeys(("tbf1", "tbf2", "tbr1", "tbr2"), NAN)
+)
 """Values by ngspice's names, with its defaults; zero switches an Early voltage, a knee or a resistance off."""
 
 BJT = Bjt(

@@ -60,14 +60,14 @@ class ModelType:
         Parameters that neither netlearn nor ngspice knows set none, as in ngspice, which warns of
         them (see ``knows``). Raises CircuitError for an effect that the device lacks.
         """
-        if parameter in self.model:
-            return self.model[parameter]
         if parameter in self.only and value not in self.only[parameter]:
             known = " or ".join(f"{number:g}" for number in sorted(self.only[parameter]))
             raise CircuitError(
                 f"a '{self.name}' model with {parameter}={value:g} is not supported",
                 hint=f"netlearn has {parameter}={known}",
             )
+        if parameter in self.model:
+            return self.model[parameter]
         if parameter in self.refused and value != 0:
             raise CircuitError(
                 f"the '{self.name}' model's parameter '{parameter}' is not supported: {self.refused[parameter]}",

@@ -95,16 +95,16 @@ class Mosfet(Device):
         # In reverse mode drain and source change places, for the limits too.
         on = _threshold(np.where(normal, old_vbs, old_vbs - old_vds), p).real
         gate = np.where(normal, vgs, vgs - vds)
-        gate = limit_gate(gate, np.where(normal, old_vgs, old_vgs - old_vds), on)
+        limited = limit_gate(gate, np.where(normal, old_vgs, old_vgs - old_vds), on)
         # The other gate voltage stays what Newton's method made it; the channel's follows from both.
-        channel = np.where(normal, gate - (vgs - vds), vgs - gate)
-        channel = np.where(normal, limit_channel(channel, old_vds), -limit_channel(-channel, -old_vds))
-        new_vds = channel
-        new_vgs = np.where(normal, gate, gate + new_vds)
+        channel = vds + np.where(normal, limited - gate, gate - limited)
+        new_vds = np.where(normal, limit_channel(channel, old_vds), -limit_channel(-channel, -old_vds))
+        new_vgs = vgs + np.where(normal, limited - gate, limited - gate + (new_vds - vds))
         vt = p["vt"].real
-        by_source = limit_junction(vbs, old_vbs, vt, critical_voltage(vt, p["source_saturation"]))
-        by_drain = limit_junction(vbs - vds, old_vbs - old_vds, vt, critical_voltage(vt, p["drain_saturation"]))
-        new_vbs = np.where(new_vds >= 0, by_source, by_drain + new_vds)
+        by_source = limit_junction(vbs, old_vbs, vt, critical_voltage(vt, p["source_saturation"])) - vbs
+        vbd = vbs - vds
+        by_drain = limit_junction(vbd, old_vbs - old_vds, vt, critical_voltage(vt, p["drain_saturation"])) - vbd
+        new_vbs = vbs + np.where(new_vds >= 0, by_source, by_drain + (new_vds - vds))
         result = x.copy()
         for t, new, old in ((1, new_vgs, vgs), (4, new_vds, vds), (3, new_vbs, vbs)):
             result[..., t] = np.where(new == old, x[..., t], x[..., 5] + sign * new)

@@ -1,0 +1,132 @@
+"""The registry of model types: aliases, defaults, what is ignored and what is refused."""
+
+from __future__ import annotations
+
+import math
+import re
+import subprocess
+
+import numpy as np
+import pytest
+
+from netlearn.circuit.devices.base import Environment
+from netlearn.circuit.devices.diode import DIODE, DIODE_WITHOUT_SERIES
+from netlearn.circuit.devices.models import MODEL_TYPES
+from netlearn.errors import CircuitError
+
+NGSPICE_NAMES = {
+    "d": "diode",
+    "npn": "bjt",
+    "pnp": "bjt",
+    "njf": "jfet",
+    "pjf": "jfet",
+    "nmos": "mos1",
+    "pmos": "mos1",
+    "sw": "switch",
+    "csw": "cswitch",
+}
+
+
+@pytest.mark.parametrize("name", list(MODEL_TYPES))
+def test_every_word_leads_to_a_value_of_the_device(name):
+    kind = MODEL_TYPES[name]
+    values = {*kind.model.values(), *kind.element.values(), *kind.positional, *kind.fixed}
+    values |= {setting[0] for setting in kind.flags.values() if setting}
+    assert values <= set(kind.device.parameters)
+    assert not set(kind.model) & (set(kind.ignored) | set(kind.refused))
+    assert max(kind.terminals) + len(kind.device.internal) <= len(kind.device.unknowns)
+    for internal in kind.device.internal.values():
+        assert internal.parameter in kind.device.parameters
+        assert internal.alias in kind.device.unknowns
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("name", list(NGSPICE_NAMES))
+def test_every_parameter_of_ngspice_is_known(name, ngspice, tmp_path):
+    listed = ngspice_parameters(ngspice.executable, NGSPICE_NAMES[name], tmp_path)
+    kind = MODEL_TYPES[name]
+    unknown = {word for word in listed["Model"] if not kind.knows(word)}
+    assert not unknown
+    known_on_element = {*kind.element, *kind.ignored_on_element, *kind.flags, *kind.refused}
+    known_on_element |= {word for word in listed["Instance"] if word.startswith(("sens", "ic"))}
+    # Nodes and the controlling source are words of the line, not parameters.
+    assert set(listed["Instance"]) - known_on_element - {"pos_node", "neg_node", "control"} == set()
+
+
+def ngspice_parameters(executable, device, folder):
+    deck = folder / "help.cir"
+    deck.write_text(f"help\nv1 1 0 1\n.control\ndevhelp -csv {device}\nquit\n.endc\n.end\n")
+    done = subprocess.run([executable, "-n", "-b", str(deck)], capture_output=True, text=True, timeout=60, check=False)
+    found, part = {"Model": [], "Instance": []}, "Model"
+    for line in done.stdout.splitlines():
+        part = {"Model Parameters": "Model", "Instance Parameters": "Instance"}.get(line.strip(), part)
+        row = re.match(r"\d+, (\S+), (inout|in), ", line)
+        if row:
+            found[part].append(row[1])
+    assert found["Model"]
+    return found
+
+
+def test_element_wins_over_model_and_model_over_defaults():
+    kind = MODEL_TYPES["d"]
+    model = {kind.model_value("js", 1e-12): 1e-12, kind.model_value("area", 3.0): 3.0, kind.model_value("m", 0.4): 0.4}
+    values = kind.complete(model, {kind.element_value("m"): 2.0, kind.element_value("area"): 5.0})
+    assert (values["is"], values["area"], values["m"], values["mj"]) == (1e-12, 5.0, 2.0, 0.4)
+    assert values["n"] == 1.0
+    assert math.isnan(values["temp"])
+
+
+def test_a_diode_without_series_resistance_has_no_internal_unknown():
+    kind = MODEL_TYPES["d"]
+    assert kind.device_for(kind.complete({}, {})) is DIODE_WITHOUT_SERIES
+    assert kind.device_for(kind.complete({"rs": 1.0}, {})) is DIODE
+
+
+def test_sheet_resistance_stands_in_for_series_resistance():
+    kind = MODEL_TYPES["nmos"]
+    values = kind.complete({"rsh": 10.0, "rs": 4.0}, {"nrd": 2.0})
+    assert (values["rd"], values["sheet_d"], values["rs"], values["sheet_s"]) == (20.0, 1.0, 4.0, 0.0)
+    values = kind.complete({}, {})
+    assert (values["rd"], values["rs"]) == (0.0, 0.0)
+
+
+def test_ideal_diode_is_asked_for_by_its_parameters():
+    assert MODEL_TYPES["d"].variant({"is", "n"}) is MODEL_TYPES["d"]
+    assert MODEL_TYPES["d"].variant({"ron"}).device.name == "ideal diode"
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "value", "said"),
+    [
+        ("nmos", "level", 8.0, "level=8"),
+        ("d", "level", 3.0, "level=3"),
+        ("npn", "rco", 10.0, "quasi-saturation"),
+        ("npn", "tlev", 2.0, "tlev=2"),
+        ("d", "tlev", 2.0, "tlev=2"),
+    ],
+)
+def test_what_would_change_the_operating_point_is_refused(name, parameter, value, said):
+    with pytest.raises(CircuitError, match=said):
+        MODEL_TYPES[name].model_value(parameter, value)
+
+
+def test_what_has_no_effect_at_dc_is_ignored():
+    kind = MODEL_TYPES["npn"]
+    assert kind.model_value("cje", 1e-12) is None
+    assert kind.model_value("rco", 0.0) is None
+    assert kind.model_value("vendor", 3.0) is None
+    assert not kind.knows("vendor")
+    assert MODEL_TYPES["nmos"].element_value("pd", 1e-6) is None
+
+
+def test_an_unknown_element_parameter_is_an_error_with_a_suggestion():
+    with pytest.raises(CircuitError, match="did you mean 'area'"):
+        MODEL_TYPES["d"].element_value("aera")
+
+
+def test_impossible_geometry_and_doping_are_named():
+    kind = MODEL_TYPES["nmos"]
+    for model, said in (({"ld": 1e-4}, "lateral diffusion"), ({"tox": 1e-8, "nsub": 1e9}, "doping")):
+        values = {name: np.array([v]) for name, v in kind.complete(model, {}).items()}
+        with pytest.raises(CircuitError, match=said):
+            kind.device.prepare(values, Environment())
