@@ -15,9 +15,13 @@ from netlearn.circuit.devices.base import Array
 class Binding(Protocol):
     """How some elements of one column follow from the parameters."""
 
-    column: Column
-    elements: Array
-    """(q,) places in the column."""
+    @property
+    def column(self) -> Column: ...
+
+    @property
+    def elements(self) -> Array:
+        """(q,) places in the column."""
+        ...
 
     def values(self, theta: Array) -> Array:
         """The q values at ``theta`` (P,)."""

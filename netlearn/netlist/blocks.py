@@ -1,0 +1,34 @@
+"""Runs of plain resistors, elaborated as arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netlearn.circuit.devices.linear import RESISTOR
+from netlearn.errors import NetlistError, Place
+from netlearn.netlist.body import MOST_ERRORS, Body
+from netlearn.netlist.names import TextNames
+from netlearn.netlist.resistors import PARALLEL, ZERO_HINT
+from netlearn.netlist.statements import Block
+from netlearn.netlist.template import Rows
+
+
+def add_block(body: Body, block: Block, chain: tuple[Place, ...]) -> None:
+    """Put a run of resistors into the body's template."""
+    source, spans = block.source, np.asarray(block.spans)
+    graph = body.shared.graph
+    names = TextNames(source.text, spans[:, 0])
+    body.take_names(source, names, spans[:, 0], chain)
+    for k in np.flatnonzero(np.asarray(block.values) == 0)[:MOST_ERRORS]:
+        place = source.place(int(spans[k, 3, 0]), int(spans[k, 3, 1]), chain)
+        body.shared.report(NetlistError(f"{names[int(k)]} has a resistance of zero", place, ZERO_HINT))
+    nodes = body.template.nodes.intern(TextNames(source.text, spans[:, 1:3].reshape(-1, 2)))
+    if body.parent is not None:
+        for name in body.shared.globals.intersection(body.template.nodes.numbers):
+            body.node(name)
+    written = quantities = graph.literals(block.values, source, spans[:, 3, 0], spans[:, 3, 1])
+    if body.multiplier is not None:
+        quantities = np.array([graph.compute(PARALLEL, (int(q), body.multiplier)) for q in quantities])
+    places = np.column_stack([np.full(len(spans), graph.source_number(source)), spans[:, 0]])
+    index = np.array(nodes, dtype=np.int64).reshape(-1, 2)
+    body.template.table(RESISTOR).extend(Rows(index, {"resistance": quantities}, [("", names)], places, written))

@@ -1,0 +1,271 @@
+"""One body of statements, the netlist's or a subcircuit's, on its way into a template."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from netlearn.circuit.devices.base import Array, Device
+from netlearn.errors import NetlearnError, NetlistError, Place, did_you_mean
+from netlearn.netlist.expression import Expression
+from netlearn.netlist.scope import Scope, Settings, Text
+from netlearn.netlist.source import Source
+from netlearn.netlist.statements import Assignment, Card, Element, Subcircuit, Word
+from netlearn.netlist.template import NOTHING, Template, branch_code
+from netlearn.netlist.valuegraph import ValueGraph
+
+MOST_ERRORS = 20
+
+Spans = Sequence[tuple[int, int]] | Array
+"""[start, end) of k words."""
+
+
+@dataclass
+class Shared:
+    """What all bodies of one elaboration share."""
+
+    graph: ValueGraph = field(default_factory=ValueGraph)
+    settings: Settings = field(default_factory=Settings)
+    globals: set[str] = field(default_factory=set)
+    errors: list[NetlearnError] = field(default_factory=list)
+    reported: set[tuple[str, str]] = field(default_factory=set)
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Keep an error for the end of the run; too many end it."""
+        try:
+            yield
+        except NetlistError as error:
+            self.report(error)
+
+    def report(self, error: NetlearnError) -> None:
+        key = (str(error.place), error.message)
+        if key not in self.reported:
+            self.reported.add(key)
+            self.errors.append(error)
+        if len(self.errors) >= MOST_ERRORS:
+            raise TooManyErrors
+
+
+class TooManyErrors(Exception):
+    """Enough errors have been collected to report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A ``.model`` card and the body that it stands in."""
+
+    card: Card
+    kind: str
+    chain: tuple[Place, ...]
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A ``.subckt`` and the body that it stands in."""
+
+    subcircuit: Subcircuit
+    chain: tuple[Place, ...]
+    body: Body
+
+
+class ElementNames:
+    """Which element names are taken, and where each stands: in order, run by run."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._firsts: list[int] = []
+        self._runs: list[tuple[Source, Spans]] = []
+        self._count = 0
+
+    def take(self, source: Source, names: Iterable[str], spans: Spans) -> Iterator[tuple[int, str]]:
+        """Take names that stand at ``spans`` of ``source``; yield those that were taken before, with their place."""
+        first = self._count
+        self._firsts.append(first)
+        self._runs.append((source, spans))
+        self._count += len(spans)
+        for number, name in enumerate(names, first):
+            if self._numbers.setdefault(name, number) != number:
+                yield number - first, name
+
+    def place(self, name: str) -> Place:
+        """Where a name was taken first."""
+        number = self._numbers[name]
+        run = bisect_right(self._firsts, number) - 1
+        source, spans = self._runs[run]
+        start, end = spans[number - self._firsts[run]]
+        return source.place(int(start), int(end))
+
+
+class Body:
+    """The names of one body, and the template that its elements are put into."""
+
+    def __init__(self, shared: Shared, parent: Body | None = None, multiplier: int | None = None) -> None:
+        self.shared = shared
+        self.parent = parent
+        self.scope: Scope = Scope(shared.graph, shared.settings, parent.scope if parent else None)
+        self.template = Template()
+        self.multiplier = multiplier
+        """The quantity that multiplies every element: the m= of the instances around it."""
+        self.models: dict[str, Model] = {}
+        self.definitions: dict[str, Definition] = {}
+        self.elements = ElementNames()
+        self.deferred: list[Callable[[], None]] = []
+        """What needs the branch currents of elements that may come later."""
+
+    def model(self, name: str) -> Model | None:
+        """The model of that name that is nearest on the way outwards."""
+        body: Body | None = self
+        while body is not None:
+            if name in body.models:
+                return body.models[name]
+            body = body.parent
+        return None
+
+    def definition(self, name: str) -> Definition | None:
+        """The subcircuit of that name that is nearest on the way outwards."""
+        body: Body | None = self
+        while body is not None:
+            if name in body.definitions:
+                return body.definitions[name]
+            body = body.parent
+        return None
+
+    def known_definitions(self) -> list[str]:
+        body: Body | None = self
+        names: list[str] = []
+        while body is not None:
+            names += body.definitions
+            body = body.parent
+        return names
+
+    def known_models(self) -> list[str]:
+        body: Body | None = self
+        names: list[str] = []
+        while body is not None:
+            names += body.models
+            body = body.parent
+        return names
+
+    def take_names(self, source: Source, names: Iterable[str], spans: Spans, chain: tuple[Place, ...]) -> None:
+        """Take element names, reporting those that another element has."""
+        for k, name in self.elements.take(source, names, spans):
+            start, end = spans[k]
+            place = source.place(int(start), int(end), chain)
+            hint = f"the first one is at {self.elements.place(name)}"
+            self.shared.report(NetlistError(f"there are two elements named '{name}'", place, hint))
+
+    def node(self, name: str) -> int:
+        """The number of a node in this body's template."""
+        number = self.template.nodes.local(name)
+        if name in self.shared.globals and self.parent is not None:
+            self.template.globals[name] = number
+        return number
+
+
+class Line:
+    """An element line as its handler sees it."""
+
+    def __init__(self, body: Body, element: Element, chain: tuple[Place, ...]) -> None:
+        self.body = body
+        self.element = element
+        self.chain = chain
+        self.source: Source = element.source
+        self.name = element.name.text.lower()
+
+    @property
+    def graph(self) -> ValueGraph:
+        return self.body.shared.graph
+
+    @property
+    def settings(self) -> Settings:
+        return self.body.shared.settings
+
+    def nodes(self, count: int) -> tuple[int, ...]:
+        """The first ``count`` words as nodes."""
+        words = self.element.words
+        if len(words) < count:
+            raise self.error(f"{self.name} needs {count} nodes and has {len(words)}")
+        return tuple(self.body.node(word.text.lower()) for word in words[:count])
+
+    def rest(self, count: int) -> tuple[Word, ...]:
+        """The words after ``count`` nodes."""
+        return self.element.words[count:]
+
+    def text(self, word: Word) -> Text:
+        return Text.of(word, self.source, self.chain)
+
+    def quantity(self, word: Word) -> int:
+        return self.body.scope.quantity(self.text(word))
+
+    def assignments(self, known: Sequence[str], ignored: Sequence[str] = ()) -> dict[str, Assignment]:
+        """The name=value pairs by lower-case name; an unknown name is refused."""
+        found: dict[str, Assignment] = {}
+        for assignment in self.element.assignments:
+            name = assignment.name.text.lower()
+            if name in ignored:
+                continue
+            if name not in known:
+                raise self.error(
+                    f"{self.name} has no parameter '{name}'", assignment.name, did_you_mean(name, [*known, *ignored])
+                )
+            found[name] = assignment
+        return found
+
+    def formula(self, expression: Expression, quantities: dict[str, int]) -> int:
+        """A quantity computed from others."""
+        return self.graph.compute(expression, tuple(quantities[name] for name in expression.names))
+
+    def add(
+        self, device: Device, index: tuple[int, ...], values: dict[str, int], key: str = "", written: int = NOTHING
+    ) -> None:
+        """Put the element into the template; values left out have the device's defaults.
+
+        ``written`` is the quantity that stands in the line as the element's own value.
+        """
+        columns = tuple(
+            values[name] if name in values else self.graph.constant(default)
+            for name, default in device.parameters.items()
+        )
+        word = self.element.name
+        place = (self.graph.source_number(self.source), word.start, word.end)
+        self.body.template.table(device, key).add(self.name, index, columns, place, written)
+
+    def branch(self) -> int:
+        """The element's own branch current, as an index code."""
+        return branch_code(self.body.template.branches.local(self.name))
+
+    def later(self, action: Callable[[], None]) -> None:
+        """Do something once all branch currents of this body are known."""
+        shared = self.body.shared
+
+        def collected() -> None:
+            with shared.collecting():
+                action()
+
+        self.body.deferred.append(collected)
+
+    def controlling_branch(self, word: Word) -> int:
+        """The branch current of the source that ``word`` names; to be called late."""
+        name = word.text.lower()
+        branches = self.body.template.branches
+        number = branches.numbers.get(name)
+        if number is None:
+            # A source inside an instance: ngspice's name of it, or the plain path.
+            known = branches.all(lettered=True)
+            wanted = {name, f"{name.rpartition('.')[2][:1]}.{name}"} if "." in name else {name}
+            number = next((i for i, other in enumerate(known) if other in wanted), None)
+            if number is None:
+                raise self.error(
+                    f"{self.name} is controlled by the current of '{word.text}', which is no voltage source here",
+                    word,
+                    did_you_mean(name, list(known)[:1000]),
+                )
+        return branch_code(number)
+
+    def error(self, message: str, word: Word | None = None, hint: str = "") -> NetlistError:
+        word = word or self.element.name
+        return NetlistError(message, self.source.place(word.start, word.end, self.chain), hint)

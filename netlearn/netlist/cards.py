@@ -1,0 +1,179 @@
+"""Dot-cards: parameters, functions, models, subcircuits, conditions, options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from netlearn.errors import NetlistError, Place, did_you_mean
+from netlearn.netlist.body import Body, Definition, Model
+from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.scope import FunctionText, Text
+from netlearn.netlist.statements import Branch, Card, Conditional, Statement, Subcircuit
+
+DEEPEST = 100
+"""Conditions or includes within each other; more is a mistake."""
+
+HARMLESS = frozenset((
+    "ac", "backanno", "control", "csparam", "dc", "disto", "end", "endc", "endl", "ends", "four", "fourier", "func",
+    "global", "hdl", "ic", "inc", "incl", "include", "lib", "meas", "measure", "model", "nodeset", "noise", "op",
+    "opt", "option", "options", "param", "params", "plot", "print", "probe", "prot", "pss", "pz", "save", "sens",
+    "sp", "step", "subckt", "temp", "tf", "title", "tran", "unprot", "wave", "width",
+))  # fmt: skip
+"""Cards that are read elsewhere or do not change an operating point."""
+
+_NUMERIC_OPTIONS = ("reltol", "abstol", "vntol", "itl1", "itl2", "pivtol", "pivrel", "gminsteps", "srcsteps")
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """A statement that takes part, and the include lines and instances that led to it."""
+
+    statement: Statement
+    netlist: Netlist
+    chain: tuple[Place, ...]
+
+
+def active(body: Body, netlist: Netlist, statements: Iterable[Statement], chain: tuple[Place, ...]) -> list[Active]:
+    """The statements that conditions leave, includes opened; definitions are registered in ``body``."""
+    opened = list(_opened(netlist, statements, chain, 0))
+    for item in opened:
+        # A condition may use what is defined after it, so conditions come second.
+        if not isinstance(item.statement, Conditional):
+            with body.shared.collecting():
+                register(body, item)
+    return list(_chosen(body, opened))
+
+
+def _opened(
+    netlist: Netlist, statements: Iterable[Statement], chain: tuple[Place, ...], depth: int
+) -> Iterator[Active]:
+    for statement in statements:
+        included = netlist.includes.get(statement) if isinstance(statement, Card) else None
+        if included is None or not isinstance(statement, Card):
+            yield Active(statement, netlist, chain)
+            continue
+        place = statement.source.place(statement.start, statement.end, chain)
+        if depth >= DEEPEST:
+            raise NetlistError(f"more than {DEEPEST} includes within each other", place)
+        yield from _opened(included, included.statements, (*chain, place), depth + 1)
+
+
+def _chosen(body: Body, items: Iterable[Active], depth: int = 0) -> Iterator[Active]:
+    """Of each condition only the first branch that holds."""
+    for item in items:
+        if not isinstance(item.statement, Conditional):
+            yield item
+            continue
+        if depth >= DEEPEST:
+            raise _card_error(item, f"more than {DEEPEST} conditions within each other")
+        branch = next((b for b in item.statement.branches if _holds(body, b, item)), None)
+        if branch is not None:
+            inside = list(_opened(item.netlist, branch.body, item.chain, 0))
+            for inner in inside:
+                if not isinstance(inner.statement, Conditional):
+                    with body.shared.collecting():
+                        register(body, inner)
+            yield from _chosen(body, inside, depth + 1)
+
+
+def _holds(body: Body, branch: Branch, item: Active) -> bool:
+    if branch.condition is None:
+        return True
+    text = Text.of(branch.condition, branch.source, item.chain)
+    return body.shared.graph.value(body.scope.quantity(text)) != 0
+
+
+def _card_error(item: Active, message: str, hint: str = "") -> NetlistError:
+    statement = item.statement
+    return NetlistError(message, statement.source.place(statement.start, statement.end, item.chain), hint)
+
+
+def register(body: Body, item: Active) -> None:
+    """Take note of a definition; elements and other cards are left for later."""
+    statement = item.statement
+    if isinstance(statement, Subcircuit):
+        body.definitions[statement.name.text.lower()] = Definition(statement, item.chain, body)
+    if not isinstance(statement, Card):
+        return
+    if statement.name in ("param", "params", "csparam"):
+        for assignment in statement.assignments:
+            text = Text.of(assignment.value, statement.source, item.chain, braced=True)
+            body.scope.define(assignment.name.text.lower(), text)
+    elif statement.name == "func":
+        _register_function(body, item, statement)
+    elif statement.name == "model":
+        _register_model(body, item, statement)
+    elif statement.name == "global":
+        body.shared.globals.update(word.text.lower() for word in statement.words)
+    elif statement.name not in HARMLESS:
+        raise _card_error(item, f"'.{statement.name}' is not supported", did_you_mean(statement.name, sorted(HARMLESS)))
+
+
+def _register_function(body: Body, item: Active, card: Card) -> None:
+    if len(card.words) < 3:
+        raise _card_error(item, "cannot read the function", ".func name(a, b) {expression}")
+    name, arguments, value = card.words[0], card.words[1], card.words[-1]
+    names = tuple(re.findall(r"[a-z_][\w.]*", arguments.text.lower()))
+    text = Text.of(value, card.source, item.chain, braced=True)
+    body.scope.function_texts[name.text.lower()] = FunctionText(names, text)
+
+
+def _register_model(body: Body, item: Active, card: Card) -> None:
+    if len(card.words) < 2:
+        raise _card_error(item, "cannot read the model", ".model name type(parameter=value ...)")
+    name = card.words[0].text.lower()
+    body.models[name] = Model(card, card.words[1].text.lower(), item.chain, body)
+
+
+def read_options(body: Body, items: Iterable[Active]) -> None:
+    """``.options`` and ``.temp`` into the settings; ``.temp`` comes before an option."""
+    settings = body.shared.settings
+    for item in items:
+        card = item.statement
+        if not isinstance(card, Card) or card.name not in ("option", "options", "opt"):
+            continue
+        for assignment in card.assignments:
+            with body.shared.collecting():
+                name = assignment.name.text.lower()
+                if name not in ("temp", "tnom", "gmin", "scale", *_NUMERIC_OPTIONS):
+                    continue
+                text = Text.of(assignment.value, card.source, item.chain)
+                _set_option(settings_name=name, value=body.shared.graph.value(body.scope.quantity(text)), body=body)
+    for item in items:
+        card = item.statement
+        if isinstance(card, Card) and card.name == "temp" and card.words:
+            with body.shared.collecting():
+                text = Text.of(card.words[0], card.source, item.chain)
+                settings.temperature = body.shared.graph.value(body.scope.quantity(text))
+
+
+def _set_option(settings_name: str, value: float, body: Body) -> None:
+    settings = body.shared.settings
+    if settings_name == "temp":
+        settings.temperature = value
+    elif settings_name == "tnom":
+        settings.nominal_temperature = value
+    elif settings_name == "gmin":
+        settings.gmin = value
+    elif settings_name == "scale":
+        settings.scale = value
+    else:
+        settings.options[settings_name] = value
+
+
+def node_guesses(body: Body, items: Iterable[Active]) -> Mapping[str, int]:
+    """``.nodeset`` and ``.ic``: quantities by node name."""
+    guesses: dict[str, int] = {}
+    for item in items:
+        card = item.statement
+        if not isinstance(card, Card) or card.name not in ("nodeset", "ic"):
+            continue
+        for assignment in card.assignments:
+            with body.shared.collecting():
+                node = re.fullmatch(r"v\s*\(\s*([^\s()]+)\s*\)", assignment.name.text.lower())
+                if node is None:
+                    raise _card_error(item, f"cannot read '{assignment.name.text}'", f".{card.name} v(node)=value")
+                guesses[node[1]] = body.scope.quantity(Text.of(assignment.value, card.source, item.chain))
+    return guesses

@@ -1,0 +1,210 @@
+"""A netlist together with its circuit: what may be trained, and how it is written back."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import cached_property
+
+import numpy as np
+
+from netlearn.circuit.circuit import Circuit, Column
+from netlearn.circuit.devices.base import Array
+from netlearn.circuit.parameters import Binding, Direct, Parameters
+from netlearn.errors import OptionError, Place, did_you_mean
+from netlearn.netlist.names import plain_notation
+from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.numbers import format_number
+from netlearn.netlist.scope import Scope
+from netlearn.netlist.source import Source
+from netlearn.netlist.template import NOTHING
+from netlearn.netlist.valuegraph import ThroughExpressions, ValueGraph, compile_program
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What to train: a glob over element and parameter names, with bounds in the text's units."""
+
+    pattern: str
+    lower: float = -math.inf
+    upper: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Quantities (k,) by value name, places (k, 3) and written quantities (k,) of one group's elements."""
+
+    values: Mapping[str, Array]
+    places: Array
+    written: Array
+
+
+class Design:
+    """A netlist elaborated.
+
+    A number that stands in the text once is one parameter, however many elements it gives a
+    value to: a resistor in a subcircuit used many times is one shared weight. Its name is
+    that of its first instance, written as a path such as ``x1.r3``; a ``.param`` has its own
+    name, under the path of its instance if it belongs to one.
+    """
+
+    def __init__(
+        self,
+        netlist: Netlist,
+        circuit: Circuit,
+        graph: ValueGraph,
+        contents: Sequence[Contents],
+        *,
+        parameters: Sequence[tuple[str, Sequence[str], Array]],
+        scope: Scope,
+    ) -> None:
+        self.netlist = netlist
+        self.circuit = circuit
+        self._graph = graph
+        self._contents = contents
+        self._parameters = parameters
+        self._scope = scope
+        self._quantities: dict[str, int] = {}
+
+    # Names and places ------------------------------------------------------------------------
+
+    def element_place(self, name: str) -> Place:
+        """Where an element stands in the text. Raises CircuitError for an unknown one."""
+        group, k = self.circuit.element(name)
+        number, start, end = (int(i) for i in self._contents[group].places[k])
+        return self._graph.sources[number].place(start, end)
+
+    def parameter_place(self, name: str) -> Place:
+        """Where a trained number stands. Raises OptionError for a name that is not one."""
+        source, start, end = self._stretch(name)
+        return source.place(start, end)
+
+    def parameter_value(self, name: str) -> float | None:
+        """The value of a ``.param``, or None if there is none of that name."""
+        quantity = self._scope.find(name.lower())
+        return None if quantity is None else self._graph.value(quantity)
+
+    def trainable_names(self) -> list[str]:
+        """Names of all parameters and resistors that a selection can match."""
+        return [plain for _, plain, _ in self._selectable]
+
+    def _resistors(self) -> Iterable[tuple[str, int]]:
+        """Name and written quantity of every resistor."""
+        for group, contents in zip(self.circuit.groups, self._contents, strict=True):
+            if group.device.name == "resistor":
+                yield from zip(group.names, contents.written.tolist(), strict=True)
+
+    def _parameter_items(self) -> Iterable[tuple[str, int]]:
+        for path, names, quantities in self._parameters:
+            for name, quantity in zip(names, quantities.tolist(), strict=True):
+                yield (f"{path}.{name}" if path else name), quantity
+
+    # Choosing what to train ------------------------------------------------------------------
+
+    def parameters(self, train: Sequence[Selection], fix: Sequence[str] = ()) -> Parameters:
+        """The numbers that selections choose, less those that a ``fix`` pattern matches.
+
+        A resistor whose value is an expression stands for the numbers of the ``.param`` lines
+        that it uses.
+
+        Raises
+        ------
+        OptionError : for a pattern that matches nothing, or nothing that is written as a number.
+        """
+        held = {quantity for pattern in fix for quantity in self._matched(pattern)}
+        chosen: dict[int, Selection] = {}
+        for selection in train:
+            chosen.update(
+                (quantity, selection) for quantity in self._matched(selection.pattern) if quantity not in held
+            )
+        return self._made(chosen)
+
+    @cached_property
+    def _selectable(self) -> list[tuple[str, str, int]]:
+        """Every name that can be selected in both notations, with its quantity."""
+        found = [(name, name, quantity) for name, quantity in self._parameter_items()]
+        found += [(name, plain_notation(name), quantity) for name, quantity in self._resistors()]
+        return found
+
+    @cached_property
+    def _canonical(self) -> dict[int, str]:
+        """The name of each literal: its ``.param``'s if it has one, else its first resistor's."""
+        names: dict[int, str] = {}
+        for _, plain, quantity in self._selectable:
+            names.setdefault(quantity, plain)
+        return names
+
+    def _matched(self, pattern: str) -> list[int]:
+        """The literals that a pattern chooses."""
+        match = re.compile(translate(pattern.lower())).match
+        hits = [q for name, plain, q in self._selectable if match(plain) or (name is not plain and match(name))]
+        if not hits:
+            known = [plain for _, plain, _ in self._selectable[:2000]]
+            message = f"'{pattern}' matches no resistor and no parameter of the netlist"
+            raise OptionError(message, hint=did_you_mean(pattern, known))
+        chosen: dict[int, None] = {}
+        for quantity in dict.fromkeys(hits):
+            if quantity == NOTHING:
+                continue
+            if self._graph.is_literal(quantity):
+                chosen[quantity] = None
+            else:
+                chosen.update(dict.fromkeys(q for q in self._graph.origins(quantity) if q in self._canonical))
+        if not chosen:
+            message = f"what '{pattern}' matches has no number of its own in the text"
+            raise OptionError(message, hint="train the .param or the model parameter that gives the value")
+        return list(chosen)
+
+    def _made(self, chosen: Mapping[int, Selection]) -> Parameters:
+        quantities = list(chosen)
+        names = [self._canonical[quantity] for quantity in quantities]
+        values = self._graph.values()
+        resistances = np.zeros(len(values), bool)
+        for group, contents in zip(self.circuit.groups, self._contents, strict=True):
+            if group.device.name == "resistor":
+                resistances[contents.written[contents.written != NOTHING]] = True
+        self._quantities.update(zip(names, quantities, strict=True))
+        return Parameters(
+            self.circuit,
+            names,
+            values[quantities],
+            np.array([selection.lower for selection in chosen.values()], float),
+            np.array([selection.upper for selection in chosen.values()], float),
+            resistances[quantities],
+            tuple(self._bindings(quantities)),
+        )
+
+    def _bindings(self, quantities: Sequence[int]) -> Iterable[Binding]:
+        depends = self._graph.dependants(quantities)
+        literal = self._graph.literal_mask()
+        parameter = np.zeros(len(literal), dtype=np.int64)
+        parameter[list(quantities)] = np.arange(len(quantities))
+        for g, contents in enumerate(self._contents):
+            for name, ids in contents.values.items():
+                column: Column = (g, name)
+                direct = np.flatnonzero(depends[ids] & literal[ids])
+                if len(direct):
+                    yield Direct(column, direct, parameter[ids[direct]], np.ones(len(direct)))
+                computed = np.flatnonzero(depends[ids] & ~literal[ids])
+                if len(computed):
+                    yield ThroughExpressions(column, computed, compile_program(self._graph, quantities, ids[computed]))
+
+    # Writing back ----------------------------------------------------------------------------
+
+    def write(self, parameters: Parameters, theta: Array) -> Netlist:
+        """A copy of the netlist with the numbers ``theta`` (P,); all else stays as it is."""
+        edits: list[tuple[Source, int, int, str]] = []
+        for name, before, value in zip(parameters.names, parameters.initial, theta, strict=True):
+            if value != before:
+                source, start, end = self._stretch(name)
+                edits.append((source, start, end, format_number(float(value))))
+        return self.netlist.edit(edits)
+
+    def _stretch(self, name: str) -> tuple[Source, int, int]:
+        quantity = self._quantities.get(name)
+        if quantity is None:
+            raise OptionError(f"'{name}' is no trained parameter", hint=did_you_mean(name, list(self._quantities)))
+        return self._graph.stretch(quantity)

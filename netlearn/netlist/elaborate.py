@@ -1,0 +1,168 @@
+"""From statements to the flat circuit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from netlearn.circuit.circuit import Circuit, Group
+from netlearn.circuit.devices.base import ZERO_CELSIUS, Array, Device, Environment
+from netlearn.errors import Place, raise_all
+from netlearn.netlist.blocks import add_block
+from netlearn.netlist.body import MOST_ERRORS, Body, Definition, Line, Shared, TooManyErrors
+from netlearn.netlist.cards import Active, active, node_guesses, read_options
+from netlearn.netlist.design import Contents, Design
+from netlearn.netlist.elements import HANDLERS, UNSUPPORTED
+from netlearn.netlist.instances import Instances, call_place, note_parameters
+from netlearn.netlist.names import PathNames
+from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.statements import Block, Element
+from netlearn.netlist.template import FIRST_BRANCH, Template
+
+
+def elaborate(netlist: Netlist) -> Design:
+    """The flat circuit of a netlist, and where each of its numbers comes from.
+
+    Raises
+    ------
+    NetlistError : at what cannot be or is not supported; up to 20 such places as NetlearnErrors.
+    """
+    return _Elaboration(netlist).design()
+
+
+class _Elaboration:
+    def __init__(self, netlist: Netlist) -> None:
+        self.netlist = netlist
+        self.shared = Shared()
+        self.instances = Instances(self._fill)
+        self.calls: list[Place] = []
+
+    def design(self) -> Design:
+        body = Body(self.shared)
+        guesses: dict[str, int] = {}
+        try:
+            items = active(body, self.netlist, self.netlist.statements, ())
+            read_options(body, items)
+            self._elements(body, items)
+            guesses = dict(node_guesses(body, items))
+        except TooManyErrors:
+            pass
+        if self.shared.errors:
+            # What is missing here may stand in a file that is not there.
+            absent = [error for part in self.netlist.walk() for error in part.missing.values()]
+            raise_all([*absent, *self.shared.errors][:MOST_ERRORS])
+        return self._assembled(body, guesses)
+
+    def _fill(self, body: Body, definition: Definition) -> None:
+        items = active(body, self.netlist, definition.subcircuit.body, (*definition.chain, *self.calls))
+        self._elements(body, items)
+
+    def _elements(self, body: Body, items: Sequence[Active]) -> None:
+        for item in items:
+            statement = item.statement
+            with self.shared.collecting():
+                if isinstance(statement, Block):
+                    add_block(body, statement, item.chain)
+                elif isinstance(statement, Element):
+                    self._element(body, statement, item.chain)
+        for action in body.deferred:
+            action()
+        for name in body.scope.definitions:
+            # A parameter that nothing uses may still be wrong, and may still be asked for.
+            with self.shared.collecting():
+                body.scope.find(name)
+        note_parameters(body)
+
+    def _element(self, body: Body, element: Element, chain: tuple[Place, ...]) -> None:
+        line = Line(body, element, chain)
+        name = element.name
+        body.take_names(element.source, [line.name], [(name.start, name.end)], chain)
+        letter = element.letter
+        if letter == "X":
+            self.calls.append(call_place(line))
+            try:
+                self.instances.add(line)
+            finally:
+                self.calls.pop()
+            return
+        handler = HANDLERS.get(letter)
+        if handler is None:
+            what = UNSUPPORTED.get(letter)
+            if what is None:
+                raise line.error(f"unknown element type '{name.text[0]}'")
+            raise line.error(f"{name.text} is a {what}, which netlearn cannot solve")
+        handler(line)
+
+    def _assembled(self, body: Body, guesses: dict[str, int]) -> Design:
+        template = body.template
+        graph = self.shared.graph
+        values = graph.values()
+        nodes: Sequence[str] = template.nodes.all()
+        inside: list[tuple[str, Sequence[str]]] = [("", nodes)]
+        count = len(nodes)
+        contents = []
+        for table in template.tables.values():
+            rows = table.rows()
+            names = PathNames(rows.names, lettered=True)
+            index = rows.index
+            if table.device.internal:
+                inner = {i.parameter: values[rows.values[i.parameter]] for i in table.device.internal.values()}
+                index, made = _with_internal_nodes(index, table.device, inner, count, names)
+                inside.append(("", made))
+                count += len(made)
+            contents.append((table.device, names, index, rows))
+        groups = tuple(
+            Group(device, names, _numbered(index, count), {name: values[ids] for name, ids in rows.values.items()})
+            for device, names, index, rows in contents
+        )
+        settings = self.shared.settings
+        all_nodes = PathNames(inside) if len(inside) > 1 else nodes
+        circuit = Circuit(
+            all_nodes,
+            template.branches.all(lettered=True),
+            groups,
+            Environment(
+                settings.temperature + ZERO_CELSIUS, settings.nominal_temperature + ZERO_CELSIUS, settings.gmin
+            ),
+            _guessed(template, guesses, values, nodes),
+            dict(settings.options),
+        )
+        return Design(
+            self.netlist,
+            circuit,
+            graph,
+            tuple(Contents(rows.values, rows.places, rows.written) for _, _, _, rows in contents),
+            parameters=tuple(template.parameters),
+            scope=body.scope,
+        )
+
+
+def _numbered(index: Array, nodes: int) -> Array:
+    return np.where(index <= FIRST_BRANCH, nodes + FIRST_BRANCH - index, index)
+
+
+def _with_internal_nodes(
+    index: Array, device: Device, resistances: Mapping[str, Array], count: int, names: Sequence[str]
+) -> tuple[Array, list[str]]:
+    """Connections with unknowns inside elements numbered from ``count`` on, and their names."""
+    index = index.copy()
+    made: list[str] = []
+    for unknown, internal in device.internal.items():
+        column, alias = device.unknowns.index(unknown), device.unknowns.index(internal.alias)
+        present = np.flatnonzero(resistances[internal.parameter])
+        index[:, column] = index[:, alias]
+        index[present, column] = count + len(made) + np.arange(len(present))
+        made += [f"{names[int(k)]}#{unknown}" for k in present]
+    return index, made
+
+
+def _guessed(template: Template, guesses: dict[str, int], values: Array, nodes: Sequence[str]) -> dict[int, float]:
+    found: dict[int, float] = {}
+    for name, quantity in guesses.items():
+        number = template.nodes.numbers.get(name)
+        if number is None and "." in name:
+            number = next((i for i, node in enumerate(nodes) if node == name), None)
+        if number is not None and number >= 0:
+            found[number] = float(values[quantity])
+    return found

@@ -1,0 +1,249 @@
+"""Expressions as flat programs: parsed by grammar, evaluated over numbers or arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import cast
+
+import numpy as np
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedInput
+
+from netlearn.errors import NetlistError, did_you_mean
+from netlearn.netlist.functions import BEHAVIOURAL_FUNCTIONS, CHOOSE, OPERATORS, PARAMETER_FUNCTIONS, Function, Number
+from netlearn.netlist.grammar import grammar_text
+from netlearn.netlist.numbers import parse_number
+
+LONGEST = 200_000
+"""Steps in an expression with its functions written out; more is a mistake or an attack."""
+
+
+class ExpressionError(NetlistError):
+    """Something wrong in an expression, at ``offset`` characters from its start."""
+
+    def __init__(self, message: str, offset: int = 0, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.offset = offset
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.message, self.offset, self.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operation: a number, a name, or a function of earlier steps."""
+
+    kind: str
+    """``number``, ``name`` or ``call`` (of an operator or a function)."""
+    inputs: tuple[int, ...] = ()
+    value: np.float64 | None = None
+    name: str = ""
+    function: Function | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A program whose last step is the result; every step uses only earlier ones.
+
+    Being flat it is evaluated in a loop, so that no depth of nesting exhausts the stack.
+    ``names`` are what the environment has to hold: parameters, and probes such as ``v(a,b)``
+    and ``i(v1)``, lower case and without blanks.
+    """
+
+    text: str
+    steps: tuple[Step, ...]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(step.name for step in self.steps if step.kind == "name"))
+
+    @property
+    def single(self) -> Step | None:
+        """The only step of an expression that is just a number or just a name."""
+        return self.steps[0] if len(self.steps) == 1 else None
+
+    def calls(self) -> set[str]:
+        """Names of functions that are not built in."""
+        return {step.name for step in self.steps if step.kind == "call" and step.function is None}
+
+    def evaluate(self, environment: Mapping[str, Number]) -> Number:
+        """The value, with the shape that the values of ``environment`` broadcast to."""
+        with np.errstate(all="ignore"):
+            return self._values(environment)[-1]
+
+    def evaluate_with_derivatives(
+        self, environment: Mapping[str, Number], names: Sequence[str]
+    ) -> tuple[Number, list[Number]]:
+        """The value and its derivative by each of ``names``, forward and exact."""
+        with np.errstate(all="ignore"):
+            values = self._values(environment)
+            return values[-1], [self._derivative(values, name) for name in names]
+
+    def _values(self, environment: Mapping[str, Number]) -> list[Number]:
+        values: list[Number] = []
+        for step in self.steps:
+            if step.kind == "number":
+                values.append(cast(np.float64, step.value))
+            elif step.kind == "name":
+                given = environment[step.name]
+                values.append(np.float64(given) if isinstance(given, int | float) else given)
+            else:
+                values.append(_known(step).value(*(values[i] for i in step.inputs)))
+        return values
+
+    def _derivative(self, values: list[Number], name: str) -> Number:
+        rates: list[Number | None] = []
+        for step in self.steps:
+            if step.kind == "name":
+                rates.append(1.0 if step.name == name else None)
+                continue
+            moving = [i for i, k in enumerate(step.inputs) if rates[k] is not None]
+            if not moving:
+                rates.append(None)
+                continue
+            arguments = [values[i] for i in step.inputs]
+            if step.function is CHOOSE:
+                # Not a sum of products: the branch that is not taken may be infinite.
+                yes, no = (0.0 if rates[i] is None else rates[i] for i in step.inputs[1:])
+                rates.append(CHOOSE.value(arguments[0], yes, no))
+                continue
+            slopes = _known(step).slopes(*arguments)
+            rates.append(sum(slopes[i] * rates[step.inputs[i]] for i in moving))
+        result = rates[-1] if rates else None
+        return 0.0 if result is None else result
+
+    def with_functions(self, functions: Mapping[str, UserFunction]) -> Expression:
+        """The same expression with calls of ``.func`` functions written out."""
+        if not self.calls():
+            return self
+        steps: list[Step] = []
+        places: list[int] = []
+        for step in self.steps:
+            inputs = tuple(places[i] for i in step.inputs)
+            if step.kind == "call" and step.function is None:
+                function = functions.get(step.name)
+                if function is None:
+                    hint = did_you_mean(step.name, [*functions, *PARAMETER_FUNCTIONS])
+                    raise ExpressionError(f"unknown function '{step.name}'", step.offset, hint)
+                places.append(function.write_out(inputs, steps, step))
+            else:
+                steps.append(Step(step.kind, inputs, step.value, step.name, step.function, step.offset))
+                places.append(len(steps) - 1)
+            if len(steps) > LONGEST:
+                raise ExpressionError(
+                    f"the expression has more than {LONGEST} steps once its functions are written out"
+                )
+        if places[-1] != len(steps) - 1:
+            # A function that returns its argument as it is: the result must stand last.
+            steps.append(Step("call", (places[-1],), function=OPERATORS["pos"]))
+        return Expression(self.text, tuple(steps))
+
+
+@dataclass(frozen=True, slots=True)
+class UserFunction:
+    """A ``.func`` function whose body calls built-in functions only."""
+
+    arguments: tuple[str, ...]
+    body: Expression
+
+    def write_out(self, inputs: tuple[int, ...], steps: list[Step], call: Step) -> int:
+        """Append the body with its arguments put in; the place of its result."""
+        if len(inputs) != len(self.arguments):
+            message = f"function '{call.name}' takes {len(self.arguments)} arguments, not {len(inputs)}"
+            raise ExpressionError(message, call.offset)
+        given = dict(zip(self.arguments, inputs, strict=True))
+        places: list[int] = []
+        for step in self.body.steps:
+            if step.kind == "name" and step.name in given:
+                places.append(given[step.name])
+                continue
+            moved = tuple(places[i] for i in step.inputs)
+            steps.append(Step(step.kind, moved, step.value, step.name, step.function, call.offset))
+            places.append(len(steps) - 1)
+        return places[-1]
+
+
+def _known(step: Step) -> Function:
+    if step.function is None:
+        raise ExpressionError(f"unknown function '{step.name}'", step.offset)
+    return step.function
+
+
+@lru_cache(maxsize=1)
+def _grammar() -> Lark:
+    return Lark(grammar_text("expression"), parser="lalr")
+
+
+@lru_cache(maxsize=4096)
+def parse_expression(text: str, behavioural: bool = False) -> Expression:
+    """An expression, without outer braces or quotes or with them.
+
+    ``behavioural`` gives the meaning that functions have in behavioural sources. Functions
+    that are not built in stay as calls. Raises ExpressionError with the offset in ``text``.
+    """
+    try:
+        tree = _grammar().parse(text)
+    except UnexpectedInput as problem:
+        offset = getattr(problem, "pos_in_stream", None)
+        offset = len(text.rstrip()) if offset is None or offset < 0 else offset
+        shown = text[offset : offset + 12]
+        message = f"cannot read the expression at '{shown}'" if shown.strip() else "the expression ends too early"
+        raise ExpressionError(
+            message, min(offset, max(len(text) - 1, 0)), "operators, parentheses and commas"
+        ) from None
+    return Expression(text, tuple(_steps(cast("Tree[Token] | Token", tree), behavioural)))
+
+
+def _steps(tree: Tree[Token] | Token, behavioural: bool) -> list[Step]:
+    functions = BEHAVIOURAL_FUNCTIONS if behavioural else PARAMETER_FUNCTIONS
+    steps: list[Step] = []
+    results: list[int] = []
+    # Depth first without recursion: a tree is visited once to queue its children, then again.
+    pending: list[tuple[Tree[Token], bool]] = [(cast("Tree[Token]", tree), False)]
+    while pending:
+        node, visited = pending.pop()
+        children = [child for child in node.children if isinstance(child, Tree)]
+        if children and not visited:
+            pending.append((node, True))
+            pending.extend((child, False) for child in reversed(children))
+            continue
+        count = len(results) - len(children)
+        inputs = tuple(results[count:])
+        del results[count:]
+        steps.append(_step(node, inputs, functions, behavioural))
+        results.append(len(steps) - 1)
+    return steps
+
+
+def _step(node: Tree[Token], inputs: tuple[int, ...], functions: Mapping[str, Function], behavioural: bool) -> Step:
+    kind = str(node.data)
+    if kind == "choose":
+        return Step("call", inputs, function=CHOOSE)
+    if kind in OPERATORS:
+        return Step("call", inputs, function=OPERATORS[kind])
+    token = cast("Token", node.children[0])
+    offset = token.start_pos or 0
+    word = "".join(str(token).lower().split())
+    if kind == "number":
+        return Step("number", value=np.float64(_number(word, offset, behavioural)), offset=offset)
+    if kind in ("name", "probe"):
+        return Step("name", name=word, offset=offset)
+    function = functions.get(word)
+    if function is not None and not function.least <= len(inputs) <= function.most:
+        raise ExpressionError(f"function '{word}' takes {function.least} arguments, not {len(inputs)}", offset)
+    return Step("call", inputs, name=word, function=function, offset=offset)
+
+
+def _number(word: str, offset: int, behavioural: bool) -> float:
+    if word.startswith("0x"):
+        return float(int(word[2:], 16))
+    # Within braces ngspice takes 'mil' for milli; elsewhere it is a thousandth of an inch.
+    value = parse_number(word.replace("mil", "m") if not behavioural else word)
+    if value is None:
+        raise ExpressionError(
+            f"cannot read the number '{word}'", offset, "digits, a decimal point, an exponent, a suffix"
+        )
+    return value

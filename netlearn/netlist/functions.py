@@ -1,0 +1,237 @@
+"""The functions, operators and constants of expressions, each with its derivatives.
+
+Values may be floats or arrays, real or complex: what branches does so on the real part, so
+that derivatives by complex step pass through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Number = Any
+"""A float, a complex number or an array of either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """``value(*arguments)`` and ``slopes(*arguments)``, the derivatives by each argument."""
+
+    value: Callable[..., Number]
+    slopes: Callable[..., tuple[Number, ...]]
+    least: int
+    most: int
+
+
+def _real(x: Number) -> Number:
+    return np.real(x)
+
+
+def _sign(x: Number) -> Number:
+    return np.sign(_real(x))
+
+
+def _absolute(x: Number) -> Number:
+    return x * _sign(x)
+
+
+def _power(x: Number, y: Number) -> Number:
+    """|x|^y, which is ngspice's power of a negative base."""
+    return np.power(_absolute(x), y)
+
+
+def _power_slopes(x: Number, y: Number) -> tuple[Number, Number]:
+    base = _absolute(x)
+    # The logarithm's limit at a zero base: 0^y stays zero for every y > 0.
+    by_exponent = np.where(_real(base) > 0, np.power(base, y) * np.log(np.where(base == 0, 1.0, base)), 0.0)
+    return y * np.power(base, y - 1) * _sign(x), by_exponent
+
+
+def _odd_power(x: Number, y: Number) -> Number:
+    return _sign(x) * _power(x, y)
+
+
+def _odd_power_slopes(x: Number, y: Number) -> tuple[Number, Number]:
+    by_base, by_exponent = _power_slopes(x, y)
+    return by_base * _sign(x), by_exponent * _sign(x)
+
+
+def _c_power(x: Number, y: Number) -> Number:
+    """The C library's pow: a negative base keeps its sign under an odd whole exponent."""
+    return np.power(x, y)
+
+
+def _c_power_slopes(x: Number, y: Number) -> tuple[Number, Number]:
+    by_exponent = np.where(_real(x) > 0, np.power(x, y) * np.log(np.where(_real(x) > 0, x, 1.0)), 0.0)
+    return y * np.power(x, y - 1), by_exponent
+
+
+def _flat(*arguments: Number) -> tuple[float, ...]:
+    return (0.0,) * len(arguments)
+
+
+def _step(x: Number) -> Number:
+    return np.heaviside(_real(x), 0.5)
+
+
+def _interpolate(x: Number, *points: Number) -> Number:
+    """Straight lines through (x1, y1), (x2, y2), ..., level outside."""
+    slope, low, at = _segment(x, *points)
+    return low + slope * (x - at)
+
+
+def _interpolate_slopes(x: Number, *points: Number) -> tuple[Number, ...]:
+    return (_segment(x, *points)[0], *_flat(*points))
+
+
+def _segment(x: Number, *points: Number) -> tuple[Number, Number, Number]:
+    xs = np.array([float(_real(p)) for p in points[0::2]])
+    ys = np.array([float(_real(p)) for p in points[1::2]])
+    slopes = np.concatenate([[0.0], np.diff(ys) / np.diff(xs), [0.0]])
+    place = np.searchsorted(xs, _real(x))
+    anchor = np.clip(place - 1, 0, len(xs) - 1)
+    return slopes[place], ys[anchor], xs[anchor]
+
+
+def _one(value: Callable[[Number], Number], slope: Callable[[Number], Number]) -> Function:
+    return Function(value, lambda x: (slope(x),), 1, 1)
+
+
+def _two(value: Callable[[Number, Number], Number], slopes: Callable[[Number, Number], tuple[Number, ...]]) -> Function:
+    return Function(value, slopes, 2, 2)
+
+
+def _level(value: Callable[..., Number], least: int, most: int | None = None) -> Function:
+    """A function whose derivative is zero wherever it has one."""
+    return Function(value, _flat, least, least if most is None else most)
+
+
+def _truth(test: Callable[[Number, Number], Number]) -> Function:
+    return _level(lambda x, y: np.where(test(_real(x), _real(y)), 1.0, 0.0), 2)
+
+
+def _greater(x: Number, y: Number) -> Number:
+    return _real(x) >= _real(y)
+
+
+OPERATORS: Mapping[str, Function] = {
+    "add": _two(lambda x, y: x + y, lambda x, y: (1.0, 1.0)),
+    "sub": _two(lambda x, y: x - y, lambda x, y: (1.0, -1.0)),
+    "mul": _two(lambda x, y: x * y, lambda x, y: (y, x)),
+    "div": _two(np.divide, lambda x, y: (1.0 / y, -x / (y * y))),
+    "mod": _two(lambda x, y: x - y * np.trunc(_real(x) / _real(y)), lambda x, y: (1.0, -np.trunc(_real(x) / _real(y)))),
+    "quotient": _level(lambda x, y: np.trunc(_real(x) / _real(y)), 2),
+    "pow": _two(_power, _power_slopes),
+    "neg": _one(lambda x: -x, lambda x: -1.0),
+    "pos": _one(lambda x: x, lambda x: 1.0),
+    "not": _level(lambda x: np.where(_real(x) == 0, 1.0, 0.0), 1),
+    "or": _truth(lambda x, y: (x != 0) | (y != 0)),
+    "and": _truth(lambda x, y: (x != 0) & (y != 0)),
+    "eq": _truth(np.equal),
+    "ne": _truth(np.not_equal),
+    "lt": _truth(np.less),
+    "gt": _truth(np.greater),
+    "le": _truth(np.less_equal),
+    "ge": _truth(np.greater_equal),
+}
+
+CHOOSE = Function(
+    lambda c, x, y: np.where(_real(c) != 0, x, y),
+    lambda c, x, y: (0.0, np.where(_real(c) != 0, 1.0, 0.0), np.where(_real(c) != 0, 0.0, 1.0)),
+    3,
+    3,
+)
+
+_COMMON: Mapping[str, Function] = {
+    "sqrt": _one(np.sqrt, lambda x: 0.5 / np.sqrt(x)),
+    "sin": _one(np.sin, np.cos),
+    "cos": _one(np.cos, lambda x: -np.sin(x)),
+    "tan": _one(np.tan, lambda x: 1.0 / np.cos(x) ** 2),
+    "asin": _one(np.arcsin, lambda x: 1.0 / np.sqrt(1.0 - x * x)),
+    "acos": _one(np.arccos, lambda x: -1.0 / np.sqrt(1.0 - x * x)),
+    "atan": _one(np.arctan, lambda x: 1.0 / (1.0 + x * x)),
+    "sinh": _one(np.sinh, np.cosh),
+    "cosh": _one(np.cosh, np.sinh),
+    "tanh": _one(np.tanh, lambda x: 1.0 - np.tanh(x) ** 2),
+    "asinh": _one(np.arcsinh, lambda x: 1.0 / np.sqrt(x * x + 1.0)),
+    "acosh": _one(np.arccosh, lambda x: 1.0 / np.sqrt(x * x - 1.0)),
+    "atanh": _one(np.arctanh, lambda x: 1.0 / (1.0 - x * x)),
+    "exp": _one(np.exp, np.exp),
+    "ln": _one(np.log, lambda x: 1.0 / x),
+    "log": _one(np.log, lambda x: 1.0 / x),
+    "log10": _one(np.log10, lambda x: 1.0 / (x * np.log(10.0))),
+    "abs": _one(_absolute, _sign),
+    "sgn": _level(_sign, 1),
+    "ceil": _level(lambda x: np.ceil(_real(x)), 1),
+    "floor": _level(lambda x: np.floor(_real(x)), 1),
+    "int": _level(lambda x: np.trunc(_real(x)), 1),
+    "nint": _level(lambda x: np.rint(_real(x)), 1),
+    "sqr": _one(lambda x: x * x, lambda x: 2.0 * x),
+    "max": _two(
+        lambda x, y: np.where(_greater(x, y), x, y),
+        lambda x, y: (np.where(_greater(x, y), 1.0, 0.0), np.where(_greater(x, y), 0.0, 1.0)),
+    ),
+    "min": _two(
+        lambda x, y: np.where(_greater(x, y), y, x),
+        lambda x, y: (np.where(_greater(x, y), 0.0, 1.0), np.where(_greater(x, y), 1.0, 0.0)),
+    ),
+    "ternary_fcn": CHOOSE,
+    "if": CHOOSE,
+    "u": _level(_step, 1),
+    "uramp": _one(lambda x: np.where(_real(x) > 0, x, 0.0), lambda x: np.where(_real(x) > 0, 1.0, 0.0)),
+    "u2": _one(
+        lambda x: np.where(_real(x) <= 0, 0.0, np.where(_real(x) >= 1, 1.0, x)),
+        lambda x: np.where((_real(x) > 0) & (_real(x) < 1), 1.0, 0.0),
+    ),
+    "pwl": Function(_interpolate, _interpolate_slopes, 5, 10**6),
+    "table": Function(_interpolate, _interpolate_slopes, 5, 10**6),
+    "atan2": _two(
+        np.arctan2,
+        lambda y, x: (x / (x * x + y * y), -y / (x * x + y * y)),
+    ),
+    "hypot": _two(
+        lambda x, y: np.sqrt(x * x + y * y),
+        lambda x, y: (x / np.sqrt(x * x + y * y), y / np.sqrt(x * x + y * y)),
+    ),
+}
+
+PARAMETER_FUNCTIONS: Mapping[str, Function] = {
+    **_COMMON,
+    "arctan": _COMMON["atan"],
+    "pow": _two(_c_power, _c_power_slopes),
+    "pwr": _two(_power, _power_slopes),
+    # Random functions stand at their nominal value: an operating point is not a draw of lots.
+    "gauss": Function(lambda x, *rest: x, lambda x, *rest: (1.0, *_flat(*rest)), 3, 3),
+    "agauss": Function(lambda x, *rest: x, lambda x, *rest: (1.0, *_flat(*rest)), 3, 3),
+    "unif": Function(lambda x, *rest: x, lambda x, *rest: (1.0, *_flat(*rest)), 2, 2),
+    "aunif": Function(lambda x, *rest: x, lambda x, *rest: (1.0, *_flat(*rest)), 2, 2),
+    "limit": Function(lambda x, *rest: x, lambda x, *rest: (1.0, *_flat(*rest)), 2, 2),
+}
+"""Functions in ``.param``, ``.func`` and braces."""
+
+BEHAVIOURAL_FUNCTIONS: Mapping[str, Function] = {
+    **_COMMON,
+    "pow": _two(_power, _power_slopes),
+    "pwr": _two(_odd_power, _odd_power_slopes),
+    # At an operating point nothing changes with time.
+    "ddt": _level(lambda x: 0.0 * _real(x), 1),
+}
+"""Functions in behavioural sources, where ngspice's pow and pwr differ from its parameters'."""
+
+CONSTANTS: Mapping[str, float] = {
+    "pi": np.pi,
+    "e": np.e,
+    "c": 2.99792458e8,
+    "kelvin": -273.15,
+    "echarge": 1.60217662e-19,
+    "boltz": 1.38064852e-23,
+    "planck": 6.626070040e-34,
+    "yes": 1.0,
+    "true": 1.0,
+    "no": 0.0,
+    "false": 0.0,
+}
+"""ngspice's constants; a parameter of the same name comes first."""

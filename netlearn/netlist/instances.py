@@ -1,0 +1,141 @@
+"""Instances of subcircuits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from netlearn.errors import NetlistError, Place, did_you_mean
+from netlearn.netlist.body import Body, Definition, Line
+from netlearn.netlist.resistors import PRODUCT
+from netlearn.netlist.scope import Text
+from netlearn.netlist.statements import Word
+from netlearn.netlist.template import Template
+
+DEEPEST = 60
+"""Instances within instances; more is a mistake."""
+
+Fill = Callable[[Body, Definition], None]
+"""Elaborates a definition's statements into a body that knows its ports and parameters."""
+
+
+class Instances:
+    """Puts instances into place; one template serves all instances that see the same values."""
+
+    def __init__(self, fill: Fill) -> None:
+        self._fill = fill
+        self._templates: dict[tuple[object, ...], list[tuple[dict[str, int], Template]]] = {}
+        self._open: list[tuple[str, Line]] = []
+
+    def add(self, line: Line) -> None:
+        """``Xname node ... subcircuit [params:] [name=value ...]``."""
+        words = [word for word in line.element.words if word.text.lower() != "params:"]
+        if not words:
+            raise line.error(f"{line.name} names no subcircuit")
+        *nodes, called = words
+        name = called.text.lower()
+        definition = line.body.definition(name)
+        if definition is None:
+            hint = did_you_mean(name, line.body.known_definitions())
+            raise line.error(f"unknown subcircuit '{called.text}'", called, hint)
+        ports = definition.subcircuit.nodes
+        if len(nodes) != len(ports):
+            expected = " ".join(port.text for port in ports)
+            message = f"subcircuit '{called.text}' has {len(ports)} nodes and {line.name} gives {len(nodes)}"
+            raise line.error(message, hint=f"its nodes are: {expected}")
+        self._refuse_recursion(name, line, called)
+        outer = [line.body.node(word.text.lower()) for word in nodes]
+        given, multiplier = self._given(line, definition)
+        self._open.append((name, line))
+        try:
+            template = self._template(line, definition, given, multiplier)
+        finally:
+            self._open.pop()
+        line.body.template.place(line.name, template, outer)
+
+    def _given(self, line: Line, definition: Definition) -> tuple[dict[str, int], int | None]:
+        """Parameters that the instance passes, and what multiplies its elements."""
+        formal = [a.name.text.lower() for a in definition.subcircuit.assignments]
+        given: dict[str, int] = {}
+        multiplier = line.body.multiplier
+        for assignment in line.element.assignments:
+            name = assignment.name.text.lower()
+            if name in formal:
+                given[name] = line.body.scope.quantity(Text.of(assignment.value, line.source, line.chain, braced=True))
+            elif name == "m":
+                own = line.quantity(assignment.value)
+                multiplier = own if multiplier is None else line.formula(PRODUCT, {"x": own, "y": multiplier})
+            else:
+                called = definition.subcircuit.name.text
+                hint = did_you_mean(name, formal) or f"'{called}' has no parameters"
+                raise line.error(f"subcircuit '{called}' has no parameter '{name}'", assignment.name, hint)
+        return given, multiplier
+
+    def _refuse_recursion(self, name: str, line: Line, called: Word) -> None:
+        names = [outer for outer, _ in self._open]
+        if name in names:
+            circle = " -> ".join([*names[names.index(name) :], name])
+            raise line.error(f"subcircuits contain each other in a circle: {circle}", called)
+        if len(names) >= DEEPEST:
+            raise line.error(f"instances are nested more than {DEEPEST} deep", called)
+
+    def _template(self, line: Line, definition: Definition, given: dict[str, int], multiplier: int | None) -> Template:
+        key = (id(definition.subcircuit), tuple(sorted(given.items())), multiplier, _surroundings(line.body))
+        for reads, template in self._templates.get(key, []):
+            if _still(line.body, reads):
+                for name, quantity in reads.items():
+                    line.body.scope.reads[name] = quantity
+                return template
+        body = Body(line.body.shared, line.body, multiplier)
+        self._enter(body, definition, given, line)
+        self._fill(body, definition)
+        self._templates.setdefault(key, []).append((body.scope.reads, body.template))
+        return body.template
+
+    @staticmethod
+    def _enter(body: Body, definition: Definition, given: dict[str, int], line: Line) -> None:
+        subcircuit = definition.subcircuit
+        template = body.template
+        for port in subcircuit.nodes:
+            name = port.text.lower()
+            before = len(template.nodes)
+            if template.nodes.local(name) != before:
+                place = subcircuit.source.place(port.start, port.end, definition.chain)
+                raise NetlistError(f"subcircuit '{subcircuit.name.text}' has the node '{port.text}' twice", place)
+        template.ports = len(subcircuit.nodes)
+        for name, quantity in given.items():
+            body.scope.pass_in(name, quantity)
+        for assignment in subcircuit.assignments:
+            text = Text.of(assignment.value, subcircuit.source, definition.chain, braced=True)
+            body.scope.define(assignment.name.text.lower(), text)
+
+
+def _surroundings(body: Body) -> int:
+    """What else an instance's contents depend on: models, functions and subcircuits of bodies around it."""
+    while body.parent is not None:
+        if body.models or body.definitions or body.scope.function_texts:
+            return id(body)
+        body = body.parent
+    return 0
+
+
+def _still(body: Body, reads: dict[str, int]) -> bool:
+    """Whether names have the same meaning here as where they were read."""
+    try:
+        return all(body.scope.find(name) == quantity for name, quantity in reads.items())
+    except NetlistError:
+        return False
+
+
+def note_parameters(body: Body) -> None:
+    """Keep the parameters of a finished body under their names, so that they can be selected."""
+    resolved = body.scope.resolved
+    if resolved:
+        names, quantities = list(resolved), np.array(list(resolved.values()), dtype=np.int64)
+        body.template.parameters.append(("", names, quantities))
+
+
+def call_place(line: Line) -> Place:
+    """Where an instance stands, for the chain of what is inside it."""
+    return line.source.place(line.element.start, line.element.end, line.chain)

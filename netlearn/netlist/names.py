@@ -1,0 +1,111 @@
+"""Hierarchical names, made only when they are asked for."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+from netlearn.circuit.devices.base import Array
+
+
+class TextNames(Sequence[str]):
+    """Names that stand in a text at ``spans`` (k, 2)."""
+
+    def __init__(self, text: str, spans: Array) -> None:
+        self._text = text
+        self._spans = spans
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        if isinstance(at, slice):
+            return [self._text[start:end].lower() for start, end in self._spans[at].tolist()]
+        start, end = self._spans[at]
+        return self._text[start:end].lower()
+
+    def __iter__(self) -> Iterator[str]:
+        text = self._text
+        for start, end in self._spans.tolist():
+            yield text[start:end].lower()
+
+
+class PathNames(Sequence[str]):
+    """Pieces one after another; a piece's names stand under its path, such as ``x1.x2``.
+
+    ``local`` pieces have an empty path. With ``lettered`` a name under a path is written as
+    ngspice writes an element's: ``r.x1.r3``.
+    """
+
+    def __init__(self, pieces: Sequence[tuple[str, Sequence[str]]], lettered: bool = False) -> None:
+        self._pieces = [(path, names) for path, names in pieces if len(names)]
+        self._ends: list[int] = []
+        end = 0
+        for _, names in self._pieces:
+            end += len(names)
+            self._ends.append(end)
+        self._lettered = lettered
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        if isinstance(at, slice):
+            return [self[i] for i in range(*at.indices(len(self)))]
+        if at < 0:
+            at += len(self)
+        if not 0 <= at < len(self):
+            raise IndexError(at)
+        piece = bisect_right(self._ends, at)
+        path, names = self._pieces[piece]
+        return self._written(path, names[at - (self._ends[piece] - len(names))])
+
+    def __iter__(self) -> Iterator[str]:
+        for path, names in self._pieces:
+            if path:
+                for name in names:
+                    yield self._written(path, name)
+            else:
+                yield from names
+
+    def _written(self, path: str, name: str) -> str:
+        if not path:
+            return name
+        letter = f"{name.rpartition('.')[2][:1]}." if self._lettered else ""
+        return f"{letter}{path}.{name}"
+
+
+class Selected(Sequence[str]):
+    """Some of the names of a sequence, at ``places`` (k,)."""
+
+    def __init__(self, names: Sequence[str], places: Array) -> None:
+        self._names = names
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        if isinstance(at, slice):
+            return [self._names[i] for i in self._places[at].tolist()]
+        return self._names[int(self._places[at])]
+
+
+def plain_notation(name: str) -> str:
+    """``x1.r3`` for ngspice's ``r.x1.r3``; other names as they are."""
+    if len(name) > 2 and name[1] == "." and name.rpartition(".")[2].startswith(name[0]) and "." in name[2:]:
+        return name[2:]
+    return name

@@ -1,0 +1,126 @@
+"""Resistors: values, models, geometry, temperature coefficients and multipliers.
+
+The rules are ngspice's (manual, "Resistors" and "Semiconductor resistors").
+"""
+
+from __future__ import annotations
+
+from netlearn.circuit.devices.linear import RESISTOR
+from netlearn.errors import did_you_mean
+from netlearn.netlist.body import Line, Model
+from netlearn.netlist.expression import parse_expression
+from netlearn.netlist.models import model_quantities
+from netlearn.netlist.statements import Word
+from netlearn.netlist.template import NOTHING
+
+ZERO_HINT = "use a small resistance, or a voltage source of 0 V for a short"
+SHEET = parse_expression("rsh*(l*u-2*short)/(w*u-2*narrow)")
+PARALLEL = parse_expression("r/m")
+SCALED = parse_expression("r*scale")
+POLYNOMIAL = parse_expression("r*((tc2*dt+tc1)*dt+1)")
+EXPONENTIAL = parse_expression("r*1.01^(tce*dt)")
+DIFFERENCE = parse_expression("temp-tnom")
+SUM = parse_expression("x+y")
+PRODUCT = parse_expression("x*y")
+
+_INSTANCE = ("r", "resistance", "tc1", "tc2", "tce", "temp", "dtemp", "scale", "m", "l", "w")
+_IGNORED = ("ac", "noisy", "noise", "bv_max", "c")
+_MODEL = {
+    "r": 0.0, "rsh": 0.0, "narrow": 0.0, "dw": 0.0, "short": 0.0, "dlr": 0.0, "defw": 10e-6, "l": 10e-6,
+    "tc1": 0.0, "tc2": 0.0, "tce": 0.0, "tnom": 0.0, "scale": 1.0, "m": 1.0,
+}  # fmt: skip
+_MODEL_ALIASES = {"res": "r", "resistance": "r", "tc1r": "tc1", "tc2r": "tc2", "w": "defw", "dl": "short"}
+_MODEL_IGNORED = ("kf", "af", "wf", "lf", "ef", "bv_max", "level", "noisy")
+
+
+def resistor(line: Line) -> None:
+    """``Rname p n [value] [model] [name=value ...]``."""
+    nodes = line.nodes(2)
+    given = {name: line.quantity(a.value) for name, a in line.assignments(_INSTANCE, _IGNORED).items()}
+    value, model = _value_and_model(line, given)
+    card = {} if model is None else model_quantities(model, _MODEL, _MODEL_ALIASES, _MODEL_IGNORED)
+    written = NOTHING
+    if value is None:
+        value = _from_model(line, given, card)
+    else:
+        written = value
+    value = _at_temperature(line, value, given, card)
+    scale = given.get("scale", card.get("scale"))
+    if scale is not None:
+        value = line.formula(SCALED, {"r": value, "scale": scale})
+    for multiplier in (given.get("m", card.get("m")), line.body.multiplier):
+        if multiplier is not None:
+            if line.graph.value(multiplier) == 0:
+                raise line.error(f"{line.name} has the multiplier m=0", hint="leave the element out instead")
+            value = line.formula(PARALLEL, {"r": value, "m": multiplier})
+    if line.graph.value(value) == 0:
+        raise line.error(f"{line.name} has a resistance of zero", _place_word(line), ZERO_HINT)
+    line.add(RESISTOR, nodes, {"resistance": value}, written=written)
+
+
+def _place_word(line: Line) -> Word | None:
+    rest = line.rest(2)
+    return rest[0] if rest else None
+
+
+def _value_and_model(line: Line, given: dict[str, int]) -> tuple[int | None, Model | None]:
+    value = given.get("r", given.get("resistance"))
+    model = None
+    for word in line.rest(2):
+        name = word.text.lower()
+        found = line.body.model(name)
+        if found is not None and model is None:
+            if found.kind not in ("r", "res"):
+                raise line.error(f"model '{word.text}' is of type {found.kind}, not r", word)
+            model = found
+        elif value is None:
+            if name.isidentifier() and line.body.scope.find(name) is None:
+                known = [*line.body.known_models(), *line.body.scope.known()]
+                raise line.error(
+                    f"'{word.text}' is neither a number nor a resistor model", word, did_you_mean(name, known)
+                )
+            value = line.quantity(word)
+        else:
+            raise line.error(f"{line.name} has more than one value", word)
+    if value is None and model is None:
+        raise line.error(f"{line.name} has no resistance", hint="write the value in ohms after the two nodes")
+    return value, model
+
+
+def _from_model(line: Line, given: dict[str, int], card: dict[str, int]) -> int:
+    constant = line.graph.constant
+    if "rsh" in card:
+        quantities = {
+            "rsh": card["rsh"],
+            "l": given.get("l", card.get("l", constant(_MODEL["l"]))),
+            "w": given.get("w", card.get("defw", constant(_MODEL["defw"]))),
+            "short": card.get("short", card.get("dlr", constant(0.0))),
+            "narrow": card.get("narrow", card.get("dw", constant(0.0))),
+            "u": constant(line.settings.scale),
+        }
+        value = line.formula(SHEET, quantities)
+        if not line.graph.value(value) > 0:
+            raise line.error(f"{line.name} has no positive length and width after narrowing")
+        return value
+    if "r" in card:
+        return card["r"]
+    raise line.error(f"{line.name} has no resistance, and neither has its model", hint="give a value, or r or rsh")
+
+
+def _at_temperature(line: Line, value: int, given: dict[str, int], card: dict[str, int]) -> int:
+    constant = line.graph.constant
+    coefficients = {name: given.get(name, card.get(name)) for name in ("tc1", "tc2", "tce")}
+    if all(quantity is None for quantity in coefficients.values()):
+        return value
+    ambient = constant(line.settings.temperature)
+    if "temp" in given:
+        ambient = given["temp"]
+    elif "dtemp" in given:
+        ambient = line.formula(SUM, {"x": ambient, "y": given["dtemp"]})
+    nominal = card.get("tnom", constant(line.settings.nominal_temperature))
+    difference = line.formula(DIFFERENCE, {"temp": ambient, "tnom": nominal})
+    if coefficients["tce"] is not None:
+        return line.formula(EXPONENTIAL, {"r": value, "tce": coefficients["tce"], "dt": difference})
+    zero = constant(0.0)
+    tc1, tc2 = (zero if quantity is None else quantity for quantity in (coefficients["tc1"], coefficients["tc2"]))
+    return line.formula(POLYNOMIAL, {"r": value, "tc1": tc1, "tc2": tc2, "dt": difference})

@@ -1,0 +1,258 @@
+"""Parameters and functions by name, found where ngspice finds them.
+
+A subcircuit's body sees its own parameters first, then those of the body that its instance
+stands in, and so on outwards: the chain of calls, not of definitions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from netlearn.errors import NetlistError, Place, did_you_mean
+from netlearn.netlist.expression import Expression, ExpressionError, UserFunction, parse_expression
+from netlearn.netlist.functions import CONSTANTS
+from netlearn.netlist.numbers import parse_number
+from netlearn.netlist.source import Source
+from netlearn.netlist.statements import Word
+from netlearn.netlist.valuegraph import ValueGraph
+
+_BRACKETS = {"{": "}", "'": "'", '"': '"'}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A value as it stands in the text, without braces or quotes around it."""
+
+    text: str
+    source: Source
+    start: int
+    chain: tuple[Place, ...] = ()
+    braced: bool = False
+    """Within braces and in ``.param`` ngspice takes ``mil`` for milli."""
+
+    @classmethod
+    def of(cls, word: Word, source: Source, chain: tuple[Place, ...] = (), braced: bool = False) -> Text:
+        text, start = word.text, word.start
+        while len(text) >= 2 and _BRACKETS.get(text[0]) == text[-1]:
+            inner = text[1:-1]
+            start += 1 + len(inner) - len(inner.lstrip())
+            text = inner.strip()
+            braced = True
+        return cls(text, source, start, chain, braced)
+
+    def place(self, offset: int = 0, length: int | None = None) -> Place:
+        end = self.start + len(self.text) if length is None else self.start + offset + length
+        return self.source.place(self.start + offset, max(end, self.start + offset + 1), self.chain)
+
+    def error(self, message: str, hint: str = "", offset: int = 0, length: int | None = None) -> NetlistError:
+        return NetlistError(message, self.place(offset, length), hint)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionText:
+    """A ``.func`` as written."""
+
+    arguments: tuple[str, ...]
+    body: Text
+
+
+@dataclass
+class Settings:
+    """What ``.temp`` and ``.options`` set; temperatures in degrees Celsius."""
+
+    temperature: float = 27.0
+    nominal_temperature: float = 27.0
+    gmin: float = 1e-12
+    scale: float = 1.0
+    options: dict[str, float] = field(default_factory=dict)
+
+
+class Scope:
+    """The names of one body: the netlist's own or one instance's of a subcircuit."""
+
+    def __init__(self, graph: ValueGraph, settings: Settings, parent: Scope | None = None) -> None:
+        self.graph = graph
+        self.settings = settings
+        self.parent = parent
+        self.resolved: dict[str, int] = {}
+        self.definitions: dict[str, Text] = {}
+        self.function_texts: dict[str, FunctionText] = {}
+        self.reads: dict[str, int] = {}
+        """What was read from outside this scope: as long as it stays the same, so does all else."""
+        self._functions: dict[str, UserFunction] = {}
+
+    def pass_in(self, name: str, quantity: int) -> None:
+        """A parameter given by the instance; it comes before a definition in the body."""
+        self.resolved[name] = quantity
+
+    def define(self, name: str, text: Text) -> None:
+        """A parameter of this body; a later definition replaces an earlier one."""
+        if name not in self.resolved:
+            self.definitions[name] = text
+
+    def find(self, name: str) -> int | None:
+        """The quantity of a name, or None if nothing defines it."""
+        holder = self._holder(name)
+        if holder is None:
+            return self._constant(name)
+        if name not in holder.resolved:
+            holder._resolve(name)
+        quantity = holder.resolved[name]
+        self._note(name, quantity, holder)
+        return quantity
+
+    def quantity(self, text: Text) -> int:
+        """The quantity that a value in the text stands for: a number, a name or an expression."""
+        literal = self._literal(text)
+        return self._bound(text, self.compile(text)) if literal is None else literal
+
+    def compile(self, text: Text, behavioural: bool = False) -> Expression:
+        """The expression, functions written out."""
+        try:
+            expression = parse_expression(text.text, behavioural)
+            calls = expression.calls()
+            return expression.with_functions({name: f for name in calls if (f := self._function(name, text))})
+        except ExpressionError as problem:
+            raise text.error(problem.message, problem.hint, problem.offset, 1) from None
+
+    def _literal(self, text: Text) -> int | None:
+        value = parse_number(text.text.lower().replace("mil", "m") if text.braced else text.text)
+        if value is None:
+            return None
+        if not math.isfinite(value):
+            raise text.error(f"the number '{text.text}' is beyond what a float64 holds")
+        return self.graph.literal(value, text.source, text.start, text.start + len(text.text))
+
+    def _bound(self, text: Text, expression: Expression) -> int:
+        inputs = []
+        for name in expression.names:
+            quantity = self.find(name)
+            if quantity is None:
+                raise self._unknown(name, text, expression)
+            inputs.append(quantity)
+        return self._computed(text, expression, tuple(inputs))
+
+    def _computed(self, text: Text, expression: Expression, inputs: tuple[int, ...]) -> int:
+        only = expression.single
+        if only is not None and only.kind == "name":
+            return inputs[0]
+        if only is not None:
+            return self.graph.literal(float(only.value or 0.0), text.source, text.start, text.start + len(text.text))
+        quantity = self.graph.compute(expression, inputs)
+        value = self.graph.value(quantity)
+        if not math.isfinite(value):
+            given = ", ".join(
+                f"{name}={self.graph.value(i):g}" for name, i in zip(expression.names, inputs, strict=True)
+            )
+            raise text.error(f"the expression gives {value}", f"at {given}" if given else "")
+        return quantity
+
+    def _resolve(self, name: str) -> None:
+        """Evaluate a definition and those that it needs, in whatever order they stand."""
+        progress: dict[tuple[int, str], Text] = {}
+        stack: list[tuple[Scope, str]] = [(self, name)]
+        while stack:
+            scope, name = stack[-1]
+            key = (id(scope), name)
+            if name in scope.resolved:
+                stack.pop()
+                progress.pop(key, None)
+                continue
+            text = scope.definitions[name]
+            literal = scope._literal(text)
+            if literal is not None:
+                scope.resolved[name] = literal
+                continue
+            expression = scope.compile(text)
+            missing = []
+            for needed in expression.names:
+                holder = scope._holder(needed)
+                if holder is None:
+                    if scope._constant(needed) is None:
+                        raise scope._unknown(needed, text, expression)
+                elif needed not in holder.resolved:
+                    missing.append((holder, needed))
+            progress[key] = text
+            for holder, needed in missing:
+                if (id(holder), needed) in progress:
+                    cycle = [n for _, n in progress]
+                    loop = [*cycle[cycle.index(needed) :], needed]
+                    shown = " -> ".join(loop if len(loop) < 12 else [*loop[:6], "...", *loop[-4:]])
+                    raise text.error(f"parameters depend on each other in a circle: {shown}")
+            if missing:
+                stack.extend(missing)
+            else:
+                scope.resolved[name] = scope._bound(text, expression)
+
+    def _holder(self, name: str) -> Scope | None:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.resolved or name in scope.definitions:
+                return scope
+            scope = scope.parent
+        return None
+
+    def _note(self, name: str, quantity: int, holder: Scope | None) -> None:
+        scope: Scope | None = self
+        while scope is not None and scope is not holder:
+            scope.reads[name] = quantity
+            scope = scope.parent
+
+    def _constant(self, name: str) -> int | None:
+        value = self.settings.temperature if name == "temper" else CONSTANTS.get(name)
+        if value is None:
+            return None
+        quantity = self.graph.constant(value)
+        self._note(name, quantity, None)
+        return quantity
+
+    def _unknown(self, name: str, text: Text, expression: Expression) -> NetlistError:
+        offset = next((s.offset for s in expression.steps if s.kind == "name" and s.name == name), 0)
+        return text.error(f"unknown parameter '{name}'", did_you_mean(name, self.known()), offset, len(name))
+
+    def known(self) -> Sequence[str]:
+        """All names that can be read here."""
+        names: dict[str, None] = {}
+        scope: Scope | None = self
+        while scope is not None:
+            names.update(dict.fromkeys([*scope.resolved, *scope.definitions]))
+            scope = scope.parent
+        return list(names)
+
+    def _function(self, name: str, text: Text) -> UserFunction | None:
+        """A ``.func`` function with all that it calls written out, without recursion."""
+        scope = self._function_holder(name)
+        if scope is None:
+            return None
+        waiting: list[tuple[Scope, str]] = [(scope, name)]
+        trail: dict[str, None] = {}
+        while waiting:
+            scope, current = waiting[-1]
+            if current in scope._functions:
+                trail.pop(current, None)
+                waiting.pop()
+                continue
+            written = scope.function_texts[current]
+            body = parse_expression(written.body.text)
+            called = {n: h for n in body.calls() if (h := scope._function_holder(n))}
+            missing = [(h, n) for n, h in called.items() if n not in h._functions]
+            trail[current] = None
+            circle = next((n for _, n in missing if n in trail), None)
+            if circle is not None:
+                names = list(trail)
+                shown = " -> ".join([*names[names.index(circle) :], circle])
+                raise text.error(f"functions call each other in a circle: {shown}")
+            if missing:
+                waiting.extend(missing)
+                continue
+            functions = {n: h._functions[n] for n, h in called.items()}
+            scope._functions[current] = UserFunction(written.arguments, body.with_functions(functions))
+        return scope._functions[name]
+
+    def _function_holder(self, name: str) -> Scope | None:
+        scope: Scope | None = self
+        while scope is not None and name not in scope.function_texts:
+            scope = scope.parent
+        return scope

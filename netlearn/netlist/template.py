@@ -1,0 +1,193 @@
+"""A subcircuit's contents flattened into arrays, to be put into place many times over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from netlearn.circuit.circuit import GROUND
+from netlearn.circuit.devices.base import Array, Device
+from netlearn.netlist.names import PathNames, Selected
+
+FIRST_BRANCH = -2
+"""Branch b stands in index arrays as FIRST_BRANCH - b until the number of nodes is known."""
+
+NOTHING = -1
+
+
+def branch_code(branch: int) -> int:
+    return FIRST_BRANCH - branch
+
+
+@dataclass
+class Rows:
+    """Elements of one device: connections (k, T), quantities by value name, names and places.
+
+    ``places`` (k, 3) holds source number, start and end of each element's name in the text.
+    ``written`` (k,) is the quantity that the element line itself states, before temperature
+    and multipliers, or NOTHING.
+    """
+
+    index: Array
+    values: Mapping[str, Array]
+    names: Sequence[tuple[str, Sequence[str]]]
+    places: Array
+    written: Array
+
+
+@dataclass
+class Table:
+    """A growing collection of elements of one device."""
+
+    device: Device
+    finished: list[Rows] = field(default_factory=list)
+    index: list[tuple[int, ...]] = field(default_factory=list)
+    values: list[tuple[int, ...]] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    places: list[tuple[int, int, int]] = field(default_factory=list)
+    written: list[int] = field(default_factory=list)
+
+    def add(
+        self,
+        name: str,
+        index: tuple[int, ...],
+        values: tuple[int, ...],
+        place: tuple[int, int, int],
+        written: int = NOTHING,
+    ) -> None:
+        self.index.append(index)
+        self.written.append(written)
+        self.values.append(values)
+        self.names.append(name)
+        self.places.append(place)
+
+    def extend(self, rows: Rows) -> None:
+        self._finish()
+        self.finished.append(rows)
+
+    def rows(self) -> Rows:
+        """All elements in one."""
+        self._finish()
+        if len(self.finished) > 1:
+            parts = self.finished
+            merged = Rows(
+                np.concatenate([part.index for part in parts]),
+                {name: np.concatenate([part.values[name] for part in parts]) for name in self.device.parameters},
+                [piece for part in parts for piece in part.names],
+                np.concatenate([part.places for part in parts]),
+                np.concatenate([part.written for part in parts]),
+            )
+            self.finished = [merged]
+        return self.finished[0]
+
+    def _finish(self) -> None:
+        if not self.index and self.finished:
+            return
+        columns = np.array(self.values, dtype=np.int64).reshape(len(self.index), len(self.device.parameters))
+        self.finished.append(
+            Rows(
+                np.array(self.index, dtype=np.int64).reshape(len(self.index), len(self.device.unknowns)),
+                {name: columns[:, i] for i, name in enumerate(self.device.parameters)},
+                [("", self.names)],
+                np.array(self.places, dtype=np.int64).reshape(len(self.index), 3),
+                np.array(self.written, dtype=np.int64),
+            )
+        )
+        self.index, self.values, self.names, self.places, self.written = [], [], [], [], []
+
+
+class Unknowns:
+    """Growing names of nodes or of branches."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {"0": GROUND, "gnd": GROUND}
+        self.pieces: list[tuple[str, Sequence[str]]] = []
+        self._local: list[str] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def local(self, name: str) -> int:
+        """The number of a name of this level, a new one if it has none."""
+        number = self.numbers.get(name)
+        if number is None:
+            number = self.numbers[name] = self._count
+            self._local.append(name)
+            self._count += 1
+        return number
+
+    def intern(self, names: Iterable[str]) -> list[int]:
+        """The numbers of many names."""
+        numbers, local, count = self.numbers, self._local, self._count
+        found = []
+        for name in names:
+            number = numbers.get(name)
+            if number is None:
+                number = numbers[name] = count
+                local.append(name)
+                count += 1
+            found.append(number)
+        self._count = count
+        return found
+
+    def below(self, path: str, names: Sequence[str]) -> None:
+        """Names inside an instance, numbered onwards from here."""
+        self._flush()
+        self.pieces.append((path, names))
+        self._count += len(names)
+
+    def all(self, lettered: bool = False) -> PathNames:
+        self._flush()
+        return PathNames(self.pieces, lettered)
+
+    def _flush(self) -> None:
+        if self._local:
+            self.pieces.append(("", self._local))
+            self._local = []
+
+
+@dataclass
+class Template:
+    """Flattened contents. Nodes 0..ports-1 are the ports; ``globals`` are nodes by global name."""
+
+    ports: int = 0
+    nodes: Unknowns = field(default_factory=Unknowns)
+    branches: Unknowns = field(default_factory=Unknowns)
+    tables: dict[str, Table] = field(default_factory=dict)
+    globals: dict[str, int] = field(default_factory=dict)
+    parameters: list[tuple[str, Sequence[str], Array]] = field(default_factory=list)
+    """Names and quantities of ``.param`` and subcircuit parameters: path, names, quantities."""
+
+    def table(self, device: Device, key: str = "") -> Table:
+        key = key or device.name
+        if key not in self.tables:
+            self.tables[key] = Table(device)
+        return self.tables[key]
+
+    def place(self, path: str, child: Template, ports: Sequence[int]) -> None:
+        """Put an instance's contents into this one, its ports at the nodes ``ports``."""
+        names = child.nodes.all()
+        mapping = np.empty(len(names) + 1, dtype=np.int64)
+        mapping[-1] = GROUND
+        shared = dict(enumerate(ports))
+        for name, node in child.globals.items():
+            shared[node] = self.globals.setdefault(name, self.nodes.local(name))
+        first = len(self.nodes)
+        inner = np.ones(len(names), bool)
+        inner[list(shared)] = False
+        mapping[:-1][inner] = first + np.arange(int(inner.sum()))
+        for node, outer in shared.items():
+            mapping[node] = outer
+        self.nodes.below(path, Selected(names, np.flatnonzero(inner)) if shared else names)
+        shift = len(self.branches)
+        self.branches.below(path, child.branches.all())
+        for key, table in child.tables.items():
+            rows = table.rows()
+            index = np.where(rows.index >= GROUND, mapping[np.maximum(rows.index, GROUND)], rows.index - shift)
+            pieces = [(f"{path}.{inside}" if inside else path, part) for inside, part in rows.names]
+            self.table(table.device, key).extend(Rows(index, rows.values, pieces, rows.places, rows.written))
+        for inside, part, quantities in child.parameters:
+            self.parameters.append((f"{path}.{inside}" if inside else path, part, quantities))
