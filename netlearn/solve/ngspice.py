@@ -15,10 +15,10 @@ from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
 from netlearn.errors import NgspiceError
 from netlearn.solve.ngspice_batch import run_batch
-from netlearn.solve.ngspice_deck import TIGHT, one_sample, sample_columns, write_deck
+from netlearn.solve.ngspice_deck import TIGHT, alterable, one_sample, sample_columns
 from netlearn.solve.ngspice_library import executable, library, missing
-from netlearn.solve.ngspice_messages import SINGULAR, not_found
-from netlearn.solve.ngspice_process import Crashed, WorkerProcess
+from netlearn.solve.ngspice_messages import SINGULAR, Crashed, not_found
+from netlearn.solve.ngspice_process import WorkerProcess
 from netlearn.solve.protocol import OperatingPoint
 
 SAMPLES_PER_PROCESS = 200
@@ -51,10 +51,8 @@ class NgspiceSolver:
         Raises NgspiceError where ngspice is missing, hangs, crashes twice at a sample or lacks a
         device; ConvergenceError or CircuitError where it finds no operating point, with the sample.
         """
-        deck = write_deck(circuit, self.tolerances) if not self._workers else self._workers[0].deck
-        alterable = deck.columns if deck is not None and deck.serves(circuit) else write_deck(circuit).columns
         samples = circuit.samples or 1
-        if all(column in alterable for column in sample_columns(circuit)):
+        if all(alterable(circuit, column) for column in sample_columns(circuit)):
             x = self._solve(circuit, samples, first=0)
         else:
             # alter cannot change some value that differs by sample: one deck for each sample.
@@ -150,9 +148,7 @@ class _Task:
     loading: str = ""
 
     def begin(self, circuit: Circuit) -> None:
-        self.worker.prepare(circuit)
-        assert self.worker.deck is not None
-        base, places, values = self.worker.deck.values(circuit)
+        base, places, values = self.worker.prepare(circuit).values(circuit)
         self.worker.send("run", base, places, values[self.todo])
         self.since = time.monotonic()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from netlearn.errors import NgspiceError
 from netlearn.solve.ngspice_deck import Deck, write_deck
 from netlearn.solve.ngspice_forms import number
 from netlearn.solve.ngspice_library import executable, missing
-from netlearn.solve.ngspice_messages import not_found
+from netlearn.solve.ngspice_messages import Crashed, not_found
 
 
 def run_batch(circuit: Circuit, tolerances: Mapping[str, float], timeout: float, first: int) -> Array:
@@ -29,8 +30,13 @@ def run_batch(circuit: Circuit, tolerances: Mapping[str, float], timeout: float,
     with tempfile.TemporaryDirectory(prefix="netlearn-") as folder:
         path = Path(folder)
         (path / "deck.cir").write_text("\n".join([*deck.lines[:-1], *control(deck, base, places, values), ".end", ""]))
-        said, late = _run(path, timeout * samples)
-        found = read_raw(path / "out.raw")
+        try:
+            said, late = _run(path, timeout * samples)
+        except Crashed as crash:
+            at = first + len(read_raw(path / "out.raw"))
+            raise NgspiceError(f"ngspice {crash} at sample {at}", hint="try the internal solver") from None
+        plots = read_raw(path / "out.raw")
+    found = [vectors if kind == "Operating Point" else None for kind, vectors in plots]
     x = np.empty((samples, circuit.size))
     for sample in range(samples):
         point = found[sample] if sample < len(found) else None
@@ -49,7 +55,9 @@ def control(deck: Deck, base: Array, places: Array, values: Array) -> list[str]:
     """The commands that run all samples and write each operating point."""
     lines = [".control", "set filetype=binary", "set appendwrite"]
     if deck.explicit:
-        lines += ["save " + " ".join(deck.vectors[start : start + 20]) for start in range(0, len(deck.vectors), 20)]
+        # Control lines are put into lower case, but not what setcs sets, and save wants q1#collCX as it is.
+        for start in range(0, len(deck.vectors), 20):
+            lines += [f"setcs vectors = ( {' '.join(deck.vectors[start : start + 20])} )", "save $vectors"]
     lines += [deck.targets[k] + number(base[k]) for k in sorted(set(range(len(base))) - set(places.tolist()))]
     current = np.full(len(places), np.nan)
     for sample in values:
@@ -61,31 +69,51 @@ def control(deck: Deck, base: Array, places: Array, values: Array) -> list[str]:
 
 
 def saved_name(vector: str) -> str:
-    """A vector's name in a rawfile."""
-    return f"i({vector.removesuffix('#branch')})" if vector.endswith("#branch") else f"v({vector})"
+    """A vector's name in a rawfile, in lower case."""
+    return f"i({vector.removesuffix('#branch')})" if vector.endswith("#branch") else f"v({vector.lower()})"
 
 
-def read_raw(path: Path) -> list[dict[str, float] | None]:
-    """The first points of all plots of a binary rawfile; None for one that is no operating point."""
-    plots: list[dict[str, float] | None] = []
+def sens_batch(circuit: Circuit, probe: str, timeout: float, tolerances: Mapping[str, float]) -> dict[str, float]:
+    """ngspice's ``.sens`` of a probe in the deck's names, by vector name."""
+    deck = write_deck(circuit, tolerances)
+    with tempfile.TemporaryDirectory(prefix="netlearn-") as folder:
+        path = Path(folder)
+        commands = [".control", "set filetype=binary", f"sens {probe}", "write out.raw", "quit", ".endc"]
+        (path / "deck.cir").write_text("\n".join([*deck.lines[:-1], *commands, ".end", ""]))
+        said, late = _run(path, timeout)
+        plots = read_raw(path / "out.raw")
+    if late:
+        raise NgspiceError(f"ngspice took longer than {timeout:g} s and was stopped", hint="allow more with --timeout")
+    for kind, vectors in plots:
+        if kind == "Sensitivity Analysis":
+            # A rawfile has the names of voltages within v( ).
+            return {name.removeprefix("v(").removesuffix(")"): value for name, value in vectors.items()}
+    raise not_found(circuit, 0, said)
+
+
+def read_raw(path: Path) -> list[tuple[str, dict[str, float]]]:
+    """All plots of a binary rawfile: what analysis each is from, and its first point by vector name."""
+    plots: list[tuple[str, dict[str, float]]] = []
     rest = path.read_bytes() if path.exists() else b""
     while rest:
-        head, mark, rest = rest.partition(b"Binary:\n")
-        if not mark:
-            break
+        head, _, rest = rest.partition(b"Binary:\n")
         header = head.decode(errors="replace")
-        names = [line.split("\t")[2] for line in header.partition("Variables:\n")[2].splitlines() if "\t" in line]
+        names = [
+            line.split("\t")[2].lower() for line in header.partition("Variables:\n")[2].splitlines() if "\t" in line
+        ]
         kind = np.dtype(complex if "Flags: complex" in header else float)
         size = kind.itemsize * len(names)
-        numbers = np.frombuffer(rest[:size], kind).real.tolist() if len(rest) >= size else []
+        if len(rest) < size or not names:
+            break
+        values = np.frombuffer(rest[:size], kind).real.tolist()
         rest = rest[size:]
-        complete = len(numbers) == len(names) and "Plotname: Operating Point" in header
-        plots.append(dict(zip(names, numbers, strict=True)) if complete else None)
+        analysis = header.partition("Plotname: ")[2].partition("\n")[0]
+        plots.append((analysis, dict(zip(names, values, strict=True))))
     return plots
 
 
 def _run(folder: Path, timeout: float) -> tuple[str, bool]:
-    """What ngspice said, and whether it had to be stopped."""
+    """What ngspice said, and whether it had to be stopped. Raises Crashed."""
     program = executable()
     if program is None:
         raise missing()
@@ -105,4 +133,6 @@ def _run(folder: Path, timeout: float) -> tuple[str, bool]:
             process.kill()
             said, _ = process.communicate()
             return said, True
+    if process.returncode < 0:
+        raise Crashed(f"was ended by {signal.Signals(-process.returncode).name}")
     return said, False

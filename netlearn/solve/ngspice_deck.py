@@ -95,14 +95,19 @@ def one_sample(circuit: Circuit, sample: int) -> Circuit:
     return circuit.with_values({(g, n): circuit.groups[g].values[n][sample] for g, n in sample_columns(circuit)})
 
 
+def alterable(circuit: Circuit, column: Column) -> bool:
+    """Whether ``alter`` can change the values of a column."""
+    g, name = column
+    return name in form_of(circuit.groups[g].device).alterable
+
+
 def write_deck(circuit: Circuit, tolerances: Mapping[str, float] = TIGHT) -> Deck:
     """The deck of a circuit; values that differ by sample are those of the first.
 
     Raises NgspiceError for a device that ngspice does not have.
     """
-    circuit_of_values = one_sample(circuit, 0) if circuit.samples else circuit
-    writer = _Writer(circuit_of_values)
-    for g, group in enumerate(circuit_of_values.groups):
+    writer = _Writer(one_sample(circuit, 0))
+    for g, group in enumerate(writer.circuit.groups):
         if len(group):
             writer.add(g, group)
     lines = ["netlearn", *writer.lines, *_settings(circuit, tolerances), ".end"]

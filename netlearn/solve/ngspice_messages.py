@@ -10,6 +10,10 @@ from netlearn.errors import CircuitError, ConvergenceError
 SINGULAR = re.compile(r"singular matrix:.*?check nodes? (\S+)", re.IGNORECASE)
 
 
+class Crashed(Exception):
+    """ngspice's process is gone; the argument says how."""
+
+
 def not_found(circuit: Circuit, sample: int, said: str) -> CircuitError:
     """The error for a sample without an operating point, from what ngspice said of it."""
     singular = SINGULAR.search(said)

@@ -16,10 +16,7 @@ from typing import Any
 
 from netlearn.circuit.circuit import Circuit
 from netlearn.solve.ngspice_deck import Deck, write_deck
-
-
-class Crashed(Exception):
-    """The worker is gone; the argument says how."""
+from netlearn.solve.ngspice_messages import Crashed
 
 
 class WorkerProcess:
@@ -30,12 +27,17 @@ class WorkerProcess:
         self.deck: Deck | None = None
         self.connection, self.process, self._end = _start(library)
 
-    def prepare(self, circuit: Circuit) -> None:
-        """Load the circuit's deck, if the loaded one does not serve."""
-        if self.deck is None or not self.deck.serves(circuit):
+    def prepare(self, circuit: Circuit, saves: bool = True) -> Deck:
+        """The circuit's deck, loaded if the one that is loaded does not serve.
+
+        ``saves`` asks ngspice for internal nodes, too, where the circuit has some.
+        """
+        deck = self.deck
+        if deck is None or not deck.serves(circuit):
             self.deck = deck = write_deck(circuit, self.tolerances)
             values, _, _ = deck.values(deck.circuit)
-            self.send("load", deck.lines, deck.vectors, deck.targets, values, deck.explicit)
+            self.send("load", deck.lines, deck.vectors, deck.targets, values, saves and deck.explicit)
+        return deck
 
     def send(self, *request: Any) -> None:
         try:

@@ -214,9 +214,10 @@ def test_two_crashes_are_an_error_with_the_sample(monkeypatch):
     circuit = divider((1.0, 2.0))
 
     class Fragile(ngspice_module.WorkerProcess):
-        def prepare(self, circuit):
-            super().prepare(circuit)
+        def prepare(self, circuit, saves=True):
+            deck = super().prepare(circuit, saves)
             self.process.kill()
+            return deck
 
     monkeypatch.setattr(ngspice_module, "WorkerProcess", Fragile)
     with pytest.raises(NgspiceError, match=r"SIGKILL at sample 0"):

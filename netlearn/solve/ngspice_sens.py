@@ -1,0 +1,221 @@
+"""Sensitivities of one probe to the values of all elements: our own, and ngspice's ``.sens``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from netlearn.circuit.circuit import GROUND, Circuit, Column
+from netlearn.circuit.devices.base import Array
+from netlearn.errors import CircuitError, NgspiceError
+from netlearn.solve.ngspice import NgspiceSolver
+from netlearn.solve.ngspice_batch import sens_batch
+from netlearn.solve.ngspice_deck import TIGHT, Deck, one_sample, write_deck
+from netlearn.solve.ngspice_forms import form_of
+from netlearn.solve.ngspice_library import executable, library, missing
+from netlearn.solve.ngspice_messages import Crashed, not_found
+from netlearn.solve.ngspice_process import WorkerProcess
+from netlearn.solve.protocol import Solver
+from netlearn.solve.sensitivity import linearize, pull_back
+
+STEP = 1e-4
+"""Of a value, for central differences: their error is the square of it."""
+DOUBT = 1e-3
+"""A relative difference beyond what the finite steps of ``.sens`` explain."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """v(plus) - v(minus) in volts, or the branch current of ``element`` in amperes."""
+
+    plus: str = "0"
+    minus: str = "0"
+    element: str = ""
+
+    def weights(self, circuit: Circuit) -> Array:
+        """The derivative (N,) of the probe by the circuit's unknowns. Raises CircuitError."""
+        weights = np.zeros(circuit.size)
+        if self.element:
+            weights[circuit.branch(self.element)] = 1.0
+            return weights
+        for name, sign in ((self.plus, 1.0), (self.minus, -1.0)):
+            node = circuit.node(name)
+            if node != GROUND:
+                weights[node] += sign
+        return weights
+
+    def __str__(self) -> str:
+        if self.element:
+            return f"i({self.element})"
+        return f"v({self.plus})" if self.minus == "0" else f"v({self.plus},{self.minus})"
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """The derivative of a probe by one value of one element, in the units of the two."""
+
+    element: str
+    name: str
+    value: float
+    derivative: float
+    by_sens: float = float("nan")
+    """What ngspice's ``.sens`` gives; NaN where it gives nothing."""
+    by_differences: float = float("nan")
+    """From central differences of ngspice's operating points; NaN where they were not needed."""
+
+    @property
+    def by_ngspice(self) -> float:
+        """ngspice's opinion: the differences where they were needed, otherwise ``.sens``."""
+        return self.by_sens if np.isnan(self.by_differences) else self.by_differences
+
+    @property
+    def relative_difference(self) -> float:
+        """|a - b| over the larger magnitude; NaN where ngspice has no opinion."""
+        return _relative(self.derivative, self.by_ngspice)
+
+
+def sensitivities(solver: Solver, circuit: Circuit, probe: Probe, sample: int = 0) -> list[Sensitivity]:
+    """Our derivatives of the probe at one sample by every differentiable value of every element.
+
+    By the adjoint method, so one further linear solve gives them all. Values that are at the
+    device's default and have no influence are left out. Raises CircuitError.
+    """
+    one = one_sample(circuit, sample)
+    weights = probe.weights(one)
+    op = solver.solve(one)
+    adjoint = linearize(op).solve(weights[None], transpose=True)
+    columns = [
+        (g, name) for g, group in enumerate(one.groups) for name in group.values if name in group.device.parameters
+    ]
+    found = []
+    for (g, name), derivatives in pull_back(op, adjoint, columns).items():
+        group = one.groups[g]
+        default = group.device.parameters[name]
+        values = np.broadcast_to(np.asarray(group.values[name], dtype=float), len(group))
+        kept = np.isfinite(values) & ((values != default) | (derivatives != 0))
+        for k in np.flatnonzero(kept).tolist():
+            found.append(Sensitivity(group.names[k], name, float(values[k]), float(derivatives[k])))
+    return found
+
+
+def against_ngspice(
+    solver: Solver, circuit: Circuit, probe: Probe, sample: int = 0, timeout: float = 60.0
+) -> list[Sensitivity]:
+    """The same with ngspice's own sensitivities beside ours.
+
+    Where ``.sens`` has no number or one that is not ours, central differences of ngspice's operating
+    points decide: ngspice 39's ``.sens`` crashes with any bipolar transistor, gives zero for a diode's
+    rs and a wrong number for the area of a diode with rs. Raises what ``ngspice_sensitivities`` does.
+    """
+    ours = sensitivities(solver, circuit, probe, sample)
+    try:
+        by_sens = ngspice_sensitivities(circuit, probe, sample, timeout)
+    except Crashed:
+        by_sens = {}
+    found = [replace(s, by_sens=by_sens.get((s.element, s.name), float("nan"))) for s in ours]
+    doubtful = [
+        (s.element, s.name) for s in found if s.value != 0 and s.derivative != 0 and not s.relative_difference < DOUBT
+    ]
+    decided = ngspice_differences(circuit, probe, doubtful, sample, timeout)
+    return [replace(s, by_differences=decided.get((s.element, s.name), float("nan"))) for s in found]
+
+
+def ngspice_sensitivities(
+    circuit: Circuit, probe: Probe, sample: int = 0, timeout: float = 60.0, tolerances: Mapping[str, float] = TIGHT
+) -> dict[tuple[str, str], float]:
+    """ngspice's ``.sens`` of a probe at one sample, by element and value name.
+
+    ngspice perturbs each value by a finite step, so that some six digits are right. Raises
+    NgspiceError where ngspice is missing or hangs, Crashed where it crashes, ConvergenceError where it
+    finds no operating point, and CircuitError for a probe that the circuit does not have.
+    """
+    one = one_sample(circuit, sample)
+    deck = write_deck(one, tolerances)
+    word, sign = _probe_word(deck, probe)
+    path = library()
+    if path is not None:
+        vectors = _through_library(path, one, word, timeout, tolerances)
+    elif executable() is not None:
+        vectors = sens_batch(one, word, timeout, tolerances)
+    else:
+        raise missing()
+    return {key: sign * value for key, value in _by_element(deck, vectors).items()}
+
+
+def ngspice_differences(
+    circuit: Circuit, probe: Probe, keys: Sequence[tuple[str, str]], sample: int = 0, timeout: float = 60.0
+) -> dict[tuple[str, str], float]:
+    """Central differences of ngspice's operating points by the values ``keys`` (element, value name).
+
+    The step is STEP of a value, which leaves about five digits. Raises what NgspiceSolver does.
+    """
+    one = one_sample(circuit, sample)
+    weights = probe.weights(one)
+    columns: dict[Column, list[int]] = {}
+    for element, name in keys:
+        g, k = one.element(element)
+        columns.setdefault((g, name), []).append(k)
+    found = {}
+    with NgspiceSolver(timeout) as solver:
+        for (g, name), places in columns.items():
+            group = one.groups[g]
+            values = np.broadcast_to(np.asarray(group.values[name], dtype=float), len(group))
+            steps = STEP * np.where(values[places] == 0, 1.0, np.abs(values[places]))
+            stepped = np.tile(values, (2, len(places), 1))
+            stepped[:, np.arange(len(places)), places] += np.stack([steps, -steps])
+            op = solver.solve(one.with_values({(g, name): stepped.reshape(-1, len(group))}))
+            upper, lower = (op.x @ weights).reshape(2, -1)
+            for k, slope in zip(places, (upper - lower) / (2 * steps), strict=True):
+                found[group.names[k], name] = float(slope)
+    return found
+
+
+def _relative(a: float, b: float) -> float:
+    larger = max(abs(a), abs(b))
+    return abs(a - b) / larger if larger > 0 or np.isnan(b) else 0.0
+
+
+def _probe_word(deck: Deck, probe: Probe) -> tuple[str, float]:
+    """The probe in the deck's names, and the sign with which it is the user's."""
+    weights = probe.weights(deck.circuit)
+    order = sorted(np.flatnonzero(weights).tolist(), key=lambda k: -weights[k])
+    if not order:
+        raise CircuitError(f"the probe {probe} is always zero")
+    vectors = [deck.vectors[k] for k in order]
+    word = f"i({vectors[0].removesuffix('#branch')})" if probe.element else f"v({','.join(vectors)})"
+    return word, float(weights[order[0]])
+
+
+def _by_element(deck: Deck, vectors: Mapping[str, float]) -> dict[tuple[str, str], float]:
+    found = {}
+    for group, elements in zip(deck.circuit.groups, deck.elements, strict=True):
+        if not len(group):
+            continue
+        form = form_of(group.device)
+        for name, element in zip(group.names, elements, strict=True):
+            for value in group.values:
+                vector = form.sens_name(element, value)
+                if vector is not None and vector in vectors:
+                    found[name, value] = vectors[vector]
+    return found
+
+
+def _through_library(
+    path: str, circuit: Circuit, word: str, timeout: float, tolerances: Mapping[str, float]
+) -> dict[str, float]:
+    # In a process of its own: after a save command, ngspice 39's sens crashes.
+    worker = WorkerProcess(path, tolerances)
+    try:
+        deck = worker.prepare(circuit, saves=False)
+        worker.send("sens", deck.values(circuit)[0], word)
+        while worker.connection.poll(timeout):
+            kind, content = worker.receive()
+            if kind == "sens":
+                return dict(content)
+            if kind == "failed":
+                raise not_found(circuit, 0, content)
+        raise NgspiceError(f"ngspice took longer than {timeout:g} s and was stopped", hint="allow more with --timeout")
+    finally:
+        worker.close()

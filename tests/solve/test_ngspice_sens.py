@@ -1,0 +1,154 @@
+"""Sensitivities: the adjoint method against ngspice's .sens, and ngspice's own in the user's names."""
+
+import numpy as np
+import pytest
+
+from netlearn.circuit.circuit import GROUND, Circuit, Group
+from netlearn.circuit.devices.linear import CCCS, CCVS, CURRENT_SOURCE, RESISTOR, VCCS, VCVS, VOLTAGE_SOURCE
+from netlearn.circuit.devices.models import MODEL_TYPES
+from netlearn.errors import CircuitError
+from netlearn.solve import ngspice_sens
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.ngspice import NgspiceSolver
+from netlearn.solve.ngspice_sens import Probe, against_ngspice, ngspice_sensitivities, sensitivities
+
+pytestmark = pytest.mark.ngspice
+
+
+@pytest.fixture(autouse=True)
+def _library(libngspice):
+    return libngspice
+
+
+def every_linear_device():
+    nodes = ["a", "b", "c", "d", "e"]
+    a, b, c, d, e, v1, v2, e1, h1 = range(9)
+    index = np.array([[a, b], [b, GROUND], [c, b], [d, a], [e, b]])
+    groups = (
+        Group(RESISTOR, ["r1", "r2", "r3", "r4", "r5"], index, {"resistance": np.array([1e3, 2e3, 3e3, 4e3, 5e3])}),
+        Group(
+            VOLTAGE_SOURCE,
+            ["v1", "v2"],
+            np.array([[a, GROUND, v1], [d, GROUND, v2]]),
+            {"dc": np.array([[1.0, 0.5], [-2.0, 0.25]])},
+        ),
+        Group(CURRENT_SOURCE, ["i1"], np.array([[b, a]]), {"dc": np.array([[1e-3], [2e-3]])}),
+        Group(VCVS, ["e1"], np.array([[c, GROUND, b, d, e1]]), {"gain": np.array([3.0])}),
+        Group(CCCS, ["f1"], np.array([[b, GROUND, v2]]), {"gain": np.array([0.3])}),
+        Group(VCCS, ["g1"], np.array([[b, d, a, c]]), {"gain": np.array([1e-4])}),
+        Group(CCVS, ["h1"], np.array([[e, d, v1, h1]]), {"gain": np.array([50.0])}),
+    )
+    return Circuit(nodes, ["v1", "v2", "e1", "h1"], groups)
+
+
+PROBES = [Probe("b"), Probe("c", "b"), Probe("0", "e"), Probe(element="v1"), Probe(element="e1")]
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=str)
+@pytest.mark.parametrize("sample", [0, 1])
+def test_every_value_of_every_linear_device(probe, sample):
+    table = against_ngspice(InternalSolver(), every_linear_device(), probe, sample)
+    assert len(table) == 12
+    largest = max(abs(s.derivative * s.value) for s in table)
+    for s in table:
+        assert s.derivative == pytest.approx(s.by_sens, rel=1e-4, abs=1e-7 * largest / abs(s.value)), s
+
+
+def test_a_divider_by_hand():
+    groups = (
+        Group(RESISTOR, ["r1", "r2"], np.array([[0, 1], [1, GROUND]]), {"resistance": np.array([2e3, 1e3])}),
+        Group(VOLTAGE_SOURCE, ["v1"], np.array([[0, GROUND, 2]]), {"dc": np.array([3.0])}),
+    )
+    table = {
+        (s.element, s.name): s
+        for s in sensitivities(InternalSolver(), Circuit(["in", "out"], ["v1"], groups), Probe("out"))
+    }
+    assert table["r1", "resistance"].derivative == pytest.approx(-3 * 1e3 / 3e3**2, rel=1e-12)
+    assert table["r2", "resistance"].derivative == pytest.approx(3 * 2e3 / 3e3**2, rel=1e-12)
+    assert table["v1", "dc"].derivative == pytest.approx(1 / 3, rel=1e-12)
+
+
+def transistor():
+    kind = MODEL_TYPES["npn"]
+    values = kind.complete({"is": 1e-15, "bf": 80.0, "vaf": 50.0, "rb": 100.0}, {"area": 1.5})
+    bjt = Group(
+        kind.device,
+        ["q1"],
+        np.array([[1, 2, GROUND, GROUND, 1, 3, GROUND]]),
+        {k: np.array([v]) for k, v in values.items()},
+    )
+    groups = (
+        Group(RESISTOR, ["rc", "rb"], np.array([[0, 1], [0, 2]]), {"resistance": np.array([1e3, 3e5])}),
+        Group(VOLTAGE_SOURCE, ["v1"], np.array([[0, GROUND, 4]]), {"dc": np.array([5.0])}),
+        bjt,
+    )
+    return Circuit(["vcc", "c", "b", "q1#bi"], ["v1"], groups)
+
+
+def test_model_and_instance_parameters_of_a_transistor():
+    """The operating point is ngspice's, the derivatives are ours."""
+    with NgspiceSolver() as solver:
+        table = {(s.element, s.name): s for s in against_ngspice(solver, transistor(), Probe("c"))}
+    for key in [
+        ("rc", "resistance"),
+        ("rb", "resistance"),
+        ("v1", "dc"),
+        ("q1", "is"),
+        ("q1", "bf"),
+        ("q1", "vaf"),
+        ("q1", "area"),
+    ]:
+        s = table[key]
+        assert abs(s.derivative) > 0
+        assert s.relative_difference < 1e-3, s
+
+
+@pytest.mark.parametrize("kind", ["d", "nmos", "njf"])
+def test_model_and_instance_parameters(kind):
+    models = {
+        "d": ({"is": 2e-14, "n": 1.3, "rs": 10.0}, {"area": 2.0}),
+        "nmos": ({"vto": 0.5, "kp": 1e-4, "lambda": 0.02, "rd": 20.0}, {"w": 2e-5, "l": 1e-6}),
+        "njf": ({"vto": -2.5, "beta": 1e-4, "lambda": 0.01}, {"area": 3.0}),
+    }
+    model, element = models[kind]
+    with NgspiceSolver() as solver:
+        table = {
+            (s.element, s.name): s for s in against_ngspice(solver, one_device(kind, model, element), Probe("out"))
+        }
+    for name in [*model, *element, "resistance", "dc"]:
+        s = table[{"resistance": "r1", "dc": "v1"}.get(name, "x1"), name]
+        assert abs(s.derivative) > 0, s
+        assert s.relative_difference < 1e-3, s
+
+
+def one_device(kind, model, element):
+    """v1 - r1 - out - device; a transistor's gate is at the source v1 through r1's other end."""
+    kind = MODEL_TYPES[kind]
+    values = kind.complete(model, element)
+    index = {"d": [1, GROUND, 2], "nmos": [1, 0, GROUND, GROUND, 1, GROUND], "njf": [1, GROUND, GROUND, 1, GROUND]}[
+        kind.name
+    ]
+    if kind.name == "nmos":
+        index[4] = 2
+    inner = {"d": ["x1#ai"], "nmos": ["x1#di"]}.get(kind.name, [])
+    groups = (
+        Group(RESISTOR, ["r1"], np.array([[0, 1]]), {"resistance": np.array([1e3])}),
+        Group(VOLTAGE_SOURCE, ["v1"], np.array([[0, GROUND, 2 + len(inner)]]), {"dc": np.array([1.5])}),
+        Group(kind.device, ["x1"], np.array([index]), {k: np.array([v]) for k, v in values.items()}),
+    )
+    return Circuit(["in", "out", *inner], ["v1"], groups)
+
+
+def test_the_executable_gives_the_same(ngspice, monkeypatch):
+    circuit = one_device("d", {"is": 2e-14, "rs": 10.0}, {"area": 2.0})
+    expected = ngspice_sensitivities(circuit, Probe("in", "out"))
+    monkeypatch.setattr(ngspice_sens, "library", lambda: None)
+    found = ngspice_sensitivities(circuit, Probe("in", "out"))
+    assert set(found) == set(expected)
+    assert found == pytest.approx(expected, rel=1e-9, abs=1e-30)
+
+
+@pytest.mark.parametrize("probe", [Probe("nowhere"), Probe(element="r1"), Probe("b", "b"), Probe()])
+def test_a_probe_that_is_not_there(probe):
+    with pytest.raises(CircuitError):
+        ngspice_sensitivities(every_linear_device(), probe)
