@@ -49,6 +49,7 @@ INTERRUPTED = 130
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     *,
     netlist: Path,
     out: Path | None,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from netlearn.api import Description, Evaluation, TrainResult
 from netlearn.report.tables import shown
 
@@ -72,15 +70,18 @@ def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
 
 def sample_rows(evaluation: Evaluation) -> tuple[list[str], list[list[object]]]:
     """Columns and rows of the samples: outputs, what was wanted, and the loss."""
-    numbers = [[k + 1, *row] for k, row in enumerate(evaluation.outputs)]
+    names = list(evaluation.names)
     if evaluation.classes:
-        columns = ["sample", *evaluation.names, "predicted", "class", "loss"]
-        ends = zip(evaluation.predictions, evaluation.targets, evaluation.losses, strict=True)
-        classes = evaluation.classes
-        return columns, [[*row, classes[p], classes[t], loss] for row, (p, t, loss) in zip(numbers, ends, strict=True)]
-    columns = ["sample", *evaluation.names, *(f"wanted {name}" for name in evaluation.names), "loss"]
-    ends = zip(np.asarray(evaluation.targets), evaluation.losses, strict=True)
-    return columns, [[*row, *wanted, loss] for row, (wanted, loss) in zip(numbers, ends, strict=True)]
+        columns = ["sample", *names, "predicted", "class", "loss"]
+        wanted = [
+            [evaluation.classes[k] for k in pair]
+            for pair in zip(evaluation.predictions, evaluation.targets, strict=True)
+        ]
+    else:
+        columns = ["sample", *names, *(f"wanted {name}" for name in names), "loss"]
+        wanted = evaluation.targets.tolist()
+    parts = zip(evaluation.outputs.tolist(), wanted, evaluation.losses.tolist(), strict=True)
+    return columns, [[k, *outputs, *ends, loss] for k, (outputs, ends, loss) in enumerate(parts, start=1)]
 
 
 def description_rows(description: Description) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,116 @@
+"""``netlearn check``: the internal solver against ngspice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from netlearn.circuit.circuit import Circuit
+from netlearn.cli.options import (
+    FilePath,
+    allow,
+    as_json,
+    directive_options,
+    netlist_argument,
+    overrides,
+    processes,
+    quiet,
+    solver,
+    timeout,
+)
+from netlearn.errors import CheckFailed
+from netlearn.netlist.netlist import read
+from netlearn.prepare import Project, project
+from netlearn.report.tables import json_text, show, shown, table_of
+from netlearn.solve.compare import Comparison, compare
+
+WORST = 10
+
+
+@click.command(name="check")
+@netlist_argument
+@click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's training and test data].")
+@click.option("--samples", type=click.IntRange(min=1), metavar="N", help="Take so many samples, evenly spread [all].")
+@click.option("--tolerance", type=click.FloatRange(min=0), default=1e-6, show_default=True, help="Relative.")
+@click.option(
+    "--floor",
+    type=click.FloatRange(min=0),
+    default=1e-9,
+    show_default=True,
+    help="Differences to ignore, in V or A.",
+)
+@directive_options("output")
+@timeout
+@processes
+@allow
+@as_json
+@quiet
+def command(
+    *,
+    netlist: Path,
+    data: Path | None,
+    samples: int | None,
+    tolerance: float,
+    floor: float,
+    timeout: float,
+    processes: int | None,
+    allow: tuple[Path, ...],
+    as_json: bool,
+    quiet: bool,
+    **directives: Any,
+) -> None:
+    """Solve every sample with the internal solver and with ngspice, and compare all voltages and currents.
+
+    Exits with 1 if any of them differs by more than the tolerance. Without data, the netlist's
+    own source values are the one sample.
+    """
+    circuit = driven_circuit(project(read(netlist, allow), data, overrides=overrides(directives)), samples)
+    with solver("internal", timeout, processes) as ours, solver("ngspice", timeout, processes) as theirs:
+        comparison = compare(ours.solve(circuit), theirs.solve(circuit), floor)
+    passed = comparison.within(tolerance)
+    if as_json:
+        click.echo(json_text({"netlist": netlist, "passed": passed, **_values(comparison)}))
+    elif not quiet:
+        columns = ("worst", "sample", "internal", "ngspice", "absolute", "relative")
+        show(
+            table_of(
+                columns,
+                [(d.name, d.sample + 1, *d.values, d.absolute, d.relative) for d in comparison.by_unknown(WORST)],
+            )
+        )
+        count, unknowns = comparison.absolute.shape
+        click.echo(f"samples            {count}, with {unknowns} voltages and currents each")
+        for what, worst in (("absolute", comparison.largest_absolute), ("relative", comparison.largest_relative)):
+            size = shown(getattr(worst, what))
+            click.echo(f"largest {what}   {size} at {worst.name}, sample {worst.sample + 1}")
+    if not passed:
+        worst = comparison.largest_relative
+        raise CheckFailed(
+            f"{worst.name} at sample {worst.sample + 1} differs by {worst.relative:.3g} relative,"
+            f" more than {tolerance:g}: {worst.values[0]:.9g} here, {worst.values[1]:.9g} by ngspice",
+            hint="--tolerance and --floor set what counts",
+        )
+
+
+def driven_circuit(prepared: Project, samples: int | None = None) -> Circuit:
+    """The circuit with a sample axis over the project's training and test data, if it has data."""
+    if prepared.data is None and prepared.settings.data.train is None:
+        return prepared.circuit
+    tables = [prepared.table] if prepared.data is not None else [prepared.table, prepared.test_table]
+    inputs = np.concatenate([prepared.dataset(table).inputs for table in tables if table is not None])
+    if samples is not None and samples < len(inputs):
+        inputs = inputs[np.linspace(0, len(inputs) - 1, samples).astype(int)]
+    model = prepared.plain_model
+    return model.circuit(model.parameters.initial, inputs)
+
+
+def _values(comparison: Comparison) -> dict[str, object]:
+    return {
+        "samples": len(comparison.absolute),
+        "largest_absolute": comparison.largest_absolute,
+        "largest_relative": comparison.largest_relative,
+        "worst": comparison.by_unknown(WORST),
+    }

@@ -1,0 +1,111 @@
+"""``netlearn sens``: sensitivities of a probe."""
+
+from __future__ import annotations
+
+from math import isnan
+from pathlib import Path
+
+import click
+
+from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.cli.check import driven_circuit
+from netlearn.cli.options import FilePath, allow, as_csv, as_json, netlist_argument, quiet, timeout
+from netlearn.errors import CheckFailed, OptionError
+from netlearn.learn.probes import probes_of
+from netlearn.netlist.netlist import read
+from netlearn.prepare import project
+from netlearn.report.tables import csv_text, json_text, show, table_of
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.ngspice_sens import Probe, Sensitivity, against_ngspice, sensitivities
+
+
+@click.command(name="sens")
+@netlist_argument
+@click.argument("probe")
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="At this sample [the netlist's own values].")
+@click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's].")
+@click.option("--against", type=click.Choice(["ngspice"]), help="Compare with ngspice's .sens.")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    default=1e-3,
+    show_default=True,
+    help="Relative to the larger of the two, and to the largest of all of its kind for small ones.",
+)
+@timeout
+@allow
+@as_csv
+@as_json
+@quiet
+def command(
+    *,
+    netlist: Path,
+    probe: str,
+    sample: int | None,
+    data: Path | None,
+    against: str | None,
+    tolerance: float,
+    timeout: float,
+    allow: tuple[Path, ...],
+    as_csv: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Print the derivatives of PROBE, such as V(out), V(p,n) or I(V1), by the value of every element of FILE.
+
+    With --against ngspice, exits with 1 if any differs by more than the tolerance.
+    """
+    prepared = project(read(netlist, allow), data)
+    circuit = prepared.circuit if sample is None and data is None else driven_circuit(prepared)
+    index = (sample or 1) - 1
+    if index >= (circuit.samples or 1):
+        raise OptionError(f"there is no sample {index + 1} among {circuit.samples or 1}")
+    wanted = _probe(circuit, probe)
+    if against:
+        found = against_ngspice(InternalSolver(), circuit, wanted, index, timeout)
+    else:
+        found = sensitivities(InternalSolver(), circuit, wanted, index)
+    columns = ["element", "of", "value", f"d{probe}"] + (["by ngspice", "difference"] if against else [])
+    rows = [_row(entry, bool(against)) for entry in found]
+    if as_json:
+        click.echo(json_text([dict(zip(columns, row, strict=True)) for row in rows]))
+    elif as_csv:
+        click.echo(csv_text(columns, rows), nl=False)
+    elif not quiet:
+        show(table_of(columns, rows))
+    if against:
+        _judge(found, tolerance)
+
+
+def _row(entry: Sensitivity, against: bool) -> list[object]:
+    row: list[object] = [entry.element, entry.name, entry.value, entry.derivative]
+    return [*row, entry.by_ngspice, entry.relative_difference] if against else row
+
+
+def _judge(found: list[Sensitivity], tolerance: float) -> None:
+    # What a value does at most decides what is small: ngspice's differences lose the digits of the rest.
+    effects = [abs(entry.derivative * entry.value) for entry in found if not isnan(entry.by_ngspice)]
+    floor = 1e-6 * max(effects, default=0.0)
+    beyond = [
+        entry
+        for entry in found
+        if entry.relative_difference > tolerance
+        and abs((entry.derivative - entry.by_ngspice) * entry.value) > tolerance * floor
+    ]
+    if not effects:
+        raise CheckFailed("ngspice gave no sensitivity that could be compared")
+    if beyond:
+        worst = max(beyond, key=lambda entry: entry.relative_difference)
+        raise CheckFailed(
+            f"{len(beyond)} of {len(effects)} derivatives differ by more than {tolerance:g}; that by {worst.name}"
+            f" of {worst.element} is {worst.derivative:.6g} here and {worst.by_ngspice:.6g} by ngspice"
+        )
+
+
+def _probe(circuit: Circuit, text: str) -> Probe:
+    probes = probes_of(circuit, [text])
+    plus, minus = int(probes.plus[0]), int(probes.minus[0])
+    n = len(circuit.nodes)
+    if plus >= n:
+        return Probe(element=circuit.branches[plus - n])
+    return Probe(*("0" if k == GROUND else circuit.nodes[k] for k in (plus, minus)))
