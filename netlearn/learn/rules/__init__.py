@@ -15,16 +15,27 @@ from netlearn.learn.rules.energy import (
     EquilibriumPropagation,
     GeneralizedEP,
 )
+from netlearn.learn.rules.holomorphic import HolomorphicEP
+from netlearn.learn.rules.in_the_loop import InTheLoop
+from netlearn.learn.rules.perturbative import FiniteDifferences, Homodyne, Spsa
+from netlearn.learn.rules.second_order import GaussNewton, NaturalGradient
 from netlearn.options import build
 
 __all__ = ["RULES", "GeneralizedEP", "make_rule"]
 
 RULES: Mapping[str, type] = {
     "analytic": Analytic,
+    "gauss-newton": GaussNewton,
+    "natural": NaturalGradient,
+    "in-the-loop": InTheLoop,
     "ep": EquilibriumPropagation,
     "cl": CoupledLearning,
     "contrastive": ContrastiveLearning,
     "al": AdjointCoupledLearning,
+    "holomorphic": HolomorphicEP,
+    "differences": FiniteDifferences,
+    "spsa": Spsa,
+    "homodyne": Homodyne,
 }
 
 

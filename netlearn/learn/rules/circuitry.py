@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from netlearn.circuit.circuit import GROUND, Circuit, Column, Group
 from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VOLTAGE_SOURCE, VoltageSource
+from netlearn.circuit.graph import voltage_branches
 from netlearn.errors import CircuitError
 from netlearn.learn.model import Probes
 
@@ -75,13 +76,12 @@ def is_current(circuit: Circuit, probes: Probes) -> Array:
 def require_free(circuit: Circuit, probes: Probes) -> None:
     """Raise CircuitError if voltage sources alone fix the voltage at a probe."""
     n = len(circuit.nodes)  # and the number of ground, here
-    ties = [group.index[:, :2] for group in circuit.groups if isinstance(group.device, VoltageSource)]
-    pairs = np.concatenate([np.empty((0, 2), np.intp), *ties])
-    tails, heads = np.where(pairs == GROUND, n, pairs).T
+    tied = voltage_branches(circuit)
+    tails, heads = (np.where(ends == GROUND, n, ends) for ends in (tied.plus, tied.minus))
     graph = sparse.coo_array((np.ones(len(tails)), (tails, heads)), shape=(n + 1, n + 1))
-    tied = connected_components(graph, directed=False)[1]
+    part = connected_components(graph, directed=False)[1]
     for name, plus, minus in zip(probes.names, probes.plus, probes.minus, strict=True):
-        if plus < n and minus < n and tied[n if plus == GROUND else plus] == tied[n if minus == GROUND else minus]:
+        if plus < n and minus < n and part[n if plus == GROUND else plus] == part[n if minus == GROUND else minus]:
             raise CircuitError(
                 f"the output {name} is held by voltage sources, so there is nothing to nudge",
                 hint="probe a node behind a resistor, or the current of the source",

@@ -20,8 +20,12 @@ from netlearn.learn.model import Batch, Estimate, Loss, Model
 from netlearn.learn.rules.circuitry import is_current
 from netlearn.learn.rules.contrast import co_content_difference, co_content_product
 from netlearn.learn.rules.nudges import ClampNudge, ConductanceNudge, CurrentNudge, Nudge, quadratic_form
-from netlearn.options import option, options_of
+from netlearn.learn.rules.reading import Reading
+from netlearn.options import option
 from netlearn.solve.protocol import OperatingPoint
+
+States = Literal["positive", "negative", "centered"]
+Contrast = Literal["energy", "product"]
 
 STATES = {
     "positive": ((1.0, 1.0),),
@@ -31,8 +35,21 @@ STATES = {
 """The nudged states by name: the sign of β, and the weight of the contrast with the free state."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Energetic(Reading):
+    """What all energy-based rules are told: how well node voltages are read, and what a circuit needs."""
+
+    reciprocal: Literal["warn", "require"] = option("warn", "what to do where the circuit has no co-content")
+
+    def with_nudge(self, nudge: Nudge, beta: float, states: States, contrast: Contrast = "energy") -> GeneralizedEP:
+        """The general rule that reads as this one does."""
+        return GeneralizedEP(
+            nudge, beta, states, contrast, noise=self.noise, averages=self.averages, reciprocal=self.reciprocal
+        )
+
+
 @dataclass(frozen=True)
-class GeneralizedEP:
+class GeneralizedEP(Energetic):
     """Any nudge, any pair of states.
 
     With x_0 the free state, x_β the one with the nudge at strength β, and Φ the co-content,
@@ -49,6 +66,7 @@ class GeneralizedEP:
         against x_-β).
     contrast : "energy", the difference of ∂Φ/∂θ, or "product", which takes only the part
         that is linear in x_β - x_0.
+    noise, averages : how well the node voltages of each state are read.
     reciprocal : "warn" or "require". A circuit with elements that break reciprocity has no
         co-content; the estimate then takes the Jacobian for its own transpose, so that it
         is not the gradient at any β. "require" refuses such circuits.
@@ -61,10 +79,9 @@ class GeneralizedEP:
     beta: float = option(1e-3, "strength of the nudge", above=0.0)
     states: Literal["positive", "negative", "centered"] = option("centered", "which states are compared")
     contrast: Literal["energy", "product"] = option("energy", "what each element compares")
-    reciprocal: Literal["warn", "require"] = option("warn", "what to do where the circuit has no co-content")
 
     def __post_init__(self) -> None:
-        require_options(self)
+        super().__post_init__()
         if self.states == "centered" and self.nudge.contrast_order % 2 == 0:
             raise OptionError(
                 f"states=centered compares equal states, as this nudge is of even order {self.nudge.contrast_order}",
@@ -72,14 +89,16 @@ class GeneralizedEP:
             )
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
-        """One free state and one or two nudged states per sample; no randomness."""
+        """One free state and one or two nudged states per sample; random only if readings are."""
         free = model.forward(theta, batch.inputs, batch.start)
         outputs = model.outputs(free)
         require_reciprocal(free.circuit, self.reciprocal)
         gradient = np.zeros(len(theta))
+        before = self.read(free.x, rng)
         for sign, weight in STATES[self.states]:
             nudged = self.nudged_state(model, loss, free, batch.targets, sign)
-            gradient += weight * self._contrast(model, theta, free, nudged)
+            after = self.read(nudged.x[:, : free.x.shape[-1]], rng)
+            gradient += weight * self._contrast(model, theta, free.circuit, before, after)
         states = 1 + len(STATES[self.states])
         return Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
@@ -87,7 +106,8 @@ class GeneralizedEP:
             outputs=outputs,
             point=free,
             solves=states * len(batch),
-            measurements=outputs.size + states * len(batch) * trained_elements(model),
+            # Two states are compared element by element, however many are made.
+            measurements=self.averages * (outputs.size + 2 * len(batch) * trained_elements(model)),
         )
 
     def nudged_circuit(
@@ -105,42 +125,20 @@ class GeneralizedEP:
         circuit = self.nudged_circuit(model, loss, free, targets, sign)
         nudged = solve_nudged(model, circuit, free, sign * self.beta)
         if sign < 0:
-            self._require_stable(model, loss, free, nudged, targets)
+            require_stable(model, loss, free, nudged.x, targets)
         return nudged
 
-    def _contrast(self, model: Model, theta: Array, free: OperatingPoint, nudged: OperatingPoint) -> Array:
-        after = nudged.x[:, : free.x.shape[-1]]
+    def _contrast(self, model: Model, theta: Array, circuit: Circuit, before: Array, after: Array) -> Array:
         columns = model.parameters.columns
         if self.contrast == "product":
-            products = co_content_product(free.circuit, free.x, after - free.x, columns)
-            return model.parameters.pullback(theta, products)
-        return model.parameters.pullback(theta, co_content_difference(free.circuit, free.x, after, columns))
-
-    def _require_stable(
-        self, model: Model, loss: Loss, free: OperatingPoint, nudged: OperatingPoint, targets: Array
-    ) -> None:
-        """Raise ConvergenceError where the state under a negative nudge cannot be a stable one.
-
-        A linear circuit has such a state beyond the β at which it loses stability, too. Where
-        the co-content with the nudge is convex, its gradient at the free state, -β ∂ℓ/∂y, and
-        the way to its minimum cannot point the same way.
-        """
-        if non_reciprocal(free.circuit) or np.any(is_current(free.circuit, model.probes)):
-            return
-        change = nudged.x[:, : free.x.shape[-1]] - free.x
-        slope = loss.gradient(model.outputs(free), targets)
-        moved = np.sum(slope * (model.probe_matrix @ change.T).T, axis=-1)
-        wrong = np.flatnonzero(moved < -1e-12 * np.abs(moved).max())
-        if len(wrong):
-            raise ConvergenceError(
-                f"the nudge of beta={-self.beta:g} is beyond what the circuit can hold (sample {wrong[0] + 1}): "
-                "it has no stable operating point",
-                hint="make beta smaller, or use states=positive",
-            )
+            local = co_content_product(circuit, before, after - before, columns)
+        else:
+            local = co_content_difference(circuit, before, after, columns)
+        return model.parameters.pullback(theta, local)
 
 
 @dataclass(frozen=True)
-class EquilibriumPropagation:
+class EquilibriumPropagation(Energetic):
     """Equilibrium propagation: n = β ℓ(y), so k = 1, and the estimate tends to ∂ℓ/∂θ.
 
     For a resistor, ∂ℓ/∂g = (Δv_β² - Δv_0²) / (2β) as β falls to zero. B. Scellier, Y.
@@ -157,10 +155,6 @@ class EquilibriumPropagation:
     beta: float = option(1e-6, "strength of the nudge; for mse in V², in siemens", above=0.0)
     states: Literal["positive", "negative", "centered"] = option("centered", "which states are compared")
     nudge: Literal["auto", "conductance", "current"] = option("auto", "what is put at the outputs")
-    reciprocal: Literal["warn", "require"] = option("warn", "what to do where the circuit has no co-content")
-
-    def __post_init__(self) -> None:
-        require_options(self)
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """See :meth:`GeneralizedEP.estimate`."""
@@ -171,15 +165,14 @@ class EquilibriumPropagation:
         if self.nudge == "auto":
             squared = quadratic_form(loss, np.zeros((len(targets), len(model.probes))), targets) is not None
             voltages = not np.any(is_current(model.parameters.circuit, model.probes))
-            return self._general(ConductanceNudge() if squared and voltages else CurrentNudge())
-        return self._general(ConductanceNudge() if self.nudge == "conductance" else CurrentNudge())
-
-    def _general(self, nudge: Nudge) -> GeneralizedEP:
-        return GeneralizedEP(nudge, self.beta, self.states, reciprocal=self.reciprocal)
+            conductance = squared and voltages
+        else:
+            conductance = self.nudge == "conductance"
+        return self.with_nudge(ConductanceNudge() if conductance else CurrentNudge(), self.beta, self.states)
 
 
 @dataclass(frozen=True)
-class CoupledLearning:
+class CoupledLearning(Energetic):
     """Coupled learning: the outputs are clamped at y_free + β (target - y_free), so k = 2.
 
     With e = y_free - target, y the free outputs and K = (M L⁻¹ Mᵀ)⁻¹ the stiffness of the
@@ -194,10 +187,6 @@ class CoupledLearning:
 
     beta: float = option(1e-2, "part of the way to the target at which the outputs are clamped", above=0.0)
     states: Literal["positive", "negative", "centered"] = option("centered", "which states are compared")
-    reciprocal: Literal["warn", "require"] = option("warn", "what to do where the circuit has no co-content")
-
-    def __post_init__(self) -> None:
-        require_options(self)
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """See :meth:`GeneralizedEP.estimate`."""
@@ -205,11 +194,11 @@ class CoupledLearning:
 
     def general(self, *_: object) -> GeneralizedEP:
         """The same rule, spelt out."""
-        return GeneralizedEP(ClampNudge(), self.beta, self.states, reciprocal=self.reciprocal)
+        return self.with_nudge(ClampNudge(), self.beta, self.states)
 
 
 @dataclass(frozen=True)
-class ContrastiveLearning:
+class ContrastiveLearning(Energetic):
     """Contrastive learning: the outputs are clamped at their targets.
 
     For the linear circuit, with the symbols of :class:`CoupledLearning`, the estimate is the
@@ -217,11 +206,6 @@ class ContrastiveLearning:
     J. R. Movellan, "Contrastive Hebbian learning in the continuous Hopfield model" (1991);
     for resistor networks A.-M. Huijzer and others, arXiv 2503.00349.
     """
-
-    reciprocal: Literal["warn", "require"] = option("warn", "what to do where the circuit has no co-content")
-
-    def __post_init__(self) -> None:
-        require_options(self)
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """See :meth:`GeneralizedEP.estimate`. Raises OptionError if the loss names no voltages."""
@@ -234,11 +218,11 @@ class ContrastiveLearning:
 
     def general(self, *_: object) -> GeneralizedEP:
         """The same rule, spelt out."""
-        return GeneralizedEP(ClampNudge(), 1.0, "positive", reciprocal=self.reciprocal)
+        return self.with_nudge(ClampNudge(), 1.0, "positive")
 
 
 @dataclass(frozen=True)
-class AdjointCoupledLearning:
+class AdjointCoupledLearning(Energetic):
     """Adjoint learning: each element multiplies its drop in the free and in the adjoint state.
 
     The error drives the outputs as a current, β ∂ℓ/∂y; the change that it makes, over β, is
@@ -254,10 +238,6 @@ class AdjointCoupledLearning:
 
     beta: float = option(1e-6, "strength of the current at the outputs", above=0.0)
     states: Literal["positive", "negative", "centered"] = option("positive", "which states are compared")
-    reciprocal: Literal["warn", "require"] = option("warn", "what to do where the circuit has no co-content")
-
-    def __post_init__(self) -> None:
-        require_options(self)
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """See :meth:`GeneralizedEP.estimate`."""
@@ -265,7 +245,7 @@ class AdjointCoupledLearning:
 
     def general(self, *_: object) -> GeneralizedEP:
         """The same rule, spelt out."""
-        return GeneralizedEP(CurrentNudge(), self.beta, self.states, "product", self.reciprocal)
+        return self.with_nudge(CurrentNudge(), self.beta, self.states, "product")
 
 
 def solve_nudged(model: Model, circuit: Circuit, free: OperatingPoint, beta: complex) -> OperatingPoint:
@@ -281,6 +261,27 @@ def solve_nudged(model: Model, circuit: Circuit, free: OperatingPoint, beta: com
             error.place,
             error.hint or "make beta smaller",
         ) from error
+
+
+def require_stable(model: Model, loss: Loss, free: OperatingPoint, nudged: Array, targets: Array) -> None:
+    """Raise ConvergenceError where the state (S, N) under a negative nudge cannot be a stable one.
+
+    A linear circuit has such a state beyond the β at which it loses stability, too. Where
+    the co-content with the nudge is convex, its gradient at the free state, -β ∂ℓ/∂y, and
+    the way to its minimum cannot point the same way.
+    """
+    if non_reciprocal(free.circuit) or np.any(is_current(free.circuit, model.probes)):
+        return
+    change = nudged[:, : free.x.shape[-1]] - free.x
+    slope = loss.gradient(model.outputs(free), targets)
+    moved = np.sum(slope * (model.probe_matrix @ change.T).T, axis=-1)
+    wrong = np.flatnonzero(moved < -1e-12 * np.abs(moved).max())
+    if len(wrong):
+        raise ConvergenceError(
+            f"the negative nudge is beyond what the circuit can hold (sample {wrong[0] + 1}): "
+            "it has no stable operating point",
+            hint="make beta smaller, or use states=positive",
+        )
 
 
 def trained_elements(model: Model) -> int:
@@ -306,9 +307,3 @@ def require_reciprocal(circuit: Circuit, policy: str) -> None:
     if policy == "require":
         raise CircuitError(message, hint="use rule analytic, or reciprocal=warn to train nevertheless")
     warnings.warn(message, stacklevel=2)
-
-
-def require_options(rule: object) -> None:
-    """Raise OptionError unless every option of a rule is one that its declaration allows."""
-    for entry in options_of(type(rule)):
-        entry.check(getattr(rule, entry.name))

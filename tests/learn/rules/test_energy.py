@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from netlearn.circuit.circuit import GROUND, Circuit, Group
+from netlearn.circuit.circuit import GROUND, Group
 from netlearn.circuit.devices.base import Array
-from netlearn.circuit.devices.linear import RESISTOR, VCCS, VOLTAGE_SOURCE
-from netlearn.circuit.parameters import Direct, Parameters
+from netlearn.circuit.devices.linear import VCCS
 from netlearn.errors import CircuitError, ConvergenceError, OptionError
 from netlearn.learn.loss import CrossEntropy, Mse
 from netlearn.learn.model import Batch, Loss, Model, Probes
@@ -19,118 +19,51 @@ from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.circuitry import Circuitry
 from netlearn.learn.rules.energy import GeneralizedEP
-from netlearn.solve.internal import InternalSolver
-
-RNG = np.random.default_rng
-
-
-def network(
-    nodes: int,
-    ends: list[tuple[int, int]],
-    resistances: Array,
-    inputs: list[int],
-    outputs: list[tuple[int, int]],
-    *others: Group,
-) -> Model:
-    """A model of resistors between ``ends``, voltage sources at ``inputs``, and voltage probes."""
-    p = len(inputs)
-    names = [f"n{i}" for i in range(nodes)]
-    sources = Group(
-        VOLTAGE_SOURCE,
-        [f"v{i + 1}" for i in range(p)],
-        np.array([(node, GROUND, nodes + i) for i, node in enumerate(inputs)]),
-        {"dc": np.zeros(p)},
-    )
-    k = len(ends)
-    resistors = Group(
-        RESISTOR, [f"r{i + 1}" for i in range(k)], np.array(ends), {"resistance": np.asarray(resistances)}
-    )
-    circuit = Circuit(names, list(sources.names), (resistors, sources, *others))
-    everything = np.arange(k)
-    binding = Direct((0, "resistance"), everything, everything, np.ones(k))
-    infinite = np.full(k, np.inf)
-    parameters = Parameters(
-        circuit,
-        list(resistors.names),
-        np.asarray(resistances),
-        0 * infinite.clip(0, 1),
-        infinite,
-        infinite > 0,
-        (binding,),
-    )
-    plus, minus = np.array(outputs).T
-    probes = Probes([f"V(n{a})" for a in plus], plus, minus)
-    return Model(parameters, [(1, i) for i in range(p)], probes, InternalSolver())
-
-
-def random_network(seed: int, *others: Group) -> tuple[Model, Array, Batch]:
-    """A connected random network of 8 nodes with two inputs, one plain and one differential output."""
-    rng = RNG(seed)
-    ends = [(i, i + 1) for i in range(7)] + [(0, GROUND), (3, 7), (1, 5), (2, 6), (4, GROUND), (7, 2)]
-    model = network(8, ends, np.exp(rng.normal(7, 0.7, len(ends))), [0, 7], [(3, GROUND), (5, 2)], *others)
-    batch = Batch(rng.normal(size=(5, 2)), rng.normal(scale=0.3, size=(5, 2)))
-    return model, model.parameters.initial, batch
-
-
-def estimate(rule: object, model: Model, theta: Array, batch: Batch, loss: Loss | None = None) -> Array:
-    return rule.estimate(model, loss or Mse(), theta, batch, RNG(0)).gradient  # type: ignore[attr-defined,no-any-return]
-
-
-def differences(function: object, theta: Array, relative: float = 1e-5) -> Array:
-    """Central differences of a scalar function of theta."""
-    steps = np.diag(relative * theta)
-    return np.array([(function(theta + h) - function(theta - h)) for h in steps]) / (2 * relative * theta)  # type: ignore[operator]
-
-
-def divider() -> tuple[Model, Array, Batch]:
-    """One volt over r1 = 1 kΩ to the output and r2 = 1 kΩ to ground; 0.25 V wanted where there are 0.5 V."""
-    model = network(2, [(0, 1), (1, GROUND)], np.array([1e3, 1e3]), [0], [(1, GROUND)])
-    return model, model.parameters.initial, Batch(np.array([[1.0]]), np.array([[0.25]]))
 
 
 class TestDividerByHand:
     """g1 = g2 = 1 mS, y = g1/(g1 + g2) = 0.5, ℓ = (y - t)², e = y - t = 0.25, K = g1 + g2 = 2 mS."""
 
-    def test_equilibrium_propagation(self) -> None:
+    def test_equilibrium_propagation(self, lab: SimpleNamespace) -> None:
         # With the conductance 2β to t: y_β = (g1 + 2βt)/(g1 + g2 + 2β), and with β = 1 mS
         # y_β = (1 + 0.5)/4 = 0.375. Then ∂ℓ/∂g1 ≈ ((1 - y_β)² - (1 - y)²)/(2β) =
         # (0.390625 - 0.25)/2 mS = 70.3125 /S, ∂ℓ/∂g2 ≈ (0.140625 - 0.25)/2 mS = -54.6875 /S,
         # and ∂ℓ/∂R = -∂ℓ/∂g/R².
-        model, theta, batch = divider()
-        found = estimate(make_rule("ep", beta=1e-3, states="positive"), model, theta, batch)
+        model, theta, batch = lab.divider()
+        found = lab.estimate(make_rule("ep", beta=1e-3, states="positive"), model, theta, batch)
         assert found == pytest.approx([-70.3125e-6, 54.6875e-6], rel=1e-12)
 
-    def test_coupled_learning(self) -> None:
+    def test_coupled_learning(self, lab: SimpleNamespace) -> None:
         # Clamped at y + η(t - y) with η = 0.4: 0.4 V. ((0.6)² - (0.5)²)/(2·0.4) = 0.1375,
         # ((0.4)² - (0.5)²)/(2·0.4) = -0.1125.
-        model, theta, batch = divider()
-        found = estimate(make_rule("cl", beta=0.4, states="positive"), model, theta, batch)
+        model, theta, batch = lab.divider()
+        found = lab.estimate(make_rule("cl", beta=0.4, states="positive"), model, theta, batch)
         assert found == pytest.approx([-0.1375e-6, 0.1125e-6], rel=1e-12)
 
-    def test_contrastive_learning(self) -> None:
+    def test_contrastive_learning(self, lab: SimpleNamespace) -> None:
         # Clamped at 0.25 V: ((0.75)² - 0.25)/2 = 0.15625 and ((0.25)² - 0.25)/2 = -0.09375.
-        model, theta, batch = divider()
-        found = estimate(make_rule("contrastive"), model, theta, batch)
+        model, theta, batch = lab.divider()
+        found = lab.estimate(make_rule("contrastive"), model, theta, batch)
         assert found == pytest.approx([-0.15625e-6, 0.09375e-6], rel=1e-12)
 
-    def test_adjoint_learning_has_no_bias(self) -> None:
+    def test_adjoint_learning_has_no_bias(self, lab: SimpleNamespace) -> None:
         # ∂y/∂g1 = g2/(g1 + g2)² = 250 /S, so ∂ℓ/∂g1 = 2 e · 250 = 125 /S, whatever β is.
-        model, theta, batch = divider()
-        found = estimate(make_rule("al", beta=0.3), model, theta, batch)
+        model, theta, batch = lab.divider()
+        found = lab.estimate(make_rule("al", beta=0.3), model, theta, batch)
         assert found == pytest.approx([-125e-6, 125e-6], rel=1e-9)
 
 
-def test_three_resistors_by_hand() -> None:
+def test_three_resistors_by_hand(lab: SimpleNamespace) -> None:
     """A star: r1 from 2 V, r2 from ground, r3 from the output node to ground, all 1 kΩ; 1 V wanted.
 
     y = 2/3, e = -1/3, ℓ' = -2/3, λ = ℓ'/(3 mS), so ∂ℓ/∂g1 = -(2 - y)·(-λ)... = Δv1 Δλ1 with
     Δv1 = 4/3 V across r1 and Δλ1 = 0 - λ: -(4/3)(-λ)·(-1) = (4/3) λ; and -(2/3) λ for the others.
     """
-    model = network(2, [(0, 1), (1, GROUND), (1, GROUND)], np.full(3, 1e3), [0], [(1, GROUND)])
+    model = lab.network(2, [(0, 1), (1, GROUND), (1, GROUND)], np.full(3, 1e3), [0], [(1, GROUND)])
     batch = Batch(np.array([[2.0]]), np.array([[1.0]]))
     by_conductance = -2 / 3 / 3e-3 * np.array([4 / 3, -2 / 3, -2 / 3])
     for rule in (make_rule("al"), make_rule("ep", beta=1e-9), Analytic()):
-        found = estimate(rule, model, model.parameters.initial, batch)
+        found = lab.estimate(rule, model, model.parameters.initial, batch)
         assert found == pytest.approx(-by_conductance / 1e6, rel=1e-6)
 
 
@@ -139,16 +72,13 @@ def test_three_resistors_by_hand() -> None:
 @pytest.mark.parametrize(
     ("name", "options"), [("ep", {"beta": 1e-8}), ("ep", {"beta": 1e-7, "nudge": "current"}), ("al", {})]
 )
-def test_descends_the_loss(seed: int, loss: Loss, name: str, options: dict[str, object]) -> None:
-    model, theta, batch = random_network(seed)
+def test_descends_the_loss(lab: SimpleNamespace, seed: int, loss: Loss, name: str, options: dict[str, object]) -> None:
+    model, theta, batch = lab.random_network(seed)
     if isinstance(loss, CrossEntropy):
         batch = Batch(batch.inputs, np.array([0, 1, 0, 0, 1]))
-    found = estimate(make_rule(name, **options), model, theta, batch, loss)
+    found = lab.estimate(make_rule(name, **options), model, theta, batch, loss)
 
-    def mean_loss(t: Array) -> float:
-        return float(np.mean(loss.value(model.outputs(model.forward(t, batch.inputs)), batch.targets)))
-
-    wanted = differences(mean_loss, theta)
+    wanted = lab.differences(lambda t: lab.mean_loss(model, t, batch, loss), theta)
     assert found == pytest.approx(wanted, rel=1e-5, abs=1e-7 * np.abs(wanted).max())
 
 
@@ -176,10 +106,10 @@ def stiffness(model: Model, theta: Array) -> Array:
     ],
 )
 def test_descends_the_error_in_the_stiffness_metric(
-    seed: int, name: str, options: dict[str, object], moving: float
+    lab: SimpleNamespace, seed: int, name: str, options: dict[str, object], moving: float
 ) -> None:
     """CL at β is the derivative of eᵀKe/2 less (1 - β)/2 eᵀ(∂K/∂θ)e; full clamp is β = 1."""
-    model, theta, batch = random_network(seed)
+    model, theta, batch = lab.random_network(seed)
 
     def energy(t: Array, at: Array) -> float:
         error = model.outputs(model.forward(t, batch.inputs)) - batch.targets
@@ -190,19 +120,19 @@ def test_descends_the_error_in_the_stiffness_metric(
     def frozen_error(at: Array) -> float:
         return float(np.mean(np.einsum("si,ij,sj->s", error, stiffness(model, at), error)) / 2)
 
-    wanted = differences(lambda t: energy(t, t), theta) - (1 - moving) * differences(frozen_error, theta)
-    found = estimate(make_rule(name, **options), model, theta, batch)
+    wanted = lab.differences(lambda t: energy(t, t), theta) - (1 - moving) * lab.differences(frozen_error, theta)
+    found = lab.estimate(make_rule(name, **options), model, theta, batch)
     assert found == pytest.approx(wanted, rel=1e-5, abs=1e-6 * np.abs(wanted).max())
 
 
 @pytest.mark.parametrize(("states", "slope"), [("positive", 1.0), ("negative", 1.0), ("centered", 2.0)])
-def test_bias_falls_at_the_predicted_order(states: str, slope: float) -> None:
-    model, theta, batch = random_network(1)
-    exact = estimate(Analytic(), model, theta, batch)
+def test_bias_falls_at_the_predicted_order(lab: SimpleNamespace, states: str, slope: float) -> None:
+    model, theta, batch = lab.random_network(1)
+    exact = lab.estimate(Analytic(), model, theta, batch)
     betas = np.array([1e-6, 2e-6, 4e-6])
     errors = [
         np.linalg.norm(
-            estimate(make_rule("ep", beta=b, states=states, nudge="conductance"), model, theta, batch) - exact
+            lab.estimate(make_rule("ep", beta=b, states=states, nudge="conductance"), model, theta, batch) - exact
         )
         for b in betas
     ]
@@ -220,27 +150,28 @@ class CubicNudge:
         return Circuitry(current=beta**3 * loss.gradient(outputs, targets))
 
 
-def test_user_defined_nudge_of_order_three() -> None:
-    model, theta, batch = random_network(2)
-    exact = estimate(Analytic(), model, theta, batch)
+def test_user_defined_nudge_of_order_three(lab: SimpleNamespace) -> None:
+    model, theta, batch = lab.random_network(2)
+    exact = lab.estimate(Analytic(), model, theta, batch)
     betas = np.array([1e-3, 2e-3, 4e-3])
     errors = [
-        np.linalg.norm(estimate(GeneralizedEP(CubicNudge(), b, "positive"), model, theta, batch) - exact) for b in betas
+        np.linalg.norm(lab.estimate(GeneralizedEP(CubicNudge(), b, "positive"), model, theta, batch) - exact)
+        for b in betas
     ]
     assert np.polyfit(np.log(betas), np.log(errors), 1)[0] == pytest.approx(3.0, abs=0.1)
     assert errors[0] < 1e-3 * np.linalg.norm(exact)
 
 
-def test_output_current_is_nudged_in_series() -> None:
-    model, theta, batch = random_network(0)
+def test_output_current_is_nudged_in_series(lab: SimpleNamespace) -> None:
+    model, theta, batch = lab.random_network(0)
     probes = Probes(["I(v1)"], np.array([8]), np.array([GROUND]))
     model = Model(model.parameters, model.inputs, probes, model.solver)
     batch = Batch(batch.inputs, np.full((5, 1), 1e-3))
-    exact = estimate(Analytic(), model, theta, batch)
+    exact = lab.estimate(Analytic(), model, theta, batch)
     assert np.abs(exact).max() > 0
-    assert estimate(make_rule("ep", beta=1.0), model, theta, batch) == pytest.approx(exact, rel=1e-6)
+    assert lab.estimate(make_rule("ep", beta=1.0), model, theta, batch) == pytest.approx(exact, rel=1e-6)
     with pytest.raises(CircuitError, match=r"I\(v1\) is a current"):
-        estimate(make_rule("cl"), model, theta, batch)
+        lab.estimate(make_rule("cl"), model, theta, batch)
 
 
 class TestRefusals:
@@ -265,47 +196,47 @@ class TestRefusals:
         with pytest.raises(OptionError, match="even order 2"):
             GeneralizedEP(Even())
 
-    def test_output_held_by_sources(self) -> None:
-        model, theta, batch = random_network(0)
+    def test_output_held_by_sources(self, lab: SimpleNamespace) -> None:
+        model, theta, batch = lab.random_network(0)
         held = Probes(["V(n0)"], np.array([0]), np.array([7]))
         model = Model(model.parameters, model.inputs, held, model.solver)
         with pytest.raises(CircuitError, match=r"V\(n0\) is held by voltage sources"):
-            estimate(make_rule("ep"), model, theta, Batch(batch.inputs, batch.targets[:, :1]))
+            lab.estimate(make_rule("ep"), model, theta, Batch(batch.inputs, batch.targets[:, :1]))
 
     @pytest.mark.parametrize("beta", [1e-3, 1.1e-3])
-    def test_negative_nudge_beyond_what_the_circuit_holds(self, beta: float) -> None:
+    def test_negative_nudge_beyond_what_the_circuit_holds(self, lab: SimpleNamespace, beta: float) -> None:
         # The divider holds up to 2β = g1 + g2: at β = 1 mS it is singular, beyond it unstable.
-        model, theta, batch = divider()
-        with pytest.raises(ConvergenceError, match="beta"):
-            estimate(make_rule("ep", beta=beta, states="negative"), model, theta, batch)
-        estimate(make_rule("ep", beta=0.9e-3, states="negative"), model, theta, batch)
+        model, theta, batch = lab.divider()
+        with pytest.raises(ConvergenceError, match="nudge"):
+            lab.estimate(make_rule("ep", beta=beta, states="negative"), model, theta, batch)
+        lab.estimate(make_rule("ep", beta=0.9e-3, states="negative"), model, theta, batch)
 
-    def test_clamps_in_a_loop(self) -> None:
-        model, theta, batch = random_network(0)
+    def test_clamps_in_a_loop(self, lab: SimpleNamespace) -> None:
+        model, theta, batch = lab.random_network(0)
         loop = Probes(["V(n1)", "V(n2)", "V(n1,n2)"], np.array([1, 2, 1]), np.array([GROUND, GROUND, 2]))
         model = Model(model.parameters, model.inputs, loop, model.solver)
         with pytest.raises(ConvergenceError, match="no operating point under the nudge"):
-            estimate(make_rule("contrastive"), model, theta, Batch(batch.inputs, np.ones((5, 3))))
+            lab.estimate(make_rule("contrastive"), model, theta, Batch(batch.inputs, np.ones((5, 3))))
 
-    def test_losses_without_a_target(self) -> None:
-        model, theta, batch = random_network(0)
+    def test_losses_without_a_target(self, lab: SimpleNamespace) -> None:
+        model, theta, batch = lab.random_network(0)
         batch = Batch(batch.inputs, np.array([0, 1, 0, 0, 1]))
         with pytest.raises(OptionError, match="names none"):
-            estimate(make_rule("contrastive"), model, theta, batch, CrossEntropy())
+            lab.estimate(make_rule("contrastive"), model, theta, batch, CrossEntropy())
         with pytest.raises(OptionError, match="only a squared error"):
-            estimate(make_rule("ep", nudge="conductance"), model, theta, batch, CrossEntropy())
+            lab.estimate(make_rule("ep", nudge="conductance"), model, theta, batch, CrossEntropy())
 
-    def test_no_co_content(self) -> None:
+    def test_no_co_content(self, lab: SimpleNamespace) -> None:
         amplifier = Group(VCCS, ["g1"], np.array([[4, GROUND, 2, GROUND]]), {"gain": np.array([1e-4])})
-        model, theta, batch = random_network(0, amplifier)
+        model, theta, batch = lab.random_network(0, amplifier)
         with pytest.warns(UserWarning, match="no co-content, because g1 breaks reciprocity"):
-            found = estimate(make_rule("ep", beta=1e-8), model, theta, batch)
-        assert np.linalg.norm(found - estimate(Analytic(), model, theta, batch)) > 1e-3 * np.linalg.norm(found)
+            found = lab.estimate(make_rule("ep", beta=1e-8), model, theta, batch)
+        assert np.linalg.norm(found - lab.estimate(Analytic(), model, theta, batch)) > 1e-3 * np.linalg.norm(found)
         with pytest.raises(CircuitError, match="no co-content"):
-            estimate(make_rule("ep", reciprocal="require"), model, theta, batch)
+            lab.estimate(make_rule("ep", reciprocal="require"), model, theta, batch)
 
 
-def test_reciprocal_circuits_are_not_warned_about() -> None:
+def test_reciprocal_circuits_are_not_warned_about(lab: SimpleNamespace) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        estimate(make_rule("ep"), *divider())
+        lab.estimate(make_rule("ep"), *lab.divider())

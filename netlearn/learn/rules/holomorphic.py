@@ -1,0 +1,168 @@
+"""Holomorphic equilibrium propagation: exact at a finite nudge, by nudges in the complex plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse.linalg import splu
+
+from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.devices.base import Array
+from netlearn.errors import CircuitError, ConvergenceError, OptionError
+from netlearn.learn.model import Batch, Estimate, Loss, Model
+from netlearn.learn.rules.contrast import co_content_difference
+from netlearn.learn.rules.energy import Energetic, require_reciprocal, require_stable, solve_nudged, trained_elements
+from netlearn.learn.rules.nudges import ConductanceNudge, CurrentNudge, quadratic_form
+from netlearn.options import option
+from netlearn.solve.assembly import Equations
+from netlearn.solve.protocol import OperatingPoint
+
+STEP = 1e-4
+"""Volts or amperes over which a nonlinear element's complex derivative is taken."""
+
+ROUNDS = 60
+SETTLED = 1e-11
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class HolomorphicEP(Energetic):
+    """The derivative at β = 0 as Cauchy's integral around it, from N nudged states on a circle.
+
+    With β_j = r exp(2πij/N) and φ(β) = ∂Φ/∂θ at the nudged state, ∂ℓ/∂θ = φ'(0) =
+    1/N Σ_j φ(β_j)/β_j, with an error of the order r^N where one real nudge has r. A.
+    Laborieux, F. Zenke, "Holomorphic equilibrium propagation computes exact gradients through
+    finite size oscillations", NeurIPS 2022. The circuit is real, so states at conjugate β are
+    conjugate and half of them are enough.
+
+    The circle must not enclose a β at which the circuit is singular; where it does on the
+    negative axis, a ConvergenceError says so. Elements whose equations
+    are pieced together have no analytic continuation from one piece to another: an element
+    that changes pieces on the circle is found by the mean of its equations around it, and
+    refused with a CircuitError.
+    """
+
+    beta: float = option(1e-5, "radius of the circle of nudges", above=0.0)
+    points: int = option(8, "nudges on the circle, an even number", least=2)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.points % 2:
+            # -β must be among the nudges, for it is there that a circuit loses stability.
+            raise OptionError(f"'points' must be even, not {self.points}")
+
+    def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
+        """One free state and N/2 + 1 nudged states per sample."""
+        if self.noise:
+            raise OptionError("complex states are not read from hardware, so 'noise' has no meaning for them")
+        free = model.forward(theta, batch.inputs, batch.start)
+        outputs = model.outputs(free)
+        require_reciprocal(free.circuit, self.reciprocal)
+        nudge = CurrentNudge() if quadratic_form(loss, outputs, batch.targets) is None else ConductanceNudge()
+        total = np.zeros(len(theta))
+        states: list[tuple[int, Array]] = []
+        for j in range(self.points // 2 + 1):
+            beta = self.beta * np.exp(2j * np.pi * j / self.points)
+            circuit = nudge.circuitry(beta, outputs, batch.targets, loss).attach(free.circuit, model.probes)
+            x = self._solve(model, circuit, free, beta)[:, : free.x.shape[-1]]
+            # A state off the real axis stands for its conjugate, too.
+            weight = 1 if j in (0, self.points / 2) else 2
+            states.append((weight, x))
+            local = co_content_difference(free.circuit, free.x.astype(complex), x, model.parameters.columns)
+            shares = {column: np.real(weight * each / beta) for column, each in local.items()}
+            total += model.parameters.pullback(theta, shares)
+        require_stable(model, loss, free, states[-1][1].real, batch.targets)
+        _require_holomorphic(free, states)
+        return Estimate(
+            loss=float(np.mean(loss.value(outputs, batch.targets))),
+            gradient=total / (self.points * len(batch)),
+            outputs=outputs,
+            point=free,
+            solves=(1 + len(states)) * len(batch),
+            measurements=outputs.size + (1 + len(states)) * len(batch) * trained_elements(model),
+        )
+
+    def _solve(self, model: Model, circuit: Circuit, free: OperatingPoint, beta: complex) -> Array:
+        if circuit.linear:
+            return solve_nudged(model, circuit, free, beta).x
+        return _newton(circuit, free.x, beta)
+
+
+def _newton(circuit: Circuit, start: Array, beta: complex) -> Array:
+    """The complex operating points (S, N) near real ones. Raises ConvergenceError.
+
+    The nudge moves the state little, so Newton's method needs no help to find it.
+    """
+    equations = Equations.of(circuit)
+    x = start.astype(complex)
+    last = np.inf
+    for _ in range(ROUNDS):
+        residual = equations.residual(x)
+        entries = _derivatives(equations, x)
+        step = np.stack(
+            [
+                splu(equations.topology.matrix(np.asarray(entry, dtype=complex)).tocsc()).solve(rhs)
+                for entry, rhs in zip(entries, residual, strict=True)
+            ]
+        )
+        x = np.asarray(x - step)
+        size = float(np.max(np.abs(step) / (1e-3 + np.abs(x))))
+        if not np.isfinite(size):
+            break
+        # Once the steps are small and shrink no more, they are rounding.
+        if size < SETTLED or (size < 1e-8 and size >= last / 2):
+            return x
+        last = size
+    raise ConvergenceError(
+        f"the circuit has no operating point near the free one under the complex nudge of beta={beta:g}",
+        hint="make beta smaller",
+    )
+
+
+def _derivatives(equations: Equations, x: Array) -> Array:
+    """Jacobian entries (S, nnz): the devices' own where they are linear, differences elsewhere."""
+    groups = equations.circuit.groups
+    linear = [g for g, group in enumerate(groups) if group.device.linear]
+    total = equations.jacobian(x, linear)
+    total = np.broadcast_to(total.T if total.ndim == 2 else total, (len(x), len(equations.topology.rows)))
+    padded = np.concatenate([x, np.zeros((len(x), 1), x.dtype)], axis=-1)
+    for g, group in enumerate(groups):
+        if group.device.linear or not len(group):
+            continue
+        place = equations.at(g, padded)
+        stamps = np.empty((*place.shape, place.shape[-1]), complex)
+        for t in range(place.shape[-1]):
+            # Four points on a small circle: Cauchy's formula again, with an error of STEP⁴.
+            stamps[..., t] = 0
+            for way in (1, 1j, -1, -1j):
+                moved = place.copy()
+                moved[..., t] += STEP * way
+                stamps[..., t] += group.device.residual(moved, equations.prepared[g]) / (4 * STEP * way)
+        total = total + equations.topology.add_stamps(g, stamps).T
+    return np.asarray(total)
+
+
+def _require_holomorphic(free: OperatingPoint, states: list[tuple[int, Array]]) -> None:
+    """The mean of an analytic function around a circle is its value in the middle."""
+    equations = Equations.of(free.circuit)
+    count = sum(weight for weight, _ in states)
+
+    def currents(g: int, x: Array) -> Array:
+        padded = np.concatenate([x, np.zeros((len(x), 1), x.dtype)], axis=-1)
+        return np.asarray(free.circuit.groups[g].device.residual(equations.at(g, padded), equations.prepared[g]))
+
+    for g, group in enumerate(free.circuit.groups):
+        if group.device.linear or not len(group):
+            continue
+        middle = currents(g, free.x)
+        around = [currents(g, x) for _, x in states]
+        mean = sum(weight * np.real(each) for (weight, _), each in zip(states, around, strict=True)) / count
+        moved = np.max([np.abs(each - middle) for each in around], axis=0)
+        wrong = np.abs(mean - middle) > ROUNDING * np.abs(middle) + 0.05 * moved
+        if wrong.any():
+            k = int(np.flatnonzero(wrong.any(axis=(0, 2)))[0])
+            raise CircuitError(
+                f"the {group.device.name} {group.names[k]} has no analytic continuation as far as the nudges reach",
+                hint="make beta smaller, or use rule ep",
+            )

@@ -1,0 +1,43 @@
+"""The analytic rule with a chip in the loop: only outputs are measured, the model gives the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netlearn.circuit.devices.base import Array
+from netlearn.learn.model import Batch, Estimate, Loss, Model
+from netlearn.learn.rules.reading import Reading
+from netlearn.solve.protocol import Solver
+from netlearn.solve.sensitivity import linearize, pull_back
+
+
+@dataclass(frozen=True)
+class InTheLoop(Reading):
+    """The adjoint gradient with the error measured elsewhere.
+
+    ``chip`` finds the outputs (ngspice, an instrument, another solver; None: the model's
+    own), read with ``noise``. Loss and output error are the measured ones. The response of
+    the outputs to the parameters is the model's at its own free state, so that no internal
+    voltage of the chip is read (Lin and others, arXiv 2602.03546).
+    """
+
+    chip: Solver | None = None
+
+    def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
+        """One operating point on the chip and one of the model per sample."""
+        point = model.forward(theta, batch.inputs, batch.start)
+        measured = point if self.chip is None else self.chip.solve(point.circuit)
+        outputs = self.read(model.outputs(measured), rng)
+        errors = loss.gradient(outputs, batch.targets) / len(batch)
+        adjoint = linearize(point).solve(np.asarray(errors @ model.probe_matrix), transpose=True)
+        columns = pull_back(point, adjoint, model.parameters.columns)
+        return Estimate(
+            loss=float(np.mean(loss.value(outputs, batch.targets))),
+            gradient=model.parameters.pullback(theta, columns),
+            outputs=outputs,
+            point=point,
+            solves=len(batch) * (1 if self.chip is None else 2),
+            measurements=outputs.size * self.averages,
+        )

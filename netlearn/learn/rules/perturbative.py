@@ -1,0 +1,142 @@
+"""Rules that know nothing of the circuit: change the parameters, and look at the outputs.
+
+A parameter is changed by a fraction of itself (or by that fraction of its unit where it is
+zero), as a resistance may lie anywhere between ohms and megohms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from netlearn.circuit.devices.base import Array
+from netlearn.learn.model import Batch, Estimate, Loss, Model
+from netlearn.learn.rules.reading import Reading
+from netlearn.options import option
+from netlearn.solve.protocol import OperatingPoint
+
+Free = tuple[OperatingPoint, Array]
+"""The free state and its outputs (S, o)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perturbative(Reading):
+    """What these rules share: the free state's outputs, and readings of changed ones."""
+
+    def outputs_at(
+        self, model: Model, theta: Array, batch: Batch, free: OperatingPoint, rng: np.random.Generator
+    ) -> Array:
+        """The outputs (S, o) as they are read at other parameters."""
+        return self.read(model.outputs(model.forward(theta, batch.inputs, free)), rng)
+
+    def result(self, loss: Loss, targets: Array, free: Free, gradient: Array, looks: int) -> Estimate:
+        """The estimate after ``looks`` batches of changed outputs."""
+        point, outputs = free
+        return Estimate(
+            loss=float(np.mean(loss.value(outputs, targets))),
+            gradient=gradient,
+            outputs=outputs,
+            point=point,
+            solves=(1 + looks) * len(outputs),
+            measurements=(1 + looks) * outputs.size * self.averages,
+        )
+
+
+@dataclass(frozen=True)
+class FiniteDifferences(Perturbative):
+    """One parameter after another: (ℓ(θ + h) - ℓ(θ - h)) / 2h, or forward (ℓ(θ + h) - ℓ(θ)) / h.
+
+    The error is of the order h² for the central and h for the forward difference, and the
+    noise of the loss enters divided by h.
+    """
+
+    step: float = option(1e-4, "change of each parameter, as a fraction of it", above=0.0, below=1.0)
+    form: Literal["central", "forward"] = option("central", "which differences are taken")
+
+    def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
+        """2P (central) or P + 1 (forward) operating points per sample."""
+        free = model.forward(theta, batch.inputs, batch.start)
+        outputs = model.outputs(free)
+        steps = self.step * scale(theta)
+        gradient = np.empty(len(theta))
+
+        def mean_loss(changed: Array) -> float:
+            return float(np.mean(loss.value(self.outputs_at(model, changed, batch, free, rng), batch.targets)))
+
+        base = float(np.mean(loss.value(self.read(outputs, rng), batch.targets)))
+        for p, h in enumerate(steps):
+            changed = theta.copy()
+            changed[p] += h
+            above = mean_loss(changed)
+            changed[p] = theta[p] - h
+            gradient[p] = (above - base) / h if self.form == "forward" else (above - mean_loss(changed)) / (2 * h)
+        looks = len(theta) * (1 if self.form == "forward" else 2)
+        return self.result(loss, batch.targets, (free, outputs), gradient, looks)
+
+
+@dataclass(frozen=True)
+class Spsa(Perturbative):
+    """Simultaneous perturbation: all parameters by random signs Δ, two losses per direction.
+
+    The estimate (ℓ(θ + cΔ) - ℓ(θ - cΔ)) / 2c · 1/Δ is right in the mean up to c², with a
+    variance that grows with the number of parameters. J. C. Spall, IEEE Trans. Automatic
+    Control 37, 332 (1992).
+    """
+
+    step: float = option(1e-3, "change of each parameter, as a fraction of it", above=0.0, below=1.0)
+    directions: int = option(1, "random directions that are averaged", least=1)
+
+    def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
+        """2 operating points per sample and direction."""
+        free = model.forward(theta, batch.inputs, batch.start)
+        steps = self.step * scale(theta)
+        total = np.zeros(len(theta))
+        for signs in rng.choice([-1.0, 1.0], size=(self.directions, len(theta))):
+            above, below = (
+                np.mean(
+                    loss.value(self.outputs_at(model, theta + way * steps * signs, batch, free, rng), batch.targets)
+                )
+                for way in (1.0, -1.0)
+            )
+            total += (above - below) / 2 * signs / steps
+        measured = free, model.outputs(free)
+        return self.result(loss, batch.targets, measured, total / self.directions, 2 * self.directions)
+
+
+@dataclass(frozen=True)
+class Homodyne(Perturbative):
+    """Each parameter swings at a frequency of its own; lock-in detection tells their effects apart.
+
+    θ_p(t) = θ_p (1 + a sin 2π f_p t), all at once, slowly enough for the circuit to stay at
+    its operating points; ∂y/∂θ_p = 2/(a θ_p) <y(t) sin 2π f_p t>, and ∂ℓ/∂θ follows by the
+    chain rule from the free outputs. Products of two swings come out in the cosine phase, so
+    the error is of the order a². M. N. Boon and others, "Gradient descent in materia through
+    homodyne gradient extraction", arXiv 2105.11233 (2021).
+
+    The p-th frequency is p + 1 periods in the observed time, and ``oversampling`` times the
+    highest one is how often the outputs are read.
+    """
+
+    amplitude: float = option(1e-3, "swing of each parameter, as a fraction of it", above=0.0, below=1.0)
+    oversampling: int = option(4, "readings per period of the highest frequency", least=3)
+
+    def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
+        """``oversampling`` (P + 1) operating points per sample."""
+        free = model.forward(theta, batch.inputs, batch.start)
+        outputs = model.outputs(free)
+        instants = self.oversampling * (len(theta) + 1)
+        steps = self.amplitude * scale(theta)
+        slope = loss.gradient(self.read(outputs, rng), batch.targets) / len(batch)
+        locked = np.zeros(len(theta))
+        for t in range(instants):
+            reference = np.sin(2 * np.pi * (np.arange(len(theta)) + 1) * t / instants)
+            seen = self.outputs_at(model, theta + steps * reference, batch, free, rng)
+            locked += reference * np.sum(slope * (seen - outputs))
+        return self.result(loss, batch.targets, (free, outputs), 2 / instants * locked / steps, instants)
+
+
+def scale(theta: Array) -> Array:
+    """What a fraction of each parameter is taken of."""
+    return np.where(theta == 0, 1.0, np.abs(theta))

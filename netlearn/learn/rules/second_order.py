@@ -1,0 +1,111 @@
+"""Gauss-Newton and natural gradient: the exact gradient, measured by what it does to the outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator, cg
+
+from netlearn.circuit.devices.base import COMPLEX_STEP, Array
+from netlearn.errors import ConvergenceError
+from netlearn.learn.model import Batch, Estimate, Loss, Model
+from netlearn.learn.rules.analytic import Analytic
+from netlearn.options import option, options_of
+from netlearn.solve.assembly import Topology, with_ground
+from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.sensitivity import linearize, pull_back
+
+
+class OutputJacobian:
+    """∂y/∂u at an operating point, as a product from either side; never held as a matrix.
+
+    u are logarithms of the positive parameters and the others themselves: ``scale`` (P,) is
+    ∂θ/∂u.
+    """
+
+    def __init__(self, model: Model, theta: Array, point: OperatingPoint) -> None:
+        self.model, self.theta, self.point = model, theta, point
+        self.scale = np.where(model.parameters.positive, theta, 1.0)
+        self.linear = linearize(point)
+
+    def forward(self, direction: Array) -> Array:
+        """∂y/∂u · direction, (S, o) for (P,)."""
+        circuit, x = self.point.circuit, with_ground(self.point.x)
+        stepped = self.model.parameters.apply(self.theta + 1j * COMPLEX_STEP * self.scale * direction)
+        topology = Topology.of(circuit)
+        rhs = np.zeros(self.point.x.shape)
+        for g, name in self.model.parameters.columns:
+            group = circuit.groups[g]
+            change = np.imag(stepped.groups[g].values[name]) / COMPLEX_STEP
+            slope = group.device.value_jacobian(x[:, np.asarray(group.index)], group.values, circuit.environment, name)
+            rhs -= topology.add_currents(g, slope * change[..., None]).T
+        return np.asarray((self.model.probe_matrix @ self.linear.solve(rhs).T).T)
+
+    def backward(self, weights: Array) -> Array:
+        """Σ_s (∂y_s/∂u)ᵀ weights_s, (P,) for (S, o)."""
+        adjoint = self.linear.solve(np.asarray(weights @ self.model.probe_matrix), transpose=True)
+        columns = pull_back(self.point, adjoint, self.model.parameters.columns)
+        return self.scale * self.model.parameters.pullback(self.theta, columns)
+
+
+@dataclass(frozen=True)
+class NaturalGradient:
+    """(F + λI)⁻¹ ∂ℓ/∂u with F the mean of (∂y/∂u)ᵀ(∂y/∂u): steepest descent by outputs moved.
+
+    F is the Fisher information of outputs that are read with Gaussian errors of unit size (S.
+    Amari, Neural Computation 10, 251, 1998). u are logarithms of resistances; what is
+    returned acts as a gradient by θ whose step in log coordinates is the natural one. The
+    system is solved by conjugate gradients, from products alone, at two linear solves per
+    sample and iteration. λ is ``damping`` times the curvature along the gradient.
+    """
+
+    damping: float = option(1e-3, "damping, relative to the curvature along the gradient", above=0.0)
+    iterations: int = option(100, "most conjugate-gradient iterations", least=1)
+
+    def __post_init__(self) -> None:
+        for entry in options_of(type(self)):
+            entry.check(getattr(self, entry.name))
+
+    def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
+        """The exact gradient, and what it becomes in the metric. Raises ConvergenceError."""
+        exact = Analytic().estimate(model, loss, theta, batch, rng)
+        assert exact.point is not None
+        jacobian = OutputJacobian(model, theta, exact.point)
+        curvature = self.curvature(loss, exact.outputs, batch.targets)
+        used = 0
+
+        def product(direction: Array) -> Array:
+            nonlocal used
+            used += 2 * len(batch)
+            return jacobian.backward(curvature(jacobian.forward(direction))) / len(batch)
+
+        gradient = jacobian.scale * exact.gradient
+        if not np.any(gradient):
+            return exact
+        damping = self.damping * float(gradient @ product(gradient)) / float(gradient @ gradient)
+        size = len(theta)
+        damped = LinearOperator((size, size), matvec=lambda v: product(v) + damping * v, dtype=float)
+        step, failed = cg(damped, gradient, rtol=1e-8, maxiter=self.iterations)
+        if failed < 0 or not np.isfinite(step).all():
+            raise ConvergenceError("the conjugate gradients broke down", hint="make damping larger")
+        return replace(exact, gradient=step / jacobian.scale, solves=exact.solves + used)
+
+    def curvature(self, loss: Loss, outputs: Array, targets: Array) -> Callable[[Array], Array]:
+        """How moves of the outputs (S, o) are weighed."""
+        return lambda moves: moves
+
+
+@dataclass(frozen=True)
+class GaussNewton(NaturalGradient):
+    """(G + λI)⁻¹ ∂ℓ/∂u with G the mean of (∂y/∂u)ᵀ H (∂y/∂u), H the loss's Hessian by the outputs.
+
+    For the squared error it is Levenberg's and Marquardt's method; for the cross-entropy
+    after a softmax G is the Fisher information of the classes, so that this is the natural
+    gradient of the classifier (N. N. Schraudolph, Neural Computation 14, 1723, 2002).
+    """
+
+    def curvature(self, loss: Loss, outputs: Array, targets: Array) -> Callable[[Array], Array]:
+        """H times moves, from the loss's gradient by a complex step."""
+        return lambda moves: loss.gradient(outputs + 1j * COMPLEX_STEP * moves, targets).imag / COMPLEX_STEP

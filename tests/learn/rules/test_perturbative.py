@@ -1,0 +1,96 @@
+"""Model-free rules against the exact gradient, and their errors against what they should be."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from netlearn.errors import OptionError
+from netlearn.learn.loss import Mse
+from netlearn.learn.rules import make_rule
+from netlearn.learn.rules.analytic import Analytic
+
+RNG = np.random.default_rng
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "tolerance"),
+    [
+        ("differences", {}, 1e-6),
+        ("differences", {"form": "forward", "step": 1e-6}, 1e-4),
+        ("homodyne", {}, 1e-4),
+    ],
+)
+def test_extracts_the_gradient(lab: SimpleNamespace, name: str, options: dict[str, object], tolerance: float) -> None:
+    model, theta, batch = lab.random_network(0)
+    exact = lab.estimate(Analytic(), model, theta, batch)
+    found = lab.estimate(make_rule(name, **options), model, theta, batch)
+    assert found == pytest.approx(exact, rel=1e-12, abs=tolerance * np.abs(exact).max())
+
+
+def test_homodyne_error_is_of_second_order(lab: SimpleNamespace) -> None:
+    model, theta, batch = lab.random_network(1)
+    exact = lab.estimate(Analytic(), model, theta, batch)
+    swings = np.array([0.02, 0.04, 0.08])
+    errors = [
+        np.linalg.norm((lab.estimate(make_rule("homodyne", amplitude=a), model, theta, batch) - exact) * theta)
+        for a in swings
+    ]
+    assert np.polyfit(np.log(swings), np.log(errors), 1)[0] == pytest.approx(2.0, abs=0.2)
+
+
+def test_spsa_is_right_in_the_mean(lab: SimpleNamespace) -> None:
+    """The mean of many directions; the error of one has the size of the gradient times √P."""
+    model, theta, batch = lab.random_network(2)
+    exact = lab.estimate(Analytic(), model, theta, batch) * theta
+    found = lab.estimate(make_rule("spsa", directions=500), model, theta, batch) * theta
+    expected = np.linalg.norm(exact) * np.sqrt(len(theta) / 500)
+    assert np.linalg.norm(found - exact) < 2 * expected
+
+
+def test_noise_enters_divided_by_the_step_and_averages_out(lab: SimpleNamespace) -> None:
+    """Central differences of ℓ read n times: std of ∂ℓ/∂θ_p is √2 std(ℓ)/(2h√n)."""
+    model, theta, batch = lab.divider()
+    exact = lab.estimate(Analytic(), model, theta, batch)
+    spread = []
+    for averages in (1, 16):
+        rule = make_rule("differences", step=0.01, noise=1e-5, averages=averages)
+        found = np.array([rule.estimate(model, Mse(), theta, batch, RNG(i)).gradient for i in range(200)])
+        assert np.mean(found, axis=0) == pytest.approx(exact, rel=0.2)
+        spread.append(np.std(found, axis=0).mean())
+    # dℓ/dy = 2 e = 0.5, h = 10 Ω.
+    assert spread[0] == pytest.approx(0.5 * 1e-5 * np.sqrt(2) / 20, rel=0.15)
+    assert spread[0] / spread[1] == pytest.approx(4.0, rel=0.15)
+
+
+def test_same_seed_same_estimate(lab: SimpleNamespace) -> None:
+    model, theta, batch = lab.random_network(0)
+    rule = make_rule("spsa", noise=1e-3)
+    first, again, other = (rule.estimate(model, Mse(), theta, batch, RNG(i)).gradient for i in (5, 5, 6))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_costs_are_counted(lab: SimpleNamespace) -> None:
+    model, theta, batch = lab.random_network(0)
+    samples, outputs, parameters = 5, 2, len(theta)
+    for name, looks in (("differences", 2 * parameters), ("spsa", 2), ("homodyne", 4 * (parameters + 1))):
+        found = make_rule(name).estimate(model, Mse(), theta, batch, RNG(0))
+        assert found.solves == (1 + looks) * samples
+        assert found.measurements == (1 + looks) * samples * outputs
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("spsa", {"step": 0}),
+        ("spsa", {"directions": 0}),
+        ("homodyne", {"oversampling": 2}),
+        ("differences", {"noise": -1.0}),
+    ],
+)
+def test_refuses(name: str, options: dict[str, object]) -> None:
+    with pytest.raises(OptionError, match=next(iter(options))):
+        make_rule(name, **options)
