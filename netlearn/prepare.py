@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, TypedDict
 
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.parameters import Parameters
-from netlearn.errors import DataError, OptionError, Place, did_you_mean
+from netlearn.errors import DataError, NetlearnError, OptionError, Place, did_you_mean
 from netlearn.learn.data import Dataset, Layout, dataset_of, layout_of
 from netlearn.learn.loss import CrossEntropy, Mse
 from netlearn.learn.model import Loss, Model, Rule
@@ -24,7 +25,7 @@ from netlearn.learn.table import Table, read_table
 from netlearn.netlist.design import Design, Selection
 from netlearn.netlist.directives import read_directive, read_directives
 from netlearn.netlist.elaborate import elaborate
-from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.netlist import Netlist, read
 from netlearn.options import Given, options_of
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.protocol import Solver
@@ -32,8 +33,8 @@ from netlearn.solve.protocol import Solver
 NetlistLike = Netlist | str | os.PathLike[str]
 DataLike = Table | Mapping[str, Any] | str | os.PathLike[str]
 
-EVERY_RESISTOR = (Trained("r*"), Trained("r.*"))
-"""What is trained where no ``*@train`` says: resistors at the top and in subcircuits."""
+EVERY_RESISTOR = (Trained("r*"),)
+"""What is trained where no ``*@train`` says."""
 
 _OPTIONS = tuple(entry.name for entry in options_of(Options))
 
@@ -62,7 +63,7 @@ class Overrides(TypedDict, total=False):
 
 def netlist_of(netlist: NetlistLike) -> Netlist:
     """The netlist itself, or the file read."""
-    return netlist if isinstance(netlist, Netlist) else Netlist.read(netlist)
+    return netlist if isinstance(netlist, Netlist) else read(netlist)
 
 
 def solver_of(forward: str | Solver) -> Solver:
@@ -134,12 +135,18 @@ class Project:
     @cached_property
     def parameters(self) -> Parameters:
         """What is trained. Raises OptionError where a pattern matches nothing."""
-        train = self.settings.train or EVERY_RESISTOR
+        train, fix = self.settings.train or EVERY_RESISTOR, self.settings.fix
         selections = [Selection(entry.pattern, entry.min, entry.max) for entry in train]
-        if not self.settings.train:
-            names = [name.lower() for name in self.design.trainable_names()]
-            selections = [s for s in selections if any(n.startswith(s.pattern[:-1]) for n in names)]
-        return self.design.parameters(selections, self.settings.fix)
+        try:
+            return self.design.parameters(selections, fix)
+        except OptionError:
+            for entry, selection in zip(train, selections, strict=True):
+                with _placed(entry.place):
+                    self.design.parameters([selection])
+            for pattern in fix:
+                with _placed(self.settings.places.get(f"fix {pattern}")):
+                    self.design.parameters([Selection(pattern)])
+            raise
 
     @cached_property
     def table(self) -> Table:
@@ -215,10 +222,21 @@ def project(
     overrides: Mapping[str, Any] | None = None,
 ) -> Project:
     """A netlist with its settings. Raises NetlistError and OptionError."""
-    read = netlist_of(netlist)
+    opened = netlist_of(netlist)
     rest = dict(overrides or {})
     test = rest.pop("test", None)
-    return Project(read, settings_for(read, rest), solver_of(forward), data, test)
+    return Project(opened, settings_for(opened, rest), solver_of(forward), data, test)
+
+
+@contextmanager
+def _placed(place: Place | None) -> Iterator[None]:
+    """Errors that have no place get this one."""
+    try:
+        yield
+    except NetlearnError as error:
+        if error.place is None:
+            error.place = place
+        raise
 
 
 def _read_named(netlist: Netlist, named: str, places: Mapping[str, Place]) -> Table:
@@ -234,9 +252,5 @@ def _read_named(netlist: Netlist, named: str, places: Mapping[str, Place]) -> Ta
         raise DataError(
             f"the data file '{named}' is outside the netlist's folder", place, "give it as an option instead"
         )
-    try:
+    with _placed(place):
         return read_table(Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path)
-    except DataError as error:
-        if error.place is None:
-            error.place = place
-        raise

@@ -68,6 +68,9 @@ class _Search:
         assert isinstance(optimizer, Lbfgsb)
         if self.state.finished:
             return
+        if not self.task.options.epochs:
+            self._answer(self.start[self.free])
+            return
         minimize(
             self._answer,
             self.start[self.free],

@@ -104,7 +104,7 @@ def _read_csv(path: Path) -> Table:
     if not text.strip():
         raise DataError("the data file is empty", Place(str(path), 1))
     lines = text.splitlines(keepends=True)
-    reader = csv.reader(lines)
+    reader = csv.reader(lines, skipinitialspace=True)
     rows: list[list[str]] = []
     numbers: list[int] = []
     try:

@@ -21,7 +21,7 @@ REACH = 1e6
 class Transform:
     """Coordinates u (P,) of the parameters θ (P,), and the box that u is projected onto.
 
-    Resistances (what must be positive) train as u = -log θ, the log-conductance, as u = 1/θ
+    ``bounds`` is the same box in θ. Resistances (what must be positive) train as u = -log θ, the log-conductance, as u = 1/θ
     or as u = θ; every other parameter as it is.
     """
 
@@ -30,6 +30,7 @@ class Transform:
     lower: Array
     upper: Array
     start: Array
+    bounds: tuple[Array, Array]
 
     @classmethod
     def of(cls, parameters: Parameters, coordinates: Coordinates = "log") -> Transform:
@@ -48,9 +49,9 @@ class Transform:
             low[open_low] = theta[open_low] / REACH
             high[open_high] = theta[open_high] * REACH
         low[positive] = np.maximum(low[positive], np.finfo(float).tiny)
-        made = cls(coordinates, parameters, low, high, theta)
+        made = cls(coordinates, parameters, low, high, theta, (low, high))
         ends = np.sort([made.inward(low), made.inward(high)], axis=0)
-        return cls(coordinates, parameters, ends[0], ends[1], made.inward(theta))
+        return cls(coordinates, parameters, ends[0], ends[1], made.inward(theta), (low, high))
 
     def inward(self, theta: Array) -> Array:
         """u of θ."""
@@ -71,7 +72,8 @@ class Transform:
         elif self.coordinates == "conductance":
             theta[positive] = 1.0 / theta[positive]
         # On a bound the text's own number is meant, not what the round trip makes of it.
-        theta = np.clip(theta, self.parameters.lower, self.parameters.upper)
+        for bound in self.bounds:
+            theta = np.where(u == self.inward(bound), bound, theta)
         return np.where(u == self.start, self.parameters.initial, theta)
 
     def gradient(self, theta: Array, gradient: Array) -> Array:
