@@ -1,0 +1,236 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from netlearn.circuit.circuit import GROUND, Group
+from netlearn.circuit.devices.diode import DIODE
+from netlearn.errors import NetlearnError
+from netlearn.learn.checkpoint import load_checkpoint, save_checkpoint
+from netlearn.learn.lbfgs import run_lbfgs
+from netlearn.learn.loop import Progress, Task, TrainingState, begin, measure, run
+from netlearn.learn.model import Batch, Estimate, Loss, Model
+from netlearn.learn.optimizers import Adam, Lbfgsb, Momentum, Sgd
+from netlearn.learn.rules.analytic import Analytic
+from netlearn.learn.schedule import Cosine, Exponential
+from netlearn.learn.settings import Options
+from netlearn.learn.subset import Subset
+
+DIODES = Group(
+    DIODE,
+    ["d1", "d2"],
+    np.array([[3, GROUND, GROUND][: len(DIODE.unknowns)], [5, 4, 4][: len(DIODE.unknowns)]]),
+    {name: np.full(2, value) for name, value in DIODE.parameters.items()},
+)
+
+
+def trained(task: Task, state: TrainingState | None = None, **options: Any) -> TrainingState:
+    search = run_lbfgs if isinstance(task.optimizer, Lbfgsb) else run
+    return search(task, state or begin(task), **options)
+
+
+def same(one: TrainingState, other: TrainingState) -> None:
+    assert one.finished
+    assert other.finished
+    assert one.best is not None
+    assert other.best is not None
+    assert one.best.tobytes() == other.best.tobytes()
+    assert one.theta.tobytes() == other.theta.tobytes()
+    assert repr(one.history) == repr(other.history)
+
+
+@pytest.mark.parametrize("coordinates", ["log", "conductance", "resistance"])
+def test_lbfgs_reaches_what_scipy_reaches_by_differences(make_task: Any, coordinates: str) -> None:
+    task = make_task(coordinates=coordinates, optimizer=Lbfgsb(), options=Options(epochs=150))
+    state = trained(task)
+
+    def loss(logs: np.ndarray) -> float:
+        return measure(task, task.data, replace(state, theta=np.exp(logs)))[0]
+
+    parameters = task.model.parameters
+    box = list(zip(np.log(parameters.lower), np.log(parameters.upper), strict=True))
+    reference = minimize(loss, np.log(parameters.initial), bounds=box, options={"maxiter": 150, "maxfun": 10**5})
+    assert state.best_score <= reference.fun * (1 + 1e-3)
+    assert np.all(state.best >= parameters.lower)
+    assert np.all(state.best <= parameters.upper)
+
+
+@pytest.mark.parametrize("optimizer", [Sgd(3.0), Momentum(0.5), Adam(0.05)])
+@pytest.mark.parametrize("batch", [0, 5])
+def test_every_optimizer_lowers_the_loss(make_task: Any, optimizer: Any, batch: int) -> None:
+    state = trained(make_task(optimizer=optimizer, options=Options(epochs=30, batch=batch)))
+    assert state.best_score < 0.8 * state.history[0].loss
+    assert len(state.history) == 31
+    assert min(record.loss for record in state.history) == state.best_score
+
+
+def test_the_record_of_an_epoch_is_of_the_values_at_its_beginning(make_task: Any) -> None:
+    for batch in (0, 5):
+        task = make_task(classes=True, options=Options(epochs=3, batch=batch))
+        state = trained(task)
+        before, _ = measure(task, task.data, begin(task))
+        after, _ = measure(task, task.data, state)
+        assert state.history[0].loss == pytest.approx(before, rel=1e-12)
+        assert state.history[-1].loss == pytest.approx(after, rel=1e-12)
+        assert 0 <= state.history[0].accuracy <= 1
+
+
+class Stop:
+    """A progress callback that interrupts after some steps."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def __call__(self, progress: Progress) -> None:
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "full": {"options": Options(epochs=6)},
+    "batches": {"options": Options(epochs=4, batch=5, seed=3), "optimizer": Momentum(0.3), "schedule": Cosine()},
+    "classes": {"classes": True, "options": Options(epochs=4, batch=5)},
+    "diodes": {"extra": (DIODES,), "options": Options(epochs=4, batch=5)},
+    "subset": {"subset": Subset(0.3), "options": Options(epochs=4, batch=5), "schedule": Exponential(0.9)},
+    "turns": {"subset": Subset(0.3, by="turns", redraw="epoch"), "options": Options(epochs=4, batch=5)},
+    "lbfgs": {"optimizer": Lbfgsb(), "options": Options(epochs=8)},
+    "lbfgs diodes": {"optimizer": Lbfgsb(), "extra": (DIODES,), "options": Options(epochs=5)},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("after", [1, 2, 4, 5])
+def test_an_interrupted_run_resumes_to_the_same_bytes(make_task: Any, tmp_path: Path, kind: str, after: int) -> None:
+    whole = trained(make_task(**KINDS[kind]))
+    task = make_task(**KINDS[kind])
+    path = tmp_path / "c.npz"
+    interrupted = trained(task, progress=Stop(after))
+    assert not interrupted.finished
+    save_checkpoint(path, task, interrupted)
+    same(whole, trained(task, load_checkpoint(path, make_task(**KINDS[kind]))))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["c.npz"]
+
+
+class Breaks(Analytic):
+    """A rule that is interrupted in the middle of one of its estimates."""
+
+    left = 6
+
+    def estimate(self, model: Model, loss: Loss, theta: Any, batch: Batch, rng: np.random.Generator) -> Estimate:
+        estimate = super().estimate(model, loss, theta, batch, rng)
+        rng.random()
+        Breaks.left -= 1
+        if not Breaks.left:
+            raise KeyboardInterrupt
+        return estimate
+
+
+def test_an_interruption_inside_a_step_loses_only_that_step(make_task: Any, tmp_path: Path) -> None:
+    kind = {"extra": (DIODES,), "options": Options(epochs=5, batch=5), "rule": Breaks(), "subset": Subset(0.5)}
+    Breaks.left = -1
+    whole = trained(make_task(**kind))
+    Breaks.left = 6
+    task = make_task(**kind)
+    interrupted = trained(task)
+    assert not interrupted.finished
+    assert (interrupted.epoch, interrupted.position) == (1, 10)
+    save_checkpoint(tmp_path / "c.npz", task, interrupted)
+    same(whole, trained(task, load_checkpoint(tmp_path / "c.npz", task)))
+
+
+def test_a_checkpoint_of_something_else_is_refused(make_task: Any, tmp_path: Path) -> None:
+    task, path = make_task(), tmp_path / "c.npz"
+    save_checkpoint(path, task, trained(task, progress=Stop(2)))
+    for other, what in [
+        (make_task(optimizer=Adam(0.04)), "optimizer"),
+        (make_task(samples=13), "data"),
+        (make_task(extra=(DIODES,)), "netlist"),
+        (make_task(options=Options(epochs=10, seed=1)), "options"),
+        (make_task(subset=Subset(0.5)), "subset"),
+    ]:
+        with pytest.raises(NetlearnError, match=f"made with another {what}"):
+            load_checkpoint(path, other)
+    with pytest.raises(NetlearnError, match="there is no checkpoint"):
+        load_checkpoint(tmp_path / "none.npz", task)
+    path.write_bytes(b"nothing")
+    with pytest.raises(NetlearnError, match="is not a netlearn checkpoint"):
+        load_checkpoint(path, task)
+    np.savez(path, notes=np.array([{}], dtype=object))
+    with pytest.raises(NetlearnError, match="is not a netlearn checkpoint"):
+        load_checkpoint(path, task)
+
+
+def test_a_subset_leaves_the_rest_as_it_was(make_task: Any) -> None:
+    task = make_task(subset=Subset(only="r[45]"), options=Options(epochs=5, batch=5))
+    state = trained(task)
+    moved = np.flatnonzero(state.theta != task.model.parameters.initial)
+    np.testing.assert_array_equal(moved, [3, 4])
+    task = make_task(subset=Subset(0.2, redraw="never"), options=Options(epochs=5, batch=5))
+    count = round(0.2 * len(task.model.parameters))
+    assert np.count_nonzero(trained(task).theta != task.model.parameters.initial) == count
+    task = make_task(subset=Subset(0.2, redraw="step"), options=Options(epochs=5, batch=5))
+    assert np.count_nonzero(trained(task).theta != task.model.parameters.initial) > count
+    task = make_task(subset=Subset(0.2, by="turns"), options=Options(epochs=5), optimizer=Sgd(1.0))
+    assert np.count_nonzero(trained(task).theta != task.model.parameters.initial) > 4 * count
+
+
+def test_seeds(make_task: Any) -> None:
+    options = Options(epochs=3, batch=5, seed=1)
+    same(trained(make_task(options=options)), trained(make_task(options=options)))
+    other = trained(make_task(options=replace(options, seed=2)))
+    assert other.theta.tobytes() != trained(make_task(options=options)).theta.tobytes()
+
+
+def test_patience_ends_training_and_keeps_the_best(make_task: Any) -> None:
+    data = make_task().data
+    task = make_task(
+        data=data.part(np.arange(3)),
+        validation=data.part(np.arange(3, 12)),
+        optimizer=Adam(0.3),
+        options=Options(epochs=200, patience=5),
+    )
+    state = trained(task)
+    scores = [record.validation_loss for record in state.history]
+    assert len(scores) < 200
+    assert state.best_score == min(scores)
+    assert state.best_epoch == int(np.argmin(scores)) == len(scores) - 1 - 5
+    assert measure(task, task.validation, replace(state, theta=state.best))[0] == state.best_score
+
+
+class Explodes(Analytic):
+    """A rule whose estimate of one parameter's derivative is not a number."""
+
+    def estimate(self, model: Model, loss: Loss, theta: Any, batch: Batch, rng: np.random.Generator) -> Estimate:
+        estimate = super().estimate(model, loss, theta, batch, rng)
+        gradient = estimate.gradient.copy()
+        gradient[4] = np.nan
+        return replace(estimate, gradient=gradient)
+
+
+def test_what_is_not_finite_is_named_where_it_first_appears(make_task: Any) -> None:
+    with pytest.raises(NetlearnError, match="the derivative of 'r5' became nan in epoch 1"):
+        trained(make_task(rule=Explodes()))
+    task = make_task()
+    inputs = task.data.inputs.copy()
+    inputs[7] = 1e200
+    with pytest.raises(NetlearnError, match="the loss of sample 8 became inf in epoch 1"):
+        trained(replace(task, data=replace(task.data, inputs=inputs)))
+
+
+def test_no_epochs_change_nothing(make_task: Any) -> None:
+    for optimizer in (Adam(), Lbfgsb()):
+        task = make_task(options=Options(epochs=0), optimizer=optimizer)
+        state = trained(task)
+        np.testing.assert_array_equal(state.best, task.model.parameters.initial)
+        assert len(state.history) == 1
+
+
+def test_lbfgs_refuses_what_it_cannot_do(make_task: Any) -> None:
+    with pytest.raises(NetlearnError, match="full batches"):
+        trained(make_task(optimizer=Lbfgsb(), options=Options(batch=5)))
+    with pytest.raises(NetlearnError, match="changing part"):
+        trained(make_task(optimizer=Lbfgsb(), subset=Subset(0.5)))

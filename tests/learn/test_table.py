@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netlearn.errors import DataError
+from netlearn.learn.table import Table, read_table
+
+
+def written(folder: Path, text: str | bytes, name: str = "d.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_columns_labels_and_lines(tmp_path: Path) -> None:
+    text = '\ufeffV1, "V(p,n)",class\r\n1,2,a\r\n\r\n# a comment\r\n 3e-3 ,-4.5,b c\r\n'
+    table = read_table(written(tmp_path, text))
+    assert list(table.columns) == ["V1", "V(p,n)"]
+    np.testing.assert_array_equal(table.columns["V1"], [1.0, 3e-3])
+    np.testing.assert_array_equal(table.columns["V(p,n)"], [2.0, -4.5])
+    assert table.labels is not None
+    assert table.labels.tolist() == ["a", "b c"]
+    assert str(table.place(1)) == f"{tmp_path / 'd.csv'}:5:1"
+
+
+def test_an_unquoted_difference_in_the_header_is_one_column(tmp_path: Path) -> None:
+    table = read_table(written(tmp_path, "V1,V(p,n),V(q, r)\n1,2,3\n"))
+    assert list(table.columns) == ["V1", "V(p,n)", "V(q,r)"]
+
+
+def test_npz_gives_the_same_as_csv(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", **{"V1": [1.0, 2.0], "class": np.array([3, 4])})
+    table = read_table(tmp_path / "d.npz")
+    csv = read_table(written(tmp_path, "V1,class\n1,3.0\n2,4\n"))
+    np.testing.assert_array_equal(table.columns["V1"], csv.columns["V1"])
+    assert table.labels is not None
+    assert csv.labels is not None
+    assert table.labels.tolist() == csv.labels.tolist() == ["3", "4"]
+
+
+def test_numbers_are_read_to_the_last_bit(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=200)
+    table = read_table(written(tmp_path, "V1\n" + "\n".join(map(repr, values.tolist()))))
+    np.testing.assert_array_equal(table.columns["V1"], values)
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "said"),
+    [
+        ("", "1:1", "the data file is empty"),
+        (" \n\n", "1:1", "the data file is empty"),
+        ("V1,V(a)\n", "1:1", "there are no rows of data"),
+        ("V1,V(a)\n1,2\n3\n", "3:1", "row 2 has 1 fields where 2 columns are named"),
+        ("V1,V(a)\n1,2\n3,4,5\n", "3:1", "row 2 has 3 fields"),
+        ("V1,V(a)\n1,2\n3,4k\n", "3:3", "row 2, column 'V(a)': '4k' is not a number"),
+        ("V1,V(a)\n1,\n", "2:1", "row 1, column 'V(a)': there is no number"),
+        ("V1,V(a)\n1,2\n3,nan\n", "3:1", "row 2, column 'V(a)': nan is not finite"),
+        ("V1,V(a)\n1,2\n-inf,3\n", "3:1", "row 2, column 'V1': -inf is not finite"),
+        ("V1,v1\n1,2\n", "1:1", "the column 'v1' is there twice"),
+        ("V1,\n1,2\n", "1:1", "a column has no name"),
+        ("1,2\n3,4\n", "1:1", "the first row holds numbers"),
+    ],
+)
+def test_bad_csv_is_named_with_row_and_column(tmp_path: Path, text: str, at: str, said: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(DataError) as caught:
+        read_table(path)
+    assert str(caught.value).startswith(f"{path}:{at}: error: ")
+    assert said in str(caught.value)
+
+
+def test_files_that_are_no_data(tmp_path: Path) -> None:
+    written(tmp_path, "V1\n1\n", "iris_train.csv")
+    with pytest.raises(DataError, match=r"does not exist\n.*did you mean 'iris_train.csv'"):
+        read_table(tmp_path / "iris_trian.csv")
+    with pytest.raises(DataError, match="is a folder"):
+        read_table(tmp_path)
+    with pytest.raises(DataError, match="is binary"):
+        read_table(written(tmp_path, b"\x7fELF\0\0", "d.csv"))
+    with pytest.raises(DataError, match=r"not a .npz archive"):
+        read_table(written(tmp_path, b"no zip", "d.npz"))
+    np.savez(tmp_path / "pickled.npz", V1=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(DataError, match=r"not a .npz archive of plain arrays"):
+        read_table(tmp_path / "pickled.npz")
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({}, "has no columns"),
+        ({"V1": [1.0], "V2": [1.0, 2.0]}, "differ in length"),
+        ({"V1": [[1.0]]}, "shape"),
+        ({"V1": ["a"]}, "not numbers"),
+        ({"V1": []}, "no rows"),
+    ],
+)
+def test_bad_arrays(columns: dict[str, object], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        Table.of(columns)
