@@ -1,5 +1,34 @@
 """Train resistive networks written as SPICE netlists."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from netlearn.netlist.netlist import Netlist, parse, read
 
-__all__ = ["Netlist", "parse", "read"]
+if TYPE_CHECKING:
+    from netlearn.api import Evaluation, TrainResult, describe, evaluate, operating_point, train
+    from netlearn.netlist.elaborate import elaborate
+
+__all__ = [
+    "Evaluation",
+    "Netlist",
+    "TrainResult",
+    "describe",
+    "elaborate",
+    "evaluate",
+    "operating_point",
+    "parse",
+    "read",
+    "train",
+]
+
+# Solvers take a second to import, which a program that only reads netlists need not wait for.
+_ELSEWHERE = dict.fromkeys(
+    ("Evaluation", "TrainResult", "describe", "evaluate", "operating_point", "train"), "netlearn.api"
+) | {"elaborate": "netlearn.netlist.elaborate"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module 'netlearn' has no attribute '{name}'")
+    return getattr(import_module(_ELSEWHERE[name]), name)

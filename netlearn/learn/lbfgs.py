@@ -45,7 +45,7 @@ class _Search:
         keep: Callable[[TrainingState], None] | None,
     ) -> None:
         if not task.whole:
-            raise OptionError("lbfgs trains on full batches", hint="leave out 'batch', or take another optimizer")
+            raise OptionError("lbfgs trains on full batches", hint="set batch=0, or take another optimizer")
         if task.writing is not None:
             raise OptionError("lbfgs cannot train through the limits of hardware", hint="take another optimizer")
         if task.subset.fraction < 1:
