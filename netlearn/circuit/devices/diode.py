@@ -14,6 +14,7 @@ from netlearn.circuit.devices.junction import (
     exponential,
     given,
     inverse,
+    junction_conductance,
     junction_current,
     junction_potential,
     limit_junction,
@@ -83,11 +84,11 @@ class Diode(Device):
         return np.stack([series, -current, current - series], axis=-1)
 
     def jacobian(self, x: Array, prepared: Values) -> Array:
-        if "side" in prepared or np.iscomplexobj(x):
+        if "side" in prepared:
             return super().jacobian(x, prepared)
         terminals = x.shape[-1]
         g = self._conductance(x[..., terminals - 1] - x[..., 1] if terminals == 3 else x[..., 0] - x[..., 1], prepared)
-        result = np.empty((*g.shape, terminals, terminals))
+        result = np.empty((*g.shape, terminals, terminals), g.dtype)
         if terminals == 2:
             result[..., 0, 0] = result[..., 1, 1] = g
             result[..., 0, 1] = result[..., 1, 0] = -g
@@ -124,23 +125,14 @@ class Diode(Device):
         return total
 
     def _conductance(self, v: Array, p: Values) -> Array:
-        vte, saturation = p["vte"], p["saturation"]
-        exponent = v / vte
-        reverse = exponent < -3.0
-        g = np.exp(np.clip(exponent, -3.0, EXPONENT_LIMIT))
-        g *= saturation / vte
-        if reverse.any():
-            below = np.where(reverse, v, -vte)
-            cubic = (3.0 / np.e * vte / below) ** 3
-            g = np.where(reverse, 3.0 * saturation * cubic / below, g)
-            if "breakdown" in p:
-                beyond = v < -p["breakdown"]
-                arg = np.where(beyond, -(p["breakdown"] + v) / p["breakdown_vte"], 0.0)
-                steep = np.exp(np.minimum(arg, EXPONENT_LIMIT)) * saturation / p["breakdown_vte"]
-                g = np.where(beyond, steep, g)
-        g += p["gmin"]
-        result: Array = g
-        return result
+        g = junction_conductance(v, p["vte"], p["saturation"])
+        if "breakdown" in p:
+            beyond, arg = _beyond_breakdown(v, p["vte"], p)
+            if beyond.any():
+                capped = np.where(arg.real > EXPONENT_LIMIT, EXPONENT_LIMIT, arg)
+                g = np.where(beyond, np.exp(capped) * p["saturation"] / p["breakdown_vte"], g)
+        total: Array = g + p["gmin"]
+        return total
 
 
 def _breakdown(v: Values, prepared: Values, vt: Array, dt: Array, saturation: Array) -> dict[str, Array]:
@@ -166,11 +158,16 @@ def _with_breakdown(v: Array, vte: Array, saturation: Array, p: Values) -> Array
     current = junction_current(v, vte, saturation)
     if "breakdown" not in p:
         return current
-    beyond = (v.real < -p["breakdown"].real) & (v.real < -3.0 * vte.real)
-    if not beyond.any():
-        return current
-    arg = np.where(beyond, -(np.where(beyond, p["breakdown"], 0.0) + v) / p["breakdown_vte"], 0.0)
-    return np.where(beyond, -saturation * exponential(arg), current)
+    beyond, arg = _beyond_breakdown(v, vte, p)
+    return np.where(beyond, -saturation * exponential(arg), current) if beyond.any() else current
+
+
+def _beyond_breakdown(v: Array, vte: Array, p: Values) -> tuple[Array, Array]:
+    """Where the breakdown exponential holds, and its exponent there (0 elsewhere)."""
+    at = p["breakdown"]
+    beyond = (v.real < -at.real) & (v.real < -3.0 * vte.real)
+    # An infinite breakdown voltage must not meet a complex step.
+    return beyond, np.where(beyond, -(np.where(beyond, at, 0.0) + v) / p["breakdown_vte"], 0.0)
 
 
 def _secondary(v: Array, current: Array, p: Values) -> Array:

@@ -68,20 +68,43 @@ def _potential_shift(temperature: Array) -> Array:
 
 def exponential(x: Array) -> Array:
     """exp(x), beyond EXPONENT_LIMIT continued as a straight line."""
-    capped = np.where(x.real > EXPONENT_LIMIT, EXPONENT_LIMIT, x)
+    beyond = x.real > EXPONENT_LIMIT
+    if not beyond.any():
+        plain: Array = np.exp(x)
+        return plain
+    capped = np.where(beyond, EXPONENT_LIMIT, x)
     result: Array = np.exp(capped) * (1.0 + (x - capped))
     return result
 
 
 def junction_current(v: Array, vt: Array, saturation: Array) -> Array:
     """The current of a junction with emission coefficient in ``vt``: exponential, and cubic below -3 vt."""
-    reverse = v.real < -3.0 * vt.real
-    forward = saturation * (exponential(np.where(reverse, 0.0, v / vt)) - 1.0)
+    exponent = v / vt
+    reverse = exponent.real < -3.0
     if not reverse.any():
+        forward: Array = saturation * (exponential(exponent) - 1.0)
         return forward
-    cubic = (3.0 / np.e * vt / np.where(reverse, v, -vt)) ** 3
-    current: Array = np.where(reverse, -saturation * (1.0 + cubic), forward)
+    # Products instead of a power, and an exponential only of what is used, for this runs in every iteration.
+    cube = (3.0 / np.e) / np.where(reverse, exponent, -1.0)
+    cube = cube * cube * cube
+    current: Array = saturation * np.where(reverse, -1.0 - cube, exponential(np.where(reverse, 0.0, exponent)) - 1.0)
     return current
+
+
+def junction_conductance(v: Array, vt: Array, saturation: Array) -> Array:
+    """The derivative of ``junction_current`` by ``v``."""
+    exponent = v / vt
+    reverse = exponent.real < -3.0
+    capped = np.where(exponent.real > EXPONENT_LIMIT, EXPONENT_LIMIT, exponent)
+    slope = saturation / vt
+    if not reverse.any():
+        steep: Array = slope * np.exp(capped)
+        return steep
+    inverse_exponent = 1.0 / np.where(reverse, exponent, -1.0)
+    square = inverse_exponent * inverse_exponent
+    flat = (3.0 * (3.0 / np.e) ** 3) * square * square
+    conductance: Array = slope * np.where(reverse, flat, np.exp(np.where(reverse, 0.0, capped)))
+    return conductance
 
 
 def critical_voltage(vt: Array, saturation: Array) -> Array:
