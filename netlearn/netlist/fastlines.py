@@ -22,9 +22,16 @@ FEWEST_LINES = 16
 _WORD = r"""(?:[^ \t\f\v\r\n,=(){}'";$/\\]|/(?!/))"""
 _NUMBER = r"[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eEdD][+-]?[0-9]++)?+[A-Za-z]*+"
 _LINE = rf"[ \t]*+[Rr]{_WORD}*+(?:[ \t]++{_WORD}++){{2}}[ \t]++{_NUMBER}[ \t]*+(?:\r\n|\r|\n|\Z)"
-_RUN = re.compile(rf"(?>{_LINE}){{{FEWEST_LINES},}}+")
 _CONTINUATION = re.compile(r"(?:[ \t\f\v]*+(?:\*[^\r\n]*+)?+(?:\r\n|\r|\n))*+[ \t\f\v]*+\+")
 _BLANK = 32
+
+
+def run_of(lines: int) -> re.Pattern[str]:
+    """What matches runs of at least so many plain resistor lines."""
+    return re.compile(rf"(?>{_LINE}){{{lines},}}+")
+
+
+_RUN = run_of(FEWEST_LINES)
 
 
 def plain_resistors(source: Source, position: int) -> Block | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
 from lark import Lark, Token, Transformer
-from lark.exceptions import UnexpectedInput
+from lark.exceptions import UnexpectedInput, UnexpectedToken
 
 Span = tuple[int, int]
 
@@ -108,7 +109,7 @@ def _parser() -> Lark:
 
 
 def parse_line(text: str) -> LineParts:
-    """Parse the text of one logical line.
+    """Parse the text of one logical line, which starts with neither a blank nor a comment.
 
     Raises
     ------
@@ -118,10 +119,49 @@ def parse_line(text: str) -> LineParts:
         rule = _CARD_RULES.get(text.split(None, 1)[0][1:].lower(), "rest")
     else:
         rule = _ELEMENT_RULES.get(text[0].lower(), "element")
+    if rule in _PLAIN:
+        parts = _plain(text, _PLAIN[rule])
+        if parts is not None:
+            return parts
+    return parse_by_grammar(text, rule)
+
+
+def parse_by_grammar(text: str, rule: str) -> LineParts:
+    """Parse a line by the lark grammar, from one of its start rules."""
     try:
-        return _parser().parse(text, start=rule)  # type: ignore[return-value]
+        return cast(LineParts, _parser().parse(text, start=rule))
+    except UnexpectedToken as error:
+        ended = error.token.type == "$END"
+        raise _explained(text, len(text) if ended else error.pos_in_stream) from None
     except UnexpectedInput as error:
         raise _explained(text, error.pos_in_stream) from None
+
+
+# Most element lines are words between blanks, perhaps with a few ``name=value``. On them lark's
+# general way is slower by an order of magnitude and comes to the same (tests/netlist/test_grammar.py).
+_TOKEN = r"""[^ \t\f\v=(){}'",]++"""
+_WORDS = re.compile(rf"(?:{_TOKEN}(?:[ \t\f\v]++|\Z))*+")
+_WORDS_AND_VALUES = re.compile(rf"{_TOKEN}[ \t\f\v]++(?:{_TOKEN}(?:(?<![<>!])={_TOKEN})?+(?:[ \t\f\v]++|\Z))*+")
+_PIECES = re.compile(rf"({_TOKEN})(?:=({_TOKEN}))?")
+_PLAIN = {
+    "element": _WORDS_AND_VALUES,
+    "independent": _WORDS_AND_VALUES,
+    "controlled": _WORDS,
+    "behavioural": _WORDS,
+}
+
+
+def _plain(text: str, form: re.Pattern[str]) -> LineParts | None:
+    if form.fullmatch(text) is None:
+        return None
+    pieces = _PIECES.finditer(text)
+    parts = LineParts(next(pieces).span())
+    for piece in pieces:
+        if piece[2] is None:
+            parts.words.append(piece.span())
+        else:
+            parts.assignments.append((piece.span(1), piece.span(2)))
+    return parts
 
 
 class BadLine(Exception):
@@ -160,6 +200,8 @@ def _explained(text: str, position: int | None) -> BadLine:
         start = open_brackets[-1]
         hint = f"a '{_CLOSERS[text[start]]}' is missing on this line or its continuations"
         return BadLine(f"'{text[start]}' is never closed", start, start + 1, hint)
-    if position is None or position < 0 or position >= len(text):
+    while position is not None and position < len(text) and text[position] in " \t\f\v":
+        position += 1
+    if position is None or position >= len(text):
         return BadLine("the line ends too early", max(0, len(text.rstrip()) - 1), len(text))
     return BadLine(f"unexpected '{text[position]}'", position, position + 1)

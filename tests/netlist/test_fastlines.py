@@ -1,0 +1,87 @@
+"""Runs of plain resistor lines against the same lines read one by one."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import netlearn
+from netlearn.errors import NetlearnError
+from netlearn.netlist import fastlines
+from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.numbers import parse_number
+from netlearn.netlist.statements import Block, Element
+
+Resistors = list[tuple[list[tuple[int, int]], float | None]]
+
+
+def outcome(text: str) -> Resistors | str:
+    try:
+        return resistors(netlearn.parse(text))
+    except NetlearnError as error:
+        return str(error)
+
+
+def resistors(netlist: Netlist) -> Resistors:
+    """Spans of the name and the words, and the value where the line is plain."""
+    found: Resistors = []
+    for statement in netlist.statements:
+        if isinstance(statement, Block):
+            found += [
+                ([(start, end) for start, end in spans], value)
+                for spans, value in zip(statement.spans.tolist(), statement.values.tolist(), strict=True)
+            ]
+        elif isinstance(statement, Element):
+            words = [(word.start, word.end) for word in (statement.name, *statement.words)]
+            plain = len(words) == 4 and not statement.assignments
+            found.append((words, parse_number(statement.words[2].text) if plain else None))
+    return found
+
+
+LINES = st.one_of(
+    st.sampled_from(
+        """R1 a b 1k|r2 a b 2.5Meg|\tR3\ta  b\t1e-3 |Rµ n<1> net[0]# 4.7|R4 a b 1d3|R5 /x/y b 5ohm|R6 a b {x}
+R7 a b 1 m=2|+ tc1=1|* c||*@train R*|R8 a b 1 ; c|R9 a b 4k7|C1 a b 1p|R10 a b 1 $ c|R11 (a b) 1|R12 a,b 1
+R13 a b 1 // c|R14 a b//b 1|R 0 gnd .5|R15 a$b c 1|R17 a b 1\\\\|R18 a b|R19 a b 1e5e5""".replace("\n", "|").split("|")
+    ),
+    st.from_regex(r"R[a-z]{1,2} [a-z]{1,2} [0-9+-] [+-]?[0-9]{1,3}\.?[0-9]{0,2}[a-zµ]{0,3}", fullmatch=True),
+)
+
+
+@given(st.lists(LINES, max_size=40), st.sampled_from(["\n", "\r\n", "\r"]), st.booleans())
+@settings(max_examples=300)
+def test_runs_are_read_as_single_lines_are(lines: list[str], newline: str, ends: bool) -> None:
+    text = newline.join(["title", "V1 a 0 1", *lines]) + (newline if ends else "")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fastlines, "_RUN", re.compile(r"(?!)"))
+        single = outcome(text)
+        patch.setattr(fastlines, "_RUN", fastlines.run_of(2))
+        assert outcome(text) == single
+
+
+def test_a_long_run_becomes_one_block() -> None:
+    lines = [f"R{i} n{i} n{i + 1} {i}.5k" for i in range(1000)]
+    text = "\n".join(["title", *lines, ".end", ""])
+    blocks = [statement for statement in netlearn.parse(text).statements if isinstance(statement, Block)]
+    assert len(blocks) == 1
+    (block,) = blocks
+    assert np.array_equal(block.values, (np.arange(1000) + 0.5) * 1000)
+    names, firsts, seconds, values = ([text[start:end] for start, end in block.spans[:, k].tolist()] for k in range(4))
+    assert [" ".join(words) for words in zip(names, firsts, seconds, values, strict=True)] == lines
+    assert text[block.start : block.end] == "\n".join(lines)
+
+
+def test_a_run_ends_before_a_line_that_is_continued() -> None:
+    lines = [f"R{i} a b {i}" for i in range(1, 31)]
+    text = "\n".join(["title", *lines, "* comment", "", "+ m=2", "*@train R*", ""])
+    statements = netlearn.parse(text).statements
+    last = statements[-2]
+    assert isinstance(statements[1], Block)
+    assert len(statements[1].values) == 29
+    assert isinstance(last, Element)
+    assert last.name.text == "R30"
+    assert last.assignments[0].name.text == "m"
