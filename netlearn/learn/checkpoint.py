@@ -89,6 +89,7 @@ def fingerprint(task: Task) -> dict[str, str]:
             list(parameters.names),
             [parameters.initial, parameters.lower, parameters.upper, parameters.positive],
         ),
+        "options": task.options,
         "data": [part and (part.inputs, part.targets) for part in (task.data, task.validation)],
         "output": task.model.probes,
         "loss": task.loss,
@@ -96,7 +97,6 @@ def fingerprint(task: Task) -> dict[str, str]:
         "solver": task.model.solver,
         "optimizer": (task.optimizer, task.schedule),
         "subset": task.subset,
-        "options": task.options,
         "hardware": task.writing,
     }
     return {what: _digest(part) for what, part in parts.items()}

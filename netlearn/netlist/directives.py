@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lark import Lark, Token, Tree
-from lark.exceptions import UnexpectedInput
+from lark.exceptions import UnexpectedInput, UnexpectedToken
 
 from netlearn.errors import NetlearnError, OptionError, Place, did_you_mean, raise_all
 from netlearn.netlist.grammar import grammar_text
@@ -41,8 +41,8 @@ class _Reader:
         try:
             tree = _parser().parse(text)
         except UnexpectedInput as error:
-            at = getattr(error, "pos_in_stream", None)
-            start = len(text) if at is None or at < 0 else at
+            ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
+            start = len(text.rstrip()) if ended else error.pos_in_stream or 0
             shown = text[start : start + 1]
             raise OptionError(
                 f"unexpected '{shown}' in a directive" if shown else "the directive ends too early",

@@ -31,7 +31,9 @@ MakeTask = Callable[..., Task]
 def _network(inputs: int, size: int, seed: int, extra: tuple[Group, ...] = ()) -> Circuit:
     """Sources to ground at the first nodes, and a resistor from every other node to all and to ground."""
     rng = np.random.default_rng(seed)
-    ends = np.array([(a, b) for a in range(inputs, size) for b in range(a)] + [(a, GROUND) for a in range(inputs, size)])
+    ends = np.array(
+        [(a, b) for a in range(inputs, size) for b in range(a)] + [(a, GROUND) for a in range(inputs, size)]
+    )
     sources = np.array([(k, GROUND, size + k) for k in range(inputs)])
     return Circuit(
         [f"n{i}" for i in range(size)],

@@ -12,7 +12,9 @@ EMPTY = Circuit([], [], ())
 ALL: tuple[Coordinates, ...] = ("log", "conductance", "resistance")
 
 
-def parameters(initial: list[float], lower: float = -np.inf, upper: float = np.inf, positive: bool = True) -> Parameters:
+def parameters(
+    initial: list[float], lower: float = -np.inf, upper: float = np.inf, positive: bool = True
+) -> Parameters:
     size = len(initial)
     names = [f"r{k}" for k in range(size)]
     ones = np.ones(size)
