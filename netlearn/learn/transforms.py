@@ -21,8 +21,8 @@ REACH = 1e6
 class Transform:
     """Coordinates u (P,) of the parameters θ (P,), and the box that u is projected onto.
 
-    ``bounds`` is the same box in θ. Resistances (what must be positive) train as u = -log θ, the log-conductance, as u = 1/θ
-    or as u = θ; every other parameter as it is.
+    ``bounds`` is the same box in θ. Resistances (what must be positive) train as u = -log θ,
+    the log-conductance, as u = 1/θ or as u = θ; every other parameter as it is.
     """
 
     coordinates: Coordinates
