@@ -50,7 +50,8 @@ class Comparison:
 
     def by_unknown(self, count: int | None = None) -> list[Difference]:
         """Each unknown at its worst sample, the worst unknown first; at most ``count`` of them."""
-        samples = np.argmax(self.relative, axis=0)
+        by_size = np.where(np.any(self.relative > 0, axis=0), self.relative, self.absolute)
+        samples = np.argmax(by_size, axis=0)
         unknowns = np.arange(self.absolute.shape[1])
         order = np.lexsort((-self.absolute[samples, unknowns], -self.relative[samples, unknowns]))[:count]
         return [self.at(int(samples[k]) * len(unknowns) + int(k)) for k in order]

@@ -1,7 +1,8 @@
-"""A flat circuit as an ngspice deck, with generated names only.
+"""A flat circuit as an ngspice deck.
 
-Nothing that a user wrote reaches ngspice: nodes are called n0, n1, ..., elements by a letter and a
-number, and values are numbers. So no text of a netlist can be a command, whatever it says.
+In the decks that netlearn runs nothing that a user wrote reaches ngspice: nodes are called n0, n1,
+..., elements by a letter and a number, and values are numbers. So no text of a netlist can be a
+command, whatever it says. Decks for people to read have the user's names where these are plain words.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from netlearn.circuit.circuit import GROUND, Circuit, Column, Group
 from netlearn.circuit.devices.base import ZERO_CELSIUS, Array
 from netlearn.errors import NgspiceError
 from netlearn.solve.ngspice_forms import Form, column, form_of, number
+from netlearn.solve.ngspice_names import Generated, Names
 
 TIGHT = {"reltol": 1e-9, "abstol": 1e-15, "vntol": 1e-12, "itl1": 500.0}
 """ngspice's own defaults (reltol 1e-3) leave more error than the differences to be judged."""
@@ -101,16 +103,16 @@ def alterable(circuit: Circuit, column: Column) -> bool:
     return name in form_of(circuit.groups[g].device).alterable
 
 
-def write_deck(circuit: Circuit, tolerances: Mapping[str, float] = TIGHT) -> Deck:
+def write_deck(circuit: Circuit, tolerances: Mapping[str, float] = TIGHT, names: Names | None = None) -> Deck:
     """The deck of a circuit; values that differ by sample are those of the first.
 
-    Raises NgspiceError for a device that ngspice does not have.
+    ``names`` are generated ones if not given. Raises NgspiceError for a device that ngspice does not have.
     """
-    writer = _Writer(one_sample(circuit, 0))
+    writer = _Writer(one_sample(circuit, 0), names or Generated(circuit))
     for g, group in enumerate(writer.circuit.groups):
         if len(group):
             writer.add(g, group)
-    lines = ["netlearn", *writer.lines, *_settings(circuit, tolerances), ".end"]
+    lines = ["netlearn", *writer.lines, *_settings(circuit, tolerances, writer.vectors), ".end"]
     unnamed = [
         name for name, vector in zip((*circuit.nodes, *circuit.branches), writer.vectors, strict=True) if not vector
     ]
@@ -127,7 +129,7 @@ def write_deck(circuit: Circuit, tolerances: Mapping[str, float] = TIGHT) -> Dec
     )
 
 
-def _settings(circuit: Circuit, tolerances: Mapping[str, float]) -> Iterator[str]:
+def _settings(circuit: Circuit, tolerances: Mapping[str, float], vectors: Sequence[str]) -> Iterator[str]:
     environment = circuit.environment
     settings = {
         **tolerances,
@@ -138,26 +140,26 @@ def _settings(circuit: Circuit, tolerances: Mapping[str, float]) -> Iterator[str
     settings["itl1"] = max(settings.get("itl1", 100.0), circuit.options.get("itl1", 0.0))
     yield ".options noacct " + " ".join(f"{name}={number(value)}" for name, value in settings.items())
     for node, value in circuit.nodeset.items():
-        yield f".nodeset v(n{node})={number(value)}"
+        yield f".nodeset v({vectors[node]})={number(value)}"
 
 
 class _Writer:
     """Collects the lines and names of a deck, group by group."""
 
-    def __init__(self, circuit: Circuit) -> None:
+    def __init__(self, circuit: Circuit, names: Names) -> None:
         self.circuit = circuit
+        self.names = names
         self.lines: list[str] = []
-        self.vectors = [f"n{i}" for i in range(len(circuit.nodes))] + [""] * len(circuit.branches)
+        self.vectors = [*names.nodes, *[""] * len(circuit.branches)]
         self.columns: list[Column] = []
         self.targets: list[str] = []
         self.elements: dict[int, list[str]] = {}
         self.explicit = False
-        self.counts: dict[str, int] = {}
         self.carriers = self._carriers()
 
     def add(self, g: int, group: Group) -> None:
         device, form = group.device, form_of(group.device)
-        names = self._names(g, form, len(group))
+        names = self._names(g, form, group)
         self._internal(form, group, names)
         if OWN_BRANCH in device.unknowns:
             for name, unknown in zip(names, group.index[:, device.unknowns.index(OWN_BRANCH)], strict=True):
@@ -183,11 +185,9 @@ class _Writer:
         on_line = [t for t, u in enumerate(unknowns) if u != OWN_BRANCH and u not in group.device.internal]
         return [[self._word(int(u)) for u in group.index[:, t]] for t in on_line]
 
-    def _names(self, g: int, form: Form, count: int) -> list[str]:
+    def _names(self, g: int, form: Form, group: Group) -> list[str]:
         if g not in self.elements:
-            first = self.counts.get(form.letter, 0)
-            self.counts[form.letter] = first + count
-            self.elements[g] = [f"{form.letter}{first + k}" for k in range(count)]
+            self.elements[g] = self.names.elements(form.letter, group.names)
         return self.elements[g]
 
     def _carriers(self) -> dict[int, str]:
@@ -196,14 +196,14 @@ class _Writer:
         for g, group in enumerate(self.circuit.groups):
             if len(group) and OWN_BRANCH in group.device.unknowns:
                 own = group.index[:, group.device.unknowns.index(OWN_BRANCH)]
-                names = self._names(g, form_of(group.device), len(group))
+                names = self._names(g, form_of(group.device), group)
                 carriers.update(zip(own.tolist(), names, strict=True))
         return carriers
 
     def _word(self, unknown: int) -> str:
         if unknown == GROUND:
             return "0"
-        return f"n{unknown}" if unknown < len(self.circuit.nodes) else self.carriers[unknown]
+        return self.names.nodes[unknown] if unknown < len(self.circuit.nodes) else self.carriers[unknown]
 
     def _probe(self, unknown: int) -> str:
         """An unknown inside an expression."""

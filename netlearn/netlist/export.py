@@ -1,0 +1,212 @@
+"""The elaborated circuit in other forms: flat SPICE, an ngspice deck with its data, JSON, GraphML, CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+import numpy as np
+
+from netlearn.circuit.circuit import GROUND, Circuit, Group
+from netlearn.circuit.devices.base import ZERO_CELSIUS
+from netlearn.errors import NgspiceError
+from netlearn.solve.ngspice_deck import TIGHT, alterable, sample_columns, write_deck
+from netlearn.solve.ngspice_forms import number
+from netlearn.solve.ngspice_names import Readable
+
+PRINCIPAL = ("resistance", "dc", "gain")
+"""The value that stands by itself in an element line."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A probe that an exported deck prints: one unknown less another, GROUND for none."""
+
+    plus: int
+    minus: int = GROUND
+
+
+@dataclass(frozen=True)
+class ElementRow:
+    """One element: what its terminals are connected to, and its values that are not defaults.
+
+    ``terminals`` maps the device's names for its unknowns to nodes, or to ``i(v1)`` for a branch
+    current. Values that differ by sample are those of the first.
+    """
+
+    name: str
+    device: str
+    terminals: Mapping[str, str]
+    values: Mapping[str, float]
+
+
+def flatten(circuit: Circuit, directives: Sequence[str] = (), title: str = "flat netlist") -> str:
+    """The circuit as a flat SPICE netlist with hierarchical names, one line for each element.
+
+    ``directives`` are the texts of ``*@`` lines to keep. Names that are no plain words are replaced;
+    comments say which. Raises NgspiceError for an element that SPICE cannot say.
+    """
+    names = Readable(circuit)
+    deck = write_deck(circuit, {name: value for name, value in circuit.options.items() if np.isfinite(value)}, names)
+    head = [_title(title), *names.replaced(), *(f"*@{_one_line(text)}" for text in directives)]
+    return "\n".join([*head, *deck.lines[1:], ""])
+
+
+def export_ngspice(circuit: Circuit, outputs: Sequence[Output], title: str = "all samples") -> str:
+    """A deck that ``ngspice -b`` runs over all samples of the circuit, printing the outputs of each.
+
+    For each sample it prints ``sample = k`` and then, in their order, a line ``v(out) = value`` for each
+    output. Raises NgspiceError where a value differs by sample that ``alter`` cannot change.
+    """
+    for column in sample_columns(circuit):
+        if not alterable(circuit, column):
+            group = circuit.groups[column[0]]
+            raise NgspiceError(
+                f"'{column[1]}' of the {group.device.name} '{group.names[0]}' differs by sample and cannot be altered"
+            )
+    names = Readable(circuit)
+    deck = write_deck(circuit, TIGHT, names)
+    _, places, values = deck.values(circuit)
+    words = [_expression(deck.vectors, len(circuit.nodes), output) for output in outputs]
+    lines = [_title(title), *names.replaced(), *deck.lines[1:-1], ".control", "set numdgt=15", "save all"]
+    current = np.full(len(places), np.nan)
+    for sample, row in enumerate(values, 1):
+        lines += [deck.targets[places[k]] + number(row[k]) for k in np.flatnonzero(row != current)]
+        lines += ["op", f"echo sample = {sample}"]
+        lines += [*(f"print {word}" for word in words), "destroy all"]
+        current = row
+    return "\n".join([*lines, "quit", ".endc", ".end", ""])
+
+
+def export_json(circuit: Circuit) -> str:
+    """Nodes, branches, elements and environment as JSON; volts, amperes, ohms, degrees Celsius."""
+    environment = circuit.environment
+    content = {
+        "nodes": list(circuit.nodes),
+        "branches": list(circuit.branches),
+        "temperature": environment.temperature - ZERO_CELSIUS,
+        "gmin": environment.gmin,
+        "elements": [
+            {"name": row.name, "device": row.device, "terminals": row.terminals, "values": row.values}
+            for row in element_rows(circuit)
+        ],
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def export_csv(circuit: Circuit) -> str:
+    """One line for each element: name, device, connections in order, its main value, other values."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["element", "device", "connections", "value", "parameters"])
+    for row in element_rows(circuit):
+        main = next((row.values[name] for name in PRINCIPAL if name in row.values), "")
+        rest = " ".join(f"{name}={value!r}" for name, value in row.values.items() if name not in PRINCIPAL)
+        writer.writerow([row.name, row.device, " ".join(row.terminals.values()), main, rest])
+    return text.getvalue()
+
+
+def export_graphml(circuit: Circuit) -> str:
+    """The circuit as an undirected multigraph in GraphML.
+
+    Nodes are the circuit's, with ``0`` for ground. An element between two nodes p and n is an edge,
+    with its controls as an attribute; one with more terminals is a node of its own (kind
+    ``element``), with an edge for each terminal.
+    """
+    root = ElementTree.Element("graphml", xmlns="http://graphml.graphdrawing.org/xmlns")
+    keys = _Keys(root)
+    graph = ElementTree.Element("graph", id="circuit", edgedefault="undirected")
+    for name in ("0", *circuit.nodes):
+        keys.attach(ElementTree.SubElement(graph, "node", id=f"n:{name}"), "node", {"name": name, "kind": "node"})
+    for k, row in enumerate(element_rows(circuit)):
+        attributes: dict[str, str | float] = {"name": row.name, "device": row.device, **row.values}
+        ends = list(row.terminals.values())
+        if len(ends) > 2 and not _is_controlled(row):
+            keys.attach(ElementTree.SubElement(graph, "node", id=f"e:{k}"), "node", {**attributes, "kind": "element"})
+            for terminal, node in row.terminals.items():
+                edge = ElementTree.SubElement(graph, "edge", id=f"{k}.{terminal}", source=f"e:{k}", target=f"n:{node}")
+                keys.attach(edge, "edge", {"terminal": terminal})
+            continue
+        if len(ends) > 2:
+            attributes["controls"] = " ".join(ends[2:])
+        edge = ElementTree.SubElement(graph, "edge", id=str(k), source=f"n:{ends[0]}", target=f"n:{ends[1]}")
+        keys.attach(edge, "edge", attributes)
+    root.append(graph)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def element_rows(circuit: Circuit) -> Iterator[ElementRow]:
+    """All elements of a circuit, group by group."""
+    for group in circuit.groups:
+        yield from _rows(circuit, group)
+
+
+def _rows(circuit: Circuit, group: Group) -> Iterator[ElementRow]:
+    device = group.device
+    shown = [t for t, unknown in enumerate(device.unknowns) if unknown != "i" and unknown not in device.internal]
+    first = {name: np.asarray(v)[0] if np.ndim(v) == 2 else np.asarray(v) for name, v in group.values.items()}
+    columns = {name: np.broadcast_to(v, len(group)).tolist() for name, v in first.items()}
+    for k, name in enumerate(group.names):
+        yield ElementRow(
+            name,
+            device.name,
+            {device.unknowns[t]: _unknown(circuit, int(group.index[k, t])) for t in shown},
+            {
+                value: column[k]
+                for value, column in columns.items()
+                if np.isfinite(column[k]) and (column[k] != device.parameters.get(value) or value in PRINCIPAL)
+            },
+        )
+
+
+def _unknown(circuit: Circuit, number: int) -> str:
+    if number == GROUND:
+        return "0"
+    n = len(circuit.nodes)
+    return circuit.nodes[number] if number < n else f"i({circuit.branches[number - n]})"
+
+
+def _is_controlled(row: ElementRow) -> bool:
+    return list(row.terminals)[:2] == ["p", "n"]
+
+
+class _Keys:
+    """GraphML's declarations of attributes, made as they are needed."""
+
+    def __init__(self, root: ElementTree.Element) -> None:
+        self._root = root
+        self._ids: dict[tuple[str, str], str] = {}
+
+    def attach(self, item: ElementTree.Element, domain: str, attributes: Mapping[str, str | float]) -> None:
+        for name, value in attributes.items():
+            key = domain, name
+            if key not in self._ids:
+                self._ids[key] = f"k{len(self._ids)}"
+                kind = "string" if isinstance(value, str) else "double"
+                names = {"id": self._ids[key], "for": domain, "attr.name": name, "attr.type": kind}
+                ElementTree.SubElement(self._root, "key", names)
+            ElementTree.SubElement(item, "data", key=self._ids[key]).text = str(value)
+
+
+def _expression(vectors: Sequence[str], nodes: int, output: Output) -> str:
+    def word(unknown: int) -> str:
+        vector = vectors[unknown]
+        return f"v({vector})" if unknown < nodes else f"i({vector.removesuffix('#branch')})"
+
+    if output.plus == GROUND:
+        return f"-{word(output.minus)}"
+    return word(output.plus) if output.minus == GROUND else f"{word(output.plus)}-{word(output.minus)}"
+
+
+def _title(text: str) -> str:
+    # A first line may not be taken for a script's, a directive's or a command's.
+    return "* " + _one_line(text).lstrip("*@# ")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(ascii(text)[1:-1].split())

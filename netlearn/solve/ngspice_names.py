@@ -1,0 +1,81 @@
+"""What nodes and elements are called in a deck."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from netlearn.circuit.circuit import Circuit
+
+SAFE_NODE = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)*|[0-9]+|[0-9]*[a-z_][a-z0-9_]*(\.[a-z0-9_]+)+")
+SAFE_ELEMENT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
+TAKEN = frozenset({"all", "allv", "alli", "ally", "null", "gnd"})
+"""Words that mean something else to ngspice where a node's name stands."""
+
+
+class Names(Protocol):
+    """Names for the nodes and elements of one deck."""
+
+    @property
+    def nodes(self) -> Sequence[str]:
+        """A name for each node of the circuit."""
+        ...
+
+    def elements(self, letter: str, names: Sequence[str]) -> list[str]:
+        """The names of a group's elements, each starting with ``letter``; asked for once a group."""
+        ...
+
+
+class Generated:
+    """n0, n1, ... and r0, r1, ...: no character of the user's."""
+
+    def __init__(self, circuit: Circuit) -> None:
+        self.nodes: Sequence[str] = [f"n{i}" for i in range(len(circuit.nodes))]
+        self._counts: dict[str, int] = {}
+
+    def elements(self, letter: str, names: Sequence[str]) -> list[str]:
+        first = self._counts.get(letter, 0)
+        self._counts[letter] = first + len(names)
+        return [f"{letter}{first + k}" for k in range(len(names))]
+
+
+class Readable:
+    """The user's names where they are plain words, generated ones elsewhere.
+
+    ``replaced`` yields a comment line for each generated name.
+    """
+
+    def __init__(self, circuit: Circuit) -> None:
+        self._used: set[str] = {name for name in circuit.nodes if _is_safe(name)}
+        self._replaced: list[tuple[str, str]] = []
+        self.nodes: Sequence[str] = [name if _is_safe(name) else self._new("n", name) for name in circuit.nodes]
+        self._used_elements: set[str] = set()
+
+    def elements(self, letter: str, names: Sequence[str]) -> list[str]:
+        found = []
+        for name in names:
+            # A netlist may write one kind of element under another's letter.
+            word = name if name.startswith(letter) else f"{letter}.{name}"
+            if SAFE_ELEMENT.fullmatch(word) is None or word in self._used_elements:
+                word = self._new(letter, name)
+            self._used_elements.add(word)
+            found.append(word)
+        return found
+
+    def replaced(self) -> Iterator[str]:
+        """Which name stands for which, as comments in plain ASCII."""
+        for word, name in self._replaced:
+            yield f"* {word} stands for {name!a}"
+
+    def _new(self, letter: str, name: str) -> str:
+        number = len(self._replaced)
+        while (word := f"{letter}_{number}") in self._used:
+            number += 1
+        self._used.add(word)
+        self._replaced.append((word, name))
+        return word
+
+
+def _is_safe(node: str) -> bool:
+    return SAFE_NODE.fullmatch(node) is not None and node not in TAKEN
