@@ -101,7 +101,12 @@ def overrides(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _setting(entry: Option) -> Callable[[Command], Command]:
     kind: Any = click.Choice(entry.choices) if entry.choices else entry.kind
-    shown = "" if entry.default is None else f" [{entry.default}]"
+    said = [entry.limits.strip(), "" if entry.default is None else f"default {entry.default}"]
+    shown = "; ".join(part for part in said if part)
     return click.option(
-        f"--{entry.name}", f"setting_{entry.name}", type=kind, help=f"{entry.help.capitalize()}{entry.limits}{shown}."
+        f"--{entry.name}",
+        f"setting_{entry.name}",
+        type=kind,
+        metavar=None if entry.choices else "N",
+        help=f"{entry.help.capitalize()} [{shown}].",
     )

@@ -20,6 +20,7 @@ LABELLED = 60
 PASSES = 8
 COLOURS = "viridis_r"
 WIDTHS = (0.3, 5.0)
+LABEL = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5}
 
 
 def layout(circuit: Circuit) -> Array:
@@ -66,7 +67,9 @@ def draw_network(axes: Axes, circuit: Circuit, title: str = "") -> None:
     if len(shown) <= LABELLED:
         names = [*circuit.nodes, "ground"]
         for k in shown:
-            axes.annotate(names[k], positions[k], (0, 5), textcoords="offset points", ha="center", fontsize=7)
+            axes.annotate(
+                names[k], positions[k], (0, 5), textcoords="offset points", ha="center", fontsize=7, bbox=LABEL
+            )
     axes.set_title(title)
     axes.margins(0.08)
     axes.set_axis_off()
