@@ -15,6 +15,7 @@ from netlearn.circuit.devices.base import Array
 from netlearn.errors import NetlearnError, NetlearnErrors
 from netlearn.learn.checkpoint import load_checkpoint, save_checkpoint
 from netlearn.learn.data import Dataset, Layout, split
+from netlearn.learn.hardware import hardware_for
 from netlearn.learn.lbfgs import run_lbfgs
 from netlearn.learn.loop import Callback, Record, Task, TrainingState, begin, run
 from netlearn.learn.loss import accuracy
@@ -182,6 +183,7 @@ def task_of(prepared: Project) -> Task:
         subset=settings.subset,
         options=settings.options,
         validation=aside,
+        writing=hardware_for(settings.extra.get("hardware"), prepared.parameters),
     )
 
 

@@ -23,7 +23,14 @@ from netlearn.solve.protocol import OperatingPoint
 
 
 class Writing(Protocol):
-    """What happens between the value that is wanted of a resistor and the one that it gets."""
+    """What happens between the value that is wanted of a resistor and the one that it gets.
+
+    ``memory`` is "digital" where exact values are kept beside what was written, and "device"
+    where the next step starts from that.
+    """
+
+    @property
+    def memory(self) -> str: ...
 
     def write(self, wanted: Array, present: Array, rng: np.random.Generator) -> Array:
         """θ (P,) after writing ``wanted`` over ``present``, in the parameters' units."""
@@ -142,11 +149,13 @@ def begin(task: Task) -> TrainingState:
     transform = task.transform
     u = transform.project(transform.start)
     circuit = task.model.parameters.circuit
+    rng = np.random.default_rng(task.options.seed)
+    u, theta = _written(task, u, transform.outward(u), rng)
     return TrainingState(
         u=u,
-        theta=transform.outward(u),
+        theta=theta,
         optimizer=task.optimizer.start(len(u)) if hasattr(task.optimizer, "start") else {},
-        generator=np.random.default_rng(task.options.seed).bit_generator.state,
+        generator=rng.bit_generator.state,
         points=None if circuit.linear else np.full((len(task.data), circuit.size), np.nan),
     )
 
@@ -279,11 +288,7 @@ def _stepped(
     if mask is not None:
         u = np.where(mask, u, state.u)
         memory = {name: np.where(mask, new, state.optimizer[name]) for name, new in memory.items()}
-    theta = transform.outward(u)
-    if task.writing is not None:
-        theta = task.writing.write(theta, state.theta, rng)
-        if mask is not None:
-            theta = np.where(mask, theta, state.theta)
+    u, theta = _written(task, u, state.theta, rng, mask)
     position = state.position + len(rows)
     done = position >= len(task.data)
     return replace(
@@ -300,6 +305,19 @@ def _stepped(
         measurements=state.measurements + estimate.measurements,
         pending=(rows, estimate.point.x) if state.points is not None and estimate.point is not None else None,
     )
+
+
+def _written(
+    task: Task, u: Array, present: Array, rng: np.random.Generator, mask: Array | None = None
+) -> tuple[Array, Array]:
+    """The coordinates to go on from, and the parameters as they were written."""
+    theta = task.transform.outward(u)
+    if task.writing is None:
+        return u, theta
+    theta = task.writing.write(theta, present, rng)
+    if mask is not None:
+        theta = np.where(mask, theta, present)
+    return (task.transform.inward(theta) if task.writing.memory == "device" else u), theta
 
 
 def _mask(task: Task, state: TrainingState, gradient: Array, rng: np.random.Generator) -> tuple[Array | None, int]:

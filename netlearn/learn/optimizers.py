@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from netlearn.circuit.devices.base import Array
+from netlearn.learn.analog import HamiltonianDescent, TikiTaka
 from netlearn.options import option
 
 State = Mapping[str, Array]
@@ -94,4 +95,11 @@ class Lbfgsb:
     gtol: float = option(1e-12, "stop where no derivative is larger than this", least=0.0)
 
 
-OPTIMIZERS: Mapping[str, type] = {"sgd": Sgd, "momentum": Momentum, "adam": Adam, "lbfgs": Lbfgsb}
+OPTIMIZERS: Mapping[str, type] = {
+    "sgd": Sgd,
+    "momentum": Momentum,
+    "adam": Adam,
+    "lbfgs": Lbfgsb,
+    "tiki-taka": TikiTaka,
+    "hamiltonian": HamiltonianDescent,
+}

@@ -1,0 +1,152 @@
+"""What becomes of a resistance that is to be written into a device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Literal
+
+import numpy as np
+
+from netlearn.circuit.devices.base import Array
+from netlearn.circuit.parameters import Parameters
+from netlearn.errors import OptionError
+from netlearn.learn.settings import declare
+from netlearn.options import option, options_of
+
+SERIES = {
+    "e3": (10, 22, 47),
+    "e6": (10, 15, 22, 33, 47, 68),
+    "e12": (10, 12, 15, 18, 22, 27, 33, 39, 47, 56, 68, 82),
+    "e24": (10, 11, 12, 13, 15, 16, 18, 20, 22, 24, 27, 30, 33, 36, 39, 43, 47, 51, 56, 62, 68, 75, 82, 91),
+}
+"""Preferred numbers of IEC 60063 with two digits; those with three are powers of 10, rounded."""
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Devices that hold resistances, with their limits.
+
+    What is wanted is first put within ``min`` and ``max`` (ohms), then moved to a value that
+    the device can have (``levels`` equal steps between the bounds, in the coordinate
+    ``spacing``, or the E ``series``), and written with the relative error ``noise``. A part
+    ``stuck`` of the devices never changes.
+
+    With ``asymmetry`` γ a device follows the soft-bounds model: in the conductance w, scaled
+    to -1..1 between its bounds, a step d becomes d - γ |d| w, so that steps up and down are
+    equal at w = 0 only, and noise pulls the device there (M. Onen and others, "Neural network
+    training with asymmetric crosspoint elements", arXiv 2201.13377, 2022).
+
+    ``memory`` says what a step starts from: "digital" keeps exact values beside the devices,
+    and writes them anew; "device" has nothing but what the devices hold.
+
+    Deterministic: stuck devices follow from ``seed``, all else from the generator given.
+    """
+
+    min: float = option(0.0, "lowest resistance of a device, in ohms", least=0.0)
+    max: float | None = option(None, "highest resistance of a device, in ohms", above=0.0)
+    levels: int | None = option(None, "number of values that a device can have", least=2)
+    spacing: Literal["conductance", "resistance", "log"] = option(
+        "conductance", "in what the levels are equally far apart"
+    )
+    series: Literal["none", "e3", "e6", "e12", "e24", "e48", "e96", "e192"] = option("none", "preferred numbers")
+    noise: float = option(0.0, "standard deviation of what is written, relative", least=0.0)
+    stuck: float = option(0.0, "part of the devices that never change", least=0.0, below=1.0)
+    asymmetry: float = option(0.0, "how much steps up and down differ at the bounds", least=0.0, most=1.0)
+    memory: Literal["digital", "device"] = option("digital", "what a step starts from")
+    seed: int = option(0, "seed of which devices are stuck", least=0)
+
+    def __post_init__(self) -> None:
+        for entry in options_of(type(self)):
+            entry.check(getattr(self, entry.name))
+        if (self.levels or self.asymmetry) and not (self.min > 0 and self.max is not None):
+            raise OptionError("levels and asymmetry need the bounds of a device", hint="give min and max in ohms")
+        if self.max is not None and self.max <= self.min:
+            raise OptionError(f"the highest resistance {self.max:g} is not above the lowest, {self.min:g}")
+        if self.levels and self.series != "none":
+            raise OptionError("a device has either levels or a series of values, not both")
+
+    def write(self, wanted: Array, present: Array, rng: np.random.Generator) -> Array:
+        """The resistances (P,) after writing ``wanted`` over ``present``, in ohms."""
+        aimed = self._limited(self._stepped(wanted, present))
+        aimed = self._nearest(aimed)
+        if self.noise:
+            written = self._limited(aimed * np.exp(self.noise * rng.normal(size=len(aimed))))
+            # A device that is already where it should be is left alone.
+            aimed = np.where(aimed == present, present, written)
+        return np.where(self.stuck_devices(len(aimed)), present, aimed)
+
+    def stuck_devices(self, count: int) -> Array:
+        """(P,) which devices never change."""
+        order = np.random.default_rng([self.seed, count]).permutation(count)
+        return np.asarray(order < round(self.stuck * count))
+
+    def _limited(self, resistance: Array) -> Array:
+        return np.clip(resistance, self.min, inf if self.max is None else self.max)
+
+    def _stepped(self, wanted: Array, present: Array) -> Array:
+        if not self.asymmetry or self.max is None:
+            return wanted
+        low, high = 1.0 / self.max, 1.0 / self.min
+        middle, half = (low + high) / 2, (high - low) / 2
+        w = (1.0 / present - middle) / half
+        step = (1.0 / wanted - middle) / half - w
+        reached = np.clip(w + step - self.asymmetry * np.abs(step) * w, -1.0, 1.0)
+        return 1.0 / (middle + half * reached)
+
+    def _nearest(self, resistance: Array) -> Array:
+        if self.series != "none":
+            return _preferred(resistance, self.series)
+        if self.levels is None or self.max is None:
+            return resistance
+        inward, outward = _SPACINGS[self.spacing]
+        first, last = inward(self.min), inward(self.max)
+        place = np.rint((inward(resistance) - first) / (last - first) * (self.levels - 1))
+        return np.asarray(outward(first + place / (self.levels - 1) * (last - first)))
+
+
+_SPACINGS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "conductance": (lambda r: 1.0 / np.asarray(r), lambda g: 1.0 / g),
+    "resistance": (np.asarray, np.asarray),
+    "log": (np.log, np.exp),
+}
+
+
+def hardware_for(hardware: object, parameters: Parameters) -> Hardware | None:
+    """The hardware, if there is one and the parameters can be written into it. Raises OptionError."""
+    if not isinstance(hardware, Hardware):
+        return None
+    if not np.all(parameters.positive):
+        name = parameters.names[int(np.argmin(parameters.positive))]
+        raise OptionError(
+            f"hardware holds resistances, and '{name}' is not one", hint="train only resistors: '*@train R*'"
+        )
+    return hardware
+
+
+def _preferred(resistance: Array, series: str) -> Array:
+    """The preferred numbers that are nearest by ratio."""
+    digits = _digits(series)
+    decade = np.floor(np.log10(resistance))
+    # One decade to either side, so that the nearest is among them.
+    exponents = decade[:, None] + np.array([-1.0, 0.0, 1.0])
+    table = (digits[0] * 10.0 ** (exponents - digits[1])[..., None]).reshape(len(resistance), -1)
+    best = np.argmin(np.abs(np.log(table / resistance[:, None])), axis=1)
+    chosen = table[np.arange(len(resistance)), best]
+    # 4.7e3 as the text has it, not as the product of powers does.
+    return np.array([float(f"{value:.3g}") for value in chosen])
+
+
+def _digits(series: str) -> tuple[Array, int]:
+    """The numbers of one decade and how many digits stand behind their first."""
+    if series in SERIES:
+        return np.array(SERIES[series], dtype=float), 1
+    count = int(series[1:])
+    numbers = np.rint(100 * 10 ** (np.arange(count) / count))
+    if count == 192:
+        numbers[numbers == 919] = 920
+    return numbers, 2
+
+
+declare("hardware", "what devices hold the trained resistances", Hardware)
