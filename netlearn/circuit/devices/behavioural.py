@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlearn.circuit.devices.base import COMPLEX_STEP, ZERO_CELSIUS, Array, Device, Environment, Values
+from netlearn.circuit.devices.base import ZERO_CELSIUS, Array, Device, Environment, Values, derivative
 
 Law = Callable[[Array, Values], Array]
 """law(controls, values): the source's value (..., k) at its controls (..., k, c).
@@ -71,11 +71,8 @@ class BehaviouralSource(Device):
     def _slopes(self, controls: Array, prepared: Values) -> Array:
         if self.gradient is not None:
             return self.gradient(controls, prepared)
-        columns = []
-        for c in range(controls.shape[-1]):
-            stepped = controls.astype(complex)
-            stepped[..., c] += 1j * COMPLEX_STEP
-            columns.append(self.law(stepped, prepared).imag / COMPLEX_STEP)
+        units = np.eye(controls.shape[-1])
+        columns = [derivative(lambda moved: self.law(moved, prepared), controls, unit) for unit in units]
         return np.stack(columns, axis=-1) if columns else np.zeros_like(controls, dtype=float)
 
 

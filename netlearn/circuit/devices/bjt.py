@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array, Device, Environment, Internal, Values
+from netlearn.circuit.devices.base import Array, Device, Environment, Internal, Values, derivative
 from netlearn.circuit.devices.junction import (
     critical_voltage,
     given,
     inverse,
+    junction_conductance,
     junction_current,
     limit_junction,
+    stamp,
     temperatures,
     thermal_voltage,
 )
@@ -104,10 +107,7 @@ class Bjt(Device):
         to_collector = p["gc"] * (x[..., 0] - x[..., 4])
         to_emitter = p["ge"] * (x[..., 2] - x[..., 6])
         to_base = _base_conductance(base, charge, p) * (x[..., 1] - x[..., 5])
-        # The substrate junction conducts from the substrate where the other end is n-type.
-        end = np.where(p["vertical"], x[..., 4], x[..., 5])
-        toward = np.where(p["vertical"], sign, -sign)
-        vsub = toward * (x[..., 3] - end)
+        toward, vsub = _substrate_voltage(x, p)
         substrate = toward * (junction_current(vsub, p["ns"] * p["vt"], p["substrate"]) + p["gmin"] * vsub)
         in_collector, in_base = np.where(p["vertical"], substrate, 0.0), np.where(p["vertical"], 0.0, substrate)
         return np.stack(
@@ -122,6 +122,26 @@ class Bjt(Device):
             ),
             axis=-1,
         )
+
+    def jacobian(self, x: Array, prepared: Values) -> Array:
+        p, sign = prepared, prepared["polarity"]
+        vbe, vbc = sign * (x[..., 5] - x[..., 6]), sign * (x[..., 5] - x[..., 4])
+        _, base, charge = _currents(vbe, vbc, p)
+        slopes = _slopes(vbe, vbc, charge, p)
+        result = np.zeros((*x.shape, 7), base.dtype)
+        stamp(result, (0, 4), (0, 4), p["gc"])
+        stamp(result, (2, 6), (2, 6), p["ge"])
+        stamp(result, (1, 5), (1, 5), _base_conductance(base, charge, p))
+        drop = sign * (x[..., 1] - x[..., 5])
+        for end, by in ((6, slopes.by_vbe), (4, slopes.by_vbc)):
+            stamp(result, (4, 6), (5, end), by.collector)
+            stamp(result, (5, 6), (5, end), by.base)
+            stamp(result, (1, 5), (5, end), drop * _base_conductance_slope(base, charge, by, p))
+        _, vsub = _substrate_voltage(x, p)
+        g = junction_conductance(vsub, p["ns"] * p["vt"], p["substrate"]) + p["gmin"]
+        stamp(result, (3, 4), (3, 4), np.where(p["vertical"], g, 0.0))
+        stamp(result, (3, 5), (3, 5), np.where(p["vertical"], 0.0, g))
+        return result
 
     def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
         p, sign = prepared, prepared["polarity"].real
@@ -139,6 +159,38 @@ def _leakage(current: Array, saturation: Array) -> Array:
     return np.where(current.real > 1e-4, current * saturation, current)
 
 
+class _By(NamedTuple):
+    """Derivatives of the collector current, the base current and the base charge by one voltage."""
+
+    collector: Array
+    base: Array
+    charge: Array
+
+
+class _Slopes(NamedTuple):
+    by_vbe: _By
+    by_vbc: _By
+
+
+def _substrate_voltage(x: Array, p: Values) -> tuple[Array, Array]:
+    """Which way the substrate's junction conducts (from the substrate to n-type silicon), and its voltage."""
+    end = np.where(p["vertical"], x[..., 4], x[..., 5])
+    toward = np.where(p["vertical"], p["polarity"], -p["polarity"])
+    return toward, toward * (x[..., 3] - end)
+
+
+def _early(vbe: Array, vbc: Array, p: Values) -> Array:
+    early: Array = 1.0 / (1.0 - p["early_f"] * vbc - p["early_r"] * vbe)
+    return early
+
+
+def _injection(forward: Array, reverse: Array, p: Values) -> tuple[Array, Array]:
+    """1 + 4 q2 and its power nkf, both 0 where the former is not positive; q2 is high injection's charge."""
+    injection = 1.0 + 4.0 * (p["knee_f"] * forward + p["knee_r"] * reverse)
+    positive = injection.real > 0
+    return np.where(positive, injection, 0.0), np.where(positive, np.where(positive, injection, 1.0) ** p["nkf"], 0.0)
+
+
 def _currents(vbe: Array, vbc: Array, p: Values) -> tuple[Array, Array, Array]:
     """Collector and base current of an npn transistor, and its normalised base charge."""
     vt = p["vt"]
@@ -146,14 +198,35 @@ def _currents(vbe: Array, vbc: Array, p: Values) -> tuple[Array, Array, Array]:
     reverse = junction_current(vbc, p["nr"] * vt, p["bc"])
     be_leakage = junction_current(vbe, p["ne"] * vt, p["be_leakage"]) + p["gmin"] * vbe
     bc_leakage = junction_current(vbc, p["nc"] * vt, p["bc_leakage"]) + p["gmin"] * vbc
-    early = 1.0 / (1.0 - p["early_f"] * vbc - p["early_r"] * vbe)
-    injection = 1.0 + 4.0 * (p["knee_f"] * forward + p["knee_r"] * reverse)
-    injection = np.where(injection.real > 0, injection, 0.0)
-    root = np.where(injection.real > 0, np.where(injection.real > 0, injection, 1.0) ** p["nkf"], 0.0)
-    charge = early * (1.0 + root) / 2.0
+    charge = _early(vbe, vbc, p) * (1.0 + _injection(forward, reverse, p)[1]) / 2.0
     collector = (forward - reverse) / charge - reverse / p["br"] - bc_leakage
     base = forward / p["bf"] + be_leakage + reverse / p["br"] + bc_leakage
     return collector, base, charge
+
+
+def _slopes(vbe: Array, vbc: Array, charge: Array, p: Values) -> _Slopes:
+    """The derivatives of ``_currents``."""
+    vt = p["vt"]
+    forward = junction_current(vbe, p["nf"] * vt, p["be"])
+    reverse = junction_current(vbc, p["nr"] * vt, p["bc"])
+    g_forward = junction_conductance(vbe, p["nf"] * vt, p["be"])
+    g_reverse = junction_conductance(vbc, p["nr"] * vt, p["bc"])
+    g_be = junction_conductance(vbe, p["ne"] * vt, p["be_leakage"]) + p["gmin"]
+    g_bc = junction_conductance(vbc, p["nc"] * vt, p["bc_leakage"]) + p["gmin"]
+    early = _early(vbe, vbc, p)
+    injection, power = _injection(forward, reverse, p)
+    bend = 2.0 * early * p["nkf"] * power * inverse(injection)
+    charge_be = early * charge * p["early_r"] + bend * p["knee_f"] * g_forward
+    charge_bc = early * charge * p["early_f"] + bend * p["knee_r"] * g_reverse
+    transport = (forward - reverse) / charge
+    return _Slopes(
+        _By((g_forward - transport * charge_be) / charge, g_forward / p["bf"] + g_be, charge_be),
+        _By(
+            -(g_reverse + transport * charge_bc) / charge - g_reverse / p["br"] - g_bc,
+            g_reverse / p["br"] + g_bc,
+            charge_bc,
+        ),
+    )
 
 
 def _base_conductance(base: Array, charge: Array, p: Values) -> Array:
@@ -162,19 +235,33 @@ def _base_conductance(base: Array, charge: Array, p: Values) -> Array:
     resistance = least + spread / charge
     crowded = p["crowding"].real != 0
     if crowded.any():
-        ratio = base * p["crowding"]
-        ratio = np.where(ratio.real > 1e-9, ratio, 1e-9)
-        # (sqrt(1 + a r) - 1) / (b sqrt(r)), without the cancellation.
-        z = CROWDING_A / CROWDING_B * np.sqrt(ratio) / (np.sqrt(1.0 + CROWDING_A * ratio) + 1.0)
-        resistance = np.where(crowded, least + spread * _crowding(z), resistance)
+        resistance = np.where(crowded, least + spread * _crowding(base * p["crowding"]), resistance)
     return np.where(p["has_base_resistance"], inverse(resistance), 0.0)
 
 
-def _crowding(z: Array) -> Array:
-    """3 (tan z - z) / (z tan² z), by its series where the difference would cancel."""
+def _base_conductance_slope(base: Array, charge: Array, by: _By, p: Values) -> Array:
+    """The derivative of ``_base_conductance`` by the voltage of ``by``."""
+    spread = p["base_resistance"] - p["base_minimum"]
+    slope = -spread / (charge * charge) * by.charge
+    crowded = p["crowding"].real != 0
+    if crowded.any():
+        ratio = base * p["crowding"]
+        bend = derivative(_crowding, ratio)
+        slope = np.where(crowded, spread * bend * by.base * p["crowding"], slope)
+    conductance = _base_conductance(base, charge, p)
+    result: Array = -conductance * conductance * slope
+    return result
+
+
+def _crowding(ratio: Array) -> Array:
+    """3 (tan z - z) / (z tan² z) at the z that belongs to a base current ``ratio`` times ``irb``."""
+    ratio = np.where(ratio.real > 1e-9, ratio, 1e-9)
+    # z = (sqrt(1 + a r) - 1) / (b sqrt(r)), and by the series for small z, both without their cancellation.
+    z = CROWDING_A / CROWDING_B * np.sqrt(ratio) / (np.sqrt(1.0 + CROWDING_A * ratio) + 1.0)
     small = np.abs(z.real) < 0.02
-    tangent = np.tan(np.where(small, 1.0, z))
-    exact = 3.0 * (tangent - z) / (np.where(small, 1.0, z) * tangent**2)
+    other = np.where(small, 1.0, z)
+    tangent = np.tan(other)
+    exact = 3.0 * (tangent - other) / (other * tangent**2)
     square = z * z
     series = (1.0 + square * (0.4 + square * 17.0 / 105.0)) / (1.0 + square * (2.0 / 3.0 + square * 17.0 / 45.0))
     return np.where(small, series, exact)

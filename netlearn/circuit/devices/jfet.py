@@ -11,9 +11,11 @@ from netlearn.circuit.devices.junction import (
     critical_voltage,
     given,
     inverse,
+    junction_conductance,
     junction_current,
     limit_gate,
     limit_junction,
+    stamp,
     temperatures,
     thermal_voltage,
 )
@@ -65,6 +67,19 @@ class Jfet(Device):
             np.broadcast_arrays(rd, to_source + to_drain, rs, drain - to_drain - rd, -drain - to_source - rs), axis=-1
         )
 
+    def jacobian(self, x: Array, prepared: Values) -> Array:
+        p, sign = prepared, prepared["polarity"]
+        vgs, vgd = sign * (x[..., 1] - x[..., 4]), sign * (x[..., 1] - x[..., 3])
+        by_source, by_drain = _channel_slopes(vgs, vgd, p)
+        result = np.zeros((*x.shape, 5), by_source.dtype)
+        stamp(result, (0, 3), (0, 3), p["gd"])
+        stamp(result, (2, 4), (2, 4), p["gs"])
+        stamp(result, (3, 4), (1, 4), by_source)
+        stamp(result, (3, 4), (1, 3), by_drain)
+        for t, v in ((4, vgs), (3, vgd)):
+            stamp(result, (1, t), (1, t), junction_conductance(v, p["vt"], p["saturation"]) + p["gmin"])
+        return result
+
     def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
         p, sign = prepared, prepared["polarity"].real
         vt = p["vt"].real
@@ -77,20 +92,37 @@ class Jfet(Device):
         return result
 
 
-def _channel(vgs: Array, vgd: Array, p: Values) -> Array:
-    """The current from drain to source of an n-channel device."""
+def _operating(vgs: Array, vgd: Array, p: Values) -> tuple[Array, Array, Array, Array]:
+    """Whether the channel is in normal mode, and its drain-source, overdrive and limited voltages."""
     normal = vgs.real >= vgd.real
     over, other = np.where(normal, vgs, vgd) - p["vto"], np.where(normal, vgd, vgs) - p["vto"]
     drop = over - other
     over = np.where(over.real > 0, over, 0.0)
     # Saturation is the linear law at its edge, where the far end of the channel is just cut off.
-    along = np.where(drop.real < over.real, drop, over)
+    return normal, drop, over, np.where(drop.real < over.real, drop, over)
+
+
+def _law(over: Array, along: Array, p: Values) -> Array:
     tail, b = p["tail"], p["b"]
-    near = 2.0 * b + 3.0 * tail * (over - along)
-    law = along * (along * (tail * along - b) + over * near)
-    current: Array = p["beta"] * (1.0 + p["lambda"] * drop) * law
-    signed: Array = np.where(normal, current, -current)
-    return signed
+    law: Array = along * (along * (tail * along - b) + over * (2.0 * b + 3.0 * tail * (over - along)))
+    return law
+
+
+def _channel(vgs: Array, vgd: Array, p: Values) -> Array:
+    """The current from drain to source of an n-channel device."""
+    normal, drop, over, along = _operating(vgs, vgd, p)
+    current = p["beta"] * (1.0 + p["lambda"] * drop) * _law(over, along, p)
+    return np.where(normal, current, -current)
+
+
+def _channel_slopes(vgs: Array, vgd: Array, p: Values) -> tuple[Array, Array]:
+    """The derivatives of ``_channel`` by its two voltages."""
+    normal, drop, over, along = _operating(vgs, vgd, p)
+    tail, b = p["tail"], p["b"]
+    strength, left = p["beta"] * (1.0 + p["lambda"] * drop), over - along
+    gm = strength * along * (2.0 * b + 3.0 * tail * (over + left))
+    gds = strength * left * (2.0 * b + 3.0 * tail * left) + p["beta"] * p["lambda"] * _law(over, along, p)
+    return np.where(normal, gm + gds, gds), np.where(normal, -gds, -(gm + gds))
 
 
 JFET = Jfet(

@@ -107,6 +107,15 @@ def junction_conductance(v: Array, vt: Array, saturation: Array) -> Array:
     return conductance
 
 
+def stamp(jacobian: Array, flow: tuple[int, int], across: tuple[int, int], g: Array) -> None:
+    """Add a current g * (x[across 0] - x[across 1]) that leaves the first node of ``flow`` and enters the second."""
+    (leaves, enters), (plus, minus) = flow, across
+    jacobian[..., leaves, plus] += g
+    jacobian[..., leaves, minus] -= g
+    jacobian[..., enters, plus] -= g
+    jacobian[..., enters, minus] += g
+
+
 def critical_voltage(vt: Array, saturation: Array) -> Array:
     """Where a junction's characteristic bends most: Newton steps beyond it are cut."""
     result: Array = vt.real * np.log(vt.real / (np.sqrt(2.0) * np.maximum(saturation.real, 1e-300)))

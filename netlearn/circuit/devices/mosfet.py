@@ -16,10 +16,12 @@ from netlearn.circuit.devices.junction import (
     exponential,
     given,
     inverse,
+    junction_conductance,
     junction_potential,
     limit_channel,
     limit_gate,
     limit_junction,
+    stamp,
     temperatures,
     thermal_voltage,
 )
@@ -87,6 +89,20 @@ class Mosfet(Device):
             axis=-1,
         )
 
+    def jacobian(self, x: Array, prepared: Values) -> Array:
+        p, sign = prepared, prepared["polarity"]
+        vgs, vds, vbs = (sign * (x[..., t] - x[..., 5]) for t in (1, 4, 3))
+        gm, gds, gmbs = _channel_slopes(vgs, vds, vbs, p)
+        result = np.zeros((*x.shape, 6), np.result_type(gm, gds))
+        stamp(result, (0, 4), (0, 4), p["gd"])
+        stamp(result, (2, 5), (2, 5), p["gs"])
+        stamp(result, (4, 5), (1, 5), gm)
+        stamp(result, (4, 5), (4, 5), gds)
+        stamp(result, (4, 5), (3, 5), gmbs)
+        stamp(result, (3, 5), (3, 5), _bulk_slope(vbs, p["source_saturation"], p))
+        stamp(result, (3, 4), (3, 4), _bulk_slope(vbs - vds, p["drain_saturation"], p))
+        return result
+
     def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
         p, sign = prepared, prepared["polarity"].real
         vgs, vds, vbs = (sign * (x[..., t] - x[..., 5]) for t in (1, 4, 3))
@@ -137,25 +153,47 @@ def _process(v: Values, nominal: Array) -> tuple[Array, Array, Array, Array]:
     return kp, phi, gamma, vto
 
 
+def _body_root(vbs: Array, p: Values) -> Array:
+    """The square root in the body effect's law, which goes on as a tangent for a forward bulk."""
+    root: Array = np.sqrt(p["phi"] - np.where(vbs.real > 0, 0.0, vbs))
+    return root
+
+
 def _threshold(vbs: Array, p: Values) -> Array:
-    forward = vbs.real > 0
-    root = np.sqrt(p["phi"] - np.where(forward, 0.0, vbs))
-    linear = root - np.where(forward, vbs, 0.0) / (2.0 * root)
-    body: Array = np.where(linear.real < 0, 0.0, linear)
-    threshold: Array = p["built_in"] + p["gamma"] * body
+    root = _body_root(vbs, p)
+    linear = root - np.where(vbs.real > 0, vbs, 0.0) / (2.0 * root)
+    threshold: Array = p["built_in"] + p["gamma"] * np.where(linear.real < 0, 0.0, linear)
     return threshold
 
 
-def _channel(vgs: Array, vds: Array, vbs: Array, p: Values) -> Array:
-    """The current from drain to source of an n-channel device."""
+def _operating(vgs: Array, vds: Array, vbs: Array, p: Values) -> tuple[Array, Array, Array, Array, Array]:
+    """Whether the channel is in normal mode, and its bulk, drain-source, overdrive and limited voltages."""
     normal = vds.real >= 0
     gate, bulk, drop = np.where(normal, vgs, vgs - vds), np.where(normal, vbs, vbs - vds), np.where(normal, vds, -vds)
     over = gate - _threshold(bulk, p)
     over = np.where(over.real > 0, over, 0.0)
     # In saturation the channel's voltage is what the gate leaves: the linear law at drop = over.
-    along = np.where(drop.real < over.real, drop, over)
+    return normal, bulk, drop, over, np.where(drop.real < over.real, drop, over)
+
+
+def _channel(vgs: Array, vds: Array, vbs: Array, p: Values) -> Array:
+    """The current from drain to source of an n-channel device."""
+    normal, _, drop, over, along = _operating(vgs, vds, vbs, p)
     current = p["beta"] * (1.0 + p["lambda"] * drop) * along * (over - 0.5 * along)
     return np.where(normal, current, -current)
+
+
+def _channel_slopes(vgs: Array, vds: Array, vbs: Array, p: Values) -> tuple[Array, Array, Array]:
+    """The derivatives of ``_channel`` by its three voltages."""
+    normal, bulk, drop, over, along = _operating(vgs, vds, vbs, p)
+    strength = p["beta"] * (1.0 + p["lambda"] * drop)
+    gm = strength * along
+    gds = strength * (over - along) + p["beta"] * p["lambda"] * along * (over - 0.5 * along)
+    root = _body_root(bulk, p)
+    vanished = (bulk.real > 0) & (bulk.real > 2.0 * (root * root).real)
+    gmbs = gm * np.where(vanished, 0.0, p["gamma"] / (2.0 * root))
+    # With drain and source exchanged, all three voltages move with the drain.
+    return np.where(normal, gm, -gm), np.where(normal, gds, gm + gds + gmbs), np.where(normal, gmbs, -gmbs)
 
 
 def _bulk_junction(v: Array, saturation: Array, p: Values) -> Array:
@@ -163,6 +201,12 @@ def _bulk_junction(v: Array, saturation: Array, p: Values) -> Array:
     forward = saturation * (exponential(np.where(reverse, 0.0, v / p["vt"])) - 1.0)
     current: Array = np.where(reverse, -saturation, forward) + p["gmin"] * v
     return current
+
+
+def _bulk_slope(v: Array, saturation: Array, p: Values) -> Array:
+    reverse = v.real <= -3.0 * p["vt"].real
+    conductance: Array = np.where(reverse, 0.0, junction_conductance(v, p["vt"], saturation)) + p["gmin"]
+    return conductance
 
 
 MOSFET = Mosfet(

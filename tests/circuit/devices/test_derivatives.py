@@ -75,6 +75,19 @@ def test_jacobian_is_the_difference_quotient(name):
         assert wrong.mean() < 0.03, (device.unknowns[t], jacobian[..., t][wrong], expected[wrong])
 
 
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in ("sw", "csw")])
+def test_jacobian_holds_for_complex_unknowns(name):
+    device, values, x = prepared_case(name)
+    prepared = device.prepare(values, HOT)
+    x = x + 1e-2j * np.random.default_rng(5).normal(size=x.shape)
+    jacobian = device.jacobian(x, prepared)
+    h = 1e-6 * np.random.default_rng(6).normal(size=x.shape)
+    expected = (device.residual(x + 1j * h, prepared) - device.residual(x - 1j * h, prepared)) / 2j
+    found = np.einsum("...ij,...j->...i", jacobian, h)
+    tolerance = 1e-6 * np.abs(jacobian).max(axis=(-1, -2))[..., None] * np.abs(h).max() + 1e-17
+    assert np.mean(np.abs(found - expected) > tolerance) < 0.03
+
+
 @pytest.mark.parametrize("name", list(MODELS))
 def test_value_jacobian_is_the_difference_quotient(name):
     device, values, x = prepared_case(name)
