@@ -60,15 +60,16 @@ def parse_source(source: Source, *, main: bool = True, chain: tuple[Place, ...] 
     ------
     NetlistError : up to 20 of them at once, each with its place.
     """
-    parser = _Parser(source, chain)
-    parser.read(main)
+    parser = _Parser(source, chain, main)
+    parser.read()
     raise_all(sorted(parser.errors, key=_line_and_column))
     return tuple(parser.scopes[0].body)
 
 
 class _Parser:
-    def __init__(self, source: Source, chain: tuple[Place, ...]) -> None:
+    def __init__(self, source: Source, chain: tuple[Place, ...], main: bool) -> None:
         self.source = source
+        self.main = main
         self.chain = chain
         self.reader = LineReader(source.text)
         self.errors: list[NetlistError] = []
@@ -76,8 +77,8 @@ class _Parser:
 
     # Reading ---------------------------------------------------------------------------------
 
-    def read(self, main: bool) -> None:
-        if main:
+    def read(self) -> None:
+        if self.main:
             self._title()
         while len(self.errors) < MOST_ERRORS:
             block = plain_resistors(self.source, self.reader.position)
@@ -156,7 +157,8 @@ class _Parser:
         if name in _KEPT_BLOCKS:
             self._kept_block(line, name)
             return
-        if name == "end":
+        # ngspice overlooks the .end of an included file.
+        if name == "end" and self.main:
             self._add(Kept(self.source, line.start, len(self.source.text), "rest"))
             self.reader.position = len(self.source.text)
             return
