@@ -10,7 +10,6 @@ import numpy as np
 
 from netlearn.circuit.circuit import Circuit
 from netlearn.cli.options import (
-    FilePath,
     allow,
     as_json,
     directive_options,
@@ -21,6 +20,7 @@ from netlearn.cli.options import (
     solver,
     timeout,
 )
+from netlearn.cli.output import FilePath
 from netlearn.errors import CheckFailed
 from netlearn.netlist.netlist import read
 from netlearn.prepare import Project, project

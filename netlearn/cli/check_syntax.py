@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from netlearn.cli.options import FilePath, allow, as_json, quiet
+from netlearn.cli.options import allow, as_json, quiet
+from netlearn.cli.output import FilePath
 from netlearn.errors import NetlearnError
 from netlearn.netlist.netlist import Netlist, read
 from netlearn.netlist.statements import Block, Card, Conditional, Element, Section, Statement, Subcircuit

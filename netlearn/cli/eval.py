@@ -9,7 +9,6 @@ import click
 
 from netlearn import api
 from netlearn.cli.options import (
-    FilePath,
     allow,
     as_csv,
     as_json,
@@ -22,6 +21,7 @@ from netlearn.cli.options import (
     solver,
     timeout,
 )
+from netlearn.cli.output import FilePath
 from netlearn.netlist.netlist import read
 from netlearn.report.summary import evaluation_lines, evaluation_values, sample_rows
 from netlearn.report.tables import csv_text, json_text, show, table_of

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from netlearn import api
-from netlearn.cli.options import FilePath, allow, as_json, directive_options, netlist_argument, overrides
+from netlearn.cli.options import allow, as_json, directive_options, netlist_argument, overrides
+from netlearn.cli.output import FilePath
 from netlearn.netlist.netlist import read
 from netlearn.report.summary import description_rows, description_values
 from netlearn.report.tables import json_text

@@ -9,15 +9,13 @@ from typing import Any, TypeVar
 
 import click
 
+from netlearn.cli.output import FilePath
 from netlearn.learn.settings import DIRECTIVES
 from netlearn.options import Option
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.ngspice import NgspiceSolver
 from netlearn.solve.protocol import Solver
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-FilePath = click.Path(path_type=Path)
 
 netlist_argument = click.argument("netlist", type=FilePath, metavar="FILE")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -56,6 +54,9 @@ def solver(forward: str, timeout: float, processes: int | None) -> Iterator[Solv
     if forward == "internal":
         yield InternalSolver()
         return
+    # What runs ngspice takes a while to import, and most runs have no use for it.
+    from netlearn.solve.ngspice import NgspiceSolver
+
     with NgspiceSolver(timeout=timeout, processes=processes) as found:
         yield found
 

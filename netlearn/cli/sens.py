@@ -9,7 +9,8 @@ import click
 
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.cli.check import driven_circuit
-from netlearn.cli.options import FilePath, allow, as_csv, as_json, netlist_argument, quiet, timeout
+from netlearn.cli.options import allow, as_csv, as_json, netlist_argument, quiet, timeout
+from netlearn.cli.output import FilePath
 from netlearn.errors import CheckFailed, OptionError
 from netlearn.learn.probes import probes_of
 from netlearn.netlist.netlist import read

@@ -9,7 +9,6 @@ import click
 
 from netlearn import api
 from netlearn.cli.options import (
-    FilePath,
     allow,
     as_json,
     directive_options,
@@ -21,8 +20,8 @@ from netlearn.cli.options import (
     solver,
     timeout,
 )
+from netlearn.cli.output import FilePath, check_writable
 from netlearn.cli.progress import training_progress
-from netlearn.errors import OptionError
 from netlearn.netlist.elaborate import elaborate
 from netlearn.netlist.netlist import read
 from netlearn.report.summary import training_lines, training_values
@@ -75,7 +74,7 @@ def command(
     out = out or netlist.with_suffix(f".trained{netlist.suffix or '.cir'}")
     checkpoint = checkpoint or out.with_suffix(".checkpoint.npz")
     for path in (out, checkpoint, *([plot] if plot else [])):
-        _check_writable(path)
+        check_writable(path)
     source = read(netlist, allow)
     with solver(forward, timeout, processes) as solving, training_progress(quiet or as_json) as progress:
         result = api.train(
@@ -105,11 +104,3 @@ def command(
         for line in training_lines(result):
             click.echo(line)
         click.echo(f"written   {out}")
-
-
-def _check_writable(path: Path) -> None:
-    """Say before training, not after, that a file cannot be written."""
-    if path.is_dir():
-        raise OptionError(f"'{path}' is a folder", hint="name a file in it")
-    if not path.parent.is_dir():
-        raise OptionError(f"there is no folder '{path.parent}' to write '{path.name}' into")

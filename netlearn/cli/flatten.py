@@ -1,0 +1,24 @@
+"""``netlearn flatten``: a netlist without its hierarchy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from netlearn.cli.options import allow, netlist_argument
+from netlearn.cli.output import deliver, out_option
+from netlearn.netlist.elaborate import elaborate
+from netlearn.netlist.export import flatten
+from netlearn.netlist.netlist import read
+
+
+@click.command(name="flatten")
+@netlist_argument
+@out_option
+@allow
+def command(netlist: Path, out: Path | None, allow: tuple[Path, ...]) -> None:
+    """Write the circuit of FILE flat: subcircuits, parameters, expressions and included files worked out."""
+    source = read(netlist, allow)
+    directives = [line.text.text for line in source.directives]
+    deliver(flatten(elaborate(source).circuit, directives, f"* {netlist.name}, flat"), out)
