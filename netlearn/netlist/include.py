@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netlearn.errors import NetlistError, Place
 from netlearn.netlist.parser import parse_source
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Card, Conditional, Statement, Subcircuit
+
+if TYPE_CHECKING:
+    from netlearn.netlist.netlist import Netlist
 
 FILE_CARDS = frozenset({"include", "inc", "incl", "lib"})
 
@@ -33,6 +37,8 @@ class Files:
         self.allow = tuple(allow)
         self.sources = dict(sources or {})
         self.originals = dict(originals or {})
+        self.parts: dict[tuple[str, str | None], Netlist] = {}
+        """The files and library sections that were included, each once however often it is."""
         self._statements: dict[Source, tuple[Statement, ...]] = {}
         folder = Path(main).parent.resolve()
         # A netlist given as a string has no folder of its own.

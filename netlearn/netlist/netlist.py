@@ -18,6 +18,7 @@ Edit = tuple[Source, int, int, str]
 """Replace the characters [start, end) of a source by a text."""
 
 _DEEPEST_INCLUDE = 50
+_MOST_INCLUDES = 10_000
 
 
 class Netlist:
@@ -108,7 +109,9 @@ class Netlist:
             names = " -> ".join(path if part is None else f"{path} {part}" for path, part in trail[-6:])
             what = "includes itself" if step in self._trail else "is included too deeply"
             raise NetlistError(f"'{source.path}' {what}: {names}", self.place(card.start, card.end))
-        return Netlist(source, self.files, section=section, chain=(*self.chain, place), trail=self._trail)
+        return self.files.parts.setdefault(
+            step, Netlist(source, self.files, section=section, chain=(*self.chain, place), trail=self._trail)
+        )
 
     def walk(self) -> Iterator[Netlist]:
         """This netlist and all that it includes, at any depth, each file or section once."""
@@ -126,6 +129,15 @@ class Netlist:
             if len(errors) >= MOST_ERRORS:
                 break
         raise_all(errors[:MOST_ERRORS])
+        if self._inclusions({}) > _MOST_INCLUDES:
+            raise NetlistError(f"the netlist comes to more than {_MOST_INCLUDES} includes", Place(self.source.path, 1))
+
+    def _inclusions(self, known: dict[tuple[str, str | None], int]) -> int:
+        """How many times files are read in all, each counted along every way that leads to it."""
+        key = self._trail[-1]
+        if key not in known:
+            known[key] = 1 + sum(part._inclusions(known) for part in self.includes.values())
+        return known[key]
 
     def _walk(self, errors: list[NetlearnError] | None) -> Iterator[Netlist]:
         seen: set[tuple[str, str | None]] = set()

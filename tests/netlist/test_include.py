@@ -45,7 +45,7 @@ def test_files_are_found_beside_the_including_file(tmp_path: Path, line: str) ->
 
 def test_an_included_file_has_no_title_and_no_end(tmp_path: Path) -> None:
     main = write(tmp_path, {"a.cir": "R0 a b 1\n.include b\n", "b": "R1 a b 1\n.end\nR2 a b 1"})
-    assert names(netlearn.read(main)) == ["R1"]
+    assert names(netlearn.read(main)) == ["R1", "R2"]
 
 
 LIBRARY = """* corners
@@ -160,10 +160,19 @@ def test_an_endless_chain_of_includes_is_an_error(tmp_path: Path) -> None:
         netlearn.read(main)
 
 
-def test_many_ways_to_one_file_take_no_more_time_than_one(tmp_path: Path) -> None:
+def test_includes_that_multiply_are_an_error(tmp_path: Path) -> None:
     files = {f"{i}.inc": f".include {i + 1}.inc\n" * 2 for i in range(1, 40)}
     main = write(tmp_path, {"a.cir": "title\n.include 1.inc\n", **files, "40.inc": "R1 a b 1\n"})
-    assert len(list(netlearn.read(main).walk())) == 41
+    with pytest.raises(NetlistError, match="more than 10000 includes"):
+        netlearn.read(main)
+
+
+def test_one_file_may_be_included_along_several_ways(tmp_path: Path) -> None:
+    main = write(
+        tmp_path, {"a.cir": "title\n.include b\n.include b\n.include c\n", "b": ".include c\n", "c": "R1 a b 1"}
+    )
+    assert names(netlearn.read(main)) == ["R1", "R1", "R1"]
+    assert len(list(netlearn.read(main).walk())) == 3
 
 
 # Saving ----------------------------------------------------------------------------------------
