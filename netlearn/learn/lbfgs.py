@@ -113,7 +113,7 @@ class _Search:
         rng.bit_generator.state = self.state.generator
         full = self._full(u)
         theta = task.transform.outward(full)
-        trial = replace(self.state, u=full, theta=theta)
+        trial = replace(self.state, u=full, theta=theta, pending=None)
         estimate = estimated(task, trial, self.rows, rng)
         gradient = task.transform.gradient(theta, estimate.gradient)[self.free]
         self.outputs = estimate.outputs
@@ -126,8 +126,7 @@ class _Search:
             },
             solves=trial.solves + estimate.solves,
             measurements=trial.measurements + estimate.measurements,
-            pending=(self.rows, estimate.point.x) if trial.points is not None and estimate.point is not None else None,
-        )
+        ).with_points(self.rows, estimate.point)
 
     def _iterated(self, intermediate_result: OptimizeResult) -> None:
         self._record(intermediate_result.x, float(intermediate_result.fun))
@@ -142,7 +141,9 @@ class _Search:
         full = self._full(u)
         here = np.array_equal(full, self.state.u)
         state = replace(self.state, u=full, theta=self.task.transform.outward(full), epoch=self.iterations - 1)
-        outputs = self.outputs if here and self.outputs is not None else measure(self.task, self.task.data, state)[1]
+        outputs = (
+            self.outputs if here and self.outputs is not None else measure(self.task, self.task.data, state).outputs
+        )
         self.state = recorded(self.task, state, loss, outputs)
         if self.keep:
             self.keep(self.state)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
 from netlearn.errors import NetlearnError
 from netlearn.learn.data import Dataset
@@ -98,8 +99,9 @@ class TrainingState:
     ``u`` and ``theta`` (P,) are the parameters in the coordinates of the transform and in
     their units; ``order`` (S,) is the order of the samples in this epoch, of which the first
     ``position`` have been used; ``generator`` is the state of the random generator.
-    ``points`` (S, N) are the last operating points of the samples, NaN for those that have
-    not been solved, and ``pending`` the rows that the last step has not yet put there: put
+    ``points`` (S + S', N) are the last operating points of the samples, those for validation
+    at the end, and NaN where there is none yet; None for linear circuits, which need no place
+    to start from. ``pending`` are the rows that the last step has not yet put there: put
     again after an interruption they are the same, so that no interruption can do harm.
     """
 
@@ -128,10 +130,30 @@ class TrainingState:
             rows, x = self.pending
             self.points[rows] = x
 
+    @property
+    def measured(self) -> bool:
+        """Whether the record of this epoch has been made."""
+        return len(self.history) > self.epoch
+
+    def start(self, rows: Array, circuit: Circuit) -> OperatingPoint | None:
+        """Where to start the solver for these samples, if all of them were solved before."""
+        if self.points is None or np.isnan(self.points[rows]).any():
+            return None
+        return OperatingPoint(circuit, self.points[rows])
+
+    def with_points(self, rows: Array, point: OperatingPoint | None) -> TrainingState:
+        """The state with further operating points pending."""
+        if self.points is None or point is None:
+            return self
+        if self.pending is None:
+            return replace(self, pending=(rows, point.x))
+        before, x = self.pending
+        return replace(self, pending=(np.concatenate([before, rows]), np.concatenate([x, point.x])))
+
 
 @dataclass(frozen=True)
 class Progress:
-    """What a progress callback is told after each step."""
+    """What a progress callback is told after each step: how many epochs are done, and steps of the next."""
 
     epoch: int
     epochs: int
@@ -143,12 +165,16 @@ class Progress:
 
 Callback = Callable[[Progress], None]
 
+# What overflows is reported as an error of its own, with the sample where it happened.
+_quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+
 
 def begin(task: Task) -> TrainingState:
     """The state before the first step."""
     transform = task.transform
     u = transform.project(transform.start)
     circuit = task.model.parameters.circuit
+    samples = len(task.data) + (len(task.validation) if task.validation is not None else 0)
     rng = np.random.default_rng(task.options.seed)
     u, theta = _written(task, u, transform.outward(u), rng)
     return TrainingState(
@@ -156,7 +182,7 @@ def begin(task: Task) -> TrainingState:
         theta=theta,
         optimizer=task.optimizer.start(len(u)) if hasattr(task.optimizer, "start") else {},
         generator=rng.bit_generator.state,
-        points=None if circuit.linear else np.full((len(task.data), circuit.size), np.nan),
+        points=None if circuit.linear else np.full((samples, circuit.size), np.nan),
     )
 
 
@@ -186,20 +212,19 @@ def run(
 
 def progress_of(task: Task, state: TrainingState) -> Progress:
     """What there is to tell of a state after a step."""
-    step = state.position // task.batch or task.steps
+    step = state.position // task.batch
     return Progress(state.epoch, task.options.epochs, step, task.steps, state.history[-1], state.best_score)
 
 
 def advance(task: Task, state: TrainingState) -> TrainingState:
-    """One step, or the end of training."""
+    """The record of an epoch that begins, or one step, or both where a step measures all samples."""
     state.settle()
+    state = replace(state, pending=None)
     rng = np.random.default_rng()
     rng.bit_generator.state = state.generator
-    if (state.position == 0 and not task.whole) or state.epoch >= task.options.epochs:
-        loss, outputs = measure(task, task.data, state)
-        state = recorded(task, state, loss, outputs)
-        if state.finished:
-            return state
+    if not state.measured and (not task.whole or state.epoch >= task.options.epochs):
+        seen = measure(task, task.data, state)
+        return recorded(task, state.with_points(seen.rows, seen.point), seen.loss, seen.outputs)
     if state.position == 0:
         order = np.arange(len(task.data)) if task.whole else rng.permutation(len(task.data))
         state = replace(state, order=order)
@@ -212,18 +237,30 @@ def advance(task: Task, state: TrainingState) -> TrainingState:
     return _stepped(task, state, rows, estimate, rng)
 
 
-def measure(task: Task, data: Dataset, state: TrainingState) -> tuple[float, Array]:
-    """The mean loss and the outputs (S, o) of a data set at the present parameters."""
-    start = state.points if data is task.data else None
+@dataclass(frozen=True)
+class Measured:
+    """The mean loss, the outputs (S, o) and the operating point of a data set.
+
+    ``rows`` are its places among the state's points.
+    """
+
+    loss: float
+    outputs: Array
+    point: OperatingPoint
+    rows: Array
+
+
+@_quietly
+def measure(task: Task, data: Dataset, state: TrainingState) -> Measured:
+    """How the training or validation data does at the present parameters."""
+    first = 0 if data is task.data else len(task.data)
+    rows = np.arange(first, first + len(data))
     circuit = task.model.circuit(state.theta, data.inputs)
-    if start is not None and not np.isnan(start).any():
-        point = task.model.solver.solve(circuit, OperatingPoint(circuit, start))
-    else:
-        point = task.model.solver.solve(circuit)
+    point = task.model.solver.solve(circuit, state.start(rows, circuit))
     outputs = task.model.outputs(point)
     losses = task.loss.value(outputs, data.targets)
     check_finite("the loss", losses, [f"sample {i + 1} of '{data.path}'" for i in range(len(losses))], state)
-    return float(np.mean(losses)), outputs
+    return Measured(float(np.mean(losses)), outputs, point, rows)
 
 
 def check_finite(what: str, values: Array, names: Sequence[str], state: TrainingState) -> None:
@@ -238,12 +275,12 @@ def check_finite(what: str, values: Array, names: Sequence[str], state: Training
         )
 
 
+@_quietly
 def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Generator) -> Estimate:
+    """What the rule says about some samples. Raises NetlearnError for what is not finite."""
     model, data = task.model, task.data.part(rows)
-    start = None
-    if state.points is not None and not np.isnan(state.points[rows]).any():
-        start = OperatingPoint(model.circuit(state.theta, data.inputs), state.points[rows])
-    estimate = task.rule.estimate(model, task.loss, state.theta, Batch(data.inputs, data.targets, start), rng)
+    batch = Batch(data.inputs, data.targets, state.start(rows, model.parameters.circuit))
+    estimate = task.rule.estimate(model, task.loss, state.theta, batch, rng)
     if not np.isfinite(estimate.loss):
         outputs = [f"'{name}' at sample {rows[i] + 1}" for i in range(len(rows)) for name in model.probes.names]
         check_finite("the output", np.ravel(estimate.outputs), outputs, state)
@@ -265,9 +302,10 @@ def recorded(task: Task, state: TrainingState, loss: float, outputs: Array) -> T
         measurements=state.measurements,
     )
     if task.validation is not None:
-        value, seen = measure(task, task.validation, state)
-        rate = accuracy(seen, task.validation.targets)
-        record = replace(record, validation_loss=value, validation_accuracy=np.nan if rate is None else rate)
+        seen = measure(task, task.validation, state)
+        rate = accuracy(seen.outputs, task.validation.targets)
+        record = replace(record, validation_loss=seen.loss, validation_accuracy=np.nan if rate is None else rate)
+        state = state.with_points(seen.rows, seen.point)
     state = replace(state, history=(*state.history, record))
     if record.score < state.best_score or state.best is None:
         state = replace(state, best=state.theta, best_score=record.score, best_epoch=state.epoch)
@@ -303,8 +341,7 @@ def _stepped(
         draws=draws,
         solves=state.solves + estimate.solves,
         measurements=state.measurements + estimate.measurements,
-        pending=(rows, estimate.point.x) if state.points is not None and estimate.point is not None else None,
-    )
+    ).with_points(rows, estimate.point)
 
 
 def _written(

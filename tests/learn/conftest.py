@@ -69,7 +69,9 @@ def _parameters(circuit: Circuit, lower: float = 10.0, upper: float = 1e6) -> Pa
 def make_task() -> MakeTask:
     """A task on a network of all-to-all resistors; regression, or classes with ``classes=True``."""
 
-    def make(classes: bool = False, extra: tuple[Group, ...] = (), samples: int = 12, **changes: Any) -> Task:
+    def make(
+        classes: bool = False, extra: tuple[Group, ...] = (), samples: int = 12, aside: int = 0, **changes: Any
+    ) -> Task:
         rng = np.random.default_rng(7)
         circuit = _network(3, 6, 3, extra)
         columns: dict[str, object] = {f"V{k + 1}": rng.uniform(-1.0, 1.0, samples) for k in range(3)}
@@ -93,6 +95,9 @@ def make_task() -> MakeTask:
             "subset": Subset(),
             "options": Options(epochs=10),
         }
+        if aside:
+            whole = parts["data"]
+            parts["data"], parts["validation"] = whole.part(np.arange(aside, samples)), whole.part(np.arange(aside))
         return Task(**{**parts, **changes})
 
     return make

@@ -48,7 +48,7 @@ def test_lbfgs_reaches_what_scipy_reaches_by_differences(make_task: Any, coordin
     state = trained(task)
 
     def loss(logs: np.ndarray) -> float:
-        return measure(task, task.data, replace(state, theta=np.exp(logs)))[0]
+        return measure(task, task.data, replace(state, theta=np.exp(logs))).loss
 
     parameters = task.model.parameters
     box = list(zip(np.log(parameters.lower), np.log(parameters.upper), strict=True))
@@ -71,8 +71,8 @@ def test_the_record_of_an_epoch_is_of_the_values_at_its_beginning(make_task: Any
     for batch in (0, 5):
         task = make_task(classes=True, options=Options(epochs=3, batch=batch))
         state = trained(task)
-        before, _ = measure(task, task.data, begin(task))
-        after, _ = measure(task, task.data, state)
+        before = measure(task, task.data, begin(task)).loss
+        after = measure(task, task.data, state).loss
         assert state.history[0].loss == pytest.approx(before, rel=1e-12)
         assert state.history[-1].loss == pytest.approx(after, rel=1e-12)
         assert 0 <= state.history[0].accuracy <= 1
@@ -95,6 +95,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "batches": {"options": Options(epochs=4, batch=5, seed=3), "optimizer": Momentum(0.3), "schedule": Cosine()},
     "classes": {"classes": True, "options": Options(epochs=4, batch=5)},
     "diodes": {"extra": (DIODES,), "options": Options(epochs=4, batch=5)},
+    "diodes aside": {"extra": (DIODES,), "aside": 4, "options": Options(epochs=4, batch=5)},
+    "diodes aside full": {"extra": (DIODES,), "aside": 4, "options": Options(epochs=6)},
     "subset": {"subset": Subset(0.3), "options": Options(epochs=4, batch=5), "schedule": Exponential(0.9)},
     "turns": {"subset": Subset(0.3, by="turns", redraw="epoch"), "options": Options(epochs=4, batch=5)},
     "lbfgs": {"optimizer": Lbfgsb(), "options": Options(epochs=8)},
@@ -198,7 +200,7 @@ def test_patience_ends_training_and_keeps_the_best(make_task: Any) -> None:
     assert len(scores) < 200
     assert state.best_score == min(scores)
     assert state.best_epoch == int(np.argmin(scores)) == len(scores) - 1 - 5
-    assert measure(task, task.validation, replace(state, theta=state.best))[0] == state.best_score
+    assert measure(task, task.validation, replace(state, theta=state.best)).loss == state.best_score
 
 
 class Explodes(Analytic):
