@@ -10,6 +10,7 @@ import numpy as np
 
 from netlearn.circuit.circuit import Group
 from netlearn.circuit.devices.base import Array, Device
+from netlearn.circuit.devices.behavioural import BehaviouralSource
 from netlearn.circuit.devices.models import MODEL_TYPES, ModelType
 from netlearn.errors import NgspiceError
 
@@ -99,6 +100,23 @@ def _ideal_diode(group: Group, k: int, word: Words) -> str:
     return text
 
 
+def _behavioural(group: Group, k: int, word: Words) -> str:
+    """The law of a behavioural source, where it can say itself in ngspice's words.
+
+    It does with a method ``spice(controls, values)`` that takes the words for its controls and the
+    element's values as numbers, and gives an expression.
+    """
+    device = group.device
+    assert isinstance(device, BehaviouralSource)
+    spice = getattr(device.law, "spice", None)
+    if spice is None:
+        raise NgspiceError(f"the behavioural source '{group.names[k]}' has a law that ngspice cannot be told")
+    voltage = device.unknowns[-1] == "i"
+    controls = [word(int(unknown)) for unknown in group.index[k, 2 : -1 if voltage else None]]
+    values = {name: float(column(group, name)[k]) for name in group.values}
+    return f"{'v' if voltage else 'i'}={spice(controls, values)}"
+
+
 def form_of(device: Device) -> Form:
     """The form of a device's elements. Raises NgspiceError for a device that ngspice does not have."""
     form = _LINEAR.get(device.name) or _by_model().get(device.name)
@@ -106,6 +124,8 @@ def form_of(device: Device) -> Form:
         return form
     if device.name == "ideal diode":
         return Form("b", law=_ideal_diode)
+    if isinstance(device, BehaviouralSource):
+        return Form("b", law=_behavioural)
     raise NgspiceError(f"there is no way to write a {device.name} for ngspice")
 
 
