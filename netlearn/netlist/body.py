@@ -30,6 +30,8 @@ class Shared:
     settings: Settings = field(default_factory=Settings)
     globals: set[str] = field(default_factory=set)
     errors: list[NetlearnError] = field(default_factory=list)
+    warnings: list[NetlistError] = field(default_factory=list)
+    """What is left out as ngspice leaves it out, with a warning."""
     reported: set[tuple[str, str]] = field(default_factory=set)
 
     @contextmanager
@@ -53,7 +55,7 @@ class TooManyErrors(Exception):
     """Enough errors have been collected to report."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Model:
     """A ``.model`` card and the body that it stands in."""
 
@@ -61,6 +63,11 @@ class Model:
     kind: str
     chain: tuple[Place, ...]
     body: Body
+    quantities: dict[str, int] | None = None
+    """The quantities of its parameters, once something has asked for them."""
+
+    def place(self, word: Word) -> Place:
+        return self.card.source.place(word.start, word.end, self.chain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +172,21 @@ class Body:
             self.template.globals[name] = number
         return number
 
+    def probed_node(self, name: str, line: Line) -> int:
+        """The number of a node that is there, perhaps inside an instance."""
+        numbers = self.template.nodes.numbers
+        if name in self.shared.globals:
+            return self.node(name)
+        number = numbers.get(name)
+        if number is None and "." in name:
+            number = next((i for i, node in enumerate(self.template.nodes.all()) if node == name), None)
+        if number is None:
+            known = [known for known in list(numbers)[:2000] if known != "gnd"]
+            raise line.error(
+                f"{line.name} reads the voltage of '{name}', which is no node", hint=did_you_mean(name, known)
+            )
+        return number
+
 
 class Line:
     """An element line as its handler sees it."""
@@ -201,6 +223,10 @@ class Line:
     def quantity(self, word: Word) -> int:
         return self.body.scope.quantity(self.text(word))
 
+    def compile(self, word: Word) -> Expression:
+        """A behavioural expression."""
+        return self.body.scope.compile(self.text(word), behavioural=True)
+
     def assignments(self, known: Sequence[str], ignored: Sequence[str] = ()) -> dict[str, Assignment]:
         """The name=value pairs by lower-case name; an unknown name is refused."""
         found: dict[str, Assignment] = {}
@@ -219,9 +245,7 @@ class Line:
         """A quantity computed from others."""
         return self.graph.compute(expression, tuple(quantities[name] for name in expression.names))
 
-    def add(
-        self, device: Device, index: tuple[int, ...], values: dict[str, int], key: str = "", written: int = NOTHING
-    ) -> None:
+    def add(self, device: Device, index: tuple[int, ...], values: dict[str, int], written: int = NOTHING) -> None:
         """Put the element into the template; values left out have the device's defaults.
 
         ``written`` is the quantity that stands in the line as the element's own value.
@@ -232,7 +256,16 @@ class Line:
         )
         word = self.element.name
         place = (self.graph.source_number(self.source), word.start, word.end)
-        self.body.template.table(device, key).add(self.name, index, columns, place, written)
+        self.body.template.table(device).add(self.name, index, columns, place, written)
+
+    def multiplier(self, own: Assignment | None) -> int | None:
+        """What multiplies the element: the m= of the outermost instance around it, else its own.
+
+        That is what ngspice does: multipliers do not multiply each other.
+        """
+        if self.body.multiplier is not None or own is None:
+            return self.body.multiplier
+        return self.quantity(own.value)
 
     def branch(self) -> int:
         """The element's own branch current, as an index code."""

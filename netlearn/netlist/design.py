@@ -14,7 +14,7 @@ import numpy as np
 from netlearn.circuit.circuit import Circuit, Column
 from netlearn.circuit.devices.base import Array
 from netlearn.circuit.parameters import Binding, Direct, Parameters
-from netlearn.errors import OptionError, Place, did_you_mean
+from netlearn.errors import NetlistError, OptionError, Place, did_you_mean
 from netlearn.netlist.names import plain_notation
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number
@@ -60,6 +60,7 @@ class Design:
         *,
         parameters: Sequence[tuple[str, Sequence[str], Array]],
         scope: Scope,
+        warnings: Sequence[NetlistError] = (),
     ) -> None:
         self.netlist = netlist
         self.circuit = circuit
@@ -67,6 +68,8 @@ class Design:
         self._contents = contents
         self._parameters = parameters
         self._scope = scope
+        self.warnings = warnings
+        """What the circuit leaves out because ngspice does, each with its place."""
         self._quantities: dict[str, int] = {}
 
     # Names and places ------------------------------------------------------------------------

@@ -135,6 +135,7 @@ class _Elaboration:
             tuple(Contents(rows.values, rows.places, rows.written) for _, _, _, rows in contents),
             parameters=tuple(template.parameters),
             scope=body.scope,
+            warnings=tuple(self.shared.warnings),
         )
 
 

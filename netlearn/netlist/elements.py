@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from netlearn.netlist.behaviour import behavioural_source, by_expression
 from netlearn.netlist.body import Line
+from netlearn.netlist.modelled import modelled
 from netlearn.netlist.resistors import resistor
 from netlearn.netlist.sources import (
     capacitor,
@@ -18,17 +20,28 @@ from netlearn.netlist.sources import (
 
 Handler = Callable[[Line], None]
 
+
+def _controlled(linear: Handler) -> Handler:
+    def handle(line: Line) -> None:
+        if not by_expression(line):
+            linear(line)
+
+    return handle
+
+
 HANDLERS: Mapping[str, Handler] = {
     "R": resistor,
     "V": voltage_source,
     "I": current_source,
-    "E": voltage_controlled,
-    "G": voltage_controlled,
-    "F": current_controlled,
-    "H": current_controlled,
+    "E": _controlled(voltage_controlled),
+    "G": _controlled(voltage_controlled),
+    "F": _controlled(current_controlled),
+    "H": _controlled(current_controlled),
     "C": capacitor,
     "L": inductor,
     "K": nothing,
+    "B": behavioural_source,
+    **dict.fromkeys("DQMJSW", modelled),
 }
 
 UNSUPPORTED: Mapping[str, str] = {

@@ -77,23 +77,62 @@ def _step(x: Number) -> Number:
     return np.heaviside(_real(x), 0.5)
 
 
-def _interpolate(x: Number, *points: Number) -> Number:
-    """Straight lines through (x1, y1), (x2, y2), ..., level outside."""
-    slope, low, at = _segment(x, *points)
-    return low + slope * (x - at)
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Straight lines through (x1, y1), (x2, y2), ...; beyond the ends they go on, or stay level."""
+
+    level: bool
+
+    def value(self, x: Number, *points: Number) -> Number:
+        slope, anchor, start = self._segment(x, points)
+        return start + slope * (x - anchor)
+
+    def slopes(self, x: Number, *points: Number) -> tuple[Number, ...]:
+        return (self._segment(x, points)[0], *_flat(*points))
+
+    def _segment(self, x: Number, points: tuple[Number, ...]) -> tuple[Number, Number, Number]:
+        xs, ys, slopes = _lines(points)
+        ends = (0.0, 0.0) if self.level else (slopes[0], slopes[-1])
+        slopes = np.concatenate([[ends[0]], slopes, [ends[1]]])
+        place = np.searchsorted(xs, _real(x))
+        anchor = np.clip(place - 1, 0, len(xs) - 1)
+        return slopes[place], xs[anchor], ys[anchor]
 
 
-def _interpolate_slopes(x: Number, *points: Number) -> tuple[Number, ...]:
-    return (_segment(x, *points)[0], *_flat(*points))
-
-
-def _segment(x: Number, *points: Number) -> tuple[Number, Number, Number]:
+def _lines(points: tuple[Number, ...]) -> tuple[Number, Number, Number]:
     xs = np.array([float(_real(p)) for p in points[0::2]])
     ys = np.array([float(_real(p)) for p in points[1::2]])
-    slopes = np.concatenate([[0.0], np.diff(ys) / np.diff(xs), [0.0]])
-    place = np.searchsorted(xs, _real(x))
-    anchor = np.clip(place - 1, 0, len(xs) - 1)
-    return slopes[place], ys[anchor], xs[anchor]
+    return xs, ys, np.diff(ys) / np.diff(xs)
+
+
+def _rounded(x: Number, *points: Number) -> Number:
+    """Lines whose corners are parabolas over a tenth of the shorter neighbour on either side.
+
+    So ngspice evaluates TABLE; level beyond the ends.
+    """
+    offset, slope, bend, start = _corner(x, points)
+    return start + slope * offset + bend * offset**2
+
+
+def _rounded_slopes(x: Number, *points: Number) -> tuple[Number, ...]:
+    offset, slope, bend, _ = _corner(x, points)
+    return (slope + 2.0 * bend * offset, *_flat(*points))
+
+
+def _corner(x: Number, points: tuple[Number, ...]) -> tuple[Number, Number, Number, Number]:
+    """Offset from an anchor, slope and half the curvature there, and the value at the anchor."""
+    xs, ys, slopes = _lines(points)
+    lengths = np.diff(xs)
+    half = 0.1 * np.minimum(np.append(lengths[0], lengths), np.append(lengths, lengths[-1]))
+    before, after = np.append(0.0, slopes), np.append(slopes, 0.0)
+    nearest = np.searchsorted((xs[1:] + xs[:-1]) / 2.0, _real(x))
+    center, d = xs[nearest], half[nearest]
+    side = _real(x) - center
+    inside = np.abs(side) < d
+    anchor = np.where(inside, center - d, center)
+    slope = np.where(inside | (side < 0), before[nearest], after[nearest])
+    bend = np.where(inside, (after[nearest] - before[nearest]) / (4.0 * d), 0.0)
+    return x - anchor, slope, bend, ys[nearest] - before[nearest] * np.where(inside, d, 0.0)
 
 
 def _one(value: Callable[[Number], Number], slope: Callable[[Number], Number]) -> Function:
@@ -145,6 +184,9 @@ CHOOSE = Function(
     3,
 )
 
+ROUNDED_TABLE = "_rounded_table"
+"""The name under which an E or G source's TABLE is evaluated."""
+
 _COMMON: Mapping[str, Function] = {
     "sqrt": _one(np.sqrt, lambda x: 0.5 / np.sqrt(x)),
     "sin": _one(np.sin, np.cos),
@@ -186,8 +228,9 @@ _COMMON: Mapping[str, Function] = {
         lambda x: np.where(_real(x) <= 0, 0.0, np.where(_real(x) >= 1, 1.0, x)),
         lambda x: np.where((_real(x) > 0) & (_real(x) < 1), 1.0, 0.0),
     ),
-    "pwl": Function(_interpolate, _interpolate_slopes, 5, 10**6),
-    "table": Function(_interpolate, _interpolate_slopes, 5, 10**6),
+    "pwl": Function(_Lines(False).value, _Lines(False).slopes, 5, 10**6),
+    "table": Function(_Lines(True).value, _Lines(True).slopes, 5, 10**6),
+    ROUNDED_TABLE: Function(_rounded, _rounded_slopes, 5, 10**6),
     "atan2": _two(
         np.arctan2,
         lambda y, x: (x / (x * x + y * y), -y / (x * x + y * y)),

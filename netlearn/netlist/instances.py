@@ -8,7 +8,6 @@ import numpy as np
 
 from netlearn.errors import NetlistError, Place, did_you_mean
 from netlearn.netlist.body import Body, Definition, Line
-from netlearn.netlist.resistors import PRODUCT
 from netlearn.netlist.scope import Text
 from netlearn.netlist.statements import Word
 from netlearn.netlist.template import Template
@@ -64,8 +63,7 @@ class Instances:
             if name in formal:
                 given[name] = line.body.scope.quantity(Text.of(assignment.value, line.source, line.chain, braced=True))
             elif name == "m":
-                own = line.quantity(assignment.value)
-                multiplier = own if multiplier is None else line.formula(PRODUCT, {"x": own, "y": multiplier})
+                multiplier = line.multiplier(assignment)
             else:
                 called = definition.subcircuit.name.text
                 hint = did_you_mean(name, formal) or f"'{called}' has no parameters"
@@ -129,11 +127,12 @@ def _still(body: Body, reads: dict[str, int]) -> bool:
 
 
 def note_parameters(body: Body) -> None:
-    """Keep the parameters of a finished body under their names, so that they can be selected."""
-    resolved = body.scope.resolved
-    if resolved:
-        names, quantities = list(resolved), np.array(list(resolved.values()), dtype=np.int64)
-        body.template.parameters.append(("", names, quantities))
+    """Keep the parameters of a finished body and of its models under their names, to be selected by them."""
+    found = dict(body.scope.resolved)
+    for model, card in body.models.items():
+        found.update((f"{model}.{name}", quantity) for name, quantity in (card.quantities or {}).items())
+    if found:
+        body.template.parameters.append(("", list(found), np.array(list(found.values()), dtype=np.int64)))
 
 
 def call_place(line: Line) -> Place:

@@ -9,7 +9,7 @@ from netlearn.circuit.devices.linear import RESISTOR
 from netlearn.errors import did_you_mean
 from netlearn.netlist.body import Line, Model
 from netlearn.netlist.expression import parse_expression
-from netlearn.netlist.models import model_quantities
+from netlearn.netlist.models import known_quantities
 from netlearn.netlist.statements import Word
 from netlearn.netlist.template import NOTHING
 
@@ -27,10 +27,11 @@ _INSTANCE = ("r", "resistance", "tc1", "tc2", "tce", "temp", "dtemp", "scale", "
 _IGNORED = ("ac", "noisy", "noise", "bv_max", "c")
 _MODEL = {
     "r": 0.0, "rsh": 0.0, "narrow": 0.0, "dw": 0.0, "short": 0.0, "dlr": 0.0, "defw": 10e-6, "l": 10e-6,
-    "tc1": 0.0, "tc2": 0.0, "tce": 0.0, "tnom": 0.0, "scale": 1.0, "m": 1.0,
+    "tc1": 0.0, "tc2": 0.0, "tce": 0.0, "tnom": 0.0, "scale": 1.0,
 }  # fmt: skip
 _MODEL_ALIASES = {"res": "r", "resistance": "r", "tc1r": "tc1", "tc2r": "tc2", "w": "defw", "dl": "short"}
-_MODEL_IGNORED = ("kf", "af", "wf", "lf", "ef", "bv_max", "level", "noisy")
+# A multiplier on the card has no effect in ngspice.
+_MODEL_IGNORED = ("m", "kf", "af", "wf", "lf", "ef", "bv_max", "level", "noisy")
 
 
 def resistor(line: Line) -> None:
@@ -38,7 +39,7 @@ def resistor(line: Line) -> None:
     nodes = line.nodes(2)
     given = {name: line.quantity(a.value) for name, a in line.assignments(_INSTANCE, _IGNORED).items()}
     value, model = _value_and_model(line, given)
-    card = {} if model is None else model_quantities(model, _MODEL, _MODEL_ALIASES, _MODEL_IGNORED)
+    card = {} if model is None else known_quantities(model, _MODEL, _MODEL_ALIASES, _MODEL_IGNORED)
     written = NOTHING
     if value is None:
         value = _from_model(line, given, card)
@@ -48,11 +49,13 @@ def resistor(line: Line) -> None:
     scale = given.get("scale", card.get("scale"))
     if scale is not None:
         value = line.formula(SCALED, {"r": value, "scale": scale})
-    for multiplier in (given.get("m", card.get("m")), line.body.multiplier):
-        if multiplier is not None:
-            if line.graph.value(multiplier) == 0:
-                raise line.error(f"{line.name} has the multiplier m=0", hint="leave the element out instead")
-            value = line.formula(PARALLEL, {"r": value, "m": multiplier})
+    multiplier = line.body.multiplier
+    if multiplier is None:
+        multiplier = given.get("m")
+    if multiplier is not None:
+        if line.graph.value(multiplier) == 0:
+            raise line.error(f"{line.name} has the multiplier m=0", hint="leave the element out instead")
+        value = line.formula(PARALLEL, {"r": value, "m": multiplier})
     if line.graph.value(value) == 0:
         raise line.error(f"{line.name} has a resistance of zero", _place_word(line), ZERO_HINT)
     line.add(RESISTOR, nodes, {"resistance": value}, written=written)

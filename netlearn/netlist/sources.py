@@ -25,7 +25,7 @@ def voltage_source(line: Line) -> None:
 def current_source(line: Line) -> None:
     """``Iname p n [[DC] value] [AC ...] [waveform] [m=...]``."""
     nodes = line.nodes(2)
-    dc = _multiplied(line, _dc_value(line, ("m",)))
+    dc = multiplied(line, _dc_value(line, ("m",)))
     line.add(CURRENT_SOURCE, nodes, {"dc": dc})
 
 
@@ -82,26 +82,24 @@ def _start_of_waveform(line: Line) -> int | None:
     return None
 
 
-def _multiplied(line: Line, value: int) -> int:
-    """A current times the m= of the element and of the instances around it."""
-    own = {a.name.text.lower(): a.value for a in line.element.assignments}.get("m")
-    for multiplier in (None if own is None else line.quantity(own), line.body.multiplier):
-        if multiplier is not None:
-            value = line.formula(PRODUCT, {"x": value, "y": multiplier})
-    return value
+def multiplied(line: Line, value: int) -> int:
+    """A current times the multiplier of the element or of the instances around it."""
+    own = next((a for a in line.element.assignments if a.name.text.lower() == "m"), None)
+    multiplier = line.multiplier(own)
+    return value if multiplier is None else line.formula(PRODUCT, {"x": value, "y": multiplier})
 
 
 def voltage_controlled(line: Line) -> None:
     """``Ename p n cp cn gain`` and ``Gname p n cp cn gain [m=...]``."""
     nodes = line.nodes(4)
     rest = line.rest(4)
-    given = line.assignments(("m",) if line.name[0] == "g" else (), ("gain",))
+    line.assignments(("m",) if line.name[0] == "g" else (), ("gain",))
     gains = [*rest, *(a.value for a in line.element.assignments if a.name.text.lower() == "gain")]
     gain = line.quantity(_only(line, tuple(gains), "gain"))
     if line.name[0] == "e":
         line.add(VCVS, (*nodes, line.branch()), {"gain": gain})
     else:
-        line.add(VCCS, nodes, {"gain": _multiplied(line, gain) if given or line.body.multiplier is not None else gain})
+        line.add(VCCS, nodes, {"gain": multiplied(line, gain)})
 
 
 def current_controlled(line: Line) -> None:
@@ -110,15 +108,14 @@ def current_controlled(line: Line) -> None:
     rest = line.rest(2)
     if not rest:
         raise line.error(f"{line.name} needs the name of a voltage source", hint="Fname p n Vname gain")
-    given = line.assignments(("m",) if line.name[0] == "f" else (), ("gain",))
+    line.assignments(("m",) if line.name[0] == "f" else (), ("gain",))
     gains = [*rest[1:], *(a.value for a in line.element.assignments if a.name.text.lower() == "gain")]
     gain = line.quantity(_only(line, tuple(gains), "gain"))
     if line.name[0] == "h":
         own = line.branch()
         line.later(lambda: line.add(CCVS, (*nodes, line.controlling_branch(rest[0]), own), {"gain": gain}))
         return
-    if given or line.body.multiplier is not None:
-        gain = _multiplied(line, gain)
+    gain = multiplied(line, gain)
     line.later(lambda: line.add(CCCS, (*nodes, line.controlling_branch(rest[0])), {"gain": gain}))
 
 

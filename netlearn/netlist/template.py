@@ -156,13 +156,13 @@ class Template:
     ports: int = 0
     nodes: Unknowns = field(default_factory=Unknowns)
     branches: Unknowns = field(default_factory=Unknowns)
-    tables: dict[str, Table] = field(default_factory=dict)
+    tables: dict[int, Table] = field(default_factory=dict)
     globals: dict[str, int] = field(default_factory=dict)
     parameters: list[tuple[str, Sequence[str], Array]] = field(default_factory=list)
     """Names and quantities of ``.param`` and subcircuit parameters: path, names, quantities."""
 
-    def table(self, device: Device, key: str = "") -> Table:
-        key = key or device.name
+    def table(self, device: Device) -> Table:
+        key = id(device)
         if key not in self.tables:
             self.tables[key] = Table(device)
         return self.tables[key]
@@ -184,10 +184,10 @@ class Template:
         self.nodes.below(path, Selected(names, np.flatnonzero(inner)) if shared else names)
         shift = len(self.branches)
         self.branches.below(path, child.branches.all())
-        for key, table in child.tables.items():
+        for table in child.tables.values():
             rows = table.rows()
             index = np.where(rows.index >= GROUND, mapping[np.maximum(rows.index, GROUND)], rows.index - shift)
             pieces = [(f"{path}.{inside}" if inside else path, part) for inside, part in rows.names]
-            self.table(table.device, key).extend(Rows(index, rows.values, pieces, rows.places, rows.written))
+            self.table(table.device).extend(Rows(index, rows.values, pieces, rows.places, rows.written))
         for inside, part, quantities in child.parameters:
             self.parameters.append((f"{path}.{inside}" if inside else path, part, quantities))

@@ -6,6 +6,7 @@ only on earlier ones. Millions of literal numbers are kept as arrays, not as obj
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -85,6 +86,9 @@ class ValueGraph:
 
     def constant(self, value: float) -> int:
         """A number that stands nowhere in the text."""
+        if math.isnan(value):
+            # Not equal to itself, a NaN is found again only as the same object.
+            value = math.nan
         if value not in self._constants:
             self._constants[value] = self._append(value, NOWHERE, 0, 0)
         return self._constants[value]

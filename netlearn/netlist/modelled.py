@@ -1,0 +1,125 @@
+"""Elements with a ``.model``: diodes, transistors, switches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netlearn.circuit.circuit import GROUND
+from netlearn.circuit.devices.model_type import ModelType
+from netlearn.circuit.devices.models import MODEL_TYPES
+from netlearn.errors import CircuitError, NetlistError, did_you_mean
+from netlearn.netlist.body import Line, Model
+from netlearn.netlist.models import model_quantities, warn_of
+from netlearn.netlist.statements import Word
+
+_TYPES: Mapping[str, tuple[str, ...]] = {
+    "d": ("d",),
+    "q": ("npn", "pnp"),
+    "m": ("nmos", "pmos"),
+    "j": ("njf", "pjf"),
+    "s": ("sw",),
+    "w": ("csw",),
+}
+_SELECTORS = ("level", "version")
+
+
+def modelled(line: Line) -> None:
+    """``name node ... model [number ...] [on|off] [name=value ...]``."""
+    letter = line.name[0]
+    at, model = _model(line, letter)
+    kind = MODEL_TYPES[model.kind].variant(model_quantities(model))
+    if letter == "w":
+        nodes, control = line.nodes(2), line.element.words[2]
+    else:
+        nodes, control = line.nodes(at), None
+    if len(nodes) not in kind.terminals:
+        counts = " or ".join(str(count) for count in kind.terminals)
+        raise line.error(f"{line.name} has {len(nodes)} nodes before its model, not {counts}")
+    element = _element_quantities(line, kind, line.element.words[at + 1 :])
+    quantities = {**_model_quantities(line, model, kind), **element}
+    value = line.graph.value
+    values = kind.complete({name: value(q) for name, q in quantities.items()}, {})
+    device = kind.device_for(values)
+    # What completion has left alone keeps its quantity, and with it its gradient.
+    columns = {
+        name: quantities[name]
+        if name in quantities and value(quantities[name]) == values[name]
+        else line.graph.constant(float(values[name]))
+        for name in device.parameters
+    }
+    terminals = len(device.unknowns) - len(device.internal)
+    filler = (GROUND,) * len(device.internal)
+    if control is None:
+        line.add(device, (*nodes, *(GROUND,) * (terminals - len(nodes)), *filler), columns)
+    else:
+        line.later(lambda: line.add(device, (*nodes, line.controlling_branch(control)), columns))
+
+
+def _model(line: Line, letter: str) -> tuple[int, Model]:
+    """The model and its place among the words: the first word after the nodes that names one."""
+    words = line.element.words
+    first = 3 if letter == "w" else min(min(MODEL_TYPES[name].terminals) for name in _TYPES[letter])
+    for at in range(first, len(words)):
+        model = line.body.model(words[at].text.lower())
+        if model is not None:
+            if model.kind not in _TYPES[letter]:
+                wanted = " or ".join(_TYPES[letter])
+                raise line.error(f"model '{words[at].text}' is of type {model.kind}, not {wanted}", words[at])
+            return at, model
+    if len(words) <= first:
+        raise line.error(f"{line.name} has no model")
+    name = words[-1].text if len(words) <= max(max(MODEL_TYPES[n].terminals) for n in _TYPES[letter]) else ""
+    word = words[-1] if name else words[first]
+    raise line.error(f"unknown model '{word.text}'", word, did_you_mean(word.text, line.body.known_models()))
+
+
+def _model_quantities(line: Line, model: Model, kind: ModelType) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name, quantity in model_quantities(model).items():
+        word = next(a.name for a in model.card.assignments if a.name.text.lower() == name)
+        try:
+            own = kind.model_value(name, line.graph.value(quantity))
+        except CircuitError as problem:
+            raise NetlistError(problem.message, model.place(word), problem.hint) from None
+        if own is not None:
+            found[own] = quantity
+        elif not kind.knows(name) and name not in _SELECTORS:
+            warn_of(model, name, list(kind.model))
+    for word in model.card.words[2:]:
+        flag = kind.flags.get(word.text.lower())
+        if flag is not None:
+            found[flag[0]] = line.graph.constant(flag[1])
+    return found
+
+
+def _element_quantities(line: Line, kind: ModelType, words: tuple[Word, ...]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    positions = list(kind.positional)
+    for word in words:
+        name = word.text.lower()
+        if name in kind.flags:
+            flag = kind.flags[name]
+            if flag is not None:
+                found[flag[0]] = line.graph.constant(flag[1])
+        elif positions:
+            found[positions.pop(0)] = line.quantity(word)
+        else:
+            raise line.error(f"cannot read '{word.text}' after the model of {line.name}", word)
+    own = None
+    for assignment in line.element.assignments:
+        name = assignment.name.text.lower()
+        if name == "m":
+            own = assignment
+            continue
+        try:
+            value = kind.element_value(name)
+            if value is not None:
+                found[value] = line.quantity(assignment.value)
+        except CircuitError as problem:
+            raise line.error(problem.message, assignment.name, problem.hint) from None
+    multiplier = line.multiplier(own)
+    if multiplier is not None and "m" in kind.element:
+        found[kind.element["m"]] = multiplier
+    elif own is not None:
+        raise line.error(f"{line.name} takes no multiplier", own.name)
+    return found
