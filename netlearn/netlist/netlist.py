@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -32,17 +33,14 @@ class Netlist:
         self,
         source: Source,
         files: Files,
-        *,
         section: str | None = None,
         chain: tuple[Place, ...] = (),
-        trail: tuple[tuple[str, str | None], ...] = (),
     ) -> None:
         self.source = source
         self.files = files
         self.section = section
         self.chain = chain
         """The include lines that led here, the outermost first."""
-        self._trail = (*trail, (source.path, section))
 
     # What is in it ---------------------------------------------------------------------------
 
@@ -54,7 +52,7 @@ class Netlist:
         ------
         NetlistError : for what is wrong in the text, up to 20 errors at once.
         """
-        statements = self.files.statements(self.source, self.chain, main=len(self._trail) == 1)
+        statements = self.files.statements(self.source, self.chain, main=not self.chain)
         if self.section is None:
             return statements
         sections = [statement for statement in statements if isinstance(statement, Section)]
@@ -101,17 +99,10 @@ class Netlist:
 
     def _include(self, card: Card, path: Path, place: Place) -> Netlist:
         section = unquoted(card.words[1].text).lower() if card.name == "lib" and len(card.words) > 1 else None
-        place = Place(place.path, place.line, place.column, place.length, place.text)
-        source = self.files.load(path, (*self.chain, place))
-        step = (source.path, section)
-        if step in self._trail or len(self._trail) > _DEEPEST_INCLUDE:
-            trail = [*self._trail[self._trail.index(step) if step in self._trail else 0 :], step]
-            names = " -> ".join(path if part is None else f"{path} {part}" for path, part in trail[-6:])
-            what = "includes itself" if step in self._trail else "is included too deeply"
-            raise NetlistError(f"'{source.path}' {what}: {names}", self.place(card.start, card.end))
-        return self.files.parts.setdefault(
-            step, Netlist(source, self.files, section=section, chain=(*self.chain, place), trail=self._trail)
-        )
+        # The chain that led here belongs to the whole, not to each link.
+        chain = (*self.chain, replace(place, chain=()))
+        source = self.files.load(path, chain)
+        return self.files.parts.setdefault((source.path, section), Netlist(source, self.files, section, chain))
 
     def walk(self) -> Iterator[Netlist]:
         """This netlist and all that it includes, at any depth, each file or section once."""
@@ -129,24 +120,36 @@ class Netlist:
             if len(errors) >= MOST_ERRORS:
                 break
         raise_all(errors[:MOST_ERRORS])
-        if self._inclusions({}) > _MOST_INCLUDES:
+        if self._inclusions({}, []) > _MOST_INCLUDES:
             raise NetlistError(f"the netlist comes to more than {_MOST_INCLUDES} includes", Place(self.source.path, 1))
 
-    def _inclusions(self, known: dict[tuple[str, str | None], int]) -> int:
+    def _inclusions(self, known: dict[Netlist, int], way: list[Netlist]) -> int:
         """How many times files are read in all, each counted along every way that leads to it."""
-        key = self._trail[-1]
-        if key not in known:
-            known[key] = 1 + sum(part._inclusions(known) for part in self.includes.values())
-        return known[key]
+        if self not in known:
+            way.append(self)
+            total = 1
+            for card, part in self.includes.items():
+                if part in way or len(way) > _DEEPEST_INCLUDE:
+                    what = "includes itself" if part in way else "is included too deeply"
+                    names = " -> ".join(step._label for step in [*way, part][way.index(part) if part in way else -6 :])
+                    raise NetlistError(f"'{part._label}' {what}: {names}", self.place(card.start, card.end))
+                total += part._inclusions(known, way)
+            known[self] = total
+            way.pop()
+        return known[self]
+
+    @property
+    def _label(self) -> str:
+        return self.source.path if self.section is None else f"{self.source.path} {self.section}"
 
     def _walk(self, errors: list[NetlearnError] | None) -> Iterator[Netlist]:
-        seen: set[tuple[str, str | None]] = set()
+        seen: set[Netlist] = set()
         stack = [self]
         while stack:
             netlist = stack.pop()
-            if netlist._trail[-1] in seen:
+            if netlist in seen:
                 continue
-            seen.add(netlist._trail[-1])
+            seen.add(netlist)
             try:
                 stack += reversed(list(netlist.includes.values()))
             except NetlearnError as error:

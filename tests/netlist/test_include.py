@@ -144,13 +144,23 @@ def test_what_is_no_file_is_absent(tmp_path: Path, line: str) -> None:
     assert len(netlearn.read(main, allow=["/"]).missing) == 1
 
 
-def test_a_cycle_of_includes_is_named(tmp_path: Path) -> None:
-    main = write(tmp_path, {"a.cir": "title\n.include b\n", "b": ".include c\n", "c": "\n.include b\n"})
+@pytest.mark.parametrize("first", [".include b", ".include c\n.include b", ".include b\n.include c\n.include d"])
+def test_a_cycle_of_includes_is_named(tmp_path: Path, first: str) -> None:
+    files = {"b": "R1 a b 1\n.include c\n", "c": "\n.include d\n", "d": ".include b\n"}
+    main = write(tmp_path, {"a.cir": f"title\n{first}\n", **files})
     with pytest.raises(NetlistError) as caught:
         netlearn.read(main)
     assert "includes itself" in caught.value.message
-    cycle = caught.value.message.split(": ")[1].split(" -> ")
-    assert [Path(name).name for name in cycle] == ["b", "c", "b"]
+    cycle = [Path(name).name for name in caught.value.message.split(": ")[1].split(" -> ")]
+    assert cycle[0] == cycle[-1]
+    assert "".join(cycle[:-1]) in "bcdbcd"
+    assert len(cycle) == 4
+
+
+def test_a_netlist_that_includes_itself_is_named(tmp_path: Path) -> None:
+    main = write(tmp_path, {"a.cir": "title\n.include a.cir\n"})
+    with pytest.raises(NetlistError, match="includes itself"):
+        netlearn.read(main)
 
 
 def test_an_endless_chain_of_includes_is_an_error(tmp_path: Path) -> None:
