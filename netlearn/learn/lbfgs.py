@@ -54,7 +54,7 @@ class _Search:
             )
         self.task, self.progress, self.keep = task, progress, keep
         self.start = task.transform.project(task.transform.start)
-        self.free = np.flatnonzero(task.subset.candidates(task.model.parameters.names))
+        self.free = np.flatnonzero(task.candidates)
         self.rows = np.arange(len(task.data))
         self.evaluations = self.iterations = 0
         self.outputs: Array | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import inf
 from typing import Any, Protocol
 
@@ -63,6 +64,11 @@ class Task:
     def whole(self) -> bool:
         """Whether every step uses all samples."""
         return self.batch == len(self.data)
+
+    @cached_property
+    def candidates(self) -> Array:
+        """(P,) whether each parameter may be chosen by the subset."""
+        return self.subset.candidates(self.model.parameters)
 
     @property
     def steps(self) -> int:
@@ -365,5 +371,4 @@ def _mask(task: Task, state: TrainingState, gradient: Array, rng: np.random.Gene
     fresh = {"step": True, "epoch": state.position == 0, "never": False}[subset.redraw]
     if state.mask is not None and not fresh:
         return state.mask, state.draws
-    candidates = subset.candidates(task.model.parameters.names)
-    return subset.draw(candidates, gradient, state.draws, task.options.seed, rng), state.draws + 1
+    return subset.draw(task.candidates, gradient, state.draws, task.options.seed, rng), state.draws + 1

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from netlearn.circuit.devices.base import Array
+from netlearn.circuit.parameters import Parameters
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.options import option
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Subset:
-    """A part of the parameters: of those that match ``only``, the fraction ``fraction``.
+    """A part of the parameters: of those that match ``only`` and ``nodes``, the fraction ``fraction``.
 
     It is drawn at random, or holds the parameters whose derivative is largest, and is drawn
     again each step, each epoch, or never. ``turns`` goes through random blocks one after
@@ -28,20 +29,30 @@ class Subset:
     fraction: float = option(1.0, "fraction of the parameters that a step changes", above=0.0, most=1.0)
     by: Literal["random", "largest", "turns"] = option("random", "how they are chosen: largest is by the gradient")
     redraw: Literal["step", "epoch", "never"] = option("step", "how often they are chosen anew")
-    only: str = option("*", "pattern of the names that may be chosen")
+    only: str = option("*", "patterns of the names that may be chosen, such as R1* or (R1*,R2*)")
+    nodes: str = option("*", "patterns of nodes: only what touches one of them may be chosen")
 
     @property
     def everything(self) -> bool:
         """Whether all parameters change at all steps."""
-        return self.fraction == 1.0 and self.only == "*"
+        return self.fraction == 1.0 and self.only == "*" and self.nodes == "*"
 
-    def candidates(self, names: Sequence[str]) -> Array:
+    def candidates(self, parameters: Parameters) -> Array:
         """(P,) whether each parameter may be chosen. Raises OptionError where none may."""
-        pattern = self.only.lower()
-        chosen = np.fromiter((fnmatchcase(name.lower(), pattern) for name in names), bool, len(names))
+        named = _matches(self.only, parameters.names)
+        if not named.any():
+            hint = did_you_mean(self.only, parameters.names)
+            raise OptionError(f"no trained parameter matches '{self.only}'", hint=hint)
+        if self.nodes == "*":
+            return named
+        nodes = parameters.circuit.nodes
+        near = _matches(self.nodes, nodes)
+        if not near.any():
+            raise OptionError(f"no node matches '{self.nodes}'", hint=did_you_mean(self.nodes, nodes))
+        chosen = named & touching(parameters, near)
         if not chosen.any():
-            raise OptionError(f"no trained parameter matches '{self.only}'", hint=did_you_mean(self.only, names))
-        return chosen
+            raise OptionError(f"no trained parameter that matches '{self.only}' touches a node '{self.nodes}'")
+        return np.asarray(chosen)
 
     def draw(self, candidates: Array, gradient: Array, block: int, seed: int, rng: np.random.Generator) -> Array:
         """(P,) whether each parameter changes, at the ``block``-th draw.
@@ -62,3 +73,25 @@ class Subset:
         mask = np.zeros(len(candidates), dtype=bool)
         mask[chosen] = True
         return mask
+
+
+def touching(parameters: Parameters, nodes: Array) -> Array:
+    """(P,) whether each parameter gives a value to an element at one of ``nodes`` (n,) of bools."""
+    circuit = parameters.circuit
+    # Ground is number -1, and so finds the entry after all the others.
+    near = np.concatenate([nodes, np.zeros(circuit.size + 1 - len(nodes), dtype=bool)])
+    theta = np.asarray(parameters.initial, dtype=float)
+    found = np.zeros(len(parameters), dtype=bool)
+    for binding in parameters.bindings:
+        touches = near[circuit.groups[binding.column[0]].index[binding.elements]].any(axis=-1)
+        # Weights without a pattern, so that no two elements' derivatives cancel.
+        weights = touches * np.random.default_rng(0).uniform(1.0, 2.0, len(touches))
+        found |= binding.pullback(theta, weights) != 0
+    return found
+
+
+def _matches(patterns: str, names: Sequence[str]) -> Array:
+    """(k,) whether each name matches one of the patterns, written as ``a*`` or ``(a*,b*)``."""
+    wanted = [pattern for pattern in patterns.lower().strip("()").split(",") if pattern]
+    lower = (name.lower() for name in names)
+    return np.fromiter((any(fnmatchcase(name, pattern) for pattern in wanted) for name in lower), bool, len(names))

@@ -1,16 +1,30 @@
 import numpy as np
 import pytest
 
+from netlearn.circuit.circuit import GROUND, Circuit, Group
+from netlearn.circuit.devices.linear import RESISTOR
+from netlearn.circuit.parameters import Direct, Parameters
 from netlearn.errors import OptionError
 from netlearn.learn.subset import Subset
 
 NAMES = [f"R{k}" for k in range(8)] + ["Rbias1", "Rbias2"]
+# A chain from ground through nodes n0, n1, ... back to ground, whose last two share one value.
+ENDS = np.array([(k - 1, k) for k in range(10)] + [(9, GROUND)])
+CIRCUIT = Circuit(
+    [f"n{k}" for k in range(10)],
+    [],
+    (Group(RESISTOR, [f"e{k}" for k in range(11)], ENDS, {"resistance": np.ones(11)}),),
+)
+ELEMENTS = np.arange(11)
+BINDING = Direct((0, "resistance"), ELEMENTS, np.minimum(ELEMENTS, 9), np.ones(11))
+ONES = np.ones(10)
+PARAMETERS = Parameters(CIRCUIT, NAMES, ONES, 0 * ONES, 9 * ONES, ONES > 0, (BINDING,))
 GRADIENT = np.array([0.1, -5.0, 0.2, 3.0, 0.0, 0.3, -0.4, 1.0, 9.0, 9.0])
 
 
 def draw(subset: Subset, block: int = 0, seed: int = 0) -> list[str]:
     rng = np.random.default_rng(seed)
-    mask = subset.draw(subset.candidates(NAMES), GRADIENT, block, 0, rng)
+    mask = subset.draw(subset.candidates(PARAMETERS), GRADIENT, block, 0, rng)
     return [name for name, chosen in zip(NAMES, mask, strict=True) if chosen]
 
 
@@ -36,4 +50,20 @@ def test_at_least_one_is_chosen() -> None:
 
 def test_a_pattern_without_a_match_is_an_error() -> None:
     with pytest.raises(OptionError, match="no trained parameter matches 'Rbais1'"):
-        Subset(only="Rbais1").candidates(NAMES)
+        Subset(only="Rbais1").candidates(PARAMETERS)
+    with pytest.raises(OptionError, match="no node matches 'm1'"):
+        Subset(nodes="m1").candidates(PARAMETERS)
+    with pytest.raises(OptionError, match="no trained parameter that matches 'R1' touches a node 'n7'"):
+        Subset(nodes="n7", only="R1").candidates(PARAMETERS)
+
+
+def test_nodes_choose_what_touches_them() -> None:
+    def chosen(**settings: str) -> list[str]:
+        mask = Subset(**settings).candidates(PARAMETERS)
+        return [name for name, one in zip(NAMES, mask, strict=True) if one]
+
+    assert chosen(nodes="n0") == ["R0", "R1"]
+    assert chosen(nodes="(N3, n5)".replace(" ", "")) == ["R3", "R4", "R5", "R6"]
+    assert chosen(nodes="n9") == ["Rbias2"]
+    assert chosen(nodes="n8") == ["Rbias1", "Rbias2"]
+    assert chosen(nodes="n[0-3]", only="(R1,R4,R7)") == ["R1", "R4"]
