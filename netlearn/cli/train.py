@@ -72,9 +72,15 @@ def command(
     --optimizer "adam lr=0.1", and wins.
     """
     out = out or netlist.with_suffix(f".trained{netlist.suffix or '.cir'}")
+    check_writable(out)
     checkpoint = checkpoint or out.with_suffix(".checkpoint.npz")
-    for path in (out, checkpoint, *([plot] if plot else [])):
-        check_writable(path)
+    check_writable(checkpoint)
+    if plot:
+        # Drawing takes a second to import, which most runs can do without.
+        from netlearn.report.figure import check_format, save_figure, training_figure
+
+        check_writable(plot)
+        check_format(plot)
     source = read(netlist, allow)
     with solver(forward, timeout, processes) as solving, training_progress(quiet or as_json) as progress:
         result = api.train(
@@ -94,9 +100,6 @@ def command(
     result.save(out)
     checkpoint.unlink(missing_ok=True)
     if plot:
-        # Drawing takes a second to import, which few runs need.
-        from netlearn.report.figure import save_figure, training_figure
-
         save_figure(training_figure(result.history, elaborate(result.netlist).circuit, netlist.name), plot)
     if as_json:
         click.echo(json_text({"netlist": netlist, "written": out, **training_values(result)}))

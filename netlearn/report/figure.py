@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
 from netlearn.circuit.circuit import Circuit
@@ -24,12 +24,16 @@ def training_figure(history: Sequence[Record], circuit: Circuit, name: str = "")
     return figure
 
 
-def save_figure(figure: Figure, path: str | Path) -> None:
-    """Save a figure in the format that the file's ending names. Raises OptionError for an unknown one."""
-    path = Path(path)
-    known = FigureCanvasAgg(figure).get_supported_filetypes()
+def check_format(path: Path) -> None:
+    """Raise OptionError where a file's ending names no format of pictures."""
+    known = FigureCanvasBase.get_supported_filetypes()
     if path.suffix[1:].lower() not in known:
         raise OptionError(f"'{path}' names no format of pictures", hint=f"known endings: {', '.join(sorted(known))}")
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Save a figure in the format that the file's ending names. Raises OptionError for an unknown one."""
+    check_format(path)
     # No date goes into the file, so that the same figure is the same file.
-    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(path.suffix[1:].lower(), {})
+    metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
     figure.savefig(path, dpi=150, metadata=metadata)
