@@ -14,6 +14,7 @@ from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.parameters import Parameters
 from netlearn.errors import DataError, NetlearnError, OptionError, Place, did_you_mean
 from netlearn.learn.data import Dataset, Layout, dataset_of, layout_of
+from netlearn.learn.hardware import Hardware
 from netlearn.learn.loss import CrossEntropy, Mse
 from netlearn.learn.model import Loss, Model, Rule
 from netlearn.learn.optimizers import Lbfgsb, Optimizer
@@ -52,7 +53,7 @@ class Overrides(TypedDict, total=False):
     schedule: str | Schedule | None
     subset: str | Subset | None
     options: str | Options | None
-    hardware: str | None
+    hardware: str | Hardware | None
     epochs: int | None
     batch: int | None
     seed: int | None

@@ -7,6 +7,7 @@ import pytest
 
 import netlearn
 from netlearn.errors import NetlearnError
+from netlearn.learn.hardware import Hardware
 from netlearn.learn.optimizers import Sgd
 
 DIVIDER = """* A divider that is to halve its input; Ä in a comment
@@ -228,3 +229,10 @@ def test_describe(divider: Path, tmp_path: Path) -> None:
     (tmp_path / "d.csv").unlink()
     divider.write_text(DIVIDER)
     assert ["does not exist" in str(problem) for problem in netlearn.describe(divider).problems] == [True]
+
+
+def test_a_declared_directive_is_given_as_text_or_as_an_object(divider: Path) -> None:
+    by_text = netlearn.train(divider, hardware="levels=9 min=100 max=10k", epochs=3)
+    by_object = netlearn.train(divider, hardware=Hardware(levels=9, min=100.0, max=10e3), epochs=3)
+    assert str(by_text.netlist) == str(by_object.netlist)
+    assert by_text.loss != netlearn.train(divider, epochs=3).loss

@@ -149,7 +149,9 @@ def overridden(given: Sequence[Given], overrides: Sequence[Given]) -> list[Given
 
 def with_objects(settings: Settings, objects: Mapping[str, object]) -> Settings:
     """The settings with ready objects (an optimizer, a loss, a rule) in their places."""
-    return replace(settings, **objects)  # type: ignore[arg-type]
+    extra = {name: thing for name, thing in objects.items() if name in EXTRA}
+    known = {name: thing for name, thing in objects.items() if name not in EXTRA}
+    return replace(settings, **known, extra={**settings.extra, **extra})  # type: ignore[arg-type]
 
 
 def _merged(entries: Sequence[Given]) -> Given:
