@@ -10,10 +10,11 @@ from pathlib import Path
 
 from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, Place, did_you_mean, raise_all
 from netlearn.netlist.include import Files, file_cards, unquoted
-from netlearn.netlist.parser import MOST_ERRORS
+from netlearn.netlist.parser import MOST_ERRORS, parse_source
 from netlearn.netlist.saving import outputs
 from netlearn.netlist.source import Source, write_atomically
-from netlearn.netlist.statements import Card, DirectiveLine, Section, Statement
+from netlearn.netlist.statements import Card, DirectiveLine, Element, Kept, Section, Statement
+from netlearn.netlist.view import Elements, ElementView, value_edit
 
 Edit = tuple[Source, int, int, str]
 """Replace the characters [start, end) of a source by a text."""
@@ -27,6 +28,32 @@ class Netlist:
 
     The text is the netlist: ``str(netlist)`` is what was read, to the last character, and
     whatever is changed is a stretch of that text.
+
+    >>> import netlearn
+    >>> netlist = netlearn.parse('''* divider
+    ... V1 in 0 DC 1
+    ... R1 in out 1k  ; upper
+    ... R2 out 0 {2*k}
+    ... .param k=1k
+    ... .end
+    ... ''')
+    >>> list(netlist.elements)
+    ['V1', 'R1', 'R2']
+    >>> netlist["r1"].value, netlist["R2"].value, netlist["R1"].nodes
+    (1000.0, '{2*k}', ('in', 'out'))
+    >>> netlist["R1"].value = "4.7kOhm"
+    >>> netlist["R2"].value = 330
+    >>> netlist.add("R3 out 0 10meg", after="R2")
+    >>> netlist.remove("V1")
+    >>> [element.value for element in netlist.find("R*")]
+    [4700.0, 330.0, 10000000.0]
+    >>> print(netlist, end="")
+    * divider
+    R1 in out 4.7kOhm  ; upper
+    R2 out 0 330
+    R3 out 0 10meg
+    .param k=1k
+    .end
     """
 
     def __init__(
@@ -70,6 +97,18 @@ class Netlist:
     def directives(self) -> tuple[DirectiveLine, ...]:
         """The ``*@`` lines of this file."""
         return tuple(statement for statement in self.statements if isinstance(statement, DirectiveLine))
+
+    @cached_property
+    def elements(self) -> Elements:
+        """The element lines by name; see :class:`netlearn.netlist.view.Elements`."""
+        return Elements(self)
+
+    def __getitem__(self, name: str) -> ElementView:
+        return self.elements[name]
+
+    def find(self, pattern: str) -> list[ElementView]:
+        """The elements of the top level whose names match a glob such as ``R*``, in the order of the text."""
+        return self.elements.find(pattern)
 
     @property
     def includes(self) -> Mapping[Card, Netlist]:
@@ -183,6 +222,66 @@ class Netlist:
         new = {source: source.spliced(part) for source, part in by_source.items()}
         files = self.files.replaced(new)
         return Netlist(new.get(self.source, self.source), files)
+
+    def change(self, edits: Iterable[Edit]) -> None:
+        """Replace stretches of the text in place.
+
+        Raises
+        ------
+        NetlistError : if the text is no netlist then; it is left as it was.
+        """
+        new = self.edit(edits)
+        new.check()
+        vars(self).clear()
+        vars(self).update(vars(new))
+
+    def update(self, values: Mapping[str, float | str]) -> None:
+        """Set the values of many elements at once.
+
+        Raises
+        ------
+        OptionError : for an unknown element, or what is neither a number nor an expression.
+        NetlistError : for an element without a value.
+        """
+        self.change([value_edit(self.elements.statement(name), value) for name, value in values.items()])
+
+    def add(self, text: str, after: str | None = None) -> None:
+        """Add element lines after the element ``after``, or at the end of the netlist.
+
+        Raises
+        ------
+        NetlistError : if ``text`` is not element lines, or an element of that name is there already.
+        OptionError : if there is no element ``after``.
+        """
+        for statement in parse_source(Source("<added>", text), main=False):
+            if not isinstance(statement, Element):
+                raise NetlistError("only elements can be added", statement.source.place(statement.start, statement.end))
+            if statement.name.text in self.elements:
+                raise NetlistError(
+                    f"the netlist has an element '{statement.name.text}' already",
+                    statement.source.place(statement.name.start, statement.name.end),
+                )
+        source, position = self.source, len(self.source.text)
+        if after is not None:
+            element = self.elements.statement(after)
+            source, position = element.source, element.source.whole_lines(element.start, element.end)[1]
+        elif isinstance(self.statements[-1], Kept) and self.statements[-1].what == "rest":
+            position = source.whole_lines(self.statements[-1].start, self.statements[-1].start)[0]
+        newline = source.newline
+        lines = newline.join(text.strip().splitlines()) + newline
+        if position and source.text[position - 1] not in "\r\n":
+            lines = newline + lines
+        self.change([(source, position, position, lines)])
+
+    def remove(self, *names: str) -> None:
+        """Remove elements, each with its whole line.
+
+        Raises
+        ------
+        OptionError : if there is no such element.
+        """
+        elements = [self.elements.statement(name) for name in names]
+        self.change([(part.source, *part.source.whole_lines(part.start, part.end), "") for part in elements])
 
     def save(self, path: str | os.PathLike[str]) -> list[Path]:
         """Write the netlist to ``path``; the files written, this one last.

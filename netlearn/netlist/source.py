@@ -97,6 +97,18 @@ class Source:
         pieces.append(self.text[position:])
         return Source(self.path, "".join(pieces), self.encoding, self.bom)
 
+    @property
+    def newline(self) -> str:
+        """The line end that the file uses first."""
+        match = _LINE_END.search(self.text)
+        return match[0] if match else "\n"
+
+    def whole_lines(self, start: int, end: int) -> tuple[int, int]:
+        """[start, end) widened to whole physical lines with their line ends."""
+        first = max(self.text.rfind("\n", 0, start), self.text.rfind("\r", 0, start)) + 1
+        match = _LINE_END.search(self.text, end)
+        return first, match.end() if match else len(self.text)
+
     @cached_property
     def _line_starts(self) -> list[int]:
         return [0, *(end.end() for end in _LINE_END.finditer(self.text))]

@@ -1,0 +1,276 @@
+"""Elements of a netlist as objects with values that can be read and set."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from fnmatch import translate
+from typing import TYPE_CHECKING
+
+from netlearn.errors import NetlistError, OptionError, Place, did_you_mean
+from netlearn.netlist.letters import LETTERS
+from netlearn.netlist.numbers import format_number, parse_number
+from netlearn.netlist.source import Source
+from netlearn.netlist.statements import Assignment, Block, Card, Conditional, Element, Statement, Subcircuit, Word
+
+if TYPE_CHECKING:
+    from netlearn.netlist.netlist import Netlist
+
+# Where a plain value stands: after so many positional words.
+_VALUE_AFTER = {"R": 2, "C": 2, "L": 2, "V": 2, "I": 2, "E": 4, "G": 4, "F": 3, "H": 3, "K": 2}
+_VALUE_NAMES = {
+    "R": ("r", "resistance"),
+    "C": ("c", "capacitance"),
+    "L": ("l", "inductance"),
+    "V": ("dc",),
+    "I": ("dc",),
+}
+_VALUE_NAMES |= {"B": ("v", "i"), "E": ("value", "vol"), "G": ("value", "cur")}
+
+_Row = tuple[Block, int]
+
+
+class ElementView:
+    """One element line of a netlist; what is set here changes the netlist's text."""
+
+    def __init__(self, netlist: Netlist, name: str) -> None:
+        self._netlist = netlist
+        self.name = name
+
+    @property
+    def _element(self) -> Element:
+        return self._netlist.elements.statement(self.name)
+
+    @property
+    def letter(self) -> str:
+        """The element type, in upper case."""
+        return self.name.rpartition(".")[2][0].upper()
+
+    @property
+    def text(self) -> str:
+        """The line as it stands, with its continuations and comments."""
+        element = self._element
+        return element.source.text[element.start : element.end]
+
+    @property
+    def place(self) -> Place:
+        """Where the element stands."""
+        element = self._element
+        return element.source.place(element.start, element.name.end)
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes that it is connected to, as they are written."""
+        words = self._element.words
+        if self.letter == "X":
+            return tuple(word.text for word in words[:-1])
+        return tuple(word.text for word in words[: LETTERS[self.letter].nodes])
+
+    @property
+    def value(self) -> float | str | None:
+        """The number of a resistor, source, gain and so on; an expression as text; None if there is no such thing.
+
+        A number may be set as a float or as text with suffix and unit, an expression as text in
+        braces or quotes.
+        """
+        word = _value_word(self._element)
+        return None if word is None else _read(word)
+
+    @value.setter
+    def value(self, value: float | str) -> None:
+        self._netlist.update({self.name: value})
+
+    @property
+    def parameters(self) -> Mapping[str, float | str]:
+        """The ``name=value`` pairs of the line, names in lower case."""
+        return {pair.name.text.lower(): _read(pair.value) for pair in self._element.assignments}
+
+    def set_parameter(self, name: str, value: float | str) -> None:
+        """Set a ``name=value`` pair, or add it to the end of the line."""
+        element = self._element
+        new = written(value)
+        pair = _assignment(element, name)
+        if pair is not None:
+            edit = (element.source, pair.value.start, pair.value.end, new)
+        else:
+            end = _last_word_end(element)
+            edit = (element.source, end, end, f" {name}={new}")
+        self._netlist.change([edit])
+
+    def __repr__(self) -> str:
+        return f"<{self.text}>"
+
+
+class Elements(Mapping[str, ElementView]):
+    """The element lines of a netlist by name, whatever their case.
+
+    The names are those of the top level, included files among it. An element inside a
+    subcircuit goes by the path of calls that leads to it, ``X1.R3``; to change it changes
+    the definition, and so every instance.
+    """
+
+    def __init__(self, netlist: Netlist) -> None:
+        self._netlist = netlist
+        self._places: dict[str, Element | _Row] = {}
+        self._names: list[str] = []
+        self._definitions: dict[str, Subcircuit] = {}
+        self._collect(netlist, netlist.statements)
+
+    def _collect(self, netlist: Netlist, statements: Iterator[Statement] | tuple[Statement, ...]) -> None:
+        for statement in statements:
+            if isinstance(statement, Element):
+                self._take(statement.name.text, statement)
+            elif isinstance(statement, Block):
+                text = statement.source.text
+                for row, (start, end) in enumerate(statement.spans[:, 0].tolist()):
+                    self._take(text[start:end], (statement, row))
+            elif isinstance(statement, Subcircuit):
+                self._definitions.setdefault(statement.name.text.lower(), statement)
+            elif isinstance(statement, Conditional):
+                for branch in statement.branches:
+                    self._collect(netlist, tuple(branch.body))
+            elif isinstance(statement, Card) and statement in netlist.includes:
+                part = netlist.includes[statement]
+                self._collect(part, part.statements)
+
+    def _take(self, name: str, where: Element | _Row) -> None:
+        if self._places.setdefault(name.lower(), where) is where:
+            self._names.append(name)
+
+    def statement(self, name: str) -> Element:
+        """The line of an element.
+
+        Raises
+        ------
+        OptionError : if there is no such element.
+        """
+        *calls, last = name.lower().split(".") if name.lower() not in self._places else [name.lower()]
+        places, definitions = self._places, self._definitions
+        for call in calls:
+            instance = places.get(call)
+            definition = definitions.get(instance.words[-1].text.lower()) if isinstance(instance, Element) else None
+            if definition is None or call[0] != "x":
+                raise self._unknown(name)
+            places, definitions = _inside(definition, definitions)
+        found = places.get(last)
+        if found is None:
+            raise self._unknown(name)
+        return found if isinstance(found, Element) else _row_element(*found)
+
+    def _unknown(self, name: str) -> OptionError:
+        return OptionError(f"the netlist has no element '{name}'", hint=did_you_mean(name, self._names[:2000]))
+
+    def find(self, pattern: str) -> list[ElementView]:
+        """The elements of the top level whose names match a glob such as ``R*``, in the order of the text."""
+        match = re.compile(translate(pattern.lower())).match
+        return [ElementView(self._netlist, name) for name in self._names if match(name.lower())]
+
+    def __getitem__(self, name: str) -> ElementView:
+        self.statement(name)
+        return ElementView(self._netlist, name)
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            self.statement(str(name))
+        except OptionError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _inside(
+    definition: Subcircuit, outer: Mapping[str, Subcircuit]
+) -> tuple[dict[str, Element | _Row], dict[str, Subcircuit]]:
+    """The elements of a subcircuit and the definitions that its calls can mean."""
+    places: dict[str, Element | _Row] = {}
+    definitions = dict(outer)
+    stack: list[Statement] = list(definition.body)[::-1]
+    while stack:
+        statement = stack.pop()
+        if isinstance(statement, Element):
+            places.setdefault(statement.name.text.lower(), statement)
+        elif isinstance(statement, Block):
+            text = statement.source.text
+            for row, (start, end) in enumerate(statement.spans[:, 0].tolist()):
+                places.setdefault(text[start:end].lower(), (statement, row))
+        elif isinstance(statement, Subcircuit):
+            definitions[statement.name.text.lower()] = statement
+        elif isinstance(statement, Conditional):
+            for branch in reversed(statement.branches):
+                stack += reversed(branch.body)
+    return places, definitions
+
+
+def _row_element(block: Block, row: int) -> Element:
+    name, *words = (Word(block.source.text[start:end], start, end) for start, end in block.spans[row].tolist())
+    return Element(block.source, name.start, words[-1].end, name, tuple(words))
+
+
+def _value_word(element: Element) -> Word | None:
+    letter = element.letter
+    for name in _VALUE_NAMES.get(letter, ()):
+        pair = _assignment(element, name)
+        if pair is not None:
+            return pair.value
+    after = _VALUE_AFTER.get(letter)
+    if after is None:
+        return None
+    words = element.words[after:]
+    if letter in "VI" and words and words[0].text.lower() == "dc":
+        words = words[1:]
+    # What follows may be a model, AC or a waveform instead.
+    return words[0] if words and (parse_number(words[0].text) is not None or words[0].text[0] in "{'\"") else None
+
+
+def _assignment(element: Element, name: str) -> Assignment | None:
+    return next((pair for pair in element.assignments if pair.name.text.lower() == name.lower()), None)
+
+
+def _last_word_end(element: Element) -> int:
+    ends = [word.end for word in (element.name, *element.words, *element.calls)]
+    return max(ends + [pair.value.end for pair in element.assignments])
+
+
+def _read(word: Word) -> float | str:
+    number = parse_number(word.text)
+    return word.text if number is None else number
+
+
+def written(value: float | str) -> str:
+    """A value as it stands in a netlist.
+
+    Raises
+    ------
+    OptionError : if it is neither a finite number nor an expression.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        number = parse_number(text)
+        if _EXPRESSION.fullmatch(text) or (number is not None and math.isfinite(number)):
+            return text
+        raise OptionError(
+            f"'{value}' is neither a number nor an expression", hint="write 4.7k, or {2*x} with its braces"
+        )
+    if not math.isfinite(value):
+        raise OptionError(f"a value must be finite, not {value}")
+    return format_number(value)
+
+
+def value_edit(element: Element, value: float | str) -> tuple[Source, int, int, str]:
+    """The edit that gives an element a value.
+
+    Raises
+    ------
+    NetlistError : if the element has none to replace.
+    """
+    word = _value_word(element)
+    if word is None:
+        place = element.source.place(element.start, element.end)
+        raise NetlistError(f"'{element.name.text}' has no value that could be set", place)
+    return element.source, word.start, word.end, written(value)
