@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netlearn.circuit.circuit import Circuit
 from netlearn.solve.linear import LinearSolver
+from netlearn.solve.newton import NewtonSolver
 from netlearn.solve.protocol import OperatingPoint
 
 
@@ -12,4 +13,4 @@ class InternalSolver:
 
     def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
         """Operating points of every sample. Raises CircuitError and ConvergenceError."""
-        return LinearSolver().solve(circuit, start)
+        return LinearSolver().solve(circuit) if circuit.linear else NewtonSolver().solve(circuit, start)

@@ -131,9 +131,7 @@ def linear_system(circuit: Circuit, equations: Equations) -> SharedLinearization
     with np.errstate(divide="ignore", invalid="ignore"):
         data = equations.jacobian()
     if not np.isfinite(data).all():
-        raise CircuitError(
-            _not_finite(circuit), hint="a resistance of zero has no conductance: use a voltage source of 0 V"
-        )
+        raise not_finite(circuit)
     reduction = Reduction.of(circuit)
     definite = two_terminal(circuit) and positive(circuit)
     if data.ndim == 1:
@@ -147,18 +145,17 @@ def positive(circuit: Circuit) -> bool:
     return all(not np.iscomplexobj(v) and bool((v > 0).all()) for v in values)
 
 
-def _not_finite(circuit: Circuit) -> str:
+def not_finite(circuit: Circuit) -> CircuitError:
+    """The error that names the value that is not finite, or the resistance of zero."""
     for group in circuit.groups:
-        if isinstance(group.device, Resistor) and len(group):
-            resistance = np.asarray(group.values["resistance"])
-            bad = np.argwhere(~np.isfinite(1.0 / np.where(resistance == 0, np.nan, resistance)))
-            if len(bad):
-                return f"'{group.names[int(bad[0][-1])]}' has the resistance {resistance[tuple(bad[0])]}"
         for name, value in group.values.items():
-            bad = np.argwhere(~np.isfinite(value))
-            if len(bad):
-                return f"'{group.names[int(bad[0][-1])]}' has the {name} {np.asarray(value)[tuple(bad[0])]}"
-    return "the circuit's equations hold a number that is not finite"
+            wrong = ~np.isfinite(value) if name != "resistance" else ~np.isfinite(value) | (np.asarray(value) == 0)
+            bad = np.argwhere(wrong)
+            if group.device.linear and len(bad):
+                number = np.asarray(value)[tuple(bad[0])]
+                hint = "use a voltage source of 0 V for a short circuit" if number == 0 else ""
+                return CircuitError(f"'{group.names[int(bad[0][-1])]}' has the {name} {number}", hint=hint)
+    return CircuitError("the circuit's equations hold a number that is not finite")
 
 
 def singular(circuit: Circuit, topology: Topology, data: Array) -> CircuitError:

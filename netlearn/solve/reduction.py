@@ -30,16 +30,18 @@ from netlearn.errors import CircuitError
 from netlearn.solve.assembly import CACHED_TOPOLOGIES, Topology
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reduction:
     """Which unknowns are left, and how the others follow from them.
 
     ``sources`` (s,) are the branch currents that are eliminated, ``tree`` (s,) the node that
     each of them is solved at, ``place`` (N,) the reduced unknown that each unknown moves
-    with, -1 for none, ``size`` how many there are.
+    with, -1 for none, ``size`` how many there are, ``nodes`` how many of the unknowns are node
+    voltages.
     """
 
     topology: Topology
+    nodes: int
     sources: Array
     tree: Array
     place: Array
@@ -84,7 +86,7 @@ class Reduction:
         place[sources] = -1
         kept, compact = np.unique(place[place >= 0], return_inverse=True)
         place[place >= 0] = compact
-        return cls(topology, sources, tree, place, len(kept), plus, minus)
+        return cls(topology, len(circuit.nodes), sources, tree, place, len(kept), plus, minus)
 
     @cached_property
     def _forest(self) -> Any:
@@ -129,6 +131,19 @@ class Reduction:
         return self.gather.T.tocsr()
 
     @cached_property
+    def members(self) -> Array:
+        """One unknown (size,) for each reduced one, with the same value."""
+        root = np.setdiff1d(np.flatnonzero(self.place >= 0), self.tree)
+        result: Array = root[np.argsort(self.place[root])]
+        return result
+
+    @cached_property
+    def is_node(self) -> Array:
+        """Which reduced unknowns (size,) are voltages."""
+        result: Array = self.members < self.nodes
+        return result
+
+    @cached_property
     def inner(self) -> Array:
         """Which entries of the Jacobian (nnz,) are not those of the eliminated sources."""
         eliminated = np.zeros(self.topology.size, dtype=bool)
@@ -137,14 +152,31 @@ class Reduction:
 
     @cached_property
     def pattern(self) -> tuple[Array, Array, sparse.csr_array]:
-        """Row numbers, column pointers of Zᵀ J Z, and the matrix that sums its entries from J's."""
+        """Row numbers, column pointers of Zᵀ J Z, and the matrix that sums its entries from J's.
+
+        Nodes have an entry on the diagonal even if no element puts one there.
+        """
+        width = max(self.size, 1)
         row, column = self.place[self.topology.rows], self.place[self.topology.columns]
         kept = np.flatnonzero(self.inner & (row >= 0) & (column >= 0))
-        key = column[kept] * max(self.size, 1) + row[kept]
-        entries, slot = np.unique(key, return_inverse=True)
+        key = column[kept] * width + row[kept]
+        entries = np.union1d(key, np.flatnonzero(self.is_node) * (width + 1))
+        slot = np.searchsorted(entries, key)
         adder = sparse.coo_array((np.ones(len(kept)), (slot, kept)), shape=(len(entries), len(row))).tocsr()
-        pointers = np.searchsorted(entries // max(self.size, 1), np.arange(self.size + 1))
-        return (entries % max(self.size, 1)).astype(np.int32), pointers.astype(np.int32), adder
+        pointers = np.searchsorted(entries // width, np.arange(self.size + 1))
+        return (entries % width).astype(np.int32), pointers.astype(np.int32), adder
+
+    @cached_property
+    def columns(self) -> Array:
+        """Column numbers of the entries of Zᵀ J Z."""
+        return np.repeat(np.arange(self.size), np.diff(self.pattern[1]))
+
+    @cached_property
+    def diagonal(self) -> Array:
+        """Where in the entries of Zᵀ J Z the nodes' diagonal ones stand."""
+        on_diagonal = np.flatnonzero(self.pattern[0] == self.columns)
+        result: Array = on_diagonal[self.is_node[self.columns[on_diagonal]]]
+        return result
 
     def matrix(self, data: Array) -> sparse.csc_array:
         """Zᵀ J Z of one sample, from J's entries (nnz,)."""

@@ -11,12 +11,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from netlearn.circuit.circuit import Circuit, Column
+from netlearn.circuit.circuit import Column
 from netlearn.circuit.devices.base import Array
 from netlearn.solve.assembly import Equations, with_ground
-from netlearn.solve.linear import PerSampleLinearization, SharedLinearization, linear_system
+from netlearn.solve.linear import linear_system
+from netlearn.solve.nonlinear import NonlinearLinearization
 from netlearn.solve.protocol import Linearization, OperatingPoint
-from netlearn.solve.reduction import Reduction
+from netlearn.solve.system import Model
 
 
 def linearize(op: OperatingPoint) -> Linearization:
@@ -24,18 +25,13 @@ def linearize(op: OperatingPoint) -> Linearization:
 
     Raises CircuitError where the Jacobian is singular.
     """
-    return op.linearization if op.linearization is not None else jacobian_system(op.circuit, op.x)
+    return op.linearization if op.linearization is not None else _at(op)
 
 
-def jacobian_system(circuit: Circuit, x: Array) -> SharedLinearization | PerSampleLinearization:
-    """The Jacobian at ``x`` (S, N), to be factorized when it is first solved with."""
-    equations = Equations.of(circuit)
-    if circuit.linear:
-        return linear_system(circuit, equations)
-    data = equations.jacobian(x)
-    reduction = Reduction.of(circuit)
-    columns = data.T if data.ndim == 2 else np.broadcast_to(data, (len(x), len(data)))
-    return PerSampleLinearization([SharedLinearization(circuit, reduction, column, False) for column in columns])
+def _at(op: OperatingPoint) -> Linearization:
+    if op.circuit.linear:
+        return linear_system(op.circuit, Equations.of(op.circuit))
+    return NonlinearLinearization(Model.of(op.circuit), op.x)
 
 
 def pull_back(op: OperatingPoint, adjoint: Array, columns: Iterable[Column]) -> dict[Column, Array]:

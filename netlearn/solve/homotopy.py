@@ -1,0 +1,112 @@
+"""Ways to an operating point where Newton's method alone finds none.
+
+They are SPICE's: gmin stepping, source stepping, and a pseudo-transient. Each sample goes its own
+pace: a step that converged is followed by a longer one, a step that did not by a shorter one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from netlearn.circuit.devices.base import Array
+from netlearn.solve.iteration import Outcome, Shunt, Tolerances, iterate
+from netlearn.solve.matrices import Pattern
+from netlearn.solve.system import Model, System
+
+GMIN_FROM, GMIN_TO = -2.0, -13.0
+SHORTEST = 1e-5
+MOST_STEPS = 150
+
+Attempt = Callable[[Array, Array, Array, bool], Outcome]
+"""attempt(samples, y, progress, cold): Newton's method for some samples at their progress from 0 to 1."""
+
+
+def follow(attempt: Attempt, y: Array, first: float) -> tuple[Array, Array, Array]:
+    """Take all samples from progress 0 to 1 in adaptive steps, ``first`` the first one.
+
+    Returns y (r, S), which samples arrived, and the unknown (S,) that failed last.
+    """
+    count = y.shape[1]
+    begun = attempt(np.arange(count), y, np.zeros(count), True)
+    y, alive, worst = begun.y, begun.converged.copy(), begun.worst.copy()
+    progress, length = np.zeros(count), np.full(count, first)
+    for _ in range(MOST_STEPS):
+        going = np.flatnonzero(alive & (progress < 1.0))
+        if not len(going):
+            break
+        target = np.minimum(progress[going] + length[going], 1.0)
+        outcome = attempt(going, y[:, going], target, False)
+        won, lost = going[outcome.converged], going[~outcome.converged]
+        y[:, won], progress[won] = outcome.y[:, outcome.converged], target[outcome.converged]
+        # A step that took few iterations may be doubled next time.
+        quick = outcome.iterations[outcome.converged] <= 12
+        length[won] *= np.where(quick, 2.0, 1.0)
+        length[lost] /= 4.0
+        worst[lost] = outcome.worst[~outcome.converged]
+        alive[lost[length[lost] < SHORTEST]] = False
+    return y, progress >= 1.0, worst
+
+
+def gmin_stepping(model: Model, samples: Array, tolerances: Tolerances, pattern: Pattern) -> tuple[Array, Array, Array]:
+    """From conductances to ground at every node, made smaller and then left out."""
+    system = System.of(model, samples)
+    nodes = model.reduction.is_node[:, None]
+
+    def attempt(kept: Array, y: Array, progress: Array, cold: bool) -> Outcome:
+        # The last part of the way is the step to no conductance at all.
+        gmin = np.where(progress < 1.0, 10.0 ** (GMIN_FROM + (GMIN_TO - GMIN_FROM) * progress), 0.0)
+        shunt = Shunt(nodes * gmin, np.zeros_like(y))
+        return iterate(system.restricted(kept), y, tolerances, pattern, shunt, cold=cold)
+
+    return follow(attempt, np.zeros((model.reduction.size, len(samples))), 1.0 / (GMIN_FROM - GMIN_TO))
+
+
+def source_stepping(
+    model: Model, samples: Array, tolerances: Tolerances, pattern: Pattern
+) -> tuple[Array, Array, Array]:
+    """From independent sources of zero, raised together to their values."""
+
+    def attempt(kept: Array, y: Array, progress: Array, cold: bool) -> Outcome:
+        return iterate(System.of(model, samples[kept], progress), y, tolerances, pattern, cold=cold)
+
+    return follow(attempt, np.zeros((model.reduction.size, len(samples))), 0.05)
+
+
+def pseudo_transient(
+    model: Model, samples: Array, tolerances: Tolerances, pattern: Pattern
+) -> tuple[Array, Array, Array]:
+    """From zero along the charging of a capacitor at every node, in ever longer steps of time."""
+    system = System.of(model, samples)
+    nodes = model.reduction.is_node[:, None]
+    count = len(samples)
+    y = np.zeros((model.reduction.size, count))
+    conductance = np.full(count, 1.0)
+    arrived, worst = np.zeros(count, bool), np.zeros(count, int)
+    for step in range(MOST_STEPS):
+        going = np.flatnonzero(~arrived & (conductance < 1e12))
+        if not len(going):
+            break
+        here = system.restricted(going)
+        start = y[:, going]
+        shunt = Shunt(nodes * conductance[going], start)
+        outcome = iterate(here, start, tolerances, pattern, shunt, cold=step == 0)
+        won, lost = going[outcome.converged], going[~outcome.converged]
+        y[:, won] = outcome.y[:, outcome.converged]
+        worst[lost] = outcome.worst[~outcome.converged]
+        conductance[won] /= 2.0
+        conductance[lost] *= 8.0
+        ripe = won[conductance[won] < 1e-3]
+        if len(ripe):
+            final = iterate(system.restricted(ripe), y[:, ripe], tolerances, pattern)
+            y[:, ripe[final.converged]] = final.y[:, final.converged]
+            arrived[ripe[final.converged]] = True
+    return y, arrived, worst
+
+
+LADDER = (
+    ("gmin stepping", gmin_stepping),
+    ("source stepping", source_stepping),
+    ("pseudo-transient", pseudo_transient),
+)

@@ -1,0 +1,119 @@
+"""Solving one linear system per sample, all with one pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+from scipy import sparse
+
+from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.devices.base import Array
+from netlearn.solve.assembly import CACHED_TOPOLOGIES
+from netlearn.solve.batched import Elimination
+from netlearn.solve.reduction import Reduction
+from netlearn.solve.sparse import Factorization, SingularMatrix, factorize
+
+DENSE_BELOW = 64
+"""Up to this many unknowns LAPACK solves unsymmetric systems, sample by sample."""
+
+
+class Pattern(Protocol):
+    """A way to factorize matrices with entries (nnz, S); samples that are singular give NaN."""
+
+    @property
+    def cost(self) -> int:
+        """How many numbers one sample's factors hold."""
+        ...
+
+    def factorize(self, data: Array) -> Factorization:
+        """Factors of all S matrices, whose ``solve`` takes right-hand sides (n, S)."""
+        ...
+
+
+class DensePattern:
+    """LAPACK with row interchanges."""
+
+    def __init__(self, reduction: Reduction) -> None:
+        self._size = reduction.size
+        self._rows, self._columns = reduction.pattern[0], reduction.columns
+        self.cost = max(reduction.size, 1) ** 2
+
+    def factorize(self, data: Array) -> Factorization:
+        matrices = np.zeros((data.shape[1], self._size, self._size), data.dtype)
+        matrices[:, self._rows, self._columns] = data.T
+        return _DenseMatrices(matrices)
+
+
+class _DenseMatrices:
+    def __init__(self, matrices: Array) -> None:
+        self._matrices = matrices
+
+    def solve(self, rhs: Array, transpose: bool = False) -> Array:
+        matrices = self._matrices.swapaxes(1, 2) if transpose else self._matrices
+        return _solve_all(matrices, rhs.T[..., None])[..., 0].T
+
+
+def _solve_all(matrices: Array, rhs: Array) -> Array:
+    try:
+        return np.asarray(np.linalg.solve(matrices, rhs))
+    except np.linalg.LinAlgError:
+        if len(matrices) == 1:
+            return np.full(rhs.shape, np.nan, np.result_type(matrices, rhs))
+        # One singular matrix spoils the call: halve until it is alone.
+        half = len(matrices) // 2
+        return np.concatenate([_solve_all(matrices[:half], rhs[:half]), _solve_all(matrices[half:], rhs[half:])])
+
+
+class SparsePattern:
+    """SuperLU with row interchanges, sample by sample."""
+
+    def __init__(self, reduction: Reduction) -> None:
+        self._reduction = reduction
+        self.cost = 10 * len(reduction.pattern[0])
+
+    def factorize(self, data: Array) -> Factorization:
+        rows, pointers, _ = self._reduction.pattern
+        shape = (self._reduction.size, self._reduction.size)
+        return _SparseMatrices([_factor_or_none(sparse.csc_array((d, rows, pointers), shape=shape)) for d in np.ascontiguousarray(data.T)])
+
+
+def _factor_or_none(matrix: sparse.csc_array) -> Factorization | None:
+    try:
+        return factorize(matrix)
+    except SingularMatrix:
+        return None
+
+
+class _SparseMatrices:
+    def __init__(self, factors: Sequence[Factorization | None]) -> None:
+        self._factors = factors
+
+    def solve(self, rhs: Array, transpose: bool = False) -> Array:
+        columns = [
+            np.full(len(rhs), np.nan) if factor is None else factor.solve(np.ascontiguousarray(column), transpose)
+            for factor, column in zip(self._factors, rhs.T, strict=True)
+        ]
+        return np.stack(columns, axis=1)
+
+
+def pattern_for(circuit: Circuit, reduction: Reduction) -> Pattern:
+    """The fastest way that is safe for a circuit's Jacobians."""
+    reciprocal = all(group.device.reciprocal for group in circuit.groups if len(group))
+    # The Hessian of a co-content: with passive elements no pivot needs to leave the diagonal.
+    return on_diagonal(reduction) if reciprocal and reduction.is_node.all() else pivoting(reduction)
+
+
+@lru_cache(maxsize=CACHED_TOPOLOGIES)
+def on_diagonal(reduction: Reduction) -> Pattern:
+    """A way that takes pivots on the diagonal, for all samples together."""
+    rows, pointers, _ = reduction.pattern
+    return Elimination(rows, pointers)
+
+
+@lru_cache(maxsize=CACHED_TOPOLOGIES)
+def pivoting(reduction: Reduction) -> Pattern:
+    """A way that interchanges rows where pivots are small."""
+    return DensePattern(reduction) if reduction.size <= DENSE_BELOW else SparsePattern(reduction)

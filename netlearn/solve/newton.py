@@ -1,0 +1,133 @@
+"""Operating points of nonlinear circuits by Newton's method, all samples in step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.devices.base import Array
+from netlearn.circuit.graph import explain_singular, listed
+from netlearn.errors import CircuitError, ConvergenceError
+from netlearn.solve.homotopy import LADDER
+from netlearn.solve.iteration import Shunt, Tolerances, balanced, iterate
+from netlearn.solve.nonlinear import NonlinearLinearization
+from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.system import Model, System
+from netlearn.solve.threads import one_thread
+
+CHUNK_NUMBERS = 4_000_000
+LARGEST_CHUNK = 256
+NODESET_CONDUCTANCE = 1e3
+
+
+@dataclass(frozen=True)
+class _Found:
+    y: Array
+    converged: Array
+    iterations: Array
+    worst: Array
+
+
+class NewtonSolver:
+    """The Solver for circuits of any devices.
+
+    Where Newton's method fails from the given start it is tried from zero, then along gmin
+    stepping, source stepping and a pseudo-transient, each only for the samples that still lack
+    an operating point.
+    """
+
+    def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
+        """Operating points of all samples.
+
+        Raises CircuitError for a circuit whose graph rules out a unique operating point, and
+        ConvergenceError, naming samples, node and devices, where none was found.
+        """
+        model, tolerances = Model.of(circuit), Tolerances.of(circuit)
+        count = circuit.samples or 1
+        x = np.empty((count, circuit.size), np.result_type(model.constant, model.linear_data))
+        guess = _guess(model, start, count)
+        iterations = 0
+        with one_thread():
+            for chunk in chunks(model, count):
+                found = _solve(model, chunk, guess if guess is None else guess[:, chunk], tolerances)
+                if not found.converged.all():
+                    raise _failure(model, chunk, found)
+                x[chunk] = System.of(model, chunk).unknowns(found.y).T
+                iterations = max(iterations, int(found.iterations.max(initial=0)))
+        return OperatingPoint(circuit, x, iterations, NonlinearLinearization(model, x))
+
+
+def chunks(model: Model, count: int) -> list[Array]:
+    """The samples in parts whose factors fit into the caches, as far as that goes."""
+    size = int(np.clip(CHUNK_NUMBERS // max(model.pattern.cost, 1), 1, LARGEST_CHUNK))
+    return [np.arange(first, min(first + size, count)) for first in range(0, count, size)]
+
+
+def _guess(model: Model, start: OperatingPoint | None, count: int) -> Array | None:
+    """Where to start from (r, S), if ``start`` belongs to a circuit of this kind."""
+    if start is None or start.x.shape[1] != model.circuit.size or len(start.x) not in (1, count):
+        return None
+    y = np.broadcast_to(start.x[:, model.reduction.members], (count, model.reduction.size)).T
+    return y if np.isfinite(y).all() else None
+
+
+def _solve(model: Model, samples: Array, guess: Array | None, tolerances: Tolerances) -> _Found:
+    system = System.of(model, samples)
+    first = guess if guess is not None else _from_nodeset(system, tolerances)
+    found = iterate(system, first, tolerances, model.pattern, cold=guess is None and not model.circuit.nodeset)
+    y, converged, worst = found.y, found.converged, found.worst
+    good, unbalanced = balanced(system, y, tolerances)
+    worst = np.where(converged & ~good, unbalanced, worst)
+    converged = converged & good
+    if not converged.all() and guess is not None:
+        lost = np.flatnonzero(~converged)
+        again = _solve(model, samples[lost], None, tolerances)
+        y[:, lost], converged[lost], worst[lost] = again.y, again.converged, again.worst
+        return _Found(y, converged, found.iterations, worst)
+    for _, method in LADDER:
+        lost = np.flatnonzero(~converged)
+        if not len(lost):
+            break
+        reached, arrived, last = method(model, samples[lost], tolerances, model.careful)
+        good, _ = balanced(system.restricted(lost), reached, tolerances)
+        y[:, lost], converged[lost], worst[lost] = reached, arrived & good, last
+    return _Found(y, converged, found.iterations, worst)
+
+
+def _from_nodeset(system: System, tolerances: Tolerances) -> Array:
+    """The first guess: zero, or the operating point with the ``.nodeset`` nodes held at their voltages."""
+    model, zero = system.model, np.zeros((system.model.reduction.size, len(system.samples)), system.drive.dtype)
+    place = model.reduction.place
+    held = {int(place[node]): volts for node, volts in model.circuit.nodeset.items() if place[node] >= 0}
+    if not held:
+        return zero
+    conductance, anchor = zero.copy(), zero.copy()
+    for unknown, volts in held.items():
+        conductance[unknown], anchor[unknown] = NODESET_CONDUCTANCE, volts
+    pinned = iterate(system, anchor, tolerances, model.careful, Shunt(conductance, anchor), cold=True)
+    return np.where(pinned.converged, pinned.y, anchor)
+
+
+def _failure(model: Model, samples: Array, found: _Found) -> CircuitError:
+    circuit = model.circuit
+    named = explain_singular(circuit, model.equations.topology.masks)
+    if named is not None:
+        return named
+    lost = np.flatnonzero(~found.converged)
+    unknown = int(model.reduction.members[found.worst[lost[0]]])
+    names = [*(f"node '{n}'" for n in circuit.nodes), *(f"the current of '{b}'" for b in circuit.branches)]
+    touching = [
+        group.names[k]
+        for group in (circuit.groups[g] for g in model.nonlinear)
+        for k in np.flatnonzero((np.asarray(group.index) == unknown).any(axis=1))[:4].tolist()
+    ]
+    at = f", at {listed(touching)}" if touching else ""
+    others = f" ({len(lost)} samples failed in all)" if len(lost) > 1 else ""
+    tried = ", ".join(name for name, _ in LADDER)
+    return ConvergenceError(
+        f"no operating point found for sample {samples[lost[0]] + 1}{others}: {names[unknown]} did not settle{at}",
+        hint=f"Newton's method, {tried} were tried; give a .nodeset near the solution, raise itl1, "
+        "or check the devices' values and the sources' range",
+    )

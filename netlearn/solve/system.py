@@ -1,0 +1,214 @@
+"""The reduced equations of a nonlinear circuit for a set of samples, sample axis last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.devices.base import Array, Values
+from netlearn.solve.assembly import Equations
+from netlearn.solve.linear import not_finite
+from netlearn.solve.matrices import Pattern, pattern_for, pivoting
+from netlearn.solve.reduction import Reduction
+
+
+@dataclass(frozen=True)
+class Model:
+    """What all samples share: the circuit split into a linear part and nonlinear groups."""
+
+    circuit: Circuit
+    equations: Equations
+    reduction: Reduction
+
+    @classmethod
+    def of(cls, circuit: Circuit) -> Model:
+        """Raises CircuitError for loops of voltage sources and values that are not finite."""
+        model = cls(circuit, Equations.of(circuit), Reduction.of(circuit))
+        if not np.isfinite(model.linear_data).all() or not np.isfinite(model.constant).all():
+            raise not_finite(circuit)
+        return model
+
+    @cached_property
+    def nonlinear(self) -> list[int]:
+        """The numbers of the nonlinear groups."""
+        return [g for g, group in enumerate(self.circuit.groups) if len(group) and not group.device.linear]
+
+    @cached_property
+    def linear_data(self) -> Array:
+        """The linear groups' entries in the full Jacobian, (nnz,) or (nnz, S)."""
+        linear = [g for g, group in enumerate(self.circuit.groups) if group.device.linear]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.equations.jacobian(groups=linear)
+
+    @cached_property
+    def constant(self) -> Array:
+        """F(0) of the linear groups, (N,) or (N, S)."""
+        return self.equations.constant()
+
+    @cached_property
+    def pattern(self) -> Pattern:
+        """How the reduced systems are solved."""
+        return pattern_for(self.circuit, self.reduction)
+
+    @cached_property
+    def careful(self) -> Pattern:
+        """The same with row interchanges."""
+        return pivoting(self.reduction)
+
+    @cached_property
+    def adders(self) -> dict[int, tuple[sparse.csr_array, sparse.csr_array]]:
+        """Per nonlinear group: the matrices that sum its residuals and derivatives into reduced ones."""
+        topology, reduction = self.equations.topology, self.reduction
+        return {
+            g: (
+                (reduction.gather @ topology.currents[g]).tocsr(),
+                (reduction.pattern[2] @ topology.stamps[g]).tocsr(),
+            )
+            for g in self.nonlinear
+        }
+
+    def take(self, g: int, samples: Array) -> Values:
+        """A group's prepared values for some samples."""
+        prepared = self.equations.prepared[g]
+        count = self.circuit.samples
+        if count is None:
+            return prepared
+        return {
+            name: value[samples] if np.ndim(value) >= 2 and len(value) == count else value
+            for name, value in prepared.items()
+        }
+
+
+def _columns(values: Array, samples: Array) -> Array:
+    """(n, S') of (n,) or (n, S)."""
+    return values[:, samples] if values.ndim == 2 else np.broadcast_to(values[:, None], (len(values), len(samples)))
+
+
+@dataclass(frozen=True)
+class System:
+    """F(y) = 0 for some samples: y (r, S) are the reduced unknowns, x = Z y + ``offset`` without source currents."""
+
+    model: Model
+    samples: Array
+    offset: Array
+    """(N, S): what the eliminated sources add to the unknowns."""
+    drive: Array
+    """(r, S): the linear part of F at y = 0."""
+    linear: Array
+    """(nnz,) or (nnz, S): the linear part's entries in the reduced Jacobian."""
+
+    @classmethod
+    def of(cls, model: Model, samples: Array, strength: Array | None = None) -> System:
+        """The equations of some samples; ``strength`` (S,) scales their independent sources."""
+        reduction, topology = model.reduction, model.equations.topology
+        constant = _columns(model.constant, samples)
+        if strength is not None:
+            constant = constant * strength
+        offset = np.zeros((topology.size, len(samples)), constant.dtype)
+        offset[reduction.tree] = reduction.potentials(-constant[reduction.sources])
+        data = model.linear_data[:, samples] if model.linear_data.ndim == 2 else model.linear_data
+        drive = constant + apply_inner(reduction, data, offset)
+        return cls(model, samples, offset, reduction.gather @ drive, np.asarray(reduction.pattern[2] @ data))
+
+    def restricted(self, kept: Array) -> System:
+        """The equations of the samples at the places ``kept``."""
+        if len(kept) == len(self.samples):
+            return self
+        linear = self.linear[:, kept] if self.linear.ndim == 2 else self.linear
+        return System(self.model, self.samples[kept], self.offset[:, kept], self.drive[:, kept], linear)
+
+    def local(self, g: int, y: Array) -> Array:
+        """The unknowns (S, k, T) of a nonlinear group."""
+        index = np.asarray(self.model.circuit.groups[g].index)
+        place = np.append(self.model.reduction.place, -1)[index]
+        moving = np.concatenate([y, np.zeros((1, y.shape[1]), y.dtype)])[place]
+        fixed = np.concatenate([self.offset, np.zeros((1, y.shape[1]), self.offset.dtype)])[index]
+        return np.ascontiguousarray(np.moveaxis(moving + fixed, -1, 0))
+
+    def linear_residual(self, y: Array) -> Array:
+        """The linear part of F, (r, S)."""
+        reduction = self.model.reduction
+        if self.linear.ndim == 1:
+            rows, pointers, _ = reduction.pattern
+            matrix = sparse.csc_array((self.linear, rows, pointers), shape=(reduction.size, reduction.size))
+            return np.asarray(matrix @ y) + self.drive
+        total = self.drive.astype(np.result_type(self.drive, y, self.linear))
+        np.add.at(total, reduction.pattern[0], self.linear * y[reduction.columns])
+        return total
+
+    def residual(self, y: Array) -> tuple[Array, Array]:
+        """F(y) (r, S), and the sum of the magnitudes that cancel in it."""
+        total = self.linear_residual(y)
+        scale = np.abs(self.drive) + np.abs(total - self.drive)
+        for g in self.model.nonlinear:
+            device = self.model.circuit.groups[g].device
+            current = device.residual(self.local(g, y), self.model.take(g, self.samples))
+            flat = current.reshape(len(current), -1).T
+            adder = self.model.adders[g][0]
+            total = total + adder @ flat
+            scale = scale + adder @ np.abs(flat)
+        return total, scale
+
+    def newton(self, y: Array, last: Mapping[int, Array] | None) -> tuple[Array, Array, dict[int, Array], Array]:
+        """The equations linear around ``y``, with junction voltages limited from their ``last`` ones.
+
+        Returns F (r, S) and the Jacobian's entries (nnz, S), so that J dy = -F is Newton's step;
+        the junctions' places (S, k, T) by group; and which samples (S,) were limited.
+        """
+        total = self.linear_residual(y)
+        entries = self.linear if self.linear.ndim == 2 else self.linear[:, None]
+        data = np.array(np.broadcast_to(entries, (len(entries), y.shape[1])), dtype=np.result_type(entries, y))
+        places, limited = {}, np.zeros(y.shape[1], dtype=bool)
+        for g in self.model.nonlinear:
+            device, prepared = self.model.circuit.groups[g].device, self.model.take(g, self.samples)
+            wanted = place = self.local(g, y)
+            if last is not None:
+                place = device.limit(wanted, last[g], prepared)
+            current, slope = device.residual(place, prepared), device.jacobian(place, prepared)
+            moved = wanted - place
+            far = (np.abs(moved) > 1e-12 + 1e-9 * np.abs(wanted)).any(axis=(1, 2))
+            if far.any():
+                # The device is linear from where it was evaluated to where the unknowns are.
+                current = current + (slope @ moved[..., None])[..., 0]
+                limited |= far
+            currents, stamps = self.model.adders[g]
+            mask = self.model.equations.topology.masks[g]
+            total = total + currents @ current.reshape(len(current), -1).T
+            data = data + stamps @ slope[..., mask].reshape(len(slope), -1).T
+            places[g] = place
+        return total, data, places, limited
+
+    def unknowns(self, y: Array) -> Array:
+        """All unknowns x (N, S), the source currents among them."""
+        model, reduction = self.model, self.model.reduction
+        x = np.asarray(reduction.spread @ y) + self.offset
+        if not len(reduction.sources):
+            return x
+        data = model.linear_data[:, self.samples] if model.linear_data.ndim == 2 else model.linear_data
+        at_tree = (_columns(model.constant, self.samples) + apply_inner(reduction, data, x))[reduction.tree]
+        for g in model.nonlinear:
+            at_sources = model.equations.topology.currents[g][reduction.tree, :]
+            if at_sources.nnz:
+                device = model.circuit.groups[g].device
+                current = device.residual(self.local(g, y), model.take(g, self.samples))
+                at_tree = at_tree + at_sources @ current.reshape(len(current), -1).T
+        x[reduction.sources] = reduction.currents(-at_tree)
+        return x
+
+
+def apply_inner(reduction: Reduction, data: Array, x: Array, transpose: bool = False) -> Array:
+    """J x (N, S), or Jᵀ x, without the eliminated sources, for J's entries (nnz,) or (nnz, S) and x (N, S)."""
+    topology = reduction.topology
+    if data.ndim == 1:
+        matrix = topology.matrix(np.where(reduction.inner, data, 0.0))
+        return np.asarray((matrix.T if transpose else matrix) @ x)
+    rows, columns = (topology.columns, topology.rows) if transpose else (topology.rows, topology.columns)
+    total = np.zeros(x.shape, np.result_type(data, x))
+    kept = reduction.inner
+    np.add.at(total, rows[kept], data[kept] * x[columns[kept]])
+    return total
