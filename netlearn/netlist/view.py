@@ -28,6 +28,7 @@ _VALUE_NAMES = {
 }
 _VALUE_NAMES |= {"B": ("v", "i"), "E": ("value", "vol"), "G": ("value", "cur")}
 
+_EXPRESSION = re.compile(r"'[^'\r\n]+'|\{(?:[^{}\r\n]|\{[^{}\r\n]*+\})++\}")
 _Row = tuple[Block, int]
 
 
@@ -224,8 +225,15 @@ def _value_word(element: Element) -> Word | None:
     words = element.words[after:]
     if letter in "VI" and words and words[0].text.lower() == "dc":
         words = words[1:]
+    if letter in "RCL" and len(words) > 1 and not _is_value(words[0]):
+        # A model stands before the value.
+        words = words[1:]
     # What follows may be a model, AC or a waveform instead.
-    return words[0] if words and (parse_number(words[0].text) is not None or words[0].text[0] in "{'\"") else None
+    return words[0] if words and _is_value(words[0]) else None
+
+
+def _is_value(word: Word) -> bool:
+    return parse_number(word.text) is not None or word.text[0] in "{'"
 
 
 def _assignment(element: Element, name: str) -> Assignment | None:

@@ -20,6 +20,7 @@ R2 a 0
 * a comment in between
 + r = {2*k} ; why
 R3 a 0 rmod l=1u
+R4 a 0 rmod 18k
 E1 e 0 (a, 0) 3
 F1 f 0 V1 0.5
 B1 b 0 V=V(a) * 2
@@ -54,8 +55,8 @@ def test_the_examples_of_the_docstrings_run(module: object) -> None:
 
 
 def test_elements_are_listed_in_order_and_found_by_glob(netlist: netlearn.Netlist) -> None:
-    assert list(netlist.elements) == "V1 I1 R1 R2 R3 E1 F1 B1 C1 D1 X1".split()  # noqa: SIM905
-    assert [element.name for element in netlist.find("r?")] == ["R1", "R2", "R3"]
+    assert list(netlist.elements) == "V1 I1 R1 R2 R3 R4 E1 F1 B1 C1 D1 X1".split()  # noqa: SIM905
+    assert [element.name for element in netlist.find("r?")] == ["R1", "R2", "R3", "R4"]
     assert netlist.find("Q*") == []
     assert "x1.xi.r1" in netlist.elements
     assert "X1.R9" not in netlist.elements
@@ -69,6 +70,7 @@ def test_elements_are_listed_in_order_and_found_by_glob(netlist: netlearn.Netlis
         ("R1", 1000.0, ("in", "a")),
         ("R2", "{2*k}", ("a", "0")),
         ("R3", None, ("a", "0")),
+        ("R4", 18e3, ("a", "0")),
         ("E1", 3.0, ("e", "0")),
         ("F1", 0.5, ("f", "0")),
         ("B1", "V(a) * 2", ("b", "0")),
