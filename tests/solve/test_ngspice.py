@@ -22,6 +22,8 @@ from netlearn.circuit.devices.linear import (
 )
 from netlearn.errors import CircuitError, NgspiceError
 from netlearn.solve import ngspice as ngspice_module
+from netlearn.solve.compare import compare
+from netlearn.solve.internal import InternalSolver
 from netlearn.solve.ngspice import NgspiceSolver
 from netlearn.solve.ngspice_deck import write_deck
 
@@ -242,3 +244,20 @@ def test_nothing_is_printed(capfd):
     with NgspiceSolver() as solver:
         solver.solve(divider())
     assert capfd.readouterr() == ("", "")
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(2, 30), st.integers(0, 2**32 - 1))
+def test_the_internal_solver_agrees_on_random_networks(solver, n, seed):
+    rng = np.random.default_rng(seed)
+    tree = [(k, int(rng.integers(-1, k))) for k in range(n)]
+    extra = [(int(a), int(b)) for a, b in rng.integers(0, n, (2 * n, 2)) if a != b]
+    index = np.array(tree + extra)
+    resistance = 10 ** rng.uniform(1, 5, len(index))
+    groups = (
+        Group(RESISTOR, [f"r{k}" for k in range(len(index))], index, {"resistance": resistance}),
+        Group(VOLTAGE_SOURCE, ["v1"], np.array([[0, GROUND, n]]), {"dc": rng.normal(size=(4, 1))}),
+    )
+    circuit = Circuit([f"node{k}" for k in range(n)], ["v1"], groups)
+    comparison = compare(InternalSolver().solve(circuit), solver.solve(circuit), floor=1e-12)
+    assert comparison.within(1e-9), comparison.largest_relative

@@ -9,6 +9,8 @@ from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.solve import ngspice as ngspice_module
+from netlearn.solve.compare import compare
+from netlearn.solve.internal import InternalSolver
 from netlearn.solve.ngspice import NgspiceSolver
 from netlearn.solve.ngspice_deck import write_deck
 
@@ -186,3 +188,11 @@ def test_equal_models_are_written_once():
     group = Group(kind.device, ["d1", "d2", "d3", "d4"], np.array([[0, -1, 0]] * 4), values)
     lines = write_deck(Circuit(["in"], [], (group,))).lines
     assert [line for line in lines if line.startswith(".model")] == [".model m0x0 d ()", ".model m0x1 d (is=2e-14)"]
+
+
+@pytest.mark.parametrize("temperature", [27.0, 85.0])
+@pytest.mark.parametrize("case", CASES)
+def test_the_internal_solver_finds_the_same_operating_point(case, temperature, solver, libngspice):
+    built = circuit(*CASES[case][:4], temperature)
+    comparison = compare(InternalSolver().solve(built), solver.solve(built), floor=1e-9)
+    assert comparison.within(1e-6), comparison.largest_relative
