@@ -1,0 +1,129 @@
+"""Rules on circuits with diodes, where the energy is the co-content, against finite differences."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from netlearn.circuit.circuit import GROUND, Group
+from netlearn.circuit.devices.base import Array
+from netlearn.circuit.devices.diode import DIODE_WITHOUT_SERIES
+from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE
+from netlearn.circuit.devices.linear import VCCS
+from netlearn.errors import CircuitError
+from netlearn.learn.loss import Mse
+from netlearn.learn.model import Batch, Model
+from netlearn.learn.rules import make_rule
+from netlearn.learn.rules.analytic import Analytic
+from netlearn.learn.rules.second_order import OutputJacobian
+from netlearn.solve.ngspice import NgspiceSolver
+
+
+def diodes(*ends: tuple[int, int], device: object = DIODE_WITHOUT_SERIES, **values: float) -> Group:
+    defaults = {**device.parameters, **values}  # type: ignore[attr-defined]
+    columns = {name: np.full(len(ends), value) for name, value in defaults.items()}
+    return Group(device, [f"d{i + 1}" for i in range(len(ends))], np.array(ends), columns)  # type: ignore[arg-type]
+
+
+def circuit(lab: SimpleNamespace, seed: int) -> tuple[Model, Array, Batch]:
+    """Diodes both ways between nodes that carry up to half a volt."""
+    model, theta, batch = lab.random_network(seed, diodes((3, GROUND), (5, 4), (GROUND, 6), (2, 1)))
+    return model, theta, Batch(2 * batch.inputs, batch.targets)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("analytic", {}),
+        ("ep", {"beta": 1e-7}),
+        ("ep", {"beta": 1e-7, "nudge": "current"}),
+        ("ep", {"beta": 1e-9, "states": "positive"}),
+        ("al", {"beta": 1e-9}),
+        ("holomorphic", {"beta": 2e-6}),
+        ("homodyne", {"amplitude": 1e-4}),
+    ],
+)
+def test_descends_the_loss(lab: SimpleNamespace, seed: int, name: str, options: dict[str, object]) -> None:
+    model, theta, batch = circuit(lab, seed)
+    found = lab.estimate(make_rule(name, **options), model, theta, batch)
+    wanted = lab.differences(lambda t: lab.mean_loss(model, t, batch), theta, 1e-4)
+    assert found == pytest.approx(wanted, rel=1e-4, abs=1e-5 * np.abs(wanted).max())
+
+
+def test_diodes_matter(lab: SimpleNamespace) -> None:
+    model, theta, batch = circuit(lab, 0)
+    linear = lab.random_network(0)[0]
+    assert (
+        np.abs(
+            model.outputs(model.forward(theta, batch.inputs)) - linear.outputs(linear.forward(theta, batch.inputs))
+        ).max()
+        > 0.05
+    )
+
+
+@pytest.mark.parametrize(("states", "slope"), [("positive", 1.0), ("negative", 1.0), ("centered", 2.0)])
+def test_bias_falls_at_the_predicted_order(lab: SimpleNamespace, states: str, slope: float) -> None:
+    model, theta, batch = circuit(lab, 1)
+    exact = lab.estimate(Analytic(), model, theta, batch)
+    betas = np.array([2e-6, 4e-6, 8e-6])
+    errors = [
+        np.linalg.norm(lab.estimate(make_rule("ep", beta=b, states=states), model, theta, batch) - exact) for b in betas
+    ]
+    assert np.polyfit(np.log(betas), np.log(errors), 1)[0] == pytest.approx(slope, abs=0.15)
+
+
+def test_holomorphic_is_exact_at_a_finite_nudge(lab: SimpleNamespace) -> None:
+    model, theta, batch = circuit(lab, 1)
+    exact = lab.estimate(Analytic(), model, theta, batch)
+
+    def error(rule: object) -> float:
+        return float(np.linalg.norm(lab.estimate(rule, model, theta, batch) - exact) / np.linalg.norm(exact))
+
+    centered = error(make_rule("ep", beta=1e-5))
+    ring = error(make_rule("holomorphic", beta=1e-5, points=12))
+    assert centered > 5e-5
+    assert ring < 1e-3 * centered
+
+
+def test_pieces_have_no_analytic_continuation(lab: SimpleNamespace) -> None:
+    """An ideal diode at the corner of its characteristic: the nudges reach both pieces."""
+    model = lab.network(2, [(0, 1), (1, GROUND)], np.array([1e3, 1e3]), [0], [(1, GROUND)])
+    corner = diodes((1, GROUND), device=IDEAL_DIODE, vfwd=0.5, ron=100.0)
+    model = lab.network(2, [(0, 1), (1, GROUND)], np.array([1e3, 1e3]), [0], [(1, GROUND)], corner)
+    batch = Batch(np.array([[0.98]]), np.array([[0.8]]))
+    with pytest.raises(CircuitError, match="d1 has no analytic continuation"):
+        lab.estimate(make_rule("holomorphic", beta=1e-4), model, model.parameters.initial, batch)
+
+
+def test_analytic_rule_needs_no_reciprocity(lab: SimpleNamespace) -> None:
+    amplifier = Group(VCCS, ["g1"], np.array([[4, GROUND, 2, GROUND]]), {"gain": np.array([1e-4])})
+    model, theta, batch = lab.random_network(0, amplifier)
+    wanted = lab.differences(lambda t: lab.mean_loss(model, t, batch), theta)
+    assert lab.estimate(Analytic(), model, theta, batch) == pytest.approx(
+        wanted, rel=1e-5, abs=1e-6 * np.abs(wanted).max()
+    )
+
+
+def test_products_with_the_jacobian(lab: SimpleNamespace) -> None:
+    model, theta, batch = circuit(lab, 2)
+    jacobian = OutputJacobian(model, theta, model.forward(theta, batch.inputs))
+    direction = np.random.default_rng(0).normal(size=len(theta))
+
+    def outputs(way: float) -> Array:
+        return model.outputs(model.forward(theta * np.exp(way * direction), batch.inputs))
+
+    assert jacobian.forward(direction) == pytest.approx((outputs(1e-4) - outputs(-1e-4)) / 2e-4, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.ngspice
+def test_ngspice_runs_both_phases(lab: SimpleNamespace, libngspice: str) -> None:
+    model, theta, batch = circuit(lab, 0)
+    with NgspiceSolver() as solver:
+        other = Model(model.parameters, model.inputs, model.probes, solver)
+        for rule in (make_rule("ep", beta=1e-5), make_rule("cl", beta=0.1)):
+            found = rule.estimate(other, Mse(), theta, batch, np.random.default_rng(0)).gradient
+            wanted = lab.estimate(rule, model, theta, batch)
+            assert found == pytest.approx(wanted, rel=1e-3, abs=1e-4 * np.abs(wanted).max())
