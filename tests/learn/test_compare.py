@@ -1,0 +1,131 @@
+"""Comparisons of learning rules: their runs, their outcomes, and taking them up again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netlearn
+from netlearn.errors import OptionError
+from netlearn.learn.compare import Comparison, Run, compare, load, runs_of
+from netlearn.netlist.generate import new_netlist
+from netlearn.report.comparison import comparison_figure
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    new = new_netlist("lattice", data="lattice.csv", rows=3, columns=3)
+    (tmp_path / "lattice.csv").write_text(new.data)
+    (tmp_path / "lattice.cir").write_text(new.netlist)
+    return tmp_path / "lattice.cir"
+
+
+def test_runs() -> None:
+    runs = runs_of(["analytic", "ep states=positive", "cl beta=0.1"], 2, [0.5, 1.0], [1e-5, 1e-4])
+    assert len(runs) == 2 * 2 + 2 * 2 * 2 + 2 * 2
+    assert {run.text for run in runs} == {
+        "analytic", "ep states=positive beta=1e-05", "ep states=positive beta=0.0001", "cl beta=0.1",
+    }  # fmt: skip
+
+
+def test_each_run_is_the_training_that_it_names(path: Path) -> None:
+    found = compare(path, rules=["analytic", "ep"], fractions=[0.5], betas=[1e-5], epochs=5, processes=1)
+    assert [o.run for o in found.outcomes] == [Run("analytic", None, 0.5, 0), Run("ep", 1e-5, 0.5, 0)]
+    for outcome, rule in zip(found.outcomes, ("analytic", "ep beta=1e-5"), strict=True):
+        result = netlearn.train(path, rule=rule, subset="fraction=0.5", epochs=5, seed=0)
+        assert outcome.loss == result.loss
+        assert outcome.curves is not None
+        assert outcome.curves["loss"] == [record.loss for record in result.history]
+    # One adjoint solve is free; equilibrium propagation in its centered form takes three states.
+    assert found.outcomes[1].solves == 3 * found.outcomes[0].solves
+    assert found.outcomes[1].measurements > found.outcomes[0].measurements
+
+
+def test_seeds_start_elsewhere_and_processes_change_nothing(path: Path) -> None:
+    one = compare(path, rules=["analytic"], seeds=3, epochs=3, processes=1)
+    two = compare(path, rules=["analytic"], seeds=3, epochs=3, processes=2)
+    first = [o.curves["loss"][0] for o in one.outcomes if o.curves]
+    assert len(set(first)) == 3
+    assert first[0] == netlearn.train(path, epochs=1).history[0].loss
+    assert [o.loss for o in one.outcomes] == [o.loss for o in two.outcomes]
+    (row,) = one.summary()
+    assert row["seeds"] == 3
+    assert row["loss"] == pytest.approx(np.mean([o.loss for o in one.outcomes]))
+    assert row["loss_std"] == pytest.approx(np.std([o.loss for o in one.outcomes]))
+    same = compare(path, rules=["analytic"], seeds=2, epochs=1, scatter=1.0, processes=1)
+    assert same.outcomes[0].curves == same.outcomes[1].curves
+
+
+def test_takes_up_where_it_was_left(path: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results.jsonl"
+    compare(path, rules=["analytic"], epochs=2, results=results, processes=1)
+    trained: list[Run] = []
+    again = compare(
+        path, rules=["analytic", "cl"], epochs=2, results=results, processes=1,
+        progress=lambda outcome, done, total: trained.append(outcome.run),
+    )  # fmt: skip
+    assert [run.rule for run in trained] == ["cl"]
+    assert len(results.read_text().splitlines()) == 2
+    # The same from scratch, whatever took how long.
+    fresh = compare(path, rules=["analytic", "cl"], epochs=2, processes=1)
+    for taken, made in zip(again.outcomes, fresh.outcomes, strict=True):
+        assert (taken.run, taken.loss) == (made.run, made.loss)
+        assert taken.curves is not None
+        assert made.curves is not None
+        for name, curve in made.curves.items():
+            assert np.array_equal(taken.curves[name], curve, equal_nan=True)
+    # Another task does not take these.
+    compare(path, rules=["analytic"], epochs=3, results=results, processes=1)
+    assert len(results.read_text().splitlines()) == 3
+
+
+def test_a_line_cut_off_is_trained_again_and_others_are_refused(path: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results.jsonl"
+    compare(path, rules=["analytic", "cl"], epochs=1, results=results, processes=1)
+    text = results.read_text()
+    results.write_text(text[:-20])
+    assert [o.run.rule for o in load(results)] == ["analytic"]
+    results.write_text("what is this\n" + text)
+    with pytest.raises(OptionError, match=r"results.jsonl:1 is not a result"):
+        compare(path, rules=["analytic"], epochs=1, results=results)
+
+
+def test_a_failed_run_is_an_outcome(path: Path) -> None:
+    found = compare(path, rules=["analytic", "ep states=negative beta=1"], epochs=2, processes=1)
+    assert found.outcomes[0].error == ""
+    assert "nudge" in found.outcomes[1].error
+    assert np.isnan(found.outcomes[1].loss)
+    assert [row["failed"] for row in found.summary()] == [0, 1]
+    assert json.loads(found.as_json())[1]["loss"] is None
+
+
+def test_figure_shows_what_there_is(path: Path) -> None:
+    found = compare(path, rules=["analytic", "ep"], fractions=[0.3, 1.0], seeds=2, epochs=3, processes=1)
+    figure = comparison_figure(found)
+    losses, final = figure.axes[0], figure.axes[3]
+    assert [text.get_text() for text in losses.get_legend().get_texts()] == [
+        "analytic, 30%", "analytic, 100%", "ep, 30%", "ep, 100%",
+    ]  # fmt: skip
+    drawn = losses.get_lines()[1].get_ydata()
+    wanted = np.mean([o.curves["loss"] for o in found.outcomes[2:4] if o.curves], axis=0)
+    assert np.asarray(drawn) == pytest.approx(wanted)
+    assert final.get_xlabel() == "fraction updated in a step"
+    assert comparison_figure(Comparison(found.outcomes[:1])).axes
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rules": ["analytik"]}, "did you mean 'analytic'"),
+        ({"rules": []}, "nothing to compare"),
+        ({"fractions": [0.0]}, "above 0 and at most 1"),
+        ({"betas": [0.0]}, "above 0"),
+        ({"scatter": 0.5}, "at least 1"),
+    ],
+)
+def test_refuses(path: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        compare(path, epochs=1, processes=1, **options)  # type: ignore[arg-type]
