@@ -16,6 +16,9 @@ from netlearn.solve.linear import not_finite
 from netlearn.solve.matrices import Pattern, pattern_for, pivoting
 from netlearn.solve.reduction import Reduction
 
+ROUNDING = 1e-8
+"""Part of slopes times unknowns that counts as current, so that its millionth stands for a few digits of rounding."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -132,26 +135,34 @@ class System:
 
     def linear_residual(self, y: Array) -> Array:
         """The linear part of F, (r, S)."""
+        return self._product(self.linear, y) + self.drive
+
+    def _product(self, entries: Array, y: Array) -> Array:
+        """The matrix with the pattern's ``entries``, (nnz,) or (nnz, S), times y."""
         reduction = self.model.reduction
-        if self.linear.ndim == 1:
+        if entries.ndim == 1:
             rows, pointers, _ = reduction.pattern
-            matrix = sparse.csc_array((self.linear, rows, pointers), shape=(reduction.size, reduction.size))
-            return np.asarray(matrix @ y) + self.drive
-        total = self.drive.astype(np.result_type(self.drive, y, self.linear))
-        np.add.at(total, reduction.pattern[0], self.linear * y[reduction.columns])
+            return np.asarray(sparse.csc_array((entries, rows, pointers), shape=(reduction.size, reduction.size)) @ y)
+        total = np.zeros(self.drive.shape, np.result_type(y, entries))
+        np.add.at(total, reduction.pattern[0], entries * y[reduction.columns])
         return total
 
     def residual(self, y: Array) -> tuple[Array, Array]:
         """F(y) (r, S), and the sum of the magnitudes that cancel in it."""
         total = self.linear_residual(y)
         scale = np.abs(self.drive) + np.abs(total - self.drive)
+        # What the rounding of a linear solve alone can move counts, too: currents that cancel inside
+        # an element, at its internal unknowns or between large conductances, show only in its slopes.
+        rounding = ROUNDING * np.abs(y).max(axis=0, initial=0.0)
+        scale = scale + self._product(np.abs(self.linear), np.broadcast_to(rounding, y.shape))
         for g in self.model.nonlinear:
             device = self.model.circuit.groups[g].device
-            current = device.residual(self.local(g, y), self.model.take(g, self.samples))
-            flat = current.reshape(len(current), -1).T
+            place, prepared = self.local(g, y), self.model.take(g, self.samples)
+            current = device.residual(place, prepared)
+            inside = np.abs(device.jacobian(place, prepared)).sum(axis=-1) * rounding[:, None, None]
             adder = self.model.adders[g][0]
-            total = total + adder @ flat
-            scale = scale + adder @ np.abs(flat)
+            total = total + adder @ current.reshape(len(current), -1).T
+            scale = scale + adder @ (np.abs(current) + inside).reshape(len(current), -1).T
         return total, scale
 
     def newton(self, y: Array, last: Mapping[int, Array] | None) -> tuple[Array, Array, dict[int, Array], Array]:
