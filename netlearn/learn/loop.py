@@ -20,6 +20,7 @@ from netlearn.learn.optimizers import State
 from netlearn.learn.schedule import Schedule
 from netlearn.learn.settings import Options
 from netlearn.learn.subset import Subset
+from netlearn.learn.superposition import superpose, superposes
 from netlearn.learn.transforms import Transform
 from netlearn.solve.protocol import OperatingPoint
 
@@ -245,14 +246,14 @@ def advance(task: Task, state: TrainingState) -> TrainingState:
 
 @dataclass(frozen=True)
 class Measured:
-    """The mean loss, the outputs (S, o) and the operating point of a data set.
+    """The mean loss, the outputs (S, o) and, if it was needed, the operating point of a data set.
 
     ``rows`` are its places among the state's points.
     """
 
     loss: float
     outputs: Array
-    point: OperatingPoint
+    point: OperatingPoint | None
     rows: Array
 
 
@@ -261,9 +262,12 @@ def measure(task: Task, data: Dataset, state: TrainingState) -> Measured:
     """How the training or validation data does at the present parameters."""
     first = 0 if data is task.data else len(task.data)
     rows = np.arange(first, first + len(data))
-    circuit = task.model.circuit(state.theta, data.inputs)
-    point = task.model.solver.solve(circuit, state.start(rows, circuit))
-    outputs = task.model.outputs(point)
+    model, point = task.model, None
+    if superposes(model, len(data)):
+        outputs = superpose(model, state.theta, data.inputs).outputs(model)
+    else:
+        point = model.forward(state.theta, data.inputs, state.start(rows, model.parameters.circuit))
+        outputs = model.outputs(point)
     losses = task.loss.value(outputs, data.targets)
     check_finite("the loss", losses, [f"sample {i + 1} of '{data.path}'" for i in range(len(losses))], state)
     return Measured(float(np.mean(losses)), outputs, point, rows)

@@ -83,7 +83,8 @@ def touching(parameters: Parameters, nodes: Array) -> Array:
     theta = np.asarray(parameters.initial, dtype=float)
     found = np.zeros(len(parameters), dtype=bool)
     for binding in parameters.bindings:
-        touches = near[circuit.groups[binding.column[0]].index[binding.elements]].any(axis=-1)
+        ends = circuit.groups[binding.column[0]].index[binding.elements]
+        touches = np.asarray(near[ends].any(axis=-1))
         # Weights without a pattern, so that no two elements' derivatives cancel.
         weights = touches * np.random.default_rng(0).uniform(1.0, 2.0, len(touches))
         found |= binding.pullback(theta, weights) != 0

@@ -8,6 +8,8 @@ import numpy as np
 
 from netlearn.circuit.devices.base import Array
 from netlearn.learn.model import Batch, Estimate, Loss, Model
+from netlearn.learn.superposition import superpose, superposes
+from netlearn.solve.protocol import OperatingPoint
 from netlearn.solve.sensitivity import linearize, pull_back
 
 
@@ -18,21 +20,30 @@ class Analytic:
     Solves Jᵀ λ = Mᵀ ∂ℓ/∂y for the adjoint state λ, and contracts it with the derivatives of
     the equations by the values: for a resistor ∂ℓ/∂g_k = -Δv_k Δλ_k (Director and Rohrer,
     IEEE Trans. Circuit Theory 16, 1969). Of the circuit's state, only the output error
-    enters from outside; the rest is the model.
+    enters from outside; the rest is the model. For a linear circuit the free state is not
+    computed sample by sample, and not given, unless ``superpose`` is false.
     """
 
+    superpose: bool = True
+
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
-        """One free state and one adjoint solve per sample; no randomness."""
-        point = model.forward(theta, batch.inputs, batch.start)
-        outputs = model.outputs(point)
-        errors = loss.gradient(outputs, batch.targets) / len(batch)
+        """One free state and one adjoint solve per sample, or fewer by superposition; no randomness."""
+        free: OperatingPoint | None = None
+        if self.superpose and superposes(model, len(batch)):
+            sums = superpose(model, theta, batch.inputs)
+            outputs, point = sums.outputs(model), sums.point
+            errors = sums.gathered(loss.gradient(outputs, batch.targets) / len(batch))
+        else:
+            point = free = model.forward(theta, batch.inputs, batch.start)
+            outputs = model.outputs(point)
+            errors = loss.gradient(outputs, batch.targets) / len(batch)
         adjoint = linearize(point).solve(np.asarray(errors @ model.probe_matrix), transpose=True)
         columns = pull_back(point, adjoint, model.parameters.columns)
         return Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
             gradient=model.parameters.pullback(theta, columns),
             outputs=outputs,
-            point=point,
+            point=free,
             solves=len(batch),
             measurements=outputs.size,
         )

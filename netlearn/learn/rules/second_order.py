@@ -70,7 +70,7 @@ class NaturalGradient:
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """The exact gradient, and what it becomes in the metric. Raises ConvergenceError."""
-        exact = Analytic().estimate(model, loss, theta, batch, rng)
+        exact = Analytic(superpose=False).estimate(model, loss, theta, batch, rng)
         assert exact.point is not None
         jacobian = OutputJacobian(model, theta, exact.point)
         curvature = self.curvature(loss, exact.outputs, batch.targets)
