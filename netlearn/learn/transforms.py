@@ -22,7 +22,9 @@ class Transform:
     """Coordinates u (P,) of the parameters θ (P,), and the box that u is projected onto.
 
     ``bounds`` is the same box in θ. Resistances (what must be positive) train as u = -log θ,
-    the log-conductance, as u = 1/θ or as u = θ; every other parameter as it is.
+    the log-conductance, as u = ``unit``/θ or as u = θ/``unit``; every other parameter as it
+    is. The unit is the geometric mean of the resistances at the start, in ohms, so that a
+    learning rate means about the same in all three.
     """
 
     coordinates: Coordinates
@@ -31,6 +33,7 @@ class Transform:
     upper: Array
     start: Array
     bounds: tuple[Array, Array]
+    unit: float
 
     @classmethod
     def of(cls, parameters: Parameters, coordinates: Coordinates = "log") -> Transform:
@@ -49,9 +52,10 @@ class Transform:
             low[open_low] = theta[open_low] / REACH
             high[open_high] = theta[open_high] * REACH
         low[positive] = np.maximum(low[positive], np.finfo(float).tiny)
-        made = cls(coordinates, parameters, low, high, theta, (low, high))
+        unit = float(np.exp(np.mean(np.log(theta[positive])))) if positive.any() else 1.0
+        made = cls(coordinates, parameters, low, high, theta, (low, high), unit)
         ends = np.sort([made.inward(low), made.inward(high)], axis=0)
-        return cls(coordinates, parameters, ends[0], ends[1], made.inward(theta), (low, high))
+        return cls(coordinates, parameters, ends[0], ends[1], made.inward(theta), (low, high), unit)
 
     def inward(self, theta: Array) -> Array:
         """u of θ."""
@@ -60,7 +64,9 @@ class Transform:
         if self.coordinates == "log":
             u[positive] = -np.log(u[positive])
         elif self.coordinates == "conductance":
-            u[positive] = 1.0 / u[positive]
+            u[positive] = self.unit / u[positive]
+        else:
+            u[positive] /= self.unit
         return u
 
     def outward(self, u: Array) -> Array:
@@ -70,7 +76,9 @@ class Transform:
         if self.coordinates == "log":
             theta[positive] = np.exp(-theta[positive])
         elif self.coordinates == "conductance":
-            theta[positive] = 1.0 / theta[positive]
+            theta[positive] = self.unit / theta[positive]
+        else:
+            theta[positive] *= self.unit
         # On a bound the text's own number is meant, not what the round trip makes of it.
         for bound in self.bounds:
             theta = np.where(u == self.inward(bound), bound, theta)
@@ -83,7 +91,9 @@ class Transform:
         if self.coordinates == "log":
             result[positive] *= -theta[positive]
         elif self.coordinates == "conductance":
-            result[positive] *= -(theta[positive] ** 2)
+            result[positive] *= -(theta[positive] ** 2) / self.unit
+        else:
+            result[positive] *= self.unit
         return result
 
     def project(self, u: Array) -> Array:
