@@ -36,7 +36,7 @@ def test_every_voltage_and_current(ngspice):
     cases = circuits()
     solver = InternalSolver()
     wrong, compared = [], 0
-    for (name, deck), theirs in zip(cases, ngspice.run_many([deck for _, deck in cases]), strict=True):
+    for (name, deck), listed in zip(cases, ngspice.run_many([deck for _, deck in cases]), strict=True):
         settings = ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=1000"
         try:
             circuit = netlearn.elaborate(netlearn.parse(f"{deck}\n{settings}\n.end\n")).circuit
@@ -46,6 +46,8 @@ def test_every_voltage_and_current(ngspice):
             continue
         found = {f"v({node})": x[i] for i, node in enumerate(circuit.nodes)}
         found |= {f"i({branch})": x[len(circuit.nodes) + i] for i, branch in enumerate(circuit.branches)}
+        # A polynomial source is a code model in ngspice, whose current has that model's name.
+        theirs = {key.replace("a$poly$", ""): value for key, value in listed.items()}
         # Unknowns inside elements have names of their own in each program; what is outside depends on them.
         outside = sorted(key for key in found if "#" not in key)
         missing = [key for key in outside if key not in theirs]
