@@ -10,6 +10,9 @@ import click
 
 from netlearn.errors import NetlearnError
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
+
 COMMANDS = (
     "train",
     "eval",
@@ -53,6 +56,9 @@ class Commands(click.Group):
         except NetlearnError as error:
             click.echo(str(error), err=True)
             ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(INTERRUPTED)
         except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
             click.echo(f"error: {error.filename}: {error.strerror}", err=True)
             ctx.exit(NetlearnError.exit_code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -71,8 +71,7 @@ def directive_options(*names: str) -> Callable[[Command], Command]:
         for name in reversed(names or [name for name in DIRECTIVES if name != "data"]):
             directive = DIRECTIVES[name]
             if name == "options":
-                for entry in reversed(directive.options):
-                    command = _setting(entry)(command)
+                command = option_flags(directive.options)(command)
                 continue
             text = " ".join([directive.words, "[NAME=VALUE]..." if directive.options or directive.kinds else ""])
             known = f" ({', '.join(directive.kinds)})" if directive.kinds else ""
@@ -100,7 +99,18 @@ def overrides(values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _setting(entry: Option) -> Callable[[Command], Command]:
+def option_flags(entries: Iterable[Option]) -> Callable[[Command], Command]:
+    """A plain option for each declared option; it is None where it is not given."""
+
+    def decorate(command: Command) -> Command:
+        for entry in reversed(tuple(entries)):
+            command = _flag(entry)(command)
+        return command
+
+    return decorate
+
+
+def _flag(entry: Option) -> Callable[[Command], Command]:
     kind: Any = click.Choice(entry.choices) if entry.choices else entry.kind
     said = [entry.limits.strip(), "" if entry.default is None else f"default {entry.default}"]
     shown = "; ".join(part for part in said if part)

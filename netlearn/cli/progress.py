@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from netlearn.learn.compare import Outcome
 from netlearn.learn.loop import Callback
 from netlearn.learn.loop import Progress as Step
 
@@ -41,3 +42,16 @@ def training_progress(quiet: bool) -> Iterator[Callback | None]:
             )
 
         yield step
+
+
+@contextmanager
+def comparison_progress(quiet: bool) -> Iterator[Callable[[Outcome, int, int], None] | None]:
+    """The same for the runs of a comparison."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        line = bar.add_task("training", total=None)
+        yield lambda outcome, done, total: bar.update(line, description=outcome.run.text, completed=done, total=total)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from netlearn import api
+from netlearn.cli.group import INTERRUPTED
 from netlearn.cli.options import (
     allow,
     as_json,
@@ -26,8 +27,6 @@ from netlearn.netlist.elaborate import elaborate
 from netlearn.netlist.netlist import read
 from netlearn.report.summary import training_lines, training_values
 from netlearn.report.tables import json_text
-
-INTERRUPTED = 130
 
 
 @click.command(name="train")

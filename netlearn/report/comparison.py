@@ -1,81 +1,82 @@
-"""A comparison of learning rules as a figure."""
+"""A comparison of learning rules as rows and as a figure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from netlearn.circuit.devices.base import Array
 from netlearn.learn.compare import Comparison, Outcome
 
-AGAINST = {"epoch": "epoch", "solves": "operating points", "measurements": "measurements"}
+AGAINST = {"epoch": "epochs", "solves": "operating points", "measurements": "physical measurements"}
+SPREAD = ("loss", "accuracy", "test_loss", "test_accuracy")
+PLAIN = ("solves", "measurements", "seconds")
 
 
-def comparison_figure(comparison: Comparison) -> Figure:
-    """Loss, and accuracy if there is one, against epochs, operating points and measurements.
+def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[object]]]:
+    """Columns and rows, one for each rule, nudge and fraction, with what no run has left out."""
+    summary = comparison.summary()
+    columns = ["rule"]
+    columns += [name for name in ("beta",) if any(row[name] is not None for row in summary)]
+    columns += ["fraction", "seeds"] + (["failed"] if any(row["failed"] for row in summary) else [])
+    known = [name for name in (*SPREAD, *PLAIN) if any(np.isfinite(row[name]) for row in summary)]
+    rows = [[*(row[name] for name in columns), *(_with_spread(row, name) for name in known)] for row in summary]
+    return [*columns, *(name.replace("_", " ") for name in known)], rows
 
-    Lines are means over seeds, and bands reach from the smallest to the largest value.
-    Where fractions were varied, a further row shows the final values against them.
+
+def comparison_figure(comparison: Comparison, title: str = "") -> Figure:
+    """Loss, and accuracy where there is one, against epochs, operating points and measurements.
+
+    Lines are means over the seeds, and bands go from the least to the greatest.
     """
     groups = _groups(comparison)
-    classes = any(not np.isnan(o.accuracy) for o in comparison.outcomes)
-    fractions = len({o.run.fraction for o in comparison.outcomes}) > 1
-    quantities = ["loss", "accuracy"] if classes else ["loss"]
-    rows = len(quantities) + fractions
-    figure = Figure(figsize=(12, 3.2 * rows), layout="constrained")
-    axes = np.atleast_2d(np.asarray(figure.subplots(rows, 3, squeeze=False)))
-    for row, quantity in enumerate(quantities):
-        for column, (against, label) in enumerate(AGAINST.items()):
-            panel = axes[row, column]
-            for color, (name, outcomes) in enumerate(groups.items()):
-                x, mean, low, high = _band(outcomes, against, quantity)
-                panel.plot(x, mean, color=f"C{color}", label=name)
-                panel.fill_between(x, low, high, color=f"C{color}", alpha=0.2, lw=0)
-            panel.set(xlabel=label, ylabel=quantity)
-            if quantity == "loss":
-                panel.set_yscale("log")
+    curves = [o.curves for members in groups.values() for o in members if o.curves]
+    quantities = ["loss"] + (["accuracy"] if any(np.isfinite(c["accuracy"]).any() for c in curves) else [])
+    figure = Figure(figsize=(14, 3.8 * len(quantities)), layout="constrained")
+    grid = figure.subplots(len(quantities), len(AGAINST), squeeze=False, sharey="row")
+    for axes_row, quantity in zip(grid, quantities, strict=True):
+        for axes, (against, label) in zip(axes_row, AGAINST.items(), strict=True):
+            for name, members in groups.items():
+                _draw(axes, members, against, quantity, name)
+            axes.set_xlabel(label)
             if against != "epoch":
-                panel.set_xscale("log")
-    if fractions:
-        _against_fraction(axes[-1], comparison, quantities)
-    axes[0, 0].legend(fontsize="small")
+                axes.set_xscale("symlog", linthresh=1.0)
+        axes_row[0].set_ylabel(quantity)
+        if quantity == "loss" and all(np.min(c["loss"]) > 0 for c in curves):
+            axes_row[0].set_yscale("log")
+    grid[0, 0].legend(fontsize="small")
+    figure.suptitle(title)
     return figure
+
+
+def _draw(axes: Axes, members: Sequence[Outcome], against: str, quantity: str, name: str) -> None:
+    curves = [outcome.curves for outcome in members if outcome.curves]
+    if not curves:
+        return
+    # Runs that stopped early count as long as they went.
+    length = min(len(curve[quantity]) for curve in curves)
+    x = np.mean([curve[against][:length] for curve in curves], axis=0)
+    y: Array = np.array([curve[quantity][:length] for curve in curves])
+    (line,) = axes.plot(x, y.mean(axis=0), label=name)
+    if len(y) > 1:
+        axes.fill_between(x, y.min(axis=0), y.max(axis=0), color=line.get_color(), alpha=0.2, linewidth=0)
 
 
 def _groups(comparison: Comparison) -> dict[str, list[Outcome]]:
     groups: dict[str, list[Outcome]] = {}
-    fractions = len({o.run.fraction for o in comparison.outcomes}) > 1
     for outcome in comparison.outcomes:
-        if outcome.curves is None:
-            continue
-        name = outcome.run.rule if outcome.run.beta is None else f"{outcome.run.rule} β={outcome.run.beta:g}"
-        name += f", {outcome.run.fraction:.0%}" if fractions else ""
+        run = outcome.run
+        name = run.text if run.fraction == 1.0 else f"{run.text}, {100 * run.fraction:g} %"
         groups.setdefault(name, []).append(outcome)
     return groups
 
 
-def _band(outcomes: list[Outcome], against: str, quantity: str) -> tuple[Array, Array, Array, Array]:
-    """Where a quantity is known, and its mean, least and largest value over the seeds."""
-    # Runs may have stopped at different epochs: what all of them have is compared.
-    curves = [outcome.curves for outcome in outcomes if outcome.curves is not None]
-    length = min(len(curve["epoch"]) for curve in curves)
-    x = np.array(curves[0][against][:length], dtype=float)
-    y = np.array([curve[quantity][:length] for curve in curves], dtype=float)
-    shown = (x > 0) | (against == "epoch")
-    return x[shown], y.mean(axis=0)[shown], y.min(axis=0)[shown], y.max(axis=0)[shown]
-
-
-def _against_fraction(panels: Array, comparison: Comparison, quantities: list[str]) -> None:
-    rows = comparison.summary()
-    names = list(dict.fromkeys((row["rule"], row["beta"]) for row in rows))
-    for panel, quantity in zip(panels, quantities, strict=False):
-        for rule, beta in names:
-            chosen = sorted((r for r in rows if (r["rule"], r["beta"]) == (rule, beta)), key=lambda r: r["fraction"])
-            x, y, spread = (np.array([row[key] for row in chosen]) for key in ("fraction", quantity, f"{quantity}_std"))
-            panel.errorbar(x, y, spread, marker="o", label=rule if beta is None else f"{rule} β={beta:g}", capsize=2)
-        panel.set(xlabel="fraction updated in a step", ylabel=f"final {quantity}", xscale="log")
-        if quantity == "loss":
-            panel.set_yscale("log")
-    for panel in panels[len(quantities) :]:
-        panel.set_visible(False)
-    panels[0].legend(fontsize="small")
+def _with_spread(row: Mapping[str, Any], name: str) -> object:
+    value, spread = row[name], row[f"{name}_std"]
+    if name in PLAIN or not spread:
+        return value
+    return f"{value:.4g} ± {spread:.2g}"

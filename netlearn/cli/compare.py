@@ -1,0 +1,132 @@
+"""``netlearn compare``: learning rules side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from netlearn.cli.options import (
+    allow,
+    as_csv,
+    as_json,
+    directive_options,
+    forward_option,
+    netlist_argument,
+    overrides,
+    quiet,
+)
+from netlearn.cli.output import FilePath, check_writable
+from netlearn.cli.progress import comparison_progress
+from netlearn.errors import OptionError
+from netlearn.learn.compare import compare
+from netlearn.learn.settings import DIRECTIVES
+from netlearn.netlist.netlist import read
+from netlearn.report.tables import csv_text, show, table_of
+
+# The rule, the seed and the subset are what is compared.
+SHARED = tuple(name for name in DIRECTIVES if name not in ("data", "rule", "subset"))
+
+
+def _numbers(_: click.Context, option: click.Parameter, text: str) -> list[float]:
+    try:
+        return [float(word) for word in text.split(",") if word.strip()]
+    except ValueError:
+        raise OptionError(f"--{option.name} takes numbers with commas between them, not '{text}'") from None
+
+
+@click.command(name="compare")
+@netlist_argument
+@click.option(
+    "--rules", required=True, metavar="RULE,...", help='What to compare, such as "analytic,ep states=positive,cl".'
+)
+@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Runs of each.")
+@click.option(
+    "--fractions", callback=_numbers, default="1", metavar="N,...", help="Parts of the parameters to update [1]."
+)
+@click.option("--betas", callback=_numbers, default="", metavar="N,...", help="Nudges, for the rules that have one.")
+@click.option(
+    "--scatter",
+    type=float,
+    default=2.0,
+    show_default=True,
+    help="Ratio of other seeds' first values to FILE's.",
+)
+@click.option("--data", type=FilePath, metavar="FILE", help="The samples to train on, instead of the netlist's.")
+@click.option("--test", type=FilePath, metavar="FILE", help="The samples to test on, instead of the netlist's.")
+@directive_options(*SHARED)
+@forward_option
+@click.option("--processes", type=click.IntRange(min=1), metavar="N", help="Trainings at a time [all processors].")
+@click.option(
+    "--results",
+    type=FilePath,
+    metavar="FILE",
+    help="Where finished runs are kept [FILE.compare.jsonl].",
+)
+@click.option("--plot", type=FilePath, metavar="FILE", help="The figure [FILE.compare.png].")
+@allow
+@as_csv
+@as_json
+@quiet
+def command(
+    *,
+    netlist: Path,
+    rules: str,
+    seeds: int,
+    fractions: list[float],
+    betas: list[float],
+    scatter: float,
+    data: Path | None,
+    test: Path | None,
+    forward: str,
+    processes: int | None,
+    results: Path | None,
+    plot: Path | None,
+    allow: tuple[Path, ...],
+    as_csv: bool,
+    as_json: bool,
+    quiet: bool,
+    **directives: Any,
+) -> None:
+    """Train FILE with each of several learning rules, and compare loss, accuracy and cost in a table and a figure.
+
+    Runs that are found in the file of results are not done again, so that an interrupted
+    comparison goes on where it stopped.
+    """
+    from netlearn.report.comparison import comparison_figure, comparison_rows
+    from netlearn.report.figure import check_format, save_figure
+
+    results = results or netlist.with_suffix(".compare.jsonl")
+    plot = plot or netlist.with_suffix(".compare.png")
+    for path in (results, plot):
+        check_writable(path)
+    check_format(plot)
+    with comparison_progress(quiet or as_json or as_csv) as progress:
+        comparison = compare(
+            read(netlist, allow),
+            data,
+            rules=[rule.strip() for rule in rules.split(",") if rule.strip()],
+            seeds=seeds,
+            fractions=fractions,
+            betas=betas,
+            scatter=scatter,
+            results=results,
+            processes=processes,
+            progress=progress,
+            forward=forward,
+            test=test,
+            **overrides(directives),
+        )
+    save_figure(comparison_figure(comparison, netlist.name), plot)
+    if as_json:
+        click.echo(comparison.as_json())
+    elif as_csv:
+        rows = comparison.rows()
+        click.echo(csv_text(list(rows[0]), [list(row.values()) for row in rows]), nl=False)
+    elif not quiet:
+        show(table_of(*comparison_rows(comparison)))
+        click.echo(f"figure    {plot}\nresults   {results}")
+    for outcome in comparison.outcomes:
+        if outcome.error:
+            click.echo(f"{outcome.run.text}, seed {outcome.run.seed}: {outcome.error}", err=True)
