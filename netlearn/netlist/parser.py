@@ -172,6 +172,9 @@ class _Parser:
             if not words:
                 self._error(".subckt needs a name", line.start, line.end, "the form is: .subckt name node ...")
                 words = (Word("", line.end, line.end),)
+            elif assignments and assignments[0].name.start < words[0].start:
+                first = assignments[0]
+                self._error("a subcircuit's name cannot have '=' in it", first.name.start, first.value.end)
             self._open(_Scope("subckt", line, _without_params(words), assignments))
         elif name == "if":
             self._open(_Scope("if", line, words))

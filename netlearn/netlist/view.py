@@ -220,7 +220,7 @@ def _value_word(element: Element) -> Word | None:
         if pair is not None:
             return pair.value
     after = _VALUE_AFTER.get(letter)
-    if after is None:
+    if after is None or (letter in "EFGH" and element.calls):
         return None
     words = element.words[after:]
     if letter in "VI" and words and words[0].text.lower() == "dc":

@@ -229,6 +229,7 @@ def test_a_library_section_is_told_from_a_library_file() -> None:
         (".ends", 2, 1, ".ends without .subckt"),
         (".subckt x a", 2, 1, ".subckt is never closed"),
         (".subckt", 2, 1, ".subckt needs a name"),
+        (".subckt s=5 a b\n.ends", 2, 9, "a subcircuit's name cannot have '=' in it"),
         (".subckt x a\n.ends y", 3, 7, ".ends names 'y', but the open subcircuit is 'x'"),
         (".if (1)\nR1 a b 1", 2, 1, ".if is never closed"),
         (".if (1)\n.ends\n.endif", 3, 1, ".ends without .subckt; the .if of line 2 is still open"),
