@@ -18,6 +18,7 @@ from netlearn.learn.rules.energy import (
 from netlearn.learn.rules.holomorphic import HolomorphicEP
 from netlearn.learn.rules.in_the_loop import InTheLoop
 from netlearn.learn.rules.perturbative import FiniteDifferences, Homodyne, Spsa
+from netlearn.learn.rules.projector import Projector
 from netlearn.learn.rules.second_order import GaussNewton, NaturalGradient
 from netlearn.options import build
 
@@ -25,6 +26,7 @@ __all__ = ["RULES", "GeneralizedEP", "make_rule"]
 
 RULES: Mapping[str, type] = {
     "analytic": Analytic,
+    "projector": Projector,
     "gauss-newton": GaussNewton,
     "natural": NaturalGradient,
     "in-the-loop": InTheLoop,

@@ -22,7 +22,7 @@ from netlearn.learn.rules.contrast import co_content_difference, co_content_prod
 from netlearn.learn.rules.nudges import ClampNudge, ConductanceNudge, CurrentNudge, Nudge, quadratic_form
 from netlearn.learn.rules.reading import Reading
 from netlearn.options import option
-from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.protocol import OperatingPoint, Solver
 
 States = Literal["positive", "negative", "centered"]
 Contrast = Literal["energy", "product"]
@@ -123,7 +123,7 @@ class GeneralizedEP(Energetic):
     ) -> OperatingPoint:
         """The operating point of :meth:`nudged_circuit`. Raises ConvergenceError."""
         circuit = self.nudged_circuit(model, loss, free, targets, sign)
-        nudged = solve_nudged(model, circuit, free, sign * self.beta)
+        nudged = solve_nudged(model.solver, circuit, free, sign * self.beta)
         if sign < 0:
             require_stable(model, loss, free, nudged.x, targets)
         return nudged
@@ -248,13 +248,13 @@ class AdjointCoupledLearning(Energetic):
         return self.with_nudge(CurrentNudge(), self.beta, self.states, "product")
 
 
-def solve_nudged(model: Model, circuit: Circuit, free: OperatingPoint, beta: complex) -> OperatingPoint:
+def solve_nudged(solver: Solver, circuit: Circuit, free: OperatingPoint, beta: complex) -> OperatingPoint:
     """The operating point of a nudged circuit, from the free one. Raises ConvergenceError."""
     dtype = complex if isinstance(beta, complex) else float
     start = np.zeros((len(free.x), circuit.size), dtype)
     start[:, : free.x.shape[-1]] = free.x
     try:
-        return model.solver.solve(circuit, replace(free, circuit=circuit, x=start, linearization=None))
+        return solver.solve(circuit, replace(free, circuit=circuit, x=start, linearization=None))
     except CircuitError as error:
         raise ConvergenceError(
             f"the circuit has no operating point under the nudge of beta={beta:g}: {error.message}",

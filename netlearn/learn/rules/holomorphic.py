@@ -16,6 +16,7 @@ from netlearn.learn.rules.energy import Energetic, require_reciprocal, require_s
 from netlearn.learn.rules.nudges import ConductanceNudge, CurrentNudge, quadratic_form
 from netlearn.options import option
 from netlearn.solve.assembly import Equations
+from netlearn.solve.internal import InternalSolver
 from netlearn.solve.protocol import OperatingPoint
 
 STEP = 1e-4
@@ -65,7 +66,7 @@ class HolomorphicEP(Energetic):
         for j in range(self.points // 2 + 1):
             beta = self.beta * np.exp(2j * np.pi * j / self.points)
             circuit = nudge.circuitry(beta, outputs, batch.targets, loss).attach(free.circuit, model.probes)
-            x = self._solve(model, circuit, free, beta)[:, : free.x.shape[-1]]
+            x = _solve(circuit, free, beta)[:, : free.x.shape[-1]]
             # A state off the real axis stands for its conjugate, too.
             weight = 1 if j in (0, self.points / 2) else 2
             states.append((weight, x))
@@ -83,10 +84,12 @@ class HolomorphicEP(Energetic):
             measurements=outputs.size + (1 + len(states)) * len(batch) * trained_elements(model),
         )
 
-    def _solve(self, model: Model, circuit: Circuit, free: OperatingPoint, beta: complex) -> Array:
-        if circuit.linear:
-            return solve_nudged(model, circuit, free, beta).x
-        return _newton(circuit, free.x, beta)
+
+def _solve(circuit: Circuit, free: OperatingPoint, beta: complex) -> Array:
+    """The complex operating points (S, N): no other solver than the internal one knows such."""
+    if circuit.linear:
+        return solve_nudged(InternalSolver(), circuit, free, beta).x
+    return _newton(circuit, free.x, beta)
 
 
 def _newton(circuit: Circuit, start: Array, beta: complex) -> Array:

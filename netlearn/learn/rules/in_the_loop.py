@@ -9,6 +9,7 @@ import numpy as np
 from netlearn.circuit.devices.base import Array
 from netlearn.learn.model import Batch, Estimate, Loss, Model
 from netlearn.learn.rules.reading import Reading
+from netlearn.solve.internal import InternalSolver
 from netlearn.solve.protocol import Solver
 from netlearn.solve.sensitivity import linearize, pull_back
 
@@ -17,18 +18,22 @@ from netlearn.solve.sensitivity import linearize, pull_back
 class InTheLoop(Reading):
     """The adjoint gradient with the error measured elsewhere.
 
-    ``chip`` finds the outputs (ngspice, an instrument, another solver; None: the model's
-    own), read with ``noise``. Loss and output error are the measured ones. The response of
-    the outputs to the parameters is the model's at its own free state, so that no internal
-    voltage of the chip is read (Lin and others, arXiv 2602.03546).
+    ``chip`` finds the outputs (ngspice, an instrument, another solver); None is the solver
+    that the model was given, as by ``--forward ngspice``. They are read with ``noise``, and
+    loss and output error are the measured ones. The response of the outputs to the
+    parameters is the model's at the operating point that the internal solver finds, so that
+    no inner voltage of the chip is read (Lin and others, arXiv 2602.03546).
     """
 
     chip: Solver | None = None
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """One operating point on the chip and one of the model per sample."""
-        point = model.forward(theta, batch.inputs, batch.start)
-        measured = point if self.chip is None else self.chip.solve(point.circuit)
+        chip = self.chip or model.solver
+        circuit = model.circuit(theta, batch.inputs)
+        measured = chip.solve(circuit, batch.start)
+        alone = isinstance(chip, InternalSolver)
+        point = measured if alone else InternalSolver().solve(circuit, batch.start)
         outputs = self.read(model.outputs(measured), rng)
         errors = loss.gradient(outputs, batch.targets) / len(batch)
         adjoint = linearize(point).solve(np.asarray(errors @ model.probe_matrix), transpose=True)
@@ -38,6 +43,6 @@ class InTheLoop(Reading):
             gradient=model.parameters.pullback(theta, columns),
             outputs=outputs,
             point=point,
-            solves=len(batch) * (1 if self.chip is None else 2),
+            solves=len(batch) * (1 if alone else 2),
             measurements=outputs.size * self.averages,
         )

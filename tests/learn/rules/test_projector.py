@@ -1,0 +1,46 @@
+"""The projector form against the adjoint form, which is another way through the same circuit."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from netlearn.circuit.circuit import GROUND, Group
+from netlearn.circuit.devices.linear import CURRENT_SOURCE
+from netlearn.errors import CircuitError
+from netlearn.learn.loss import CrossEntropy, Mse
+from netlearn.learn.model import Batch, Model, Probes
+from netlearn.learn.rules import make_rule
+from netlearn.learn.rules.analytic import Analytic
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("current", [False, True])
+def test_agrees_with_the_adjoint_form(lab: SimpleNamespace, seed: int, current: bool) -> None:
+    model, theta, batch = lab.random_network(seed)
+    if current:
+        probes = Probes(["V(n3)", "I(v2)"], np.array([3, 9]), np.array([GROUND, GROUND]))
+        model = Model(model.parameters, model.inputs, probes, model.solver)
+    for loss, targets in ((Mse(), batch.targets), (CrossEntropy(5.0), np.array([0, 1, 1, 0, 1]))):
+        again = Batch(batch.inputs, targets)
+        found, wanted = (
+            rule.estimate(model, loss, theta, again, np.random.default_rng(0))
+            for rule in (make_rule("projector"), Analytic())
+        )
+        assert found.outputs == pytest.approx(wanted.outputs, rel=1e-12, abs=1e-14)
+        assert found.loss == pytest.approx(wanted.loss, rel=1e-12)
+        scale = np.abs(wanted.gradient * theta).max()
+        assert found.gradient * theta == pytest.approx(wanted.gradient * theta, rel=1e-10, abs=1e-12 * scale)
+
+
+def test_divider_by_hand(lab: SimpleNamespace) -> None:
+    """∂y/∂R1 = -R2/(R1 + R2)² = -0.25 /kΩ, and 2 e = 0.5."""
+    assert lab.estimate(make_rule("projector"), *lab.divider()) == pytest.approx([-125e-6, 125e-6], rel=1e-12)
+
+
+def test_knows_only_resistors_and_voltage_sources(lab: SimpleNamespace) -> None:
+    source = Group(CURRENT_SOURCE, ["i1"], np.array([[3, GROUND]]), {"dc": np.array([1e-3])})
+    with pytest.raises(CircuitError, match="not the current source i1"):
+        lab.estimate(make_rule("projector"), *lab.random_network(0, source))
