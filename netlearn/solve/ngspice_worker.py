@@ -13,6 +13,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
@@ -131,7 +133,20 @@ def _warnings(said: str) -> str:
     return "\n".join(line for line in said.splitlines() if "warning" in line.lower() or "singular" in line.lower())
 
 
+def end_with_parent() -> None:
+    """End this process soon after the one that started it, even in the middle of a hanging command."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main() -> None:
+    end_with_parent()
     connection = Connection(int(sys.argv[1]))
     # ngspice and PySpice print as they please; nobody should see it.
     silent = os.open(os.devnull, os.O_RDWR)

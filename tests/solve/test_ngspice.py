@@ -2,8 +2,11 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -190,6 +193,22 @@ def test_a_hang_is_cut_off_and_the_solver_still_works():
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
         assert solver.solve(divider()).voltage("out")[0] == pytest.approx(1)
+
+
+def test_workers_end_with_the_program_that_started_them():
+    code = (
+        "import os, sys; sys.path.insert(0, os.getcwd());"
+        "from tests.solve.test_ngspice import divider;"
+        "from netlearn.solve.ngspice import NgspiceSolver;"
+        "solver = NgspiceSolver(processes=1); solver.solve(divider());"
+        "print(solver._workers[0].process.pid, flush=True); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    pid = int(done.stdout)
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{pid}").exists() or "(zombie)" in Path(f"/proc/{pid}/status").read_text()
 
 
 def test_a_crash_is_retried_once():
