@@ -1,0 +1,61 @@
+"""Exact gradients by every value of every device, in whole circuits, against central differences."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netlearn
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.sensitivity import linearize, pull_back
+
+TEXT = (Path(__file__).parent / "device_circuits.txt").read_text(encoding="utf-8")
+BLOCKS = {block.splitlines()[0]: block for block in re.split(r"^= ", TEXT, flags=re.MULTILINE)[1:]}
+# At these values the laws are piecewise constant, or say which law holds.
+SELECTORS = {"vt", "vh", "it", "ih", "on", "polarity", "subs", "tlev", "tlevc", "sheet_d", "sheet_s", "tpg"}
+STEP = 1e-5
+
+
+@pytest.mark.parametrize("name", list(BLOCKS))
+def test_every_value(name):
+    _, temperatures, *lines = BLOCKS[name].rstrip().splitlines()
+    celsius = temperatures.removeprefix("@").split()[-1]
+    deck = "\n".join([name, *lines, f".temp {celsius}", ".options reltol=1e-9 vntol=1e-12 abstol=1e-15", ".end", ""])
+    circuit = netlearn.elaborate(netlearn.parse(deck)).circuit
+    solver = InternalSolver()
+    op = solver.solve(circuit)
+    columns = [
+        (g, value)
+        for g, group in enumerate(circuit.groups)
+        for value, numbers in group.values.items()
+        if len(group) and value not in SELECTORS and np.isfinite(numbers).all() and np.any(numbers != 0)
+    ]
+
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=op.x.shape)
+    adjoint = linearize(op).solve(weights, transpose=True)
+    exact = pull_back(op, adjoint, columns)
+
+    # Each column's values move by relative steps in a direction of their own, two samples each.
+    count = len(columns)
+    moved, expected = {}, {}
+    for c, (g, value) in enumerate(columns):
+        numbers = np.asarray(circuit.groups[g].values[value], dtype=float)
+        change = numbers * rng.choice([-1.0, 1.0], size=numbers.shape)
+        table = np.tile(numbers, (2 * count, 1))
+        table[2 * c] += STEP * change
+        table[2 * c + 1] -= STEP * change
+        moved[g, value] = table
+        expected[g, value] = float(exact[g, value] @ change)
+    start = OperatingPoint(circuit, np.tile(op.x, (2 * count, 1)))
+    x = solver.solve(circuit.with_values(moved), start).x
+    found = ((x[0::2] - x[1::2]) @ weights[0]) / (2 * STEP)
+    size = np.abs(op.x @ weights[0]).max()
+    for (g, value), difference in zip(columns, found, strict=True):
+        device = circuit.groups[g].device.name
+        assert expected[g, value] == pytest.approx(difference, rel=1e-5, abs=1e-7 * size), (device, value)
+    assert max(abs(v) for v in expected.values()) > 1e-4 * size
