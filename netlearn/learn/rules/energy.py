@@ -110,6 +110,10 @@ class GeneralizedEP(Energetic):
             measurements=self.averages * (outputs.size + 2 * len(batch) * trained_elements(model)),
         )
 
+    def general(self, *_: object) -> GeneralizedEP:
+        """Itself: the other rules are instances of this one."""
+        return self
+
     def nudged_circuit(
         self, model: Model, loss: Loss, free: OperatingPoint, targets: Array, sign: float = 1.0
     ) -> Circuit:

@@ -1,0 +1,69 @@
+"""The circuit of the nudged phase, to look at or to give to a simulator."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.devices.base import Array
+from netlearn.errors import OptionError
+from netlearn.learn.model import Loss, Model
+from netlearn.learn.rules.energy import STATES, GeneralizedEP
+from netlearn.netlist.export import Output, export_ngspice, flatten
+from netlearn.prepare import DataLike, NetlistLike, Project, project
+
+
+@runtime_checkable
+class Nudging(Protocol):
+    """A rule with nudged states."""
+
+    def general(self, model: Model, loss: Loss, targets: Array) -> GeneralizedEP:
+        """The rule as a nudge, the states it makes, and their contrast."""
+        ...
+
+
+def nudged_circuit(prepared: Project, sign: float | None = None, sample: int | None = None) -> Circuit:
+    """The circuit that the project's rule compares with the free one, at its training data.
+
+    ``sign`` is that of the nudge, by default the first that the rule uses. ``sample`` counts
+    from 1 and takes one sample only. Raises OptionError for a rule without a nudge, and for a
+    sample that there is not.
+    """
+    rule = prepared.settings.rule
+    if not isinstance(rule, Nudging):
+        raise OptionError("this rule has no nudged state", hint="choose one that has: --rule ep, cl, al or contrastive")
+    data = prepared.dataset(prepared.table)
+    if sample is not None:
+        if not 1 <= sample <= len(data):
+            raise OptionError(f"there is no sample {sample}, only 1 to {len(data)}")
+        data = data.part(np.array([sample - 1]))
+    model = prepared.model
+    general = rule.general(model, prepared.loss, data.targets)
+    free = model.forward(model.parameters.initial, data.inputs)
+    return general.nudged_circuit(model, prepared.loss, free, data.targets, sign or STATES[general.states][0][0])
+
+
+def nudged_netlist(
+    netlist: NetlistLike,
+    data: DataLike | None = None,
+    *,
+    sign: float | None = None,
+    sample: int | None = None,
+    **settings: Any,
+) -> str:
+    """The nudged circuit as SPICE text.
+
+    With ``sample`` a flat netlist at that sample; without, a deck that ``ngspice -b`` runs over
+    all samples, printing the outputs. ``settings`` are as for :func:`netlearn.train`. The added
+    elements are called inudge1, rnudge1, vnudge1 after the number of their output.
+    """
+    prepared = project(netlist, data, "internal", settings)
+    circuit = nudged_circuit(prepared, sign, sample)
+    title = f"* {prepared.netlist.source.path}, nudged by {prepared.settings.rule}"
+    if sample is not None:
+        return flatten(circuit, title=f"{title}, sample {sample}")
+    probes = prepared.model.probes
+    outputs = [Output(int(plus), int(minus)) for plus, minus in zip(probes.plus, probes.minus, strict=True)]
+    return export_ngspice(circuit, outputs, title)
