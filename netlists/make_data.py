@@ -1,12 +1,13 @@
 """Writes the data files beside the shipped netlists, from scikit-learn's data sets.
 
-Run it with `python netlists/make_data.py` where the development dependencies are installed.
+Run it with `python netlists/make_data.py [FOLDER]` where the development dependencies are installed.
 Features become source voltages in volts; the columns bear the names of sources and probes.
 """
 
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,43 +32,44 @@ def scaled(features: NDArray[np.float64], train: NDArray[np.intp]) -> NDArray[np
     return np.asarray(2 * (features - low) / (high - low) - 1)
 
 
-def write(name: str, header: Sequence[str], rows: NDArray[np.float64], last: Sequence[str]) -> None:
-    with (HERE / name).open("w", encoding="utf-8", newline="") as file:
+def write(path: Path, header: Sequence[str], rows: NDArray[np.float64], last: Sequence[str]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         # Adding zero turns -0 into 0.
         writer.writerows([*(f"{value:.6g}" for value in row + 0.0), end] for row, end in zip(rows, last, strict=True))
 
 
-def iris() -> None:
+def iris(folder: Path) -> None:
     data = load_iris()
     train, test = train_test_split(np.arange(len(data.target)), test_size=50, stratify=data.target, random_state=0)
     columns, volts = differential(scaled(data.data, train), ["sl", "sw", "pl", "pw"])
     for name, part in (("iris_train.csv", train), ("iris_test.csv", test)):
-        write(name, [*columns, "class"], volts[part], [str(data.target_names[k]) for k in data.target[part]])
+        write(folder / name, [*columns, "class"], volts[part], [str(data.target_names[k]) for k in data.target[part]])
 
 
-def diabetes() -> None:
+def diabetes(folder: Path) -> None:
     data = load_diabetes(scaled=False)
     features = data.data[:, [data.feature_names.index(name) for name in DIABETES_FEATURES]]
     train, test = train_test_split(np.arange(len(data.target)), test_size=142, random_state=0)
     columns, volts = differential(scaled(features, train), list(DIABETES_FEATURES))
     wanted = data.target / 1000
     for name, part in (("diabetes_train.csv", train), ("diabetes_test.csv", test)):
-        write(name, [*columns, "V(out)"], volts[part], [f"{value:.6g}" for value in wanted[part]])
+        write(folder / name, [*columns, "V(out)"], volts[part], [f"{value:.6g}" for value in wanted[part]])
 
 
-def digits() -> None:
+def digits(folder: Path) -> None:
     data = load_digits()
     train, test = train_test_split(np.arange(len(data.target)), test_size=360, stratify=data.target, random_state=0)
     names = [f"{row}{column}" for row in range(8) for column in range(8)]
     lit = data.data[train].max(axis=0) > 0
     columns, volts = differential(data.data[:, lit] / 8 - 1, [name for name, on in zip(names, lit, strict=True) if on])
     for name, part in (("digits_train.csv", train), ("digits_test.csv", test)):
-        write(name, [*columns, "class"], volts[part], [str(k) for k in data.target[part]])
+        write(folder / name, [*columns, "class"], volts[part], [str(k) for k in data.target[part]])
 
 
 if __name__ == "__main__":
-    iris()
-    diabetes()
-    digits()
+    FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
+    iris(FOLDER)
+    diabetes(FOLDER)
+    digits(FOLDER)

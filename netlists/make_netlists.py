@@ -1,11 +1,12 @@
 """Writes the shipped netlists that have too many resistors to write by hand, with random start values.
 
-Run it with `python netlists/make_netlists.py`. The same seed gives the same files.
+Run it with `python netlists/make_netlists.py [FOLDER]`. The same seed gives the same files.
 """
 
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -179,11 +180,12 @@ def digits() -> list[str]:
     ]
 
 
-def write(name: str, head: str, body: Sequence[str]) -> None:
-    (HERE / name).write_text("\n".join([head.rstrip("\n"), *body, ".end", ""]), encoding="utf-8")
+def write(path: Path, head: str, body: Sequence[str]) -> None:
+    path.write_text("\n".join([head.rstrip("\n"), *body, ".end", ""]), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write("iris.cir", IRIS, iris())
-    write("diabetes.cir", DIABETES, diabetes())
-    write("digits.cir", DIGITS.format(outputs=" ".join(f"V(d{k}p,d{k}n)" for k in range(10))), digits())
+    FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
+    write(FOLDER / "iris.cir", IRIS, iris())
+    write(FOLDER / "diabetes.cir", DIABETES, diabetes())
+    write(FOLDER / "digits.cir", DIGITS.format(outputs=" ".join(f"V(d{k}p,d{k}n)" for k in range(10))), digits())

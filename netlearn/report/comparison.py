@@ -44,7 +44,8 @@ def comparison_figure(comparison: Comparison, title: str = "") -> Figure:
                 _draw(axes, members, against, quantity, name)
             axes.set_xlabel(label)
             if against != "epoch":
-                axes.set_xscale("symlog", linthresh=1.0)
+                # The first values cost nothing yet, and have no place on a logarithmic axis.
+                axes.set_xscale("log")
         axes_row[0].set_ylabel(quantity)
         if quantity == "loss" and all(np.min(c["loss"]) > 0 for c in curves):
             axes_row[0].set_yscale("log")

@@ -1,0 +1,120 @@
+"""The shipped netlists reach the levels that their comments state, and ngspice agrees about their circuits."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import netlearn
+from netlearn.cli import main
+
+NETLISTS = Path(__file__).resolve().parents[1] / "netlists"
+
+
+def _table(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and targets of a data file with one target, read without netlearn."""
+    with (NETLISTS / name).open(newline="") as file:
+        rows = np.array(list(csv.reader(file))[1:], dtype=float)
+    return rows[:, :-1], rows[:, -1]
+
+
+def test_voltage_division_to_a_tenth_of_a_millivolt() -> None:
+    result = netlearn.train(NETLISTS / "voltage_division.cir")
+    assert result.test is not None
+    assert result.test.loss < 1e-8
+    assert np.max(np.abs(result.test.outputs - result.test.targets)) < 1e-4
+
+
+def test_voltage_division_by_coupled_learning() -> None:
+    result = netlearn.train(NETLISTS / "voltage_division.cir", rule="cl")
+    assert result.test is not None
+    assert result.test.loss < 1e-8
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_iris_gets_95_percent_of_unseen_flowers_right(seed: int) -> None:
+    result = netlearn.train(NETLISTS / "iris.cir", seed=seed)
+    assert result.test is not None
+    assert len(result.test) == 50
+    assert result.test.accuracy is not None
+    assert result.test.accuracy >= 0.95
+
+
+def test_diabetes_comes_within_1_percent_of_least_squares() -> None:
+    result = netlearn.train(NETLISTS / "diabetes.cir")
+    inputs, targets = _table("diabetes_train.csv")
+    unseen, wanted = _table("diabetes_test.csv")
+    weights, *_ = np.linalg.lstsq(np.c_[inputs, np.ones(len(inputs))], targets)
+    least = np.mean((np.c_[unseen, np.ones(len(unseen))] @ weights - wanted) ** 2)
+    assert result.test is not None
+    assert result.test.loss < 1.01 * least
+
+
+def test_xor_in_seconds() -> None:
+    began = time.process_time()
+    result = netlearn.train(NETLISTS / "xor.cir")
+    assert time.process_time() - began < 60
+    assert np.max(np.abs(result.train.outputs - result.train.targets)) < 1e-3
+    assert list(np.sign(result.train.outputs[:, 0])) == [-1, 1, 1, -1]
+
+
+def test_no_linear_network_does_xor() -> None:
+    linear = netlearn.parse(
+        "\n".join(line for line in (NETLISTS / "xor.cir").read_text().splitlines() if not line.startswith("D")),
+        str(NETLISTS / "xor.cir"),
+    )
+    result = netlearn.train(linear)
+    # The best that is linear in the inputs is to answer zero always.
+    assert result.loss > 0.99 * 0.2**2
+
+
+def test_digits_gets_97_percent_of_unseen_digits_right() -> None:
+    result = netlearn.train(NETLISTS / "digits.cir")
+    assert result.test is not None
+    assert len(result.test) == 360
+    assert result.test.accuracy is not None
+    assert result.test.accuracy >= 0.97
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
+@pytest.mark.parametrize(
+    ("name", "samples", "tolerance"),
+    [
+        ("voltage_division", 5, 1e-9),
+        ("iris", 150, 1e-9),
+        ("diabetes", 100, 1e-9),
+        ("xor", 4, 1e-6),
+        ("digits", 3, 1e-6),
+    ],
+)
+def test_ngspice_finds_the_same_voltages_and_currents(name: str, samples: int, tolerance: float) -> None:
+    words = ["check", str(NETLISTS / f"{name}.cir"), "--samples", str(samples), "--tolerance", str(tolerance)]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("script", ["make_data.py", "make_netlists.py"])
+def test_the_scripts_make_the_shipped_files(script: str, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, NETLISTS / script, tmp_path], check=True, timeout=120)
+    made = list(tmp_path.iterdir())
+    assert made
+    for path in made:
+        assert path.read_bytes() == (NETLISTS / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("path", sorted(NETLISTS.glob("*.cir")), ids=lambda path: path.stem)
+def test_every_netlist_says_what_it_is_and_has_its_data(path: Path) -> None:
+    if path.name.endswith(".trained.cir"):
+        pytest.skip("made by training, not shipped")
+    description = netlearn.describe(path)
+    assert description.problems == ()
+    assert description.samples
+    assert f"netlearn train {path.name}" in path.read_text()
