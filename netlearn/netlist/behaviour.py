@@ -20,6 +20,7 @@ from netlearn.netlist.scope import Text
 from netlearn.netlist.statements import Word
 
 _PROBE = re.compile(r"([vi])\(([^(),]+)(?:,([^(),]+))?\)")
+_HAS_PROBE = re.compile(r"\b[vi]\s*\(", re.IGNORECASE)
 _AT_REST: Mapping[str, float] = {"time": 0.0, "hertz": 0.0, "freq": 0.0}
 """Names that only a behavioural source has, and what they are at an operating point."""
 
@@ -95,7 +96,7 @@ def behavioural_source(line: Line) -> None:
     """``Bname p n V=expression`` and ``Bname p n I=expression [m=...]``."""
     given = line.assignments(("v", "i", "m"))
     if ("v" in given) == ("i" in given):
-        raise line.error(f"{line.name} needs either V=expression or I=expression")
+        raise line.error(f"{line.label} needs either V=expression or I=expression")
     kind = "i" if "i" in given else "v"
     add_source(line, line.compile(given[kind].value), current=kind == "i", own_multiplier_only=True)
 
@@ -118,6 +119,21 @@ def by_expression(line: Line) -> bool:
             raise line.error(f"{call.text.split('(')[0].split()[0].upper()} sources are not supported", call)
         return True
     return False
+
+
+def resistor_by_expression(line: Line) -> bool:
+    """A resistor whose value depends on voltages or currents: a current of v over that value."""
+    named = [a.value for a in line.element.assignments if a.name.text.lower() in ("r", "resistance")]
+    word = next((word for word in (*named, *line.rest(2)[:1]) if _HAS_PROBE.search(word.text)), None)
+    if word is None:
+        return False
+    line.assignments(("r", "resistance", "m"), ("ac", "noisy"))
+    across = f"v({line.element.words[0].text.lower()},{line.element.words[1].text.lower()})"
+    steps = line.compile(word).steps
+    last = len(steps) - 1
+    current = Step("call", (last + 1, last), function=OPERATORS["div"])
+    add_source(line, Expression(word.text, (*steps, Step("name", name=across), current)), current=True)
+    return True
 
 
 def _table(line: Line, call: Word) -> Expression:
@@ -148,7 +164,7 @@ def _polynomial(line: Line, call: Word, current: bool) -> None:
     words = line.rest(2)
     count = dimension if by_current else 2 * dimension
     if len(words) <= count:
-        raise line.error(f"{line.name} needs {count} controls and then coefficients", call)
+        raise line.error(f"{line.label} needs {count} controls and then coefficients", call)
     controls = [word.text.lower() for word in words[:count]]
     if by_current:
         probes = [f"i({name})" for name in controls]
@@ -241,7 +257,7 @@ def _names(
         if quantity is None and name in _AT_REST:
             quantity = line.graph.constant(_AT_REST[name])
         if quantity is None:
-            raise line.error(f"unknown parameter '{name}' in {line.name}")
+            raise line.error(f"unknown parameter '{name}' in {line.label}")
         parameters[name] = quantity
     return probes, parameters
 

@@ -32,6 +32,8 @@ class Shared:
     errors: list[NetlearnError] = field(default_factory=list)
     warnings: list[NetlistError] = field(default_factory=list)
     """What is left out as ngspice leaves it out, with a warning."""
+    frozen: dict[int, Place] = field(default_factory=dict)
+    """Quantities that decide a condition or an option, which no gradient goes through."""
     reported: set[tuple[str, str]] = field(default_factory=set)
 
     @contextmanager
@@ -183,7 +185,7 @@ class Body:
         if number is None:
             known = [known for known in list(numbers)[:2000] if known != "gnd"]
             raise line.error(
-                f"{line.name} reads the voltage of '{name}', which is no node", hint=did_you_mean(name, known)
+                f"{line.label} reads the voltage of '{name}', which is no node", hint=did_you_mean(name, known)
             )
         return number
 
@@ -196,7 +198,8 @@ class Line:
         self.element = element
         self.chain = chain
         self.source: Source = element.source
-        self.name = element.name.text.lower()
+        self.label = element.name.text
+        self.name = self.label.lower()
 
     @property
     def graph(self) -> ValueGraph:
@@ -210,7 +213,7 @@ class Line:
         """The first ``count`` words as nodes."""
         words = self.element.words
         if len(words) < count:
-            raise self.error(f"{self.name} needs {count} nodes and has {len(words)}")
+            raise self.error(f"{self.label} needs {count} nodes and has {len(words)}")
         return tuple(self.body.node(word.text.lower()) for word in words[:count])
 
     def rest(self, count: int) -> tuple[Word, ...]:
@@ -236,7 +239,7 @@ class Line:
                 continue
             if name not in known:
                 raise self.error(
-                    f"{self.name} has no parameter '{name}'", assignment.name, did_you_mean(name, [*known, *ignored])
+                    f"{self.label} has no parameter '{name}'", assignment.name, did_you_mean(name, [*known, *ignored])
                 )
             found[name] = assignment
         return found
@@ -293,9 +296,9 @@ class Line:
             number = next((i for i, other in enumerate(known) if other in wanted), None)
             if number is None:
                 raise self.error(
-                    f"{self.name} is controlled by the current of '{word.text}', which is no voltage source here",
+                    f"{self.label} is controlled by the current of '{word.text}', which is no voltage source here",
                     word,
-                    did_you_mean(name, list(known)[:1000]),
+                    did_you_mean(name, list(known)[:1000]) or "put a voltage source of 0 V in series with it",
                 )
         return branch_code(number)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from netlearn.errors import NetlistError, Place, did_you_mean
 from netlearn.netlist.body import Body, Definition, Model
 from netlearn.netlist.netlist import Netlist
-from netlearn.netlist.scope import FunctionText, Text
+from netlearn.netlist.scope import FunctionText, Settings, Text
 from netlearn.netlist.statements import Branch, Card, Conditional, Statement, Subcircuit
 
 DEEPEST = 100
@@ -82,7 +82,9 @@ def _holds(body: Body, branch: Branch, item: Active) -> bool:
     if branch.condition is None:
         return True
     text = Text.of(branch.condition, branch.source, item.chain)
-    return body.shared.graph.value(body.scope.quantity(text)) != 0
+    quantity = body.scope.quantity(text)
+    body.shared.frozen.setdefault(quantity, text.place())
+    return body.shared.graph.value(quantity) != 0
 
 
 def _card_error(item: Active, message: str, hint: str = "") -> NetlistError:
@@ -94,13 +96,21 @@ def register(body: Body, item: Active) -> None:
     """Take note of a definition; elements and other cards are left for later."""
     statement = item.statement
     if isinstance(statement, Subcircuit):
-        body.definitions[statement.name.text.lower()] = Definition(statement, item.chain, body)
+        name = statement.name.text.lower()
+        if name in body.definitions:
+            _warn_of_second(body, item, f"subcircuit '{statement.name.text}'")
+        else:
+            body.definitions[name] = Definition(statement, item.chain, body)
     if not isinstance(statement, Card):
         return
     if statement.name in ("param", "params", "csparam"):
         for assignment in statement.assignments:
             text = Text.of(assignment.value, statement.source, item.chain, braced=True)
-            body.scope.define(assignment.name.text.lower(), text)
+            name, _, arguments = assignment.name.text.lower().partition("(")
+            if arguments:
+                body.scope.function_texts[name.strip()] = FunctionText(_argument_names(arguments), text)
+            else:
+                body.scope.define(name, text)
     elif statement.name == "func":
         _register_function(body, item, statement)
     elif statement.name == "model":
@@ -111,20 +121,31 @@ def register(body: Body, item: Active) -> None:
         raise _card_error(item, f"'.{statement.name}' is not supported", did_you_mean(statement.name, sorted(HARMLESS)))
 
 
+def _argument_names(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"[a-z_][\w.]*", text.lower()))
+
+
 def _register_function(body: Body, item: Active, card: Card) -> None:
     if len(card.words) < 3:
         raise _card_error(item, "cannot read the function", ".func name(a, b) {expression}")
     name, arguments, value = card.words[0], card.words[1], card.words[-1]
-    names = tuple(re.findall(r"[a-z_][\w.]*", arguments.text.lower()))
     text = Text.of(value, card.source, item.chain, braced=True)
-    body.scope.function_texts[name.text.lower()] = FunctionText(names, text)
+    body.scope.function_texts[name.text.lower()] = FunctionText(_argument_names(arguments.text), text)
 
 
 def _register_model(body: Body, item: Active, card: Card) -> None:
     if len(card.words) < 2:
         raise _card_error(item, "cannot read the model", ".model name type(parameter=value ...)")
     name = card.words[0].text.lower()
-    body.models[name] = Model(card, card.words[1].text.lower(), item.chain, body)
+    if name in body.models:
+        _warn_of_second(body, item, f"model '{card.words[0].text}'")
+    else:
+        body.models[name] = Model(card, card.words[1].text.lower(), item.chain, body)
+
+
+def _warn_of_second(body: Body, item: Active, what: str) -> None:
+    error = _card_error(item, f"{what} is defined before; this second definition is left out")
+    body.shared.warnings.append(error)
 
 
 def read_options(body: Body, items: Iterable[Active]) -> None:
@@ -139,28 +160,32 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
                 name = assignment.name.text.lower()
                 if name not in ("temp", "tnom", "gmin", "scale", *_NUMERIC_OPTIONS):
                     continue
-                text = Text.of(assignment.value, card.source, item.chain)
-                _set_option(settings_name=name, value=body.shared.graph.value(body.scope.quantity(text)), body=body)
+                _set_option(settings, name, _fixed(body, Text.of(assignment.value, card.source, item.chain)))
     for item in items:
         card = item.statement
         if isinstance(card, Card) and card.name == "temp" and card.words:
             with body.shared.collecting():
-                text = Text.of(card.words[0], card.source, item.chain)
-                settings.temperature = body.shared.graph.value(body.scope.quantity(text))
+                settings.temperature = _fixed(body, Text.of(card.words[0], card.source, item.chain))
 
 
-def _set_option(settings_name: str, value: float, body: Body) -> None:
-    settings = body.shared.settings
-    if settings_name == "temp":
+def _fixed(body: Body, text: Text) -> float:
+    """The value of something that training cannot follow."""
+    quantity = body.scope.quantity(text)
+    body.shared.frozen.setdefault(quantity, text.place())
+    return body.shared.graph.value(quantity)
+
+
+def _set_option(settings: Settings, name: str, value: float) -> None:
+    if name == "temp":
         settings.temperature = value
-    elif settings_name == "tnom":
+    elif name == "tnom":
         settings.nominal_temperature = value
-    elif settings_name == "gmin":
+    elif name == "gmin":
         settings.gmin = value
-    elif settings_name == "scale":
+    elif name == "scale":
         settings.scale = value
     else:
-        settings.options[settings_name] = value
+        settings.options[name] = value
 
 
 def node_guesses(body: Body, items: Iterable[Active]) -> Mapping[str, int]:

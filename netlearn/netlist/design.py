@@ -60,6 +60,7 @@ class Design:
         *,
         parameters: Sequence[tuple[str, Sequence[str], Array]],
         scope: Scope,
+        frozen: Mapping[int, Place],
         warnings: Sequence[NetlistError] = (),
     ) -> None:
         self.netlist = netlist
@@ -68,6 +69,7 @@ class Design:
         self._contents = contents
         self._parameters = parameters
         self._scope = scope
+        self._frozen = frozen
         self.warnings = warnings
         """What the circuit leaves out because ngspice does, each with its place."""
         self._quantities: dict[str, int] = {}
@@ -182,6 +184,11 @@ class Design:
 
     def _bindings(self, quantities: Sequence[int]) -> Iterable[Binding]:
         depends = self._graph.dependants(quantities)
+        for quantity, place in self._frozen.items():
+            if depends[quantity]:
+                culprit = next(self._canonical[q] for q in self._graph.origins(quantity) if q in set(quantities))
+                message = f"'{culprit}' cannot be trained: it decides a condition or an option"
+                raise OptionError(message, place, "fix it, or write the circuit without it")
         literal = self._graph.literal_mask()
         parameter = np.zeros(len(literal), dtype=np.int64)
         parameter[list(quantities)] = np.arange(len(quantities))

@@ -135,7 +135,8 @@ class _Elaboration:
             tuple(Contents(rows.values, rows.places, rows.written) for _, _, _, rows in contents),
             parameters=tuple(template.parameters),
             scope=body.scope,
-            warnings=tuple(self.shared.warnings),
+            frozen=self.shared.frozen,
+            warnings=tuple({str(warning.place): warning for warning in self.shared.warnings}.values()),
         )
 
 

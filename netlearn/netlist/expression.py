@@ -16,7 +16,7 @@ from netlearn.netlist.functions import BEHAVIOURAL_FUNCTIONS, CHOOSE, OPERATORS,
 from netlearn.netlist.grammar import grammar_text
 from netlearn.netlist.numbers import parse_number
 
-LONGEST = 200_000
+LONGEST = 50_000
 """Steps in an expression with its functions written out; more is a mistake or an attack."""
 
 
@@ -65,9 +65,10 @@ class Expression:
         """The only step of an expression that is just a number or just a name."""
         return self.steps[0] if len(self.steps) == 1 else None
 
-    def calls(self) -> set[str]:
+    @cached_property
+    def calls(self) -> frozenset[str]:
         """Names of functions that are not built in."""
-        return {step.name for step in self.steps if step.kind == "call" and step.function is None}
+        return frozenset(step.name for step in self.steps if step.kind == "call" and step.function is None)
 
     def evaluate(self, environment: Mapping[str, Number]) -> Number:
         """The value, with the shape that the values of ``environment`` broadcast to."""
@@ -101,7 +102,8 @@ class Expression:
                 rates.append(1.0 if step.name == name else None)
                 continue
             moving = [i for i, k in enumerate(step.inputs) if rates[k] is not None]
-            if not moving:
+            # A step function of something still: zero times an infinite slope further up is no number.
+            if not moving or _known(step).is_level:
                 rates.append(None)
                 continue
             arguments = [values[i] for i in step.inputs]
@@ -117,7 +119,7 @@ class Expression:
 
     def with_functions(self, functions: Mapping[str, UserFunction]) -> Expression:
         """The same expression with calls of ``.func`` functions written out."""
-        if not self.calls():
+        if not self.calls:
             return self
         steps: list[Step] = []
         places: list[int] = []
@@ -234,12 +236,14 @@ def _step(node: Tree[Token], inputs: tuple[int, ...], functions: Mapping[str, Fu
     function = functions.get(word)
     if function is not None and not function.least <= len(inputs) <= function.most:
         raise ExpressionError(f"function '{word}' takes {function.least} arguments, not {len(inputs)}", offset)
+    if function is not None and function.most > 5 and len(inputs) % 2 == 0:
+        raise ExpressionError(f"function '{word}' takes x and then pairs of numbers", offset)
     return Step("call", inputs, name=word, function=function, offset=offset)
 
 
 def _number(word: str, offset: int, behavioural: bool) -> float:
     if word.startswith("0x"):
-        return float(int(word[2:], 16))
+        return float(int(word[2:18], 16)) * 16.0 ** max(0, min(len(word) - 18, 250))
     # Within braces ngspice takes 'mil' for milli; elsewhere it is a thousandth of an inch.
     value = parse_number(word.replace("mil", "m") if not behavioural else word)
     if value is None:

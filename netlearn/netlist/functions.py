@@ -25,6 +25,11 @@ class Function:
     least: int
     most: int
 
+    @property
+    def is_level(self) -> bool:
+        """Whether the derivatives are zero wherever there are any."""
+        return self.slopes is _flat
+
 
 def _real(x: Number) -> Number:
     return np.real(x)
@@ -69,6 +74,13 @@ def _c_power_slopes(x: Number, y: Number) -> tuple[Number, Number]:
     return y * np.power(x, y - 1), by_exponent
 
 
+def _angle(y: Number, x: Number) -> Number:
+    """The angle of (x, y); the real parts choose the quadrant, the rest is a small rotation."""
+    near = np.arctan2(_real(y), _real(x))
+    sine, cosine = np.sin(near), np.cos(near)
+    return near + np.arctan((y * cosine - x * sine) / (x * cosine + y * sine))
+
+
 def _flat(*arguments: Number) -> tuple[float, ...]:
     return (0.0,) * len(arguments)
 
@@ -79,60 +91,53 @@ def _step(x: Number) -> Number:
 
 @dataclass(frozen=True, slots=True)
 class _Lines:
-    """Straight lines through (x1, y1), (x2, y2), ...; beyond the ends they go on, or stay level."""
+    """Straight lines through (x1, y1), (x2, y2), ..., whose coordinates may be arrays too.
+
+    Beyond the ends they go on, or stay level. With ``rounded`` each corner is a parabola over
+    a tenth of the shorter neighbour on either side, as ngspice has it in TABLE.
+    """
 
     level: bool
+    rounded: bool = False
 
     def value(self, x: Number, *points: Number) -> Number:
-        slope, anchor, start = self._segment(x, points)
-        return start + slope * (x - anchor)
+        offset, slope, bend, start = self._piece(x, points)
+        return start + slope * offset + bend * offset**2
 
     def slopes(self, x: Number, *points: Number) -> tuple[Number, ...]:
-        return (self._segment(x, points)[0], *_flat(*points))
+        offset, slope, bend, _ = self._piece(x, points)
+        by_points = []
+        for i in range(len(points)):
+            stepped = list(points)
+            stepped[i] = stepped[i] + 1e-30j
+            by_points.append(np.imag(self.value(_real(x), *stepped)) / 1e-30)
+        return (slope + 2.0 * bend * offset, *by_points)
 
-    def _segment(self, x: Number, points: tuple[Number, ...]) -> tuple[Number, Number, Number]:
-        xs, ys, slopes = _lines(points)
-        ends = (0.0, 0.0) if self.level else (slopes[0], slopes[-1])
-        slopes = np.concatenate([[ends[0]], slopes, [ends[1]]])
-        place = np.searchsorted(xs, _real(x))
-        anchor = np.clip(place - 1, 0, len(xs) - 1)
-        return slopes[place], xs[anchor], ys[anchor]
-
-
-def _lines(points: tuple[Number, ...]) -> tuple[Number, Number, Number]:
-    xs = np.array([float(_real(p)) for p in points[0::2]])
-    ys = np.array([float(_real(p)) for p in points[1::2]])
-    return xs, ys, np.diff(ys) / np.diff(xs)
-
-
-def _rounded(x: Number, *points: Number) -> Number:
-    """Lines whose corners are parabolas over a tenth of the shorter neighbour on either side.
-
-    So ngspice evaluates TABLE; level beyond the ends.
-    """
-    offset, slope, bend, start = _corner(x, points)
-    return start + slope * offset + bend * offset**2
-
-
-def _rounded_slopes(x: Number, *points: Number) -> tuple[Number, ...]:
-    offset, slope, bend, _ = _corner(x, points)
-    return (slope + 2.0 * bend * offset, *_flat(*points))
-
-
-def _corner(x: Number, points: tuple[Number, ...]) -> tuple[Number, Number, Number, Number]:
-    """Offset from an anchor, slope and half the curvature there, and the value at the anchor."""
-    xs, ys, slopes = _lines(points)
-    lengths = np.diff(xs)
-    half = 0.1 * np.minimum(np.append(lengths[0], lengths), np.append(lengths, lengths[-1]))
-    before, after = np.append(0.0, slopes), np.append(slopes, 0.0)
-    nearest = np.searchsorted((xs[1:] + xs[:-1]) / 2.0, _real(x))
-    center, d = xs[nearest], half[nearest]
-    side = _real(x) - center
-    inside = np.abs(side) < d
-    anchor = np.where(inside, center - d, center)
-    slope = np.where(inside | (side < 0), before[nearest], after[nearest])
-    bend = np.where(inside, (after[nearest] - before[nearest]) / (4.0 * d), 0.0)
-    return x - anchor, slope, bend, ys[nearest] - before[nearest] * np.where(inside, d, 0.0)
+    def _piece(self, x: Number, points: tuple[Number, ...]) -> tuple[Number, Number, Number, Number]:
+        """Offset from an anchor, slope and half the curvature there, and the value at the anchor."""
+        arrays = [np.asarray(point) for point in np.broadcast_arrays(_real(x), *points)[1:]]
+        xs, ys = np.stack(arrays[0::2]), np.stack(arrays[1::2])
+        lengths = np.diff(xs, axis=0)
+        slopes = np.diff(ys, axis=0) / lengths
+        flat = np.zeros_like(slopes[:1])
+        before = np.concatenate([flat if self.level else slopes[:1], slopes])
+        after = np.concatenate([slopes, flat if self.level else slopes[-1:]])
+        # A point's own stretch reaches half way to its neighbours.
+        nearest = np.sum(_real(x) >= (_real(xs[1:]) + _real(xs[:-1])) / 2.0, axis=0)[None]
+        center, low, high = (np.take_along_axis(a, nearest, 0)[0] for a in (xs, before, after))
+        value = np.take_along_axis(ys, nearest, 0)[0]
+        side = _real(x) - _real(center)
+        if not self.rounded:
+            return x - center, np.where(side < 0, low, high), 0.0, value
+        shorter = np.minimum(
+            _real(np.concatenate([lengths[:1], lengths])), _real(np.concatenate([lengths, lengths[-1:]]))
+        )
+        half = 0.1 * np.take_along_axis(shorter, nearest, 0)[0]
+        inside = np.abs(side) < half
+        anchor = np.where(inside, center - half, center)
+        slope = np.where(inside | (side < 0), low, high)
+        bend = np.where(inside, (high - low) / (4.0 * half), 0.0)
+        return x - anchor, slope, bend, value - low * np.where(inside, half, 0.0)
 
 
 def _one(value: Callable[[Number], Number], slope: Callable[[Number], Number]) -> Function:
@@ -230,9 +235,9 @@ _COMMON: Mapping[str, Function] = {
     ),
     "pwl": Function(_Lines(False).value, _Lines(False).slopes, 5, 10**6),
     "table": Function(_Lines(True).value, _Lines(True).slopes, 5, 10**6),
-    ROUNDED_TABLE: Function(_rounded, _rounded_slopes, 5, 10**6),
+    ROUNDED_TABLE: Function(_Lines(True, True).value, _Lines(True, True).slopes, 5, 10**6),
     "atan2": _two(
-        np.arctan2,
+        _angle,
         lambda y, x: (x / (x * x + y * y), -y / (x * x + y * y)),
     ),
     "hypot": _two(

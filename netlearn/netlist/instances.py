@@ -31,7 +31,7 @@ class Instances:
         """``Xname node ... subcircuit [params:] [name=value ...]``."""
         words = [word for word in line.element.words if word.text.lower() != "params:"]
         if not words:
-            raise line.error(f"{line.name} names no subcircuit")
+            raise line.error(f"{line.label} names no subcircuit")
         *nodes, called = words
         name = called.text.lower()
         definition = line.body.definition(name)
@@ -41,7 +41,7 @@ class Instances:
         ports = definition.subcircuit.nodes
         if len(nodes) != len(ports):
             expected = " ".join(port.text for port in ports)
-            message = f"subcircuit '{called.text}' has {len(ports)} nodes and {line.name} gives {len(nodes)}"
+            message = f"subcircuit '{called.text}' has {len(ports)} nodes and {line.label} gives {len(nodes)}"
             raise line.error(message, hint=f"its nodes are: {expected}")
         self._refuse_recursion(name, line, called)
         outer = [line.body.node(word.text.lower()) for word in nodes]

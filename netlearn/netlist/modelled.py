@@ -9,7 +9,7 @@ from netlearn.circuit.devices.model_type import ModelType
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.errors import CircuitError, NetlistError, did_you_mean
 from netlearn.netlist.body import Line, Model
-from netlearn.netlist.models import model_quantities, warn_of
+from netlearn.netlist.models import model_names, model_quantities
 from netlearn.netlist.statements import Word
 
 _TYPES: Mapping[str, tuple[str, ...]] = {
@@ -27,14 +27,14 @@ def modelled(line: Line) -> None:
     """``name node ... model [number ...] [on|off] [name=value ...]``."""
     letter = line.name[0]
     at, model = _model(line, letter)
-    kind = MODEL_TYPES[model.kind].variant(model_quantities(model))
+    kind = MODEL_TYPES[model.kind].variant(model_names(model))
     if letter == "w":
         nodes, control = line.nodes(2), line.element.words[2]
     else:
         nodes, control = line.nodes(at), None
     if len(nodes) not in kind.terminals:
         counts = " or ".join(str(count) for count in kind.terminals)
-        raise line.error(f"{line.name} has {len(nodes)} nodes before its model, not {counts}")
+        raise line.error(f"{line.label} has {len(nodes)} nodes before its model, not {counts}")
     element = _element_quantities(line, kind, line.element.words[at + 1 :])
     quantities = {**_model_quantities(line, model, kind), **element}
     value = line.graph.value
@@ -67,7 +67,7 @@ def _model(line: Line, letter: str) -> tuple[int, Model]:
                 raise line.error(f"model '{words[at].text}' is of type {model.kind}, not {wanted}", words[at])
             return at, model
     if len(words) <= first:
-        raise line.error(f"{line.name} has no model")
+        raise line.error(f"{line.label} has no model")
     name = words[-1].text if len(words) <= max(max(MODEL_TYPES[n].terminals) for n in _TYPES[letter]) else ""
     word = words[-1] if name else words[first]
     raise line.error(f"unknown model '{word.text}'", word, did_you_mean(word.text, line.body.known_models()))
@@ -75,16 +75,14 @@ def _model(line: Line, letter: str) -> tuple[int, Model]:
 
 def _model_quantities(line: Line, model: Model, kind: ModelType) -> dict[str, int]:
     found: dict[str, int] = {}
-    for name, quantity in model_quantities(model).items():
-        word = next(a.name for a in model.card.assignments if a.name.text.lower() == name)
+    quantities = model_quantities(model, lambda name: kind.knows(name) or name in _SELECTORS)
+    for name, quantity in quantities.items():
         try:
             own = kind.model_value(name, line.graph.value(quantity))
         except CircuitError as problem:
-            raise NetlistError(problem.message, model.place(word), problem.hint) from None
+            raise NetlistError(problem.message, model.place(model_names(model)[name].name), problem.hint) from None
         if own is not None:
             found[own] = quantity
-        elif not kind.knows(name) and name not in _SELECTORS:
-            warn_of(model, name, list(kind.model))
     for word in model.card.words[2:]:
         flag = kind.flags.get(word.text.lower())
         if flag is not None:
@@ -104,7 +102,7 @@ def _element_quantities(line: Line, kind: ModelType, words: tuple[Word, ...]) ->
         elif positions:
             found[positions.pop(0)] = line.quantity(word)
         else:
-            raise line.error(f"cannot read '{word.text}' after the model of {line.name}", word)
+            raise line.error(f"cannot read '{word.text}' after the model of {line.label}", word)
     own = None
     for assignment in line.element.assignments:
         name = assignment.name.text.lower()
@@ -121,5 +119,5 @@ def _element_quantities(line: Line, kind: ModelType, words: tuple[Word, ...]) ->
     if multiplier is not None and "m" in kind.element:
         found[kind.element["m"]] = multiplier
     elif own is not None:
-        raise line.error(f"{line.name} takes no multiplier", own.name)
+        raise line.error(f"{line.label} takes no multiplier", own.name)
     return found

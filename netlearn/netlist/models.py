@@ -2,48 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
-from netlearn.errors import NetlistError, did_you_mean
+from netlearn.errors import NetlistError
 from netlearn.netlist.body import Model
 from netlearn.netlist.scope import Text
+from netlearn.netlist.statements import Assignment, Word
 
 
-def model_quantities(model: Model) -> dict[str, int]:
-    """The quantities of the parameters that the card gives, by lower-case name."""
+def model_names(model: Model) -> dict[str, Assignment]:
+    """The card's assignments by lower-case name."""
+    return {assignment.name.text.lower(): assignment for assignment in model.card.assignments}
+
+
+def model_quantities(model: Model, knows: Callable[[str], bool]) -> dict[str, int]:
+    """The quantities of the parameters that the card gives, by lower-case name.
+
+    Those that mean nothing, such as a maker's name, are not evaluated but warned of.
+    """
     if model.quantities is None:
-        scope, source = model.body.scope, model.card.source
-        model.quantities = {
-            assignment.name.text.lower(): scope.quantity(Text.of(assignment.value, source, model.chain))
-            for assignment in model.card.assignments
-            if not assignment.value.text.startswith('"')
-        }
+        found: dict[str, int] = {}
+        for name, assignment in model_names(model).items():
+            if knows(name):
+                text = Text.of(assignment.value, model.card.source, model.chain)
+                found[name] = model.body.scope.quantity(text)
+            else:
+                warn_of(model, assignment.name)
+        model.quantities = found
     return model.quantities
 
 
 def known_quantities(
     model: Model, known: Collection[str], aliases: Mapping[str, str], ignored: Collection[str] = ()
 ) -> dict[str, int]:
-    """The same under their own names instead of aliases, warning of parameters that there are not."""
-    found: dict[str, int] = {}
-    for name, quantity in model_quantities(model).items():
-        own = aliases.get(name, name)
-        if own in known:
-            found[own] = quantity
-        elif own not in ignored:
-            warn_of(model, name, [*known, *aliases])
-    return found
+    """The same under their own names instead of aliases."""
+    everything = {*known, *aliases, *ignored}
+    found = model_quantities(model, everything.__contains__)
+    return {aliases.get(name, name): quantity for name, quantity in found.items() if name not in ignored}
 
 
-def warn_of(model: Model, name: str, known: Collection[str]) -> None:
+def warn_of(model: Model, word: Word) -> None:
     """Note a parameter that means nothing to ngspice either, which goes on without it."""
-    words = (assignment.name for assignment in model.card.assignments)
-    word = next(word for word in words if word.text.lower() == name)
-    warning = NetlistError(
-        f"a model of type {model.kind} has no parameter '{name}'; it is left out",
-        model.place(word),
-        did_you_mean(name, known),
-    )
-    shared = model.body.shared
-    if all(str(other.place) != str(warning.place) for other in shared.warnings):
-        shared.warnings.append(warning)
+    message = f"a model of type {model.kind} has no parameter '{word.text}'; it is left out"
+    model.body.shared.warnings.append(NetlistError(message, model.place(word)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from netlearn.circuit.devices.linear import RESISTOR
 from netlearn.errors import did_you_mean
+from netlearn.netlist.behaviour import resistor_by_expression as by_expression
 from netlearn.netlist.body import Line, Model
 from netlearn.netlist.expression import parse_expression
 from netlearn.netlist.models import known_quantities
@@ -36,6 +37,8 @@ _MODEL_IGNORED = ("m", "kf", "af", "wf", "lf", "ef", "bv_max", "level", "noisy")
 
 def resistor(line: Line) -> None:
     """``Rname p n [value] [model] [name=value ...]``."""
+    if by_expression(line):
+        return
     nodes = line.nodes(2)
     given = {name: line.quantity(a.value) for name, a in line.assignments(_INSTANCE, _IGNORED).items()}
     value, model = _value_and_model(line, given)
@@ -54,10 +57,10 @@ def resistor(line: Line) -> None:
         multiplier = given.get("m")
     if multiplier is not None:
         if line.graph.value(multiplier) == 0:
-            raise line.error(f"{line.name} has the multiplier m=0", hint="leave the element out instead")
+            raise line.error(f"{line.label} has the multiplier m=0", hint="leave the element out instead")
         value = line.formula(PARALLEL, {"r": value, "m": multiplier})
     if line.graph.value(value) == 0:
-        raise line.error(f"{line.name} has a resistance of zero", _place_word(line), ZERO_HINT)
+        raise line.error(f"{line.label} has a resistance of zero", _place_word(line), ZERO_HINT)
     line.add(RESISTOR, nodes, {"resistance": value}, written=written)
 
 
@@ -84,9 +87,9 @@ def _value_and_model(line: Line, given: dict[str, int]) -> tuple[int | None, Mod
                 )
             value = line.quantity(word)
         else:
-            raise line.error(f"{line.name} has more than one value", word)
+            raise line.error(f"{line.label} has more than one value", word)
     if value is None and model is None:
-        raise line.error(f"{line.name} has no resistance", hint="write the value in ohms after the two nodes")
+        raise line.error(f"{line.label} has no resistance", hint="write the value in ohms after the two nodes")
     return value, model
 
 
@@ -103,11 +106,11 @@ def _from_model(line: Line, given: dict[str, int], card: dict[str, int]) -> int:
         }
         value = line.formula(SHEET, quantities)
         if not line.graph.value(value) > 0:
-            raise line.error(f"{line.name} has no positive length and width after narrowing")
+            raise line.error(f"{line.label} has no positive length and width after narrowing")
         return value
     if "r" in card:
         return card["r"]
-    raise line.error(f"{line.name} has no resistance, and neither has its model", hint="give a value, or r or rsh")
+    raise line.error(f"{line.label} has no resistance, and neither has its model", hint="give a value, or r or rsh")
 
 
 def _at_temperature(line: Line, value: int, given: dict[str, int], card: dict[str, int]) -> int:

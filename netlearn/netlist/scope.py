@@ -7,7 +7,7 @@ stands in, and so on outwards: the chain of calls, not of definitions.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netlearn.errors import NetlistError, Place, did_you_mean
@@ -112,7 +112,7 @@ class Scope:
         """The expression, functions written out."""
         try:
             expression = parse_expression(text.text, behavioural)
-            calls = expression.calls()
+            calls = expression.calls
             return expression.with_functions({name: f for name in calls if (f := self._function(name, text))})
         except ExpressionError as problem:
             raise text.error(problem.message, problem.hint, problem.offset, 1) from None
@@ -175,12 +175,8 @@ class Scope:
                 elif needed not in holder.resolved:
                     missing.append((holder, needed))
             progress[key] = text
-            for holder, needed in missing:
-                if (id(holder), needed) in progress:
-                    cycle = [n for _, n in progress]
-                    loop = [*cycle[cycle.index(needed) :], needed]
-                    shown = " -> ".join(loop if len(loop) < 12 else [*loop[:6], "...", *loop[-4:]])
-                    raise text.error(f"parameters depend on each other in a circle: {shown}")
+            if any((id(holder), needed) in progress for holder, needed in missing):
+                raise _circle(progress, next((id(h), n) for h, n in missing if (id(h), n) in progress))
             if missing:
                 stack.extend(missing)
             else:
@@ -209,6 +205,8 @@ class Scope:
         return quantity
 
     def _unknown(self, name: str, text: Text, expression: Expression) -> NetlistError:
+        if "(" in name:
+            return text.error(f"'{name}' can stand only in a behavioural source")
         offset = next((s.offset for s in expression.steps if s.kind == "name" and s.name == name), 0)
         return text.error(f"unknown parameter '{name}'", did_you_mean(name, self.known()), offset, len(name))
 
@@ -236,7 +234,7 @@ class Scope:
                 continue
             written = scope.function_texts[current]
             body = parse_expression(written.body.text)
-            called = {n: h for n in body.calls() if (h := scope._function_holder(n))}
+            called = {n: h for n in body.calls if (h := scope._function_holder(n))}
             missing = [(h, n) for n, h in called.items() if n not in h._functions]
             trail[current] = None
             circle = next((n for _, n in missing if n in trail), None)
@@ -256,3 +254,14 @@ class Scope:
         while scope is not None and name not in scope.function_texts:
             scope = scope.parent
         return scope
+
+
+def _circle(progress: Mapping[tuple[int, str], Text], start: tuple[int, str]) -> NetlistError:
+    """The error for parameters that depend on each other, the same from wherever one enters the circle."""
+    keys = list(progress)
+    loop = keys[keys.index(start) :]
+    first = min(range(len(loop)), key=lambda i: loop[i][1])
+    loop = [*loop[first:], *loop[: first + 1]]
+    names = [name for _, name in loop]
+    shown = " -> ".join(names if len(names) < 12 else [*names[:6], "...", *names[-4:]])
+    return progress[loop[0]].error(f"parameters depend on each other in a circle: {shown}")

@@ -38,7 +38,7 @@ def _dc_value(line: Line, extra: tuple[str, ...]) -> int:
         name = word.text.lower()
         if name == "dc":
             if not words:
-                raise line.error(f"{line.name} has no value after DC", word)
+                raise line.error(f"{line.label} has no value after DC", word)
             value = line.quantity(words.pop(0))
         elif name in ("ac", "distof1", "distof2"):
             # Small-signal magnitude and phase: of no concern to the operating point.
@@ -47,7 +47,7 @@ def _dc_value(line: Line, extra: tuple[str, ...]) -> int:
         elif value is None:
             value = line.quantity(word)
         else:
-            raise line.error(f"cannot read '{word.text}' in the source {line.name}", word)
+            raise line.error(f"cannot read '{word.text}' in the source {line.label}", word)
     if value is None:
         value = _start_of_waveform(line)
     return line.graph.constant(0.0) if value is None else value
@@ -107,7 +107,7 @@ def current_controlled(line: Line) -> None:
     nodes = line.nodes(2)
     rest = line.rest(2)
     if not rest:
-        raise line.error(f"{line.name} needs the name of a voltage source", hint="Fname p n Vname gain")
+        raise line.error(f"{line.label} needs the name of a voltage source", hint="Fname p n Vname gain")
     line.assignments(("m",) if line.name[0] == "f" else (), ("gain",))
     gains = [*rest[1:], *(a.value for a in line.element.assignments if a.name.text.lower() == "gain")]
     gain = line.quantity(_only(line, tuple(gains), "gain"))
@@ -121,9 +121,9 @@ def current_controlled(line: Line) -> None:
 
 def _only(line: Line, words: tuple[Word, ...], what: str) -> Word:
     if not words:
-        raise line.error(f"{line.name} has no {what}")
+        raise line.error(f"{line.label} has no {what}")
     if len(words) > 1:
-        raise line.error(f"cannot read '{words[1].text}' after the {what} of {line.name}", words[1])
+        raise line.error(f"cannot read '{words[1].text}' after the {what} of {line.label}", words[1])
     return words[0]
 
 

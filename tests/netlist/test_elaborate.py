@@ -1,0 +1,366 @@
+"""Elaboration: names, sharing, gradients through expressions, writing back, errors."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, OptionError
+from netlearn.netlist.design import Selection
+from netlearn.netlist.elaborate import elaborate
+from netlearn.netlist.netlist import parse, read
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.sensitivity import linearize, pull_back
+
+
+def design_of(text):
+    return elaborate(parse(f"title\n{text}\n.end\n", "t.cir"))
+
+
+def values(design, theta=None, parameters=None):
+    """All element values by element and value name."""
+    circuit = design.circuit if parameters is None else parameters.apply(theta)
+    return {
+        (name, key): float(value)
+        for group in circuit.groups
+        for key, column in group.values.items()
+        for name, value in zip(group.names, column, strict=True)
+    }
+
+
+def errors_of(text):
+    with pytest.raises(NetlearnError) as caught:
+        design_of(text)
+    error = caught.value
+    return list(error.errors) if isinstance(error, NetlearnErrors) else [error]
+
+
+# Names and numbering -------------------------------------------------------------------------
+
+
+def test_nodes_and_branches_stand_in_the_order_of_their_first_appearance():
+    circuit = design_of(
+        "R1 b a 1\nV1 c 0 1\nX1 a d s\nR2 e d 1\nV2 e GND 1\n.subckt s p q\nR1 p n 1\nV1 n q 1\n.ends"
+    ).circuit
+    assert list(circuit.nodes) == ["b", "a", "c", "d", "x1.n", "e"]
+    assert list(circuit.branches) == ["v1", "v.x1.v1", "v2"]
+
+
+def test_elements_have_the_names_that_ngspice_gives_them():
+    design = design_of(
+        "X1 a 0 s\nV1 a 0 1\n.subckt s p q\nX2 p q t\n.ends\n.subckt t p q\nRload p m 1\nE1 m q p 0 2\n.ends"
+    )
+    assert design.circuit.element("r.x1.x2.rload")
+    assert design.circuit.element("e.x1.x2.e1")
+    assert "x1.x2.m" in design.circuit.nodes
+    assert "x1.x2.rload" in design.trainable_names()
+    assert design.element_place("R.X1.X2.Rload").line == 8
+
+
+def test_blocks_and_single_lines_give_the_same_circuit():
+    lines = [f"R{k} n{k % 7} n{(k * k + 1) % 11} {k + 1}k" for k in range(60)]
+    block = design_of("V1 n0 0 1\n" + "\n".join(lines))
+    # An assignment makes a line other than plain, so that it is parsed alone.
+    single = design_of("V1 n0 0 1\n" + "\n".join(f"{line} ac=1" for line in lines))
+    assert list(block.circuit.nodes) == list(single.circuit.nodes)
+    assert values(block) == values(single)
+    for one, other in zip(block.circuit.groups, single.circuit.groups, strict=True):
+        np.testing.assert_array_equal(one.index, other.index)
+
+
+def test_options_and_guesses_reach_the_circuit():
+    circuit = design_of(
+        "V1 a 0 1\nR1 a b 1\nX1 b s\n.subckt s p\nR1 p n 1\nR2 n 0 1\n.ends\n"
+        ".options temp=40 tnom=30 gmin=1e-13 reltol=1e-5 abstol=1e-14 vntol=1e-8 itl1=300\n"
+        ".nodeset v(b)=0.5 v(x1.n)={0.1+0.1}"
+    ).circuit
+    assert circuit.environment.temperature == pytest.approx(313.15)
+    assert circuit.environment.nominal_temperature == pytest.approx(303.15)
+    assert circuit.environment.gmin == 1e-13
+    assert circuit.options == {"reltol": 1e-5, "abstol": 1e-14, "vntol": 1e-8, "itl1": 300.0}
+    assert circuit.nodeset == {circuit.node("b"): 0.5, circuit.node("x1.n"): 0.2}
+
+
+# Choosing parameters -------------------------------------------------------------------------
+
+CELLS = """\
+.param rb=1k ra={rb*2}
+V1 in 0 5
+R1 in a 1.5k
+R2 a 0 {ra}
+R3 a 0 2k m=2 tc1=0.01 temp=37
+X1 a d cell
+X2 a 0 cell r=3k
+X3 d 0 cell r={rb/4}
+.subckt cell p q r=5k
+R1 p n {r}
+R2 n q 700
+.ends"""
+
+
+def test_a_number_in_a_subcircuit_is_one_parameter():
+    design = design_of(CELLS)
+    parameters = design.parameters([Selection("X2.R2", 10, 1e4)])
+    assert list(parameters.names) == ["x1.r2"]
+    assert parameters.initial == [700.0]
+    assert (parameters.lower, parameters.upper, parameters.positive) == ([10.0], [1e4], [True])
+    changed = values(design, np.array([900.0]), parameters)
+    assert [changed[f"r.x{k}.r2", "resistance"] for k in (1, 2, 3)] == [900.0] * 3
+    ((_, binding),) = [(b.column, b) for b in parameters.bindings]
+    # The gradient of the shared weight is the sum over its instances.
+    assert binding.pullback(parameters.initial, np.array([1.0, 10.0, 100.0])) == [111.0]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("R1", ["r1"]),
+        ("r[12]", ["r1", "rb"]),
+        ("*", ["x1.r", "x2.r", "rb", "r1", "r3", "x1.r2"]),
+        ("R.X2.R?", ["x2.r", "x1.r2"]),
+        ("X2.r1", ["x2.r"]),
+        ("x*.R1", ["x1.r", "x2.r", "rb"]),
+        ("x1.r", ["x1.r"]),
+        ("RB", ["rb"]),
+        ("ra", ["rb"]),
+    ],
+)
+def test_globs_choose_over_both_notations(pattern, names):
+    chosen = design_of(CELLS).parameters([Selection(pattern)]).names
+    assert sorted(chosen) == sorted(names)
+
+
+def test_what_decides_a_condition_cannot_be_trained():
+    design = design_of(".param r=1k k=2\nV1 a 0 1\n.if (r>500)\nR1 a 0 {r}\n.else\nR1 a 0 {k}\n.endif")
+    with pytest.raises(OptionError, match="'r' cannot be trained") as caught:
+        design.parameters([Selection("*")])
+    assert caught.value.place.line == 4
+    assert list(design.parameters([Selection("k")]).names) == ["k"]
+
+
+def test_later_bounds_win_and_fixed_numbers_stay():
+    design = design_of(CELLS)
+    parameters = design.parameters([Selection("*", 1, 1e6), Selection("R3", 5, 50)], fix=["X*", "rb"])
+    assert list(parameters.names) == ["r1", "r3"]
+    assert list(parameters.lower) == [1.0, 5.0]
+    assert list(parameters.upper) == [1e6, 50.0]
+
+
+def test_patterns_without_a_match_are_refused_with_a_suggestion():
+    design = design_of("V1 a 0 1\nRbias a 0 1k\nR2 a 0 rm l=2u\n.model rm r rsh=100")
+    with pytest.raises(OptionError, match="'Rbais' matches no") as caught:
+        design.parameters([Selection("Rbais")])
+    assert "rbias" in caught.value.hint
+    with pytest.raises(OptionError, match="no number of its own"):
+        design.parameters([Selection("R2")])
+    assert list(design.parameters([Selection("rm.rsh")]).names) == ["rm.rsh"]
+
+
+def test_derivatives_go_through_every_kind_of_expression():
+    """Every parameter's derivative of every element value, against differences."""
+    design = design_of(
+        ".param a=2 b={a*a+c} c=3k\n.func f(u,v) {u*v+sqrt(u)}\nV1 n 0 {b/1k}\nR1 n m {f(b,a)} tc1=0.01 dtemp=5\n"
+        "R2 m 0 {c} m={a}\nX1 m 0 s q={b}\nX2 m 0 s q={a*100}\nX3 m 0 s\n"
+        ".subckt s p q q=2k\n.param w={q*a}\nR1 p q {w+c}\nD1 p q dm area={a}\n.model dm d is={1e-14*q/1k} n=1.2 rs=3\n"
+        ".ends"
+    )
+    parameters = design.parameters([Selection("*")])
+    theta = parameters.initial
+    rng = np.random.default_rng(1)
+    assert sorted(parameters.names) == ["a", "c", "x1.dm.n", "x1.dm.rs", "x3.q"]
+    for binding in parameters.bindings:
+        gradient = rng.normal(size=len(binding.elements))
+        exact = binding.pullback(theta, gradient)
+        for p in range(len(theta)):
+            step = np.zeros(len(theta))
+            step[p] = 1e-5 * abs(theta[p])
+            change = binding.values(theta + step) - binding.values(theta - step)
+            assert exact[p] == pytest.approx(gradient @ change / (2 * step[p]), rel=1e-6, abs=1e-25)
+
+
+def test_values_at_other_parameters_are_those_of_the_edited_text():
+    design = design_of(CELLS)
+    parameters = design.parameters([Selection("*")])
+    theta = parameters.initial * np.linspace(0.5, 1.7, len(parameters))
+    again = elaborate(design.write(parameters, theta))
+    assert values(design, theta, parameters) == pytest.approx(values(again), rel=1e-14)
+    np.testing.assert_array_equal(again.parameters([Selection("*")]).initial, theta)
+
+
+def test_the_gradient_of_a_voltage_by_a_param_is_that_of_differences():
+    design = design_of(CELLS + "\nD1 d 0 dm\n.model dm d is=1e-14 n=1.5 rs=20")
+    parameters = design.parameters([Selection("*"), Selection("dm.*")])
+    solver = InternalSolver()
+
+    def voltage(theta):
+        return solver.solve(parameters.apply(theta)).voltage("d")[0]
+
+    op = solver.solve(parameters.apply(parameters.initial))
+    adjoint = np.zeros((1, design.circuit.size))
+    adjoint[0, design.circuit.node("d")] = 1.0
+    lam = linearize(op).solve(adjoint, transpose=True)
+    exact = parameters.pullback(parameters.initial, pull_back(op, lam, parameters.columns))
+    for p, name in enumerate(parameters.names):
+        step = np.zeros(len(parameters))
+        step[p] = 1e-3 * parameters.initial[p]
+        slope = (voltage(parameters.initial + step) - voltage(parameters.initial - step)) / (2 * step[p])
+        assert exact[p] == pytest.approx(slope, rel=2e-4, abs=1e-12), name
+
+
+# Writing back --------------------------------------------------------------------------------
+
+
+def test_only_trained_numbers_change():
+    design = design_of(CELLS)
+    parameters = design.parameters([Selection("R1"), Selection("X2.r1"), Selection("rb")])
+    theta = np.array([0.1 + 0.2, parameters.initial[1], 1e-7])
+    before = str(design.netlist).splitlines()
+    after = str(design.write(parameters, theta)).splitlines()
+    assert {a for a, b in zip(after, before, strict=True) if a != b} == {
+        "R1 in a 0.30000000000000004",
+        ".param rb=1e-07 ra={rb*2}",
+    }
+
+
+def test_edits_reach_through_continuations_braces_and_includes(tmp_path):
+    (tmp_path / "cell.inc").write_text(".subckt cell p q r=1k\nR1 p q\n+ {r} ; keep\n.ends\n.param g={ 2k }\n")
+    text = "title\n.include cell.inc\nV1 a 0 1\nX1 a b\n+ cell ; here\n+ r = 5K\nX2 b 0 cell\nR9 b 0 '3k'\nR8 b 0 {g}\n"
+    (tmp_path / "main.cir").write_text(text)
+    design = elaborate(read(tmp_path / "main.cir"))
+    parameters = design.parameters([Selection("*")])
+    assert dict(zip(parameters.names, parameters.initial, strict=True)) == {
+        "x1.r": 5000.0, "x2.r": 1000.0, "g": 2000.0, "r9": 3000.0
+    }  # fmt: skip
+    trained = design.write(parameters, parameters.initial + 1)
+    trained.save(tmp_path / "out.cir")
+    assert (tmp_path / "main.cir").read_text() == text
+    lines = (tmp_path / "out.cir").read_text()
+    assert "+ r = 5001\n" in lines
+    assert "R9 b 0 '3001'\n" in lines
+    assert "r=1001" in (tmp_path / "cell.trained.inc").read_text()
+    assert ".param g={ 2001 }" in (tmp_path / "cell.trained.inc").read_text()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    resistances=st.lists(st.floats(1e-3, 1e9), min_size=1, max_size=8),
+    theta=st.lists(st.floats(1e-12, 1e12), min_size=8, max_size=8),
+)
+def test_every_float_survives_writing(resistances, theta):
+    lines = "\n".join(f"R{k} a 0 {value!r}" for k, value in enumerate(resistances))
+    design = design_of(f"V1 a 0 1\n{lines}")
+    parameters = design.parameters([Selection("R*")])
+    wanted = np.array(theta[: len(parameters)])
+    written = elaborate(design.write(parameters, wanted)).parameters([Selection("R*")])
+    np.testing.assert_array_equal(written.initial, wanted)
+
+
+# Errors --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "message"),
+    [
+        ("V1 a 0 1\nR1 a 0 1\nr1 a 0 {2}", 4, 1, "two elements named 'r1'"),
+        ("V1 a 0 1\nR1 a 0 1\nR2 a 0 1\nR1 a 0 2", 5, 1, "two elements named 'r1'"),
+        ("V1 a 0 1\nR1 a 0 0", 3, 8, "resistance of zero"),
+        ("V1 a 0 1\nR1 a 0 {1-1}", 3, 8, "resistance of zero"),
+        (".param foo=1\nV1 a 0 {fooo*2}", 3, 9, "unknown parameter 'fooo'"),
+        (".param a=b b={c+1} c='a*2'\nV1 x 0 {a}", 2, 10, "a -> b -> c -> a"),
+        (".func f(x) {g(x)}\n.func g(x) {f(x)}\nV1 x 0 {f(1)}", 4, 9, "f -> g -> f"),
+        ("V1 x 0 {foo(1)}", 2, 9, "unknown function 'foo'"),
+        (".func f(x,y) {x+y}\nV1 x 0 {f(1)}", 3, 9, "takes 2 arguments, not 1"),
+        ("V1 x 0 {1+}", 2, 10, "cannot read the expression"),
+        ("V1 x 0 {1/0}", 2, 9, "gives inf"),
+        ("V1 a 0 1\nX1 a b foo", 3, 8, "unknown subcircuit 'foo'"),
+        ("X1 a foo\n.subckt foo a b\nR1 a b 1\n.ends", 2, 1, "has 2 nodes and X1 gives 1"),
+        ("X1 a b foo q=1\n.subckt foo a b r=1\nR1 a b {r}\n.ends", 2, 12, "has no parameter 'q'"),
+        ("D1 a 0 dmod\n.model dm d", 2, 8, "unknown model 'dmod'"),
+        ("D1 a 0 rm\n.model rm r", 2, 8, "is of type r, not d"),
+        ("R1 a 0 rmod", 2, 8, "neither a number nor a resistor model"),
+        ("F1 a 0 v2 1\nV1 a 0 1", 2, 8, "controlled by the current of 'v2'"),
+        ("T1 a 0 b 0 z0=50 td=1n", 2, 1, "transmission line"),
+        (".frobnicate 1", 2, 1, "'.frobnicate' is not supported"),
+        ("R1 a 0 1k 2k", 2, 11, "more than one value"),
+        ("R1 a 0 1k foo=3", 2, 11, "no parameter 'foo'"),
+        ("R1 a 0 1k m=0", 2, 1, "multiplier m=0"),
+        ("V1 a 0 {V(b)*2}", 2, 9, "only in a behavioural source"),
+        ("B1 a 0 V=V(zz)", 2, 1, "'zz', which is no node"),
+        ("B1 a 0 V=V(a)+zz", 2, 1, "unknown parameter 'zz'"),
+        ("M1 a a 0 0 mm\n.model mm nmos level=14", 3, 16, "level=14 is not supported"),
+        ("E1 a 0 LAPLACE {V(b)} = {1/(1+s)}", 2, 8, "not supported"),
+        ("E1 a 0 POLY(2) b 0", 2, 8, "needs 4 controls"),
+        ("E1 a 0 b 0", 2, 1, "has no gain"),
+        ("E1 a 0 b 0 1 2", 2, 14, "cannot read '2'"),
+        (".if (nix)\nR1 a 0 1\n.endif", 2, 6, "unknown parameter 'nix'"),
+        (".nodeset foo=1", 2, 1, "cannot read 'foo'"),
+        (".subckt s a a\nR1 a 0 1\n.ends\nX1 a b s", 2, 13, "has the node 'a' twice"),
+    ],
+)
+def test_mistakes_are_located(text, line, column, message):
+    error = errors_of(text)[0]
+    assert isinstance(error, NetlistError)
+    assert message in str(error)
+    assert (error.place.line, error.place.column) == (line, column)
+
+
+def test_many_mistakes_are_reported_at_once_and_no_more_than_twenty():
+    assert len(errors_of("V1 a 0 {x}\nR1 a 0 0\nR2 a 0 {y}")) == 3
+    assert len(errors_of("\n".join(f"R{k} a 0 {{x{k}}}" for k in range(50)))) == 20
+
+
+def test_a_mistake_in_a_subcircuit_is_reported_once_with_its_chain():
+    (error,) = errors_of("X1 a foo\nX2 b foo\n.subckt foo p\nX3 p bar\n.ends\n.subckt bar p\nR1 p 0 {zz}\n.ends")
+    assert error.place.line == 8
+    assert [link.line for link in error.place.chain] == [2, 5]
+
+
+def test_recursion_is_named_with_its_circle():
+    (error,) = errors_of("X1 a foo\n.subckt foo p\nX2 p bar\n.ends\n.subckt bar p\nX3 p foo\n.ends")
+    assert "foo -> bar -> foo" in error.message
+
+
+def test_absurd_nesting_ends_in_an_error():
+    subcircuits = "\n".join(f".subckt s{k} a\nX1 a s{k + 1}\n.ends" for k in range(300))
+    (error,) = errors_of(f"{subcircuits}\n.subckt s300 a\nR1 a 0 1\n.ends\nX1 a s0")
+    assert "nested more than" in error.message
+    doubling = "\n".join(f".func f{k}(x) {{f{k - 1}(x)+f{k - 1}(x)}}" for k in range(1, 60))
+    (error,) = errors_of(f".func f0(x) {{x}}\n{doubling}\nR1 a 0 {{f59(1)}}")
+    assert "steps" in error.message
+
+
+def test_a_long_chain_of_parameters_is_no_recursion():
+    chain = "\n".join(f".param p{k}={{p{k - 1}+1}}" for k in range(1500, 0, -1))
+    assert values(design_of(f"{chain}\n.param p0=1\nR1 a 0 {{p1500}}"))["r1", "resistance"] == 1501.0
+
+
+def test_an_absent_library_is_named_only_if_something_is_missing():
+    assert not design_of(".lib absent.lib\nV1 a 0 1\nR1 a 0 1").warnings
+    errors = errors_of(".lib absent.lib\nV1 a 0 1\nD1 a 0 dx")
+    assert "absent.lib" in errors[0].message
+    assert "dx" in errors[1].message
+
+
+def test_parameters_of_a_model_that_mean_nothing_are_warned_of():
+    (warning,) = design_of("V1 a 0 1\nD1 a 0 dm\nD2 a 0 dm\n.model dm d is=1e-14 mfg=3").warnings
+    assert "mfg" in warning.message
+    assert warning.place.line == 5
+
+
+# Size ----------------------------------------------------------------------------------------
+
+
+def test_instances_share_what_is_the_same_for_all():
+    rows = "\n".join(f"X{k} in o{k} row\nR{k} o{k} 0 1k" for k in range(100))
+    cells = "\n".join(f"X{k} a m{k} cell\nR{k} m{k} b 1k" for k in range(100))
+    parts = "\n".join(f"R{k} n{k} n{(7 * k + 1) % 10} {100 + k}" for k in range(10))
+    design = design_of(f"V1 in 0 1\n{rows}\n.subckt row a b\n{cells}\n.ends\n.subckt cell n0 n5\n{parts}\n.ends")
+    assert len(design.circuit.groups[design.circuit.group("resistor")]) == 100 + 100 * (100 + 100 * 10)
+    assert len(design.parameters([Selection("X*.X*.R*")])) == 10
+    g, k = design.circuit.element("r.x42.x17.r3")
+    assert design.circuit.groups[g].values["resistance"][k] == 103.0
+    assert math.isclose(design.circuit.groups[g].index[k, 0], design.circuit.node("x42.x17.n3"))
