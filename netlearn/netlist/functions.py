@@ -129,11 +129,9 @@ class _Lines:
         side = _real(x) - _real(center)
         if not self.rounded:
             return x - center, np.where(side < 0, low, high), 0.0, value
-        shorter = np.minimum(
-            _real(np.concatenate([lengths[:1], lengths])), _real(np.concatenate([lengths, lengths[-1:]]))
-        )
-        half = 0.1 * np.take_along_axis(shorter, nearest, 0)[0]
-        inside = np.abs(side) < half
+        left, right = np.concatenate([lengths[:1], lengths]), np.concatenate([lengths, lengths[-1:]])
+        half = 0.1 * np.take_along_axis(np.where(_real(left) < _real(right), left, right), nearest, 0)[0]
+        inside = np.abs(side) < _real(half)
         anchor = np.where(inside, center - half, center)
         slope = np.where(inside | (side < 0), low, high)
         bend = np.where(inside, (high - low) / (4.0 * half), 0.0)

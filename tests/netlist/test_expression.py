@@ -29,7 +29,7 @@ def _combined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.builds(lambda name, p: f"{name}({p[0]},{p[1]})", st.sampled_from(["min", "max"]), pairs),
         st.builds(lambda p, c: f"(({c})>0.4 ? {p[0]} : {p[1]})", pairs, inner),
         st.builds(lambda a: f"(-{a})", NUMBERS),
-        st.builds(lambda a: f"ln(1+sqr({a}))+sqrt(abs({a}))+exp(-abs({a}))", inner),
+        st.builds(lambda a: f"ln(1+sqr({a}))+sqrt(0.1+abs({a}))+exp(-abs({a}))", inner),
     )
 
 
