@@ -41,7 +41,7 @@ def layout(circuit: Circuit) -> Array:
         # The inputs stay in the order of the netlist, which is how people know them.
         for layer in layers[1:] if turn % 2 == 0 else layers[-2:0:-1]:
             wanted = np.asarray(links[layer] @ place).ravel() / degree[layer]
-            place[layer[np.argsort(wanted, kind="stable")]] = _spread(len(layer))
+            place[layer[np.argsort(-wanted, kind="stable")]] = _spread(len(layer))
     return np.column_stack([depth, place])
 
 

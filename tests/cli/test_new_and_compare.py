@@ -1,0 +1,72 @@
+"""``netlearn new`` and ``netlearn compare``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from netlearn.netlist.generate import TOPOLOGIES
+
+Run = Callable[..., Result]
+
+
+@pytest.mark.parametrize("kind", TOPOLOGIES)
+def test_a_new_netlist_trains_as_it_is(kind: str, run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "new.cir"
+    result = run("new", kind, path)
+    assert result.exit_code == 0, result.stderr
+    assert path.with_suffix(".csv").exists()
+    printed = json.loads(run("train", path, "--epochs", "20", "--json").stdout)
+    assert printed["loss"] < printed["history"][0]["loss"]
+
+
+def test_sizes_and_no_overwriting(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "new.cir"
+    assert run("new", "lattice", path, "--rows", "3", "--columns", "5", "--inputs", "2").exit_code == 0
+    described = json.loads(run("info", path, "--json").stdout)
+    assert described["elements"] == {"voltage source": 2, "resistor": 3 * 4 + 2 * 5}
+    text = path.read_text()
+    refused = run("new", "complete", path)
+    assert refused.exit_code == 2
+    assert "--force" in refused.stderr
+    assert path.read_text() == text
+    assert run("new", "complete", path, "--force").exit_code == 0
+    assert path.read_text() != text
+    assert run("new", "layered", tmp_path / "b.cir", "--layers", "3").exit_code == 2
+
+
+def test_compare_gives_a_table_a_figure_and_results(divider: Path, run: Run) -> None:
+    words = ("compare", divider, "--rules", "analytic,cl", "--seeds", "2", "--processes", "1", "--epochs", "4")
+    result = run(*words)
+    assert result.exit_code == 0, result.stderr
+    assert "analytic" in result.stdout
+    assert divider.with_suffix(".compare.png").read_bytes().startswith(b"\x89PNG")
+    results = divider.with_suffix(".compare.jsonl")
+    lines = results.read_text()
+    assert len(lines.splitlines()) == 4
+    # What is there is not done again.
+    rows = list(csv.DictReader(io.StringIO(run(*words, "--csv").stdout)))
+    assert [row["rule"] for row in rows] == ["analytic", "analytic", "cl", "cl"]
+    assert results.read_text() == lines
+    assert len(json.loads(run(*words, "--json").stdout)) == 4
+
+
+def test_compare_refuses_what_it_cannot_do(divider: Path, run: Run) -> None:
+    before = {path.name for path in divider.parent.iterdir()}
+    for words, says in (
+        (("--rules", "analytik"), "did you mean 'analytic'?"),
+        (("--rules", "ep", "--betas", "0"), "above 0"),
+        (("--rules", "ep", "--betas", "much"), "--betas"),
+        (("--rules", "ep", "--fractions", "2"), "at most 1"),
+        (("--rules", ","), "nothing to compare"),
+    ):
+        result = run("compare", divider, *words)
+        assert result.exit_code == 2
+        assert says in result.stderr
+    assert {path.name for path in divider.parent.iterdir()} == before
