@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations_with_replacement, pairwise
@@ -14,6 +14,7 @@ from netlearn.circuit.devices.base import Array, Device, Values
 from netlearn.circuit.devices.behavioural import behavioural_current_source, behavioural_voltage_source
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, VOLTAGE_SOURCE
 from netlearn.netlist.body import Line
+from netlearn.netlist.export_expression import ngspice_expression
 from netlearn.netlist.expression import Expression, Step
 from netlearn.netlist.functions import OPERATORS, ROUNDED_TABLE
 from netlearn.netlist.scope import Text
@@ -51,6 +52,15 @@ class _Law:
             columns += [slope, -slope] if difference else [slope]
         shape = np.broadcast_shapes(controls.shape[:-1], *(np.shape(column) for column in columns))
         return np.stack([np.broadcast_to(column, shape) for column in columns], axis=-1)
+
+    def spice(self, controls: Sequence[str], values: Mapping[str, float]) -> str:
+        """The law in ngspice's words, given words for its controls and numbers for its values."""
+        words = {f"${i}": repr(values[f"p{i}"]) for i in range(self.parameters)}
+        at = 0
+        for i, difference in enumerate(self.differences):
+            words[f"#{i}"] = f"{controls[at]}-{controls[at + 1]}" if difference else controls[at]
+            at += 1 + difference
+        return ngspice_expression(self.expression, words)
 
     def _environment(self, controls: Array, values: Values) -> dict[str, Array]:
         environment = {f"${i}": np.asarray(values[f"p{i}"]) for i in range(self.parameters)}
@@ -138,7 +148,7 @@ def resistor_by_expression(line: Line) -> bool:
 
 def _table(line: Line, call: Word) -> Expression:
     """``TABLE {expression} = (x, y) (x, y) ...``."""
-    match = re.fullmatch(r"table\s*=?\s*(?:\{(.*)\}|'(.*)')\s*=?\s*(.*)", call.text, re.IGNORECASE | re.DOTALL)
+    match = re.fullmatch(r"table\s*=?\s*(?:\{(.*?)\}|'(.*?)')\s*=?\s*(.*)", call.text, re.IGNORECASE | re.DOTALL)
     if match is None:
         raise line.error("cannot read the table", call, "TABLE {V(a)} = (x1,y1) (x2,y2)")
     points = re.findall(r"\{[^}]*\}|[^\s,()]+", match[3])

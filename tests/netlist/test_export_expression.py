@@ -5,12 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+import netlearn
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.behavioural import behavioural_current_source, behavioural_voltage_source
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.errors import NgspiceError
+from netlearn.netlist.elaborate import elaborate
 from netlearn.netlist.export_expression import ngspice_expression
 from netlearn.netlist.expression import Expression, parse_expression
+from netlearn.solve.compare import compare
+from netlearn.solve.internal import InternalSolver
 from netlearn.solve.ngspice import NgspiceSolver
 
 TEXTS = [
@@ -26,7 +30,8 @@ TEXTS = [
     "asinh(v(a))+acosh(2+v(a))+atanh(v(b))",
     "min(v(a),v(b))+2*max(v(a),v(b))+pow(v(b),2)+pwr(v(b),3)",
     "floor(3*v(b))+ceil(3*v(a))+nint(3*v(a))+int(-2.7*v(a))",
-    "pwl(v(a),0,0,0.5,1,1,3)",
+    "pwl(v(a),0,0,0.5,1,1,3)+pwl(v(b),0,1,1,2)",
+    "table(v(a),0,0,0.5,1)+10*table(v(b),0,1,0.5,1,1,3)",
     "sqr(v(a))+hypot(v(a),v(b))+if(v(a),1,2)",
     "(7*v(a)) % 2 + (9*v(a)) \\ 2",
     "i(v1)*1k + temper*0.01",
@@ -79,6 +84,32 @@ def circuit(texts, voltage):
         )
     branches = ["v1", "v2", *(f"b{k}" for k in range(n) if voltage)]
     return Circuit([*(f"o{k}" for k in range(n)), "a", "b"], branches, tuple(groups))
+
+
+NETLISTS = [
+    "E1 o 0 VALUE={v(a)*v(b,a)+k}",
+    "E1 o 0 TABLE {v(a)-v(b)} = (0,0) (0.98,k) (2,5)",
+    "E1 o 0 TABLE {v(b)} = (-0.3,1) (1,2)",
+    "E1 o 0 TABLE {v(a)} = (-2,1) (-1,{k})",
+    "E1 o 0 POLY(2) a 0 b 0 1 2 3 4 5",
+    "G1 0 o POLY(1) a b 0.5 0 1",
+    "G1 0 o VALUE={v(a) > k ? 1 : temper/100}",
+    "F1 0 o POLY(1) V1 0.1 2",
+    "H1 o 0 POLY(2) V1 V2 1 2 3",
+    "B1 0 o I=i(V1)*2+v(b)**3 m=3",
+    "B1 o 0 V=2**v(a)/(1+v(o,b)^2)",
+]
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("line", NETLISTS)
+def test_sources_of_a_netlist_mean_the_same_in_netlearns_deck(line, ngspice, libngspice):
+    text = f"t\n.param k=2\nV1 a 0 0.7\nV2 b 0 -0.3\nRa a b 1\nRo o 0 1\n{line}\n.end\n"
+    circuit = elaborate(netlearn.parse(text)).circuit
+    with NgspiceSolver(processes=1) as solver:
+        op = solver.solve(circuit)
+    assert op.voltage("o")[0] == pytest.approx(ngspice.run(text)["v(o)"], rel=1e-9)
+    assert compare(op, InternalSolver().solve(circuit)).within(1e-7)
 
 
 @pytest.mark.ngspice
