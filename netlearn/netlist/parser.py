@@ -129,7 +129,9 @@ class _Parser:
         except BadLine as error:
             self._bad_line(line, error)
             return
-        words = _without_params(self._words(line, parts.words))
+        words = self._words(line, parts.words)
+        if line.text[0] in "xX":
+            words = _without_params(words)
         given = len(words) + len(parts.assignments) + len(parts.calls)
         name = self._word(line, parts.name)
         if len(words) < letter.nodes or given < letter.words:
@@ -141,9 +143,9 @@ class _Parser:
                 f"the form is: {letter.syntax}",
             )
             return
-        for word in words[2:]:
-            # Node names may look like anything, so only what R, C, L, V and I have after their two nodes is judged.
-            if letter.nodes == 2 and line.text[0] in "rRcClLvViI" and _unreadable(word.text):
+        # Node names may look like anything, so only what R, C, L, V and I have after their two nodes is judged.
+        for word in words[2:] if line.text[0] in "rRcClLvViI" else ():
+            if _unreadable(word.text):
                 self._error(f"'{word.text}' is not a number", word.start, word.end, "write it like 4.7k, 2e-3 or 10meg")
         calls = self._words(line, parts.calls)
         assignments = self._assignments(line, parts.assignments)
@@ -257,7 +259,8 @@ class _Parser:
         return Word(line.text[span[0] : span[1]], line.start + span[0], line.start + span[1])
 
     def _words(self, line: Line, spans: Sequence[Span]) -> tuple[Word, ...]:
-        return tuple([self._word(line, span) for span in spans])
+        text, offset = line.text, line.start
+        return tuple([Word(text[start:end], offset + start, offset + end) for start, end in spans])
 
     def _assignments(self, line: Line, spans: Sequence[tuple[Span, Span]]) -> tuple[Assignment, ...]:
         return tuple([Assignment(self._word(line, name), self._word(line, value)) for name, value in spans])
@@ -281,7 +284,7 @@ def _statement(source: Source, start: int, end: int, scope: _Scope) -> Statement
 
 def _without_params(words: tuple[Word, ...]) -> tuple[Word, ...]:
     """``params:`` before the parameters of a subcircuit says nothing that ``=`` does not."""
-    return tuple(word for word in words if word.text.lower() != "params:")
+    return tuple([word for word in words if word.text.lower() != "params:"])
 
 
 def _line_and_column(error: NetlearnError) -> tuple[int, int]:

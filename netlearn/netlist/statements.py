@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from netlearn.circuit.devices.base import Array
 
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from netlearn.netlist.source import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A stretch [start, end) of a source's text. An expression keeps its braces or quotes."""
 
     text: str
@@ -25,8 +24,7 @@ class Word:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """``name=value``."""
 
     name: Word
