@@ -46,7 +46,7 @@ class ElementView:
     @property
     def letter(self) -> str:
         """The element type, in upper case."""
-        return self.name.rpartition(".")[2][0].upper()
+        return self._element.letter
 
     @property
     def text(self) -> str:
@@ -63,10 +63,9 @@ class ElementView:
     @property
     def nodes(self) -> tuple[str, ...]:
         """The nodes that it is connected to, as they are written."""
-        words = self._element.words
-        if self.letter == "X":
-            return tuple(word.text for word in words[:-1])
-        return tuple(word.text for word in words[: LETTERS[self.letter].nodes])
+        element = self._element
+        count = len(element.words) - 1 if element.letter == "X" else LETTERS[element.letter].nodes
+        return tuple(word.text for word in element.words[:count])
 
     @property
     def value(self) -> float | str | None:

@@ -173,6 +173,12 @@ def test_elements_are_removed_with_their_lines(netlist: netlearn.Netlist) -> Non
         netlist.remove("V1")
 
 
+def test_a_name_may_have_dots_in_it() -> None:  # found by fuzzing
+    netlist = netlearn.parse("title\nR.$ a b 1k\nx.1.r a s\n.subckt s p\nR1 p 0 2\n.ends\n")
+    assert (netlist["R.$"].value, netlist["r.$"].letter) == (1000.0, "R")
+    assert netlist["x.1.r"].nodes == ("a",)
+
+
 def test_rows_of_a_block_are_elements_like_others(tmp_path: Path) -> None:
     lines = [f"R{i} n{i} 0 {i}k ; c" if i == 5 else f"R{i} n{i} 0 {i}k" for i in range(50)]
     netlist = netlearn.parse("\n".join(["t", *lines]))
