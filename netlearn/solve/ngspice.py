@@ -17,7 +17,7 @@ from netlearn.errors import NgspiceError
 from netlearn.solve.ngspice_batch import run_batch
 from netlearn.solve.ngspice_deck import TIGHT, alterable, one_sample, sample_columns
 from netlearn.solve.ngspice_library import executable, library, missing
-from netlearn.solve.ngspice_messages import SINGULAR, Crashed, not_found
+from netlearn.solve.ngspice_messages import SINGULAR, Crashed, Unloadable, not_found
 from netlearn.solve.ngspice_process import WorkerProcess
 from netlearn.solve.protocol import OperatingPoint
 
@@ -82,7 +82,12 @@ class NgspiceSolver:
         count = self.processes or min(os.cpu_count() or 1, 1 + samples // SAMPLES_PER_PROCESS)
         shares = [share for share in np.array_split(np.arange(samples), count) if len(share)]
         x = np.full((samples, circuit.size), np.nan)
-        self._run(path, circuit, x, shares, first=first, retry=True)
+        try:
+            self._run(path, circuit, x, shares, first=first, retry=True)
+        except Unloadable:
+            if executable() is None:
+                raise
+            return run_batch(circuit, self.tolerances, self.timeout, first)
         return x
 
     def _run(self, path: str, circuit: Circuit, x: Array, shares: Sequence[Array], *, first: int, retry: bool) -> None:

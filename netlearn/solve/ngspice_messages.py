@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from netlearn.circuit.circuit import Circuit
-from netlearn.errors import CircuitError, ConvergenceError
+from netlearn.errors import CircuitError, ConvergenceError, NgspiceError
 
 SINGULAR = re.compile(r"singular matrix:.*?check nodes? (\S+)", re.IGNORECASE)
 
@@ -14,19 +14,24 @@ class Crashed(Exception):
     """ngspice's process is gone; the argument says how."""
 
 
+class Unloadable(NgspiceError):
+    """There is a libngspice, but it cannot be loaded."""
+
+
 def not_found(circuit: Circuit, sample: int, said: str) -> CircuitError:
     """The error for a sample without an operating point, from what ngspice said of it."""
     singular = SINGULAR.search(said)
-    if singular:
-        place = _unknown(circuit, singular.group(1))
+    where = f"the matrix is singular at {_unknown(circuit, singular.group(1))}" if singular else ""
+    if where and circuit.linear:
         return CircuitError(
-            f"ngspice finds the circuit's matrix singular at {place} (sample {sample})",
+            f"ngspice finds no operating point: {where} (sample {sample})",
             hint="look for a node with no DC path to ground or a loop of voltage sources",
         )
-    last = [line.strip() for line in said.splitlines() if "error" in line.lower() or "fail" in line.lower()]
+    reasons = [line.strip() for line in said.splitlines() if "error" in line.lower() or "fail" in line.lower()]
+    reason = where or (reasons[0] if reasons else "")
     return ConvergenceError(
-        f"ngspice found no operating point for sample {sample}" + (f": {last[0]}" if last else ""),
-        hint="try looser tolerances or a .nodeset",
+        f"ngspice found no operating point for sample {sample}" + (f": {reason}" if reason else ""),
+        hint="try a .nodeset, or the internal solver",
     )
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from netlearn.circuit.circuit import Circuit
 from netlearn.solve.ngspice_deck import Deck, write_deck
-from netlearn.solve.ngspice_messages import Crashed
+from netlearn.solve.ngspice_library import INSTALL
+from netlearn.solve.ngspice_messages import Crashed, Unloadable
 
 
 class WorkerProcess:
@@ -40,17 +41,22 @@ class WorkerProcess:
         return deck
 
     def send(self, *request: Any) -> None:
+        """Send a request. Raises Crashed, or Unloadable if the worker has said so."""
         try:
             self.connection.send(request)
         except (BrokenPipeError, ConnectionResetError):
+            if self.connection.poll():
+                self.receive()
             raise Crashed(self._how()) from None
 
     def receive(self) -> tuple[str, Any]:
-        """The next reply. Raises Crashed."""
+        """The next reply. Raises Crashed and Unloadable."""
         try:
             reply: tuple[str, Any] = self.connection.recv()
         except (EOFError, ConnectionResetError):
             raise Crashed(self._how()) from None
+        if reply[0] == "unloadable":
+            raise Unloadable(f"libngspice cannot be loaded: {reply[1]}", hint=INSTALL)
         return reply
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from netlearn.solve.ngspice_batch import sens_batch
 from netlearn.solve.ngspice_deck import TIGHT, Deck, one_sample, write_deck
 from netlearn.solve.ngspice_forms import form_of
 from netlearn.solve.ngspice_library import executable, library, missing
-from netlearn.solve.ngspice_messages import Crashed, not_found
+from netlearn.solve.ngspice_messages import Crashed, Unloadable, not_found
 from netlearn.solve.ngspice_process import WorkerProcess
 from netlearn.solve.protocol import Solver
 from netlearn.solve.sensitivity import linearize, pull_back
@@ -134,13 +134,7 @@ def ngspice_sensitivities(
     one = one_sample(circuit, sample)
     deck = write_deck(one, tolerances)
     word, sign = _probe_word(deck, probe)
-    path = library()
-    if path is not None:
-        vectors = _through_library(path, one, word, timeout, tolerances)
-    elif executable() is not None:
-        vectors = sens_batch(one, word, timeout, tolerances)
-    else:
-        raise missing()
+    vectors = _sens(one, word, timeout, tolerances)
     return {key: sign * value for key, value in _by_element(deck, vectors).items()}
 
 
@@ -200,6 +194,19 @@ def _by_element(deck: Deck, vectors: Mapping[str, float]) -> dict[tuple[str, str
                 if vector is not None and vector in vectors:
                     found[name, value] = vectors[vector]
     return found
+
+
+def _sens(circuit: Circuit, word: str, timeout: float, tolerances: Mapping[str, float]) -> dict[str, float]:
+    path = library()
+    if path is None and executable() is None:
+        raise missing()
+    if path is not None:
+        try:
+            return _through_library(path, circuit, word, timeout, tolerances)
+        except Unloadable:
+            if executable() is None:
+                raise
+    return sens_batch(circuit, word, timeout, tolerances)
 
 
 def _through_library(

@@ -1,6 +1,7 @@
 """The process that holds libngspice: ``python -m netlearn.solve.ngspice_worker FD LIBRARY``.
 
-It answers requests on the connection FD until that closes. A request and its replies:
+It answers requests on the connection FD until that closes, or says ``("unloadable", why)`` and ends
+where the library cannot be used. A request and its replies:
 
 - ``("load", lines, vectors, targets, values, saves)``: ``("loaded", what ngspice said)``;
 - ``("run", base, places, samples)``: for every sample ``("sample", (values, what ngspice said))`` or
@@ -152,7 +153,13 @@ def main() -> None:
     silent = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(silent, stream)
-    serve(connection, Worker(sys.argv[2]))
+    try:
+        worker = Worker(sys.argv[2])
+    except Exception as error:
+        # A library that cannot be loaded, or PySpice missing: the other side knows another way.
+        connection.send(("unloadable", str(error)))
+        return
+    serve(connection, worker)
 
 
 if __name__ == "__main__":
