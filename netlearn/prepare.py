@@ -241,17 +241,16 @@ def _placed(place: Place | None) -> Iterator[None]:
 
 
 def _read_named(netlist: Netlist, named: str, places: Mapping[str, Place]) -> Table:
-    """Data that the netlist names: read only from the netlist's own folder tree.
+    """Data that the netlist names: read only from the folders from which it may include files.
 
     A netlist may come from a stranger, and an error message would show what is in a file.
     """
     folder = Path(netlist.source.path).resolve().parent
     path = (folder / named).resolve()
-    place = next((p for key, p in places.items() if key in (f"data {named}", "data test")), places.get("data"))
-    place = places.get(f"data {named}", place)
-    if not path.is_relative_to(folder):
-        raise DataError(
-            f"the data file '{named}' is outside the netlist's folder", place, "give it as an option instead"
-        )
+    place = places.get(f"data {named}", places.get("data test", places.get("data")))
+    roots = (folder, *(Path(root).resolve() for root in netlist.files.allow))
+    if not any(path.is_relative_to(root) for root in roots):
+        hint = "give the file as an option, or allow its folder if you trust this netlist"
+        raise DataError(f"the data file '{named}' is outside the netlist's folder", place, hint)
     with _placed(place):
         return read_table(Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path)

@@ -206,6 +206,7 @@ def test_a_link_does_not_lead_out_of_the_folder(divider: Path, tmp_path: Path) -
     (inner / "d.csv").symlink_to(tmp_path / "d.csv")
     with pytest.raises(NetlearnError, match="outside the netlist's folder"):
         netlearn.train(path)
+    assert netlearn.train(netlearn.read(path, allow=[tmp_path]), epochs=1, test=tmp_path / "t.csv").test is not None
 
 
 def test_operating_point(divider: Path) -> None:

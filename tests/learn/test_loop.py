@@ -50,7 +50,7 @@ def test_lbfgs_reaches_in_all_coordinates_what_scipy_reaches_by_differences(make
         return measure(task, task.data, replace(state, theta=np.exp(logs))).loss
 
     box = list(zip(np.log(parameters.lower), np.log(parameters.upper), strict=True))
-    reference = minimize(loss, np.log(parameters.initial), bounds=box, options={"maxiter": 60, "maxfun": 10**5})
+    reference = minimize(loss, np.log(parameters.initial), bounds=box, options={"maxiter": 30, "maxfun": 10**5})
     for coordinates in ("log", "conductance", "resistance"):
         state = trained(make_task(coordinates=coordinates, optimizer=Lbfgsb(), options=Options(epochs=100)))
         assert state.best is not None
