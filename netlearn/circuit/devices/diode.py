@@ -10,6 +10,7 @@ from netlearn.circuit.devices.base import Array, Device, Environment, Internal, 
 from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE_MODEL, IDEAL_DIODE_WORDS
 from netlearn.circuit.devices.junction import (
     EXPONENT_LIMIT,
+    REFERENCE_TEMPERATURE,
     critical_voltage,
     exponential,
     given,
@@ -65,7 +66,7 @@ class Diode(Device):
                 "grading": v["mj"] * (1.0 + v["tm1"] * dt + v["tm2"] * dt**2),
                 "potential": np.where(
                     v["tlevc"].real == 1,
-                    v["vj"] - v["tpb"] * dt,
+                    v["vj"] - v["tpb"] * (temperature - REFERENCE_TEMPERATURE),
                     junction_potential(v["vj"], temperature, nominal),
                 ),
                 "tunnel": (v["jtun"] * scale + v["jtunsw"] * side) * tunnel,

@@ -30,7 +30,7 @@ DIODES = [
     {"jsw": 1e-12, "ns": 1.5, "bv": 5.0},
     {"ikf": 1e-3, "ikr": 1e-10, "is": 1e-13},
     {"isr": 1e-11, "nr": 2.2, "vj": 0.8, "m": 0.4},
-    {"isr": 1e-11, "nr": 2.0, "tlevc": 1, "tpb": 1e-3, "tm1": 1e-3, "bv": 5.0},
+    {"isr": 1e-11, "nr": 2.0, "tlevc": 1, "tpb": 1e-3, "tnom": 50.0, "tm1": 1e-3, "bv": 5.0},
     {"jtun": 1e-9, "ntun": 20.0, "jtunsw": 1e-10, "keg": 0.9, "xtitun": 2.5},
     {"area": 3.0, "pj": 2.0, "jsw": 1e-13},
     {"is": 0.0},
