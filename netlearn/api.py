@@ -12,7 +12,7 @@ from typing import Unpack
 import numpy as np
 
 from netlearn.circuit.devices.base import Array
-from netlearn.errors import NetlearnError, NetlearnErrors
+from netlearn.errors import DataError, NetlearnError, NetlearnErrors
 from netlearn.learn.checkpoint import load_checkpoint, save_checkpoint
 from netlearn.learn.data import Dataset, Layout, split
 from netlearn.learn.hardware import hardware_for
@@ -197,12 +197,13 @@ def evaluate(
     """Loss, accuracy and outputs of a netlist on data.
 
     Without ``data`` the test data that the netlist names is taken, or else its training data.
-    Classes are those of the training data that the netlist names, or else of ``data``.
+    Classes are those of the training data that the netlist names, if it is there, or else of
+    ``data``.
     """
     prepared = project(netlist, None, forward, settings)
     if data is not None:
         given = project(netlist, data, forward, settings)
-        if prepared.settings.data.train is None:
+        if not _has_training_data(prepared):
             prepared = given
         table = given.table
     else:
@@ -246,6 +247,14 @@ def describe(netlist: NetlistLike, data: DataLike | None = None, **settings: Unp
         if data is not None or prepared.settings.data.train is not None:
             note(lambda: _task(prepared))
     return Description(read, prepared.settings, problems=tuple(problems), **known)  # type: ignore[arg-type]
+
+
+def _has_training_data(prepared: Project) -> bool:
+    """Whether the netlist names training data that can be read from where the netlist is."""
+    try:
+        return prepared.settings.data.train is not None and len(prepared.table) > 0
+    except DataError:
+        return False
 
 
 class _Keeper:

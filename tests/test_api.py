@@ -91,6 +91,16 @@ def test_only_trained_numbers_change_and_the_loss_is_that_of_the_file(divider: P
     assert divider.read_bytes() == before
 
 
+def test_a_netlist_away_from_its_data_is_evaluated_on_other_data(classes: Path, tmp_path: Path) -> None:
+    result = netlearn.train(classes, epochs=2)
+    away = tmp_path / "away"
+    away.mkdir()
+    path = result.save(away / "classes.cir")
+    assert netlearn.evaluate(path, tmp_path / "c.csv").loss == result.loss
+    with pytest.raises(NetlearnError, match="does not exist"):
+        netlearn.evaluate(path)
+
+
 def test_the_same_seed_writes_the_same_bytes(classes: Path, tmp_path: Path) -> None:
     for name in ("a.cir", "b.cir"):
         netlearn.train(classes).save(tmp_path / name)
