@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,39 +24,46 @@ SLACK = 12
 """Columns are merged where that adds zeros if their front stays this small: a front costs more than its zeros."""
 BUNDLED = 4
 """From this many columns on that touch the same others, but not each other, they share a front."""
-BLOCKED = 24
+BLOCKED = 16
 """From this many pivots in a front on, BLAS multiplies blocks sample by sample."""
 
 
 @dataclass(frozen=True)
-class Front:
-    """One group of columns, ``first`` to ``last`` in elimination order.
+class Bundle:
+    """Columns (p,) that touch the same ``border`` (b,) and not each other, as positions in elimination order.
 
-    ``border`` (b,) are the later unknowns that they touch, ``parent`` the front that these are
-    added to, at its rows ``places`` (b,). ``entries`` are the matrix entries that start here, at
-    ``at`` (row, column). In a ``diagonal`` front the columns do not touch each other.
+    ``entries`` are the matrix entries in their rows and columns, at ``at`` (row, column), where the
+    columns come first and the border after them; ``target`` (b, b) is where the rest is added.
     """
 
-    first: int
-    last: int
+    own: Array
     border: Array
-    diagonal: bool
     entries: Array
     at: tuple[Array, Array]
-    parent: int
-    places: Array
+    target: Array
+
+
+@dataclass(frozen=True)
+class Stack:
+    """q fronts of the same shape that do not depend on each other.
+
+    ``own`` (q, p) are their columns and ``border`` (q, b) the later ones that they touch, as
+    positions in elimination order. The fronts start at ``offset`` of the workspace. What is left
+    of those ``chosen`` is added to it at ``targets`` (chosen, b, b), round by round, so that no
+    place is hit twice in one.
+    """
+
+    own: Array
+    border: Array
+    offset: int
+    rounds: tuple[tuple[Array, Array], ...]
+    scatter: sparse.csr_array
+    """(n, q * b): adds up what the borders get."""
 
     @property
-    def pivots(self) -> int:
-        return self.last - self.first
-
-    @property
-    def own(self) -> slice:
-        return slice(self.first, self.last)
-
-
-Factor = tuple[Array, Array, Array]
-"""Of a front: L and U in its pivot block (p, p, S), or the diagonal (p, S); L below (b, p, S); U beside (p, b, S)."""
+    def shape(self) -> tuple[int, int, int]:
+        (q, p), b = self.own.shape, self.border.shape[1]
+        return q, p + b, p + b
 
 
 class Elimination:
@@ -83,33 +91,98 @@ class Elimination:
             _, lower = _analyse(dominant[order][:, order].tocsc(), "NATURAL")
         self.order = order
         self.position = np.argsort(order)
-        self.fronts = self._fronts(lower, [len(b) for b in bundles], rows, columns)
-        self.cost = sum((1 if f.diagonal else f.pivots) * f.pivots + 2 * f.pivots * len(f.border) for f in self.fronts)
+        self._build(lower, [len(b) for b in bundles], self.position[rows], self.position[columns])
 
-    def _fronts(self, lower: Any, bundles: list[int], rows: Array, columns: Array) -> list[Front]:
-        bounds = [*np.cumsum([0, *bundles]).tolist(), *_groups(lower, sum(bundles))[1:]]
-        firsts, lasts = bounds[:-1], bounds[1:]
-        owner = np.repeat(np.arange(len(firsts)), np.diff(bounds))
-        start, index = lower.indptr, lower.indices.astype(np.int64)
-        borders = [index[start[last - 1] + 1 : start[last]] for last in lasts]
-        members = [np.concatenate([np.arange(a, b), c]) for a, b, c in zip(firsts, lasts, borders, strict=True)]
-        row, column = self.position[rows], self.position[columns]
-        home = owner[np.minimum(row, column)]
+    def _build(self, lower: Any, bundles: list[int], row: Array, column: Array) -> None:
+        tree = _Tree.of(lower, bundles)
+        together = tree.stacks(len(bundles))
+        offset, begin = np.zeros(len(tree.own), dtype=np.int64), 0
+        for fronts in together:
+            size = len(tree.members[fronts[0]])
+            offset[fronts] = begin + size**2 * np.arange(len(fronts))
+            begin += size**2 * len(fronts)
+        self.workspace = begin
+        home = tree.owner[np.minimum(row, column)]
         by_home = np.argsort(home, kind="stable")
-        cuts = np.searchsorted(home[by_home], np.arange(len(firsts) + 1))
-        fronts = []
-        for f, (member, border) in enumerate(zip(members, borders, strict=True)):
-            entries = by_home[cuts[f] : cuts[f + 1]]
-            at = (np.searchsorted(member, row[entries]), np.searchsorted(member, column[entries]))
-            parent = int(owner[border[0]]) if len(border) else -1
-            places = np.searchsorted(members[parent], border)
-            diagonal = f < len(bundles)
-            fronts.append(Front(firsts[f], lasts[f], border, diagonal, entries, at, parent, places))
-        return fronts
+        cuts = np.searchsorted(home[by_home], np.arange(len(tree.own) + 1))
+        self.bundles: list[Bundle] = []
+        entries, places = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+        for f, member in enumerate(tree.members):
+            here = by_home[cuts[f] : cuts[f + 1]]
+            at = (np.searchsorted(member, row[here]), np.searchsorted(member, column[here]))
+            if f < len(bundles):
+                self.bundles.append(Bundle(tree.own[f], tree.borders[f], here, at, tree.target(f, offset)))
+            else:
+                entries.append(here)
+                places.append(offset[f] + at[0] * len(member) + at[1])
+        self.entries, self.places = np.concatenate(entries), np.concatenate(places)
+        self.stacks = [tree.stack(fronts, offset, self.size) for fronts in together]
+        inner = sum(len(bundle.own) * (1 + 2 * len(bundle.border)) for bundle in self.bundles)
+        self.cost = max(1, self.workspace + inner)
 
     def factorize(self, data: Array) -> BatchedLU:
         """Factorize the matrices with entries ``data`` (nnz, S)."""
         return BatchedLU(self, data)
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """All fronts, children before parents, the bundles first: their columns, borders, both, and parents."""
+
+    own: list[Array]
+    borders: list[Array]
+    members: list[Array]
+    parent: Array
+    owner: Array
+    """Each column's front."""
+
+    @classmethod
+    def of(cls, lower: Any, bundles: list[int]) -> _Tree:
+        bounds = [*np.cumsum([0, *bundles]).tolist(), *_groups(lower, sum(bundles))[1:]]
+        owner = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+        start, index = lower.indptr, lower.indices.astype(np.int64)
+        own = [np.arange(first, last) for first, last in pairwise(bounds)]
+        borders = [index[start[last - 1] + 1 : start[last]] for last in bounds[1:]]
+        members = [np.concatenate(both) for both in zip(own, borders, strict=True)]
+        parent = np.array([owner[border[0]] if len(border) else -1 for border in borders])
+        return cls(own, borders, members, parent, owner)
+
+    def stacks(self, bundles: int) -> list[list[int]]:
+        """Fronts of one height in the tree and one shape together, children before parents."""
+        height = np.zeros(len(self.own), dtype=np.int64)
+        together: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+        for f, above in enumerate(self.parent.tolist()):
+            if above >= 0:
+                height[above] = max(height[above], height[f] + 1)
+            if f >= bundles:
+                together[int(height[f]), len(self.own[f]), len(self.borders[f])].append(f)
+        return [together[key] for key in sorted(together)]
+
+    def target(self, f: int, offset: Array) -> Array:
+        """Where in the workspace what front ``f`` leaves is added, (b, b)."""
+        member = self.members[self.parent[f]]
+        places = np.searchsorted(member, self.borders[f])
+        result: Array = offset[self.parent[f]] + places[:, None] * len(member) + places
+        return result
+
+    def stack(self, fronts: list[int], offset: Array, size: int) -> Stack:
+        """Some fronts of one shape as a stack."""
+        rounds: list[list[int]] = []
+        met: dict[int, int] = defaultdict(int)
+        for place, f in enumerate(fronts):
+            above = int(self.parent[f])
+            if above >= 0:
+                if met[above] == len(rounds):
+                    rounds.append([])
+                rounds[met[above]].append(place)
+                met[above] += 1
+        adds = tuple(
+            (np.array(chosen), np.stack([self.target(fronts[place], offset) for place in chosen])) for chosen in rounds
+        )
+        own, border = (np.stack([part[f] for f in fronts]) for part in (self.own, self.borders))
+        entries = (np.ones(border.size), (border.ravel(), np.arange(border.size)))
+        scatter = sparse.coo_array(entries, shape=(size, border.size)).tocsr()
+        return Stack(own, border, int(offset[fronts[0]]), adds, scatter)
 
 
 def _analyse(matrix: sparse.csc_array, permutation: str) -> tuple[Array, Any]:
@@ -149,52 +222,59 @@ class BatchedLU:
 
     def __init__(self, elimination: Elimination, data: Array) -> None:
         self._plan = elimination
-        self._factors: list[Factor] = []
         samples = data.shape[1]
-        # A front exists from its first child on, so that what children leave is added up at once.
-        waiting: dict[int, Array] = {}
-
-        def opened(f: int) -> Array:
-            size = elimination.fronts[f].pivots + len(elimination.fronts[f].border)
-            found = waiting.pop(f, None)
-            return np.zeros((size, size, samples), data.dtype) if found is None else found
-
-        for f, front in enumerate(elimination.fronts):
-            if front.diagonal:
-                factor, left = _eliminate_diagonal(front, data)
-            else:
-                matrix, p = opened(f), front.pivots
-                matrix[front.at] += data[front.entries]
-                _eliminate(matrix, p)
-                factor, left = (matrix[:p, :p], matrix[p:, :p], matrix[:p, p:]), matrix[p:, p:]
-            self._factors.append(factor)
-            if front.parent >= 0:
-                above = opened(front.parent)
-                above[front.places[:, None], front.places] += left
-                waiting[front.parent] = above
+        work = np.zeros((elimination.workspace, samples), data.dtype)
+        work[elimination.places] = data[elimination.entries]
+        self._bundles = []
+        for bundle in elimination.bundles:
+            factor = _eliminate_bundle(bundle, data)
+            self._bundles.append(factor)
+            work[bundle.target] -= _product(*factor[1:])
+        self._fronts = []
+        for stack in elimination.stacks:
+            fronts = work[stack.offset :][: int(np.prod(stack.shape))].reshape(*stack.shape, samples)
+            p = stack.own.shape[1]
+            _eliminate(fronts, p)
+            self._fronts.append(fronts)
+            for chosen, targets in stack.rounds:
+                work[targets] += fronts[chosen, p:, p:]
 
     def solve(self, rhs: Array, transpose: bool = False) -> Array:
         """Solutions (n, S) for ``rhs`` (n, S), sample by sample."""
         y = rhs[self._plan.order]
-        pairs = list(zip(self._plan.fronts, self._factors, strict=True))
-        for front, (block, lower, upper) in pairs:
-            own = y[front.own]
-            (_upper_t if transpose else _lower)(block, own)
-            if front.parent >= 0:
-                change = (upper * own[:, None]).sum(axis=0) if transpose else (lower * own).sum(axis=1)
-                y[front.border] -= change
-        for front, (block, lower, upper) in reversed(pairs):
-            own = y[front.own]
-            if front.parent >= 0:
-                later = y[front.border]
-                own -= (lower * later[:, None]).sum(axis=0) if transpose else (upper * later).sum(axis=1)
-            (_lower_t if transpose else _upper)(block, own)
+        bundles = list(zip(self._plan.bundles, self._bundles, strict=True))
+        stacks = list(zip(self._plan.stacks, self._fronts, strict=True))
+        for bundle, (diagonal, lower, upper) in bundles:
+            if transpose:
+                y[bundle.own] /= diagonal
+            factor = upper.swapaxes(0, 1) if transpose else lower
+            y[bundle.border] -= (factor * y[bundle.own]).sum(axis=1)
+        for stack, fronts in stacks:
+            p, own = stack.own.shape[1], y[stack.own]
+            (_upper_t if transpose else _lower)(fronts, own)
+            y[stack.own] = own
+            if stack.rounds:
+                factor = fronts[:, :p, p:].swapaxes(1, 2) if transpose else fronts[:, p:, :p]
+                change = (factor * own[:, None]).sum(axis=2)
+                y -= stack.scatter @ change.reshape(-1, y.shape[1])
+        for stack, fronts in reversed(stacks):
+            p, own = stack.own.shape[1], y[stack.own]
+            if stack.rounds:
+                factor = fronts[:, p:, :p].swapaxes(1, 2) if transpose else fronts[:, :p, p:]
+                own -= (factor * y[stack.border][:, None]).sum(axis=2)
+            (_lower_t if transpose else _upper)(fronts, own)
+            y[stack.own] = own
+        for bundle, (diagonal, lower, upper) in reversed(bundles):
+            factor = lower.swapaxes(0, 1) if transpose else upper
+            y[bundle.own] -= (factor * y[bundle.border]).sum(axis=1)
+            if not transpose:
+                y[bundle.own] /= diagonal
         return np.asarray(y[self._plan.position])
 
 
-def _eliminate_diagonal(front: Front, data: Array) -> tuple[Factor, Array]:
-    """The factor of a diagonal front, and what it leaves to its border."""
-    (row, column), entries, p, b = front.at, data[front.entries], front.pivots, len(front.border)
+def _eliminate_bundle(bundle: Bundle, data: Array) -> tuple[Array, Array, Array]:
+    """The diagonal (p, S), L below it (b, p, S), and U beside it (p, b, S)."""
+    (row, column), entries, p, b = bundle.at, data[bundle.entries], len(bundle.own), len(bundle.border)
     diagonal = np.zeros((p, data.shape[1]), data.dtype)
     lower, upper = (np.zeros((*shape, data.shape[1]), data.dtype) for shape in ((b, p), (p, b)))
     inside, below, beside = row == column, row >= p, column >= p
@@ -202,59 +282,54 @@ def _eliminate_diagonal(front: Front, data: Array) -> tuple[Factor, Array]:
     lower[row[below] - p, column[below]] = entries[below]
     upper[row[beside], column[beside] - p] = entries[beside]
     lower /= diagonal
-    return (diagonal, lower, upper), -_product(lower, upper)
+    return diagonal, lower, upper
 
 
 def _product(a: Array, b: Array) -> Array:
-    """The matrix products of a (i, j, S) and b (j, k, S), by BLAS."""
+    """The matrix products of a (..., i, j, S) and b (..., j, k, S), by BLAS."""
     left, right = (np.ascontiguousarray(np.moveaxis(factor, -1, 0)) for factor in (a, b))
     return np.moveaxis(left @ right, 0, -1)
 
 
-def _eliminate(matrix: Array, pivots: int) -> None:
-    """LU without interchanges of the first ``pivots`` rows and columns, in place."""
-    size, panel = len(matrix), pivots if pivots < BLOCKED else BLOCKED // 2
+def _eliminate(fronts: Array, pivots: int) -> None:
+    """LU without interchanges of the first ``pivots`` rows and columns of fronts (q, f, f, S), in place."""
+    size, panel = fronts.shape[1], pivots if pivots < BLOCKED else BLOCKED // 2
     for first in range(0, pivots, panel):
         last = min(first + panel, pivots)
         # A narrow front is updated whole by each pivot, a wide one by panels of them.
         end = size if panel == pivots else last
         for k in range(first, last):
-            matrix[k + 1 :, k] /= matrix[k, k]
-            matrix[k + 1 :, k + 1 : end] -= matrix[k + 1 :, k, None] * matrix[None, k, k + 1 : end]
-            matrix[k + 1 : last, end:] -= matrix[k + 1 : last, k, None] * matrix[None, k, end:]
+            fronts[:, k + 1 :, k] /= fronts[:, None, k, k]
+            fronts[:, k + 1 :, k + 1 : end] -= fronts[:, k + 1 :, k, None] * fronts[:, None, k, k + 1 : end]
+            if end < size:
+                fronts[:, k + 1 : last, end:] -= fronts[:, k + 1 : last, k, None] * fronts[:, None, k, end:]
         if end < size:
-            matrix[last:, last:] -= _product(matrix[last:, first:last], matrix[first:last, last:])
+            fronts[:, last:, last:] -= _product(fronts[:, last:, first:last], fronts[:, first:last, last:])
 
 
-def _lower(block: Array, y: Array) -> None:
-    """L z = y in a pivot block."""
-    if block.ndim == 3:
-        for k in range(len(y) - 1):
-            y[k + 1 :] -= block[k + 1 :, k] * y[k]
+def _lower(fronts: Array, y: Array) -> None:
+    """L z = y in the pivot blocks, for y (q, p, S)."""
+    p = y.shape[1]
+    for k in range(p - 1):
+        y[:, k + 1 :] -= fronts[:, k + 1 : p, k] * y[:, None, k]
 
 
-def _lower_t(block: Array, y: Array) -> None:
+def _lower_t(fronts: Array, y: Array) -> None:
     """Lᵀ z = y."""
-    if block.ndim == 3:
-        for k in range(len(y) - 1, 0, -1):
-            y[:k] -= block[k, :k] * y[k]
+    for k in range(y.shape[1] - 1, 0, -1):
+        y[:, :k] -= fronts[:, k, :k] * y[:, None, k]
 
 
-def _upper(block: Array, y: Array) -> None:
+def _upper(fronts: Array, y: Array) -> None:
     """U z = y."""
-    if block.ndim == 2:
-        y /= block
-        return
-    for k in range(len(y) - 1, -1, -1):
-        y[k] /= block[k, k]
-        y[:k] -= block[:k, k] * y[k]
+    for k in range(y.shape[1] - 1, -1, -1):
+        y[:, k] /= fronts[:, k, k]
+        y[:, :k] -= fronts[:, :k, k] * y[:, None, k]
 
 
-def _upper_t(block: Array, y: Array) -> None:
+def _upper_t(fronts: Array, y: Array) -> None:
     """Uᵀ z = y."""
-    if block.ndim == 2:
-        y /= block
-        return
-    for k in range(len(y)):
-        y[k] /= block[k, k]
-        y[k + 1 :] -= block[k, k + 1 :] * y[k]
+    p = y.shape[1]
+    for k in range(p):
+        y[:, k] /= fronts[:, k, k]
+        y[:, k + 1 :] -= fronts[:, k, k + 1 : p] * y[:, None, k]

@@ -7,6 +7,7 @@ pace: a step that converged is followed by a longer one, a step that did not by 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,9 +19,15 @@ from netlearn.solve.system import Model, System
 GMIN_FROM, GMIN_TO = -2.0, -13.0
 SHORTEST = 1e-5
 MOST_STEPS = 150
+MOST_FAILURES = 20
 
 Attempt = Callable[[Array, Array, Array, bool], Outcome]
 """attempt(samples, y, progress, cold): Newton's method for some samples at their progress from 0 to 1."""
+
+
+def hurried(tolerances: Tolerances) -> Tolerances:
+    """The same with as many iterations as SPICE gives to one point of a sweep."""
+    return replace(tolerances, iterations=min(tolerances.iterations, 50))
 
 
 def follow(attempt: Attempt, y: Array, first: float) -> tuple[Array, Array, Array]:
@@ -83,9 +90,9 @@ def pseudo_transient(
     count = len(samples)
     y = np.zeros((model.reduction.size, count))
     conductance = np.full(count, 1.0)
-    arrived, worst = np.zeros(count, bool), np.zeros(count, int)
+    arrived, worst, failures = np.zeros(count, bool), np.zeros(count, int), np.zeros(count, int)
     for step in range(MOST_STEPS):
-        going = np.flatnonzero(~arrived & (conductance < 1e12))
+        going = np.flatnonzero(~arrived & (failures < MOST_FAILURES))
         if not len(going):
             break
         here = system.restricted(going)
@@ -97,11 +104,13 @@ def pseudo_transient(
         worst[lost] = outcome.worst[~outcome.converged]
         conductance[won] /= 2.0
         conductance[lost] *= 8.0
+        failures[lost] += 1
         ripe = won[conductance[won] < 1e-3]
         if len(ripe):
             final = iterate(system.restricted(ripe), y[:, ripe], tolerances, pattern)
             y[:, ripe[final.converged]] = final.y[:, final.converged]
             arrived[ripe[final.converged]] = True
+            failures[ripe[~final.converged]] += 1
     return y, arrived, worst
 
 

@@ -8,17 +8,18 @@ import numpy as np
 
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
+from netlearn.circuit.devices.diode import Diode
+from netlearn.circuit.devices.ideal_diode import IdealDiode
+from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSource
 from netlearn.circuit.graph import explain_singular, listed
 from netlearn.errors import CircuitError, ConvergenceError
-from netlearn.solve.homotopy import LADDER
+from netlearn.solve.homotopy import LADDER, hurried
 from netlearn.solve.iteration import Shunt, Tolerances, balanced, iterate
 from netlearn.solve.nonlinear import NonlinearLinearization
 from netlearn.solve.protocol import OperatingPoint
-from netlearn.solve.system import Model, System
+from netlearn.solve.system import Model, System, chunks
 from netlearn.solve.threads import one_thread
 
-CHUNK_NUMBERS = 4_000_000
-LARGEST_CHUNK = 256
 NODESET_CONDUCTANCE = 1e3
 
 
@@ -50,8 +51,9 @@ class NewtonSolver:
         guess = _guess(model, start, count)
         iterations = 0
         with one_thread():
-            for chunk in chunks(model, count):
-                found = _solve(model, chunk, guess if guess is None else guess[:, chunk], tolerances)
+            for chunk in chunks(model, count, guess is None):
+                first = guess[:, chunk] if guess is not None else _from_neighbours(model, x, chunk)
+                found = _solve(model, chunk, first, tolerances)
                 if not found.converged.all():
                     raise _failure(model, chunk, found)
                 x[chunk] = System.of(model, chunk).unknowns(found.y).T
@@ -59,10 +61,25 @@ class NewtonSolver:
         return OperatingPoint(circuit, x, iterations, NonlinearLinearization(model, x))
 
 
-def chunks(model: Model, count: int) -> list[Array]:
-    """The samples in parts whose factors fit into the caches, as far as that goes."""
-    size = int(np.clip(CHUNK_NUMBERS // max(model.pattern.cost, 1), 1, LARGEST_CHUNK))
-    return [np.arange(first, min(first + size, count)) for first in range(0, count, size)]
+def _from_neighbours(model: Model, x: Array, samples: Array) -> Array | None:
+    """Start (r, S) from those earlier samples whose sources are nearest, where that cannot change the result."""
+    if not samples[0] or model.constant.ndim == 1 or np.iscomplexobj(model.constant) or not _unique(model):
+        return None
+    drive = model.constant[(model.constant != model.constant[:, :1]).any(axis=1)]
+    done, here = drive[:, : samples[0]], drive[:, samples]
+    distance = (done**2).sum(axis=0)[:, None] - 2 * done.T @ here
+    start: Array = x[distance.argmin(axis=0)][:, model.reduction.members].T
+    return start
+
+
+def _unique(model: Model) -> bool:
+    """Whether every element is a passive one whose current rises with its voltage: then one operating point exists."""
+    kinds = (Diode, IdealDiode, VoltageSource, CurrentSource)
+    groups = [group for group in model.circuit.groups if len(group)]
+    resistors = [group for group in groups if isinstance(group.device, Resistor)]
+    return all(isinstance(group.device, (*kinds, Resistor)) for group in groups) and all(
+        bool((np.asarray(group.values["resistance"]) > 0).all()) for group in resistors
+    )
 
 
 def _guess(model: Model, start: OperatingPoint | None, count: int) -> Array | None:
@@ -90,7 +107,7 @@ def _solve(model: Model, samples: Array, guess: Array | None, tolerances: Tolera
         lost = np.flatnonzero(~converged)
         if not len(lost):
             break
-        reached, arrived, last = method(model, samples[lost], tolerances, model.careful)
+        reached, arrived, last = method(model, samples[lost], hurried(tolerances), model.careful)
         good, _ = balanced(system.restricted(lost), reached, tolerances)
         y[:, lost], converged[lost], worst[lost] = reached, arrived & good, last
     return _Found(y, converged, found.iterations, worst)

@@ -10,13 +10,11 @@ from netlearn.circuit.devices.base import Array
 from netlearn.circuit.graph import explain_singular
 from netlearn.errors import CircuitError
 from netlearn.solve.assembly import with_ground
-from netlearn.solve.system import Model, apply_inner
+from netlearn.solve.system import Model, apply_inner, chunks
 from netlearn.solve.threads import one_thread
 
 REFINED_ABOVE = 1e-13
 ACCEPTED = 1e-6
-CHUNK_NUMBERS = 4_000_000
-LARGEST_CHUNK = 256
 
 
 @dataclass(frozen=True)
@@ -32,12 +30,8 @@ class NonlinearLinearization:
         Raises CircuitError where a sample's Jacobian is singular.
         """
         rhs = np.asarray(rhs)
-        size = int(np.clip(CHUNK_NUMBERS // max(self.model.pattern.cost, 1), 1, LARGEST_CHUNK))
         with one_thread():
-            parts = [
-                _Part(self.model, np.arange(first, min(first + size, len(self.x))), self.x).solve(rhs, transpose)
-                for first in range(0, len(self.x), size)
-            ]
+            parts = [_Part(self.model, part, self.x).solve(rhs, transpose) for part in chunks(self.model, len(self.x))]
         return np.concatenate(parts)
 
 

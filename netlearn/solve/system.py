@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -18,6 +19,9 @@ from netlearn.solve.reduction import Reduction
 
 ROUNDING = 1e-8
 """Part of slopes times unknowns that counts as current, so that its millionth stands for a few digits of rounding."""
+
+CACHED_NUMBERS, MOST_NUMBERS = 1_000_000, 12_000_000
+FIRST_CHUNK, SMALL_CHUNK, LARGEST_CHUNK = 32, 64, 2048
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,20 @@ class Model:
             name: value[samples] if np.ndim(value) >= 2 and len(value) == count else value
             for name, value in prepared.items()
         }
+
+
+def chunks(model: Model, count: int, growing: bool = False) -> list[Array]:
+    """``count`` samples in parts whose factors fit into the caches, as far as that goes.
+
+    Small parts come first if they are ``growing``.
+    """
+    fits, allowed = CACHED_NUMBERS // model.pattern.cost, MOST_NUMBERS // model.pattern.cost
+    largest = max(1, min(max(fits, SMALL_CHUNK), allowed, LARGEST_CHUNK))
+    size, ends = min(FIRST_CHUNK, largest) if growing else largest, [0]
+    while ends[-1] < count:
+        ends.append(min(ends[-1] + size, count))
+        size = min(2 * size, largest)
+    return [np.arange(first, last) for first, last in pairwise(ends)]
 
 
 def _columns(values: Array, samples: Array) -> Array:

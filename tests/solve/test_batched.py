@@ -49,7 +49,7 @@ def test_layers_whose_nodes_touch_only_the_next_one(leaves, hubs):
     columns = np.repeat(np.arange(n), np.diff(pattern.indptr))
     data[pattern.indices == columns] += 2 * n
     plan = Elimination(pattern.indices, pattern.indptr)
-    assert len(plan.fronts) <= 3
+    assert len(plan.bundles) + len(plan.stacks) <= 3
     rhs = rng.normal(size=(n, 4))
     x = plan.factorize(data).solve(rhs)
     for s in range(4):
