@@ -107,8 +107,14 @@ def behavioural_source(line: Line) -> None:
     given = line.assignments(("v", "i", "m"))
     if ("v" in given) == ("i" in given):
         raise line.error(f"{line.label} needs either V=expression or I=expression")
+    _refuse_more(line)
     kind = "i" if "i" in given else "v"
     add_source(line, line.compile(given[kind].value), current=kind == "i", own_multiplier_only=True)
+
+
+def _refuse_more(line: Line) -> None:
+    for word in line.rest(2):
+        raise line.error(f"cannot read '{word.text}' in the source {line.label}", word)
 
 
 def by_expression(line: Line) -> bool:
@@ -117,6 +123,7 @@ def by_expression(line: Line) -> bool:
     values = [a for a in line.element.assignments if a.name.text.lower() in ("value", "vol", "cur")]
     if values:
         line.assignments(("value", "vol", "cur", *(("m",) if current else ())))
+        _refuse_more(line)
         add_source(line, line.compile(values[0].value), current=current)
         return True
     for call in line.element.calls:
@@ -124,6 +131,7 @@ def by_expression(line: Line) -> bool:
         if word.startswith("poly"):
             _polynomial(line, call, current)
         elif word == "table":
+            _refuse_more(line)
             add_source(line, _table(line, call), current=current)
         else:
             raise line.error(f"{call.text.split('(')[0].split()[0].upper()} sources are not supported", call)

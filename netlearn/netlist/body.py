@@ -214,6 +214,9 @@ class Line:
         words = self.element.words
         if len(words) < count:
             raise self.error(f"{self.label} needs {count} nodes and has {len(words)}")
+        for word in words[:count]:
+            if "{" in word.text or "'" in word.text:
+                raise self.error(f"a node's name cannot be computed: '{word.text}'", word)
         return tuple(self.body.node(word.text.lower()) for word in words[:count])
 
     def rest(self, count: int) -> tuple[Word, ...]:

@@ -81,7 +81,7 @@ def _chosen(body: Body, items: Iterable[Active], depth: int = 0) -> Iterator[Act
 def _holds(body: Body, branch: Branch, item: Active) -> bool:
     if branch.condition is None:
         return True
-    text = Text.of(branch.condition, branch.source, item.chain)
+    text = Text.of(branch.condition, branch.source, item.chain, braced=True)
     quantity = body.scope.quantity(text)
     body.shared.frozen.setdefault(quantity, text.place())
     return body.shared.graph.value(quantity) != 0

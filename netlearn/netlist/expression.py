@@ -242,7 +242,7 @@ def _step(node: Tree[Token], inputs: tuple[int, ...], functions: Mapping[str, Fu
 
 
 def _number(word: str, offset: int, behavioural: bool) -> float:
-    if word.startswith("0x"):
+    if word.startswith("0x") and len(word) > 2:
         return float(int(word[2:18], 16)) * 16.0 ** max(0, min(len(word) - 18, 250))
     # Within braces ngspice takes 'mil' for milli; elsewhere it is a thousandth of an inch.
     value = parse_number(word.replace("mil", "m") if not behavioural else word)

@@ -25,6 +25,14 @@ class Function:
     least: int
     most: int
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # By name: what a function is made of cannot be pickled, and identity has to survive.
+        for table, functions in _TABLES.items():
+            for name, function in functions.items():
+                if function is self:
+                    return _look_up, (table, name)
+        return super().__reduce__()  # type: ignore[return-value]
+
     @property
     def is_level(self) -> bool:
         """Whether the derivatives are zero wherever there are any."""
@@ -266,6 +274,18 @@ BEHAVIOURAL_FUNCTIONS: Mapping[str, Function] = {
     "ddt": _level(lambda x: 0.0 * _real(x), 1),
 }
 """Functions in behavioural sources, where ngspice's pow and pwr differ from its parameters'."""
+
+_TABLES: Mapping[str, Mapping[str, Function]] = {
+    "operators": OPERATORS,
+    "choose": {"choose": CHOOSE},
+    "parameters": PARAMETER_FUNCTIONS,
+    "behavioural": BEHAVIOURAL_FUNCTIONS,
+}
+
+
+def _look_up(table: str, name: str) -> Function:
+    return _TABLES[table][name]
+
 
 CONSTANTS: Mapping[str, float] = {
     "pi": np.pi,

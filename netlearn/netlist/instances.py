@@ -44,7 +44,7 @@ class Instances:
             message = f"subcircuit '{called.text}' has {len(ports)} nodes and {line.label} gives {len(nodes)}"
             raise line.error(message, hint=f"its nodes are: {expected}")
         self._refuse_recursion(name, line, called)
-        outer = [line.body.node(word.text.lower()) for word in nodes]
+        outer = line.nodes(len(nodes))
         given, multiplier = self._given(line, definition)
         self._open.append((name, line))
         try:

@@ -7,6 +7,7 @@ stands in, and so on outwards: the chain of calls, not of definitions.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Word
 from netlearn.netlist.valuegraph import ValueGraph
 
+_NAME = re.compile(r"[a-z_][\w.$#@]*", re.IGNORECASE)
 _BRACKETS = {"{": "}", "'": "'", '"': '"'}
 
 
@@ -106,7 +108,12 @@ class Scope:
     def quantity(self, text: Text) -> int:
         """The quantity that a value in the text stands for: a number, a name or an expression."""
         literal = self._literal(text)
-        return self._bound(text, self.compile(text)) if literal is None else literal
+        if literal is not None:
+            return literal
+        if not text.braced and not _NAME.fullmatch(text.text):
+            # ngspice reads the number in front of it and drops the rest.
+            raise text.error(f"cannot read the value '{text.text[:40]}'", "an expression stands in braces: {...}")
+        return self._bound(text, self.compile(text))
 
     def compile(self, text: Text, behavioural: bool = False) -> Expression:
         """The expression, functions written out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -291,6 +292,10 @@ def test_every_float_survives_writing(resistances, theta):
         ("V1 a 0 {V(b)*2}", 2, 9, "only in a behavioural source"),
         ("B1 a 0 V=V(zz)", 2, 1, "'zz', which is no node"),
         ("B1 a 0 V=V(a)+zz", 2, 1, "unknown parameter 'zz'"),
+        ("B1 a 0 V=V(a) 2", 2, 15, "cannot read '2'"),
+        ("G1 a 0 b 0 1e-.15", 2, 12, "cannot read the value"),
+        ("R1 a 0 r=2*3", 2, 10, "cannot read the value"),
+        ("R1 n{k} 0 1k ac=1", 2, 4, "name cannot be computed"),
         ("M1 a a 0 0 mm\n.model mm nmos level=14", 3, 16, "level=14 is not supported"),
         ("E1 a 0 LAPLACE {V(b)} = {1/(1+s)}", 2, 8, "not supported"),
         ("E1 a 0 POLY(2) b 0", 2, 8, "needs 4 controls"),
@@ -349,6 +354,17 @@ def test_parameters_of_a_model_that_mean_nothing_are_warned_of():
     (warning,) = design_of("V1 a 0 1\nD1 a 0 dm\nD2 a 0 dm\n.model dm d is=1e-14 mfg=3").warnings
     assert "mfg" in warning.message
     assert warning.place.line == 5
+
+
+def test_circuits_and_parameters_travel_between_processes():
+    design = design_of(
+        ".param k=2\nV1 a 0 1\nR1 a b {k*1k}\nX1 b s\nB1 b 0 I=sin(V(a))*k\nD1 b 0 dm\n.model dm d\n"
+        ".subckt s p\nR1 p 0 1\n.ends"
+    )
+    parameters = pickle.loads(pickle.dumps(design.parameters([Selection("*")])))
+    solver = InternalSolver()
+    again = solver.solve(parameters.apply(parameters.initial))
+    np.testing.assert_array_equal(again.x, solver.solve(design.circuit).x)
 
 
 # Size ----------------------------------------------------------------------------------------
