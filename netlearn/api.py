@@ -179,7 +179,7 @@ def task_of(prepared: Project) -> Task:
         data=part,
         optimizer=settings.optimizer,
         schedule=settings.schedule,
-        transform=Transform.of(prepared.parameters, settings.options.coordinates),
+        transform=Transform.of(prepared.parameters, settings.options.coordinates, prepared.design.parameter_place),
         subset=settings.subset,
         options=settings.options,
         validation=aside,

@@ -194,6 +194,7 @@ def test_mistakes_are_the_users_errors(divider: Path, settings: dict[str, Any], 
     [
         ("R* min=10", "Q* min=10", "4:9", "'Q*' matches no resistor"),
         ("V(out)", "V(ouy)", "3:10", "the output 'V(ouy)' has no column"),
+        ("9K", "-9K", "8:14", "'r1' starts at -9000, and a resistance that is trained must be above zero"),
         ("data d.csv", "data e.csv", "2:8", "does not exist"),
         ("data d.csv", "data ../d.csv", "2:8", "outside the netlist's folder"),
         ("data d.csv", "data /etc/passwd", "2:8", "outside the netlist's folder"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from netlearn.circuit.devices.base import Array
 from netlearn.circuit.parameters import Parameters
-from netlearn.errors import OptionError
+from netlearn.errors import OptionError, Place
 
 Coordinates = Literal["log", "conductance", "resistance"]
 
@@ -36,16 +37,35 @@ class Transform:
     unit: float
 
     @classmethod
-    def of(cls, parameters: Parameters, coordinates: Coordinates = "log") -> Transform:
-        """Raises OptionError for a resistance or bound for which the coordinate does not exist."""
+    def of(
+        cls,
+        parameters: Parameters,
+        coordinates: Coordinates = "log",
+        place: Callable[[str], Place | None] = lambda name: None,
+    ) -> Transform:
+        """Coordinates that begin at the parameters' initial values.
+
+        Raises OptionError, at the ``place`` of its name, for a resistance or a bound for which
+        the coordinate does not exist.
+        """
         theta = np.asarray(parameters.initial, dtype=float)
         positive = np.asarray(parameters.positive, dtype=bool)
         low = np.array(np.broadcast_to(parameters.lower, theta.shape), dtype=float)
         high = np.array(np.broadcast_to(parameters.upper, theta.shape), dtype=float)
-        _check(parameters, positive & ~(theta > 0), "starts at {0:g}, and a resistance must be above zero", theta)
-        _check(parameters, low > high, "has a lower bound above its upper bound of {0:g}", high)
         _check(
-            parameters, positive & ~(high > 0), "has the upper bound {0:g}, which leaves no resistance above 0", high
+            place,
+            parameters,
+            positive & ~(theta > 0),
+            "starts at {0:g}, and a resistance that is trained must be above zero",
+            theta,
+        )
+        _check(place, parameters, low > high, "has a lower bound above its upper bound of {0:g}", high)
+        _check(
+            place,
+            parameters,
+            positive & ~(high > 0),
+            "has the upper bound {0:g}, which leaves no resistance above 0",
+            high,
         )
         if coordinates != "log":
             open_low, open_high = positive & (low <= 0), positive & np.isinf(high)
@@ -105,9 +125,12 @@ class Transform:
         return np.asarray(self.parameters.positive, dtype=bool)
 
 
-def _check(parameters: Parameters, wrong: Array, message: str, values: Array) -> None:
+def _check(
+    place: Callable[[str], Place | None], parameters: Parameters, wrong: Array, message: str, values: Array
+) -> None:
     if wrong.any():
         first = int(np.flatnonzero(wrong)[0])
         more = int(wrong.sum()) - 1
         others = f" (and {more} more like it)" if more else ""
-        raise OptionError(f"'{parameters.names[first]}' {message.format(values[first])}{others}")
+        name = parameters.names[first]
+        raise OptionError(f"'{name}' {message.format(values[first])}{others}", place(name))
