@@ -13,11 +13,17 @@ from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
 from netlearn.solve.assembly import CACHED_TOPOLOGIES
 from netlearn.solve.batched import Elimination
+from netlearn.solve.condensed import Condensed, nonlinear_unknowns
 from netlearn.solve.reduction import Reduction
 from netlearn.solve.sparse import Factorization, SingularMatrix, factorize
 
 DENSE_BELOW = 64
 """Up to this many unknowns LAPACK solves unsymmetric systems, sample by sample."""
+
+
+CONDENSED_SHARE = 0.5
+"""Where no more than this part of the unknowns is nonlinear, the others are eliminated beforehand."""
+CONDENSED_MOST = 300
 
 
 class Pattern(Protocol):
@@ -44,10 +50,12 @@ class DensePattern:
     def factorize(self, data: Array) -> Factorization:
         matrices = np.zeros((data.shape[1], self._size, self._size), data.dtype)
         matrices[:, self._rows, self._columns] = data.T
-        return _DenseMatrices(matrices)
+        return DenseMatrices(matrices)
 
 
-class _DenseMatrices:
+class DenseMatrices:
+    """Matrices (S, n, n), which LAPACK solves with."""
+
     def __init__(self, matrices: Array) -> None:
         self._matrices = matrices
 
@@ -77,7 +85,9 @@ class SparsePattern:
     def factorize(self, data: Array) -> Factorization:
         rows, pointers, _ = self._reduction.pattern
         shape = (self._reduction.size, self._reduction.size)
-        return _SparseMatrices([_factor_or_none(sparse.csc_array((d, rows, pointers), shape=shape)) for d in np.ascontiguousarray(data.T)])
+        return _SparseMatrices(
+            [_factor_or_none(sparse.csc_array((d, rows, pointers), shape=shape)) for d in np.ascontiguousarray(data.T)]
+        )
 
 
 def _factor_or_none(matrix: sparse.csc_array) -> Factorization | None:
@@ -103,7 +113,12 @@ def pattern_for(circuit: Circuit, reduction: Reduction) -> Pattern:
     """The fastest way that is safe for a circuit's Jacobians."""
     reciprocal = all(group.device.reciprocal for group in circuit.groups if len(group))
     # The Hessian of a co-content: with passive elements no pivot needs to leave the diagonal.
-    return on_diagonal(reduction) if reciprocal and reduction.is_node.all() else pivoting(reduction)
+    if reciprocal and reduction.is_node.all():
+        return on_diagonal(reduction)
+    last = nonlinear_unknowns(circuit, reduction)
+    if reduction.size > DENSE_BELOW and len(last) <= min(CONDENSED_SHARE * reduction.size, CONDENSED_MOST):
+        return condensing(reduction, last.tobytes())
+    return pivoting(reduction)
 
 
 @lru_cache(maxsize=CACHED_TOPOLOGIES)
@@ -111,6 +126,12 @@ def on_diagonal(reduction: Reduction) -> Pattern:
     """A way that takes pivots on the diagonal, for all samples together."""
     rows, pointers, _ = reduction.pattern
     return Elimination(rows, pointers)
+
+
+@lru_cache(maxsize=CACHED_TOPOLOGIES)
+def condensing(reduction: Reduction, last: bytes) -> Pattern:
+    """A way that eliminates all unknowns but ``last`` (int64) once for all samples."""
+    return Condensed(reduction, np.frombuffer(last, dtype=np.int64), DenseMatrices, pivoting(reduction))
 
 
 @lru_cache(maxsize=CACHED_TOPOLOGIES)
