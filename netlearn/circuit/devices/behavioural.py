@@ -17,11 +17,7 @@ the value ``temper``.
 """
 
 
-def _unset(controls: Array, values: Values) -> Array:
-    raise NotImplementedError("a behavioural source without a law")
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BehaviouralSource(Device):
     """B: a current from p through the source to n, or the voltage from n to p.
 
@@ -30,7 +26,7 @@ class BehaviouralSource(Device):
     derivatives (..., k, c) by the controls, which otherwise come from the complex step.
     """
 
-    law: Law = _unset
+    law: Law
     gradient: Law | None = None
 
     def prepare(self, values: Values, environment: Environment) -> Values:
