@@ -112,7 +112,6 @@ def test_nesting_is_read_as_written(trees: list[tuple[str, ...]]) -> None:
         for statement in statements:
             text = statement.source.text[statement.start : statement.end]
             if isinstance(statement, Subcircuit):
-                name = statement.name.text
                 assert text.startswith(f".subckt {statement.name.text}")
                 found += [
                     f".subckt {statement.name.text} a b",
