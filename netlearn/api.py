@@ -22,6 +22,7 @@ from netlearn.learn.loss import accuracy
 from netlearn.learn.model import Loss, Model
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.settings import Settings
+from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
 from netlearn.prepare import DataLike, NetlistLike, Overrides, Project, netlist_of, project, solver_of
@@ -295,7 +296,7 @@ def _result(prepared: Project, task: Task, state: TrainingState, seconds: float)
 
 
 def _evaluation(model: Model, loss: Loss, layout: Layout, data: Dataset) -> Evaluation:
-    outputs = model.outputs(model.forward(model.parameters.initial, data.inputs))
+    outputs, _ = outputs_of(model, model.parameters.initial, data.inputs)
     losses = loss.value(outputs, data.targets)
     return Evaluation(
         loss=float(np.mean(losses)),

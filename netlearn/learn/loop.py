@@ -20,7 +20,7 @@ from netlearn.learn.optimizers import State
 from netlearn.learn.schedule import Schedule
 from netlearn.learn.settings import Options
 from netlearn.learn.subset import Subset
-from netlearn.learn.superposition import superpose, superposes
+from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
 from netlearn.solve.protocol import OperatingPoint
 
@@ -262,12 +262,8 @@ def measure(task: Task, data: Dataset, state: TrainingState) -> Measured:
     """How the training or validation data does at the present parameters."""
     first = 0 if data is task.data else len(task.data)
     rows = np.arange(first, first + len(data))
-    model, point = task.model, None
-    if superposes(model, len(data)):
-        outputs = superpose(model, state.theta, data.inputs).outputs(model)
-    else:
-        point = model.forward(state.theta, data.inputs, state.start(rows, model.parameters.circuit))
-        outputs = model.outputs(point)
+    start = state.start(rows, task.model.parameters.circuit)
+    outputs, point = outputs_of(task.model, state.theta, data.inputs, start)
     losses = task.loss.value(outputs, data.targets)
     check_finite("the loss", losses, [f"sample {i + 1} of '{data.path}'" for i in range(len(losses))], state)
     return Measured(float(np.mean(losses)), outputs, point, rows)

@@ -55,3 +55,13 @@ def superpose(model: Model, theta: Array, inputs: Array) -> Superposition:
     parts = inputs / units
     weights = np.column_stack([1.0 - parts.sum(axis=1), parts])
     return Superposition(model.forward(theta, corners), weights)
+
+
+def outputs_of(
+    model: Model, theta: Array, inputs: Array, start: OperatingPoint | None = None
+) -> tuple[Array, OperatingPoint | None]:
+    """Outputs (S, o) at ``inputs`` (S, p), and the operating points if they had to be found."""
+    if superposes(model, len(inputs)):
+        return superpose(model, theta, inputs).outputs(model), None
+    point = model.forward(theta, inputs, start)
+    return model.outputs(point), point
