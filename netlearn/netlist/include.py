@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 from netlearn.errors import NetlistError, Place
 from netlearn.netlist.parser import parse_source
 from netlearn.netlist.source import Source
-from netlearn.netlist.statements import Card, Conditional, Statement, Subcircuit
+from netlearn.netlist.statements import Conditional, Statement, Subcircuit
 
 if TYPE_CHECKING:
     from netlearn.netlist.netlist import Netlist
-
-FILE_CARDS = frozenset({"include", "inc", "incl", "lib"})
 
 
 class Files:
@@ -101,17 +99,15 @@ def _shown(path: Path) -> str:
     return relative if len(relative) < len(str(path)) else str(path)
 
 
-def file_cards(statements: Sequence[Statement]) -> Iterator[Card]:
-    """The include lines among the statements that count, at any depth; unchosen library sections do not."""
+def flattened(statements: Sequence[Statement]) -> Iterator[Statement]:
+    """The statements that count, at any depth: those of library sections count only where they are chosen."""
     for statement in statements:
-        if isinstance(statement, Card):
-            if statement.name in FILE_CARDS:
-                yield statement
-        elif isinstance(statement, Subcircuit):
-            yield from file_cards(statement.body)
+        yield statement
+        if isinstance(statement, Subcircuit):
+            yield from flattened(statement.body)
         elif isinstance(statement, Conditional):
             for branch in statement.branches:
-                yield from file_cards(branch.body)
+                yield from flattened(branch.body)
 
 
 def unquoted(text: str) -> str:

@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 
 from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, Place, did_you_mean, raise_all
-from netlearn.netlist.include import Files, file_cards, unquoted
+from netlearn.netlist.include import Files, flattened, unquoted
 from netlearn.netlist.parser import MOST_ERRORS, parse_source
 from netlearn.netlist.saving import outputs
 from netlearn.netlist.source import Source, write_atomically
-from netlearn.netlist.statements import Card, DirectiveLine, Element, Kept, Section, Statement
+from netlearn.netlist.statements import FILE_CARDS, Card, DirectiveLine, Element, Kept, Section, Statement
 from netlearn.netlist.view import Elements, ElementView, value_edit
 
 Edit = tuple[Source, int, int, str]
@@ -95,8 +95,8 @@ class Netlist:
 
     @cached_property
     def directives(self) -> tuple[DirectiveLine, ...]:
-        """The ``*@`` lines of this file."""
-        return tuple(statement for statement in self.statements if isinstance(statement, DirectiveLine))
+        """The ``*@`` lines of this file, also those that stand inside of subcircuits."""
+        return tuple(statement for statement in flattened(self.statements) if isinstance(statement, DirectiveLine))
 
     @cached_property
     def elements(self) -> Elements:
@@ -124,7 +124,9 @@ class Netlist:
     def _loaded(self) -> tuple[dict[Card, Netlist], dict[Card, NetlistError]]:
         includes: dict[Card, Netlist] = {}
         missing: dict[Card, NetlistError] = {}
-        for card in file_cards(self.statements):
+        for card in flattened(self.statements):
+            if not isinstance(card, Card) or card.name not in FILE_CARDS:
+                continue
             if not card.words:
                 raise NetlistError(f".{card.name} needs a file name", self.place(card.start, card.end))
             name = unquoted(card.words[0].text)
@@ -294,9 +296,9 @@ class Netlist:
         ------
         NetlistError : if a file cannot be written.
         """
-        written = outputs(self, Path(path))
-        for target, source in written:
-            write_atomically(target, source.encode())
+        written = [(target, source.encode()) for target, source in outputs(self, Path(path))]
+        for target, data in written:
+            write_atomically(target, data)
         return [target for target, _ in written]
 
 
@@ -322,7 +324,7 @@ def read(path: str | os.PathLike[str], allow: Sequence[str | os.PathLike[str]] =
 
 
 def parse(text: str, path: str = "<string>", allow: Sequence[str | os.PathLike[str]] = ()) -> Netlist:
-    """A netlist from its text; ``path`` is what errors call it.
+    """A netlist from its text, the first line of which is its title; ``path`` is what errors call it.
 
     Raises
     ------

@@ -15,6 +15,7 @@ from netlearn.netlist.lines import Kind, Line, LineReader
 from netlearn.netlist.numbers import parse_number, starts_like_number
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import (
+    FILE_CARDS,
     Assignment,
     Branch,
     Card,
@@ -34,7 +35,10 @@ DEEPEST = 100
 
 # Blocks that are kept whole: what opens them, what closes them.
 _KEPT_BLOCKS = {"control": ("endc", "control"), "prot": ("unprot", "protected"), "protect": ("unprotect", "protected")}
+# As a title such a line would be lost, and nobody means that.
+_NO_TITLES = {"param", "csparam", "func", "model", "subckt", "if", "global", "option", "options", "temp"}
 _CARD_NAME = re.compile(r"\.([^ \t\f\v,=(){}'\"]*)")
+_LATE_DIRECTIVE = re.compile(r"[\r\n][ \t\f\v]*+(\*@[^\r\n]*+)")
 
 
 def _line_start(card: str) -> re.Pattern[str]:
@@ -110,8 +114,13 @@ class _Parser:
         first = self.reader.physical_line()
         if first is None:
             return
-        if first.text.lstrip().startswith("*@"):
+        card = _CARD_NAME.match(first.text)
+        if first.text.startswith("*@") or (card and card[1].lower() in FILE_CARDS):
+            # ngspice reads an include even there.
             self.reader.position = 0
+        elif card and card[1].lower() in _NO_TITLES:
+            hint = "put a line with a title before it"
+            self._error(f"the first line is the title, but this is a .{card[1]} line", first.start, first.end, hint)
         else:
             self._add(Kept(self.source, first.start, first.end, "title"))
 
@@ -163,6 +172,9 @@ class _Parser:
         if name == "end" and self.main:
             self._add(Kept(self.source, line.start, len(self.source.text), "rest"))
             self.reader.position = len(self.source.text)
+            late = _LATE_DIRECTIVE.search(self.source.text, line.end)
+            if late:
+                self._error("a directive after .end is not read", late.start(1), late.end(1), "move it before .end")
             return
         try:
             parts = parse_line(line.text)

@@ -15,6 +15,9 @@ from netlearn.circuit.devices.base import Array
 if TYPE_CHECKING:
     from netlearn.netlist.source import Source
 
+FILE_CARDS = frozenset({"include", "inc", "incl", "lib"})
+"""The cards that bring in a file."""
+
 
 class Word(NamedTuple):
     """A stretch [start, end) of a source's text. An expression keeps its braces or quotes."""

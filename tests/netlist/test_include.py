@@ -246,6 +246,20 @@ def test_saved_elsewhere_a_netlist_still_finds_its_files(tmp_path: Path) -> None
     assert names(netlearn.read(target, allow=[tmp_path])) == ["R1", "R2"]
 
 
+def test_nothing_is_written_if_one_file_cannot_hold_an_edit(tmp_path: Path) -> None:
+    main = write(tmp_path, {"a.cir": "title\n.include b.inc\n", "b.inc": "R1 a b 1k\n"})
+    main.write_bytes(b"title \xb5\n.include b.inc\nR2 a b 2k\n")
+    netlist = edited(edited(netlearn.read(main), "1k", "3k"), "2k", "{Ω}")
+    with pytest.raises(NetlistError, match="latin-1"):
+        netlist.save(tmp_path / "new.cir")
+    assert sorted(os.listdir(tmp_path)) == ["a.cir", "b.inc"]
+
+
+def test_an_include_may_stand_in_the_first_line(tmp_path: Path) -> None:
+    main = write(tmp_path, {"a.cir": ".include b.inc\nR2 a b 2\n", "b.inc": "R1 a b 1k\n"})
+    assert names(netlearn.read(main)) == ["R1", "R2"]
+
+
 def test_a_netlist_without_edits_is_saved_byte_for_byte(tmp_path: Path) -> None:
     data = b"\xef\xbb\xbf* t\xc2\xb5\r\nR1 a b 1k  ; x\r\n\r\n.end\r\ntail"
     path = tmp_path / "a.cir"

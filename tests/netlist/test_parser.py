@@ -149,6 +149,23 @@ def test_the_first_line_is_the_title_unless_it_is_a_directive() -> None:
     assert isinstance(netlearn.parse("*@train R*\n").statements[0], DirectiveLine)
 
 
+def test_directives_are_found_inside_of_blocks_but_not_after_the_end() -> None:
+    text = "title\n.subckt s a\n*@fix R1\n.if (1)\n*@train R*\n.endif\n.ends\n*@rule analytic\n.end\n"
+    directives = netlearn.parse(text).directives
+    assert [directive.text.text for directive in directives] == ["fix R1", "train R*", "rule analytic"]
+    with pytest.raises(NetlearnError, match=r"after \.end is not read") as caught:
+        netlearn.parse(text + "* comment\n *@data x.csv\n")
+    assert caught.value.place is not None
+    assert (caught.value.place.line, caught.value.place.column) == (11, 2)
+
+
+@pytest.mark.parametrize("line", [".param x=1", ".SUBCKT s a", ".model d d"])
+def test_a_card_in_place_of_the_title_is_an_error(line: str) -> None:
+    with pytest.raises(NetlearnError, match="the first line is the title"):
+        netlearn.parse(f"{line}\nR1 a b 1\n")
+    assert len(netlearn.parse(f".title {line}\nR1 a b 1\n").statements) == 2
+
+
 def test_directives_and_what_is_never_read() -> None:
     text = "*@data x.csv test=y.csv\n*# shell touch mark\n.control\nshell rm (\n.endc\n.prot\n?? {\n.unprot\n"
     text += "R1 a b 1\n.end\nnonsense ("
