@@ -16,7 +16,7 @@ from netlearn.circuit.devices.base import ZERO_CELSIUS
 from netlearn.errors import NgspiceError
 from netlearn.solve.ngspice_deck import TIGHT, alterable, sample_columns, write_deck
 from netlearn.solve.ngspice_forms import number
-from netlearn.solve.ngspice_names import Readable
+from netlearn.solve.ngspice_names import COMMAND_SAFE, NETLIST_SAFE, Readable
 
 PRINCIPAL = ("resistance", "dc", "gain")
 """The value that stands by itself in an element line."""
@@ -50,7 +50,7 @@ def flatten(circuit: Circuit, directives: Sequence[str] = (), title: str = "flat
     ``directives`` are the texts of ``*@`` lines to keep. Names that are no plain words are replaced;
     comments say which. Raises NgspiceError for an element that SPICE cannot say.
     """
-    names = Readable(circuit)
+    names = Readable(circuit, NETLIST_SAFE)
     deck = write_deck(circuit, {name: value for name, value in circuit.options.items() if np.isfinite(value)}, names)
     head = [_title(title), *names.replaced(), *(f"*@{_one_line(text)}" for text in directives)]
     return "\n".join([*head, *deck.lines[1:], ""])
@@ -68,7 +68,7 @@ def export_ngspice(circuit: Circuit, outputs: Sequence[Output], title: str = "al
             raise NgspiceError(
                 f"'{column[1]}' of the {group.device.name} '{group.names[0]}' differs by sample and cannot be altered"
             )
-    names = Readable(circuit)
+    names = Readable(circuit, COMMAND_SAFE)
     deck = write_deck(circuit, TIGHT, names)
     _, places, values = deck.values(circuit)
     words = [_expression(deck.vectors, len(circuit.nodes), output) for output in outputs]

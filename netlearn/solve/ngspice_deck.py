@@ -21,6 +21,9 @@ from netlearn.solve.ngspice_names import Generated, Names
 TIGHT = {"reltol": 1e-9, "abstol": 1e-15, "vntol": 1e-12, "itl1": 500.0}
 """ngspice's own defaults (reltol 1e-3) leave more error than the differences to be judged."""
 
+DEFAULTS = {"gmin": 1e-12, "temp": 27.0, "tnom": 27.0, "itl1": 100.0}
+"""What ngspice takes where a deck says nothing."""
+
 OWN_BRANCH = "i"
 """The name of the unknown that is an element's own branch current."""
 
@@ -134,11 +137,13 @@ def _settings(circuit: Circuit, tolerances: Mapping[str, float], vectors: Sequen
     settings = {
         **tolerances,
         "gmin": environment.gmin,
-        "temp": environment.temperature - ZERO_CELSIUS,
-        "tnom": environment.nominal_temperature - ZERO_CELSIUS,
+        "temp": round(environment.temperature - ZERO_CELSIUS, 9),
+        "tnom": round(environment.nominal_temperature - ZERO_CELSIUS, 9),
+        "itl1": max(tolerances.get("itl1", DEFAULTS["itl1"]), circuit.options.get("itl1", 0.0)),
     }
-    settings["itl1"] = max(settings.get("itl1", 100.0), circuit.options.get("itl1", 0.0))
-    yield ".options noacct " + " ".join(f"{name}={number(value)}" for name, value in settings.items())
+    options = [f"{name}={number(value)}" for name, value in settings.items() if value != DEFAULTS.get(name)]
+    if options:
+        yield " ".join([".options", *options])
     for node, value in circuit.nodeset.items():
         yield f".nodeset v({vectors[node]})={number(value)}"
 

@@ -52,7 +52,7 @@ class Form:
 
 def number(value: float) -> str:
     """The shortest text that reads back to the same float64."""
-    return repr(float(value))
+    return repr(float(value)).removesuffix(".0")
 
 
 def column(group: Group, name: str) -> Array:

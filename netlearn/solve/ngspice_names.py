@@ -8,8 +8,11 @@ from typing import Protocol
 
 from netlearn.circuit.circuit import Circuit
 
-SAFE_NODE = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)*|[0-9]+|[0-9]*[a-z_][a-z0-9_]*(\.[a-z0-9_]+)+")
-SAFE_ELEMENT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
+COMMAND_SAFE = re.compile(r"[a-z0-9_][a-z0-9_.+-]*")
+"""Nodes that may stand in a command: no redirection, substitution or end of a word."""
+NETLIST_SAFE = re.compile(r"[a-z0-9_][a-z0-9_.+<>\[\]:/-]*")
+"""Nodes that may stand in element lines."""
+SAFE_ELEMENT = COMMAND_SAFE
 TAKEN = frozenset({"all", "allv", "alli", "ally", "null", "gnd"})
 """Words that mean something else to ngspice where a node's name stands."""
 
@@ -43,13 +46,17 @@ class Generated:
 class Readable:
     """The user's names where they are plain words, generated ones elsewhere.
 
-    ``replaced`` yields a comment line for each generated name.
+    ``safe`` matches nodes' names that are plain enough. ``replaced`` yields a comment line for each
+    generated name.
     """
 
-    def __init__(self, circuit: Circuit) -> None:
-        self._used: set[str] = {name for name in circuit.nodes if _is_safe(name)}
+    def __init__(self, circuit: Circuit, safe: re.Pattern[str]) -> None:
+        kept = [safe.fullmatch(name) is not None and name not in TAKEN for name in circuit.nodes]
+        self._used = {name for name, keep in zip(circuit.nodes, kept, strict=True) if keep}
         self._replaced: list[tuple[str, str]] = []
-        self.nodes: Sequence[str] = [name if _is_safe(name) else self._new("n", name) for name in circuit.nodes]
+        self.nodes: Sequence[str] = [
+            name if keep else self._new("n", name) for name, keep in zip(circuit.nodes, kept, strict=True)
+        ]
         self._used_elements: set[str] = set()
 
     def elements(self, letter: str, names: Sequence[str]) -> list[str]:
@@ -75,7 +82,3 @@ class Readable:
         self._used.add(word)
         self._replaced.append((word, name))
         return word
-
-
-def _is_safe(node: str) -> bool:
-    return SAFE_NODE.fullmatch(node) is not None and node not in TAKEN

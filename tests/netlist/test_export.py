@@ -4,17 +4,21 @@ import csv
 import io
 import json
 import subprocess
+from pathlib import Path
 
 import networkx as nx
 import numpy as np
 import pytest
 
+import netlearn
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.base import Environment
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VCVS, VOLTAGE_SOURCE
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.errors import NgspiceError
+from netlearn.netlist.elaborate import elaborate
 from netlearn.netlist.export import Output, export_csv, export_graphml, export_json, export_ngspice, flatten
+from netlearn.solve.internal import InternalSolver
 from netlearn.solve.ngspice import NgspiceSolver
 
 
@@ -43,7 +47,7 @@ OUTPUTS = [Output(1), Output(3, 2), Output(4), Output(GROUND, 1)]
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize("node", ["x1.mid", "a+b`id`", "all", "Ünder"])
+@pytest.mark.parametrize("node", ["x1.mid", "a+b-1", "1e3", "x<1>", "b`id`", "all", "Ünder"])
 def test_exported_deck_runs_by_itself_and_prints_what_netlearn_finds(node, ngspice, libngspice, tmp_path):
     circuit = mixed(node)
     (tmp_path / "deck.cir").write_text(export_ngspice(circuit, OUTPUTS))
@@ -64,12 +68,67 @@ def test_flat_netlist_says_the_same_to_ngspice(ngspice, libngspice):
     circuit = mixed()
     text = flatten(circuit, ["train R* min=1"], "two\nlines")
     assert text.splitlines()[:2] == ["* two\\nlines", "*@train R* min=1"]
-    assert "r.x1.r2 x1.mid 0 2000.0" in text
+    assert "r.x1.r2 x1.mid 0 2000\n" in text
     vectors = ngspice.run(text)
     with NgspiceSolver() as solver:
         op = solver.solve(circuit)
     for node in circuit.nodes:
         assert vectors[f"v({node})"] == pytest.approx(op.voltage(node)[0], rel=1e-9)
+
+
+SHIPPED = sorted((Path(__file__).parents[2] / "netlists").glob("*.cir"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_flat_netlist_is_the_same_circuit_to_netlearn(path):
+    circuit = elaborate(netlearn.read(path)).circuit
+    text = flatten(circuit)
+    again = elaborate(netlearn.parse(text)).circuit
+    assert sorted(flatten(again).splitlines()) == sorted(text.splitlines())
+    assert set(again.nodes) == set(circuit.nodes)
+    before, after = InternalSolver().solve(circuit), InternalSolver().solve(again)
+    for node in circuit.nodes:
+        assert after.voltage(node)[0] == pytest.approx(before.voltage(node)[0], rel=1e-9, abs=1e-12)
+
+
+HIERARCHY = """two levels
+.subckt low a b w=2
+R1 a m {1k*w}
+D1 m b clamp
+B1 b 0 I=v(a,m)*1m
+.ends
+.subckt high a b
+X1 a c low
+X2 c b low w=3
+M1 c a b 0 sw l=2u w=20u
+.ends
+.model clamp d(is=1e-12 rs=3)
+.model sw nmos(vto=0.4 kp=1e-4 rd=5)
+V1 in 0 1.5
+X9 in out high
+R9 out 0 {1k+100}
+.temp 50
+.end
+"""
+
+
+def test_hierarchy_and_inner_nodes_survive():
+    circuit = elaborate(netlearn.parse(HIERARCHY)).circuit
+    text = flatten(circuit)
+    again = elaborate(netlearn.parse(text)).circuit
+    before, after = InternalSolver().solve(circuit), InternalSolver().solve(again)
+    assert again.environment.temperature == circuit.environment.temperature
+    names = [name for name in circuit.nodes if "#" not in name]
+    assert "x9.x1.m" in names
+    for node in names:
+        assert after.voltage(node)[0] == pytest.approx(before.voltage(node)[0], rel=1e-9)
+
+
+@pytest.mark.parametrize(("node", "kept"), [("x<1>[2]", True), ("a/b:c", True), ("a`b`", False), ("gnd", False)])
+def test_node_names_are_kept_where_no_harm_can_come_of_it(node, kept):
+    lines = flatten(mixed(node)).splitlines()
+    assert (f"r.x1.r2 {node} 0 2000" in lines) == kept
+    assert (f"* n_0 stands for {node!a}" in lines) != kept
 
 
 def test_no_line_of_an_export_starts_with_the_users_words():
