@@ -24,6 +24,10 @@ HARMLESS = frozenset((
 """Cards that are read elsewhere or do not change an operating point."""
 
 _NUMERIC_OPTIONS = ("reltol", "abstol", "vntol", "itl1", "itl2", "pivtol", "pivrel", "gminsteps", "srcsteps")
+_REFUSED_OPTIONS: Mapping[str, str] = {
+    "rshunt": "it puts a resistor from every node to ground",
+    **dict.fromkeys(("defl", "defw", "defad", "defas"), "write the size of each transistor"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,9 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
         for assignment in card.assignments:
             with body.shared.collecting():
                 name = assignment.name.text.lower()
+                if name in _REFUSED_OPTIONS:
+                    place = card.source.place(assignment.name.start, assignment.name.end, item.chain)
+                    raise NetlistError(f"the option '{name}' is not supported: {_REFUSED_OPTIONS[name]}", place)
                 if name not in ("temp", "tnom", "gmin", "scale", *_NUMERIC_OPTIONS):
                     continue
                 _set_option(settings, name, _fixed(body, Text.of(assignment.value, card.source, item.chain)))

@@ -117,7 +117,8 @@ class Design:
 
         Raises
         ------
-        OptionError : for a pattern that matches nothing, or nothing that is written as a number.
+        OptionError : for a pattern that matches nothing, or nothing that is written as a number;
+            if nothing is left to train; and for a number that decides a condition or an option.
         """
         held = {quantity for pattern in fix for quantity in self._matched(pattern)}
         chosen: dict[int, Selection] = {}
@@ -125,6 +126,8 @@ class Design:
             chosen.update(
                 (quantity, selection) for quantity in self._matched(selection.pattern) if quantity not in held
             )
+        if train and not chosen:
+            raise OptionError("all that is to be trained is fixed", hint="fix less, or train more")
         return self._made(chosen)
 
     @cached_property
@@ -175,10 +178,10 @@ class Design:
         return Parameters(
             self.circuit,
             names,
-            values[quantities],
+            values[np.array(quantities, dtype=np.int64)],
             np.array([selection.lower for selection in chosen.values()], float),
             np.array([selection.upper for selection in chosen.values()], float),
-            resistances[quantities],
+            resistances[np.array(quantities, dtype=np.int64)],
             tuple(self._bindings(quantities)),
         )
 

@@ -36,7 +36,7 @@ class _Elaboration:
         self.netlist = netlist
         self.shared = Shared()
         self.instances = Instances(self._fill)
-        self.calls: list[Place] = []
+        self.calls: list[Line] = []
 
     def design(self) -> Design:
         body = Body(self.shared)
@@ -55,7 +55,12 @@ class _Elaboration:
         return self._assembled(body, guesses)
 
     def _fill(self, body: Body, definition: Definition) -> None:
-        items = active(body, self.netlist, definition.subcircuit.body, (*definition.chain, *self.calls))
+        items = active(
+            body,
+            self.netlist,
+            definition.subcircuit.body,
+            (*definition.chain, *(call_place(line) for line in self.calls)),
+        )
         self._elements(body, items)
 
     def _elements(self, body: Body, items: Sequence[Active]) -> None:
@@ -73,6 +78,7 @@ class _Elaboration:
             with self.shared.collecting():
                 body.scope.find(name)
         note_parameters(body)
+        body.template.finish()
 
     def _element(self, body: Body, element: Element, chain: tuple[Place, ...]) -> None:
         line = Line(body, element, chain)
@@ -80,7 +86,7 @@ class _Elaboration:
         body.take_names(element.source, [line.name], [(name.start, name.end)], chain)
         letter = element.letter
         if letter == "X":
-            self.calls.append(call_place(line))
+            self.calls.append(line)
             try:
                 self.instances.add(line)
             finally:

@@ -35,6 +35,8 @@ def modelled(line: Line) -> None:
     if len(nodes) not in kind.terminals:
         counts = " or ".join(str(count) for count in kind.terminals)
         raise line.error(f"{line.label} has {len(nodes)} nodes before its model, not {counts}")
+    if letter == "m" and line.settings.scale != 1:
+        raise line.error(f"{line.label} has a size that .options scale changes, which is not supported")
     element = _element_quantities(line, kind, line.element.words[at + 1 :])
     quantities = {**_model_quantities(line, model, kind), **element}
     value = line.graph.value

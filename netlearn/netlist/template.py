@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -135,6 +135,8 @@ class Unknowns:
 
     def below(self, path: str, names: Sequence[str]) -> None:
         """Names inside an instance, numbered onwards from here."""
+        if not len(names):
+            return
         self._flush()
         self.pieces.append((path, names))
         self._count += len(names)
@@ -158,6 +160,8 @@ class Template:
     branches: Unknowns = field(default_factory=Unknowns)
     tables: dict[int, Table] = field(default_factory=dict)
     globals: dict[str, int] = field(default_factory=dict)
+    instances: dict[int, Instances] = field(default_factory=dict)
+    """Instances whose elements are not in the tables yet, by the identity of their template."""
     parameters: list[tuple[str, Sequence[str], Array]] = field(default_factory=list)
     """Names and quantities of ``.param`` and subcircuit parameters: path, names, quantities."""
 
@@ -169,25 +173,72 @@ class Template:
 
     def place(self, path: str, child: Template, ports: Sequence[int]) -> None:
         """Put an instance's contents into this one, its ports at the nodes ``ports``."""
-        names = child.nodes.all()
-        mapping = np.empty(len(names) + 1, dtype=np.int64)
-        mapping[-1] = GROUND
-        shared = dict(enumerate(ports))
-        for name, node in child.globals.items():
-            shared[node] = self.globals.setdefault(name, self.nodes.local(name))
-        first = len(self.nodes)
-        inner = np.ones(len(names), bool)
-        inner[list(shared)] = False
-        mapping[:-1][inner] = first + np.arange(int(inner.sum()))
-        for node, outer in shared.items():
-            mapping[node] = outer
-        self.nodes.below(path, Selected(names, np.flatnonzero(inner)) if shared else names)
-        shift = len(self.branches)
-        self.branches.below(path, child.branches.all())
-        for table in child.tables.values():
-            rows = table.rows()
-            index = np.where(rows.index >= GROUND, mapping[np.maximum(rows.index, GROUND)], rows.index - shift)
-            pieces = [(f"{path}.{inside}" if inside else path, part) for inside, part in rows.names]
-            self.table(table.device).extend(Rows(index, rows.values, pieces, rows.places, rows.written))
+        instances = self.instances.get(id(child))
+        if instances is None:
+            outer = {node: self.nodes.local(name) for name, node in child.globals.items()}
+            self.globals.update((name, self.nodes.local(name)) for name in child.globals)
+            instances = self.instances[id(child)] = Instances(child, outer)
+        instances.paths.append(path)
+        instances.ports.append(tuple(ports))
+        instances.first_nodes.append(len(self.nodes))
+        instances.first_branches.append(len(self.branches))
+        self.nodes.below(path, instances.inner_names)
+        self.branches.below(path, instances.branch_names)
         for inside, part, quantities in child.parameters:
-            self.parameters.append((f"{path}.{inside}" if inside else path, part, quantities))
+            self.parameters.append((_joined(path, inside), part, quantities))
+
+    def finish(self) -> None:
+        """Put the elements of all instances into the tables, those of one template together."""
+        for instances in self.instances.values():
+            for device, rows in instances.rows():
+                self.table(device).extend(rows)
+        self.instances = {}
+
+
+class Instances:
+    """All instances of one template within another: K of them, worked out as arrays."""
+
+    def __init__(self, child: Template, outer: dict[int, int]) -> None:
+        self.child = child
+        self.outer = outer
+        self.paths: list[str] = []
+        self.ports: list[tuple[int, ...]] = []
+        self.first_nodes: list[int] = []
+        self.first_branches: list[int] = []
+        names = child.nodes.all()
+        inner = np.ones(len(names), bool)
+        inner[: child.ports] = False
+        inner[list(outer)] = False
+        self._inner = np.flatnonzero(inner)
+        self._count = len(names)
+        self.inner_names = Selected(names, self._inner)
+        self.branch_names = child.branches.all()
+
+    def rows(self) -> Iterator[tuple[Device, Rows]]:
+        """The elements of every instance, by device."""
+        count = len(self.paths)
+        # Nodes of the template to nodes around it; the last column is ground, number -1.
+        mapping = np.full((count, self._count + 1), GROUND, dtype=np.int64)
+        mapping[:, self._inner] = np.array(self.first_nodes)[:, None] + np.arange(len(self._inner))
+        mapping[:, : self.child.ports] = np.array(self.ports, dtype=np.int64).reshape(count, self.child.ports)
+        for node, outer in self.outer.items():
+            mapping[:, node] = outer
+        shift = np.array(self.first_branches)[:, None, None]
+        for table in self.child.tables.values():
+            rows = table.rows()
+            nodes = mapping[:, np.maximum(rows.index, GROUND)]
+            index = np.where(rows.index >= GROUND, nodes, rows.index - shift)
+            yield (
+                table.device,
+                Rows(
+                    index.reshape(-1, rows.index.shape[1]),
+                    {name: np.tile(quantities, count) for name, quantities in rows.values.items()},
+                    [(_joined(path, inside), part) for path in self.paths for inside, part in rows.names],
+                    np.tile(rows.places, (count, 1)),
+                    np.tile(rows.written, count),
+                ),
+            )
+
+
+def _joined(path: str, inside: str) -> str:
+    return f"{path}.{inside}" if inside else path

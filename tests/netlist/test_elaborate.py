@@ -149,6 +149,9 @@ def test_later_bounds_win_and_fixed_numbers_stay():
     assert list(parameters.names) == ["r1", "r3"]
     assert list(parameters.lower) == [1.0, 5.0]
     assert list(parameters.upper) == [1e6, 50.0]
+    assert len(design.parameters([])) == 0
+    with pytest.raises(OptionError, match="is fixed"):
+        design.parameters([Selection("R1")], fix=["*"])
 
 
 def test_patterns_without_a_match_are_refused_with_a_suggestion():
@@ -302,6 +305,7 @@ def test_every_float_survives_writing(resistances, theta):
         ("E1 a 0 b 0", 2, 1, "has no gain"),
         ("E1 a 0 b 0 1 2", 2, 14, "cannot read '2'"),
         (".if (nix)\nR1 a 0 1\n.endif", 2, 6, "unknown parameter 'nix'"),
+        (".options rshunt=1meg", 2, 10, "'rshunt' is not supported"),
         (".nodeset foo=1", 2, 1, "cannot read 'foo'"),
         (".subckt s a a\nR1 a 0 1\n.ends\nX1 a b s", 2, 13, "has the node 'a' twice"),
     ],
