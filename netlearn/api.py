@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
@@ -26,6 +26,7 @@ from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
 from netlearn.prepare import DataLike, NetlistLike, Overrides, Project, netlist_of, project, solver_of
+from netlearn.solve.internal import InternalSolver
 from netlearn.solve.protocol import OperatingPoint, Solver
 
 SAVE_EVERY = 60.0
@@ -153,18 +154,19 @@ def train(
     it with the best values so far.
     """
     began = time.monotonic()
-    prepared = project(netlist, data, forward, settings)
-    task = task_of(prepared)
     path = Path(checkpoint) if checkpoint is not None else None
     if resume and path is None:
         raise NetlearnError("to resume takes a checkpoint", hint="give the checkpoint's path")
-    start = load_checkpoint(path, task) if resume and path is not None else begin(task)
-    keep = _Keeper(path, task) if path is not None else None
-    search = run_lbfgs if isinstance(task.optimizer, Lbfgsb) else run
-    state = search(task, start, progress, keep)
-    if path is not None and not state.finished:
-        save_checkpoint(path, task, state)
-    return _result(prepared, task, state, time.monotonic() - began)
+    with solver_of(forward) as solver:
+        prepared = project(netlist, data, solver, settings)
+        task = task_of(prepared)
+        start = load_checkpoint(path, task) if resume and path is not None else begin(task)
+        keep = _Keeper(path, task) if path is not None else None
+        search = run_lbfgs if isinstance(task.optimizer, Lbfgsb) else run
+        state = search(task, start, progress, keep)
+        if path is not None and not state.finished:
+            save_checkpoint(path, task, state)
+        return _result(prepared, task, state, time.monotonic() - began)
 
 
 def task_of(prepared: Project) -> Task:
@@ -201,22 +203,24 @@ def evaluate(
     Classes are those of the training data that the netlist names, if it is there, or else of
     ``data``.
     """
-    prepared = project(netlist, None, forward, settings)
-    if data is not None:
-        given = project(netlist, data, forward, settings)
-        if not _has_training_data(prepared):
-            prepared = given
-        table = given.table
-    else:
-        table = prepared.test_table or prepared.table
-    return _evaluation(prepared.plain_model, prepared.loss, prepared.layout, prepared.dataset(table))
+    with solver_of(forward) as solver:
+        prepared = project(netlist, None, solver, settings)
+        if data is not None:
+            given = replace(prepared, data=data)
+            if not _has_training_data(prepared):
+                prepared = given
+            table = given.table
+        else:
+            table = prepared.test_table or prepared.table
+        return _evaluation(prepared.plain_model, prepared.loss, prepared.layout, prepared.dataset(table))
 
 
 def operating_point(netlist: NetlistLike, solver: str | Solver = "internal") -> OperatingPoint:
     """The operating point of a netlist with its own source values."""
     from netlearn.netlist.elaborate import elaborate
 
-    return solver_of(solver).solve(elaborate(netlist_of(netlist)).circuit)
+    with solver_of(solver) as opened:
+        return opened.solve(elaborate(netlist_of(netlist)).circuit)
 
 
 def describe(netlist: NetlistLike, data: DataLike | None = None, **settings: Unpack[Overrides]) -> Description:
@@ -235,13 +239,13 @@ def describe(netlist: NetlistLike, data: DataLike | None = None, **settings: Unp
                 problems.append(error)
 
     try:
-        prepared = project(read, data, "internal", settings)
+        prepared = project(read, data, overrides=settings)
     except NetlearnErrors as several:
         problems.extend(several.errors)
-        prepared = Project(read, Settings(), solver_of("internal"), data)
+        prepared = Project(read, Settings(), InternalSolver(), data)
     except NetlearnError as error:
         problems.append(error)
-        prepared = Project(read, Settings(), solver_of("internal"), data)
+        prepared = Project(read, Settings(), InternalSolver(), data)
     note(lambda: _contents(prepared))
     if known:
         note(lambda: _trained(prepared))

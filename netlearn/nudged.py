@@ -59,7 +59,7 @@ def nudged_netlist(
     all samples, printing the outputs. ``settings`` are as for :func:`netlearn.train`. The added
     elements are called inudge1, rnudge1, vnudge1 after the number of their output.
     """
-    prepared = project(netlist, data, "internal", settings)
+    prepared = project(netlist, data, overrides=settings)
     circuit = nudged_circuit(prepared, sign, sample)
     title = f"* {prepared.netlist.source.path}, nudged by {prepared.settings.rule}"
     if sample is not None:

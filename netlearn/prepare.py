@@ -67,17 +67,23 @@ def netlist_of(netlist: NetlistLike) -> Netlist:
     return netlist if isinstance(netlist, Netlist) else read(netlist)
 
 
-def solver_of(forward: str | Solver) -> Solver:
-    """A solver by name, ``internal`` or ``ngspice``, or the solver itself. Raises OptionError."""
+@contextmanager
+def solver_of(forward: str | Solver) -> Iterator[Solver]:
+    """A solver by name, ``internal`` or ``ngspice``, ended afterwards, or the solver itself.
+
+    Raises OptionError for another name.
+    """
     if not isinstance(forward, str):
-        return forward
-    if forward == "internal":
-        return InternalSolver()
-    if forward == "ngspice":
+        yield forward
+    elif forward == "internal":
+        yield InternalSolver()
+    elif forward == "ngspice":
         from netlearn.solve.ngspice import NgspiceSolver
 
-        return NgspiceSolver()
-    raise OptionError(f"there is no solver '{forward}'", hint=did_you_mean(forward, ("internal", "ngspice")))
+        with NgspiceSolver() as solver:
+            yield solver
+    else:
+        raise OptionError(f"there is no solver '{forward}'", hint=did_you_mean(forward, ("internal", "ngspice")))
 
 
 def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
@@ -219,14 +225,14 @@ class Project:
 def project(
     netlist: NetlistLike,
     data: DataLike | None = None,
-    forward: str | Solver = "internal",
+    solver: Solver | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> Project:
-    """A netlist with its settings. Raises NetlistError and OptionError."""
+    """A netlist with its settings, solved by the internal solver or another. Raises NetlistError and OptionError."""
     opened = netlist_of(netlist)
     rest = dict(overrides or {})
     test = rest.pop("test", None)
-    return Project(opened, settings_for(opened, rest), solver_of(forward), data, test)
+    return Project(opened, settings_for(opened, rest), solver or InternalSolver(), data, test)
 
 
 @contextmanager

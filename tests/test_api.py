@@ -248,3 +248,14 @@ def test_a_declared_directive_is_given_as_text_or_as_an_object(divider: Path) ->
     by_object = netlearn.train(divider, hardware=Hardware(levels=9, min=100.0, max=10e3), epochs=3)
     assert str(by_text.netlist) == str(by_object.netlist)
     assert by_text.loss != netlearn.train(divider, epochs=3).loss
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
+def test_ngspice_as_the_solver_trains_to_the_same_values(classes: Path) -> None:
+    internal = netlearn.train(classes, epochs=3, optimizer="sgd lr=0.5")
+    judged = netlearn.train(classes, epochs=3, optimizer="sgd lr=0.5", forward="ngspice")
+    np.testing.assert_allclose(judged.theta, internal.theta, rtol=1e-6)
+    assert judged.loss == pytest.approx(internal.loss, rel=1e-7)
+    evaluation = netlearn.evaluate(classes, forward="ngspice")
+    np.testing.assert_allclose(evaluation.outputs, netlearn.evaluate(classes).outputs, rtol=1e-9, atol=1e-12)

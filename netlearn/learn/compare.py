@@ -222,7 +222,7 @@ class _Work:
         if seed == 0 or self.scatter == 1.0:
             return self.netlist
         settings = {k: v for k, v in self.settings.items() if k not in ("forward", "progress")}
-        whole = project(self.netlist, self.data, "internal", settings)
+        whole = project(self.netlist, self.data, overrides=settings)
         parameters, reach = whole.parameters, np.log(self.scatter)
         factors = np.exp(np.random.default_rng([seed, 2]).uniform(-reach, reach, len(parameters)))
         moved = np.clip(parameters.initial * factors, parameters.lower, parameters.upper)
@@ -263,7 +263,7 @@ def _outcome(run: Run, task: str, result: TrainResult) -> Outcome:
 def _task(netlist: Netlist, data: DataLike | None, settings: Mapping[str, Any], scatter: float) -> str:
     """A digest of the netlist, the data and the settings."""
     kept = {k: v for k, v in settings.items() if k not in ("forward", "progress")}
-    whole = project(netlist, data, "internal", kept)
+    whole = project(netlist, data, overrides=kept)
     digest = hashlib.sha256()
     for text in _texts(netlist):
         digest.update(text.encode("utf-8", "surrogateescape"))
