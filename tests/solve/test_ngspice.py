@@ -271,7 +271,7 @@ def test_nothing_is_printed(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(2, 30), st.integers(0, 2**32 - 1))
 def test_the_internal_solver_agrees_on_random_networks(solver, n, seed):
     rng = np.random.default_rng(seed)

@@ -10,6 +10,7 @@ from netlearn.errors import CircuitError
 from netlearn.solve import ngspice_sens
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.ngspice import NgspiceSolver
+from netlearn.solve.ngspice_deck import write_deck
 from netlearn.solve.ngspice_sens import Probe, against_ngspice, ngspice_sensitivities, sensitivities
 
 pytestmark = pytest.mark.ngspice
@@ -52,6 +53,40 @@ def test_every_value_of_every_linear_device(probe, sample):
     largest = max(abs(s.derivative * s.value) for s in table)
     for s in table:
         assert s.derivative == pytest.approx(s.by_sens, rel=1e-4, abs=1e-7 * largest / abs(s.value)), s
+
+
+def random_network(seed):
+    """A connected network of 6 nodes with a transconductance, two voltage sources and a current source."""
+    rng = np.random.default_rng(seed)
+    n = 6
+    tree = [(k, int(rng.integers(-1, k))) for k in range(n)]
+    index = np.array(tree + [tuple(pair) for pair in rng.permuted(np.tile(np.arange(n), (8, 1)), axis=1)[:, :2]])
+    resistance = 10 ** rng.uniform(2, 4, len(index))
+    groups = (
+        Group(RESISTOR, [f"r{k}" for k in range(len(index))], index, {"resistance": resistance}),
+        Group(VOLTAGE_SOURCE, ["v1", "v2"], np.array([[0, GROUND, n], [5, GROUND, n + 1]]), {"dc": rng.normal(size=2)}),
+        Group(CURRENT_SOURCE, ["i1"], np.array([[GROUND, 3]]), {"dc": rng.normal(size=1) * 1e-3}),
+        Group(VCCS, ["g1"], np.array([[1, 2, 4, GROUND]]), {"gain": rng.normal(size=1) * 1e-4}),
+    )
+    return Circuit([f"a{k}" for k in range(n)], ["v1", "v2"], groups)
+
+
+@pytest.mark.parametrize(
+    ("analysis", "probe"),
+    [("sens v(n1)", Probe("a1")), ("sens v(n2,n4)", Probe("a2", "a4")), ("sens i(v1)", Probe(element="v2"))],
+)
+def test_random_networks(analysis, probe, ngspice):
+    circuits = [random_network(seed) for seed in range(12)]
+    judged = ngspice.run_many(["\n".join(write_deck(circuit).lines) for circuit in circuits], analysis=analysis)
+    for circuit, vectors in zip(circuits, judged, strict=True):
+        ours = sensitivities(InternalSolver(), circuit, probe)
+        largest = max(abs(s.derivative * s.value) for s in ours)
+        assert len(ours) == sum(len(group) for group in circuit.groups)
+        for s in ours:
+            g, k = circuit.element(s.element)
+            vector = f"{'rvig'[g]}{k}" + ("_gain" if s.name == "gain" else "")
+            theirs = vectors[f"v({vector})"] if f"v({vector})" in vectors else vectors[vector]
+            assert s.derivative == pytest.approx(theirs, rel=1e-5, abs=1e-8 * largest / abs(s.value)), s
 
 
 def test_a_divider_by_hand():

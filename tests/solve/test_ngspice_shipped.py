@@ -1,0 +1,27 @@
+"""Every shipped netlist, over its data, in both solvers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netlearn.prepare import project
+from netlearn.solve.compare import compare
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.ngspice import NgspiceSolver
+
+NETLISTS = sorted((Path(__file__).parents[2] / "netlists").glob("*.cir"))
+SAMPLES = 20
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("path", NETLISTS, ids=lambda path: path.stem)
+def test_operating_points_agree(path, libngspice):
+    prepared = project(path)
+    inputs = prepared.dataset(prepared.table).inputs
+    inputs = inputs[np.linspace(0, len(inputs) - 1, min(SAMPLES, len(inputs))).astype(int)]
+    model = prepared.plain_model
+    circuit = model.circuit(model.parameters.initial, inputs)
+    with NgspiceSolver(processes=1) as solver:
+        comparison = compare(InternalSolver().solve(circuit), solver.solve(circuit), floor=1e-12)
+    assert comparison.within(1e-9), comparison.largest_relative
