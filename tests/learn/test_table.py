@@ -2,6 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from netlearn.errors import DataError
 from netlearn.learn.table import Table, read_table
@@ -98,3 +100,23 @@ def test_files_that_are_no_data(tmp_path: Path) -> None:
 def test_bad_arrays(columns: dict[str, object], said: str) -> None:
     with pytest.raises(DataError, match=said):
         Table.of(columns)
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=60),
+        st.lists(
+            st.sampled_from(["V1", "V(a,b)", "class", ",", ",", "\n", "\r", '"', "1", "-2e3", "nan", "é", "#", " "]),
+            max_size=25,
+        ).map(lambda parts: "".join(parts).encode("latin-1")),
+    ),
+    st.sampled_from(["d.csv", "d.npz"]),
+)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_file_is_read_or_refused(tmp_path: Path, content: bytes, name: str) -> None:
+    try:
+        table = read_table(written(tmp_path, content, name))
+    except DataError:
+        return
+    assert len(table) > 0
+    assert all(np.isfinite(column).all() for column in table.columns.values())

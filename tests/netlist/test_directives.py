@@ -1,6 +1,9 @@
 from typing import Any
 
 import pytest
+from hypothesis import given as given_text
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from netlearn.errors import NetlearnError, NetlearnErrors, OptionError
 from netlearn.learn.optimizers import Adam, Sgd
@@ -137,6 +140,39 @@ def test_absurd_lines_end_in_an_error_or_a_result(text: str) -> None:
     except NetlearnError as error:
         made = error
     assert made is not None
+
+
+WORDS = [
+    *DIRECTIVES,
+    "adam",
+    "mse",
+    "V(a,b)",
+    "R*",
+    "lr",
+    "epochs",
+    "=",
+    "=",
+    "1k",
+    "(",
+    ")",
+    '"',
+    "'",
+    ";",
+    "$",
+    ",",
+    "\t",
+]
+
+
+@given_text(st.lists(st.one_of(st.sampled_from(WORDS), st.text(max_size=6)), max_size=12), st.sampled_from(["", " "]))
+@hypothesis_settings(max_examples=300, deadline=None)
+def test_any_text_is_read_or_refused(words: list[str], between: str) -> None:
+    text = between.join(words)
+    try:
+        settings_of([read_directive(text, DIRECTIVES)])
+    except NetlearnError:
+        return
+    assert text.strip()
 
 
 def test_the_table_has_help_for_every_option() -> None:
