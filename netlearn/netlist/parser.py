@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from netlearn.errors import NetlearnError, NetlistError, Place, did_you_mean, raise_all
+from netlearn.errors import NetlearnError, NetlistError, Place, raise_all
 from netlearn.netlist.fastlines import plain_resistors
 from netlearn.netlist.grammar import BadLine, Span, parse_line
 from netlearn.netlist.letters import LETTERS
@@ -248,13 +248,17 @@ class _Parser:
         if what == "if":
             self._finish_branch(scope, line.start)
             start = scope.branches[0].start
-        elif name == "ends" and words and words[0].text.lower() != scope.words[0].text.lower():
-            self._error(
-                f".ends names '{words[0].text}', but the open subcircuit is '{scope.words[0].text}'",
-                words[0].start,
-                words[0].end,
-                did_you_mean(words[0].text, [s.words[0].text for s in self.scopes if s.what == "subckt"]),
-            )
+        elif name == "ends" and words:
+            # ngspice overlooks a name that is merely wrong; one of an outer subcircuit shows that an .ends is missing.
+            open_names = [outer.words[0].text.lower() for outer in self.scopes[1:-1] if outer.what == "subckt"]
+            inner = scope.words[0].text
+            if words[0].text.lower() in open_names and words[0].text.lower() != inner.lower():
+                message = f".ends names '{words[0].text}', but the subcircuit '{inner}' inside of it is still open"
+                self._error(message, words[0].start, words[0].end, "an '.ends' is missing before this line")
+                while not (scope.what == "subckt" and scope.words[0].text.lower() == words[0].text.lower()):
+                    self.scopes.pop()
+                    scope = self.scopes[-1]
+                start = scope.opening.start
         self.scopes.pop()
         self._add(_statement(self.source, start, line.end, scope))
 
@@ -296,7 +300,7 @@ def _statement(source: Source, start: int, end: int, scope: _Scope) -> Statement
 
 def _without_params(words: tuple[Word, ...]) -> tuple[Word, ...]:
     """``params:`` before the parameters of a subcircuit says nothing that ``=`` does not."""
-    return tuple([word for word in words if word.text.lower() != "params:"])
+    return tuple([word for word in words if word.text.lower() not in ("params:", "optional:", "text:")])
 
 
 def _line_and_column(error: NetlearnError) -> tuple[int, int]:

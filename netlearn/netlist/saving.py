@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netlearn.errors import NetlistError
 from netlearn.netlist.include import unquoted
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Card
@@ -54,6 +55,10 @@ def outputs(netlist: Netlist, target: Path) -> list[tuple[Path, Source]]:
                 (word.start, word.end, _quoted_like(word.text, trained_name(path) if child in changed else path))
             )
         written.append((target if is_main else Path(trained_name(source.path)), source.spliced(edits)))
+    read_only = {path for path, source in netlist.files.originals.items() if source.path != netlist.source.path}
+    for place, _ in written:
+        if place.resolve() in read_only:
+            raise NetlistError(f"'{place}' is a file that the netlist includes, and those are never written over")
     return sorted(written, key=lambda pair: pair[0] == target)
 
 

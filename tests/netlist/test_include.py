@@ -255,6 +255,17 @@ def test_nothing_is_written_if_one_file_cannot_hold_an_edit(tmp_path: Path) -> N
     assert sorted(os.listdir(tmp_path)) == ["a.cir", "b.inc"]
 
 
+def test_a_netlist_is_never_saved_over_what_it_includes(tmp_path: Path) -> None:
+    main = write(tmp_path, {"a.cir": "title\n.include b.inc\n.include b.trained.inc\n", "b.inc": "R1 a b 1k\n"})
+    (tmp_path / "b.trained.inc").write_text("R2 a b 2\n")
+    before = files_below(tmp_path)
+    with pytest.raises(NetlistError, match="never written over"):
+        netlearn.read(main).save(tmp_path / "b.inc")
+    with pytest.raises(NetlistError, match="never written over"):
+        edited(netlearn.read(main), "1k", "3k").save(tmp_path / "c.cir")
+    assert files_below(tmp_path) == before
+
+
 def test_an_include_may_stand_in_the_first_line(tmp_path: Path) -> None:
     main = write(tmp_path, {"a.cir": ".include b.inc\nR2 a b 2\n", "b.inc": "R1 a b 1k\n"})
     assert names(netlearn.read(main)) == ["R1", "R2"]

@@ -216,6 +216,10 @@ R2 a b 3
     assert all(isinstance(branch, Branch) and len(branch.body) == 1 for branch in conditional.branches)
 
 
+def test_a_wrong_name_after_ends_is_overlooked_as_in_ngspice() -> None:
+    assert isinstance(one(".subckt x a\n.ends y\n"), Subcircuit)
+
+
 def test_a_library_section_is_told_from_a_library_file() -> None:
     section, last = body(".lib tt\nR1 a b 1\n.endl tt\n.lib models.lib\n")
     assert isinstance(section, Section)
@@ -247,7 +251,7 @@ def test_a_library_section_is_told_from_a_library_file() -> None:
         (".subckt x a", 2, 1, ".subckt is never closed"),
         (".subckt", 2, 1, ".subckt needs a name"),
         (".subckt s=5 a b\n.ends", 2, 9, "a subcircuit's name cannot have '=' in it"),
-        (".subckt x a\n.ends y", 3, 7, ".ends names 'y', but the open subcircuit is 'x'"),
+        (".subckt x a\n.subckt y a\n.ends x", 4, 7, ".ends names 'x', but the subcircuit 'y' inside of it"),
         (".if (1)\nR1 a b 1", 2, 1, ".if is never closed"),
         (".if (1)\n.ends\n.endif", 3, 1, ".ends without .subckt; the .if of line 2 is still open"),
         (".else", 2, 1, ".else without .if"),
