@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from netlearn.circuit.devices.base import Array, Device
 from netlearn.errors import NetlearnError, NetlistError, Place, did_you_mean
 from netlearn.netlist.expression import Expression
+from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.scope import Scope, Settings, Text
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Assignment, Card, Element, Subcircuit, Word
@@ -74,9 +75,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A ``.subckt`` and the body that it stands in."""
+    """A ``.subckt``, the file and the body that it stands in."""
 
     subcircuit: Subcircuit
+    netlist: Netlist
     chain: tuple[Place, ...]
     body: Body
 

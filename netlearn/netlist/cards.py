@@ -18,7 +18,7 @@ DEEPEST = 100
 HARMLESS = frozenset((
     "ac", "backanno", "control", "csparam", "dc", "disto", "end", "endc", "endl", "ends", "four", "fourier", "func",
     "global", "hdl", "ic", "inc", "incl", "include", "lib", "meas", "measure", "model", "nodeset", "noise", "op",
-    "opt", "option", "options", "param", "params", "plot", "print", "probe", "prot", "pss", "pz", "save", "sens",
+    "opt", "option", "options", "param", "params", "plot", "print", "probe", "prot", "pss", "pz", "save", "savebias", "sens",
     "sp", "step", "subckt", "temp", "tf", "title", "tran", "unprot", "wave", "width",
 ))  # fmt: skip
 """Cards that are read elsewhere or do not change an operating point."""
@@ -104,7 +104,7 @@ def register(body: Body, item: Active) -> None:
         if name in body.definitions:
             _warn_of_second(body, item, f"subcircuit '{statement.name.text}'")
         else:
-            body.definitions[name] = Definition(statement, item.chain, body)
+            body.definitions[name] = Definition(statement, item.netlist, item.chain, body)
     if not isinstance(statement, Card):
         return
     if statement.name in ("param", "params", "csparam"):

@@ -55,13 +55,8 @@ class _Elaboration:
         return self._assembled(body, guesses)
 
     def _fill(self, body: Body, definition: Definition) -> None:
-        items = active(
-            body,
-            self.netlist,
-            definition.subcircuit.body,
-            (*definition.chain, *(call_place(line) for line in self.calls)),
-        )
-        self._elements(body, items)
+        chain = (*definition.chain, *(call_place(line) for line in self.calls))
+        self._elements(body, active(body, definition.netlist, definition.subcircuit.body, chain))
 
     def _elements(self, body: Body, items: Sequence[Active]) -> None:
         for item in items:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import compress
 from typing import overload
+
+import numpy as np
 
 from netlearn.circuit.devices.base import Array
 
@@ -85,7 +88,7 @@ class PathNames(Sequence[str]):
 
 
 class Selected(Sequence[str]):
-    """Some of the names of a sequence, at ``places`` (k,)."""
+    """Some of the names of a sequence, at ``places`` (k,), which rise."""
 
     def __init__(self, names: Sequence[str], places: Array) -> None:
         self._names = names
@@ -102,6 +105,11 @@ class Selected(Sequence[str]):
         if isinstance(at, slice):
             return [self._names[i] for i in self._places[at].tolist()]
         return self._names[int(self._places[at])]
+
+    def __iter__(self) -> Iterator[str]:
+        chosen = np.zeros(len(self._names), bool)
+        chosen[self._places] = True
+        return compress(self._names, chosen.tolist())
 
 
 def plain_notation(name: str) -> str:

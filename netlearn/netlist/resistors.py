@@ -25,7 +25,7 @@ SUM = parse_expression("x+y")
 PRODUCT = parse_expression("x*y")
 
 _INSTANCE = ("r", "resistance", "tc1", "tc2", "tce", "temp", "dtemp", "scale", "m", "l", "w")
-_IGNORED = ("ac", "noisy", "noise", "bv_max", "c")
+_IGNORED = ("ac", "noisy", "noise", "bv_max", "c", "tol", "pwr")
 _MODEL = {
     "r": 0.0, "rsh": 0.0, "narrow": 0.0, "dw": 0.0, "short": 0.0, "dlr": 0.0, "defw": 10e-6, "l": 10e-6,
     "tc1": 0.0, "tc2": 0.0, "tce": 0.0, "tnom": 0.0, "scale": 1.0,

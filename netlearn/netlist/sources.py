@@ -12,6 +12,10 @@ from netlearn.netlist.statements import Word
 
 _ARGUMENTS = re.compile(r"\{[^}]*\}|'[^']*'|[^\s,()=]+")
 _SINE_START = parse_expression("vo+va*sin(phase*pi/180)")
+# What may stand on these lines without a say at an operating point; a parallel or series resistance has one.
+_REACTIVE = ("ic", "m", "scale", "temp", "dtemp", "tc1", "tc2", "tc")
+_CAPACITOR = (*_REACTIVE, "c", "cap", "capacitance", "q", "w", "l", "bv_max", "rser", "lser", "cpar")
+_INDUCTOR = (*_REACTIVE, "ind", "inductance", "l", "nt")
 _WAVEFORMS = ("pulse", "sin", "pwl", "exp", "sffm", "am")
 
 
@@ -129,11 +133,13 @@ def _only(line: Line, words: tuple[Word, ...], what: str) -> Word:
 
 def capacitor(line: Line) -> None:
     """Open at the operating point: its nodes exist and nothing flows."""
+    line.assignments((), _CAPACITOR)
     line.nodes(2)
 
 
 def inductor(line: Line) -> None:
     """A short at the operating point, with its current as an unknown."""
+    line.assignments((), _INDUCTOR)
     nodes = line.nodes(2)
     line.add(VOLTAGE_SOURCE, (*nodes, line.branch()), {"dc": line.graph.constant(0.0)})
 

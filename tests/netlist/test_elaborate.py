@@ -249,6 +249,23 @@ def test_edits_reach_through_continuations_braces_and_includes(tmp_path):
     assert ".param g={ 2001 }" in (tmp_path / "cell.trained.inc").read_text()
 
 
+def test_files_may_be_included_within_subcircuits_of_included_files(tmp_path):
+    (tmp_path / "inner.inc").write_text("R1 p n 3k\n.if (k>1)\n.include last.inc\n.endif\n")
+    (tmp_path / "last.inc").write_text("R2 n 0 {k*1k}\n")
+    (tmp_path / "outer.inc").write_text(".subckt s p k=1\n.include inner.inc\n.ends\n")
+    (tmp_path / "main.cir").write_text("title\n.include outer.inc\nV1 a 0 1\nX1 a s k=2\nX2 a s k={k2}\n.param k2=3\n")
+    design = elaborate(read(tmp_path / "main.cir"))
+    resistances = {name: value for (name, _), value in values(design).items() if name.startswith("r")}
+    assert resistances == {"r.x1.r1": 3e3, "r.x1.r2": 2e3, "r.x2.r1": 3e3, "r.x2.r2": 3e3}
+    (tmp_path / "last.inc").write_text("R2 n 0 {q*1k}\n")
+    with pytest.raises(NetlistError) as caught:
+        elaborate(read(tmp_path / "main.cir"))
+    assert caught.value.place.path.endswith("last.inc")
+    assert [(link.path.rpartition("/")[2], link.line) for link in caught.value.place.chain] == [
+        ("main.cir", 2), ("main.cir", 4), ("outer.inc", 2), ("inner.inc", 3)
+    ]  # fmt: skip
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     resistances=st.lists(st.floats(1e-3, 1e9), min_size=1, max_size=8),
@@ -297,6 +314,8 @@ def test_every_float_survives_writing(resistances, theta):
         ("B1 a 0 V=V(a)+zz", 2, 1, "unknown parameter 'zz'"),
         ("B1 a 0 V=V(a) 2", 2, 15, "cannot read '2'"),
         ("G1 a 0 b 0 1e-.15", 2, 12, "cannot read the value"),
+        ("L1 a 0 1m Rser=2", 2, 11, "has no parameter 'rser'"),
+        ("C1 a 0 1u Rpar=2", 2, 11, "has no parameter 'rpar'"),
         ("R1 a 0 r=2*3", 2, 10, "cannot read the value"),
         ("R1 n{k} 0 1k ac=1", 2, 4, "name cannot be computed"),
         ("M1 a a 0 0 mm\n.model mm nmos level=14", 3, 16, "level=14 is not supported"),
