@@ -146,13 +146,15 @@ class Project:
         selections = [Selection(entry.pattern, entry.min, entry.max) for entry in train]
         try:
             return self.design.parameters(selections, fix)
-        except OptionError:
+        except OptionError as error:
             for entry, selection in zip(train, selections, strict=True):
                 with _placed(entry.place):
                     self.design.parameters([selection])
             for pattern in fix:
                 with _placed(self.settings.places.get(f"fix {pattern}")):
                     self.design.parameters([Selection(pattern)])
+            # Each pattern by itself is right: it is what is fixed that leaves nothing.
+            error.place = self.settings.places.get("fix")
             raise
 
     @cached_property

@@ -168,10 +168,19 @@ def test_without_a_selection_every_resistor_trains() -> None:
     assert result.loss < 1e-12
 
 
+def test_one_row_without_inputs_sets_an_operating_point() -> None:
+    for device in ("R2 out 0 1k", "R2 out 0 1k\nD1 out 0 d\n.model d d"):
+        text = f"t\nV1 in 0 5\nR1 in out 10k\n{device}\n"
+        result = netlearn.train(netlearn.parse(text), {"V(out)": [0.6]}, optimizer="lbfgs")
+        assert result.train.outputs == pytest.approx(np.array([[0.6]]), abs=1e-5)
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
         ({"train": "Q*"}, "'Q*' matches no resistor"),
+        ({"fix": "R*"}, "all that is to be trained is fixed"),
+        ({"fix": ["Q1"]}, "'Q1' matches no resistor"),
         ({"output": "V(nowhere)", "data": {"V1": [1.0], "V(nowhere)": [1.0]}}, "there is no node 'nowhere'"),
         ({"loss": "cross_entropy"}, "cross_entropy needs classes"),
         ({"data": {"V9": [1.0], "V(out)": [1.0]}}, "'V9' names no source or probe"),

@@ -66,6 +66,9 @@ def layout_of(
                 Place(table.path, 1),
                 did_you_mean(name, known) + "; V(node) and I(source) name targets, 'class' a class",
             )
+    if not inputs and len(table) > 1:
+        hint = "name a column after a source, such as V1, or keep one row"
+        raise DataError("no column drives a source, so that all rows are one sample", Place(table.path, 1), hint)
     classes: tuple[str, ...] = ()
     place = next(iter((places or {}).values()), None)
     if table.labels is not None:

@@ -43,6 +43,7 @@ def test_classes_are_in_the_order_of_their_numbers_or_the_alphabet() -> None:
         ({"V2": [1.0], "V(out)": [1.0]}, (), "the column 'V2' names no source or probe"),
         ({"V11": [1.0], "V(out)": [1.0]}, (), "did you mean 'v1'?"),
         ({"V1": [1.0]}, (), "there is no target"),
+        ({"V(out)": [1.0, 2.0]}, (), "all rows are one sample"),
         ({"V1": [1.0], "class": ["a"]}, (), "classes need outputs"),
         ({"V1": [1.0], "class": ["a"]}, ("V(in)", "V(out)"), "2 outputs for 1 classes (a)"),
         ({"V1": [1.0], "class": ["a"], "V(out)": [1.0]}, ("V(out)",), "also the target 'V(out)'"),
