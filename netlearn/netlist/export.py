@@ -52,7 +52,7 @@ def flatten(circuit: Circuit, directives: Sequence[str] = (), title: str = "flat
     """
     names = Readable(circuit, NETLIST_SAFE)
     deck = write_deck(circuit, {name: value for name, value in circuit.options.items() if np.isfinite(value)}, names)
-    head = [_title(title), *names.replaced(), *(f"*@{_one_line(text)}" for text in directives)]
+    head = [_title(title), *names.replaced(deck.vectors), *(f"*@{_one_line(text)}" for text in directives)]
     return "\n".join([*head, *deck.lines[1:], ""])
 
 
@@ -72,7 +72,7 @@ def export_ngspice(circuit: Circuit, outputs: Sequence[Output], title: str = "al
     deck = write_deck(circuit, TIGHT, names)
     _, places, values = deck.values(circuit)
     words = [_expression(deck.vectors, len(circuit.nodes), output) for output in outputs]
-    lines = [_title(title), *names.replaced(), *deck.lines[1:-1], ".control", "set numdgt=15", "save all"]
+    lines = [_title(title), *names.replaced(deck.vectors), *deck.lines[1:-1], ".control", "set numdgt=15", "save all"]
     current = np.full(len(places), np.nan)
     for sample, row in enumerate(values, 1):
         lines += [deck.targets[places[k]] + number(row[k]) for k in np.flatnonzero(row != current)]

@@ -70,10 +70,14 @@ class Readable:
             found.append(word)
         return found
 
-    def replaced(self) -> Iterator[str]:
-        """Which name stands for which, as comments in plain ASCII."""
+    def replaced(self, vectors: Sequence[str]) -> Iterator[str]:
+        """Which name stands for which, as comments in plain ASCII.
+
+        ``vectors`` are the deck's: a node inside an element is not called by its name there.
+        """
         for word, name in self._replaced:
-            yield f"* {word} stands for {name!a}"
+            if word in vectors or word not in self.nodes:
+                yield f"* {word} stands for {name!a}"
 
     def _new(self, letter: str, name: str) -> str:
         number = len(self._replaced)

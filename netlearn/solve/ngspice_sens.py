@@ -167,8 +167,9 @@ def ngspice_differences(
 
 
 def _relative(a: float, b: float) -> float:
-    larger = max(abs(a), abs(b))
-    return abs(a - b) / larger if larger > 0 or np.isnan(b) else 0.0
+    if a == b:
+        return 0.0
+    return float(np.abs(a - b) / np.maximum(abs(a), abs(b)))
 
 
 def _probe_word(deck: Deck, probe: Probe) -> tuple[str, float]:

@@ -120,6 +120,7 @@ def test_hierarchy_and_inner_nodes_survive():
     assert again.environment.temperature == circuit.environment.temperature
     names = [name for name in circuit.nodes if "#" not in name]
     assert "x9.x1.m" in names
+    assert "stands for" not in text
     for node in names:
         assert after.voltage(node)[0] == pytest.approx(before.voltage(node)[0], rel=1e-9)
 

@@ -11,7 +11,7 @@ from netlearn.solve import ngspice_sens
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.ngspice import NgspiceSolver
 from netlearn.solve.ngspice_deck import write_deck
-from netlearn.solve.ngspice_sens import Probe, against_ngspice, ngspice_sensitivities, sensitivities
+from netlearn.solve.ngspice_sens import Probe, Sensitivity, against_ngspice, ngspice_sensitivities, sensitivities
 
 pytestmark = pytest.mark.ngspice
 
@@ -87,6 +87,14 @@ def test_random_networks(analysis, probe, ngspice):
             vector = f"{'rvig'[g]}{k}" + ("_gain" if s.name == "gain" else "")
             theirs = vectors[f"v({vector})"] if f"v({vector})" in vectors else vectors[vector]
             assert s.derivative == pytest.approx(theirs, rel=1e-5, abs=1e-8 * largest / abs(s.value)), s
+
+
+def test_relative_differences_of_what_is_zero_or_missing():
+    assert Sensitivity("r1", "resistance", 1.0, 0.0, 0.0).relative_difference == 0
+    assert np.isnan(Sensitivity("r1", "resistance", 1.0, 0.0).relative_difference)
+    assert np.isnan(Sensitivity("r1", "resistance", 1.0, 2.0).relative_difference)
+    assert Sensitivity("r1", "resistance", 1.0, 0.0, -2.0).relative_difference == 1
+    assert Sensitivity("r1", "resistance", 1.0, 2.0, 1.0, 4.0).relative_difference == 0.5
 
 
 def test_a_divider_by_hand():
