@@ -18,8 +18,8 @@ DEEPEST = 100
 HARMLESS = frozenset((
     "ac", "backanno", "control", "csparam", "dc", "disto", "end", "endc", "endl", "ends", "four", "fourier", "func",
     "global", "hdl", "ic", "inc", "incl", "include", "lib", "meas", "measure", "model", "nodeset", "noise", "op",
-    "opt", "option", "options", "param", "params", "plot", "print", "probe", "prot", "pss", "pz", "save", "savebias", "sens",
-    "sp", "step", "subckt", "temp", "tf", "title", "tran", "unprot", "wave", "width",
+    "opt", "option", "options", "param", "params", "plot", "print", "probe", "prot", "pss", "pz", "save", "savebias",
+    "sens", "sp", "step", "subckt", "temp", "tf", "title", "tran", "unprot", "wave", "width",
 ))  # fmt: skip
 """Cards that are read elsewhere or do not change an operating point."""
 
@@ -172,6 +172,8 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
         card = item.statement
         if isinstance(card, Card) and card.name == "temp" and card.words:
             with body.shared.collecting():
+                if len(card.words) > 1:
+                    raise _card_error(item, ".temp takes one temperature", "run each temperature by itself")
                 settings.temperature = _fixed(body, Text.of(card.words[0], card.source, item.chain))
 
 

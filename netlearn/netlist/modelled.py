@@ -86,7 +86,11 @@ def _model_quantities(line: Line, model: Model, kind: ModelType) -> dict[str, in
         if own is not None:
             found[own] = quantity
     for word in model.card.words[2:]:
-        flag = kind.flags.get(word.text.lower())
+        name = word.text.lower()
+        if name not in kind.flags and not kind.knows(name):
+            message = f"cannot read '{word.text}' in the model '{model.card.words[0].text}'"
+            raise NetlistError(message, model.place(word), "name=value")
+        flag = kind.flags.get(name)
         if flag is not None:
             found[flag[0]] = line.graph.constant(flag[1])
     return found

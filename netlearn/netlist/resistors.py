@@ -31,6 +31,8 @@ _MODEL = {
     "tc1": 0.0, "tc2": 0.0, "tce": 0.0, "tnom": 0.0, "scale": 1.0,
 }  # fmt: skip
 _MODEL_ALIASES = {"res": "r", "resistance": "r", "tc1r": "tc1", "tc2r": "tc2", "w": "defw", "dl": "short"}
+_LEAST_OF_MODEL = 1e-3
+"""Below this, in ohms, ngspice takes another value than the model's own."""
 # A multiplier on the card has no effect in ngspice.
 _MODEL_IGNORED = ("m", "kf", "af", "wf", "lf", "ef", "bv_max", "level", "noisy")
 
@@ -109,6 +111,8 @@ def _from_model(line: Line, given: dict[str, int], card: dict[str, int]) -> int:
             raise line.error(f"{line.label} has no positive length and width after narrowing")
         return value
     if "r" in card:
+        if line.graph.value(card["r"]) < _LEAST_OF_MODEL:
+            raise line.error(f"{line.label} has less than {_LEAST_OF_MODEL:g} ohms from its model", hint=ZERO_HINT)
         return card["r"]
     raise line.error(f"{line.label} has no resistance, and neither has its model", hint="give a value, or r or rsh")
 
