@@ -29,7 +29,8 @@ def library() -> str | None:
     """
     named = os.environ.get("NGSPICE_LIBRARY_PATH")
     if named:
-        return named if Path(named).exists() else None
+        # Absolute, as it is loaded by a process that works elsewhere.
+        return os.path.abspath(named) if Path(named).exists() else None
     return find_library("ngspice") or next(_library_files(), None)
 
 
@@ -54,7 +55,7 @@ def _library_files() -> Iterator[str]:
     ]
     for folder in filter(None, folders):
         for pattern in ("libngspice.so*", "libngspice*.dylib"):
-            yield from sorted(str(path) for path in Path(folder).glob(pattern))
+            yield from sorted(str(path) for path in Path(folder).absolute().glob(pattern))
 
 
 def shared(path: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -12,6 +11,7 @@ import weakref
 from collections.abc import Mapping
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from netlearn.circuit.circuit import Circuit
@@ -26,7 +26,10 @@ class WorkerProcess:
     def __init__(self, library: str, tolerances: Mapping[str, float]) -> None:
         self.tolerances = tolerances
         self.deck: Deck | None = None
-        self.connection, self.process, self._end = _start(library)
+        # In a folder of its own: ngspice would run a .spiceinit in the working or the home folder.
+        self._folder = tempfile.TemporaryDirectory(prefix="netlearn-", ignore_cleanup_errors=True)
+        self.connection, self.process = _start(library, self._folder.name)
+        self._abandoned = weakref.finalize(self, _end, self.connection, self.process, self._folder)
 
     def prepare(self, circuit: Circuit, saves: bool = True) -> Deck:
         """The circuit's deck, loaded if the one that is loaded does not serve.
@@ -61,7 +64,7 @@ class WorkerProcess:
 
     def close(self) -> None:
         """End the process and whatever it is doing."""
-        self._end()
+        self._abandoned()
 
     def _how(self) -> str:
         try:
@@ -73,14 +76,14 @@ class WorkerProcess:
         return f"ended with status {status}"
 
 
-def _start(library: str) -> tuple[Connection, subprocess.Popen[bytes], Any]:
+def _start(library: str, folder: str) -> tuple[Connection, subprocess.Popen[bytes]]:
     ours, theirs = Pipe()
-    # In a folder of its own: ngspice would run a .spiceinit in the working or the home folder.
-    folder = tempfile.TemporaryDirectory(prefix="netlearn-")
+    # The working folder may hold modules of a stranger's: only what is imported from here is seen there.
+    places = [os.path.abspath(path) for path in (*sys.path, str(Path(__file__).parents[2])) if path]
     environment = {
         **os.environ,
-        "HOME": folder.name,
-        "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path if path),
+        "HOME": folder,
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(places)),
         # Each worker is one of several; ngspice's and BLAS's own threads would only be in their way.
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
@@ -88,7 +91,7 @@ def _start(library: str) -> tuple[Connection, subprocess.Popen[bytes], Any]:
     # Not multiprocessing's spawn, which would run the user's main module again.
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "netlearn.solve.ngspice_worker", str(theirs.fileno()), library],
-        cwd=folder.name,
+        cwd=folder,
         env=environment,
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
@@ -97,13 +100,11 @@ def _start(library: str) -> tuple[Connection, subprocess.Popen[bytes], Any]:
         start_new_session=True,
     )
     theirs.close()
-    return ours, process, weakref.finalize(process, _end, ours, process.pid, folder)
+    return ours, process
 
 
-def _end(connection: Connection, pid: int, folder: tempfile.TemporaryDirectory[str]) -> None:
+def _end(connection: Connection, process: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
     connection.close()
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, 0)
+    process.kill()
+    process.wait()
     folder.cleanup()

@@ -141,9 +141,16 @@ def end_with_parent() -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1)
-        os._exit(1)
+        leave()
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def leave() -> None:
+    """End this process, and remove its folder, which is empty and which nobody else may be left to remove."""
+    with contextlib.suppress(OSError):
+        os.rmdir(os.getcwd())
+    os._exit(0)
 
 
 def main() -> None:
@@ -158,8 +165,10 @@ def main() -> None:
     except Exception as error:
         # A library that cannot be loaded, or PySpice missing: the other side knows another way.
         connection.send(("unloadable", str(error)))
-        return
-    serve(connection, worker)
+    else:
+        serve(connection, worker)
+    connection.close()
+    leave()
 
 
 if __name__ == "__main__":

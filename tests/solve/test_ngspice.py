@@ -194,7 +194,7 @@ def test_a_hang_is_cut_off_and_the_solver_still_works():
         assert solver.solve(divider()).voltage("out")[0] == pytest.approx(1)
 
 
-def test_workers_end_with_the_program_that_started_them():
+def test_workers_end_with_the_program_that_started_them(tmp_path):
     code = (
         "import os, sys; sys.path.insert(0, os.getcwd());"
         "from tests.solve.test_ngspice import divider;"
@@ -202,12 +202,21 @@ def test_workers_end_with_the_program_that_started_them():
         "solver = NgspiceSolver(processes=1); solver.solve(divider());"
         "print(solver._workers[0].process.pid, flush=True); os.kill(os.getpid(), 9)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     pid = int(done.stdout)
     deadline = time.monotonic() + 10
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+    while time.monotonic() < deadline and (Path(f"/proc/{pid}").exists() or list(tmp_path.iterdir())):
         time.sleep(0.1)
     assert not Path(f"/proc/{pid}").exists() or "(zombie)" in Path(f"/proc/{pid}/status").read_text()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_crash_is_retried_once():
