@@ -55,6 +55,9 @@ class _Scope:
     assignments: tuple[Assignment, ...] = ()
     body: list[Statement] = field(default_factory=list)
     branches: list[Branch] = field(default_factory=list)
+    branch: str = "if"
+    """which card the current branch of a condition has"""
+    branch_line: Line | None = None
 
 
 def parse_source(source: Source, *, main: bool = True, chain: tuple[Place, ...] = ()) -> tuple[Statement, ...]:
@@ -224,17 +227,18 @@ class _Parser:
         if scope.what != "if":
             self._error(f".{name} without .if", line.start, line.end)
             return
+        if scope.branch == "else":
+            self._error(f".{name} after .else", line.start, line.end, "the .else comes last")
         self._finish_branch(scope, line.start)
-        scope.opening = Line(line.kind, line.start, line.end, line.text)
+        scope.branch, scope.branch_line = name, line
         scope.words = words if name == "elseif" else ()
 
     def _finish_branch(self, scope: _Scope, end: int) -> None:
-        opening = scope.opening
-        is_else = opening.text[1:5].lower() == "else" and opening.text[5:7].lower() != "if"
-        if not is_else and not scope.words:
-            self._error("a condition is missing", opening.start, opening.end, "the form is: .if (expression)")
+        line = scope.branch_line or scope.opening
+        if scope.branch != "else" and not scope.words:
+            self._error("a condition is missing", line.start, line.end, f"the form is: .{scope.branch} (expression)")
         condition = scope.words[0] if scope.words else None
-        scope.branches.append(Branch(self.source, opening.start, end, condition, tuple(scope.body)))
+        scope.branches.append(Branch(self.source, line.start, end, condition, tuple(scope.body)))
         scope.body = []
 
     def _close(self, line: Line, name: str, words: tuple[Word, ...]) -> None:
@@ -247,7 +251,6 @@ class _Parser:
         start = scope.opening.start
         if what == "if":
             self._finish_branch(scope, line.start)
-            start = scope.branches[0].start
         elif name == "ends" and words:
             # ngspice overlooks a name that is merely wrong; one of an outer subcircuit shows that an .ends is missing.
             open_names = [outer.words[0].text.lower() for outer in self.scopes[1:-1] if outer.what == "subckt"]

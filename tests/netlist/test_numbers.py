@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from random import Random
 from typing import Any
 
 import pytest
@@ -24,6 +25,29 @@ def test_numbers_are_read_as_ngspice_reads_them(ngspice: Any) -> None:
     voltages = ngspice.run("numbers\n" + "\n".join(lines) + "\n.end\n")
     for i, word in enumerate(AS_NGSPICE):
         assert parse_number(word) == pytest.approx(voltages[f"v(n{i})"], rel=1e-6), word
+
+
+@pytest.mark.ngspice
+def test_random_numbers_are_read_as_ngspice_reads_them(ngspice: Any) -> None:
+    random = Random(0)
+
+    def digits(most: int) -> str:
+        return "".join(random.choices("0123456789", k=random.randint(1, most)))
+
+    words = []
+    for _ in range(300):
+        mantissa = random.choice(["", "+", "-"]) + random.choice(
+            [digits(7), f"{digits(4)}.{digits(6)}", f".{digits(5)}"]
+        )
+        exponent = random.choice(
+            ["", "", f"{random.choice('eE')}{random.choice(['', '+', '-'])}{random.randint(0, 6)}"]
+        )
+        suffix = random.choice(["", "t", "G", "meg", "MEG", "k", "K", "m", "u", "n", "p", "f", "mil"])
+        words.append(mantissa + exponent + suffix + random.choice(["", "", "hz", "Ohm", "V"]))
+    lines = [f"I{i} 0 n{i} {word}\nR{i} n{i} 0 1" for i, word in enumerate(words)]
+    voltages = ngspice.run("numbers\n" + "\n".join(lines) + "\n.end\n")
+    for i, word in enumerate(words):
+        assert parse_number(word) == pytest.approx(voltages[f"v(n{i})"], rel=1e-6, abs=1e-30), word
 
 
 @pytest.mark.parametrize(
