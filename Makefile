@@ -2,10 +2,13 @@
 # make test   the whole test suite, with ngspice as the judge
 # make lint   style and types
 # make bench  the benchmarks, which take long
+# make docs   all figures anew
 
 SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
+BENCHMARKS := $(filter-out benchmarks/fuzz_%,$(wildcard benchmarks/*.py))
+CLAIMS := $(filter-out %/setting.py,$(wildcard docs/claims/*.py))
 
 # The first Python that is new enough, not only by name: a version manager's shim may stand for none.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -26,11 +29,12 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev ngspice
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
-	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit; done
+	for script in $(BENCHMARKS); do $(BIN)/python $$script || exit; done
 
 docs: $(VENV)/.installed-dev
 	mkdir -p build
 	$(BIN)/netlearn train netlists/iris.cir -o build/iris.cir --plot docs/figures/iris.png
+	for script in $(CLAIMS); do $(BIN)/python $$script || exit; done
 
 # Tests that need ngspice say so and are skipped where it cannot be installed.
 ngspice:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import subprocess
 import sys
 import time
@@ -75,6 +76,7 @@ def test_no_linear_network_does_xor() -> None:
     assert result.loss > 0.99 * 0.2**2
 
 
+@pytest.mark.timeout(1500)
 def test_digits_gets_97_percent_of_unseen_digits_right() -> None:
     result = netlearn.train(NETLISTS / "digits.cir")
     assert result.test is not None
@@ -98,6 +100,17 @@ def test_digits_gets_97_percent_of_unseen_digits_right() -> None:
 def test_ngspice_finds_the_same_voltages_and_currents(name: str, samples: int, tolerance: float) -> None:
     words = ["check", str(NETLISTS / f"{name}.cir"), "--samples", str(samples), "--tolerance", str(tolerance)]
     result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
+@pytest.mark.parametrize(("name", "epochs"), [("iris", 20), ("xor", 50), ("digits", 1)])
+def test_ngspice_confirms_what_was_trained(name: str, epochs: int, tmp_path: Path) -> None:
+    for path in NETLISTS.glob(f"{name}*.csv"):
+        shutil.copy(path, tmp_path)
+    trained = netlearn.train(NETLISTS / f"{name}.cir", epochs=epochs).save(tmp_path / f"{name}.cir")
+    result = CliRunner().invoke(main, ["check", str(trained), "--samples", "4"])
     assert result.exit_code == 0, result.output
 
 

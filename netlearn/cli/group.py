@@ -64,7 +64,9 @@ class Commands(click.Group):
             ctx.exit(NetlearnError.exit_code)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    name="netlearn", cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="netlearn")
 def main() -> None:
     """Train resistive networks written as SPICE netlists.
