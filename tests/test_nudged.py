@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import netlearn
+from netlearn.cli import main
 from netlearn.errors import OptionError
 from netlearn.nudged import nudged_netlist
 
@@ -41,6 +43,18 @@ def test_all_samples_run_in_ngspice(ngspice: Any, tmp_path: Path) -> None:
     )
     found = [float(line.split("=")[1]) for line in done.stdout.splitlines() if line.lower().startswith("v(out)")]
     assert np.array(found) == pytest.approx([0.375, 0.625], rel=1e-9)
+
+
+def test_command_shows_it(tmp_path: Path) -> None:
+    (tmp_path / "net.cir").write_text(NETLIST.replace("*@train", "*@data d.csv\n*@train"))
+    (tmp_path / "d.csv").write_text("V1,V(out)\n1,0.25\n2,0.25\n")
+    arguments = ["train", str(tmp_path / "net.cir"), "--rule", "cl beta=0.4", "--epochs", "1"]
+    done = CliRunner().invoke(main, [*arguments, "--show-nudged", str(tmp_path / "deck.cir")])
+    assert done.exit_code == 0
+    assert "vnudge1 out 0" in (tmp_path / "deck.cir").read_text().lower()
+    done = CliRunner().invoke(main, [*arguments[:2], "--show-nudged", str(tmp_path / "deck.cir")])
+    assert done.exit_code == 2
+    assert "no nudged state" in done.output
 
 
 def test_refusals() -> None:

@@ -21,10 +21,11 @@ from netlearn.cli.options import (
     solver,
     timeout,
 )
-from netlearn.cli.output import FilePath, check_writable
+from netlearn.cli.output import FilePath, check_writable, deliver
 from netlearn.cli.progress import training_progress
 from netlearn.netlist.elaborate import elaborate
 from netlearn.netlist.netlist import read
+from netlearn.nudged import nudged_netlist
 from netlearn.report.summary import training_lines, training_values
 from netlearn.report.tables import json_text
 
@@ -42,6 +43,12 @@ from netlearn.report.tables import json_text
 @click.option("--checkpoint", type=FilePath, metavar="FILE", help="Where an interrupted run is kept.")
 @click.option("--resume", is_flag=True, help="Continue an interrupted run, to the result it would have had.")
 @click.option("--plot", type=FilePath, metavar="FILE", help="Draw the loss and the network into this file too.")
+@click.option(
+    "--show-nudged",
+    type=FilePath,
+    metavar="FILE",
+    help="Before training, write the nudged circuit that the rule compares, as a deck for ngspice.",
+)
 @as_json
 @quiet
 @click.pass_context
@@ -60,6 +67,7 @@ def command(
     checkpoint: Path | None,
     resume: bool,
     plot: Path | None,
+    show_nudged: Path | None,
     as_json: bool,
     quiet: bool,
     **directives: Any,
@@ -81,6 +89,8 @@ def command(
         check_writable(plot)
         check_format(plot)
     source = read(netlist, allow)
+    if show_nudged:
+        deliver(nudged_netlist(source, data, **overrides(directives)), show_nudged)
     with solver(forward, timeout, processes) as solving, training_progress(quiet or as_json) as progress:
         result = api.train(
             source,
