@@ -8,6 +8,7 @@ import pytest
 import netlearn
 from netlearn.errors import NetlearnError
 from netlearn.learn.hardware import Hardware
+from netlearn.learn.loop import Progress
 from netlearn.learn.optimizers import Sgd
 
 DIVIDER = """* A divider that is to halve its input; Ä in a comment
@@ -142,6 +143,21 @@ def test_an_interrupted_run_resumes_to_the_same_file(classes: Path, tmp_path: Pa
         netlearn.train(classes, checkpoint=checkpoint, resume=True, seed=9)
     with pytest.raises(NetlearnError, match="takes a checkpoint"):
         netlearn.train(classes, resume=True)
+
+
+def test_a_crash_leaves_a_checkpoint_of_a_little_before(
+    classes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(progress: Progress) -> None:
+        if (progress.epoch, progress.step) == (5, 2):
+            raise RuntimeError("power failure")
+
+    monkeypatch.setattr("netlearn.api.SAVE_EVERY", 0.0)
+    checkpoint = tmp_path / "c.npz"
+    whole = netlearn.train(classes)
+    with pytest.raises(RuntimeError):
+        netlearn.train(classes, progress=crash, checkpoint=checkpoint)
+    assert str(netlearn.train(classes, checkpoint=checkpoint, resume=True).netlist) == str(whole.netlist)
 
 
 def test_arrays_text_and_objects_serve_instead_of_directives() -> None:
