@@ -234,13 +234,9 @@ def add_source(
         quantity = line.graph.compute(expression, tuple(parameters[name] for name in expression.names))
         line.add(CURRENT_SOURCE if current else VOLTAGE_SOURCE, (*nodes, *own), {"dc": quantity})
         return
-    renamed = {name: f"#{i}" for i, name in enumerate(probes)} | {name: f"${i}" for i, name in enumerate(parameters)}
-    steps = tuple(
-        Step(step.kind, step.inputs, step.value, renamed.get(step.name, ""), step.function) for step in expression.steps
-    )
+    steps, columns = _canonical(line, expression, list(probes), parameters)
     differences = tuple(match[1] == "v" and match[3] is not None for match in probes.values())
-    device = _device(steps, differences, len(parameters), current)
-    columns = {f"p{i}": quantity for i, quantity in enumerate(parameters.values())}
+    device = _device(steps, differences, len(columns), current)
 
     def finish() -> None:
         controls: list[int] = []
@@ -252,6 +248,24 @@ def add_source(
         line.add(device, (*nodes, *controls, *own), columns)
 
     line.later(finish)
+
+
+def _canonical(
+    line: Line, expression: Expression, probes: list[str], parameters: Mapping[str, int]
+) -> tuple[tuple[Step, ...], dict[str, int]]:
+    """Steps with probes ``#i`` and all else ``$i``, so that sources of one form share a device; the values."""
+    shape, sources = expression.shape
+    renamed: dict[str, str] = {}
+    columns: dict[str, int] = {}
+    for name, source in zip(shape.names, sources, strict=True):
+        if source in probes:
+            renamed[name] = f"#{probes.index(str(source))}"
+        else:
+            renamed[name] = f"${len(columns)}"
+            quantity = parameters[source] if isinstance(source, str) else line.graph.constant(source)
+            columns[f"p{len(columns)}"] = quantity
+    steps = (Step(s.kind, s.inputs, name=renamed.get(s.name, ""), function=s.function) for s in shape.steps)
+    return tuple(steps), columns
 
 
 def _word(line: Line, name: str) -> Word:

@@ -70,6 +70,24 @@ class Expression:
         """Names of functions that are not built in."""
         return frozenset(step.name for step in self.steps if step.kind == "call" and step.function is None)
 
+    @cached_property
+    def shape(self) -> tuple[Expression, tuple[str | float, ...]]:
+        """The same program with its numbers as further names, and what each of its names stands for.
+
+        Expressions that differ only in names and numbers have the same (identical) shape.
+        """
+        sources: dict[str | int, tuple[str, str | float]] = {}
+        steps = []
+        for i, step in enumerate(self.steps):
+            if step.kind == "call":
+                steps.append(Step("call", step.inputs, function=step.function))
+                continue
+            key: str | int = step.name if step.kind == "name" else i
+            source = step.name if step.kind == "name" else float(cast(np.float64, step.value))
+            name, _ = sources.setdefault(key, (f"${len(sources)}", source))
+            steps.append(Step("name", name=name))
+        return _interned(tuple(steps)), tuple(source for _, source in sources.values())
+
     def evaluate(self, environment: Mapping[str, Number]) -> Number:
         """The value, with the shape that the values of ``environment`` broadcast to."""
         with np.errstate(all="ignore"):
@@ -172,6 +190,11 @@ def _known(step: Step) -> Function:
     if step.function is None:
         raise ExpressionError(f"unknown function '{step.name}'", step.offset)
     return step.function
+
+
+@lru_cache(maxsize=4096)
+def _interned(steps: tuple[Step, ...]) -> Expression:
+    return Expression("", steps)
 
 
 @lru_cache(maxsize=1)

@@ -6,7 +6,7 @@ that derivatives by complex step pass through.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ class Function:
     """``value(*arguments)`` and ``slopes(*arguments)``, the derivatives by each argument."""
 
     value: Callable[..., Number]
-    slopes: Callable[..., tuple[Number, ...]]
+    slopes: Callable[..., Sequence[Number]]
     least: int
     most: int
 
@@ -112,14 +112,8 @@ class _Lines:
         offset, slope, bend, start = self._piece(x, points)
         return start + slope * offset + bend * offset**2
 
-    def slopes(self, x: Number, *points: Number) -> tuple[Number, ...]:
-        offset, slope, bend, _ = self._piece(x, points)
-        by_points = []
-        for i in range(len(points)):
-            stepped = list(points)
-            stepped[i] = stepped[i] + 1e-30j
-            by_points.append(np.imag(self.value(_real(x), *stepped)) / 1e-30)
-        return (slope + 2.0 * bend * offset, *by_points)
+    def slopes(self, x: Number, *points: Number) -> Sequence[Number]:
+        return _LineSlopes(self, x, points)
 
     def _piece(self, x: Number, points: tuple[Number, ...]) -> tuple[Number, Number, Number, Number]:
         """Offset from an anchor, slope and half the curvature there, and the value at the anchor."""
@@ -144,6 +138,26 @@ class _Lines:
         slope = np.where(inside | (side < 0), low, high)
         bend = np.where(inside, (high - low) / (4.0 * half), 0.0)
         return x - anchor, slope, bend, value - low * np.where(inside, half, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _LineSlopes(Sequence[Number]):
+    """Derivatives by x and by each coordinate, worked out one by one as hardly ever all are needed."""
+
+    lines: _Lines
+    x: Number
+    points: tuple[Number, ...]
+
+    def __len__(self) -> int:
+        return 1 + len(self.points)
+
+    def __getitem__(self, at: int) -> Number:  # type: ignore[override]
+        if at == 0:
+            offset, slope, bend, _ = self.lines._piece(self.x, self.points)
+            return slope + 2.0 * bend * offset
+        stepped = list(self.points)
+        stepped[at - 1] = stepped[at - 1] + 1e-30j
+        return np.imag(self.lines.value(_real(self.x), *stepped)) / 1e-30
 
 
 def _one(value: Callable[[Number], Number], slope: Callable[[Number], Number]) -> Function:

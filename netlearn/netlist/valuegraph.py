@@ -212,10 +212,12 @@ class ThroughExpressions:
 def compile_program(graph: ValueGraph, parameters: Sequence[int], wanted: Array) -> Program:
     """The program for the quantities ``wanted`` (q,) where ``parameters`` may change.
 
-    Quantities of the same expression and depth become one stage, evaluated as arrays.
+    Quantities of the same depth whose expressions differ only in names and numbers become one
+    stage, evaluated as arrays.
     """
     mask = graph.dependants(parameters)
-    slot = {quantity: p for p, quantity in enumerate(parameters)}
+    slot: dict[int, int] = {quantity: p for p, quantity in enumerate(parameters)}
+    numbers: dict[float, int] = {}
     start = [graph.value(quantity) for quantity in parameters]
     needed = _needed(graph, mask, wanted)
     depth: dict[int, int] = {}
@@ -227,12 +229,20 @@ def compile_program(graph: ValueGraph, parameters: Sequence[int], wanted: Array)
             start.append(graph.value(quantity))
         return slot[quantity]
 
+    def slot_of_number(value: float) -> int:
+        if value not in numbers:
+            numbers[value] = len(start)
+            start.append(value)
+        return numbers[value]
+
     for quantity in sorted(needed):
         computed = graph.computed[quantity]
+        expression, sources = computed.expression.shape
+        given = dict(zip(computed.expression.names, computed.inputs, strict=True))
         depth[quantity] = 1 + max((depth.get(i, 0) for i in computed.inputs), default=0)
-        key = (depth[quantity], id(computed.expression))
-        _, inputs, outputs = stages.setdefault(key, (computed.expression, [], []))
-        inputs.append(tuple(slot_of(i) for i in computed.inputs))
+        key = (depth[quantity], id(expression))
+        _, inputs, outputs = stages.setdefault(key, (expression, [], []))
+        inputs.append(tuple(slot_of(given[s]) if isinstance(s, str) else slot_of_number(s) for s in sources))
         outputs.append(slot_of(quantity))
     ordered = sorted(stages.items(), key=lambda item: item[0][0])
     return Program(

@@ -394,6 +394,19 @@ def test_circuits_and_parameters_travel_between_processes():
     np.testing.assert_array_equal(again.x, solver.solve(design.circuit).x)
 
 
+def test_sources_of_one_form_are_evaluated_together():
+    lines = "\n".join(
+        f"B{k} b{k} 0 V=tanh(V(a{k},c)*{k + 1})*g\nR{k} a{k} b{k} {{g*{k + 1}k}}\nS{k} a{k} 0 1" for k in range(5)
+    )
+    design = design_of(f".param g=2\nV1 c 0 1\n{lines}".replace("\nS", "\nRS"))
+    assert [len(g) for g in design.circuit.groups if g.device.name.startswith("behavioural")] == [5]
+    parameters = design.parameters([Selection("g")])
+    by_expression = [b for b in parameters.bindings if b.column[1] == "resistance"]
+    assert [len(b.program.stages) for b in by_expression] == [1]
+    np.testing.assert_allclose(by_expression[0].values(np.array([3.0])), 3e3 * np.arange(1, 6))
+    np.testing.assert_allclose(by_expression[0].pullback(np.array([3.0]), np.ones(5)), [15e3])
+
+
 # Size ----------------------------------------------------------------------------------------
 
 
