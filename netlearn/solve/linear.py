@@ -121,9 +121,28 @@ class LinearSolver:
         equations = Equations.of(circuit)
         linearization = linear_system(circuit, equations)
         constant = equations.constant()
+        if not np.isfinite(constant).all():
+            raise not_finite(circuit)
         samples = circuit.samples or 1
         rhs = -np.broadcast_to(constant.T if constant.ndim == 2 else constant, (samples, circuit.size))
+        if isinstance(linearization, SharedLinearization):
+            return OperatingPoint(circuit, _superposed(linearization, rhs), 1, linearization)
         return OperatingPoint(circuit, linearization.solve(rhs), 1, linearization)
+
+
+def _superposed(linearization: SharedLinearization, rhs: Array) -> Array:
+    """Solutions (S, N) for ``rhs`` (S, N); by superposition where fewer sources than samples vary."""
+    varying = np.flatnonzero((rhs != rhs[0]).any(axis=0))
+    if len(varying) + 1 >= len(rhs):
+        return linearization.solve(rhs)
+    drives = np.zeros((len(varying) + 1, rhs.shape[1]), rhs.dtype)
+    drives[0] = rhs[0]
+    drives[0, varying] = 0.0
+    drives[np.arange(1, len(drives)), varying] = 1.0
+    responses = linearization.solve(drives)
+    with one_thread():
+        result: Array = rhs[:, varying] @ responses[1:] + responses[0]
+    return result
 
 
 def linear_system(circuit: Circuit, equations: Equations) -> SharedLinearization | PerSampleLinearization:

@@ -53,6 +53,11 @@ class Model:
             return self.equations.jacobian(groups=linear)
 
     @cached_property
+    def linear_matrix(self) -> sparse.csr_array:
+        """The linear part of the reduced Jacobian, where all samples share it."""
+        return self.reduction.matrix(self.linear_data).tocsr()
+
+    @cached_property
     def constant(self) -> Array:
         """F(0) of the linear groups, (N,) or (N, S)."""
         return self.equations.constant()
@@ -101,7 +106,7 @@ def chunks(model: Model, count: int, growing: bool = False) -> list[Array]:
     size, ends = min(FIRST_CHUNK, largest) if growing else largest, [0]
     while ends[-1] < count:
         ends.append(min(ends[-1] + size, count))
-        size = min(2 * size, largest)
+        size = min(8 * size, largest)
     return [np.arange(first, last) for first, last in pairwise(ends)]
 
 
@@ -153,6 +158,8 @@ class System:
 
     def linear_residual(self, y: Array) -> Array:
         """The linear part of F, (r, S)."""
+        if self.linear.ndim == 1:
+            return np.asarray(self.model.linear_matrix @ y) + self.drive
         return self._product(self.linear, y) + self.drive
 
     def _product(self, entries: Array, y: Array) -> Array:

@@ -72,6 +72,16 @@ def test_a_large_lattice_obeys_kirchhoff(make):
     assert (inside >= np.minimum(corner.min(axis=1), 0)[:, None] - 1e-12).all()
 
 
+@given(SEEDS, st.booleans())
+@settings(deadline=None, max_examples=15)
+def test_many_samples_of_few_sources_are_superposed(make, seed, active):
+    circuit = make.random_network(seed, samples=40, active=active)
+    matrix, rhs = dense(circuit)
+    expected = np.linalg.solve(matrix, rhs.T).T
+    x = InternalSolver().solve(circuit).x
+    np.testing.assert_allclose(x, expected, rtol=1e-8, atol=1e-9 * np.abs(expected).max())
+
+
 def test_reduced_matrix_of_a_resistor_network_is_positive_definite(make):
     circuit = make.random_network(3)
     matrix = Reduction.of(circuit).matrix(Equations.of(circuit).jacobian()).toarray()
@@ -146,6 +156,14 @@ def voltages(*edges):
 def test_circuits_without_a_unique_operating_point_are_refused_by_name(make, kinds, words):
     with pytest.raises(CircuitError, match=words):
         InternalSolver().solve(make.circuit(3, kinds))
+
+
+@pytest.mark.parametrize("samples", [1, 9])
+def test_a_source_that_is_not_finite_is_named(make, samples):
+    drive = np.ones((samples, 1))
+    drive[-1] = np.inf
+    with pytest.raises(CircuitError, match="'v1_0' has the dc inf"):
+        InternalSolver().solve(make.circuit(1, [resistors((0, -1)), (VOLTAGE_SOURCE, [[0, -1]], {"dc": drive})]))
 
 
 def test_the_same_input_gives_the_same_bytes(make):
