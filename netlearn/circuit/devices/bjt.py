@@ -151,6 +151,11 @@ class Bjt(Device):
             new, old = sign * (x[..., 5] - x[..., t]), sign * (previous[..., 5] - previous[..., t])
             limited = limit_junction(new, old, vt, critical_voltage(vt, saturation))
             result[..., t] = np.where(limited == new, x[..., t], x[..., 5] - sign * limited)
+        toward, new = _substrate_voltage(x, p)
+        limited = limit_junction(new, _substrate_voltage(previous, p)[1], vt, critical_voltage(vt, p["substrate"]))
+        end = np.where(p["vertical"], result[..., 4], result[..., 5])
+        still = (limited == new) & (end == np.where(p["vertical"], x[..., 4], x[..., 5]))
+        result[..., 3] = np.where(still, x[..., 3], end + toward * limited)
         return result
 
 
