@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import netlearn.api  # noqa: F401 declares the last of the directives
 from netlearn.cli import main
 from netlearn.cli.group import COMMANDS
 from netlearn.learn.loss import LOSSES
