@@ -25,6 +25,7 @@ _CARD_RULES = {
     "func": "function",
     "model": "model",
 }
+_CARD_NAME = re.compile(r"\.([^ \t\f\v,=(){}'\"]*)")
 _RULES = ("element", *dict.fromkeys(_ELEMENT_RULES.values()), *dict.fromkeys(_CARD_RULES.values()), "rest")
 
 
@@ -108,6 +109,12 @@ def _parser() -> Lark:
     return Lark(grammar_text("spice"), parser="lalr", start=list(_RULES), transformer=_ToSpans())
 
 
+def card_name(text: str) -> str:
+    """The name of a dot-card in lower case, without the dot."""
+    match = _CARD_NAME.match(text)
+    return match[1].lower() if match else ""
+
+
 def parse_line(text: str) -> LineParts:
     """Parse the text of one logical line, which starts with neither a blank nor a comment.
 
@@ -116,7 +123,7 @@ def parse_line(text: str) -> LineParts:
     BadLine : with the span of what is wrong.
     """
     if text[0] == ".":
-        rule = _CARD_RULES.get(text.split(None, 1)[0][1:].lower(), "rest")
+        rule = _CARD_RULES.get(card_name(text), "rest")
     else:
         rule = _ELEMENT_RULES.get(text[0].lower(), "element")
     if rule in _PLAIN:

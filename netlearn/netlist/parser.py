@@ -9,7 +9,7 @@ from functools import cached_property
 
 from netlearn.errors import NetlearnError, NetlistError, Place, raise_all
 from netlearn.netlist.fastlines import plain_resistors
-from netlearn.netlist.grammar import BadLine, Span, parse_line
+from netlearn.netlist.grammar import BadLine, Span, card_name, parse_line
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.lines import Kind, Line, LineReader
 from netlearn.netlist.numbers import parse_number, starts_like_number
@@ -37,7 +37,6 @@ DEEPEST = 100
 _KEPT_BLOCKS = {"control": ("endc", "control"), "prot": ("unprot", "protected"), "protect": ("unprotect", "protected")}
 # As a title such a line would be lost, and nobody means that.
 _NO_TITLES = {"param", "csparam", "func", "model", "subckt", "if", "global", "option", "options", "temp"}
-_CARD_NAME = re.compile(r"\.([^ \t\f\v,=(){}'\"]*)")
 _LATE_DIRECTIVE = re.compile(r"[\r\n][ \t\f\v]*+(\*@[^\r\n]*+)")
 
 
@@ -117,13 +116,13 @@ class _Parser:
         first = self.reader.physical_line()
         if first is None:
             return
-        card = _CARD_NAME.match(first.text)
-        if first.text.startswith("*@") or (card and card[1].lower() in FILE_CARDS):
+        card = card_name(first.text)
+        if first.text.startswith("*@") or card in FILE_CARDS:
             # ngspice reads an include even there.
             self.reader.position = 0
-        elif card and card[1].lower() in _NO_TITLES:
+        elif card in _NO_TITLES:
             hint = "put a line with a title before it"
-            self._error(f"the first line is the title, but this is a .{card[1]} line", first.start, first.end, hint)
+            self._error(f"the first line is the title, but this is a .{card} line", first.start, first.end, hint)
         else:
             self._add(Kept(self.source, first.start, first.end, "title"))
 
@@ -166,8 +165,7 @@ class _Parser:
     # Cards -----------------------------------------------------------------------------------
 
     def _card(self, line: Line) -> None:
-        match = _CARD_NAME.match(line.text)
-        name = match[1].lower() if match else ""
+        name = card_name(line.text)
         if name in _KEPT_BLOCKS:
             self._kept_block(line, name)
             return

@@ -103,6 +103,9 @@ def test_element_lines(line: str, words: list[str], assignments: dict[str, str],
         (".global vdd, vss", "global", ["vdd", "vss"], {}),
         (".tran 1n 10n ) ( =", "tran", ["1n 10n ) ( ="], {}),
         (".op", "op", [], {}),
+        (".op  ; comment", "op", [], {}),
+        (".print(v(a))", "print", ["(v(a))"], {}),
+        (".PARAM x=1", "param", [], {"x": "1"}),
         (".lib 'my lib.lib' TT", "lib", ["'my lib.lib'", "TT"], {}),
     ],
 )
@@ -193,7 +196,7 @@ def test_nesting() -> None:
 .subckt inner c
 R1 c 0 1
 .ends inner
-.if (r > 1)
+.if(r > 1)
 R2 a b 1
 .elseif (r == 1)
 R2 a b 2
