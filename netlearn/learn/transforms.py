@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -22,19 +23,19 @@ REACH = 1e6
 class Transform:
     """Coordinates u (P,) of the parameters θ (P,), and the box that u is projected onto.
 
-    ``bounds`` is the same box in θ. Resistances (what must be positive) train as u = -log θ,
-    the log-conductance, as u = ``unit``/θ or as u = θ/``unit``; every other parameter as it
-    is. The unit is the geometric mean of the resistances at the start, in ohms, so that a
-    learning rate means about the same in all three.
+    Resistances (what must be positive) train as u = -log θ, the log-conductance, as
+    u = scale/θ or as u = θ/scale, and every other parameter as u = θ/scale. The scale of
+    resistances is the geometric mean of all at the start, in ohms, and that of another
+    parameter its own size at the start, so that a learning rate always means about the same.
+
+    ``log`` and ``inverse`` (P,) say which of the three holds, ``bounds`` is the box in θ.
     """
 
-    coordinates: Coordinates
     parameters: Parameters
-    lower: Array
-    upper: Array
-    start: Array
+    log: Array
+    inverse: Array
+    scale: Array
     bounds: tuple[Array, Array]
-    unit: float
 
     @classmethod
     def of(
@@ -72,57 +73,59 @@ class Transform:
             low[open_low] = theta[open_low] / REACH
             high[open_high] = theta[open_high] * REACH
         low[positive] = np.maximum(low[positive], np.finfo(float).tiny)
-        unit = float(np.exp(np.mean(np.log(theta[positive])))) if positive.any() else 1.0
-        made = cls(coordinates, parameters, low, high, theta, (low, high), unit)
-        ends = np.sort([made.inward(low), made.inward(high)], axis=0)
-        return cls(coordinates, parameters, ends[0], ends[1], made.inward(theta), (low, high), unit)
+        scale = np.where(theta == 0, 1.0, np.abs(theta))
+        scale[positive] = np.exp(np.mean(np.log(theta[positive]))) if positive.any() else 1.0
+        none = np.zeros_like(positive)
+        log = positive if coordinates == "log" else none
+        return cls(parameters, log, positive if coordinates == "conductance" else none, scale, (low, high))
+
+    @cached_property
+    def start(self) -> Array:
+        """u of the initial values."""
+        return self.inward(np.asarray(self.parameters.initial, dtype=float))
+
+    @cached_property
+    def ends(self) -> tuple[Array, Array]:
+        """u of the lower and of the upper bounds of θ."""
+        return self.inward(self.bounds[0]), self.inward(self.bounds[1])
+
+    @cached_property
+    def lower(self) -> Array:
+        """The lower bounds of u."""
+        return np.asarray(np.minimum(*self.ends))
+
+    @cached_property
+    def upper(self) -> Array:
+        """The upper bounds of u."""
+        return np.asarray(np.maximum(*self.ends))
 
     def inward(self, theta: Array) -> Array:
         """u of θ."""
-        u = np.array(theta, dtype=float)
-        positive = self._positive
-        if self.coordinates == "log":
-            u[positive] = -np.log(u[positive])
-        elif self.coordinates == "conductance":
-            u[positive] = self.unit / u[positive]
-        else:
-            u[positive] /= self.unit
-        return u
+        u = theta / self.scale
+        u[self.log] = -np.log(theta[self.log])
+        u[self.inverse] = 1.0 / u[self.inverse]
+        return np.asarray(u)
 
     def outward(self, u: Array) -> Array:
         """θ of u; exactly the initial value where u has not moved from its start."""
-        theta = np.array(u, dtype=float)
-        positive = self._positive
-        if self.coordinates == "log":
-            theta[positive] = np.exp(-theta[positive])
-        elif self.coordinates == "conductance":
-            theta[positive] = self.unit / theta[positive]
-        else:
-            theta[positive] *= self.unit
+        theta = u * self.scale
+        theta[self.log] = np.exp(-u[self.log])
+        theta[self.inverse] = self.scale[self.inverse] / u[self.inverse]
         # On a bound the text's own number is meant, not what the round trip makes of it.
-        for bound in self.bounds:
-            theta = np.where(u == self.inward(bound), bound, theta)
+        for end, bound in zip(self.ends, self.bounds, strict=True):
+            theta = np.where(u == end, bound, theta)
         return np.where(u == self.start, self.parameters.initial, theta)
 
     def gradient(self, theta: Array, gradient: Array) -> Array:
         """Derivatives by u (P,) from derivatives by θ (P,)."""
-        result = np.array(gradient)
-        positive = self._positive
-        if self.coordinates == "log":
-            result[positive] *= -theta[positive]
-        elif self.coordinates == "conductance":
-            result[positive] *= -(theta[positive] ** 2) / self.unit
-        else:
-            result[positive] *= self.unit
-        return result
+        slope = np.array(self.scale)
+        slope[self.log] = -theta[self.log]
+        slope[self.inverse] = -(theta[self.inverse] ** 2) / self.scale[self.inverse]
+        return np.asarray(gradient * slope)
 
     def project(self, u: Array) -> Array:
         """The nearest u within the bounds."""
         return np.clip(u, self.lower, self.upper)
-
-    @property
-    def _positive(self) -> Array:
-        return np.asarray(self.parameters.positive, dtype=bool)
 
 
 def _check(

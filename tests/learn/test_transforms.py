@@ -56,10 +56,13 @@ def test_no_bounds_still_leave_finite_positive_resistances(coordinates: Coordina
     assert np.all(np.isfinite(theta))
 
 
-def test_what_need_not_be_positive_trains_as_it_is() -> None:
-    transform = Transform.of(parameters([-3.0, 0.0], positive=False), "log")
-    np.testing.assert_array_equal(transform.outward(transform.start + 1.0), [-2.0, 1.0])
-    np.testing.assert_array_equal(transform.gradient(np.array([-3.0, 0.0]), np.array([5.0, 6.0])), [5.0, 6.0])
+@pytest.mark.parametrize("coordinates", ALL)
+def test_what_need_not_be_positive_trains_relative_to_its_own_size(coordinates: Coordinates) -> None:
+    transform = Transform.of(parameters([-3e-9, 0.0, 2e6], positive=False), coordinates)
+    np.testing.assert_allclose(transform.start, [-1.0, 0.0, 1.0])
+    np.testing.assert_allclose(transform.outward(transform.start + 1.0), [0.0, 1.0, 4e6])
+    gradient = transform.gradient(np.array([-3e-9, 0.0, 2e6]), np.array([5.0, 6.0, 7.0]))
+    np.testing.assert_allclose(gradient, [15e-9, 6.0, 14e6])
 
 
 @pytest.mark.parametrize(
