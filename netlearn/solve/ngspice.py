@@ -15,7 +15,7 @@ from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
 from netlearn.errors import NgspiceError
 from netlearn.solve.ngspice_batch import run_batch
-from netlearn.solve.ngspice_deck import TIGHT, alterable, one_sample, sample_columns
+from netlearn.solve.ngspice_deck import TIGHT, alterable, check_connected, one_sample, sample_columns
 from netlearn.solve.ngspice_library import executable, library, missing
 from netlearn.solve.ngspice_messages import SINGULAR, Crashed, Unloadable, not_found
 from netlearn.solve.ngspice_process import WorkerProcess
@@ -51,6 +51,7 @@ class NgspiceSolver:
         Raises NgspiceError where ngspice is missing, hangs, crashes twice at a sample or lacks a
         device; ConvergenceError or CircuitError where it finds no operating point, with the sample.
         """
+        check_connected(circuit)
         samples = circuit.samples or 1
         if all(alterable(circuit, column) for column in sample_columns(circuit)):
             x = self._solve(circuit, samples, first=0)

@@ -14,7 +14,7 @@ import numpy as np
 
 from netlearn.circuit.circuit import GROUND, Circuit, Column, Group
 from netlearn.circuit.devices.base import ZERO_CELSIUS, Array
-from netlearn.errors import NgspiceError
+from netlearn.errors import CircuitError
 from netlearn.solve.ngspice_forms import Form, column, form_of, number
 from netlearn.solve.ngspice_names import Generated, Names
 
@@ -116,11 +116,6 @@ def write_deck(circuit: Circuit, tolerances: Mapping[str, float] = TIGHT, names:
         if len(group):
             writer.add(g, group)
     lines = ["netlearn", *writer.lines, *_settings(circuit, tolerances, writer.vectors), ".end"]
-    unnamed = [
-        name for name, vector in zip((*circuit.nodes, *circuit.branches), writer.vectors, strict=True) if not vector
-    ]
-    if unnamed:
-        raise NgspiceError(f"no element of the deck carries the unknown '{unnamed[0]}'")
     return Deck(
         circuit=circuit,
         lines=lines,
@@ -130,6 +125,19 @@ def write_deck(circuit: Circuit, tolerances: Mapping[str, float] = TIGHT, names:
         elements=[writer.elements.get(g, []) for g in range(len(circuit.groups))],
         explicit=writer.explicit,
     )
+
+
+def check_connected(circuit: Circuit) -> None:
+    """Raise CircuitError where no element that a deck has touches a node: ngspice would not know it."""
+    touched = np.zeros(circuit.size + 1, dtype=bool)
+    for group in circuit.groups:
+        touched[group.index] = True
+    alone = np.flatnonzero(~touched[:-1])
+    if len(alone):
+        node = (*circuit.nodes, *circuit.branches)[alone[0]]
+        raise CircuitError(
+            f"node '{node}' has no DC path to ground", hint="no element that conducts is connected to it"
+        )
 
 
 def _settings(circuit: Circuit, tolerances: Mapping[str, float], vectors: Sequence[str]) -> Iterator[str]:

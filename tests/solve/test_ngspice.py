@@ -180,6 +180,18 @@ def test_floating_node_is_named():
         solver.solve(circuit)
 
 
+def test_a_node_that_only_capacitors_touch_is_named(solver):
+    circuit = divider()
+    with pytest.raises(CircuitError, match="node 'alone' has no DC path to ground"):
+        solver.solve(Circuit([*circuit.nodes, "alone"], circuit.branches, _moved(circuit)))
+
+
+def _moved(circuit):
+    """The groups, with the branch current one place further."""
+    source = circuit.groups[1]
+    return circuit.groups[0], Group(source.device, source.names, np.array([[0, GROUND, 3]]), source.values)
+
+
 def test_a_hang_is_cut_off_and_the_solver_still_works():
     with NgspiceSolver(timeout=1.0, processes=1) as solver:
         solver.solve(divider())

@@ -1,5 +1,10 @@
 """The fixture that other tests trust must itself be right."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -29,3 +34,20 @@ def test_sensitivities(ngspice):
 def test_a_refused_deck_fails_the_test(ngspice):
     with pytest.raises(pytest.fail.Exception, match="refused"):
         ngspice.run("bad\nv1 in 0 dc 3\nr1 in out nonsense_model q\n.end\n")
+
+
+@pytest.mark.parametrize(("ci", "code", "word"), [("true", 1, "1 error"), ("", 0, "1 skipped")])
+def test_a_missing_ngspice_fails_in_continuous_integration_only(ci, code, word):
+    test = f"{Path(__file__)}::test_operating_point_of_a_divider"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "CI": ci, "PATH": "/nowhere"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == code
+    assert word in done.stdout
+    assert "sudo apt-get install ngspice libngspice0" in done.stdout
