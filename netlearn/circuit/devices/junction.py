@@ -123,11 +123,14 @@ def critical_voltage(vt: Array, saturation: Array) -> Array:
 
 
 def limit_junction(v: Array, previous: Array, vt: Array, critical: Array) -> Array:
-    """Newton's next junction voltage, with steps up the exponential made logarithmic (Nagel, 1975)."""
+    """Newton's next junction voltage, with steps up the exponential made logarithmic (Nagel, 1975).
+
+    From reverse it goes to the bend at least, where the slope says something about the solution.
+    """
     step = (v - previous) / vt
     size = np.log(np.maximum(np.abs(step) - 2.0, 1e-12)) + 2.0
     from_above = previous + vt * np.sign(step) * size
-    from_below = vt * np.log(np.maximum(v / vt, 1e-12))
+    from_below = np.maximum(vt * np.log(np.maximum(v / vt, 1e-12)), critical)
     up = (v > critical) & (np.abs(step) > 2.0)
     limited = np.where(up, np.where(previous > 0, from_above, from_below), v)
     floor = np.where(previous > 0, -1.0 - previous, 2.0 * previous - 1.0)
