@@ -17,6 +17,8 @@ DENSE_LIMIT = 100
 """Up to this many unknowns a dense factorization is faster."""
 DENSE_SHARE, DENSE_MOST = 0.1, 4000
 """So it is up to this many where at least this share of the entries is not zero, as in layered networks."""
+PIVOT_THRESHOLD = 0.1
+"""A diagonal entry of at least this part of its column's largest is the pivot."""
 PIVOT_RATIO = 8 * np.finfo(float).eps
 """A pivot this small beside its column is round-off of zero."""
 
@@ -54,14 +56,15 @@ class DenseFactorization:
 class SparseFactorization:
     """SuperLU: a symmetric ordering and diagonal pivots where the matrix is known to be positive definite.
 
-    KLU is twice as fast on lattices of up to some thousand nodes and twice as slow on random
-    graphs, and CHOLMOD is not installable everywhere: neither is worth a dependency.
+    KLU is twice as fast on lattices of up to some thousand nodes, but twenty times slower on a
+    random graph of ten thousand, and CHOLMOD is not installable everywhere: neither is worth a
+    dependency.
     """
 
     def __init__(self, matrix: sparse.csc_array, definite: bool) -> None:
-        order: Any = {"permc_spec": "COLAMD", "diag_pivot_thresh": 0.1}
-        if definite:
-            order = {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+        # Circuit matrices have nearly symmetric patterns: for them this order makes the least fill, definite or not.
+        order: Any = {"permc_spec": "MMD_AT_PLUS_A", "options": {"SymmetricMode": True}}
+        order["diag_pivot_thresh"] = 0.0 if definite else PIVOT_THRESHOLD
         try:
             self._lu: Any = splu(matrix, **order)
         except RuntimeError as error:
