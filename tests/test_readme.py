@@ -31,9 +31,6 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for pattern in ("iris*", "voltage_division*"):
         for path in (ROOT / "netlists").glob(pattern):
             shutil.copy(path, tmp_path / "netlists")
-    shutil.copy(tmp_path / "netlists" / "iris.cir", tmp_path)
-    for path in (ROOT / "netlists").glob("iris*.csv"):
-        shutil.copy(path, tmp_path)
     (tmp_path / "docs" / "figures").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
