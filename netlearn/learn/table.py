@@ -104,6 +104,32 @@ def _read_csv(path: Path) -> Table:
     if not text.strip():
         raise DataError("the data file is empty", Place(str(path), 1))
     lines = text.splitlines(keepends=True)
+    table = _read_numbers(path, text, lines)
+    return _read_fields(path, lines) if table is None else table
+
+
+def _read_numbers(path: Path, text: str, lines: Sequence[str]) -> Table | None:
+    """A table of nothing but numbers, several times faster; None for any other, right or wrong."""
+    header = _names(lines[0].split(","))
+    if len(lines) < 2 or not lines[1].strip() or CLASS in (name.lower() for name in header):
+        return None
+    if '"' in text or "#" in text:
+        return None
+    try:
+        numbers = np.loadtxt(lines[1:], delimiter=",", comments=None, ndmin=2)
+    except ValueError:
+        return None
+    if numbers.shape != (len(lines) - 1, len(header)):
+        return None
+    _check_names(header, Place(str(path), 1, text=lines[0].rstrip("\r\n")))
+    columns = dict(zip(header, numbers.T, strict=True))
+    table = Table(str(path), columns, lines=np.arange(2, len(lines) + 1))
+    table.check()
+    return table
+
+
+def _read_fields(path: Path, lines: Sequence[str]) -> Table:
+    """A table field by field, which finds what is wrong."""
     reader = csv.reader(lines, skipinitialspace=True)
     rows: list[list[str]] = []
     numbers: list[int] = []

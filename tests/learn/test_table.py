@@ -120,3 +120,13 @@ def test_any_file_is_read_or_refused(tmp_path: Path, content: bytes, name: str) 
         return
     assert len(table) > 0
     assert all(np.isfinite(column).all() for column in table.columns.values())
+
+
+def test_both_ways_of_reading_agree(tmp_path: Path) -> None:
+    rows = ["1,2e-3,-4", " 5 , 0.1,1e300", "0.30000000000000004,-0.0,7"]
+    plain = read_table(written(tmp_path, "\n".join(["V1,V(p,n),I2", *rows])))
+    other = read_table(written(tmp_path, "\n".join(["V1,V(p,n),I2", "# field by field", *rows])))
+    assert list(plain.columns) == list(other.columns) == ["V1", "V(p,n)", "I2"]
+    for name, column in plain.columns.items():
+        assert column.tobytes() == other.columns[name].tobytes()
+    assert [str(plain.place(row)) for row in range(3)] == [f"{tmp_path / 'd.csv'}:{line}:1" for line in (2, 3, 4)]
