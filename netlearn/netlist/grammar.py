@@ -123,14 +123,9 @@ def parse_line(text: str) -> LineParts:
     BadLine : with the span of what is wrong.
     """
     if text[0] == ".":
-        rule = _CARD_RULES.get(card_name(text), "rest")
-    else:
-        rule = _ELEMENT_RULES.get(text[0].lower(), "element")
-    if rule in _PLAIN:
-        parts = _plain(text, _PLAIN[rule])
-        if parts is not None:
-            return parts
-    return parse_by_grammar(text, rule)
+        return parse_by_grammar(text, _CARD_RULES.get(card_name(text), "rest"))
+    rule = _ELEMENT_RULES.get(text[0].lower(), "element")
+    return _plain(text, rule) or parse_by_grammar(text, rule)
 
 
 def parse_by_grammar(text: str, rule: str) -> LineParts:
@@ -147,21 +142,20 @@ def parse_by_grammar(text: str, rule: str) -> LineParts:
 # Most element lines are words between blanks, perhaps with a few ``name=value``. On them lark's
 # general way is slower by an order of magnitude and comes to the same (tests/netlist/test_grammar.py).
 _TOKEN = r"""[^ \t\f\v=(){}'",]++"""
-_WORDS = re.compile(rf"(?:{_TOKEN}(?:[ \t\f\v]++|\Z))*+")
+_WORD = re.compile(_TOKEN)
+_NOT_JUST_WORDS = re.compile("""[=(){}'",]""")
 _WORDS_AND_VALUES = re.compile(rf"{_TOKEN}[ \t\f\v]++(?:{_TOKEN}(?:(?<![<>!])={_TOKEN})?+(?:[ \t\f\v]++|\Z))*+")
-_PIECES = re.compile(rf"({_TOKEN})(?:=({_TOKEN}))?")
-_PLAIN = {
-    "element": _WORDS_AND_VALUES,
-    "independent": _WORDS_AND_VALUES,
-    "controlled": _WORDS,
-    "behavioural": _WORDS,
-}
+_WORD_OR_VALUE = re.compile(rf"({_TOKEN})(?:=({_TOKEN}))?")
 
 
-def _plain(text: str, form: re.Pattern[str]) -> LineParts | None:
-    if form.fullmatch(text) is None:
+def _plain(text: str, rule: str) -> LineParts | None:
+    if _NOT_JUST_WORDS.search(text) is None:
+        name, *words = [word.span() for word in _WORD.finditer(text)]
+        return LineParts(name, words)
+    # In an expression, blanks around operators need the grammar.
+    if rule not in ("element", "independent") or _WORDS_AND_VALUES.fullmatch(text) is None:
         return None
-    pieces = _PIECES.finditer(text)
+    pieces = _WORD_OR_VALUE.finditer(text)
     parts = LineParts(next(pieces).span())
     for piece in pieces:
         if piece[2] is None:

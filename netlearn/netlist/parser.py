@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -67,9 +69,22 @@ def parse_source(source: Source, *, main: bool = True, chain: tuple[Place, ...] 
     NetlistError : up to 20 of them at once, each with its place.
     """
     parser = _Parser(source, chain, main)
-    parser.read()
+    with _no_garbage_collection():
+        parser.read()
     raise_all(sorted(parser.errors, key=_line_and_column))
     return tuple(parser.scopes[0].body)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Statements form no cycles, yet the collector would walk through all of them over and over as they grow."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class _Parser:
@@ -158,8 +173,8 @@ class _Parser:
         for word in words[2:] if line.text[0] in "rRcClLvViI" else ():
             if _unreadable(word.text):
                 self._error(f"'{word.text}' is not a number", word.start, word.end, "write it like 4.7k, 2e-3 or 10meg")
-        calls = self._words(line, parts.calls)
-        assignments = self._assignments(line, parts.assignments)
+        calls = self._words(line, parts.calls) if parts.calls else ()
+        assignments = self._assignments(line, parts.assignments) if parts.assignments else ()
         self._add(Element(self.source, line.start, line.end, name, words, assignments, calls))
 
     # Cards -----------------------------------------------------------------------------------

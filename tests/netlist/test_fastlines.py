@@ -53,7 +53,7 @@ R13 a b 1 // c|R14 a b//b 1|R 0 gnd .5|R15 a$b c 1|R17 a b 1\\\\|R18 a b|R19 a b
 
 
 @given(st.lists(LINES, max_size=40), st.sampled_from(["\n", "\r\n", "\r"]), st.booleans())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_runs_are_read_as_single_lines_are(lines: list[str], newline: str, ends: bool) -> None:
     text = newline.join(["title", "V1 a 0 1", *lines]) + (newline if ends else "")
     with pytest.MonkeyPatch.context() as patch:

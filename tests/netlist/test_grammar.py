@@ -19,7 +19,7 @@ def outcome(text: str, rule: str | None) -> LineParts | str:
 
 
 @given(st.sampled_from(sorted(RULES)), st.text("ab1+-*/<>!=.[]#:?& \t,({'})", max_size=16))
-@settings(max_examples=1500)
+@settings(max_examples=1500, deadline=None)
 def test_both_ways_read_any_line_alike(name: str, rest: str) -> None:
     text = f"{name} {rest}"
     assert outcome(text, None) == outcome(text, RULES[name])
@@ -31,7 +31,7 @@ WORDS = st.sampled_from(
 
 
 @given(st.sampled_from(sorted(RULES)), st.lists(WORDS, max_size=6), st.sampled_from([" ", "\t ", "  "]))
-@settings(max_examples=1000)
+@settings(max_examples=1000, deadline=None)
 def test_both_ways_read_any_words_alike(name: str, words: list[str], blank: str) -> None:
     text = blank.join([name, *words])
     assert outcome(text, None) == outcome(text, RULES[name])

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlearn.netlist.numbers import format_number, parse_number
@@ -79,6 +79,7 @@ def test_what_is_not_a_number_is_none(text: str) -> None:
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
+@settings(deadline=None)
 def test_a_written_number_reads_back_to_the_same_float(value: float) -> None:
     text = format_number(value)
     assert parse_number(text) == value
@@ -93,6 +94,7 @@ def test_a_written_number_reads_back_to_the_same_float(value: float) -> None:
     st.sampled_from(["", "t", "G", "meg", "MEG", "k", "m", "u", "n", "p", "f"]),
     st.sampled_from(["", "ohm", "F", "V", "hz"]),
 )
+@settings(deadline=None)
 def test_suffixes_scale_and_units_do_not(mantissa: str, suffix: str, unit: str) -> None:
     powers = {"": 0, "t": 12, "g": 9, "meg": 6, "k": 3, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15}
     if not suffix and unit == "F":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import netlearn
@@ -330,6 +330,7 @@ B1 a 0 V=V(1) * 2""".replace("\n", "|").split("|")
 
 
 @given(st.lists(LINES, max_size=12), st.sampled_from(["\n", "\r\n", "\r"]))
+@settings(deadline=None)
 def test_what_parses_is_kept_and_what_does_not_is_told(lines: list[str], newline: str) -> None:
     text = "title" + newline + newline.join(lines)
     try:

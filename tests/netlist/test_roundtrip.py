@@ -63,7 +63,7 @@ def said(statement: Statement) -> Made:
 
 
 @given(st.data(), st.sampled_from(["\n", "\r\n", "\r"]), st.lists(elements(), max_size=6))
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_layout_does_not_matter(data: st.DataObject, newline: str, made: list[Made]) -> None:
     lines = [data.draw(laid_out(line, newline)) for line in made]
     text = f"title{newline}" + "".join(lines) + f".end{newline}"
@@ -78,7 +78,7 @@ def test_layout_does_not_matter(data: st.DataObject, newline: str, made: list[Ma
 
 
 @given(st.data(), st.sampled_from(["\n", "\r\n"]), st.lists(elements(), min_size=1, max_size=5))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_edits_land_where_they_should_whatever_the_layout(data: st.DataObject, newline: str, made: list[Made]) -> None:
     lines = [data.draw(laid_out(line, newline)) for line in made]
     netlist = netlearn.parse(f".title{newline}" + "".join(lines))
@@ -104,6 +104,7 @@ TREES = st.recursive(
 
 
 @given(st.lists(TREES, max_size=3))
+@settings(deadline=None)
 def test_nesting_is_read_as_written(trees: list[tuple[str, ...]]) -> None:
     lines = [line for tree in trees for line in tree]
 

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlearn.errors import NetlistError
@@ -37,6 +37,7 @@ def test_every_encoding_is_read_and_written_back(encoding: str, mark: bytes) -> 
 
 
 @given(st.binary(min_size=1, max_size=60))
+@settings(deadline=None)
 def test_bytes_are_written_back_or_refused(data: bytes) -> None:
     try:
         source = Source.decode("x.cir", data)
