@@ -102,6 +102,9 @@ class ElementNames:
             if self._numbers.setdefault(name, number) != number:
                 yield number - first, name
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._numbers
+
     def place(self, name: str) -> Place:
         """Where a name was taken first."""
         number = self._numbers[name]
@@ -303,7 +306,9 @@ class Line:
                 raise self.error(
                     f"{self.label} is controlled by the current of '{word.text}', which is no voltage source here",
                     word,
-                    did_you_mean(name, list(known)[:1000]) or "put a voltage source of 0 V in series with it",
+                    "put a voltage source of 0 V in series with it"
+                    if name in self.body.elements
+                    else did_you_mean(name, list(known)[:1000]),
                 )
         return branch_code(number)
 

@@ -33,6 +33,7 @@ _WRITTEN: Mapping[str, Callable[..., str]] = {
     "not": lambda x: f"({x}==0)",
     "sqr": lambda x: f"({x}*{x})",
     "hypot": lambda x, y: f"sqrt({x}*{x}+{y}*{y})",
+    "atan2": lambda y, x: f"(2*atan({y}/(sqrt({x}*{x}+{y}*{y})+{x})))",
     "log": lambda x: f"ln({x})",
     "choose": lambda c, x, y: f"ternary_fcn({c},{x},{y})",
 }

@@ -23,6 +23,20 @@ _NAME = re.compile(r"[a-z_][\w.$#@]*", re.IGNORECASE)
 _BRACKETS = {"{": "}", "'": "'", '"': '"'}
 
 
+def _is_wrapped(text: str) -> bool:
+    """Whether braces or quotes go around the whole text, as they do not in ``{a}+{b}``."""
+    if len(text) < 2 or _BRACKETS.get(text[0]) != text[-1]:
+        return False
+    if text[0] != "{":
+        return text[0] not in text[1:-1]
+    depth = 0
+    for place, character in enumerate(text):
+        depth += (character == "{") - (character == "}")
+        if depth == 0:
+            return place == len(text) - 1
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """A value as it stands in the text, without braces or quotes around it."""
@@ -37,7 +51,9 @@ class Text:
     @classmethod
     def of(cls, word: Word, source: Source, chain: tuple[Place, ...] = (), braced: bool = False) -> Text:
         text, start = word.text, word.start
-        while len(text) >= 2 and _BRACKETS.get(text[0]) == text[-1]:
+        for _ in range(2):
+            if not _is_wrapped(text):
+                break
             inner = text[1:-1]
             start += 1 + len(inner) - len(inner.lstrip())
             text = inner.strip()
