@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -52,7 +53,9 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = _show_warning
+                return super().invoke(ctx)
         except NetlearnError as error:
             click.echo(str(error), err=True)
             ctx.exit(error.exit_code)
@@ -62,6 +65,11 @@ class Commands(click.Group):
         except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
             click.echo(f"error: {error.filename}: {error.strerror}", err=True)
             ctx.exit(NetlearnError.exit_code)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
+    """As a line of its own, without the place in the program that a user has no use for."""
+    click.echo(f"warning: {message}", err=True)
 
 
 @click.group(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from netlearn.circuit.circuit import GROUND, Group
 from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.diode import DIODE_WITHOUT_SERIES
 from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE
 from netlearn.circuit.devices.linear import VCCS
+from netlearn.cli import main
 from netlearn.errors import CircuitError
 from netlearn.learn.loss import Mse
 from netlearn.learn.model import Batch, Model
@@ -127,3 +130,15 @@ def test_ngspice_runs_both_phases(lab: SimpleNamespace, libngspice: str) -> None
             found = rule.estimate(other, Mse(), theta, batch, np.random.default_rng(0)).gradient
             wanted = lab.estimate(rule, model, theta, batch)
             assert found == pytest.approx(wanted, rel=1e-3, abs=1e-4 * np.abs(wanted).max())
+
+
+def test_command_says_what_is_lost_without_reciprocity_once(tmp_path: Path) -> None:
+    (tmp_path / "amplifier.cir").write_text(
+        "* amplifier\n*@output V(out)\n*@train R*\n*@data data.csv\nV1 in 0 1\nR1 in a 1k\nR2 a 0 1k\n"
+        "E1 b 0 a 0 2\nR3 b out 1k\nR4 out 0 1k\n.end\n"
+    )
+    (tmp_path / "data.csv").write_text("V1,V(out)\n1,0.25\n")
+    done = CliRunner().invoke(main, ["train", str(tmp_path / "amplifier.cir"), "--rule", "ep", "--epochs", "3"])
+    assert done.exit_code == 0
+    assert done.output.count("warning: the circuit has no co-content, because e1 breaks reciprocity") == 1
+    assert "energy.py" not in done.output
