@@ -16,6 +16,7 @@ from netlearn.learn.probes import probes_of
 from netlearn.netlist.netlist import read
 from netlearn.prepare import project
 from netlearn.report.tables import csv_text, json_text, show, table_of
+from netlearn.sensitivities import parameter_sensitivities
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.ngspice_sens import Probe, Sensitivity, against_ngspice, sensitivities
 
@@ -31,7 +32,7 @@ from netlearn.solve.ngspice_sens import Probe, Sensitivity, against_ngspice, sen
     type=click.FloatRange(min=0),
     default=1e-3,
     show_default=True,
-    help="Relative to the larger of the two, and to the largest of all of its kind for small ones.",
+    help="Relative difference that passes.",
 )
 @timeout
 @allow
@@ -52,7 +53,9 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Print the derivatives of PROBE, such as V(out), V(p,n) or I(V1), by the value of every element of FILE.
+    """Print the derivatives of PROBE by the values of all elements of FILE, and by its .param numbers.
+
+    PROBE is V(out), V(p,n) or I(V1), for example.
 
     With --against ngspice, exits with 1 if any differs by more than the tolerance.
     """
@@ -66,6 +69,7 @@ def command(
         found = against_ngspice(InternalSolver(), circuit, wanted, index, timeout)
     else:
         found = sensitivities(InternalSolver(), circuit, wanted, index)
+    found += parameter_sensitivities(prepared.design, circuit, wanted, index)
     columns = ["element", "of", "value", f"d{probe}"] + (["by ngspice", "difference"] if against else [])
     rows = [_row(entry, bool(against)) for entry in found]
     if as_json:

@@ -146,6 +146,20 @@ def test_sens_against_a_closed_form_and_ngspice(divider: Path, run: Run) -> None
     assert failed.exit_code == 1
 
 
+def test_sens_by_parameters_goes_through_expressions(divider: Path, run: Run) -> None:
+    text = (
+        divider.read_text()
+        .replace("R1 in  out 1k", "R1 in  out {r*k}")
+        .replace("V1 in  0", ".param r=500 k=2\nV1 in  0")
+    )
+    divider.write_text(text)
+    rows = {row["element"]: row["dV(out)"] for row in json.loads(run("sens", divider, "V(out)", "--json").stdout)}
+    # v = 2000 / (r k + 2000)
+    assert rows["r1"] == pytest.approx(-2000 / 3000**2)
+    assert rows["r"] == pytest.approx(-2 * 2000 / 3000**2)
+    assert rows["k"] == pytest.approx(-500 * 2000 / 3000**2)
+
+
 def test_sens_at_a_sample(divider: Path, run: Run) -> None:
     rows = json.loads(run("sens", divider, "V(out)", "--sample", "2", "--json").stdout)
     assert {row["element"]: row["dV(out)"] for row in rows}["r2"] == pytest.approx(2 * 1000 / 3000**2)
