@@ -75,20 +75,20 @@ def iterate(
 ) -> Outcome:
     """Newton's method from ``y`` (r, S); samples leave the iteration as they converge or fail.
 
-    ``cold`` says that ``y`` is not near a solution: then the devices first limit their voltages
-    from zero, as sources alone may put volts across a junction.
+    ``cold`` says that ``y`` is not near a solution: then the devices are first taken where they
+    start, as sources alone may put volts across a junction.
     """
     count = y.shape[1]
     y = np.array(y)
     converged, steps, worst = np.zeros(count, bool), np.zeros(count, int), np.zeros(count, int)
     active, previous = np.arange(count), np.ones(count)
-    last = {g: np.zeros_like(system.local(g, y)) for g in system.model.nonlinear} if cold else None
+    last: dict[int, Array] | None = None
     floor = tolerances.floor(system.model.reduction.is_node)
     here, part = system, shunt
     with np.errstate(all="ignore"):
         for step in range(1, tolerances.iterations + 1):
             now = y[:, active]
-            total, data, places, limited = here.newton(now, last)
+            total, data, places, limited = here.newton(now, last, cold)
             if part is not None:
                 total, data = _add_shunt(system, part, now, total, data)
             change = -pattern.factorize(data).solve(total)

@@ -190,8 +190,12 @@ class System:
             scale = scale + adder @ (np.abs(current) + inside).reshape(len(current), -1).T
         return total, scale
 
-    def newton(self, y: Array, last: Mapping[int, Array] | None) -> tuple[Array, Array, dict[int, Array], Array]:
+    def newton(
+        self, y: Array, last: Mapping[int, Array] | None, cold: bool = False
+    ) -> tuple[Array, Array, dict[int, Array], Array]:
         """The equations linear around ``y``, with junction voltages limited from their ``last`` ones.
+
+        Without ``last`` ones the devices are taken at ``y`` or, if that is ``cold``, where they start.
 
         Returns F (r, S) and the Jacobian's entries (nnz, S), so that J dy = -F is Newton's step;
         the junctions' places (S, k, T) by group; and which samples (S,) were limited.
@@ -205,6 +209,8 @@ class System:
             wanted = place = self.local(g, y)
             if last is not None:
                 place = device.limit(wanted, last[g], prepared)
+            elif cold:
+                place = device.start(wanted, prepared)
             current, slope = device.residual(place, prepared), device.jacobian(place, prepared)
             moved = wanted - place
             far = (np.abs(moved) > 1e-12 + 1e-9 * np.abs(wanted)).any(axis=(1, 2))

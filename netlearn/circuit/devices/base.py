@@ -103,3 +103,7 @@ class Device:
     def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
         """The unknowns that Newton's method may move to, from ``previous`` towards ``x``."""
         return x
+
+    def start(self, x: Array, prepared: Values) -> Array:
+        """The unknowns at which Newton's method first takes the device, where ``x`` is only a guess."""
+        return self.limit(x, np.zeros_like(x), prepared)

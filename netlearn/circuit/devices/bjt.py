@@ -158,6 +158,12 @@ class Bjt(Device):
         result[..., 3] = np.where(still, x[..., 3], end + toward * limited)
         return result
 
+    def start(self, x: Array, prepared: Values) -> Array:
+        # On, as in SPICE: of several operating points, the same one is then found.
+        result = np.zeros_like(x)
+        result[..., 6] -= prepared["polarity"].real * critical_voltage(prepared["vt"].real, prepared["be"])
+        return result
+
 
 def _leakage(current: Array, saturation: Array) -> Array:
     # SPICE2 gave leakage as a multiple of is; ngspice takes any value above 1e-4 for one.
