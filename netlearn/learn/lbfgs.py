@@ -26,8 +26,8 @@ def run_lbfgs(
     and gradient of every evaluation; to resume, scipy begins anew, is given what it was given
     before, and so arrives where it was at no cost.
     """
+    search = _Search(task, state, progress, keep)
     try:
-        search = _Search(task, state, progress, keep)
         search.run()
     except KeyboardInterrupt:
         pass
