@@ -133,8 +133,12 @@ class Scope:
 
     def compile(self, text: Text, behavioural: bool = False) -> Expression:
         """The expression, functions written out."""
+        written = text.text
+        if behavioural:
+            # ngspice drops braces inside a behavioural expression: there they do not group.
+            written = written.replace("{", " ").replace("}", " ")
         try:
-            expression = parse_expression(text.text, behavioural)
+            expression = parse_expression(written, behavioural)
             calls = expression.calls
             return expression.with_functions({name: f for name in calls if (f := self._function(name, text))})
         except ExpressionError as problem:
