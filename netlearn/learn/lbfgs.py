@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -27,10 +28,8 @@ def run_lbfgs(
     before, and so arrives where it was at no cost.
     """
     search = _Search(task, state, progress, keep)
-    try:
+    with suppress(KeyboardInterrupt):
         search.run()
-    except KeyboardInterrupt:
-        pass
     return search.state
 
 
