@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -86,6 +87,7 @@ def test_an_installed_wheel_trains_in_another_folder(wheel: Path, environment: P
     _install(environment, wheel)
     where = _run(environment / "bin" / "python", "-c", "import netlearn; print(netlearn.__file__)", cwd=tmp_path)
     assert Path(where.strip()).is_relative_to(environment)
+    assert re.search(r"version \d+\.\d+", _run(environment / "bin" / "netlearn", "--version", cwd=tmp_path))
     _train_elsewhere(environment, tmp_path)
 
 

@@ -30,7 +30,7 @@ from netlearn.solve.compare import Comparison, compare
 WORST = 10
 
 
-@click.command(name="check")
+@click.command(name="check", short_help="Compare operating points with ngspice.")
 @netlist_argument
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's training and test data].")
 @click.option("--samples", type=click.IntRange(min=1), metavar="N", help="Take so many samples, evenly spread [all].")

@@ -16,7 +16,7 @@ from netlearn.netlist.statements import Block, Card, Conditional, Element, Secti
 from netlearn.report.tables import json_text
 
 
-@click.command(name="check-syntax")
+@click.command(name="check-syntax", short_help="Say whether files can be read.")
 @click.argument("files", type=FilePath, nargs=-1, required=True, metavar="FILE...")
 @allow
 @as_json

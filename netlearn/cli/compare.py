@@ -36,7 +36,7 @@ def _numbers(_: click.Context, option: click.Parameter, text: str) -> list[float
         raise OptionError(f"--{option.name} takes numbers with commas between them, not '{text}'") from None
 
 
-@click.command(name="compare")
+@click.command(name="compare", short_help="Train with several learning rules and compare them.")
 @netlist_argument
 @click.option(
     "--rules", required=True, metavar="RULE,...", help='What to compare, such as "analytic,ep states=positive,cl".'

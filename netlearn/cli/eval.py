@@ -27,7 +27,7 @@ from netlearn.report.summary import evaluation_lines, evaluation_values, sample_
 from netlearn.report.tables import csv_text, json_text, show, table_of
 
 
-@click.command(name="eval")
+@click.command(name="eval", short_help="Give loss, accuracy and outputs on data.")
 @netlist_argument
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's test data, else its data].")
 @directive_options("output", "loss")

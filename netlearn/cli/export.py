@@ -19,7 +19,7 @@ from netlearn.prepare import Project, project
 FORMS = {"json": export_json, "graphml": export_graphml, "csv": export_csv}
 
 
-@click.command(name="export")
+@click.command(name="export", short_help="Write a circuit for ngspice, or as JSON, GraphML or CSV.")
 @netlist_argument
 @click.option("--to", "form", type=click.Choice(["ngspice", *FORMS]), required=True, help="The form.")
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's training and test data].")

@@ -13,7 +13,7 @@ from netlearn.netlist.export import flatten
 from netlearn.netlist.netlist import read
 
 
-@click.command(name="flatten")
+@click.command(name="flatten", short_help="Write a netlist without its hierarchy.")
 @netlist_argument
 @out_option
 @allow

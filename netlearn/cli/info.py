@@ -15,7 +15,7 @@ from netlearn.report.summary import description_rows, description_values
 from netlearn.report.tables import json_text
 
 
-@click.command(name="info")
+@click.command(name="info", short_help="Say what is in a netlist and what would be trained.")
 @netlist_argument
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples to train on, instead of the netlist's.")
 @directive_options("output", "train", "fix")

@@ -14,7 +14,7 @@ from netlearn.netlist.generate import TOPOLOGIES, Start, new_netlist
 from netlearn.options import options_of
 
 
-@click.group(name="new")
+@click.group(name="new", short_help="Make a netlist of a kind of network, and data for it.")
 def command() -> None:
     """Write a ready-to-train netlist of a kind of network, with a data file to put your own data in."""
 

@@ -21,7 +21,7 @@ from netlearn.netlist.netlist import read
 from netlearn.report.tables import csv_text, json_text, show, table_of
 
 
-@click.command(name="op")
+@click.command(name="op", short_help="Give the operating point.")
 @netlist_argument
 @forward_option
 @timeout

@@ -21,7 +21,7 @@ from netlearn.solve.internal import InternalSolver
 from netlearn.solve.ngspice_sens import Probe, Sensitivity, against_ngspice, sensitivities
 
 
-@click.command(name="sens")
+@click.command(name="sens", short_help="Give the derivatives of a probe.")
 @netlist_argument
 @click.argument("probe")
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="At this sample [the netlist's own values].")

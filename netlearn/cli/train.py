@@ -30,7 +30,7 @@ from netlearn.report.summary import training_lines, training_values
 from netlearn.report.tables import json_text
 
 
-@click.command(name="train")
+@click.command(name="train", short_help="Train a netlist on its data.")
 @netlist_argument
 @click.option("-o", "--out", type=FilePath, metavar="FILE", help="Where to write [FILE.trained.cir next to the input].")
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples to train on, instead of the netlist's.")
