@@ -69,7 +69,9 @@ def test_every_command_that_is_shown_runs(checkout: Path) -> None:
         assert result.exit_code == 0, f"netlearn {command}\n{result.output}\n{result.exception!r}"
 
 
-def test_the_python_example_runs(checkout: Path) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    exec(compile(example, "README.md", "exec"), {})
+def test_the_python_examples_run(checkout: Path) -> None:
+    names: dict[str, object] = {}
+    for example in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
+        exec(compile(example, "README.md", "exec"), names)
     assert (checkout / "iris.trained.cir").exists()
+    assert "R1  n1 n2 3300" in (checkout / "loaded.cir").read_text()
