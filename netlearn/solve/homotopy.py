@@ -67,7 +67,7 @@ def gmin_stepping(model: Model, samples: Array, tolerances: Tolerances, pattern:
         shunt = Shunt(nodes * gmin, np.zeros_like(y))
         return iterate(system.restricted(kept), y, tolerances, pattern, shunt, cold=cold)
 
-    return follow(attempt, np.zeros((model.reduction.size, len(samples))), 1.0 / (GMIN_FROM - GMIN_TO))
+    return follow(attempt, np.zeros((model.reduction.size, len(samples)), model.dtype), 1.0 / (GMIN_FROM - GMIN_TO))
 
 
 def source_stepping(
@@ -78,7 +78,7 @@ def source_stepping(
     def attempt(kept: Array, y: Array, progress: Array, cold: bool) -> Outcome:
         return iterate(System.of(model, samples[kept], progress), y, tolerances, pattern, cold=cold)
 
-    return follow(attempt, np.zeros((model.reduction.size, len(samples))), 0.05)
+    return follow(attempt, np.zeros((model.reduction.size, len(samples)), model.dtype), 0.05)
 
 
 def pseudo_transient(
@@ -88,7 +88,7 @@ def pseudo_transient(
     system = System.of(model, samples)
     nodes = model.reduction.is_node[:, None]
     count = len(samples)
-    y = np.zeros((model.reduction.size, count))
+    y = np.zeros((model.reduction.size, count), model.dtype)
     conductance = np.full(count, 1.0)
     arrived, worst, failures = np.zeros(count, bool), np.zeros(count, int), np.zeros(count, int)
     for step in range(MOST_STEPS):

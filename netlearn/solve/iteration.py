@@ -79,7 +79,7 @@ def iterate(
     start, as sources alone may put volts across a junction.
     """
     count = y.shape[1]
-    y = np.array(y)
+    y = np.array(y, dtype=np.result_type(y, system.model.dtype))
     converged, steps, worst = np.zeros(count, bool), np.zeros(count, int), np.zeros(count, int)
     active, previous = np.arange(count), np.ones(count)
     last: dict[int, Array] | None = None

@@ -47,7 +47,7 @@ class NewtonSolver:
         """
         model, tolerances = Model.of(circuit), Tolerances.of(circuit)
         count = circuit.samples or 1
-        x = np.empty((count, circuit.size), np.result_type(model.constant, model.linear_data))
+        x = np.empty((count, circuit.size), model.dtype)
         guess = _guess(model, start, count)
         iterations = 0
         with one_thread():
@@ -63,7 +63,7 @@ class NewtonSolver:
 
 def _from_neighbours(model: Model, x: Array, samples: Array) -> Array | None:
     """Start (r, S) from those earlier samples whose sources are nearest, where that cannot change the result."""
-    if not samples[0] or model.constant.ndim == 1 or np.iscomplexobj(model.constant) or not _unique(model):
+    if not samples[0] or model.constant.ndim == 1 or model.dtype.kind == "c" or not _unique(model):
         return None
     drive = model.constant[(model.constant != model.constant[:, :1]).any(axis=1)]
     done, here = drive[:, : samples[0]], drive[:, samples]
@@ -115,7 +115,7 @@ def _solve(model: Model, samples: Array, guess: Array | None, tolerances: Tolera
 
 def _from_nodeset(system: System, tolerances: Tolerances) -> Array:
     """The first guess: zero, or the operating point with the ``.nodeset`` nodes held at their voltages."""
-    model, zero = system.model, np.zeros((system.model.reduction.size, len(system.samples)), system.drive.dtype)
+    model, zero = system.model, np.zeros((system.model.reduction.size, len(system.samples)), system.model.dtype)
     place = model.reduction.place
     held = {int(place[node]): volts for node, volts in model.circuit.nodeset.items() if place[node] >= 0}
     if not held:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -39,6 +40,12 @@ class Model:
         if not np.isfinite(model.linear_data).all() or not np.isfinite(model.constant).all():
             raise not_finite(circuit)
         return model
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        """Real, or complex if any value is."""
+        values = [np.asarray(value).dtype for group in self.circuit.groups for value in group.values.values()]
+        return np.result_type(float, *values)
 
     @cached_property
     def nonlinear(self) -> list[int]:

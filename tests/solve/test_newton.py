@@ -150,6 +150,23 @@ def test_gradients_against_central_differences(make, seed, use_sources):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("warm", [False, True])
+def test_complex_sources_move_the_operating_point_analytically(make, seed, warm):
+    # By Cauchy and Riemann, a small imaginary source moves x by i times its derivative.
+    circuit = random_diode_network(make, seed)
+    op = InternalSolver().solve(circuit)
+    weights = np.random.default_rng(seed).normal(size=op.x.shape)
+    found = pull_back(op, linearize(op).solve(weights, transpose=True), [(2, "dc")])[2, "dc"]
+    for k in range(2):
+        dc = circuit.groups[2].values["dc"].astype(complex)
+        dc[k] += 1e-8j
+        moved = InternalSolver().solve(circuit.with_values({(2, "dc"): dc}), op if warm else None)
+        assert (weights * moved.x).sum().imag / 1e-8 == pytest.approx(
+            found[k], rel=1e-5, abs=1e-6 * np.abs(found).max()
+        )
+
+
 def test_linearization_solves_any_right_hand_side(make):
     circuit = random_diode_network(make, 3, active=True)
     op = InternalSolver().solve(circuit)
