@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from netlearn.errors import NetlistError, Place, did_you_mean
 from netlearn.netlist.body import Body, Definition, Model
 from netlearn.netlist.netlist import Netlist
-from netlearn.netlist.scope import FunctionText, Settings, Text
+from netlearn.netlist.scope import FunctionText, Settings, Text, is_wrapped
 from netlearn.netlist.statements import Branch, Card, Conditional, Statement, Subcircuit
 
 DEEPEST = 100
@@ -86,9 +86,10 @@ def _holds(body: Body, branch: Branch, item: Active) -> bool:
     if branch.condition is None:
         return True
     text = Text.of(branch.condition, branch.source, item.chain, braced=True)
-    quantity = body.scope.quantity(text)
-    body.shared.frozen.setdefault(quantity, text.place())
-    return body.shared.graph.value(quantity) != 0
+    if not is_wrapped(text.text):
+        # ngspice takes other forms for false, or refuses them.
+        raise text.error("a condition stands in parentheses", ".if (expression)")
+    return _fixed(body, text) != 0
 
 
 def _card_error(item: Active, message: str, hint: str = "") -> NetlistError:

@@ -20,18 +20,19 @@ from netlearn.netlist.statements import Word
 from netlearn.netlist.valuegraph import ValueGraph
 
 _NAME = re.compile(r"[a-z_][\w.$#@]*", re.IGNORECASE)
-_BRACKETS = {"{": "}", "'": "'", '"': '"'}
+_BRACKETS = {"(": ")", "{": "}", "'": "'", '"': '"'}
 
 
-def _is_wrapped(text: str) -> bool:
-    """Whether braces or quotes go around the whole text, as they do not in ``{a}+{b}``."""
-    if len(text) < 2 or _BRACKETS.get(text[0]) != text[-1]:
+def is_wrapped(text: str) -> bool:
+    """Whether brackets or quotes go around the whole text, as they do not in ``{a}+{b}``."""
+    opening, closing = text[:1], _BRACKETS.get(text[:1])
+    if len(text) < 2 or closing != text[-1]:
         return False
-    if text[0] != "{":
-        return text[0] not in text[1:-1]
+    if opening == closing:
+        return opening not in text[1:-1]
     depth = 0
     for place, character in enumerate(text):
-        depth += (character == "{") - (character == "}")
+        depth += (character == opening) - (character == closing)
         if depth == 0:
             return place == len(text) - 1
     return False
@@ -52,7 +53,7 @@ class Text:
     def of(cls, word: Word, source: Source, chain: tuple[Place, ...] = (), braced: bool = False) -> Text:
         text, start = word.text, word.start
         for _ in range(2):
-            if not _is_wrapped(text):
+            if text[:1] == "(" or not is_wrapped(text):
                 break
             inner = text[1:-1]
             start += 1 + len(inner) - len(inner.lstrip())

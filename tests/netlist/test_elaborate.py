@@ -329,6 +329,8 @@ def test_every_float_survives_writing(resistances, theta):
         ("E1 a 0 b 0", 2, 1, "has no gain"),
         ("E1 a 0 b 0 1 2", 2, 14, "cannot read '2'"),
         (".if (nix)\nR1 a 0 1\n.endif", 2, 6, "unknown parameter 'nix'"),
+        (".if !(1==2)\nR1 a 0 1\n.endif", 2, 5, "in parentheses"),
+        (".if (1==1)||(1==2)\nR1 a 0 1\n.endif", 2, 5, "in parentheses"),
         (".options rshunt=1meg", 2, 10, "'rshunt' is not supported"),
         (".nodeset foo=1", 2, 1, "cannot read 'foo'"),
         (".subckt s a a\nR1 a 0 1\n.ends\nX1 a b s", 2, 13, "has the node 'a' twice"),
