@@ -89,21 +89,21 @@ def run(small: bool) -> Convexity:
             ends = (net.contrast(a) + net.contrast(b)) / 2
             found.append((ends - net.contrast((a + b) / 2)) / ends)
             if i < 60:
-                steps = 1e-5 * np.diag(a)
-                slopes = np.array([net.update(a + h) - net.update(a - h) for h in steps]) / (2e-5 * a[:, None])
+                nearby = 1e-5 * np.diag(a)
+                slopes = np.array([net.update(a + h) - net.update(a - h) for h in nearby]) / (2e-5 * a[:, None])
                 # In relative coordinates, that all conductances count alike.
                 hessian = a[:, None] * (slopes + slopes.T) / 2 * a
                 values = np.linalg.eigvalsh(hessian)
                 least = min(least, values[0] / np.abs(values).max())
-                numeric = np.array([net.contrast(a + h) - net.contrast(a - h) for h in steps]) / (2e-5 * a)
+                numeric = np.array([net.contrast(a + h) - net.contrast(a - h) for h in nearby]) / (2e-5 * a)
                 wrong = max(wrong, float(np.max(np.abs(numeric - net.update(a))) / np.max(np.abs(numeric))))
         gaps[name], curvature[name] = np.array(found), float(least)
-    net = complete(5, 0, np.random.default_rng(3))
+    net, steps = complete(5, 0, np.random.default_rng(3)), 1000 if small else 8000
     losses = []
     for seed in range(descents):
         g = np.exp(np.random.default_rng(seed).normal(0, 1, net.incidence.shape[1]))
         trail = []
-        for _ in range(400):
+        for _ in range(steps):
             trail.append(net.contrast(g))
             g = np.clip(g - 0.5 * net.update(g), 0.05, 20.0)
         losses.append(trail)
@@ -131,7 +131,7 @@ def draw(results: Convexity) -> Figure:
     chords.set(xlabel="how far the middle lies under its chord, relative", ylabel="density", yscale="log")
     chords.legend(fontsize="small")
     descent.semilogy(np.maximum(results.losses.T, 1e-18))
-    descent.set(xlabel="step", ylabel="H", title="projected gradient descent, no hidden node")
+    descent.set(xlabel="step", ylabel="H", ylim=(1e-14, 10), title="projected gradient descent, no hidden node")
     return figure
 
 

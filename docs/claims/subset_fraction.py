@@ -28,7 +28,7 @@ Results = dict[tuple[str, str], list[dict[str, Any]]]
 
 
 def run(small: bool) -> Results:
-    seeds, epochs = (1, 15) if small else (2, 100)
+    seeds, epochs = (1, 15) if small else (2, 60)
     fractions = (0.05, 1.0) if small else (0.01, 0.05, 0.2, 1.0)
     size = 4 if small else 8
     networks: Mapping[str, Mapping[str, object]] = {
