@@ -44,7 +44,9 @@ class Run:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run. Where training failed, ``error`` says why and the numbers are NaN.
+    """What came of a run: the losses and accuracies are those of its best epoch, as training keeps it.
+
+    Where training failed, ``error`` says why and the numbers are NaN.
 
     ``curves`` holds, by the names of CURVES, one number per epoch; ``task`` is a digest of
     everything else that the numbers depend on.
