@@ -53,10 +53,11 @@ class NewtonSolver:
         with one_thread():
             for chunk in chunks(model, count, guess is None):
                 first = guess[:, chunk] if guess is not None else _from_neighbours(model, x, chunk)
-                found = _solve(model, chunk, first, tolerances)
+                system = System.of(model, chunk)
+                found = _solve(system, first, tolerances)
                 if not found.converged.all():
                     raise _failure(model, chunk, found)
-                x[chunk] = System.of(model, chunk).unknowns(found.y).T
+                x[chunk] = system.unknowns(found.y).T
                 iterations = max(iterations, int(found.iterations.max(initial=0)))
         return OperatingPoint(circuit, x, iterations, NonlinearLinearization(model, x))
 
@@ -90,8 +91,8 @@ def _guess(model: Model, start: OperatingPoint | None, count: int) -> Array | No
     return y if np.isfinite(y).all() else None
 
 
-def _solve(model: Model, samples: Array, guess: Array | None, tolerances: Tolerances) -> _Found:
-    system = System.of(model, samples)
+def _solve(system: System, guess: Array | None, tolerances: Tolerances) -> _Found:
+    model, samples = system.model, system.samples
     first = guess if guess is not None else _from_nodeset(system, tolerances)
     found = iterate(system, first, tolerances, model.pattern, cold=guess is None and not model.circuit.nodeset)
     y, converged, worst = found.y, found.converged, found.worst
@@ -100,7 +101,7 @@ def _solve(model: Model, samples: Array, guess: Array | None, tolerances: Tolera
     converged = converged & good
     if not converged.all() and guess is not None:
         lost = np.flatnonzero(~converged)
-        again = _solve(model, samples[lost], None, tolerances)
+        again = _solve(system.restricted(lost), None, tolerances)
         y[:, lost], converged[lost], worst[lost] = again.y, again.converged, again.worst
         return _Found(y, converged, found.iterations, worst)
     for _, method in LADDER:
