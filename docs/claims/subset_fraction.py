@@ -28,7 +28,7 @@ Results = dict[tuple[str, str], list[dict[str, Any]]]
 
 
 def run(small: bool) -> Results:
-    seeds, epochs = (1, 15) if small else (2, 60)
+    seeds, epochs = (1, 15) if small else (2, 300)
     fractions = (0.05, 1.0) if small else (0.01, 0.05, 0.2, 1.0)
     size = 4 if small else 8
     networks: Mapping[str, Mapping[str, object]] = {
@@ -53,7 +53,7 @@ def run(small: bool) -> Results:
         beside = NETLISTS / f".iris_{redraw}.cir"
         beside.write_text(iris.replace("*@loss", f"*@subset redraw={redraw}\n*@loss", 1))
         try:
-            results["iris, classification", redraw] = rows(compare(beside, epochs=epochs // 3, batch=0, **common))
+            results["iris, classification", redraw] = rows(compare(beside, epochs=max(2, epochs // 5), **common))
         finally:
             beside.unlink()
     return results
