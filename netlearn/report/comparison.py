@@ -31,21 +31,26 @@ def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[object
 def comparison_figure(comparison: Comparison, title: str = "") -> Figure:
     """Loss, and accuracy where there is one, against epochs, operating points and measurements.
 
-    Lines are means over the seeds, and bands go from the least to the greatest.
+    Lines are means over the seeds, and bands go from the least to the greatest. Where rules
+    updated several fractions of the parameters, a last column shows the best values by fraction.
     """
     groups = _groups(comparison)
     curves = [o.curves for members in groups.values() for o in members if o.curves]
     quantities = ["loss"] + (["accuracy"] if any(np.isfinite(c["accuracy"]).any() for c in curves) else [])
-    figure = Figure(figsize=(14, 3.8 * len(quantities)), layout="constrained")
-    grid = figure.subplots(len(quantities), len(AGAINST), squeeze=False, sharey="row")
+    by_fraction = len({o.run.fraction for o in comparison.outcomes}) > 1
+    columns = len(AGAINST) + by_fraction
+    figure = Figure(figsize=(4.7 * columns, 3.8 * len(quantities)), layout="constrained")
+    grid = figure.subplots(len(quantities), columns, squeeze=False, sharey="row")
     for axes_row, quantity in zip(grid, quantities, strict=True):
-        for axes, (against, label) in zip(axes_row, AGAINST.items(), strict=True):
+        for axes, (against, label) in zip(axes_row[: len(AGAINST)], AGAINST.items(), strict=True):
             for name, members in groups.items():
                 _draw(axes, members, against, quantity, name)
             axes.set_xlabel(label)
             if against != "epoch":
                 # The first values cost nothing yet, and have no place on a logarithmic axis.
                 axes.set_xscale("log")
+        if by_fraction:
+            _draw_fractions(axes_row[-1], comparison, quantity)
         axes_row[0].set_ylabel(quantity)
         if quantity == "loss" and all(np.min(c["loss"]) > 0 for c in curves):
             axes_row[0].set_yscale("log")
@@ -65,6 +70,21 @@ def _draw(axes: Axes, members: Sequence[Outcome], against: str, quantity: str, n
     (line,) = axes.plot(x, y.mean(axis=0), label=name)
     if len(y) > 1:
         axes.fill_between(x, y.min(axis=0), y.max(axis=0), color=line.get_color(), alpha=0.2, linewidth=0)
+
+
+def _draw_fractions(axes: Axes, comparison: Comparison, quantity: str) -> None:
+    rows: dict[str, list[Mapping[str, Any]]] = {}
+    for row in comparison.summary():
+        name = row["rule"] if row["beta"] is None else f"{row['rule']} beta={row['beta']!r}"
+        rows.setdefault(name, []).append(row)
+    for name, found in rows.items():
+        fractions, mean, spread = np.array(
+            sorted((row["fraction"], row[quantity], row[f"{quantity}_std"]) for row in found)
+        ).T
+        axes.errorbar(fractions, mean, spread, marker="o", markersize=3, capsize=2, label=name)
+    axes.set_xlabel("fraction updated in a step")
+    axes.set_xscale("log")
+    axes.legend(fontsize="small")
 
 
 def _groups(comparison: Comparison) -> dict[str, list[Outcome]]:

@@ -107,8 +107,11 @@ def test_figure_shows_what_there_is(path: Path) -> None:
     figure = comparison_figure(found)
     losses, final = figure.axes[0], figure.axes[3]
     assert [text.get_text() for text in losses.get_legend().get_texts()] == [
-        "analytic, 30%", "analytic, 100%", "ep, 30%", "ep, 100%",
-    ]  # fmt: skip
+        "analytic, 30 %",
+        "analytic",
+        "ep, 30 %",
+        "ep",
+    ]
     drawn = losses.get_lines()[1].get_ydata()
     wanted = np.mean([o.curves["loss"] for o in found.outcomes[2:4] if o.curves], axis=0)
     assert np.asarray(drawn) == pytest.approx(wanted)
