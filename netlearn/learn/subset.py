@@ -38,7 +38,20 @@ class Subset:
         return self.fraction == 1.0 and self.only == "*" and self.nodes == "*"
 
     def candidates(self, parameters: Parameters) -> Array:
-        """(P,) whether each parameter may be chosen. Raises OptionError where none may."""
+        """(P,) whether each parameter may be chosen. Raises OptionError where none may or would be."""
+        chosen = self._allowed(parameters)
+        count = int(np.count_nonzero(chosen))
+        if self._count(count) == 0:
+            raise OptionError(
+                f"a fraction of {self.fraction:g} selects nothing of {count} parameters",
+                hint=f"a fraction of {1 / count:.2g} selects one of them",
+            )
+        return chosen
+
+    def _count(self, candidates: int) -> int:
+        return round(self.fraction * candidates)
+
+    def _allowed(self, parameters: Parameters) -> Array:
         named = _matches(self.only, parameters.names)
         if not named.any():
             hint = did_you_mean(self.only, parameters.names)
@@ -57,11 +70,10 @@ class Subset:
     def draw(self, candidates: Array, gradient: Array, block: int, seed: int, rng: np.random.Generator) -> Array:
         """(P,) whether each parameter changes, at the ``block``-th draw.
 
-        At least one parameter is chosen however small the fraction is. ``seed`` fixes the
-        blocks of ``turns``.
+        ``seed`` fixes the blocks of ``turns``.
         """
         places = np.flatnonzero(candidates)
-        count = max(1, round(self.fraction * len(places)))
+        count = self._count(len(places))
         if self.by == "largest":
             # A stable order lets equal derivatives fall the same way on every machine.
             chosen = places[np.argsort(-np.abs(gradient[places]), kind="stable")[:count]]

@@ -44,8 +44,11 @@ def test_turns_touch_every_parameter_once() -> None:
     assert sorted(sum(blocks, [])) == sorted(NAMES)  # noqa: RUF017 a few names
 
 
-def test_at_least_one_is_chosen() -> None:
-    assert len(draw(Subset(1e-6))) == 1
+def test_a_fraction_that_selects_nothing_is_an_error() -> None:
+    with pytest.raises(OptionError, match="selects nothing of 10") as caught:
+        Subset(0.01).candidates(PARAMETERS)
+    assert "0.1 selects one" in caught.value.hint
+    assert len(draw(Subset(0.1))) == 1
 
 
 def test_a_pattern_without_a_match_is_an_error() -> None:
