@@ -38,6 +38,7 @@ class NetlearnError(Exception):
     """
 
     exit_code = 2
+    severity = "error"
 
     def __init__(self, message: str, place: Place | None = None, hint: str = "") -> None:
         super().__init__(message)
@@ -54,9 +55,9 @@ class NetlearnError(Exception):
     def _lines(self) -> list[str]:
         place = self.place
         if place is None:
-            lines = [f"error: {self.message}"]
+            lines = [f"{self.severity}: {self.message}"]
         else:
-            lines = [f"{place}: error: {self.message}", *_excerpt(place)]
+            lines = [f"{place}: {self.severity}: {self.message}", *_excerpt(place)]
             lines += [f"  reached from {link}: {link.text.strip()[:80]}" for link in reversed(place.chain)]
         if self.hint:
             lines.append(f"  help: {self.hint}")
@@ -65,6 +66,12 @@ class NetlearnError(Exception):
 
 class NetlistError(NetlearnError):
     """Text that is not a netlist, or that says what cannot be."""
+
+
+class NetlistWarning(NetlistError, UserWarning):
+    """Text that is read, but perhaps not as it was meant; warned of, never raised."""
+
+    severity = "warning"
 
 
 class DataError(NetlearnError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from netlearn.cli.options import allow, as_json, quiet
 from netlearn.cli.output import FilePath
 from netlearn.errors import NetlearnError
 from netlearn.netlist.netlist import Netlist, read
+from netlearn.netlist.remarks import remarks
 from netlearn.netlist.statements import Block, Card, Conditional, Element, Section, Statement, Subcircuit
 from netlearn.report.tables import json_text
 
@@ -32,7 +34,10 @@ def command(
     results: list[dict[str, object]] = []
     for path in files:
         try:
-            counts, error = _counts(read(path, allow)), ""
+            netlist = read(path, allow)
+            counts, error = _counts(netlist), ""
+            for remark in remarks(netlist):
+                warnings.warn(remark, stacklevel=1)
         except NetlearnError as wrong:
             counts, error = {}, str(wrong)
         results.append({"file": path, "error": error or None, "counts": counts})

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from netlearn.errors import NetlearnError
+from netlearn.errors import NetlearnError, NetlistWarning
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -54,7 +54,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with warnings.catch_warnings():
-                warnings.showwarning = _show_warning  # type: ignore[assignment]
+                warnings.showwarning = _Warnings()  # type: ignore[assignment]
                 return super().invoke(ctx)
         except NetlearnError as error:
             click.echo(str(error), err=True)
@@ -67,9 +67,19 @@ class Commands(click.Group):
             ctx.exit(NetlearnError.exit_code)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
-    """As a line of its own, without the place in the program that a user has no use for."""
-    click.echo(f"warning: {message}", err=True)
+class _Warnings:
+    """Shows each warning once, as a line of its own, without the place in the program that a user has no use for."""
+
+    def __init__(self) -> None:
+        self._shown: set[str] = set()
+
+    def __call__(self, message: Warning | str, category: type[Warning], *_: object) -> None:
+        context = click.get_current_context(silent=True)
+        text = str(message) if isinstance(message, NetlistWarning) else f"warning: {message}"
+        if text in self._shown or (context is not None and context.params.get("quiet")):
+            return
+        self._shown.add(text)
+        click.echo(text, err=True)
 
 
 @click.group(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from netlearn.circuit.devices.base import Array, Device
-from netlearn.errors import NetlearnError, NetlistError, Place, did_you_mean
+from netlearn.errors import NetlearnError, NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.netlist.expression import Expression
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.scope import Scope, Settings, Text
@@ -31,7 +31,7 @@ class Shared:
     settings: Settings = field(default_factory=Settings)
     globals: set[str] = field(default_factory=set)
     errors: list[NetlearnError] = field(default_factory=list)
-    warnings: list[NetlistError] = field(default_factory=list)
+    warnings: list[NetlistWarning] = field(default_factory=list)
     """What is left out as ngspice leaves it out, with a warning."""
     frozen: dict[int, Place] = field(default_factory=dict)
     """Quantities that decide a condition or an option, which no gradient goes through."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from netlearn.errors import NetlistError, Place, did_you_mean
+from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.netlist.body import Body, Definition, Model
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.scope import FunctionText, Settings, Text, is_wrapped
@@ -150,7 +150,7 @@ def _register_model(body: Body, item: Active, card: Card) -> None:
 
 def _warn_of_second(body: Body, item: Active, what: str) -> None:
     error = _card_error(item, f"{what} is defined before; this second definition is left out")
-    body.shared.warnings.append(error)
+    body.shared.warnings.append(NetlistWarning(error.message, error.place))
 
 
 def read_options(body: Body, items: Iterable[Active]) -> None:

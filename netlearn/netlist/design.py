@@ -14,7 +14,7 @@ import numpy as np
 from netlearn.circuit.circuit import Circuit, Column
 from netlearn.circuit.devices.base import Array
 from netlearn.circuit.parameters import Binding, Direct, Parameters
-from netlearn.errors import NetlistError, OptionError, Place, did_you_mean
+from netlearn.errors import NetlistWarning, OptionError, Place, did_you_mean
 from netlearn.netlist.names import plain_notation
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number
@@ -61,7 +61,7 @@ class Design:
         parameters: Sequence[tuple[str, Sequence[str], Array]],
         scope: Scope,
         frozen: Mapping[int, Place],
-        warnings: Sequence[NetlistError] = (),
+        warnings: Sequence[NetlistWarning] = (),
     ) -> None:
         self.netlist = netlist
         self.circuit = circuit
@@ -71,7 +71,7 @@ class Design:
         self._scope = scope
         self._frozen = frozen
         self.warnings = warnings
-        """What the circuit leaves out because ngspice does, each with its place."""
+        """What was left out of the circuit, or read in a way that may not have been meant, each with its place."""
         self._quantities: dict[str, int] = {}
 
     # Names and places ------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ from netlearn.netlist.elements import HANDLERS, UNSUPPORTED
 from netlearn.netlist.instances import Instances, call_place, note_parameters
 from netlearn.netlist.names import PathNames
 from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.remarks import remarks
 from netlearn.netlist.statements import Block, Element
 from netlearn.netlist.template import FIRST_BRANCH, Template
 
@@ -24,11 +26,16 @@ from netlearn.netlist.template import FIRST_BRANCH, Template
 def elaborate(netlist: Netlist) -> Design:
     """The flat circuit of a netlist, and where each of its numbers comes from.
 
+    Warns of what was left out or may not have been meant (NetlistWarning); ``Design.warnings`` keeps it.
+
     Raises
     ------
     NetlistError : at what cannot be or is not supported; up to 20 such places as NetlearnErrors.
     """
-    return _Elaboration(netlist).design()
+    design = _Elaboration(netlist).design()
+    for warning in design.warnings:
+        warnings.warn(warning, stacklevel=2)
+    return design
 
 
 class _Elaboration:
@@ -137,7 +144,7 @@ class _Elaboration:
             parameters=tuple(template.parameters),
             scope=body.scope,
             frozen=self.shared.frozen,
-            warnings=tuple({str(warning.place): warning for warning in self.shared.warnings}.values()),
+            warnings=tuple({str(w.place): w for w in [*remarks(self.netlist), *self.shared.warnings]}.values()),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from netlearn.errors import NetlistError
+from netlearn.errors import NetlistWarning
 from netlearn.netlist.body import Model
 from netlearn.netlist.scope import Text
 from netlearn.netlist.statements import Assignment, Word
@@ -44,4 +44,4 @@ def known_quantities(
 def warn_of(model: Model, word: Word) -> None:
     """Note a parameter that means nothing to ngspice either, which goes on without it."""
     message = f"a model of type {model.kind} has no parameter '{word.text}'; it is left out"
-    model.body.shared.warnings.append(NetlistError(message, model.place(word)))
+    model.body.shared.warnings.append(NetlistWarning(message, model.place(word)))

@@ -176,3 +176,17 @@ def test_training_through_ngspice_gives_the_same_values(divider: Path, run: Run)
         assert result.exit_code == 0, result.stderr
     a, b = ([float(line.split()[3]) for line in out.read_text().splitlines() if line.startswith("R")] for out in outs)
     assert a == pytest.approx(b, rel=1e-6)
+
+
+def test_warnings_are_lines_of_their_own_unless_quiet(divider: Path, run: Run) -> None:
+    divider.write_text(divider.read_text().replace(".end", ".include absent.lib\n.end"))
+    result = run("train", divider)
+    assert result.exit_code == 0
+    # Once, although what is written is elaborated again.
+    assert result.stderr.count(": warning: ") == 1
+    assert "divider.cir:12:10: warning: there is no file 'absent.lib'" in result.stderr
+    assert ": warning: " not in result.stdout
+    for command in ("eval", "op", "info"):
+        assert run(command, divider).stderr.count("warning: there is no file") == 1
+    assert run("eval", divider, "--quiet").stderr == ""
+    assert run("check-syntax", divider).stderr.count("warning: there is no file") == 1

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, OptionError
+from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, NetlistWarning, OptionError
 from netlearn.netlist.design import Selection
 from netlearn.netlist.elaborate import elaborate
 from netlearn.netlist.netlist import parse, read
@@ -373,8 +373,9 @@ def test_a_long_chain_of_parameters_is_no_recursion():
     assert values(design_of(f"{chain}\n.param p0=1\nR1 a 0 {{p1500}}"))["r1", "resistance"] == 1501.0
 
 
-def test_an_absent_library_is_named_only_if_something_is_missing():
-    assert not design_of(".lib absent.lib\nV1 a 0 1\nR1 a 0 1").warnings
+def test_an_absent_library_is_an_error_only_if_something_is_missing():
+    with pytest.warns(NetlistWarning, match="absent.lib"):
+        assert design_of(".lib absent.lib\nV1 a 0 1\nR1 a 0 1").circuit.nodes
     errors = errors_of(".lib absent.lib\nV1 a 0 1\nD1 a 0 dx")
     assert "absent.lib" in errors[0].message
     assert "dx" in errors[1].message
