@@ -29,9 +29,9 @@ class Ngspice:
     ) -> dict[str, float]:
         """Lower-case vector names (``v(out)``, ``i(v1)``) and values of one deck.
 
-        ``probes`` are further vectors to save, such as ``@d1[id]`` or ``d1#internal``. ``analysis`` may be
-        ``sens v(out)``, which gives ``r1``, ``v1``, ``d1:is`` and so on. The deck's own title, ``.options``
-        and ``.end`` stay; a deck that ngspice refuses fails the test with what it said.
+        ``probes`` are further vectors to save, such as ``@d1[id]``; where one is a node inside an element, such
+        as ``d1#internal``, only they are saved. ``analysis`` may be ``sens v(out)``, which gives ``r1``,
+        ``v1``, ``d1:is`` and so on. The deck's own title, ``.options`` and ``.end`` stay; a deck that ngspice refuses fails the test with what it said.
         """
         return self.run_many([deck], probes, analysis, options)[0]
 
@@ -47,7 +47,9 @@ class Ngspice:
         folder = self.folder / str(self.runs)
         folder.mkdir()
         settings = ".options " + " ".join(f"{name}={value!r}" for name, value in options.items())
-        saves = " ".join(["all", *(probes or ())])
+        probes = probes or ()
+        # Beside "all", ngspice takes no nodes inside elements.
+        saves = " ".join(probes if any("#" in probe for probe in probes) else ["all", *probes])
         for k, deck in enumerate(decks):
             control = f".control\nset filetype=binary\nsave {saves}\n{analysis}\nwrite {k}.raw\ndestroy all\n.endc"
             (folder / f"{k}.cir").write_text(f"{_without_end(deck)}\n{settings}\n{control}\n.end\n", encoding="utf-8")

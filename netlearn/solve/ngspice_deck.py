@@ -15,7 +15,7 @@ import numpy as np
 from netlearn.circuit.circuit import GROUND, Circuit, Column, Group
 from netlearn.circuit.devices.base import ZERO_CELSIUS, Array
 from netlearn.errors import CircuitError
-from netlearn.solve.ngspice_forms import Form, column, form_of, number
+from netlearn.solve.ngspice_forms import INTERNAL_NAMES, Form, column, form_of, number
 from netlearn.solve.ngspice_names import Generated, Names
 
 TIGHT = {"reltol": 1e-9, "abstol": 1e-15, "vntol": 1e-12, "itl1": 500.0}
@@ -173,7 +173,7 @@ class _Writer:
     def add(self, g: int, group: Group) -> None:
         device, form = group.device, form_of(group.device)
         names = self._names(g, form, group)
-        self._internal(form, group, names)
+        self._internal(group, names)
         if OWN_BRANCH in device.unknowns:
             for name, unknown in zip(names, group.index[:, device.unknowns.index(OWN_BRANCH)], strict=True):
                 self.vectors[unknown] = f"{name}#branch"
@@ -225,7 +225,7 @@ class _Writer:
         word = self._word(unknown)
         return f"v({word})" if unknown < len(self.circuit.nodes) else f"i({word})"
 
-    def _internal(self, form: Form, group: Group, names: Sequence[str]) -> None:
+    def _internal(self, group: Group, names: Sequence[str]) -> None:
         device = group.device
         for t, unknown in enumerate(device.unknowns):
             inside = device.internal.get(unknown)
@@ -234,7 +234,7 @@ class _Writer:
             alias = group.index[:, device.unknowns.index(inside.alias)]
             for name, own, other in zip(names, group.index[:, t], alias, strict=True):
                 if own not in (other, GROUND):
-                    self.vectors[own] = f"{name}#{form.internal[unknown]}"
+                    self.vectors[own] = f"{name}#{INTERNAL_NAMES.get(unknown, unknown)}"
                     self.explicit = True
 
     def _models(self, g: int, form: Form, group: Group) -> list[str]:

@@ -25,9 +25,9 @@ class Form:
     ``value`` is the value that stands by itself after the nodes. ``instance`` maps value names to
     ngspice's names on the element line and ``model`` those on its ``.model`` card, of the type
     ``types[sign of polarity]``. ``alterable`` are the values that the ``alter`` command changes.
-    ``internal`` maps internal unknowns to the suffixes of ngspice's internal nodes. ``flags`` are
-    words that stand where a value is not zero, and ``unless`` names values that are not written where
-    another one is not zero. ``law`` writes what stands after the two nodes of a behavioural source.
+    ``flags`` are words that stand where a value is not zero, and ``unless`` names values that are not
+    written where another one is not zero. ``law`` writes what stands after the two nodes of a
+    behavioural source.
     """
 
     letter: str
@@ -36,7 +36,6 @@ class Form:
     model: Mapping[str, str] = field(default_factory=dict)
     instance: Mapping[str, str] = field(default_factory=dict)
     alterable: Mapping[str, str] = field(default_factory=dict)
-    internal: Mapping[str, str] = field(default_factory=dict)
     flags: Mapping[str, str] = field(default_factory=dict)
     unless: Mapping[str, str] = field(default_factory=dict)
     law: Callable[[Group, int, Words], str] | None = None
@@ -77,12 +76,8 @@ _LINEAR = {
 _LETTERS = {"d": "d", "npn": "q", "pnp": "q", "nmos": "m", "pmos": "m", "njf": "j", "pjf": "j", "sw": "s", "csw": "w"}
 """By the type of model."""
 
-_INTERNAL = {
-    "d": {"ai": "internal"},
-    "q": {"ci": "collCX", "bi": "base", "ei": "emitter"},
-    "m": {"di": "drain", "si": "source"},
-    "j": {"di": "drain", "si": "source"},
-}
+INTERNAL_NAMES = {"collcx": "collCX"}
+"""ngspice's names of internal nodes, after the element's and a ``#``, where they are not all in lower case."""
 
 _UNLESS = {"m": {"rd": "sheet_d", "rs": "sheet_s"}}
 
@@ -147,7 +142,6 @@ def _model_form(kinds: Sequence[ModelType]) -> Form:
         types={kind.fixed.get("polarity", 1.0): kind.name for kind in kinds},
         model={name: name for name in _own_names(kind.model.values()) if name not in instance},
         instance=instance,
-        internal=_INTERNAL.get(letter, {}),
         flags={flag[0]: word for word, flag in kind.flags.items() if flag is not None and flag[1] != 0},
         unless=_UNLESS.get(letter, {}),
     )

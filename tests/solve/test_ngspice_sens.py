@@ -125,7 +125,7 @@ def transistor():
         Group(VOLTAGE_SOURCE, ["v1"], np.array([[0, GROUND, 4]]), {"dc": np.array([5.0])}),
         bjt,
     )
-    return Circuit(["vcc", "c", "b", "q1#bi"], ["v1"], groups)
+    return Circuit(["vcc", "c", "b", "q1#base"], ["v1"], groups)
 
 
 def test_model_and_instance_parameters_of_a_transistor():
@@ -173,7 +173,7 @@ def one_device(kind, model, element):
     ]
     if kind.name == "nmos":
         index[4] = 2
-    inner = {"d": ["x1#ai"], "nmos": ["x1#di"]}.get(kind.name, [])
+    inner = {"d": ["x1#internal"], "nmos": ["x1#drain"]}.get(kind.name, [])
     groups = (
         Group(RESISTOR, ["r1"], np.array([[0, 1]]), {"resistance": np.array([1e3])}),
         Group(VOLTAGE_SOURCE, ["v1"], np.array([[0, GROUND, 2 + len(inner)]]), {"dc": np.array([1.5])}),

@@ -44,7 +44,7 @@ class Internal:
     """An unknown inside an element, behind a series resistance.
 
     It exists where the value ``parameter`` is not zero, and is the same unknown as
-    ``alias`` where it is.
+    ``alias`` where it is. Its name is that of ngspice's internal node, in lower case.
     """
 
     parameter: str

@@ -331,9 +331,9 @@ PARAMETERS = (
 
 BJT = Bjt(
     "bjt",
-    ("c", "b", "e", "s", "ci", "bi", "ei"),
+    ("c", "b", "e", "s", "collcx", "base", "emitter"),
     PARAMETERS,
-    {"ci": Internal("rc", "c"), "bi": Internal("rb", "b"), "ei": Internal("re", "e")},
+    {"collcx": Internal("rc", "c"), "base": Internal("rb", "b"), "emitter": Internal("re", "e")},
     linear=False,
     reciprocal=False,
 )

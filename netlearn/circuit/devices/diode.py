@@ -226,7 +226,7 @@ PARAMETERS = {
 }
 """Values by ngspice's names, with its defaults; NaN where one was not given and another rule applies."""
 
-DIODE = Diode("diode", ("a", "c", "ai"), PARAMETERS, {"ai": Internal("rs", "a")}, linear=False)
+DIODE = Diode("diode", ("a", "c", "internal"), PARAMETERS, {"internal": Internal("rs", "a")}, linear=False)
 DIODE_WITHOUT_SERIES = Diode("diode without series resistance", ("a", "c"), PARAMETERS, linear=False)
 
 MODELS = {

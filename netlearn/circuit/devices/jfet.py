@@ -127,7 +127,7 @@ def _channel_slopes(vgs: Array, vgd: Array, p: Values) -> tuple[Array, Array]:
 
 JFET = Jfet(
     "jfet",
-    ("d", "g", "s", "di", "si"),
+    ("d", "g", "s", "drain", "source"),
     {
         "polarity": 1.0,
         "vto": -2.0,
@@ -150,7 +150,7 @@ JFET = Jfet(
         "temp": NAN,
         "dtemp": 0.0,
     },
-    {"di": Internal("rd", "d"), "si": Internal("rs", "s")},
+    {"drain": Internal("rd", "d"), "source": Internal("rs", "s")},
     linear=False,
     reciprocal=False,
 )

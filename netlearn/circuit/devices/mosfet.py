@@ -211,7 +211,7 @@ def _bulk_slope(v: Array, saturation: Array, p: Values) -> Array:
 
 MOSFET = Mosfet(
     "mosfet",
-    ("d", "g", "s", "b", "di", "si"),
+    ("d", "g", "s", "b", "drain", "source"),
     {
         "polarity": 1.0,
         "vto": NAN,
@@ -243,7 +243,7 @@ MOSFET = Mosfet(
         "temp": NAN,
         "dtemp": 0.0,
     },
-    {"di": Internal("rd", "d"), "si": Internal("rs", "s")},
+    {"drain": Internal("rd", "d"), "source": Internal("rs", "s")},
     linear=False,
     reciprocal=False,
 )

@@ -139,7 +139,7 @@ def test_limit_tames_a_forward_junction(name):
     device, values, x = prepared_case(name)
     prepared = device.prepare(values, HOT)
     polarity = values["polarity"][0] if "polarity" in values else 1.0
-    control = {"d": "ai", "npn": "bi", "pnp": "bi", "njf": "g", "pjf": "g", "nmos": "b", "pmos": "b"}[name]
+    control = {"d": "internal", "npn": "base", "pnp": "base", "njf": "g", "pjf": "g", "nmos": "b", "pmos": "b"}[name]
     start, far = np.zeros((1, 1, x.shape[-1])), np.zeros((1, 1, x.shape[-1]))
     far[..., device.unknowns.index(control)] = 20.0 * polarity
     at = device.unknowns.index(control)
