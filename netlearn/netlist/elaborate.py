@@ -15,6 +15,7 @@ from netlearn.netlist.body import MOST_ERRORS, Body, Definition, Line, Shared, T
 from netlearn.netlist.cards import Active, active, node_guesses, read_options
 from netlearn.netlist.design import Contents, Design
 from netlearn.netlist.elements import HANDLERS, UNSUPPORTED
+from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.instances import Instances, call_place, note_parameters
 from netlearn.netlist.names import PathNames
 from netlearn.netlist.netlist import Netlist
@@ -32,7 +33,8 @@ def elaborate(netlist: Netlist) -> Design:
     ------
     NetlistError : at what cannot be or is not supported; up to 20 such places as NetlearnErrors.
     """
-    design = _Elaboration(netlist).design()
+    with no_garbage_collection():
+        design = _Elaboration(netlist).design()
     for warning in design.warnings:
         warnings.warn(warning, stacklevel=2)
     return design

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from netlearn.errors import NetlearnError, NetlistError, Place, raise_all
 from netlearn.netlist.fastlines import plain_resistors
+from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.grammar import BadLine, Span, card_name, parse_line
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.lines import Kind, Line, LineReader
@@ -69,22 +68,10 @@ def parse_source(source: Source, *, main: bool = True, chain: tuple[Place, ...] 
     NetlistError : up to 20 of them at once, each with its place.
     """
     parser = _Parser(source, chain, main)
-    with _no_garbage_collection():
+    with no_garbage_collection():
         parser.read()
     raise_all(sorted(parser.errors, key=_line_and_column))
     return tuple(parser.scopes[0].body)
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Statements form no cycles, yet the collector would walk through all of them over and over as they grow."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 class _Parser:
