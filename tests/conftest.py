@@ -29,9 +29,10 @@ class Ngspice:
     ) -> dict[str, float]:
         """Lower-case vector names (``v(out)``, ``i(v1)``) and values of one deck.
 
-        ``probes`` are further vectors to save, such as ``@d1[id]``; where one is a node inside an element, such
-        as ``d1#internal``, only they are saved. ``analysis`` may be ``sens v(out)``, which gives ``r1``,
-        ``v1``, ``d1:is`` and so on. The deck's own title, ``.options`` and ``.end`` stay; a deck that ngspice refuses fails the test with what it said.
+        ``probes`` are further vectors to save, such as ``@d1[id]``; where one is a node inside an element,
+        such as ``d1#internal``, only they are saved. ``analysis`` may be ``sens v(out)``, which gives ``r1``,
+        ``v1``, ``d1:is`` and so on. The deck's own title, ``.options`` and ``.end`` stay; a deck that ngspice
+        refuses fails the test with what it said.
         """
         return self.run_many([deck], probes, analysis, options)[0]
 

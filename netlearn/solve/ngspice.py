@@ -121,7 +121,7 @@ class NgspiceSolver:
         if left:
             if not retry:
                 raise NgspiceError(
-                    f"ngspice {how} at sample {first + int(left[0][0])}",
+                    f"ngspice {how} at sample {first + int(left[0][0]) + 1}",
                     hint="try the internal solver, or another version of ngspice",
                 )
             self._run(path, circuit, x, left, first=first, retry=False)
@@ -134,7 +134,7 @@ class NgspiceSolver:
         if not ready:
             late = min(running, key=lambda task: task.since)
             raise NgspiceError(
-                f"ngspice took longer than {self.timeout:g} s at sample {first + late.todo[0]} and was stopped",
+                f"ngspice took longer than {self.timeout:g} s at sample {first + late.todo[0] + 1} and was stopped",
                 hint="allow more with --timeout",
             )
         return [task for task in running if task.worker.connection in ready]

@@ -22,7 +22,7 @@ from netlearn.solve.ngspice_messages import Crashed, not_found
 def run_batch(circuit: Circuit, tolerances: Mapping[str, float], timeout: float, first: int) -> Array:
     """Operating points (S, N) of all samples, from one run of ``ngspice -b``.
 
-    ``timeout`` is in seconds a sample; ``first`` is the number of the first sample in messages.
+    ``timeout`` is in seconds a sample; ``first`` is the place of the first sample, which messages count from 1.
     """
     deck = write_deck(circuit, tolerances)
     samples = circuit.samples or 1
@@ -33,7 +33,7 @@ def run_batch(circuit: Circuit, tolerances: Mapping[str, float], timeout: float,
         try:
             said, late = _run(path, timeout * samples)
         except Crashed as crash:
-            at = first + len(read_raw(path / "out.raw"))
+            at = first + len(read_raw(path / "out.raw")) + 1
             raise NgspiceError(f"ngspice {crash} at sample {at}", hint="try the internal solver") from None
         plots = read_raw(path / "out.raw")
     found = [vectors if kind == "Operating Point" else None for kind, vectors in plots]
@@ -42,7 +42,7 @@ def run_batch(circuit: Circuit, tolerances: Mapping[str, float], timeout: float,
         point = found[sample] if sample < len(found) else None
         if point is None and late:
             raise NgspiceError(
-                f"ngspice took longer than {timeout:g} s at sample {first + sample} and was stopped",
+                f"ngspice took longer than {timeout:g} s at sample {first + sample + 1} and was stopped",
                 hint="allow more with --timeout",
             )
         if point is None:

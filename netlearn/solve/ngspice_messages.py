@@ -19,18 +19,21 @@ class Unloadable(NgspiceError):
 
 
 def not_found(circuit: Circuit, sample: int, said: str) -> CircuitError:
-    """The error for a sample without an operating point, from what ngspice said of it."""
+    """The error for a sample without an operating point, from what ngspice said of it.
+
+    Samples count from 0 in arrays, and from 1 in messages.
+    """
     singular = SINGULAR.search(said)
     where = f"the matrix is singular at {_unknown(circuit, singular.group(1))}" if singular else ""
     if where and circuit.linear:
         return CircuitError(
-            f"ngspice finds no operating point: {where} (sample {sample})",
+            f"ngspice finds no operating point: {where} (sample {sample + 1})",
             hint="look for a node with no DC path to ground or a loop of voltage sources",
         )
     reasons = [line.strip() for line in said.splitlines() if "error" in line.lower() or "fail" in line.lower()]
     reason = where or (reasons[0] if reasons else "")
     return ConvergenceError(
-        f"ngspice found no operating point for sample {sample}" + (f": {reason}" if reason else ""),
+        f"ngspice found no operating point for sample {sample + 1}" + (f": {reason}" if reason else ""),
         hint="try a .nodeset, or the internal solver",
     )
 
