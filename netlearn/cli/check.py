@@ -83,12 +83,10 @@ def command(
         )
         count, unknowns = comparison.absolute.shape
         click.echo(f"samples            {count}, with {unknowns} voltages and currents each")
-        largest, relative = comparison.largest_absolute, comparison.largest_relative
+        largest, worst = comparison.largest_absolute, comparison.largest_relative
         click.echo(f"largest absolute   {shown(largest.absolute)} at {largest.name}, sample {largest.sample + 1}")
-        if relative.relative > 0:
-            click.echo(
-                f"largest relative   {shown(relative.relative)} at {relative.name}, sample {relative.sample + 1}"
-            )
+        if worst.relative > 0:
+            click.echo(f"largest relative   {shown(worst.relative)} at {worst.name}, sample {worst.sample + 1}")
         else:
             click.echo(f"largest relative   none, as no difference is above {floor:g}")
     if not passed:
