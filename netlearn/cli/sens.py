@@ -83,8 +83,13 @@ def command(
 
 
 def _row(entry: Sensitivity, against: bool) -> list[object]:
-    row: list[object] = [entry.element, entry.name, entry.value, entry.derivative]
-    return [*row, entry.by_ngspice, entry.relative_difference] if against else row
+    # Adding zero takes the sign off a negative one.
+    row: list[object] = [entry.element, entry.name, entry.value, entry.derivative + 0.0]
+    if not against:
+        return row
+    if isnan(entry.by_ngspice):
+        return [*row, None, None]
+    return [*row, entry.by_ngspice, entry.relative_difference]
 
 
 def _judge(found: list[Sensitivity], tolerance: float) -> None:

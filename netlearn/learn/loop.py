@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
@@ -23,6 +25,8 @@ from netlearn.learn.subset import Subset
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
 from netlearn.solve.protocol import OperatingPoint
+
+SAMPLE = re.compile(r"\bsample (\d+)\b")
 
 
 class Writing(Protocol):
@@ -286,7 +290,8 @@ def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Gene
     """What the rule says about some samples. Raises NetlearnError for what is not finite."""
     model, data = task.model, task.data.part(rows)
     batch = Batch(data.inputs, data.targets, state.start(rows, model.parameters.circuit))
-    estimate = task.rule.estimate(model, task.loss, state.theta, batch, rng)
+    with _samples_of_the_data(rows):
+        estimate = task.rule.estimate(model, task.loss, state.theta, batch, rng)
     if not np.isfinite(estimate.loss):
         outputs = [f"'{name}' at sample {rows[i] + 1}" for i in range(len(rows)) for name in model.probes.names]
         check_finite("the output", np.ravel(estimate.outputs), outputs, state)
@@ -295,6 +300,20 @@ def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Gene
     names = [f"'{name}'" for name in model.parameters.names] if not np.isfinite(estimate.gradient).all() else []
     check_finite("the derivative", estimate.gradient, names, state)
     return estimate
+
+
+@contextmanager
+def _samples_of_the_data(rows: Array) -> Iterator[None]:
+    """Errors that count samples within a batch, said with their numbers in the data."""
+    try:
+        yield
+    except NetlearnError as error:
+        found = SAMPLE.search(error.message)
+        if found and int(found[1]) <= len(rows):
+            error.message = (
+                f"{error.message[: found.start(1)]}{rows[int(found[1]) - 1] + 1}{error.message[found.end(1) :]}"
+            )
+        raise
 
 
 def recorded(task: Task, state: TrainingState, loss: float, outputs: Array) -> TrainingState:

@@ -33,7 +33,8 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], title: st
     table = Table(title=Text(title) if title else None, title_justify="left")
     cells = [list(row) for row in rows]
     for k, name in enumerate(columns):
-        numeric = bool(cells) and all(isinstance(row[k], int | float | np.number) for row in cells)
+        filled = [row[k] for row in cells if row[k] is not None]
+        numeric = bool(filled) and all(isinstance(cell, int | float | np.number) for cell in filled)
         table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=True)
     for row in cells:
         table.add_row(*(Text(shown(value)) for value in row))
@@ -43,7 +44,7 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], title: st
 def shown(value: object) -> str:
     """One value for people to read."""
     if value is None:
-        return ""
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float | np.floating):

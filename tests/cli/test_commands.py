@@ -146,6 +146,26 @@ def test_sens_against_a_closed_form_and_ngspice(divider: Path, run: Run) -> None
     assert failed.exit_code == 1
 
 
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
+def test_sens_leaves_open_what_ngspice_has_no_number_for(divider: Path, run: Run) -> None:
+    text = divider.read_text().replace("R1 in  out 1k", "R1 in  out {k}").replace("V1 in  0", ".param k=1000\nV1 in  0")
+    divider.write_text(text)
+    result = run("sens", divider, "V(out)", "--against", "ngspice")
+    assert result.exit_code == 0, result.stderr
+    (line,) = (line for line in result.stdout.splitlines() if "parameter" in line)
+    assert line.count(" - ") == 2
+    assert "nan" not in result.stdout
+    (row,) = (
+        row
+        for row in json.loads(run("sens", divider, "V(out)", "--against", "ngspice", "--json").stdout)
+        if row["of"] == "parameter"
+    )
+    assert row["dV(out)"] == pytest.approx(-2000 / 3000**2)
+    assert row["by ngspice"] is None
+    assert row["difference"] is None
+
+
 def test_sens_by_parameters_goes_through_expressions(divider: Path, run: Run) -> None:
     text = (
         divider.read_text()

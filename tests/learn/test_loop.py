@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 
 from netlearn.circuit.circuit import GROUND, Group
 from netlearn.circuit.devices.diode import DIODE
-from netlearn.errors import NetlearnError
+from netlearn.errors import ConvergenceError, NetlearnError
 from netlearn.learn.checkpoint import load_checkpoint, save_checkpoint
 from netlearn.learn.lbfgs import run_lbfgs
 from netlearn.learn.loop import Progress, Task, TrainingState, begin, measure, run
@@ -224,6 +224,28 @@ def test_what_is_not_finite_is_named_where_it_first_appears(make_task: Any) -> N
     inputs[7] = 1e200
     with pytest.raises(NetlearnError, match="the loss of sample 8 became inf in epoch 1"):
         trained(replace(task, data=replace(task.data, inputs=inputs)))
+
+
+class Refuses(Analytic):
+    """A rule for which the second sample of the third batch has no operating point."""
+
+    batches = 0
+
+    def estimate(self, model: Model, loss: Loss, theta: Any, batch: Batch, rng: np.random.Generator) -> Estimate:
+        self.batches += 1
+        self.seen = batch.inputs[1] if self.batches == 3 else None
+        if self.batches == 3:
+            raise ConvergenceError("no operating point found for sample 2 (3 samples failed in all)")
+        return super().estimate(model, loss, theta, batch, rng)
+
+
+def test_a_sample_that_fails_in_a_batch_is_named_by_its_place_in_the_data(make_task: Any) -> None:
+    rule = Refuses()
+    task = make_task(rule=rule, options=Options(epochs=2, batch=4))
+    with pytest.raises(ConvergenceError) as caught:
+        trained(task)
+    (place,) = np.flatnonzero((task.data.inputs == rule.seen).all(axis=1))
+    assert caught.value.message == f"no operating point found for sample {place + 1} (3 samples failed in all)"
 
 
 def test_no_epochs_change_nothing(make_task: Any) -> None:
