@@ -5,13 +5,15 @@ The rules are ngspice's (manual, "Resistors" and "Semiconductor resistors").
 
 from __future__ import annotations
 
+import re
+
 from netlearn.circuit.devices.linear import RESISTOR
 from netlearn.errors import did_you_mean
 from netlearn.netlist.behaviour import resistor_by_expression as by_expression
 from netlearn.netlist.body import Line, Model
 from netlearn.netlist.expression import parse_expression
 from netlearn.netlist.models import known_quantities
-from netlearn.netlist.statements import Word
+from netlearn.netlist.statements import Assignment, Word
 from netlearn.netlist.template import NOTHING
 
 ZERO_HINT = "use a small resistance, or a voltage source of 0 V for a short"
@@ -24,7 +26,8 @@ DIFFERENCE = parse_expression("temp-tnom")
 SUM = parse_expression("x+y")
 PRODUCT = parse_expression("x*y")
 
-_INSTANCE = ("r", "resistance", "tc1", "tc2", "tce", "temp", "dtemp", "scale", "m", "l", "w")
+_INSTANCE = ("r", "resistance", "tc", "tc1", "tc2", "tce", "temp", "dtemp", "scale", "m", "l", "w")
+_PIECES = re.compile(r"\{[^}]*\}|'[^']*'|[^\s,]+")
 _IGNORED = ("ac", "noisy", "noise", "bv_max", "c", "tol", "pwr")
 _MODEL = {
     "r": 0.0, "rsh": 0.0, "narrow": 0.0, "dw": 0.0, "short": 0.0, "dlr": 0.0, "defw": 10e-6, "l": 10e-6,
@@ -42,8 +45,14 @@ def resistor(line: Line) -> None:
     if by_expression(line):
         return
     nodes = line.nodes(2)
-    given = {name: line.quantity(a.value) for name, a in line.assignments(_INSTANCE, _IGNORED).items()}
-    value, model = _value_and_model(line, given)
+    given: dict[str, int] = {}
+    words = list(line.rest(2))
+    for name, assignment in line.assignments(_INSTANCE, _IGNORED).items():
+        if name == "tc":
+            given.update(zip(("tc1", "tc2"), map(line.quantity, _pair(line, assignment, words)), strict=False))
+        else:
+            given[name] = line.quantity(assignment.value)
+    value, model = _value_and_model(line, words, given)
     card = {} if model is None else known_quantities(model, _MODEL, _MODEL_ALIASES, _MODEL_IGNORED)
     written = NOTHING
     if value is None:
@@ -71,10 +80,26 @@ def _place_word(line: Line) -> Word | None:
     return rest[0] if rest else None
 
 
-def _value_and_model(line: Line, given: dict[str, int]) -> tuple[int | None, Model | None]:
+def _pair(line: Line, assignment: Assignment, words: list[Word]) -> list[Word]:
+    """One or both coefficients of ``tc=first second``, a blank or a comma between; takes a second one off ``words``.
+
+    Without a blank after the comma ngspice refuses the pair, and LTspice reads it.
+    """
+    text, start, end = assignment.value
+    found = [Word(piece[0], start + piece.start(), start + piece.end()) for piece in _PIECES.finditer(text)]
+    if len(found) == 1:
+        later = min((a.name.start for a in line.element.assignments if a.name.start > end), default=line.element.end)
+        found += [word for word in words if end <= word.start < later][:1]
+        words[:] = [word for word in words if word not in found]
+    if len(found) > 2:
+        raise line.error(f"{line.label} has more than two temperature coefficients", assignment.value)
+    return found
+
+
+def _value_and_model(line: Line, words: list[Word], given: dict[str, int]) -> tuple[int | None, Model | None]:
     value = given.get("r", given.get("resistance"))
     model = None
-    for word in line.rest(2):
+    for word in words:
         name = word.text.lower()
         found = line.body.model(name)
         if found is not None and model is None:

@@ -424,3 +424,11 @@ def test_instances_share_what_is_the_same_for_all():
     g, k = design.circuit.element("r.x42.x17.r3")
     assert design.circuit.groups[g].values["resistance"][k] == 103.0
     assert math.isclose(design.circuit.groups[g].index[k, 0], design.circuit.node("x42.x17.n3"))
+
+
+def test_a_pair_of_temperature_coefficients_without_a_blank():
+    for pair in ("0.01,0.001", "0.01, 0.001", "0.01 0.001"):
+        assert values(design_of(f"R1 a 0 1k tc={pair}\n.temp 77"))["r1", "resistance"] == pytest.approx(4000.0)
+    (error,) = errors_of("R1 a 0 1k tc=0.01,0.001,3")
+    assert "more than two" in error.message
+    assert (error.place.line, error.place.column) == (2, 14)
