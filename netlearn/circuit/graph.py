@@ -17,6 +17,8 @@ from netlearn.errors import CircuitError
 
 BRANCH_KINDS = (Resistor, VoltageSource, CurrentSource)
 SHOWN = 6
+PLACES, VOLTS = 8, 5.0
+"""Random operating points, and how far from zero they are, that tell which terminals carry currents."""
 
 
 @dataclass(frozen=True)
@@ -171,8 +173,22 @@ def conducting_terminals(circuit: Circuit, g: int, mask: Array) -> Array:
     index = np.asarray(circuit.groups[g].index)
     same = index[:, :, None] == index[:, None, :]
     answers, carries = mask.any(axis=0), mask.any(axis=1)
+    if not circuit.groups[g].device.linear:
+        carries = carries & _carry_somewhere(circuit, g)[:, None]
     result: Array = (same & carries).any(axis=-1) & (same & answers).any(axis=-1)
     return result
+
+
+def _carry_somewhere(circuit: Circuit, g: int) -> Array:
+    """Which terminals (k, T) of a nonlinear group carry a current at any of some voltages: no gate does."""
+    group = circuit.groups[g]
+    shape = np.asarray(group.index).shape
+    prepared = group.device.prepare(group.values, circuit.environment)
+    somewhere = np.random.default_rng(0).uniform(-VOLTS, VOLTS, (PLACES, *shape))
+    with np.errstate(all="ignore"):
+        currents = np.concatenate([group.device.residual(x[None], prepared) for x in somewhere])
+    carry: Array = np.any(currents != 0, axis=0)
+    return carry
 
 
 def floating_nodes(circuit: Circuit, masks: Sequence[Array]) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import netlearn
+from netlearn.errors import CircuitError
 
 SCHMITT = """Schmitt trigger
 vcc vcc 0 10
@@ -94,3 +95,34 @@ def test_the_operating_point_is_the_one_that_ngspice_finds(ngspice, text, sweep)
         for name in op.circuit.nodes:
             if f"v({name})" in vectors:
                 assert op.voltage(name)[0] == pytest.approx(vectors[f"v({name})"], rel=1e-6, abs=1e-9), name
+
+
+GATE = """floating gate behind a capacitor
+vdd d 0 5
+vin in 0 2
+rin in 0 1k
+c1 in g 1p
+{element}
+r1 s 0 1k
+.model n nmos(vto=0.7 kp=100u)
+.model j njf
+.model q npn
+.model w sw(vt=0)
+.end"""
+
+
+@pytest.mark.parametrize(
+    "element", ["m1 d g s 0 n w=10u l=1u", "s1 d s g 0 w", "b1 d s i=v(g)^3", "b1 s 0 v=exp(v(g))"]
+)
+def test_a_gate_that_only_a_capacitor_touches_is_named(element):
+    with pytest.raises(CircuitError, match="node 'g' has no DC path to ground"):
+        netlearn.operating_point(netlearn.parse(GATE.format(element=element)))
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("element", ["j1 d g s j", "q1 d g s q", "m1 d g s g n w=10u l=1u"])
+def test_a_gate_with_a_junction_finds_its_voltage(ngspice, element):
+    deck = GATE.format(element=element)
+    op, wanted = netlearn.operating_point(netlearn.parse(deck)), ngspice.run(deck)
+    for name in op.circuit.nodes:
+        assert op.voltage(name)[0] == pytest.approx(wanted[f"v({name})"], rel=1e-6, abs=1e-9), name
