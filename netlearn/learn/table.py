@@ -180,6 +180,9 @@ def _check_names(names: Sequence[str], place: Place) -> None:
         if name.lower() in seen:
             raise DataError(f"the column '{name}' is there twice", place)
         seen[name.lower()] = name
+        if ";" in name or "\t" in name:
+            what = "tabs" if "\t" in name else "';'"
+            raise DataError(f"the columns are separated by {what}", place, "separate them by commas")
     if all(_is_number(name) for name in names):
         raise DataError("the first row holds numbers", place, "it must name the columns, such as V1,V2,V(out)")
 

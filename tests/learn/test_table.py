@@ -62,6 +62,8 @@ def test_numbers_are_read_to_the_last_bit(tmp_path: Path) -> None:
         ("V1,v1\n1,2\n", "1:1", "the column 'v1' is there twice"),
         ("V1,\n1,2\n", "1:1", "a column has no name"),
         ("1,2\n3,4\n", "1:1", "the first row holds numbers"),
+        ("V1;V(a)\n1;2\n", "1:1", "separated by ';'"),
+        ("V1\tV(a)\n1\t2\n", "1:1", "separated by tabs"),
     ],
 )
 def test_bad_csv_is_named_with_row_and_column(tmp_path: Path, text: str, at: str, said: str) -> None:
