@@ -33,7 +33,7 @@ def test_currents_and_voltages_are_those_of_the_nodal_equations(make, seed):
 
 
 @given(SEEDS)
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=100)
 def test_gradients_agree_with_the_adjoint_form(make, seed):
     circuit = make.random_network(seed)
     projector, op = Projector(circuit), InternalSolver().solve(circuit)
@@ -46,7 +46,7 @@ def test_gradients_agree_with_the_adjoint_form(make, seed):
     current_weights[:, sources] = weights[:, n:]
     found = projector.pull_back(current_weights, weights[:, :n])[resistors]
     # Relative to the largest: a resistor between nodes that a source joins has no influence at all.
-    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-10 * np.abs(expected).max())
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * np.abs(expected).max())
 
 
 @given(SEEDS)
