@@ -96,9 +96,16 @@ class Device:
 
     def value_jacobian(self, x: Array, values: Values, environment: Environment, name: str) -> Array:
         """Derivative (..., k, T) of the residual by the value ``name`` of the same instance."""
-        stepped = dict(values)
-        stepped[name] = np.asarray(values[name]).astype(complex) + 1j * COMPLEX_STEP
-        return self.residual(x, self.prepare(stepped, environment)).imag / COMPLEX_STEP
+
+        def residual(value: Array) -> Array:
+            return self.residual(x, self.prepare({**values, name: value}, environment))
+
+        value = np.asarray(values[name])
+        if not np.iscomplexobj(x):
+            return derivative(residual, value)
+        # A complex step through a complex state would mix the two imaginary parts.
+        scale = np.where(value == 0, 1.0, np.abs(value))
+        return derivative(residual, value.astype(complex), scale) / scale[..., None]
 
     def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
         """The unknowns that Newton's method may move to, from ``previous`` towards ``x``."""

@@ -8,8 +8,6 @@ import numpy as np
 
 from netlearn.circuit.circuit import Circuit, Column, Group
 from netlearn.circuit.devices.base import Array, Device, Values
-from netlearn.circuit.devices.linear import Resistor
-from netlearn.errors import CircuitError
 
 BLOCK = 2_000_000
 """How many element states are held at a time."""
@@ -47,8 +45,6 @@ def _integrate(
     result = {}
     for g, name in columns:
         group = circuit.groups[g]
-        if np.iscomplexobj(after):
-            _require_analytic(group)
         places, weights = _path(group.device) if along_path else (np.zeros(1), np.ones(1))
         total = np.zeros(len(group), np.result_type(before, after))
         for block in _blocks(len(after), len(group)):
@@ -80,12 +76,3 @@ def _sample(values: Values, block: slice) -> dict[str, Array]:
 def _blocks(samples: int, elements: int) -> Iterator[slice]:
     step = max(1, BLOCK // max(1, elements))
     return (slice(start, start + step) for start in range(0, samples, step))
-
-
-def _require_analytic(group: Group) -> None:
-    # A complex step through a complex state would mix the two imaginary parts.
-    if not isinstance(group.device, Resistor):
-        raise CircuitError(
-            f"a complex nudge cannot train the {group.device.name} {group.names[0]}, only resistors",
-            hint="use equilibrium propagation with states=centered",
-        )

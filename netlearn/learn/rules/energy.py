@@ -17,12 +17,14 @@ from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
 from netlearn.errors import CircuitError, ConvergenceError, OptionError
 from netlearn.learn.model import Batch, Estimate, Loss, Model
-from netlearn.learn.rules.circuitry import is_current
+from netlearn.learn.rules.circuitry import Circuitry, is_current
 from netlearn.learn.rules.contrast import co_content_difference, co_content_product
 from netlearn.learn.rules.nudges import ClampNudge, ConductanceNudge, CurrentNudge, Nudge, quadratic_form
 from netlearn.learn.rules.reading import Reading
 from netlearn.options import option
+from netlearn.solve.linear import SharedLinearization
 from netlearn.solve.protocol import OperatingPoint, Solver
+from netlearn.solve.sensitivity import linearize
 
 States = Literal["positive", "negative", "centered"]
 Contrast = Literal["energy", "product"]
@@ -118,19 +120,20 @@ class GeneralizedEP(Energetic):
         self, model: Model, loss: Loss, free: OperatingPoint, targets: Array, sign: float = 1.0
     ) -> Circuit:
         """The circuit of the nudged phase, at +β or, with ``sign`` -1, at -β."""
-        outputs = model.outputs(free)
-        circuitry = self.nudge.circuitry(sign * self.beta, outputs, targets, loss)
-        return circuitry.attach(free.circuit, model.probes)
+        return self._circuitry(model, loss, free, targets, sign).attach(free.circuit, model.probes)
 
     def nudged_state(
         self, model: Model, loss: Loss, free: OperatingPoint, targets: Array, sign: float = 1.0
     ) -> OperatingPoint:
         """The operating point of :meth:`nudged_circuit`. Raises ConvergenceError."""
-        circuit = self.nudged_circuit(model, loss, free, targets, sign)
+        circuitry = self._circuitry(model, loss, free, targets, sign)
+        circuit = circuitry.attach(free.circuit, model.probes)
         nudged = solve_nudged(model.solver, circuit, free, sign * self.beta)
-        if sign < 0:
-            require_stable(model, loss, free, nudged.x, targets)
+        require_stable(model, free, nudged.x, circuitry.conductance)
         return nudged
+
+    def _circuitry(self, model: Model, loss: Loss, free: OperatingPoint, targets: Array, sign: float) -> Circuitry:
+        return self.nudge.circuitry(sign * self.beta, model.outputs(free), targets, loss)
 
     def _contrast(self, model: Model, theta: Array, circuit: Circuit, before: Array, after: Array) -> Array:
         columns = model.parameters.columns
@@ -267,19 +270,27 @@ def solve_nudged(solver: Solver, circuit: Circuit, free: OperatingPoint, beta: c
         ) from error
 
 
-def require_stable(model: Model, loss: Loss, free: OperatingPoint, nudged: Array, targets: Array) -> None:
-    """Raise ConvergenceError where the state (S, N) under a negative nudge cannot be a stable one.
+def require_stable(model: Model, free: OperatingPoint, nudged: Array, conductance: Array | None) -> None:
+    """Raise ConvergenceError where the state ``nudged`` (S, N) is unstable because of negative conductances (o,).
 
-    A linear circuit has such a state beyond the β at which it loses stability, too. Where
-    the co-content with the nudge is convex, its gradient at the free state, -β ∂ℓ/∂y, and
-    the way to its minimum cannot point the same way.
+    A linear circuit has such a state beyond the β at which it loses stability, too. With A the
+    circuit's Jacobian, G the diagonal matrix of the conductances and Z = M A⁻¹ Mᵀ the
+    resistances that the outputs see, A + Mᵀ G M has no more negative eigenvalues than A where
+    G⁻¹ + Z has as many as G (E. V. Haynsworth, Linear Algebra and its Applications 1, 73, 1968).
     """
-    if non_reciprocal(free.circuit) or np.any(is_current(free.circuit, model.probes)):
+    if conductance is None or not np.any(conductance < 0) or non_reciprocal(free.circuit):
         return
-    change = nudged[:, : free.x.shape[-1]] - free.x
-    slope = loss.gradient(model.outputs(free), targets)
-    moved = np.sum(slope * (model.probe_matrix @ change.T).T, axis=-1)
-    wrong = np.flatnonzero(moved < -1e-12 * np.abs(moved).max())
+    probes = model.probe_matrix.toarray()
+    linear = linearize(
+        free if free.circuit.linear else replace(free, x=nudged[:, : free.x.shape[-1]], linearization=None)
+    )
+    if isinstance(linear, SharedLinearization):
+        seen = (linear.solve(probes) @ probes.T)[None]
+    else:
+        shape = free.x.shape
+        seen = np.stack([linear.solve(np.broadcast_to(probe, shape)) @ probes.T for probe in probes], axis=1)
+    found = np.linalg.eigvalsh(np.diag(1.0 / conductance) + seen)
+    wrong = np.flatnonzero(np.sum(found < 0, axis=-1) < np.sum(conductance < 0))
     if len(wrong):
         raise ConvergenceError(
             f"the negative nudge is beyond what the circuit can hold (sample {wrong[0] + 1}): "

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse.linalg import splu
 
-from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
-from netlearn.errors import CircuitError, ConvergenceError, OptionError
+from netlearn.errors import CircuitError, OptionError
 from netlearn.learn.model import Batch, Estimate, Loss, Model
 from netlearn.learn.rules.contrast import co_content_difference
 from netlearn.learn.rules.energy import Energetic, require_reciprocal, require_stable, solve_nudged, trained_elements
@@ -19,11 +17,6 @@ from netlearn.solve.assembly import Equations
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.protocol import OperatingPoint
 
-STEP = 1e-4
-"""Volts or amperes over which a nonlinear element's complex derivative is taken."""
-
-ROUNDS = 60
-SETTLED = 1e-11
 ROUNDING = 1e-12
 
 
@@ -57,6 +50,11 @@ class HolomorphicEP(Energetic):
         """One free state and N/2 + 1 nudged states per sample."""
         if self.noise:
             raise OptionError("complex states are not read from hardware, so 'noise' has no meaning for them")
+        if not isinstance(model.solver, InternalSolver):
+            raise OptionError(
+                "only the internal solver knows complex states, and rule holomorphic needs them",
+                hint="use rule ep, or forward internal",
+            )
         free = model.forward(theta, batch.inputs, batch.start)
         outputs = model.outputs(free)
         require_reciprocal(free.circuit, self.reciprocal)
@@ -65,15 +63,17 @@ class HolomorphicEP(Energetic):
         states: list[tuple[int, Array]] = []
         for j in range(self.points // 2 + 1):
             beta = self.beta * np.exp(2j * np.pi * j / self.points)
-            circuit = nudge.circuitry(beta, outputs, batch.targets, loss).attach(free.circuit, model.probes)
-            x = _solve(circuit, free, beta)[:, : free.x.shape[-1]]
+            circuitry = nudge.circuitry(beta, outputs, batch.targets, loss)
+            x = solve_nudged(model.solver, circuitry.attach(free.circuit, model.probes), free, beta).x
+            x = x[:, : free.x.shape[-1]]
             # A state off the real axis stands for its conjugate, too.
             weight = 1 if j in (0, self.points / 2) else 2
             states.append((weight, x))
             local = co_content_difference(free.circuit, free.x.astype(complex), x, model.parameters.columns)
             shares = {column: np.real(weight * each / beta) for column, each in local.items()}
             total += model.parameters.pullback(theta, shares)
-        require_stable(model, loss, free, states[-1][1].real, batch.targets)
+        # The last nudge is the one on the negative axis.
+        require_stable(model, free, x.real, None if circuitry.conductance is None else circuitry.conductance.real)
         _require_holomorphic(free, states)
         return Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
@@ -83,67 +83,6 @@ class HolomorphicEP(Energetic):
             solves=(1 + len(states)) * len(batch),
             measurements=outputs.size + (1 + len(states)) * len(batch) * trained_elements(model),
         )
-
-
-def _solve(circuit: Circuit, free: OperatingPoint, beta: complex) -> Array:
-    """The complex operating points (S, N): no other solver than the internal one knows such."""
-    if circuit.linear:
-        return solve_nudged(InternalSolver(), circuit, free, beta).x
-    return _newton(circuit, free.x, beta)
-
-
-def _newton(circuit: Circuit, start: Array, beta: complex) -> Array:
-    """The complex operating points (S, N) near real ones. Raises ConvergenceError.
-
-    The nudge moves the state little, so Newton's method needs no help to find it.
-    """
-    equations = Equations.of(circuit)
-    x = start.astype(complex)
-    last = np.inf
-    for _ in range(ROUNDS):
-        residual = equations.residual(x)
-        entries = _derivatives(equations, x)
-        step = np.stack(
-            [
-                splu(equations.topology.matrix(np.asarray(entry, dtype=complex)).tocsc()).solve(rhs)
-                for entry, rhs in zip(entries, residual, strict=True)
-            ]
-        )
-        x = np.asarray(x - step)
-        size = float(np.max(np.abs(step) / (1e-3 + np.abs(x))))
-        if not np.isfinite(size):
-            break
-        # Once the steps are small and shrink no more, they are rounding.
-        if size < SETTLED or (size < 1e-8 and size >= last / 2):
-            return x
-        last = size
-    raise ConvergenceError(
-        f"the circuit has no operating point near the free one under the complex nudge of beta={beta:g}",
-        hint="make beta smaller",
-    )
-
-
-def _derivatives(equations: Equations, x: Array) -> Array:
-    """Jacobian entries (S, nnz): the devices' own where they are linear, differences elsewhere."""
-    groups = equations.circuit.groups
-    linear = [g for g, group in enumerate(groups) if group.device.linear]
-    total = equations.jacobian(x, linear)
-    total = np.broadcast_to(total.T if total.ndim == 2 else total, (len(x), len(equations.topology.rows)))
-    padded = np.concatenate([x, np.zeros((len(x), 1), x.dtype)], axis=-1)
-    for g, group in enumerate(groups):
-        if group.device.linear or not len(group):
-            continue
-        place = equations.at(g, padded)
-        stamps = np.empty((*place.shape, place.shape[-1]), complex)
-        for t in range(place.shape[-1]):
-            # Four points on a small circle: Cauchy's formula again, with an error of STEP⁴.
-            stamps[..., t] = 0
-            for way in (1, 1j, -1, -1j):
-                moved = place.copy()
-                moved[..., t] += STEP * way
-                stamps[..., t] += group.device.residual(moved, equations.prepared[g]) / (4 * STEP * way)
-        total = total + equations.topology.add_stamps(g, stamps).T
-    return np.asarray(total)
 
 
 def _require_holomorphic(free: OperatingPoint, states: list[tuple[int, Array]]) -> None:

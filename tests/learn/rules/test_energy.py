@@ -11,6 +11,7 @@ import pytest
 
 from netlearn.circuit.circuit import GROUND, Group
 from netlearn.circuit.devices.base import Array
+from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE
 from netlearn.circuit.devices.linear import VCCS
 from netlearn.errors import CircuitError, ConvergenceError, OptionError
 from netlearn.learn.loss import CrossEntropy, Mse
@@ -210,6 +211,37 @@ class TestRefusals:
         with pytest.raises(ConvergenceError, match="nudge"):
             lab.estimate(make_rule("ep", beta=beta, states="negative"), model, theta, batch)
         lab.estimate(make_rule("ep", beta=0.9e-3, states="negative"), model, theta, batch)
+
+    @pytest.mark.parametrize("seed", range(4))
+    @pytest.mark.parametrize("diode", [False, True])
+    def test_negative_nudges_are_held_as_far_as_the_co_content_is_convex(
+        self, lab: SimpleNamespace, seed: int, diode: bool
+    ) -> None:
+        """Up to the β at which the least eigenvalue of its Hessian is zero, whatever the samples are."""
+        # A diode that never conducts more than its leakage, so that the circuit is not known as a linear one.
+        values = {name: np.array([value]) for name, value in IDEAL_DIODE.parameters.items()}
+        values |= {"vfwd": np.array([1e6]), "roff": np.array([1e4])}
+        others = [Group(IDEAL_DIODE, ["d1"], np.array([[4, GROUND]]), values)] if diode else []
+        model, theta, batch = lab.random_network(seed, *others)
+        circuit = model.circuit(theta, batch.inputs)
+        # Nodes 0 and 7 are held by sources.
+        hessian = np.zeros((9, 9))
+        for (a, b), g in zip(circuit.groups[0].index, 1 / theta, strict=True):
+            hessian[[a, b], [a, b]] += g
+            hessian[[a, b], [b, a]] -= g
+        hessian[4, 4] += 1e-4 if diode else 0.0
+        inner, probes = np.arange(1, 7), model.probe_matrix.toarray()[:, 1:7]
+        # The mean of two squares has a curvature of one.
+        inverse = probes @ np.linalg.solve(hessian[np.ix_(inner, inner)], probes.T)
+        limit = 1 / np.linalg.eigvalsh(inverse).max()
+
+        def estimate(beta: float) -> Array:
+            return lab.estimate(make_rule("ep", beta=beta, states="negative"), model, theta, batch)  # type: ignore[no-any-return]
+
+        estimate(0.99 * limit)
+        for beta in (1.01 * limit, 3 * limit, 100 * limit):
+            with pytest.raises(ConvergenceError, match="no stable operating point"):
+                estimate(beta)
 
     def test_clamps_in_a_loop(self, lab: SimpleNamespace) -> None:
         model, theta, batch = lab.random_network(0)

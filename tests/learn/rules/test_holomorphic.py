@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from netlearn.circuit.circuit import Circuit
 from netlearn.errors import ConvergenceError, OptionError
 from netlearn.learn.loss import Mse
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.protocol import OperatingPoint
 
 RNG = np.random.default_rng
 
@@ -51,6 +55,16 @@ def test_divider_by_hand(lab: SimpleNamespace) -> None:
     wanted = sum(series[n] * b ** (n - 1) for n in range(1, 60, points))
     found = lab.estimate(make_rule("holomorphic", beta=b * 1e-3, points=points), model, theta, batch)
     assert found[0] == pytest.approx(-wanted * 1e3 / 1e6, rel=1e-12)
+
+
+def test_no_other_solver_than_the_internal_one(lab: SimpleNamespace) -> None:
+    class Chip:
+        def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
+            return InternalSolver().solve(circuit, start)
+
+    model, theta, batch = lab.divider()
+    with pytest.raises(OptionError, match="only the internal solver knows complex states"):
+        lab.estimate(make_rule("holomorphic"), replace(model, solver=Chip()), theta, batch)
 
 
 def test_refusals(lab: SimpleNamespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import netlearn
 from netlearn.circuit.circuit import GROUND, Group
 from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.diode import DIODE_WITHOUT_SERIES
@@ -21,6 +23,7 @@ from netlearn.learn.model import Batch, Model
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.second_order import OutputJacobian
+from netlearn.prepare import project
 from netlearn.solve.ngspice import NgspiceSolver
 
 
@@ -99,6 +102,53 @@ def test_pieces_have_no_analytic_continuation(lab: SimpleNamespace) -> None:
     batch = Batch(np.array([[0.98]]), np.array([[0.8]]))
     with pytest.raises(CircuitError, match="d1 has no analytic continuation"):
         lab.estimate(make_rule("holomorphic", beta=1e-4), model, model.parameters.initial, batch)
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        "S1 in out out 0 m\n.model m sw(vt=0.50001 ron=1meg roff=1e12)",
+        "B1 out 0 I=pwl(V(out), 0,0, 0.4999,1u, 1,1m)",
+        "B1 out 0 I=0.1m*abs(V(out) - 0.4999)",
+        "B1 out 0 I=(V(out) > 0.4999) ? 0.1m*(V(out) - 0.4999) : 0",
+        "D1 out 0 m\n.model m d(vfwd=0.4999 ron=10k roff=1g)",
+    ],
+    ids=["switch", "table", "abs", "if", "ideal diode"],
+)
+@pytest.mark.filterwarnings("ignore:the circuit has no co-content")
+def test_complex_nudges_do_not_go_from_piece_to_piece(elements: str) -> None:
+    """They are refused where they reach another piece, and only there."""
+    divider = f"*\n*@output V(out)\n*@train R*\nV1 in 0 1\nR1 in out 1k\nR2 out 0 1k\n{elements}\n.end\n"
+    data = {"V1": [1.0], "V(out)": [0.8]}
+
+    def train(beta: float) -> object:
+        return netlearn.train(netlearn.parse(divider), data, rule=f"holomorphic beta={beta}", epochs=1)
+
+    train(1e-9)
+    with pytest.raises(CircuitError, match=r"(s|b|d)1 has no analytic continuation"):
+        train(3e-4)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 5])
+def test_holomorphic_takes_any_number_of_samples_and_values_of_any_device(samples: int) -> None:
+    """The saturation current of a diode and the gain behind a parameter, against the adjoint method."""
+    netlist = netlearn.parse(
+        "*\n*@output V(out)\n*@train R* m.is k\n.param k=2\nV1 in 0 1\nR1 in a 1k\nR2 a out {k*1k}\nR3 out 0 5k\n"
+        "B1 out 0 I=k*1u*V(out)^3\nD1 a 0 m\n.model m d(is=1e-9)\n.end\n"
+    )
+    # Only controls that are the source's own nodes leave the circuit a co-content, as here.
+    volts = np.linspace(0.5, 1.0, samples)
+    prepared = project(netlist, {"V1": volts, "V(out)": np.full(samples, 0.1)})
+    model, data = prepared.model, prepared.dataset(prepared.table)
+    batch = Batch(data.inputs, data.targets)
+    assert sorted(model.parameters.names) == ["k", "m.is", "r1", "r3"]
+    theta = model.parameters.initial
+    rule = make_rule("holomorphic", beta=1e-5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = rule.estimate(model, Mse(), theta, batch, np.random.default_rng(0)).gradient
+    wanted = Analytic().estimate(model, Mse(), theta, batch, np.random.default_rng(0)).gradient
+    assert found == pytest.approx(wanted, rel=1e-6)
 
 
 def test_analytic_rule_needs_no_reciprocity(lab: SimpleNamespace) -> None:
