@@ -130,3 +130,5 @@ def command(
     for outcome in comparison.outcomes:
         if outcome.error:
             click.echo(f"{outcome.run.text}, seed {outcome.run.seed}: {outcome.error}", err=True)
+    if all(outcome.error for outcome in comparison.outcomes):
+        raise click.exceptions.Exit(1)

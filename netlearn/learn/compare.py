@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
-from math import isnan, nan
+from math import inf, isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +125,7 @@ def compare(
     fractions : parts of the parameters that a step updates.
     betas : nudges, for the rules that have one; others are trained once.
     results : a file of JSON lines to which every outcome is added as it comes, and from
-        which outcomes of the same task are taken instead of training again.
+        which outcomes of the same task that did not fail are taken instead of training again.
     processes : how many trainings run at a time; all processors if None.
     progress : called with each outcome, how many there are, and how many there will be.
     settings : as for :func:`netlearn.train`.
@@ -135,19 +135,19 @@ def compare(
     """
     source = netlist_of(netlist)
     runs = runs_of(rules, seeds, fractions, betas)
-    if scatter < 1.0:
+    if not 1.0 <= scatter < inf:
         raise OptionError(f"'scatter' must be a number at least 1, not {scatter!r}")
     task = _task(source, data, settings, scatter)
     path = Path(results) if results is not None else None
-    done = {outcome.run: outcome for outcome in (load(path) if path else ()) if outcome.task == task}
+    # What failed may have failed for a reason that is gone, such as a simulator that was not there.
+    done = {o.run: o for o in (load(path) if path else ()) if o.task == task and not o.error}
     done = {run: done[run] for run in runs if run in done}
     left = [run for run in runs if run not in done]
     work = _Work(source, data, settings, scatter, task)
     for outcome in _outcomes(work, left, min(processes or os.cpu_count() or 1, max(1, len(left)))):
         done[outcome.run] = outcome
         if path:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(_plain(outcome)) + "\n")
+            _append(path, json.dumps(_plain(outcome)))
         if progress:
             progress(outcome, len(done), len(runs))
     return Comparison([done[run] for run in runs])
@@ -156,14 +156,15 @@ def compare(
 def runs_of(rules: Iterable[str], seeds: int, fractions: Iterable[float], betas: Iterable[float]) -> list[Run]:
     """All the runs. Raises OptionError where there is none, or one that cannot be."""
     strengths = tuple(betas)
+    for strength in strengths:
+        if not 0 < strength < inf:
+            raise OptionError(f"beta must be a number above 0, not {strength:g}")
     runs: list[Run] = []
     for text in rules:
         given = read_directive(f"rule {text}", DIRECTIVES)
         name = given.words[0]
         has_beta = any(entry.name == "beta" for entry in options_of(RULES[name])) and "beta" not in given.values
         for beta in strengths if has_beta and strengths else (None,):
-            if beta is not None and not beta > 0:
-                raise OptionError(f"beta must be a number above 0, not {beta:g}")
             for fraction in fractions:
                 if not 0 < fraction <= 1:
                     raise OptionError(f"a fraction must be above 0 and at most 1, not {fraction:g}")
@@ -191,6 +192,15 @@ def load(path: Path) -> list[Outcome]:
                 break
             raise OptionError(f"{path}:{number} is not a result of a comparison", hint="name another file") from None
     return outcomes
+
+
+def _append(path: Path, line: str) -> None:
+    """Add a line to a file, instead of a last one that an interruption has cut off."""
+    with path.open("ab+") as file:
+        file.seek(0)
+        text = file.read()
+        file.truncate(text.rfind(b"\n") + 1)
+        file.write(line.encode() + b"\n")
 
 
 def _read(entry: dict[str, Any]) -> Outcome:

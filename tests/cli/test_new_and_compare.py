@@ -70,3 +70,9 @@ def test_compare_refuses_what_it_cannot_do(divider: Path, run: Run) -> None:
         assert result.exit_code == 2
         assert says in result.stderr
     assert {path.name for path in divider.parent.iterdir()} == before
+
+
+def test_compare_where_every_run_failed(divider: Path, run: Run) -> None:
+    result = run("compare", divider, "--rules", "analytic,cl", "--fractions", "0.001", "--processes", "1")
+    assert result.exit_code == 1
+    assert result.stderr.count("a fraction of 0.001 selects nothing") == 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +90,11 @@ def test_a_line_cut_off_is_trained_again_and_others_are_refused(path: Path, tmp_
     text = results.read_text()
     results.write_text(text[:-20])
     assert [o.run.rule for o in load(results)] == ["analytic"]
+    # What is trained again takes its place.
+    for _ in range(2):
+        again = compare(path, rules=["analytic", "cl"], epochs=1, results=results, processes=1)
+        assert [o.run.rule for o in again.outcomes] == ["analytic", "cl"]
+        assert len(results.read_text().splitlines()) == 2
     results.write_text("what is this\n" + text)
     with pytest.raises(OptionError, match=r"results.jsonl:1 is not a result"):
         compare(path, rules=["analytic"], epochs=1, results=results)
@@ -100,6 +107,41 @@ def test_a_failed_run_is_an_outcome(path: Path) -> None:
     assert np.isnan(found.outcomes[1].loss)
     assert [row["failed"] for row in found.summary()] == [0, 1]
     assert json.loads(found.as_json())[1]["loss"] is None
+
+
+def test_what_failed_is_tried_again(path: Path, tmp_path: Path) -> None:
+    results, failing = tmp_path / "results.jsonl", ["ep states=negative beta=1"]
+    tried: list[str] = []
+    for _ in range(2):
+        compare(
+            path, rules=failing, epochs=1, results=results, processes=1,
+            progress=lambda outcome, done, total: tried.append(outcome.error),
+        )  # fmt: skip
+    assert len(tried) == 2
+    assert all(tried)
+
+
+def test_goes_on_after_it_was_killed(path: Path, tmp_path: Path) -> None:
+    """Killed with the second run under way, it trains only what is not in the file."""
+    results = tmp_path / "results.jsonl"
+    program = (
+        "import sys, time\nfrom netlearn.learn.compare import compare\n"
+        "compare(sys.argv[1], rules=['analytic', 'cl', 'ep'], epochs=3, results=sys.argv[2], processes=1,\n"
+        "        progress=lambda *_: (print('done', flush=True), time.sleep(60)))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, path, results], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "done\n"
+        process.kill()
+    assert len(load(results)) == 1
+    trained: list[str] = []
+    found = compare(
+        path, rules=["analytic", "cl", "ep"], epochs=3, results=results, processes=1,
+        progress=lambda outcome, done, total: trained.append(outcome.run.rule),
+    )  # fmt: skip
+    assert trained == ["cl", "ep"]
+    fresh = compare(path, rules=["analytic", "cl", "ep"], epochs=3, processes=1)
+    assert [o.loss for o in found.outcomes] == [o.loss for o in fresh.outcomes]
 
 
 def test_figure_shows_what_there_is(path: Path) -> None:
@@ -126,7 +168,10 @@ def test_figure_shows_what_there_is(path: Path) -> None:
         ({"rules": []}, "nothing to compare"),
         ({"fractions": [0.0]}, "above 0 and at most 1"),
         ({"betas": [0.0]}, "above 0"),
+        ({"rules": ["analytic"], "betas": [-1.0]}, "above 0"),
+        ({"betas": [float("inf")]}, "above 0"),
         ({"scatter": 0.5}, "at least 1"),
+        ({"scatter": float("nan")}, "at least 1"),
     ],
 )
 def test_refuses(path: Path, options: dict[str, object], message: str) -> None:
