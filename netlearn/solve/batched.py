@@ -74,6 +74,8 @@ class Elimination:
     rows, pointers : the pattern (n, n) by compressed columns; the diagonal must be in it.
     """
 
+    accuracy = 0.0
+
     def __init__(self, rows: Array, pointers: Array) -> None:
         self.size = len(pointers) - 1
         columns = np.repeat(np.arange(self.size), np.diff(pointers))

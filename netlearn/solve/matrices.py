@@ -14,6 +14,7 @@ from netlearn.circuit.devices.base import Array
 from netlearn.solve.assembly import CACHED_TOPOLOGIES
 from netlearn.solve.batched import Elimination
 from netlearn.solve.condensed import Condensed, nonlinear_unknowns
+from netlearn.solve.preconditioned import Preconditioned
 from netlearn.solve.reduction import Reduction
 from netlearn.solve.sparse import Factorization, SingularMatrix, factorize
 
@@ -25,9 +26,15 @@ CONDENSED_SHARE = 0.5
 """Where no more than this part of the unknowns is nonlinear, the others are eliminated beforehand."""
 CONDENSED_MOST = 300
 
+ITERATIVE_FROM = 50
+"""From this many unknowns a few iterations take less time than elimination sample by sample."""
+
 
 class Pattern(Protocol):
     """A way to factorize matrices with entries (nnz, S); samples that are singular give NaN."""
+
+    accuracy: float
+    """The relative error of what ``solve`` finds, beyond rounding."""
 
     @property
     def cost(self) -> int:
@@ -41,6 +48,8 @@ class Pattern(Protocol):
 
 class DensePattern:
     """LAPACK with row interchanges."""
+
+    accuracy = 0.0
 
     def __init__(self, reduction: Reduction) -> None:
         self._size = reduction.size
@@ -76,23 +85,28 @@ def _solve_all(matrices: Array, rhs: Array) -> Array:
 
 
 class SparsePattern:
-    """SuperLU with row interchanges, sample by sample."""
+    """SuperLU sample by sample, with row interchanges unless the matrices are ``definite``."""
 
-    def __init__(self, reduction: Reduction) -> None:
-        self._reduction = reduction
+    accuracy = 0.0
+
+    def __init__(self, reduction: Reduction, definite: bool = False) -> None:
+        self._reduction, self._definite = reduction, definite
         self.cost = 10 * len(reduction.pattern[0])
 
     def factorize(self, data: Array) -> Factorization:
         rows, pointers, _ = self._reduction.pattern
         shape = (self._reduction.size, self._reduction.size)
         return _SparseMatrices(
-            [_factor_or_none(sparse.csc_array((d, rows, pointers), shape=shape)) for d in np.ascontiguousarray(data.T)]
+            [
+                _factor_or_none(sparse.csc_array((entries, rows, pointers), shape=shape), self._definite)
+                for entries in np.ascontiguousarray(data.T)
+            ]
         )
 
 
-def _factor_or_none(matrix: sparse.csc_array) -> Factorization | None:
+def _factor_or_none(matrix: sparse.csc_array, definite: bool) -> Factorization | None:
     try:
-        return factorize(matrix)
+        return factorize(matrix, definite)
     except SingularMatrix:
         return None
 
@@ -126,6 +140,20 @@ def on_diagonal(reduction: Reduction) -> Pattern:
     """A way that takes pivots on the diagonal, for all samples together."""
     rows, pointers, _ = reduction.pattern
     return Elimination(rows, pointers)
+
+
+def alike(reduction: Reduction, pattern: Pattern) -> Pattern:
+    """The way for samples of which the mean matrix nearly solves each one's."""
+    if isinstance(pattern, Elimination) and reduction.size >= ITERATIVE_FROM:
+        return Preconditioned(reduction, pattern)
+    return pattern
+
+
+def one_by_one(reduction: Reduction, pattern: Pattern) -> Pattern:
+    """The way for few samples."""
+    if isinstance(pattern, Elimination) and reduction.size >= ITERATIVE_FROM:
+        return SparsePattern(reduction, definite=True)
+    return pattern
 
 
 @lru_cache(maxsize=CACHED_TOPOLOGIES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,12 +17,21 @@ from netlearn.circuit.graph import explain_singular, listed
 from netlearn.errors import CircuitError, ConvergenceError
 from netlearn.solve.homotopy import LADDER, hurried
 from netlearn.solve.iteration import Shunt, Tolerances, balanced, iterate
+from netlearn.solve.matrices import Pattern
 from netlearn.solve.nonlinear import NonlinearLinearization
 from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.starts import Drives
 from netlearn.solve.system import Model, System, chunks
 from netlearn.solve.threads import one_thread
 
 NODESET_CONDUCTANCE = 1e3
+LEVELS = (5, 16, 48, 128, 400)
+"""How many samples are solved when the starts of the others are interpolated anew."""
+FIRST_OF_OTHERS = 64
+NARROW = 8
+"""Up to so many independent sources the samples are dense enough to be similar."""
+ALIKE = 20_000
+"""How many unknowns the samples have in all that share a preconditioner."""
 
 
 @dataclass(frozen=True)
@@ -51,26 +62,52 @@ class NewtonSolver:
         guess = _guess(model, start, count)
         iterations = 0
         with one_thread():
-            for chunk in chunks(model, count, guess is None):
-                first = guess[:, chunk] if guess is not None else _from_neighbours(model, x, chunk)
-                system = System.of(model, chunk)
-                found = _solve(system, first, tolerances)
+            for samples, first, pattern in _with_starts(model, x, guess):
+                system = System.of(model, samples)
+                found = _solve(system, first, tolerances, pattern)
                 if not found.converged.all():
-                    raise _failure(model, chunk, found)
-                x[chunk] = system.unknowns(found.y).T
+                    raise _failure(model, samples, found)
+                x[samples] = system.unknowns(found.y).T
                 iterations = max(iterations, int(found.iterations.max(initial=0)))
         return OperatingPoint(circuit, x, iterations, NonlinearLinearization(model, x))
 
 
-def _from_neighbours(model: Model, x: Array, samples: Array) -> Array | None:
-    """Start (r, S) from those earlier samples whose sources are nearest, where that cannot change the result."""
-    if not samples[0] or model.constant.ndim == 1 or model.dtype.kind == "c" or not _unique(model):
-        return None
-    drive = model.constant[(model.constant != model.constant[:, :1]).any(axis=1)]
-    done, here = drive[:, : samples[0]], drive[:, samples]
-    distance = (done**2).sum(axis=0)[:, None] - 2 * done.T @ here
-    start: Array = x[distance.argmin(axis=0)][:, model.reduction.members].T
-    return start
+def _with_starts(model: Model, x: Array, guess: Array | None) -> Iterator[tuple[Array, Array | None, Pattern]]:
+    """Parts of the samples, each with its start (r, S), if any, and a way to solve its systems.
+
+    Where that cannot change the result, the later parts start from what the operating points ``x``
+    (S, N) of the earlier ones, found in the meantime, make of them.
+    """
+    count, members = len(x), model.reduction.members
+    if guess is not None or count <= LEVELS[1] or not (_driven(model) and _unique(model)):
+        for part in chunks(model, count):
+            yield part, None if guess is None else guess[:, part], model.pattern
+        return
+    drives = Drives.of(model.constant)
+    # With many sources hardly two samples are similar.
+    alike = model.similar is not model.pattern and drives.points.shape[1] <= NARROW
+    levels = LEVELS if alike else (FIRST_OF_OTHERS,)
+    few, similar = (model.few, model.similar) if alike else (model.pattern, model.pattern)
+    order = drives.spread_out(LEVELS[1])
+    ends = [*(end for end in levels if end < count), count]
+    yield from ((order[part], None, few) for part in chunks(model, ends[0]))
+    for begin, end in pairwise(ends):
+        known = order[:begin]
+        surface = drives.surface(known, x[known][:, members])
+        pattern = few if begin < LEVELS[1] else similar
+        together = _together(model, end - begin) if alike else len(chunks(model, end - begin)[0])
+        for samples in drives.neighbourhoods(order[begin:end], together):
+            yield samples, surface(samples).T, pattern
+
+
+def _together(model: Model, count: int) -> int:
+    """How many of ``count`` samples share a preconditioner: as many as the caches take, of few different kinds."""
+    return int(np.clip(ALIKE // model.reduction.size, 32, max(8, count // 4)))
+
+
+def _driven(model: Model) -> bool:
+    """Whether sources differ by sample."""
+    return model.constant.ndim == 2 and bool((model.constant != model.constant[:, :1]).any())
 
 
 def _unique(model: Model) -> bool:
@@ -78,8 +115,11 @@ def _unique(model: Model) -> bool:
     kinds = (Diode, IdealDiode, VoltageSource, CurrentSource)
     groups = [group for group in model.circuit.groups if len(group)]
     resistors = [group for group in groups if isinstance(group.device, Resistor)]
-    return all(isinstance(group.device, (*kinds, Resistor)) for group in groups) and all(
-        bool((np.asarray(group.values["resistance"]) > 0).all()) for group in resistors
+    real = model.dtype.kind != "c"
+    return (
+        real
+        and all(isinstance(group.device, (*kinds, Resistor)) for group in groups)
+        and all(bool((np.asarray(group.values["resistance"]) > 0).all()) for group in resistors)
     )
 
 
@@ -91,17 +131,17 @@ def _guess(model: Model, start: OperatingPoint | None, count: int) -> Array | No
     return y if np.isfinite(y).all() else None
 
 
-def _solve(system: System, guess: Array | None, tolerances: Tolerances) -> _Found:
+def _solve(system: System, guess: Array | None, tolerances: Tolerances, pattern: Pattern) -> _Found:
     model, samples = system.model, system.samples
     first = guess if guess is not None else _from_nodeset(system, tolerances)
-    found = iterate(system, first, tolerances, model.pattern, cold=guess is None and not model.circuit.nodeset)
+    found = iterate(system, first, tolerances, pattern, cold=guess is None and not model.circuit.nodeset)
     y, converged, worst = found.y, found.converged, found.worst
     good, unbalanced = balanced(system, y, tolerances)
     worst = np.where(converged & ~good, unbalanced, worst)
     converged = converged & good
     if not converged.all() and guess is not None:
         lost = np.flatnonzero(~converged)
-        again = _solve(system.restricted(lost), None, tolerances)
+        again = _solve(system.restricted(lost), None, tolerances, model.pattern)
         y[:, lost], converged[lost], worst[lost] = again.y, again.converged, again.worst
         return _Found(y, converged, found.iterations, worst)
     for _, method in LADDER:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,14 @@ from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array, Values
 from netlearn.solve.assembly import Equations
 from netlearn.solve.linear import not_finite
-from netlearn.solve.matrices import Pattern, pattern_for, pivoting
+from netlearn.solve.matrices import Pattern, alike, one_by_one, pattern_for, pivoting
 from netlearn.solve.reduction import Reduction
 
 ROUNDING = 1e-8
 """Part of slopes times unknowns that counts as current, so that its millionth stands for a few digits of rounding."""
 
 CACHED_NUMBERS, MOST_NUMBERS = 1_000_000, 12_000_000
-FIRST_CHUNK, SMALL_CHUNK, LARGEST_CHUNK = 32, 64, 2048
+SMALL_CHUNK, LARGEST_CHUNK = 64, 2048
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,16 @@ class Model:
         return pattern_for(self.circuit, self.reduction)
 
     @cached_property
+    def similar(self) -> Pattern:
+        """The same for samples with similar solutions."""
+        return alike(self.reduction, self.pattern)
+
+    @cached_property
+    def few(self) -> Pattern:
+        """The same for few samples."""
+        return one_by_one(self.reduction, self.pattern)
+
+    @cached_property
     def careful(self) -> Pattern:
         """The same with row interchanges."""
         return pivoting(self.reduction)
@@ -103,18 +112,11 @@ class Model:
         }
 
 
-def chunks(model: Model, count: int, growing: bool = False) -> list[Array]:
-    """``count`` samples in parts whose factors fit into the caches, as far as that goes.
-
-    Small parts come first if they are ``growing``.
-    """
+def chunks(model: Model, count: int) -> list[Array]:
+    """``count`` samples in parts whose factors fit into the caches, as far as that goes."""
     fits, allowed = CACHED_NUMBERS // model.pattern.cost, MOST_NUMBERS // model.pattern.cost
-    largest = max(1, min(max(fits, SMALL_CHUNK), allowed, LARGEST_CHUNK))
-    size, ends = min(FIRST_CHUNK, largest) if growing else largest, [0]
-    while ends[-1] < count:
-        ends.append(min(ends[-1] + size, count))
-        size = min(8 * size, largest)
-    return [np.arange(first, last) for first, last in pairwise(ends)]
+    size = max(1, min(max(fits, SMALL_CHUNK), allowed, LARGEST_CHUNK))
+    return [np.arange(first, min(first + size, count)) for first in range(0, count, size)]
 
 
 def _columns(values: Array, samples: Array) -> Array:

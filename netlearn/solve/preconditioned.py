@@ -1,0 +1,92 @@
+"""Conjugate gradients for many symmetric matrices that differ only on their diagonals.
+
+Diodes to ground in a resistor network add to the diagonal alone, and for samples with similar
+sources they add similar amounts. Then one factorization, that of the mean matrix, is a good
+preconditioner for all of them (Saad, Iterative Methods for Sparse Linear Systems, 2003, section
+9.2), and all samples take their steps together, as products of one sparse matrix with a block.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from netlearn.circuit.devices.base import Array
+from netlearn.solve.batched import Elimination
+from netlearn.solve.reduction import Reduction
+from netlearn.solve.sparse import Factorization, SingularMatrix, factorize
+
+REDUCED_TO = 1e-6
+"""Iterations end where the error, in the norm of the preconditioned matrix, is this part of the solution."""
+MOST_ITERATIONS = 30
+
+
+class Preconditioned:
+    """A Pattern for symmetric positive definite matrices; ``exact`` factorizes where iterations do not suit."""
+
+    # An error that is small in the sum of all unknowns may be larger in one of them.
+    accuracy = 1e3 * REDUCED_TO
+
+    def __init__(self, reduction: Reduction, exact: Elimination) -> None:
+        self._reduction, self._exact = reduction, exact
+        self._diagonal = np.flatnonzero(reduction.pattern[0] == reduction.columns)
+        self.cost = exact.cost
+
+    def factorize(self, data: Array) -> Factorization:
+        """One factorization of the mean of all S matrices, with which each is solved iteratively."""
+        shared = data[:, 0].copy()
+        diagonal = data[self._diagonal]
+        differing = (data != shared[:, None]).any(axis=1)
+        differing[self._diagonal] = False
+        if differing.any() or np.iscomplexobj(data):
+            return self._exact.factorize(data)
+        shared[self._diagonal] = diagonal.mean(axis=1)
+        rows, pointers, _ = self._reduction.pattern
+        mean = sparse.csc_array((shared, rows, pointers), shape=(self._reduction.size, self._reduction.size))
+        try:
+            factors = factorize(mean, definite=True)
+        except SingularMatrix:
+            return self._exact.factorize(data)
+        extra = np.zeros((self._reduction.size, data.shape[1]))
+        extra[self._reduction.columns[self._diagonal]] = diagonal - shared[self._diagonal, None]
+        # A symmetric matrix has the same numbers by rows as by columns.
+        return _Iterations(mean.T, factors, extra, data, self._exact)
+
+
+@dataclass(frozen=True)
+class _Iterations:
+    """Matrices ``mean`` + diag(``extra`` (n, S)), the first one factorized."""
+
+    mean: sparse.csr_array
+    factors: Factorization
+    extra: Array
+    data: Array
+    exact: Elimination
+
+    def solve(self, rhs: Array, transpose: bool = False) -> Array:
+        """Solutions (n, S) for ``rhs`` (n, S); the matrices are symmetric."""
+        x, left = np.zeros_like(rhs), rhs.copy()
+        along = self.factors.solve(left)
+        energy = _dots(left, along)
+        goal = REDUCED_TO**2 * energy
+        for _ in range(MOST_ITERATIONS):
+            image = self.mean @ along + self.extra * along
+            length = energy / np.maximum(_dots(along, image), 1e-300)
+            x += length * along
+            left -= length * image
+            better = self.factors.solve(left)
+            before, energy = energy, _dots(left, better)
+            if (energy <= goal).all():
+                return x
+            along *= energy / np.maximum(before, 1e-300)
+            along += better
+        lost = np.flatnonzero(~(energy <= goal))
+        x[:, lost] = self.exact.factorize(self.data[:, lost]).solve(rhs[:, lost])
+        return x
+
+
+def _dots(a: Array, b: Array) -> Array:
+    """The inner products (S,) of columns."""
+    return np.asarray(np.einsum("ns,ns->s", a, b))

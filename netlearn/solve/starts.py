@@ -1,0 +1,105 @@
+"""Starts for Newton's method that come from samples already solved.
+
+Where a circuit has one operating point for each drive, the operating points of many samples lie on
+a smooth surface over the sources' values. It is interpolated with radial basis functions (Wendland,
+Scattered Data Approximation, Cambridge 2005): cubic ones and a linear trend, or linear ones and a
+constant where too few samples are solved for a trend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from netlearn.circuit.devices.base import Array
+
+DEPENDENT = 1e-10
+RIDGE = 1e-10
+"""Added to the diagonal, so that samples with the same drive do no harm."""
+
+
+@dataclass(frozen=True)
+class Drives:
+    """The sources' values of all samples as points (S, p), in independent directions."""
+
+    points: Array
+
+    @classmethod
+    def of(cls, constant: Array) -> Drives:
+        """From the right-hand sides (N, S) of all samples."""
+        varying = constant[(constant != constant[:, :1]).any(axis=1)]
+        spread = varying.std(axis=1, keepdims=True)
+        scaled = (varying - varying.mean(axis=1, keepdims=True)) / spread
+        # Sources that move together, such as an input in both polarities, are one direction.
+        extent, directions = np.linalg.eigh(scaled @ scaled.T)
+        return cls(scaled.T @ directions[:, extent > DEPENDENT * extent.max(initial=0.0)])
+
+    def spread_out(self, first: int) -> Array:
+        """All samples in an order of which the ``first`` ones are far from each other."""
+        nearest = _distances(self.points, np.zeros((1, self.points.shape[1])))[:, 0]
+        chosen = np.zeros(first, dtype=np.intp)
+        for k in range(first):
+            chosen[k] = nearest.argmax()
+            away = self.points - self.points[chosen[k]]
+            away = (away * away).sum(axis=1)
+            nearest = np.minimum(nearest, away) if k else away
+            nearest[chosen[k]] = -1.0
+        rest = np.random.default_rng(0).permutation(np.setdiff1d(np.arange(len(self.points)), chosen))
+        return np.concatenate([chosen, rest])
+
+    def neighbourhoods(self, samples: Array, size: int) -> list[Array]:
+        """The samples in parts of at most ``size``, each of samples with similar drives."""
+        if len(samples) <= size:
+            return [samples]
+        points = self.points[samples]
+        widest = points[:, (points.max(axis=0) - points.min(axis=0)).argmax()]
+        half = len(samples) // 2
+        parts = np.argpartition(widest, half)
+        return [*self.neighbourhoods(samples[parts[:half]], size), *self.neighbourhoods(samples[parts[half:]], size)]
+
+    def surface(self, known: Array, values: Array) -> Callable[[Array], Array]:
+        """A function from samples to interpolated values (len(samples), n), ``values`` (len(known), n) being known."""
+        centers = self.points[known]
+        count, width = centers.shape
+        trend = count > 2 * (width + 1)
+        size = count + (1 + width if trend else 1)
+        matrix = np.zeros((size, size))
+        matrix[:count, :count] = _kernel(centers, centers, trend)
+        matrix[:count, :count] += RIDGE * np.abs(matrix).max() * np.eye(count)
+        matrix[:count, count] = 1.0
+        if trend:
+            matrix[:count, count + 1 :] = centers
+        matrix[count:, :count] = matrix[:count, count:].T
+        right = np.concatenate([values, np.zeros((size - count, values.shape[1]))])
+        try:
+            weights = np.linalg.solve(matrix, right)
+        except np.linalg.LinAlgError:
+            # The known samples lie on a line, say.
+            weights = np.linalg.lstsq(matrix, right)[0]
+        least, most = values.min(axis=0), values.max(axis=0)
+
+        def at(samples: Array) -> Array:
+            points = self.points[samples]
+            right = np.ones((len(points), size))
+            right[:, :count] = _kernel(points, centers, trend)
+            if trend:
+                right[:, count + 1 :] = points
+            # Beyond what was seen an exponential would answer with astronomic currents.
+            result: Array = np.clip(right @ weights, least, most)
+            return result
+
+        return at
+
+
+def _distances(a: Array, b: Array) -> Array:
+    """Squared distances (len(a), len(b))."""
+    squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2.0 * (a @ b.T)
+    return np.asarray(np.maximum(squares, 0.0))
+
+
+def _kernel(a: Array, b: Array, cubic: bool) -> Array:
+    squares = _distances(a, b)
+    distance = np.sqrt(squares)
+    return squares * distance if cubic else -distance

@@ -1,0 +1,106 @@
+"""Interpolated starts, and the systems of similar samples solved together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
+from netlearn.circuit.devices.models import MODEL_TYPES
+from netlearn.solve.assembly import Equations
+from netlearn.solve.batched import Elimination
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.preconditioned import REDUCED_TO, Preconditioned
+from netlearn.solve.reduction import Reduction
+from netlearn.solve.starts import Drives
+
+
+def lattice(make, drive: np.ndarray, side: int = 9) -> Circuit:
+    """A square lattice with a diode at each node, in either direction, and a source at each of two corners."""
+    number = np.arange(side * side).reshape(side, side)
+    across = np.stack([number[:, :-1].ravel(), number[:, 1:].ravel()], axis=1)
+    edges = np.concatenate([across, np.stack([number[:-1].ravel(), number[1:].ravel()], axis=1)])
+    pairs = np.array([(n, GROUND) if n % 3 else (GROUND, n) for n in range(1, side * side - 1)])
+    kind = MODEL_TYPES["d"]
+    values = kind.complete({"is": 1e-14}, {})
+    columns = {name: np.full(len(pairs), float(value)) for name, value in values.items()}
+    resistance = np.random.default_rng(1).uniform(100, 1000, len(edges))
+    kinds = [
+        (RESISTOR, edges, {"resistance": resistance}),
+        (VOLTAGE_SOURCE, np.array([[0, GROUND], [side * side - 1, GROUND]]), {"dc": drive}),
+        (kind.device_for(values), pairs, columns),
+    ]
+    return make.circuit(side * side, kinds)
+
+
+@pytest.mark.parametrize("kind", ["scattered", "sweep", "together", "few values", "one value"])
+def test_many_samples_find_what_each_finds_alone(make, kind):
+    rng = np.random.default_rng(0)
+    drive = rng.uniform(-3, 3, (600, 2))
+    if kind == "sweep":
+        drive = np.stack([np.linspace(-3, 3, 600), np.full(600, 1.0)], axis=1)
+    if kind == "together":
+        drive[:, 1] = 1.0 - drive[:, 0]
+    if kind == "one value":
+        drive[:] = [1.0, -2.0]
+    if kind == "few values":
+        drive = rng.integers(-1, 2, (600, 2)).astype(float)
+    circuit = lattice(make, drive)
+    op = InternalSolver().solve(circuit)
+    for s in (0, 17, 311, 599):
+        alone = InternalSolver().solve(lattice(make, drive[s : s + 1]))
+        np.testing.assert_allclose(op.x[s], alone.x[0], rtol=1e-8, atol=1e-12)
+    assert np.abs(Equations.of(circuit).residual(op.x)).max() < 1e-11
+
+
+def test_a_smooth_surface_is_met_and_known_samples_exactly():
+    rng = np.random.default_rng(2)
+    points = rng.uniform(-1, 1, (400, 2))
+    values = np.stack([np.sin(points @ [1.0, 2.0]), points @ [3.0, -1.0]], axis=1)
+    drives = Drives.of(points.T)
+    order = drives.spread_out(16)
+    assert sorted(order.tolist()) == list(range(400))
+    surface = drives.surface(order[:200], values[order[:200]])
+    np.testing.assert_allclose(surface(order[:200]), values[order[:200]], atol=1e-6)
+    assert np.median(np.abs(surface(order[200:]) - values[order[200:]])) < 1e-3
+
+
+def test_neighbourhoods_hold_each_sample_once_near_each_other():
+    points = np.random.default_rng(3).uniform(-1, 1, (2, 300))
+    drives = Drives.of(points)
+    parts = drives.neighbourhoods(np.arange(300), 20)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(300))
+    assert max(map(len, parts)) <= 20
+    assert np.mean([drives.points[part].std(axis=0).mean() for part in parts]) < 0.4
+
+
+@pytest.mark.parametrize("unlike", [False, True])
+def test_conjugate_gradients_solve_as_elimination_does(make, unlike):
+    reduction = Reduction.of(lattice(make, np.zeros((1, 2))))
+    rng = np.random.default_rng(4)
+    rows, columns = reduction.pattern[0], reduction.columns
+    diagonal = rows == columns
+    data = np.repeat(np.where(diagonal, 4.2, -1.0)[:, None], 12, axis=1)
+    data[diagonal] += rng.uniform(0, 2, (int(diagonal.sum()), 12))
+    if unlike:
+        # Diagonals of very different samples leave some to elimination; what differs beside them leaves all.
+        data[diagonal] += 10.0 ** rng.uniform(-3, 8, (int(diagonal.sum()), 12))
+        data[np.flatnonzero(~diagonal)[:1], 3] = -0.9
+    exact = Elimination(*reduction.pattern[:2])
+    rhs = rng.normal(size=(reduction.size, 12))
+    expected = exact.factorize(data).solve(rhs)
+    found = Preconditioned(reduction, exact).factorize(data).solve(rhs)
+    assert np.abs(found - expected).max() <= 100 * REDUCED_TO * np.abs(expected).max()
+
+
+def test_samples_without_a_right_hand_side_stay_at_zero(make):
+    reduction = Reduction.of(lattice(make, np.zeros((1, 2))))
+    diagonal = reduction.pattern[0] == reduction.columns
+    data = np.repeat(np.where(diagonal, 5.0, -1.0)[:, None], 3, axis=1)
+    rhs = np.ones((reduction.size, 3))
+    rhs[:, 1] = 0.0
+    found = Preconditioned(reduction, Elimination(*reduction.pattern[:2])).factorize(data).solve(rhs)
+    assert np.isfinite(found).all()
+    assert not found[:, 1].any()
+    assert found[:, 0].all()
