@@ -50,12 +50,6 @@ class SharedLinearization:
         """The Jacobian without the rows and columns of the eliminated sources."""
         return self.reduction.topology.matrix(np.where(self.reduction.inner, self.data, 0.0))
 
-    @cached_property
-    def _edges(self) -> tuple[sparse.csr_array, sparse.csc_array]:
-        """Its rows, and its columns, at the nodes that sources are solved at."""
-        tree = self.reduction.tree
-        return self._inner.tocsr()[tree, :], self._inner[:, tree]
-
     def solve(self, rhs: Array, *, transpose: bool = False) -> Array:
         """Solutions (S, N) of J x = rhs, or with ``transpose`` of Jᵀ x = rhs, for ``rhs`` (S, N)."""
         with one_thread():
@@ -77,15 +71,13 @@ class SharedLinearization:
 
     def _solve(self, rhs: Array, transpose: bool) -> Array:
         reduction = self.reduction
-        across, down = self._edges
-        if transpose:
-            across, down = down.T, across.T
-        drops = reduction.potentials(rhs[:, reduction.sources].T)
-        right = rhs.T - down @ drops
+        inner = self._inner.T if transpose else self._inner
+        drops = np.zeros(rhs.T.shape, rhs.dtype)
+        drops[reduction.tree] = reduction.potentials(rhs[:, reduction.sources].T)
+        right = rhs.T - inner @ drops
         y = self.factorization.solve(reduction.gather @ right, transpose)
-        x = np.asarray(reduction.spread @ y)
-        x[reduction.tree] += drops
-        x[reduction.sources] = reduction.currents(rhs.T[reduction.tree] - across @ x)
+        x = np.asarray(reduction.spread @ y) + drops
+        x[reduction.sources] = reduction.currents((rhs.T - inner @ x)[reduction.tree])
         return x.T
 
 
