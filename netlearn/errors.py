@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 
+LONGEST = 1000
+"""Characters of a message that are shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A stretch of text in a file.
@@ -55,9 +59,9 @@ class NetlearnError(Exception):
     def _lines(self) -> list[str]:
         place = self.place
         if place is None:
-            lines = [f"{self.severity}: {self.message}"]
+            lines = [f"{self.severity}: {_shortened(self.message)}"]
         else:
-            lines = [f"{place}: {self.severity}: {self.message}", *_excerpt(place)]
+            lines = [f"{place}: {self.severity}: {_shortened(self.message)}", *_excerpt(place)]
             lines += [f"  reached from {link}: {link.text.strip()[:80]}" for link in reversed(place.chain)]
         if self.hint:
             lines.append(f"  help: {self.hint}")
@@ -134,6 +138,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         return ""
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     return f"known: {shown}"
+
+
+def _shortened(message: str) -> str:
+    """A message that quotes a word of a megabyte is cut in the middle."""
+    return message if len(message) <= LONGEST else f"{message[: LONGEST - 200]} ... {message[-150:]}"
 
 
 def _excerpt(place: Place) -> list[str]:

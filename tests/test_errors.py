@@ -4,7 +4,16 @@ import pickle
 
 import pytest
 
-from netlearn.errors import CheckFailed, NetlearnErrors, NetlistError, Place, did_you_mean, raise_all
+from netlearn.errors import (
+    LONGEST,
+    CheckFailed,
+    NetlearnError,
+    NetlearnErrors,
+    NetlistError,
+    Place,
+    did_you_mean,
+    raise_all,
+)
 
 PLACE = Place("iris.cir", 12, 7, 3, "R1 a b zzz 5")
 
@@ -61,3 +70,10 @@ def test_did_you_mean():
     assert did_you_mean("EPOCS", ["Epochs"]) == "did you mean 'Epochs'?"
     assert did_you_mean("zzz", ["data", "output"]) == "known: data, output"
     assert did_you_mean("zzz", []) == ""
+
+
+def test_a_message_that_quotes_a_huge_word_is_cut():
+    shown = str(NetlearnError(f"'{'1' * 1_000_000}' is not a number"))
+    assert len(shown) <= LONGEST
+    assert shown.startswith("error: '111")
+    assert shown.endswith("11' is not a number")
