@@ -1,0 +1,191 @@
+"""ngspice from the command line: as the one that measures while training, as the judge, and where it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+from netlearn.solve import ngspice as ngspice_module
+
+Run = Callable[..., Result]
+
+THERMAL = 1.380649e-23 * 300.15 / 1.602176634e-19
+CURVE = """\
+* the parameters of a diode from its curve
+*@data curve.csv
+*@output V(a)
+*@loss mse
+*@train dm.is min=1f max=1n
+*@train dm.n min=0.8 max=3
+*@optimizer lbfgs
+*@options epochs=100
+I1 0 a 0
+D1 a 0 dm
+.model dm d (is=1e-13 n=1) ; to be found
+.end
+"""
+CLAMPED = """\
+* a divider with a clamp
+*@data data.csv
+*@output V(out)
+*@train R* min=10 max=1meg
+*@optimizer sgd lr=0.2
+*@options epochs=3 batch=2
+V1 in 0 1
+R1 in out 1k
+R2 out 0 2k
+D1 out 0 dm
+{diode}
+.end
+"""
+
+
+@pytest.fixture
+def curve(tmp_path: Path) -> Path:
+    """A diode, and its curve at is=1e-12 and n=1.3 by Shockley's equation."""
+    current = np.geomspace(1e-6, 1e-2, 9)
+    rows = zip(current.tolist(), (1.3 * THERMAL * np.log1p(current / 1e-12)).tolist(), strict=True)
+    (tmp_path / "curve.csv").write_text("I1,V(a)\n" + "".join(f"{i!r},{v!r}\n" for i, v in rows))
+    path = tmp_path / "curve.cir"
+    path.write_text(CURVE)
+    return path
+
+
+@pytest.fixture
+def clamped(divider: Path) -> Path:
+    """The divider with a diode, which makes it nonlinear and leaves it reciprocal."""
+    divider.write_text(CLAMPED.format(diode=".model dm d(is=1n)"))
+    return divider
+
+
+def numbers(path: Path, pattern: str) -> list[float]:
+    return [float(found) for found in re.findall(pattern, path.read_text(), re.MULTILINE)]
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
+@pytest.mark.parametrize("forward", ["internal", "ngspice"])
+def test_a_diodes_parameters_are_found_from_its_curve_and_written_back(curve: Path, run: Run, forward: str) -> None:
+    out = curve.with_name("found.cir")
+    result = run("train", curve, "-o", out, "--forward", forward)
+    assert result.exit_code == 0, result.stderr
+    ((saturation, emission),) = re.findall(r"^\.model dm d \(is=(\S+) n=(\S+)\) ; to be found$", out.read_text(), re.M)
+    assert float(saturation) == pytest.approx(1e-12, rel=1e-4)
+    assert float(emission) == pytest.approx(1.3, rel=1e-5)
+    assert [line for line in out.read_text().splitlines() if not line.startswith(".model")] == [
+        line for line in CURVE.splitlines() if not line.startswith(".model")
+    ]
+    assert run("check", out, "-q").exit_code == 0
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
+@pytest.mark.parametrize("rule", ["analytic", "ep beta=1e-4", "cl beta=1e-2"])
+def test_a_rule_trains_to_the_same_values_through_ngspice(clamped: Path, run: Run, rule: str) -> None:
+    found = []
+    for forward in ("internal", "ngspice"):
+        out = clamped.with_name(f"{forward}.cir")
+        result = run("train", clamped, "-o", out, "--forward", forward, "--rule", rule)
+        assert result.exit_code == 0, result.stderr
+        found.append(numbers(out, r"^R\d \w+ \w+ (\S+)"))
+    assert found[0] != [1e3, 2e3]
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
+def test_an_ideal_diode_is_checked_too(clamped: Path, run: Run) -> None:
+    clamped.write_text(CLAMPED.format(diode=".model dm d(ron=1 roff=1meg vfwd=0.3)"))
+    assert run("check", clamped, "-q").exit_code == 0
+    rows = json.loads(run("sens", clamped, "V(out)", "--against", "ngspice", "--json").stdout)
+    (bend,) = (row for row in rows if row["of"] == "vfwd")
+    # Beyond its bend it is a source of vfwd behind ron.
+    conductance = {"r1": 1e-3, "r2": 0.5e-3, "d1": 1.0}
+    assert bend["dV(out)"] == pytest.approx((1 - 1e-6) / sum(conductance.values()), rel=1e-6)
+    assert bend["by ngspice"] == pytest.approx(bend["dV(out)"], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "words", [("check",), ("sens", "V(out)", "--against", "ngspice"), ("train", "--forward", "ngspice")]
+)
+def test_a_missing_ngspice_is_said_with_the_command_that_installs_it(
+    clamped: Path, run: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("NGSPICE_LIBRARY_PATH", "/nowhere/libngspice.so")
+    files = {path: path.read_bytes() for path in clamped.parent.iterdir()}
+    result = run(words[0], clamped, *words[1:])
+    assert result.exit_code == 2
+    assert "neither libngspice nor the ngspice executable is installed" in result.stderr
+    assert "sudo apt-get install libngspice0 ngspice" in result.stderr
+    assert {path: path.read_bytes() for path in clamped.parent.iterdir()} == files
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("libngspice")
+@pytest.mark.parametrize("words", [("check",), ("train", "--forward", "ngspice")])
+def test_what_takes_too_long_is_stopped(clamped: Path, run: Run, words: tuple[str, ...]) -> None:
+    result = run(words[0], clamped, "--timeout", "1e-6", *words[1:])
+    assert result.exit_code == 2
+    assert "ngspice took longer than 1e-06 s at sample" in result.stderr
+    assert "--timeout" in result.stderr
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("libngspice")
+def test_training_goes_on_where_ngspice_crashes(clamped: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    train = ("train", clamped, "--forward", "ngspice", "--epochs", "4", "-q", "-o")
+    assert run(*train, clamped.with_name("undisturbed.cir")).exit_code == 0
+    replies: list[int] = []
+    killed: list[int] = []
+
+    class Fragile(ngspice_module.WorkerProcess):
+        def receive(self) -> Any:
+            reply = super().receive()
+            replies.append(self.process.pid)
+            if len(replies) % 9 == 0:
+                killed.append(self.process.pid)
+                os.kill(self.process.pid, signal.SIGSEGV)
+            return reply
+
+    monkeypatch.setattr(ngspice_module, "WorkerProcess", Fragile)
+    result = run(*train, clamped.with_name("disturbed.cir"))
+    assert result.exit_code == 0, result.stderr
+    assert len(set(killed)) >= 2
+    assert clamped.with_name("disturbed.cir").read_bytes() == clamped.with_name("undisturbed.cir").read_bytes()
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
+@pytest.mark.parametrize(("name", "samples"), [("iris", 150), ("xor", 4), ("digits", 3)])
+def test_ngspice_runs_the_exported_netlists(name: str, samples: int, run: Run, tmp_path: Path) -> None:
+    netlist, deck = Path(__file__).parents[2] / "netlists" / f"{name}.cir", tmp_path / "deck.cir"
+    assert run("export", netlist, "--to", "ngspice", "--samples", samples, "-o", deck).exit_code == 0
+    ngspice = shutil.which("ngspice")
+    assert ngspice is not None
+    done = subprocess.run([ngspice, "-n", "-b", deck], capture_output=True, text=True, timeout=60, check=False)
+    printed = [float(value) for value in re.findall(r"^v\(\S+ = (\S+)", done.stdout, re.MULTILINE)]
+    rows = evaluated(name, netlist, run, samples, tmp_path)
+    np.testing.assert_allclose(np.reshape(printed, (samples, -1)), rows, rtol=1e-6, atol=1e-9)
+
+
+def evaluated(name: str, netlist: Path, run: Run, samples: int, folder: Path) -> Any:
+    """Outputs (samples, o) of the internal solver, at the samples that export takes."""
+    pieces = [netlist.with_name(file) for file in (f"{name}.csv", f"{name}_train.csv", f"{name}_test.csv")]
+    tables = [piece.read_text().splitlines() for piece in pieces if piece.exists()]
+    rows = [row for table in tables for row in table[1:]]
+    taken = [rows[k] for k in np.linspace(0, len(rows) - 1, samples).astype(int)]
+    (folder / "taken.csv").write_text("\n".join([tables[0][0], *taken, ""]))
+    listed = json.loads(run("eval", netlist, "--data", folder / "taken.csv", "--json").stdout)
+    return np.array([[value for key, value in row.items() if key.startswith("V(")] for row in listed["outputs"]])
