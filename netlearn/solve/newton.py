@@ -25,7 +25,7 @@ from netlearn.solve.system import Model, System, chunks
 from netlearn.solve.threads import one_thread
 
 NODESET_CONDUCTANCE = 1e3
-LEVELS = (5, 16, 48, 128, 400)
+LEVELS = (5, 16, 64, 256)
 """How many samples are solved when the starts of the others are interpolated anew."""
 FIRST_OF_OTHERS = 64
 NARROW = 8

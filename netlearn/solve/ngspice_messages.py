@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 
 from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.graph import SHOWN
 from netlearn.errors import CircuitError, ConvergenceError, NgspiceError
 
 SINGULAR = re.compile(r"singular matrix:.*?check nodes? (\S+)", re.IGNORECASE)
+
+UNSETTLED = re.compile(r"^(n\d+)\s+\S+\s+\S+\s+\*", re.MULTILINE)
+"""A node in ngspice's list of the last two iterations, marked as one that has not converged."""
 
 
 class Crashed(Exception):
@@ -30,6 +34,9 @@ def not_found(circuit: Circuit, sample: int, said: str) -> CircuitError:
             f"ngspice finds no operating point: {where} (sample {sample + 1})",
             hint="look for a node with no DC path to ground or a loop of voltage sources",
         )
+    lost = [_unknown(circuit, word) for word in dict.fromkeys(UNSETTLED.findall(said))]
+    if lost:
+        where = f"{', '.join(lost[:SHOWN])}{', ...' if len(lost) > SHOWN else ''} did not settle"
     reasons = [line.strip() for line in said.splitlines() if "error" in line.lower() or "fail" in line.lower()]
     reason = where or (reasons[0] if reasons else "")
     return ConvergenceError(

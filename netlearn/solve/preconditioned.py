@@ -18,20 +18,24 @@ from netlearn.solve.batched import Elimination
 from netlearn.solve.reduction import Reduction
 from netlearn.solve.sparse import Factorization, SingularMatrix, factorize
 
-REDUCED_TO = 1e-6
+REDUCED_TO = 1e-5
 """Iterations end where the error, in the norm of the preconditioned matrix, is this part of the solution."""
 MOST_ITERATIONS = 30
+NEAR = 0.2
+"""While no diagonal entry of the mean moves by more than this part, its last factorization serves again."""
 
 
 class Preconditioned:
     """A Pattern for symmetric positive definite matrices; ``exact`` factorizes where iterations do not suit."""
 
     # An error that is small in the sum of all unknowns may be larger in one of them.
-    accuracy = 1e3 * REDUCED_TO
+    accuracy = 1e2 * REDUCED_TO
 
     def __init__(self, reduction: Reduction, exact: Elimination) -> None:
         self._reduction, self._exact = reduction, exact
         self._diagonal = np.flatnonzero(reduction.pattern[0] == reduction.columns)
+        self._near = np.where(reduction.pattern[0] == reduction.columns, NEAR, 0.0)
+        self._kept: _Mean | None = None
         self.cost = exact.cost
 
     def factorize(self, data: Array) -> Factorization:
@@ -43,24 +47,36 @@ class Preconditioned:
         if differing.any() or np.iscomplexobj(data):
             return self._exact.factorize(data)
         shared[self._diagonal] = diagonal.mean(axis=1)
+        if self._kept is None or not (np.abs(shared - self._kept.shared) <= self._near * np.abs(shared)).all():
+            try:
+                self._kept = self._of(shared)
+            except SingularMatrix:
+                return self._exact.factorize(data)
+        extra = np.zeros((self._reduction.size, data.shape[1]))
+        extra[self._reduction.columns[self._diagonal]] = diagonal - self._kept.shared[self._diagonal, None]
+        return _Iterations(self._kept, extra, data, self._exact)
+
+    def _of(self, shared: Array) -> _Mean:
         rows, pointers, _ = self._reduction.pattern
         mean = sparse.csc_array((shared, rows, pointers), shape=(self._reduction.size, self._reduction.size))
-        try:
-            factors = factorize(mean, definite=True)
-        except SingularMatrix:
-            return self._exact.factorize(data)
-        extra = np.zeros((self._reduction.size, data.shape[1]))
-        extra[self._reduction.columns[self._diagonal]] = diagonal - shared[self._diagonal, None]
         # A symmetric matrix has the same numbers by rows as by columns.
-        return _Iterations(mean.T, factors, extra, data, self._exact)
+        return _Mean(shared, mean.T, factorize(mean, definite=True))
+
+
+@dataclass(frozen=True)
+class _Mean:
+    """A matrix with the entries ``shared`` (nnz,), factorized."""
+
+    shared: Array
+    matrix: sparse.csr_array
+    factors: Factorization
 
 
 @dataclass(frozen=True)
 class _Iterations:
-    """Matrices ``mean`` + diag(``extra`` (n, S)), the first one factorized."""
+    """Matrices ``mean`` + diag(``extra`` (n, S))."""
 
-    mean: sparse.csr_array
-    factors: Factorization
+    mean: _Mean
     extra: Array
     data: Array
     exact: Elimination
@@ -68,15 +84,15 @@ class _Iterations:
     def solve(self, rhs: Array, transpose: bool = False) -> Array:
         """Solutions (n, S) for ``rhs`` (n, S); the matrices are symmetric."""
         x, left = np.zeros_like(rhs), rhs.copy()
-        along = self.factors.solve(left)
+        along = self.mean.factors.solve(left)
         energy = _dots(left, along)
         goal = REDUCED_TO**2 * energy
         for _ in range(MOST_ITERATIONS):
-            image = self.mean @ along + self.extra * along
+            image = self.mean.matrix @ along + self.extra * along
             length = energy / np.maximum(_dots(along, image), 1e-300)
             x += length * along
             left -= length * image
-            better = self.factors.solve(left)
+            better = self.mean.factors.solve(left)
             before, energy = energy, _dots(left, better)
             if (energy <= goal).all():
                 return x
