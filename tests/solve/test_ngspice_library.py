@@ -99,5 +99,8 @@ class NoSolution:
 def test_a_sample_without_an_operating_point_is_named(libngspice):
     source = behavioural_current_source(NoSolution(), 1, {"offset": 0.0})
     groups = (Group(source, ["b1"], np.array([[0, GROUND, 0]]), {"offset": np.array([[-1.0], [-4.0], [1.0]])}),)
-    with NgspiceSolver() as solver, pytest.raises(ConvergenceError, match="no operating point for sample 3"):
+    with (
+        NgspiceSolver() as solver,
+        pytest.raises(ConvergenceError, match="no operating point for sample 3: node 'a' did not settle"),
+    ):
         solver.solve(Circuit(["a"], [], groups))
