@@ -181,14 +181,11 @@ class Body:
 
     def probed_node(self, name: str, line: Line) -> int:
         """The number of a node that is there, perhaps inside an instance."""
-        numbers = self.template.nodes.numbers
         if name in self.shared.globals:
             return self.node(name)
-        number = numbers.get(name)
-        if number is None and "." in name:
-            number = next((i for i, node in enumerate(self.template.nodes.all()) if node == name), None)
+        number = self.template.nodes.anywhere(name)
         if number is None:
-            known = [known for known in list(numbers)[:2000] if known != "gnd"]
+            known = [known for known in list(self.template.nodes.numbers)[:2000] if known != "gnd"]
             raise line.error(
                 f"{line.label} reads the voltage of '{name}', which is no node", hint=did_you_mean(name, known)
             )
@@ -296,20 +293,18 @@ class Line:
         """The branch current of the source that ``word`` names; to be called late."""
         name = word.text.lower()
         branches = self.body.template.branches
-        number = branches.numbers.get(name)
+        number = branches.anywhere(name, lettered=True)
         if number is None:
-            # A source inside an instance: ngspice's name of it, or the plain path.
-            known = branches.all(lettered=True)
-            wanted = {name, f"{name.rpartition('.')[2][:1]}.{name}"} if "." in name else {name}
-            number = next((i for i, other in enumerate(known) if other in wanted), None)
-            if number is None:
-                raise self.error(
-                    f"{self.label} is controlled by the current of '{word.text}', which is no voltage source here",
-                    word,
-                    "put a voltage source of 0 V in series with it"
-                    if name in self.body.elements
-                    else did_you_mean(name, list(known)[:1000]),
-                )
+            # A source inside an instance by its plain path instead of ngspice's name of it.
+            number = branches.anywhere(f"{name.rpartition('.')[2][:1]}.{name}", lettered=True)
+        if number is None:
+            raise self.error(
+                f"{self.label} is controlled by the current of '{word.text}', which is no voltage source here",
+                word,
+                "put a voltage source of 0 V in series with it"
+                if name in self.body.elements
+                else did_you_mean(name, branches.all(lettered=True)[:1000]),
+            )
         return branch_code(number)
 
     def error(self, message: str, word: Word | None = None, hint: str = "") -> NetlistError:

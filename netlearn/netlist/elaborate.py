@@ -135,7 +135,7 @@ class _Elaboration:
             Environment(
                 settings.temperature + ZERO_CELSIUS, settings.nominal_temperature + ZERO_CELSIUS, settings.gmin
             ),
-            _guessed(template, guesses, values, nodes),
+            _guessed(template, guesses, values),
             dict(settings.options),
         )
         return Design(
@@ -169,12 +169,10 @@ def _with_internal_nodes(
     return index, made
 
 
-def _guessed(template: Template, guesses: dict[str, int], values: Array, nodes: Sequence[str]) -> dict[int, float]:
+def _guessed(template: Template, guesses: dict[str, int], values: Array) -> dict[int, float]:
     found: dict[int, float] = {}
     for name, quantity in guesses.items():
-        number = template.nodes.numbers.get(name)
-        if number is None and "." in name:
-            number = next((i for i, node in enumerate(nodes) if node == name), None)
+        number = template.nodes.anywhere(name)
         if number is not None and number >= 0:
             found[number] = float(values[quantity])
     return found

@@ -106,6 +106,7 @@ class Unknowns:
         self.pieces: list[tuple[str, Sequence[str]]] = []
         self._local: list[str] = []
         self._count = 0
+        self._paths: dict[str, int] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -144,6 +145,15 @@ class Unknowns:
     def all(self, lettered: bool = False) -> PathNames:
         self._flush()
         return PathNames(self.pieces, lettered)
+
+    def anywhere(self, name: str, lettered: bool = False) -> int | None:
+        """The number of a name of this level, or of one inside an instance by its path; None if there is none."""
+        number = self.numbers.get(name)
+        if number is None and "." in name:
+            if len(self._paths) != self._count:
+                self._paths = {path: i for i, path in enumerate(self.all(lettered))}
+            number = self._paths.get(name)
+        return number
 
     def _flush(self) -> None:
         if self._local:

@@ -60,3 +60,41 @@ def test_eight_times_the_text_takes_about_eight_times_the_time(shape: str) -> No
     small, large = (seconds("title\n" + SHAPES[shape](n)) for n in (1_000, 8_000))
     # Quadratic time would be 64 times as long; small times are noise.
     assert large < 0.4 + 20 * small
+
+
+CIRCUITS: dict[str, Callable[[int], str]] = {
+    "ladder": lambda n: "".join(f"R{i} n{i} n{i + 1} 1k\n" for i in range(n)),
+    "sources": lambda n: "".join(f"V{i} n{i} 0 dc {{v}} ac 1\nE{i} e{i} 0 n{i} 0 2\n" for i in range(n // 2))
+    + ".param v=1\n",
+    "chained parameters": lambda n: ".param p0=1\n" + "".join(f".param p{i + 1}={{p{i}+1}}\n" for i in range(n)),
+    "resistors by parameters": lambda n: "".join(f".param p{i}=1\nR{i} a b {{2*p{i}}}\n" for i in range(n // 2)),
+    "models": lambda n: "".join(f".model d{i} d is=1e-14\nD{i} a 0 d{i}\n" for i in range(n // 2)),
+    "behavioural sources": lambda n: "".join(f"B{i} n{i} 0 V=V(m{i})*2+{i}\nR{i} m{i} 0 1\n" for i in range(n // 4)),
+    "probes inside of instances": lambda n: ".subckt s a\nR1 a m 1\nR2 m 0 1\n.ends\n"
+    + "".join(f"X{i} a{i} s\nB{i} a{i} 0 V=V(x{i}.m)\n.nodeset v(x{i}.m)=1\n" for i in range(n // 4)),
+    "sources inside of instances": lambda n: ".subckt s a\nV1 a 0 1\nR2 a 0 1\n.ends\n"
+    + "".join(f"X{i} a{i} s\nF{i} a{i} 0 v.x{i}.v1 2\n" for i in range(n // 4)),
+    "current-controlled sources": lambda n: "".join(f"F{i} n{i} 0 V{i} 2\nV{i} n{i} 0 1\n" for i in range(n // 2)),
+    "shared instances": lambda n: ".subckt s a b\nR1 a m 1\nR2 m b 1\n.ends\n"
+    + "".join(f"X{i} a n{i} s\n" for i in range(n)),
+    "instances with parameters": lambda n: ".subckt s a b r=1\nR1 a m {r}\nR2 m b 1\n.ends\n"
+    + "".join(f"X{i} a n{i} s r={i + 1}\n" for i in range(n // 4)),
+    "global nodes": lambda n: ".global vdd\n.subckt s a\nR1 vdd a 1\n.ends\n"
+    + "".join(f"X{i} n{i} s\n" for i in range(n // 2)),
+    "definitions": lambda n: "".join(f".subckt s{i} a b\nR1 a b 1\n.ends\nX{i} a b s{i}\n" for i in range(n // 4)),
+    "conditions": lambda n: "".join(f".if (1)\nR{i} a b 1\n.endif\n" for i in range(n // 4)),
+    "guesses": lambda n: "".join(f"R{i} n{i} 0 1\n.nodeset v(n{i})=1\n" for i in range(n // 2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", CIRCUITS)
+def test_a_circuit_eight_times_as_large_takes_about_eight_times_the_time(shape: str) -> None:
+    def took(n: int) -> float:
+        netlist = netlearn.parse("title\n" + CIRCUITS[shape](n))
+        start = time.process_time()
+        netlearn.elaborate(netlist)
+        return time.process_time() - start
+
+    took(10)
+    small, large = took(1_000), took(8_000)
+    assert large < 0.4 + 20 * small
