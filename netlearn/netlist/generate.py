@@ -70,6 +70,8 @@ class RandomGraph:
 
     def network(self, rng: np.random.Generator) -> Network:
         n = self.nodes
+        if self.degree > n - 1:
+            raise OptionError(f"'degree' must be at most {n - 1} with {n} nodes, not {self.degree:g}")
         tree = np.stack([np.arange(1, n), (rng.random(n - 1) * np.arange(1, n)).astype(np.intp)], axis=1)
         wanted = max(n - 1, min(round(self.degree * n / 2), n * (n - 1) // 2))
         keys = np.unique(_key(tree, n))

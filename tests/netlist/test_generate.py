@@ -102,6 +102,7 @@ def test_a_large_one() -> None:
         ("lattice", {"row": 3}, "did you mean 'rows'"),
         ("lattice", {"rows": 1}, "at least 2"),
         ("lattice", {"rows": 3, "inputs": 4}, "room for 3 inputs, not 4"),
+        ("random", {"nodes": 5, "degree": 4.5}, "at most 4 with 5 nodes"),
         ("layered", {"layers": "4-x"}, "such as 4-8-2"),
         ("smallworld", {"neighbours": 3}, "even"),
         ("complete", {"min": 1e3, "max": 1e3}, "not above the lower bound"),
