@@ -49,7 +49,8 @@ class FiniteDifferences(Perturbative):
     """One parameter after another: (ℓ(θ + h) - ℓ(θ - h)) / 2h, or forward (ℓ(θ + h) - ℓ(θ)) / h.
 
     The error is of the order h² for the central and h for the forward difference, and the
-    noise of the loss enters divided by h.
+    noise of the loss enters divided by h. As a rule for hardware: M. Jabri, B. Flower, "Weight
+    perturbation", IEEE Trans. Neural Networks 3, 154 (1992).
     """
 
     step: float = option(1e-4, "change of each parameter, as a fraction of it", above=0.0, below=1.0)
