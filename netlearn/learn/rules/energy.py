@@ -266,7 +266,7 @@ def solve_nudged(solver: Solver, circuit: Circuit, free: OperatingPoint, beta: c
         raise ConvergenceError(
             f"the circuit has no operating point under the nudge of beta={beta:g}: {error.message}",
             error.place,
-            error.hint or "make beta smaller",
+            "make beta smaller, and do not take outputs that fix each other",
         ) from error
 
 
