@@ -93,9 +93,10 @@ def _row(entry: Sensitivity, against: bool) -> list[object]:
 
 
 def _judge(found: list[Sensitivity], tolerance: float) -> None:
-    # What a value does at most decides what is small: ngspice's differences lose the digits of the rest.
+    # What a value does at most decides what is small: ngspice's differences, over steps of 1e-4 of a value,
+    # lose the digits of the rest.
     effects = [abs(entry.derivative * entry.value) for entry in found if not isnan(entry.by_ngspice)]
-    floor = 1e-6 * max(effects, default=0.0)
+    floor = 1e-5 * max(effects, default=0.0)
     beyond = [
         entry
         for entry in found

@@ -116,6 +116,43 @@ def test_an_ideal_diode_is_checked_too(clamped: Path, run: Run) -> None:
     assert bend["by ngspice"] == pytest.approx(bend["dV(out)"], rel=1e-6)
 
 
+FLIP_FLOP = """\
+* a flip-flop, set by a nodeset
+VCC v 0 5
+RC1 v c1 1k
+RC2 v c2 1k
+RB1 c2 b1 10k
+RB2 c1 b2 10k
+Q1 c1 b1 0 qm
+Q2 c2 b2 0 qm
+.model qm npn
+{nodeset}
+.temp 85
+.end
+"""
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
+@pytest.mark.parametrize(
+    ("nodeset", "low", "high"),
+    [(".nodeset v(c1)=5 v(c2)=0", 4.0, 5.0), (".nodeset v(c1)=0 v(c2)=5", 0.0, 0.2), ("", 1.0, 1.3)],
+    ids=["high", "low", "between"],
+)
+def test_of_several_operating_points_it_is_the_same_one(
+    tmp_path: Path, run: Run, nodeset: str, low: float, high: float
+) -> None:
+    path = tmp_path / "flip_flop.cir"
+    path.write_text(FLIP_FLOP.format(nodeset=nodeset))
+    for forward in ("internal", "ngspice"):
+        listed = run("op", path, "--csv", "--forward", forward).stdout
+        (voltage,) = re.findall(r"^v\(c1\),([^,]+),", listed, re.MULTILINE)
+        assert low < float(voltage) < high
+    for words in (("check",), ("sens", "V(c1)", "--against", "ngspice")):
+        result = run(words[0], path, *words[1:], "-q")
+        assert result.exit_code == 0, result.stderr
+
+
 @pytest.mark.parametrize(
     "words", [("check",), ("sens", "V(out)", "--against", "ngspice"), ("train", "--forward", "ngspice")]
 )
