@@ -142,7 +142,7 @@ def overridden(given: Sequence[Given], overrides: Sequence[Given]) -> list[Given
         over, under = _merged(new), _merged(old)
         other = bool(DIRECTIVES[name].kinds and over.words and over.words != under.words)
         base: Mapping[str, object] = {} if other else under.values
-        places = {key: place for key, place in under.places.items() if key not in over.values}
+        places = {} if other else {key: place for key, place in under.places.items() if key not in over.values}
         result.append(Given(name, over.words or under.words, {**base, **over.values}, {**places, **over.places}))
     return result
 
