@@ -14,7 +14,7 @@ import numpy as np
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.base import ZERO_CELSIUS
 from netlearn.errors import NgspiceError
-from netlearn.solve.ngspice_deck import TIGHT, alterable, sample_columns, write_deck
+from netlearn.solve.ngspice_deck import TIGHT, alterable, sample_columns, save_commands, write_deck
 from netlearn.solve.ngspice_forms import number
 from netlearn.solve.ngspice_names import COMMAND_SAFE, NETLIST_SAFE, Readable
 
@@ -72,7 +72,8 @@ def export_ngspice(circuit: Circuit, outputs: Sequence[Output], title: str = "al
     deck = write_deck(circuit, TIGHT, names)
     _, places, values = deck.values(circuit)
     words = [_expression(deck.vectors, len(circuit.nodes), output) for output in outputs]
-    lines = [_title(title), *names.replaced(deck.vectors), *deck.lines[1:-1], ".control", "set numdgt=15", "save all"]
+    lines = [_title(title), *names.replaced(deck.vectors), *deck.lines[1:-1], ".control", "set numdgt=15"]
+    lines += save_commands(deck.vectors) if deck.explicit else ["save all"]
     current = np.full(len(places), np.nan)
     for sample, row in enumerate(values, 1):
         lines += [deck.targets[places[k]] + number(row[k]) for k in np.flatnonzero(row != current)]

@@ -13,7 +13,7 @@ import numpy as np
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
 from netlearn.errors import NgspiceError
-from netlearn.solve.ngspice_deck import Deck, write_deck
+from netlearn.solve.ngspice_deck import Deck, save_commands, write_deck
 from netlearn.solve.ngspice_forms import number
 from netlearn.solve.ngspice_library import executable, missing
 from netlearn.solve.ngspice_messages import Crashed, not_found
@@ -55,9 +55,7 @@ def control(deck: Deck, base: Array, places: Array, values: Array) -> list[str]:
     """The commands that run all samples and write each operating point."""
     lines = [".control", "set filetype=binary", "set appendwrite"]
     if deck.explicit:
-        # Control lines are put into lower case, but not what setcs sets, and save wants q1#collCX as it is.
-        for start in range(0, len(deck.vectors), 20):
-            lines += [f"setcs vectors = ( {' '.join(deck.vectors[start : start + 20])} )", "save $vectors"]
+        lines += save_commands(deck.vectors)
     lines += [deck.targets[k] + number(base[k]) for k in sorted(set(range(len(base))) - set(places.tolist()))]
     current = np.full(len(places), np.nan)
     for sample in values:

@@ -140,6 +140,14 @@ def check_connected(circuit: Circuit) -> None:
         )
 
 
+def save_commands(vectors: Sequence[str]) -> Iterator[str]:
+    """The commands that make ngspice keep just these vectors, among them nodes inside elements."""
+    # Control lines are put into lower case, but not what setcs sets, and save wants q1#collCX as it is.
+    for start in range(0, len(vectors), 20):
+        yield f"setcs vectors = ( {' '.join(vectors[start : start + 20])} )"
+        yield "save $vectors"
+
+
 def _settings(circuit: Circuit, tolerances: Mapping[str, float], vectors: Sequence[str]) -> Iterator[str]:
     environment = circuit.environment
     settings = {

@@ -226,3 +226,20 @@ def evaluated(name: str, netlist: Path, run: Run, samples: int, folder: Path) ->
     (folder / "taken.csv").write_text("\n".join([tables[0][0], *taken, ""]))
     listed = json.loads(run("eval", netlist, "--data", folder / "taken.csv", "--json").stdout)
     return np.array([[value for key, value in row.items() if key.startswith("V(")] for row in listed["outputs"]])
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
+def test_an_exported_deck_prints_nodes_inside_elements(run: Run, tmp_path: Path) -> None:
+    netlist, deck = tmp_path / "inner.cir", tmp_path / "deck.cir"
+    netlist.write_text("* inner\nV1 c 0 2\nR1 c b 100k\nQ1 c b 0 qm\n.model qm npn(rc=10 rb=20 re=1)\n.end\n")
+    probes = ["V(b)", "V(q1#collcx)", "V(q1#base)", "V(q1#emitter)", "I(V1)"]
+    assert run("export", netlist, "--to", "ngspice", "--output", " ".join(probes), "-o", deck).exit_code == 0
+    ngspice = shutil.which("ngspice")
+    assert ngspice is not None
+    done = subprocess.run([ngspice, "-n", "-b", deck], capture_output=True, text=True, timeout=60, check=False)
+    printed = re.findall(r"^([vi]\(\S+) = (\S+)$", done.stdout, re.MULTILINE)
+    assert [name for name, _ in printed] == [probe.lower() for probe in probes]
+    found = dict(re.findall(r"^(\S+\)),(\S+),[VA]$", run("op", netlist, "--csv").stdout, re.MULTILINE))
+    for name, value in printed:
+        assert float(value) == pytest.approx(float(found[name]), rel=1e-8), name
