@@ -5,7 +5,7 @@ import time
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlearn.circuit.circuit import GROUND, Circuit, Group
@@ -42,6 +42,7 @@ def graphs(draw):
 
 
 @given(graphs())
+@settings(deadline=None)
 def test_cycles_are_orthogonal_to_cuts_and_complete(edges):
     cycles, cuts = cycle_matrix(edges).toarray(), edges.incidence.toarray()
     assert cycles.shape == (len(edges) - edges.nodes, len(edges))
@@ -52,6 +53,7 @@ def test_cycles_are_orthogonal_to_cuts_and_complete(edges):
 
 
 @given(graphs())
+@settings(deadline=None)
 def test_tree_holds_shortest_paths(edges):
     tree = spanning_tree(edges)
     graph = nx.MultiGraph(zip(edges.plus.tolist(), edges.minus.tolist(), strict=True))
@@ -64,6 +66,7 @@ def test_tree_holds_shortest_paths(edges):
 
 
 @given(graphs())
+@settings(deadline=None)
 def test_forest_agrees_with_networkx(edges):
     graph = nx.MultiGraph(zip(edges.plus.tolist(), edges.minus.tolist(), strict=True))
     inside = forest(edges)

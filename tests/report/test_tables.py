@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlearn.learn.loop import Record
@@ -17,6 +17,7 @@ from netlearn.report.tables import csv_text, json_text, show, table_of
 
 
 @given(st.lists(st.floats(allow_nan=False), min_size=1))
+@settings(deadline=None)
 def test_csv_numbers_read_back_to_the_same_float(numbers: list[float]) -> None:
     rows = list(csv.reader(io.StringIO(csv_text(["x"], [[np.float64(value)] for value in numbers]))))
     assert rows[0] == ["x"]
@@ -24,6 +25,7 @@ def test_csv_numbers_read_back_to_the_same_float(numbers: list[float]) -> None:
 
 
 @given(st.lists(st.floats()))
+@settings(deadline=None)
 def test_json_is_strict_and_exact(numbers: list[float]) -> None:
     def refuse(word: str) -> None:
         raise AssertionError(f"{word} is no JSON")
