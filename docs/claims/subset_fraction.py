@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from setting import main
 
@@ -22,6 +23,7 @@ from netlearn.netlist.generate import new_netlist
 
 RULES = ("analytic", "ep beta=1e-5", "cl beta=0.01")
 NETLISTS = Path(__file__).parent.parent.parent / "netlists"
+IRIS: Mapping[str, object] = {"inputs": 8, "outputs": 3}
 
 Results = dict[tuple[str, str], list[dict[str, Any]]]
 """Summary rows by task and by how often the subset is redrawn."""
@@ -38,24 +40,34 @@ def run(small: bool) -> Results:
     }
     common: dict[str, Any] = {"rules": RULES, "seeds": seeds, "fractions": fractions, "processes": 1 if small else 2}
     results: Results = {}
+
+    def add(name: str, netlist: str, path: Path, epochs: int) -> None:
+        for redraw in ("step", "never"):
+            # The subset's options stand in the netlist; compare adds the fraction.
+            path.write_text(netlist.replace("*@loss", f"*@subset redraw={redraw}\n*@loss", 1))
+            results[name, redraw] = rows(compare(path, epochs=epochs, **common))
+
     with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "net.cir"
         for kind, options in networks.items():
             new = new_netlist(kind, data="data.csv", **options)
             (Path(folder) / "data.csv").write_text(new.data)
-            path = Path(folder) / "net.cir"
-            path.write_text(new.netlist)
-            for redraw in ("step", "never"):
-                # The subset's options stand in the netlist; compare adds the fraction.
-                path.write_text(new.netlist.replace("*@loss", f"*@subset redraw={redraw}\n*@loss"))
-                results[f"{kind}, regression", redraw] = rows(compare(path, epochs=epochs, **common))
-    iris = (NETLISTS / "iris.cir").read_text()
-    for redraw in ("step", "never"):
-        beside = NETLISTS / f".iris_{redraw}.cir"
-        beside.write_text(iris.replace("*@loss", f"*@subset redraw={redraw}\n*@loss", 1))
-        try:
-            results["iris, classification", redraw] = rows(compare(beside, epochs=max(2, epochs // 5), **common))
-        finally:
-            beside.unlink()
+            add(f"{kind}, regression", new.netlist, path, epochs)
+        # Iris: eight inputs, three outputs. The layered network is the one that comes with netlearn.
+        for part in ("iris_train.csv", "iris_test.csv"):
+            text = (NETLISTS / part).read_text()
+            (Path(folder) / part).write_text(text)
+            _, _, samples = text.partition("\n")
+            header = ",".join([*(f"V{i + 1}" for i in range(8)), "class"])
+            (Path(folder) / f"generated_{part}").write_text(f"{header}\n{samples}")
+        generated = "generated_iris_train.csv test=generated_iris_test.csv"
+        for kind, new in {
+            "lattice": new_netlist("lattice", generated, rows=8, columns=8, **IRIS),
+            "random": new_netlist("random", generated, nodes=64, degree=4.0, **IRIS),
+        }.items():
+            netlist = new.netlist.replace("*@loss    mse", "*@loss    cross_entropy scale=20")
+            add(f"{kind}, classification", netlist.replace("seed=0", "seed=0 batch=16"), path, max(2, epochs // 5))
+        add("layered, classification", (NETLISTS / "iris.cir").read_text(), path, max(2, epochs // 5))
     return results
 
 
@@ -78,17 +90,29 @@ def report(results: Results) -> list[str]:
 
 def draw(results: Results) -> Figure:
     names = list(dict.fromkeys(name for name, _ in results))
-    figure = Figure(figsize=(4 * len(names), 4), layout="constrained")
-    for axes, name in zip(np.ravel(figure.subplots(1, len(names))), names, strict=True):
-        for redraw, style in (("step", "-"), ("never", "--")):
-            for color, rule in enumerate(RULES):
-                chosen = [row for row in results[name, redraw] if row["rule"] == rule]
-                x, y, spread = (np.array([row[key] for row in chosen]) for key in ("fraction", "loss", "loss_std"))
-                label = f"{rule}, redrawn: {redraw}"
-                axes.errorbar(x, y, spread, color=f"C{color}", ls=style, marker="o", ms=3, label=label, capsize=2)
-        axes.set(xscale="log", yscale="log", xlabel="part updated in a step", ylabel="final loss", title=name)
-    axes.legend(fontsize="x-small")
+    regression, classification = (
+        [name for name in names if name.endswith(kind)] for kind in ("regression", "classification")
+    )
+    grid = [(regression, "loss"), (classification, "loss"), (classification, "test_accuracy")]
+    figure = Figure(figsize=(12, 10), layout="constrained")
+    axes_grid = figure.subplots(3, 3)
+    for axes_row, (tasks, quantity) in zip(axes_grid, grid, strict=True):
+        for axes, name in zip(axes_row, tasks, strict=True):
+            _panel(axes, results, name, quantity)
+    axes_grid[0, 0].legend(fontsize="x-small")
     return figure
+
+
+def _panel(axes: Axes, results: Results, name: str, quantity: str) -> None:
+    for redraw, style in (("step", "-"), ("never", "--")):
+        for color, rule in enumerate(RULES):
+            chosen = [row for row in results[name, redraw] if row["rule"] == rule]
+            x, y, spread = (np.array([row[key] for row in chosen]) for key in ("fraction", quantity, f"{quantity}_std"))
+            label = f"{rule}, redrawn: {redraw}"
+            axes.errorbar(x, y, spread, color=f"C{color}", ls=style, marker="o", ms=3, label=label, capsize=2)
+    loss = quantity == "loss"
+    axes.set(xscale="log", yscale="log" if loss else "linear", xlabel="part updated in a step", title=name)
+    axes.set_ylabel("final loss" if loss else "test accuracy")
 
 
 if __name__ == "__main__":

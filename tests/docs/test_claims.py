@@ -87,8 +87,8 @@ def test_seven_algorithms_run_side_by_side(claim: ModuleType) -> None:
 def test_more_resistors_learn_faster(claim: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claim, "RULES", ("analytic",))
     results = claim.run(True)
-    assert len(results) == 8
+    assert len(results) == 12
     for rows in results.values():
         few, all_of_them = sorted(rows, key=lambda row: row["fraction"])
         assert all_of_them["loss"] < few["loss"]
-    assert len(claim.draw(results).axes) == 4
+    assert len(claim.draw(results).axes) == 9
