@@ -9,9 +9,9 @@ import numpy as np
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
 from netlearn.errors import OptionError
+from netlearn.export import Output, export_ngspice, flatten
 from netlearn.learn.model import Loss, Model
 from netlearn.learn.rules.energy import STATES, GeneralizedEP
-from netlearn.netlist.export import Output, export_ngspice, flatten
 from netlearn.prepare import DataLike, NetlistLike, Project, project
 
 

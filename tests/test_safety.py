@@ -16,8 +16,8 @@ import pytest
 
 import netlearn
 from netlearn.errors import NetlearnError
+from netlearn.export import flatten
 from netlearn.netlist.elaborate import elaborate
-from netlearn.netlist.export import flatten
 from netlearn.solve import ngspice as ngspice_module
 from netlearn.solve.ngspice import NgspiceSolver
 

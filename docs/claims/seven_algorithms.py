@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from setting import main
 
-from netlearn.learn.compare import Comparison, compare
+from netlearn.compare import Comparison, compare
 from netlearn.netlist.generate import new_netlist
 
 RULES = (

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from setting import main
 
-from netlearn.learn.compare import Comparison, compare
+from netlearn.compare import Comparison, compare
 from netlearn.netlist.generate import new_netlist
 
 RULES = ("analytic", "ep beta=1e-5", "cl beta=0.01")

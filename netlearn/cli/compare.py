@@ -19,8 +19,8 @@ from netlearn.cli.options import (
 )
 from netlearn.cli.output import FilePath, check_writable
 from netlearn.cli.progress import comparison_progress
+from netlearn.compare import compare
 from netlearn.errors import OptionError
-from netlearn.learn.compare import compare
 from netlearn.learn.settings import DIRECTIVES
 from netlearn.netlist.netlist import read
 from netlearn.report.tables import csv_text, show, table_of

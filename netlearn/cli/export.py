@@ -11,8 +11,8 @@ from netlearn.cli.check import driven_circuit
 from netlearn.cli.options import allow, directive_options, netlist_argument, overrides
 from netlearn.cli.output import FilePath, deliver, out_option
 from netlearn.errors import OptionError
+from netlearn.export import Output, export_csv, export_graphml, export_json, export_ngspice
 from netlearn.learn.probes import probes_of
-from netlearn.netlist.export import Output, export_csv, export_graphml, export_json, export_ngspice
 from netlearn.netlist.netlist import read
 from netlearn.prepare import Project, project
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from netlearn.circuit.devices.base import Array
-from netlearn.learn.compare import Comparison, Outcome
+from netlearn.compare import Comparison, Outcome
 
 AGAINST = {"epoch": "epochs", "solves": "operating points", "measurements": "physical measurements"}
 SPREAD = ("loss", "accuracy", "test_loss", "test_accuracy")

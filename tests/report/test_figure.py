@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import netlearn
+from netlearn.compare import Comparison, Outcome, Run
 from netlearn.errors import OptionError
-from netlearn.learn.compare import Comparison, Outcome, Run
 from netlearn.learn.loop import Record
 from netlearn.report.comparison import comparison_figure, comparison_rows
 from netlearn.report.figure import save_figure, training_figure

@@ -16,8 +16,8 @@ from netlearn.circuit.devices.base import Environment
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VCVS, VOLTAGE_SOURCE
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.errors import NgspiceError
+from netlearn.export import Output, export_csv, export_graphml, export_json, export_ngspice, flatten
 from netlearn.netlist.elaborate import elaborate
-from netlearn.netlist.export import Output, export_csv, export_graphml, export_json, export_ngspice, flatten
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.ngspice import NgspiceSolver
 
@@ -76,7 +76,7 @@ def test_flat_netlist_says_the_same_to_ngspice(ngspice, libngspice):
         assert vectors[f"v({node})"] == pytest.approx(op.voltage(node)[0], rel=1e-9)
 
 
-SHIPPED = sorted((Path(__file__).parents[2] / "netlists").glob("*.cir"))
+SHIPPED = sorted((Path(__file__).parents[1] / "netlists").glob("*.cir"))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
