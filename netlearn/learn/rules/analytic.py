@@ -37,13 +37,18 @@ class Analytic:
             point = free = model.forward(theta, batch.inputs, batch.start)
             outputs = model.outputs(point)
             errors = loss.gradient(outputs, batch.targets) / len(batch)
-        adjoint = linearize(point).solve(np.asarray(errors @ model.probe_matrix), transpose=True)
-        columns = pull_back(point, adjoint, model.parameters.columns)
         return Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
-            gradient=model.parameters.pullback(theta, columns),
+            gradient=adjoint_gradient(model, theta, point, errors),
             outputs=outputs,
             point=free,
             solves=len(batch),
             measurements=outputs.size,
         )
+
+
+def adjoint_gradient(model: Model, theta: Array, point: OperatingPoint, errors: Array) -> Array:
+    """The derivative (P,) by the parameters of what has the derivatives ``errors`` (S, o) by the outputs."""
+    adjoint = linearize(point).solve(np.asarray(errors @ model.probe_matrix), transpose=True)
+    columns = pull_back(point, adjoint, model.parameters.columns)
+    return model.parameters.pullback(theta, columns)

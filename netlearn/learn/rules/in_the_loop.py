@@ -8,10 +8,10 @@ import numpy as np
 
 from netlearn.circuit.devices.base import Array
 from netlearn.learn.model import Batch, Estimate, Loss, Model
+from netlearn.learn.rules.analytic import adjoint_gradient
 from netlearn.learn.rules.reading import Reading
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.protocol import Solver
-from netlearn.solve.sensitivity import linearize, pull_back
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,9 @@ class InTheLoop(Reading):
         point = measured if alone else InternalSolver().solve(circuit, batch.start)
         outputs = self.read(model.outputs(measured), rng)
         errors = loss.gradient(outputs, batch.targets) / len(batch)
-        adjoint = linearize(point).solve(np.asarray(errors @ model.probe_matrix), transpose=True)
-        columns = pull_back(point, adjoint, model.parameters.columns)
         return Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
-            gradient=model.parameters.pullback(theta, columns),
+            gradient=adjoint_gradient(model, theta, point, errors),
             outputs=outputs,
             point=point,
             solves=len(batch) * (1 if alone else 2),
