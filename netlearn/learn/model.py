@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -106,6 +106,19 @@ class Model:
     def forward(self, theta: Array, inputs: Array, start: OperatingPoint | None = None) -> OperatingPoint:
         """The free state of every sample. Raises what the solver raises."""
         return self.solver.solve(self.circuit(theta, inputs), start)
+
+    def pullback(self, theta: Array, gradients: Mapping[Column, Array]) -> Array:
+        """From derivatives by column values, (k,) each, to derivatives by parameter, (P,)."""
+        return self.parameters.pullback(theta, {column: self.undriven(column, g) for column, g in gradients.items()})
+
+    def undriven(self, column: Column, change: Array) -> Array:
+        """``change`` (k,) of a column with zeros where an input sets the value, whatever the parameters say."""
+        driven = [k for g, k in self.inputs if (g, "dc") == column]
+        if not driven:
+            return change
+        result = np.array(change)
+        result[driven] = 0.0
+        return result
 
     def outputs(self, point: OperatingPoint) -> Array:
         """What the probes read, (S, o)."""

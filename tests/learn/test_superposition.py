@@ -64,6 +64,21 @@ def test_superposed_gradients_are_those_of_sample_by_sample(seed: int, scale: fl
     np.testing.assert_allclose(one.gradient * theta, each.gradient * theta, rtol=1e-8, atol=1e-10 * large)
 
 
+def test_superposed_gradients_agree_with_central_differences() -> None:
+    made = model(4)
+    rng = np.random.default_rng(4)
+    batch = Batch(rng.normal(size=(40, 2)) * [1.0, 1e-3], rng.normal(size=(40, 3)))
+    theta = np.asarray(made.parameters.initial)
+    found = Analytic().estimate(made, Mse(), theta, batch, rng).gradient
+
+    def loss(values: np.ndarray) -> float:
+        return Analytic(superpose=False).estimate(made, Mse(), values, batch, rng).loss
+
+    steps = 1e-5 * np.maximum(np.abs(theta), 1.0) * np.eye(len(theta))
+    expected = np.array([(loss(theta + h) - loss(theta - h)) / (2 * h.sum()) for h in steps])
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7 * np.abs(expected * theta).max() / theta.max())
+
+
 class NotAModel:
     """A solver that measures."""
 

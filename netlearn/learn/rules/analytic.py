@@ -51,4 +51,4 @@ def adjoint_gradient(model: Model, theta: Array, point: OperatingPoint, errors: 
     """The derivative (P,) by the parameters of what has the derivatives ``errors`` (S, o) by the outputs."""
     adjoint = linearize(point).solve(np.asarray(errors @ model.probe_matrix), transpose=True)
     columns = pull_back(point, adjoint, model.parameters.columns)
-    return model.parameters.pullback(theta, columns)
+    return model.pullback(theta, columns)

@@ -141,7 +141,7 @@ class GeneralizedEP(Energetic):
             local = co_content_product(circuit, before, after - before, columns)
         else:
             local = co_content_difference(circuit, before, after, columns)
-        return model.parameters.pullback(theta, local)
+        return model.pullback(theta, local)
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class HolomorphicEP(Energetic):
             states.append((weight, x))
             local = co_content_difference(free.circuit, free.x.astype(complex), x, model.parameters.columns)
             shares = {column: np.real(weight * each / beta) for column, each in local.items()}
-            total += model.parameters.pullback(theta, shares)
+            total += model.pullback(theta, shares)
         # The last nudge is the one on the negative axis.
         require_stable(model, free, x.real, None if circuitry.conductance is None else circuitry.conductance.real)
         _require_holomorphic(free, states)

@@ -46,7 +46,7 @@ class Projector:
         gradients = {(g, name): _column(local, edges, g, circuit.groups[g]) for g, name in model.parameters.columns}
         return Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
-            gradient=model.parameters.pullback(theta, gradients),
+            gradient=model.pullback(theta, gradients),
             outputs=outputs,
             solves=len(batch),
             measurements=outputs.size,

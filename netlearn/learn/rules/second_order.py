@@ -38,7 +38,7 @@ class OutputJacobian:
         rhs = np.zeros(self.point.x.shape)
         for g, name in self.model.parameters.columns:
             group = circuit.groups[g]
-            change = np.imag(stepped.groups[g].values[name]) / COMPLEX_STEP
+            change = self.model.undriven((g, name), np.imag(stepped.groups[g].values[name]) / COMPLEX_STEP)
             slope = group.device.value_jacobian(x[:, np.asarray(group.index)], group.values, circuit.environment, name)
             rhs -= topology.add_currents(g, slope * change[..., None]).T
         return np.asarray((self.model.probe_matrix @ self.linear.solve(rhs).T).T)
@@ -47,7 +47,7 @@ class OutputJacobian:
         """Σ_s (∂y_s/∂u)ᵀ weights_s, (P,) for (S, o)."""
         adjoint = self.linear.solve(np.asarray(weights @ self.model.probe_matrix), transpose=True)
         columns = pull_back(self.point, adjoint, self.model.parameters.columns)
-        return self.scale * self.model.parameters.pullback(self.theta, columns)
+        return self.scale * self.model.pullback(self.theta, columns)
 
 
 @dataclass(frozen=True)
