@@ -76,26 +76,28 @@ def behavioural_current_source(
     law: Law, controls: int, parameters: Mapping[str, float] | None = None, gradient: Law | None = None
 ) -> BehaviouralSource:
     """A device with ``controls`` controls whose current (amperes) is ``law``'s value."""
-    unknowns = ("p", "n", *(f"c{i}" for i in range(controls)))
-    return BehaviouralSource(
-        "behavioural current source",
-        unknowns,
-        dict(parameters or {}),
-        linear=False,
-        reciprocal=False,
-        law=law,
-        gradient=gradient,
-    )
+    return _source("current", (), law, controls, parameters, gradient=gradient)
 
 
 def behavioural_voltage_source(
     law: Law, controls: int, parameters: Mapping[str, float] | None = None, gradient: Law | None = None
 ) -> BehaviouralSource:
     """A device with ``controls`` controls and a branch current whose voltage is ``law``'s value."""
-    unknowns = ("p", "n", *(f"c{i}" for i in range(controls)), "i")
+    return _source("voltage", ("i",), law, controls, parameters, gradient=gradient)
+
+
+def _source(
+    kind: str,
+    branch: tuple[str, ...],
+    law: Law,
+    controls: int,
+    parameters: Mapping[str, float] | None,
+    *,
+    gradient: Law | None,
+) -> BehaviouralSource:
     return BehaviouralSource(
-        "behavioural voltage source",
-        unknowns,
+        f"behavioural {kind} source",
+        ("p", "n", *(f"c{i}" for i in range(controls)), *branch),
         dict(parameters or {}),
         linear=False,
         reciprocal=False,
