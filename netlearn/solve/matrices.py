@@ -12,9 +12,9 @@ from scipy import sparse
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
 from netlearn.solve.assembly import CACHED_TOPOLOGIES
-from netlearn.solve.batched import Elimination
+from netlearn.solve.compiled import available
 from netlearn.solve.condensed import Condensed, nonlinear_unknowns
-from netlearn.solve.preconditioned import Preconditioned
+from netlearn.solve.elimination import Elimination
 from netlearn.solve.reduction import Reduction
 from netlearn.solve.sparse import Factorization, SingularMatrix, factorize
 
@@ -25,9 +25,6 @@ DENSE_BELOW = 64
 CONDENSED_SHARE = 0.5
 """Where no more than this part of the unknowns is nonlinear, the others are eliminated beforehand."""
 CONDENSED_MOST = 300
-
-ITERATIVE_FROM = 50
-"""From this many unknowns a few iterations take less time than elimination sample by sample."""
 
 
 class Pattern(Protocol):
@@ -123,12 +120,12 @@ class _SparseMatrices:
         return np.stack(columns, axis=1)
 
 
-def pattern_for(circuit: Circuit, reduction: Reduction) -> Pattern:
+def pattern_for(circuit: Circuit, reduction: Reduction, *, real: bool = True) -> Pattern:
     """The fastest way that is safe for a circuit's Jacobians."""
     reciprocal = all(group.device.reciprocal for group in circuit.groups if len(group))
     # The Hessian of a co-content: with passive elements no pivot needs to leave the diagonal.
     if reciprocal and reduction.is_node.all():
-        return on_diagonal(reduction)
+        return on_diagonal(reduction) if real else one_by_one(reduction)
     last = nonlinear_unknowns(circuit, reduction)
     if reduction.size > DENSE_BELOW and len(last) <= min(CONDENSED_SHARE * reduction.size, CONDENSED_MOST):
         return condensing(reduction, last.tobytes())
@@ -138,22 +135,15 @@ def pattern_for(circuit: Circuit, reduction: Reduction) -> Pattern:
 @lru_cache(maxsize=CACHED_TOPOLOGIES)
 def on_diagonal(reduction: Reduction) -> Pattern:
     """A way that takes pivots on the diagonal, for all samples together."""
+    if not available():
+        return one_by_one(reduction)
     rows, pointers, _ = reduction.pattern
-    return Elimination(rows, pointers)
+    return Elimination(rows, pointers, symmetric=True)
 
 
-def alike(reduction: Reduction, pattern: Pattern) -> Pattern:
-    """The way for samples of which the mean matrix nearly solves each one's."""
-    if isinstance(pattern, Elimination) and reduction.size >= ITERATIVE_FROM:
-        return Preconditioned(reduction, pattern)
-    return pattern
-
-
-def one_by_one(reduction: Reduction, pattern: Pattern) -> Pattern:
-    """The way for few samples."""
-    if isinstance(pattern, Elimination) and reduction.size >= ITERATIVE_FROM:
-        return SparsePattern(reduction, definite=True)
-    return pattern
+def one_by_one(reduction: Reduction) -> Pattern:
+    """A way that takes pivots on the diagonal, or LAPACK's for small matrices, sample by sample."""
+    return DensePattern(reduction) if reduction.size <= DENSE_BELOW else SparsePattern(reduction, definite=True)
 
 
 @lru_cache(maxsize=CACHED_TOPOLOGIES)

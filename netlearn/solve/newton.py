@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -17,21 +15,14 @@ from netlearn.circuit.graph import explain_singular, listed
 from netlearn.errors import CircuitError, ConvergenceError
 from netlearn.solve.homotopy import LADDER, hurried
 from netlearn.solve.iteration import Shunt, Tolerances, balanced, iterate
+from netlearn.solve.lockstep import Lockstep
 from netlearn.solve.matrices import Pattern
 from netlearn.solve.nonlinear import NonlinearLinearization
 from netlearn.solve.protocol import OperatingPoint
-from netlearn.solve.starts import Drives
 from netlearn.solve.system import Model, System, chunks
 from netlearn.solve.threads import one_thread
 
 NODESET_CONDUCTANCE = 1e3
-LEVELS = (5, 16, 64, 256)
-"""How many samples are solved when the starts of the others are interpolated anew."""
-FIRST_OF_OTHERS = 64
-NARROW = 8
-"""Up to so many independent sources the samples are dense enough to be similar."""
-ALIKE = 20_000
-"""How many unknowns the samples have in all that share a preconditioner."""
 
 
 @dataclass(frozen=True)
@@ -60,54 +51,22 @@ class NewtonSolver:
         count = circuit.samples or 1
         x = np.empty((count, circuit.size), model.dtype)
         guess = _guess(model, start, count)
-        iterations = 0
+        iterations, lost = 0, np.arange(count)
         with one_thread():
-            for samples, first, pattern in _with_starts(model, x, guess):
+            # Where .nodeset has a say, the first guess is found below.
+            together = Lockstep.of(model, count) if count > 1 and not circuit.nodeset else None
+            if together is not None:
+                x, converged, steps = together.solve(guess, tolerances, unique=_unique(model))
+                iterations, lost = int(steps.max(initial=0)), np.flatnonzero(~converged)
+            for part in chunks(model, len(lost)):
+                samples = lost[part]
                 system = System.of(model, samples)
-                found = _solve(system, first, tolerances, pattern)
+                found = _solve(system, None if guess is None else guess[:, samples], tolerances, model.pattern)
                 if not found.converged.all():
                     raise _failure(model, samples, found)
                 x[samples] = system.unknowns(found.y).T
                 iterations = max(iterations, int(found.iterations.max(initial=0)))
         return OperatingPoint(circuit, x, iterations, NonlinearLinearization(model, x))
-
-
-def _with_starts(model: Model, x: Array, guess: Array | None) -> Iterator[tuple[Array, Array | None, Pattern]]:
-    """Parts of the samples, each with its start (r, S), if any, and a way to solve its systems.
-
-    Where that cannot change the result, the later parts start from what the operating points ``x``
-    (S, N) of the earlier ones, found in the meantime, make of them.
-    """
-    count, members = len(x), model.reduction.members
-    if guess is not None or count <= LEVELS[1] or not (_driven(model) and _unique(model)):
-        for part in chunks(model, count):
-            yield part, None if guess is None else guess[:, part], model.pattern
-        return
-    drives = Drives.of(model.constant)
-    # With many sources hardly two samples are similar.
-    alike = model.similar is not model.pattern and drives.points.shape[1] <= NARROW
-    levels = LEVELS if alike else (FIRST_OF_OTHERS,)
-    few, similar = (model.few, model.similar) if alike else (model.pattern, model.pattern)
-    order = drives.spread_out(LEVELS[1])
-    ends = [*(end for end in levels if end < count), count]
-    yield from ((order[part], None, few) for part in chunks(model, ends[0]))
-    for begin, end in pairwise(ends):
-        known = order[:begin]
-        surface = drives.surface(known, x[known][:, members])
-        pattern = few if begin < LEVELS[1] else similar
-        together = _together(model, end - begin) if alike else len(chunks(model, end - begin)[0])
-        for samples in drives.neighbourhoods(order[begin:end], together):
-            yield samples, surface(samples).T, pattern
-
-
-def _together(model: Model, count: int) -> int:
-    """How many of ``count`` samples share a preconditioner: as many as the caches take, of few different kinds."""
-    return int(np.clip(ALIKE // model.reduction.size, 32, max(8, count // 4)))
-
-
-def _driven(model: Model) -> bool:
-    """Whether sources differ by sample."""
-    return model.constant.ndim == 2 and bool((model.constant != model.constant[:, :1]).any())
 
 
 def _unique(model: Model) -> bool:

@@ -89,6 +89,17 @@ class Reduction:
         return cls(topology, len(circuit.nodes), sources, tree, place, len(kept), plus, minus)
 
     @cached_property
+    def _alone(self) -> tuple[Array, Array] | None:
+        """If no two sources join: the tree node and the sign (s,) of each in the incidence matrix."""
+        position = np.full(self.topology.size + 1, -1)
+        position[self.tree] = np.arange(len(self.tree))
+        plus, minus = position[self.plus], position[self.minus]
+        node = np.maximum(plus, minus)
+        if ((plus >= 0) & (minus >= 0)).any() or len(np.unique(node)) < len(node):
+            return None
+        return node, np.where(plus >= 0, 1.0, -1.0)[:, None]
+
+    @cached_property
     def _forest(self) -> Any:
         """The incidence matrix of the sources at the tree nodes, which is square, factorized."""
         count = len(self.sources)
@@ -111,6 +122,14 @@ class Reduction:
     def _solve(self, rhs: Array, trans: str) -> Array:
         if not len(self.sources):
             return rhs
+        if self._alone is not None:
+            node, sign = self._alone
+            result = np.empty_like(rhs)
+            if trans == "T":
+                result[node] = sign * rhs
+            else:
+                result = sign * rhs[node]
+            return result
         lu = self._forest
         if np.iscomplexobj(rhs):
             return self._solve(np.ascontiguousarray(rhs.real), trans) + 1j * self._solve(

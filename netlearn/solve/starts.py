@@ -38,26 +38,20 @@ class Drives:
 
     def spread_out(self, first: int) -> Array:
         """All samples in an order of which the ``first`` ones are far from each other."""
-        nearest = _distances(self.points, np.zeros((1, self.points.shape[1])))[:, 0]
-        chosen = np.zeros(first, dtype=np.intp)
+        order = np.random.default_rng(0).permutation(len(self.points))
+        # Among so many at random there are some far from each other.
+        tried = order[: 8 * first]
+        points, chosen = self.points[tried], np.zeros(first, dtype=np.intp)
+        nearest = (points * points).sum(axis=1)
         for k in range(first):
             chosen[k] = nearest.argmax()
-            away = self.points - self.points[chosen[k]]
+            away = points - points[chosen[k]]
             away = (away * away).sum(axis=1)
             nearest = np.minimum(nearest, away) if k else away
             nearest[chosen[k]] = -1.0
-        rest = np.random.default_rng(0).permutation(np.setdiff1d(np.arange(len(self.points)), chosen))
-        return np.concatenate([chosen, rest])
-
-    def neighbourhoods(self, samples: Array, size: int) -> list[Array]:
-        """The samples in parts of at most ``size``, each of samples with similar drives."""
-        if len(samples) <= size:
-            return [samples]
-        points = self.points[samples]
-        widest = points[:, (points.max(axis=0) - points.min(axis=0)).argmax()]
-        half = len(samples) // 2
-        parts = np.argpartition(widest, half)
-        return [*self.neighbourhoods(samples[parts[:half]], size), *self.neighbourhoods(samples[parts[half:]], size)]
+        rest = np.ones(len(order), dtype=bool)
+        rest[chosen] = False
+        return np.concatenate([tried[chosen], order[rest]])
 
     def surface(self, known: Array, values: Array) -> Callable[[Array], Array]:
         """A function from samples to interpolated values (len(samples), n), ``values`` (len(known), n) being known."""

@@ -14,7 +14,7 @@ from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array, Values
 from netlearn.solve.assembly import Equations
 from netlearn.solve.linear import not_finite
-from netlearn.solve.matrices import Pattern, alike, one_by_one, pattern_for, pivoting
+from netlearn.solve.matrices import Pattern, pattern_for, pivoting
 from netlearn.solve.reduction import Reduction
 
 ROUNDING = 1e-8
@@ -71,17 +71,7 @@ class Model:
     @cached_property
     def pattern(self) -> Pattern:
         """How the reduced systems are solved."""
-        return pattern_for(self.circuit, self.reduction)
-
-    @cached_property
-    def similar(self) -> Pattern:
-        """The same for samples with similar solutions."""
-        return alike(self.reduction, self.pattern)
-
-    @cached_property
-    def few(self) -> Pattern:
-        """The same for few samples."""
-        return one_by_one(self.reduction, self.pattern)
+        return pattern_for(self.circuit, self.reduction, real=self.dtype.kind == "f")
 
     @cached_property
     def careful(self) -> Pattern:

@@ -1,4 +1,4 @@
-"""Interpolated starts, and the systems of similar samples solved together."""
+"""Interpolated starts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.solve.assembly import Equations
-from netlearn.solve.batched import Elimination
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.preconditioned import REDUCED_TO, Preconditioned
-from netlearn.solve.reduction import Reduction
 from netlearn.solve.starts import Drives
 
 
@@ -64,43 +61,3 @@ def test_a_smooth_surface_is_met_and_known_samples_exactly():
     surface = drives.surface(order[:200], values[order[:200]])
     np.testing.assert_allclose(surface(order[:200]), values[order[:200]], atol=1e-6)
     assert np.median(np.abs(surface(order[200:]) - values[order[200:]])) < 1e-3
-
-
-def test_neighbourhoods_hold_each_sample_once_near_each_other():
-    points = np.random.default_rng(3).uniform(-1, 1, (2, 300))
-    drives = Drives.of(points)
-    parts = drives.neighbourhoods(np.arange(300), 20)
-    assert sorted(np.concatenate(parts).tolist()) == list(range(300))
-    assert max(map(len, parts)) <= 20
-    assert np.mean([drives.points[part].std(axis=0).mean() for part in parts]) < 0.4
-
-
-@pytest.mark.parametrize("unlike", [False, True])
-def test_conjugate_gradients_solve_as_elimination_does(make, unlike):
-    reduction = Reduction.of(lattice(make, np.zeros((1, 2))))
-    rng = np.random.default_rng(4)
-    rows, columns = reduction.pattern[0], reduction.columns
-    diagonal = rows == columns
-    data = np.repeat(np.where(diagonal, 4.2, -1.0)[:, None], 12, axis=1)
-    data[diagonal] += rng.uniform(0, 2, (int(diagonal.sum()), 12))
-    if unlike:
-        # Diagonals of very different samples leave some to elimination; what differs beside them leaves all.
-        data[diagonal] += 10.0 ** rng.uniform(-3, 8, (int(diagonal.sum()), 12))
-        data[np.flatnonzero(~diagonal)[:1], 3] = -0.9
-    exact = Elimination(*reduction.pattern[:2])
-    rhs = rng.normal(size=(reduction.size, 12))
-    expected = exact.factorize(data).solve(rhs)
-    found = Preconditioned(reduction, exact).factorize(data).solve(rhs)
-    assert np.abs(found - expected).max() <= 100 * REDUCED_TO * np.abs(expected).max()
-
-
-def test_samples_without_a_right_hand_side_stay_at_zero(make):
-    reduction = Reduction.of(lattice(make, np.zeros((1, 2))))
-    diagonal = reduction.pattern[0] == reduction.columns
-    data = np.repeat(np.where(diagonal, 5.0, -1.0)[:, None], 3, axis=1)
-    rhs = np.ones((reduction.size, 3))
-    rhs[:, 1] = 0.0
-    found = Preconditioned(reduction, Elimination(*reduction.pattern[:2])).factorize(data).solve(rhs)
-    assert np.isfinite(found).all()
-    assert not found[:, 1].any()
-    assert found[:, 0].all()

@@ -1,0 +1,46 @@
+"""Where the compiled loops are, if numba is there.
+
+They are much faster than array operations on the small matrices of many samples. Without numba,
+which takes its time to support new versions of Python, other code gives the same results.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from netlearn.circuit.devices.base import Array
+
+MOST_LANES = 64
+"""More samples in step than this no longer make a sample cheaper."""
+KEPT_NUMBERS = 8_000_000
+"""How many numbers their factors may have in all."""
+
+
+@cache
+def available() -> bool:
+    """Whether numba is installed."""
+    return find_spec("numba") is not None
+
+
+@cache
+def kernels() -> Any:
+    """The compiled functions, which the first use on a machine takes some seconds to compile."""
+    return import_module("netlearn.solve.kernels")
+
+
+def lanes(samples: int, numbers: int) -> int:
+    """How many of some samples to solve in step, each with so many numbers to keep: a multiple of 8."""
+    most = min(MOST_LANES, KEPT_NUMBERS // max(numbers, 1))
+    return max(8, -(-min(most, samples) // 8) * 8)
+
+
+def in_lanes(values: Array, width: int) -> list[Array]:
+    """(n, S) numbers in blocks (n, ``width``), the last one filled up with copies of its last sample."""
+    count = values.shape[1]
+    columns = np.minimum(np.arange(-(-count // width) * width), count - 1)
+    return [np.ascontiguousarray(values[:, part]) for part in columns.reshape(-1, width)]

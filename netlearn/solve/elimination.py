@@ -1,0 +1,126 @@
+"""Sparse LU factorizations of many matrices with one pattern, a few dozen samples in step.
+
+Gaussian elimination by rows on a pattern that is worked out once, the rows in minimum degree order
+(Davis, Direct Methods for Sparse Linear Systems, SIAM 2006, chapters 3 and 6). Pivots are taken on
+the diagonal; who uses this checks the result.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import splu
+
+from netlearn.circuit.devices.base import Array
+from netlearn.solve.compiled import in_lanes, kernels, lanes
+
+
+class Fill(NamedTuple):
+    """Where a factorization's numbers stand, in elimination order.
+
+    Row i takes the entries ``entry[starts[i]:starts[i + 1]]`` of the matrix, at the columns
+    ``columns``. U's row i has the columns ``upper[upper_starts[i]:upper_starts[i + 1]]`` beyond the
+    diagonal, L's row i the columns ``lower[lower_starts[i]:lower_starts[i + 1]]``, ascending both,
+    and ``mirrored`` is where U has the mirror image of each of L's entries. A ``symmetric`` matrix
+    gives its upper entries only.
+    """
+
+    symmetric: bool
+    starts: Array
+    columns: Array
+    entry: Array
+    upper_starts: Array
+    upper: Array
+    lower_starts: Array
+    lower: Array
+    mirrored: Array
+
+    @classmethod
+    def of(cls, rows: Array, columns: Array, above: sparse.csr_array, symmetric: bool) -> Fill:
+        """For entries at ``rows`` and ``columns`` (nnz,); ``above`` (n, n) is the pattern of U beyond the diagonal."""
+        size = above.shape[0]
+        kept = np.flatnonzero(columns >= rows) if symmetric else np.arange(len(rows))
+        entry = kept[np.lexsort((columns[kept], rows[kept]))]
+        row_of_upper = np.repeat(np.arange(size), np.diff(above.indptr))
+        mirrored = np.lexsort((row_of_upper, above.indices))
+        return cls(
+            symmetric,
+            np.searchsorted(rows[entry], np.arange(size + 1)),
+            columns[entry].astype(np.int64),
+            entry,
+            above.indptr.astype(np.int64),
+            above.indices.astype(np.int64),
+            np.searchsorted(above.indices[mirrored], np.arange(size + 1)),
+            row_of_upper[mirrored],
+            mirrored,
+        )
+
+
+class Elimination:
+    """The order of elimination and its fill: what depends on the pattern only.
+
+    Parameters
+    ----------
+    rows, pointers : the pattern (n, n) by compressed columns; the diagonal must be in it.
+    symmetric : whether all matrices are.
+    """
+
+    accuracy = 0.0
+
+    def __init__(self, rows: Array, pointers: Array, *, symmetric: bool = False) -> None:
+        self.size = len(pointers) - 1
+        columns = np.repeat(np.arange(self.size), np.diff(pointers))
+        self.order, above = _analyse(rows, columns, self.size)
+        self.position = np.argsort(self.order)
+        self.fill = Fill.of(self.position[rows], self.position[columns], above, symmetric)
+        beside = np.diff(above.indptr).astype(float)
+        self.work = float((beside * beside).sum()) / (2.0 if symmetric else 1.0)
+        """Multiplications for one matrix."""
+        self.cost = max(1, self.size + 2 * above.nnz)
+
+    def factorize(self, data: Array) -> Factors:
+        """Factorize the real matrices with entries ``data`` (nnz, S)."""
+        return Factors(self, data)
+
+
+def _analyse(rows: Array, columns: Array, size: int) -> tuple[Array, sparse.csr_array]:
+    """The order of elimination, and the pattern of U beyond the diagonal with its fill."""
+    if not size:
+        return np.zeros(0, dtype=np.int64), sparse.csr_array((0, 0))
+    pattern = sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=(size, size)).tocsc()
+    both = (pattern + pattern.T).tocsc()
+    # A diagonally dominant matrix of this pattern lets SuperLU find order and fill.
+    both.data[:] = -1.0
+    dominant = (both + sparse.diags_array(2.0 + np.diff(both.indptr))).tocsc()
+    options: Any = {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+    lu = splu(dominant, **options)
+    above = sparse.triu(sparse.csr_array(lu.L.T), 1, format="csr")
+    above.sort_indices()
+    return np.argsort(lu.perm_c), above
+
+
+class Factors:
+    """The factors of S matrices."""
+
+    def __init__(self, plan: Elimination, data: Array) -> None:
+        self._plan = plan
+        self._width = lanes(data.shape[1], plan.cost)
+        work = np.empty((plan.size, self._width))
+        self._blocks = []
+        for block in in_lanes(data, self._width):
+            lower, upper = np.empty((2, len(plan.fill.upper), self._width))
+            inverse = np.empty((plan.size, self._width))
+            kernels().eliminate(plan.fill, block, lower, upper, inverse, work)
+            self._blocks.append((lower, upper, inverse))
+
+    def solve(self, rhs: Array, transpose: bool = False) -> Array:
+        """Solutions (n, S) for ``rhs`` (n, S), sample by sample."""
+        if np.iscomplexobj(rhs):
+            return self.solve(rhs.real, transpose) + 1j * self.solve(rhs.imag, transpose)
+        substitute = kernels().substitute_transposed if transpose else kernels().substitute
+        columns = in_lanes(rhs[self._plan.order].astype(float, copy=False), self._width)
+        for factors, y in zip(self._blocks, columns, strict=True):
+            substitute(self._plan.fill, *factors, y)
+        return np.concatenate(columns, axis=1)[self._plan.position, : rhs.shape[1]]

@@ -1,0 +1,378 @@
+"""The loops that solve many samples in step, compiled by numba.
+
+Every number of the equations is a row here, with one number for each of a few dozen samples
+(``lanes``), so that a step of the innermost loops is the same operation on all of them. Only
+``compiled`` imports this module, for numba takes half a second to load.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numba
+import numpy as np
+
+from netlearn.circuit.devices.base import Array
+from netlearn.circuit.devices.junction import EXPONENT_LIMIT
+from netlearn.solve.lanes import add, clear, copy, multiply, subtract
+
+if TYPE_CHECKING:
+    from netlearn.solve.elimination import Fill
+    from netlearn.solve.junctions import Balance, Junctions, Linear, Problem, Settling
+
+CUBE = (3.0 / math.e) ** 3
+LOG2_E = 1.0 / math.log(2.0)
+LN_2_HIGH, LN_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+"""ln 2 in two parts, the first one short enough that its products with exponents are exact."""
+TO_INTEGER = 1.5 * 2.0**52
+"""Added to a small number it leaves the nearest integer in the last bits."""
+POWERS = tuple(1.0 / math.factorial(k) for k in range(13, -1, -1))
+
+
+def _compiled(function: Any) -> Any:
+    options: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:
+        # Neither the package's folder nor the user's cache can be written to.
+        return numba.njit(**options)(function)
+
+
+@_compiled
+def eliminate(fill: Fill, data: Array, lower: Array, upper: Array, inverse: Array, work: Array) -> None:
+    """L, U and the inverse pivots (n, lanes) of the matrices ``data`` (nnz, lanes); ``work`` is (n, lanes)."""
+    for i in range(len(fill.starts) - 1):
+        clear(work, i)
+        for p in range(fill.upper_starts[i], fill.upper_starts[i + 1]):
+            clear(work, fill.upper[p])
+        if not fill.symmetric:
+            for q in range(fill.lower_starts[i], fill.lower_starts[i + 1]):
+                clear(work, fill.lower[q])
+        for p in range(fill.starts[i], fill.starts[i + 1]):
+            copy(work, fill.columns[p], data, fill.entry[p])
+        for q in range(fill.lower_starts[i], fill.lower_starts[i + 1]):
+            k, first = fill.lower[q], fill.mirrored[q]
+            if fill.symmetric:
+                # What is left of the entry is the mirror image of one in a row that is known already.
+                multiply(lower, q, upper, first, inverse, k)
+                subtract(work, i, lower, q, upper, first)
+                first += 1
+            else:
+                multiply(lower, q, work, k, inverse, k)
+                first = fill.upper_starts[k]
+            for p in range(first, fill.upper_starts[k + 1]):
+                subtract(work, fill.upper[p], lower, q, upper, p)
+        for w in range(work.shape[1]):
+            inverse[i, w] = 1.0 / work[i, w]
+        for p in range(fill.upper_starts[i], fill.upper_starts[i + 1]):
+            copy(upper, p, work, fill.upper[p])
+
+
+@_compiled
+def substitute(fill: Fill, lower: Array, upper: Array, inverse: Array, y: Array) -> None:
+    """Overwrite ``y`` (n, lanes) with the solutions of L U x = y."""
+    n = len(fill.starts) - 1
+    for i in range(n):
+        for q in range(fill.lower_starts[i], fill.lower_starts[i + 1]):
+            subtract(y, i, lower, q, y, fill.lower[q])
+    for i in range(n - 1, -1, -1):
+        for p in range(fill.upper_starts[i], fill.upper_starts[i + 1]):
+            subtract(y, i, upper, p, y, fill.upper[p])
+        multiply(y, i, y, i, inverse, i)
+
+
+@_compiled
+def substitute_transposed(fill: Fill, lower: Array, upper: Array, inverse: Array, y: Array) -> None:
+    """Overwrite ``y`` (n, lanes) with the solutions of (L U)ᵀ x = y."""
+    n = len(fill.starts) - 1
+    for i in range(n):
+        multiply(y, i, y, i, inverse, i)
+        for p in range(fill.upper_starts[i], fill.upper_starts[i + 1]):
+            subtract(y, fill.upper[p], upper, p, y, i)
+    for i in range(n - 1, -1, -1):
+        for q in range(fill.lower_starts[i], fill.lower_starts[i + 1]):
+            subtract(y, fill.lower[q], lower, q, y, i)
+
+
+@_compiled
+def exponential(x: Array, result: Array, scale: Array, bits: Array) -> None:
+    """exp(x) for -700 < x < 700, all arrays flat; ``bits`` are those of ``scale``, both overwritten.
+
+    A Taylor polynomial of what is left after taking powers of 2 out, good to 1 in the last place or
+    two. libm's exponential takes one number at a time, and would take half of the time of all.
+    """
+    for w in range(len(x)):
+        shifted = x[w] * LOG2_E + TO_INTEGER
+        power = shifted - TO_INTEGER
+        rest = (x[w] - power * LN_2_HIGH) - power * LN_2_LOW
+        value = POWERS[0]
+        for coefficient in POWERS[1:]:
+            value = value * rest + coefficient
+        scale[w] = shifted
+        result[w] = value
+    for w in range(len(x)):
+        bits[w] = (bits[w] + 1023) << 52
+    for w in range(len(x)):
+        result[w] *= scale[w]
+
+
+@_compiled
+def limited(v: float, previous: float, vt: float, critical: float) -> float:
+    """``limit_junction`` of one junction."""
+    step = (v - previous) / vt
+    result = v
+    if v > critical and abs(step) > 2.0:
+        if previous > 0.0:
+            result = previous + math.copysign(vt, step) * (math.log(max(abs(step) - 2.0, 1e-12)) + 2.0)
+        else:
+            result = max(vt * math.log(max(v / vt, 1e-12)), critical)
+    if v < 0.0:
+        result = max(result, -1.0 - previous if previous > 0.0 else 2.0 * previous - 1.0)
+    return result
+
+
+@_compiled
+def limit(junctions: Junctions, volts: Array, previous: Array, place: Array) -> None:
+    """The ``place`` (m, lanes) at which junctions are taken that are to move to ``volts``.
+
+    ``previous`` is NaN where any place will do.
+    """
+    m, lanes = volts.shape
+    for j in range(m):
+        vt, critical = junctions.vte[j], junctions.critical[j]
+        broken = min(0.0, 10.0 * junctions.breakdown_vte[j] - junctions.breakdown[j])
+        far = False
+        for w in range(lanes):
+            v, before = volts[j, w], previous[j, w]
+            far |= (abs(v - before) > 2.0 * vt) & ((v > critical) | (v < 0.0))
+            far |= v < broken
+        copy(place, j, volts, j)
+        if not far:
+            continue
+        for w in range(lanes):
+            v, before, at = volts[j, w], previous[j, w], junctions.breakdown[j]
+            if math.isnan(before):
+                continue
+            if v < broken:
+                place[j, w] = -at - limited(-at - v, -at - before, junctions.breakdown_vte[j], critical)
+            else:
+                place[j, w] = limited(v, before, vt, critical)
+
+
+@_compiled
+def law(junctions: Junctions, v: Array, current: Array, slope: Array, scale: Array, bits: Array) -> None:
+    """Currents and conductances (m, lanes) of junctions at ``v``: what Diode states for arrays."""
+    m, lanes = v.shape
+    for j in range(m):
+        vt, at, vtb = junctions.vte[j], junctions.breakdown[j], junctions.breakdown_vte[j]
+        for w in range(lanes):
+            beyond = (v[j, w] < -at) & (v[j, w] < -3.0 * vt)
+            exponent = -(at + v[j, w]) / vtb if beyond else v[j, w] / vt
+            current[j, w] = min(max(exponent, -3.0), EXPONENT_LIMIT)
+    exponential(current.ravel(), slope.ravel(), scale, bits)
+    for j in range(m):
+        vt, at, vtb = junctions.vte[j], junctions.breakdown[j], junctions.breakdown_vte[j]
+        saturation, gmin = junctions.saturation[j], junctions.gmin[j]
+        for w in range(lanes):
+            beyond = (v[j, w] < -at) & (v[j, w] < -3.0 * vt)
+            exponent = -(at + v[j, w]) / vtb if beyond else v[j, w] / vt
+            power = slope[j, w]
+            # Beyond the limit the exponential goes on as its tangent.
+            total = power * (1.0 + max(exponent - EXPONENT_LIMIT, 0.0)) - 1.0
+            steep = power / vt
+            inverse = 1.0 / exponent
+            square = inverse * inverse
+            reverse = exponent < -3.0
+            total = -1.0 - CUBE * square * inverse if reverse else total
+            steep = 3.0 * CUBE * square * square / vt if reverse else steep
+            total = -1.0 - total if beyond else total
+            steep = power / vtb if beyond else steep
+            current[j, w] = saturation * total + gmin * v[j, w]
+            slope[j, w] = saturation * steep + gmin
+
+
+@_compiled
+def across(junctions: Junctions, y: Array, offset: Array, volts: Array) -> None:
+    """The volts (m, lanes) across junctions; the last row of ``y`` (n + 1, lanes) is zero."""
+    for j in range(len(volts)):
+        copy(volts, j, offset, j)
+        add(volts, j, y, junctions.anode[j], 1.0)
+        add(volts, j, y, junctions.cathode[j], -1.0)
+
+
+@_compiled
+def multiply_linear(linear: Linear, y: Array, total: Array) -> None:
+    """Add the linear part's matrix times ``y`` to ``total``, (n + 1, lanes) each."""
+    for p in range(len(linear.data)):
+        add(total, linear.rows[p], y, linear.columns[p], linear.data[p])
+
+
+@_compiled
+def load(problem: Problem, sample: int, w: int, y: Array, drive: Array, offset: Array) -> None:
+    """A sample's start, drive and offset, into lane ``w``."""
+    for i in range(problem.y.shape[1]):
+        y[i, w] = problem.y[sample, i]
+    for k in range(len(problem.driven)):
+        drive[problem.driven[k], w] = problem.drive[sample, k]
+    for k in range(len(problem.lifted)):
+        offset[problem.lifted[k], w] = problem.offset[sample, k]
+
+
+@_compiled
+def newton(
+    fill: Fill,
+    linear: Linear,
+    junctions: Junctions,
+    problem: Problem,
+    settling: Settling,
+    lanes: int,
+    converged: Array,
+    steps: Array,
+) -> None:
+    """Newton's method for all samples, ``iterate`` for junctions: from ``problem.y`` (S, n), which it overwrites.
+
+    A lane takes the next sample when its own one has converged or failed.
+    """
+    samples, n = problem.y.shape
+    m, nnz, filled = len(junctions.vte), len(linear.data), len(fill.upper)
+    lower, upper, inverse, work = (
+        np.empty((filled, lanes)),
+        np.empty((filled, lanes)),
+        np.empty((n, lanes)),
+        np.empty((n, lanes)),
+    )
+    y, change, drive = np.zeros((n + 1, lanes)), np.zeros((n + 1, lanes)), np.zeros((n + 1, lanes))
+    offset, volts, place, previous = (
+        np.zeros((m, lanes)),
+        np.empty((m, lanes)),
+        np.empty((m, lanes)),
+        np.zeros((m, lanes)),
+    )
+    current, slope, data = np.empty((m, lanes)), np.empty((m, lanes)), np.empty((nnz, lanes))
+    scale = np.empty(m * lanes)
+    bits = scale.view(np.int64)
+    sample, step, held = np.full(lanes, -1), np.zeros(lanes, np.int64), np.zeros(lanes, np.bool_)
+    move, before = np.zeros(lanes), np.ones(lanes)
+    begin = 0.0 if problem.cold else np.nan
+    next_sample = 0
+    for w in range(min(lanes, samples)):
+        sample[w] = next_sample
+        load(problem, next_sample, w, y, drive, offset)
+        previous[:, w] = begin
+        next_sample += 1
+    active = next_sample
+    while active > 0:
+        across(junctions, y, offset, volts)
+        limit(junctions, volts, previous, place)
+        law(junctions, place, current, slope, scale, bits)
+        held[:] = False
+        for j in range(m):
+            for w in range(lanes):
+                # The device is linear from where it was evaluated to where the unknowns are.
+                moved = volts[j, w] - place[j, w]
+                current[j, w] += slope[j, w] * moved
+                held[w] |= abs(moved) > 1e-12 + 1e-9 * abs(volts[j, w])
+        for p in range(nnz):
+            data[p, :] = linear.data[p]
+        change[:] = drive
+        multiply_linear(linear, y, change)
+        for j in range(m):
+            add(change, junctions.anode[j], current, j, 1.0)
+            add(change, junctions.cathode[j], current, j, -1.0)
+            for k in range(4):
+                if junctions.slots[j, k] >= 0:
+                    add(data, junctions.slots[j, k], slope, j, 1.0 if k < 2 else -1.0)
+        eliminate(fill, data, lower, upper, inverse, work)
+        substitute(fill, lower, upper, inverse, change)
+        move[:] = 0.0
+        for i in range(n):
+            for w in range(lanes):
+                now = y[i, w]
+                after = now - change[i, w]
+                ratio = abs(change[i, w]) / (settling.reltol * max(abs(now), abs(after)) + settling.floor[i])
+                # NaN counts as the largest of all.
+                move[w] = move[w] if (ratio <= move[w]) | math.isnan(move[w]) else ratio
+                y[i, w] = after
+        previous, place = place, previous
+        for w in range(lanes):
+            if sample[w] < 0:
+                continue
+            step[w] += 1
+            finite = move[w] < np.inf
+            rest = move[w] / before[w] * move[w]
+            small = move[w] <= settling.exact or (move[w] <= settling.settled and rest <= settling.exact)
+            stalled = move[w] <= settling.settled and move[w] > 0.3 * before[w]
+            done = finite and not held[w] and (small or stalled)
+            before[w] = 1.0 if held[w] else min(move[w], 1.0)
+            if not done and finite and step[w] < settling.iterations:
+                continue
+            s = sample[w]
+            for i in range(n):
+                problem.y[s, i] = y[i, w]
+            converged[s], steps[s] = done, step[w]
+            step[w], before[w] = 0, 1.0
+            if next_sample < samples:
+                sample[w] = next_sample
+                load(problem, next_sample, w, y, drive, offset)
+                previous[:, w] = begin
+                next_sample += 1
+            else:
+                sample[w] = -1
+                active -= 1
+
+
+@_compiled
+def unbalanced(
+    linear: Linear, junctions: Junctions, problem: Problem, balance: Balance, lanes: int, excess: Array
+) -> None:
+    """How far samples (S,) are from Kirchhoff's laws at ``problem.y``: ``balanced`` for junctions, 1 the limit."""
+    samples, n = problem.y.shape
+    m = len(junctions.vte)
+    y, total, drive, size = (
+        np.zeros((n + 1, lanes)),
+        np.zeros((n + 1, lanes)),
+        np.zeros((n + 1, lanes)),
+        np.zeros((n + 1, lanes)),
+    )
+    offset, volts, current, slope = (
+        np.zeros((m, lanes)),
+        np.empty((m, lanes)),
+        np.empty((m, lanes)),
+        np.empty((m, lanes)),
+    )
+    scale = np.empty(m * lanes)
+    bits = scale.view(np.int64)
+    rounding = np.zeros((1, lanes))
+    for first in range(0, samples, lanes):
+        width = min(lanes, samples - first)
+        for w in range(width):
+            load(problem, first + w, w, y, drive, offset)
+        rounding[:] = 0.0
+        for i in range(n):
+            for w in range(lanes):
+                rounding[0, w] = max(rounding[0, w], balance.rounding * abs(y[i, w]))
+        across(junctions, y, offset, volts)
+        law(junctions, volts, current, slope, scale, bits)
+        total[:] = 0.0
+        multiply_linear(linear, y, total)
+        for i in range(n):
+            for w in range(lanes):
+                size[i, w] = abs(total[i, w]) + abs(drive[i, w]) + balance.row_sums[i] * rounding[0, w]
+                total[i, w] += drive[i, w]
+        for j in range(m):
+            a, c = junctions.anode[j], junctions.cathode[j]
+            add(total, a, current, j, 1.0)
+            add(total, c, current, j, -1.0)
+            for w in range(lanes):
+                around = abs(current[j, w]) + 2.0 * slope[j, w] * rounding[0, w]
+                size[a, w] += around
+                size[c, w] += around
+        rounding[:] = 0.0
+        for i in range(n):
+            for w in range(lanes):
+                part = abs(total[i, w]) / (balance.floor[i] + balance.share * size[i, w])
+                most = rounding[0, w]
+                rounding[0, w] = most if (part <= most) | math.isnan(most) else part
+        for w in range(width):
+            excess[first + w] = rounding[0, w]

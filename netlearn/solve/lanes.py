@@ -1,0 +1,118 @@
+"""Operations on rows of numbers, one number for each sample in step, as vector instructions.
+
+A row has a multiple of LANES numbers. numba's own loops over so few numbers spend most of their
+time on finding out whether the arrays overlap; here that is known, since a row is only ever changed
+in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+LANES = 8
+
+VECTOR = ir.VectorType(ir.DoubleType(), LANES)
+
+Operation = Callable[..., None]
+"""operation(builder, pointers, *factor): what is done to one vector of each row, the first being the target."""
+
+
+def _row_operation(operation: Operation) -> Callable[..., Any]:
+    """An operation on rows, called from compiled code as operation(target, i, array, j, ..., [factor])."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        pairs = len(values) // 2
+        kinds, rows = signature.args[0 : 2 * pairs : 2], signature.args[1 : 2 * pairs : 2]
+        arrays = [
+            context.make_array(kind)(context, builder, value)
+            for kind, value in zip(kinds, values[0 : 2 * pairs : 2], strict=True)
+        ]
+        width = builder.extract_value(arrays[0].shape, 1)
+        starts = [
+            builder.mul(context.cast(builder, row, kind, types.intp), width)
+            for kind, row in zip(rows, values[1 : 2 * pairs : 2], strict=True)
+        ]
+        factor = []
+        if len(values) % 2:
+            undefined = ir.Constant(VECTOR, ir.Undefined)
+            single = builder.insert_element(undefined, values[-1], ir.IntType(32)(0))
+            mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+            factor = [builder.shuffle_vector(single, undefined, mask)]
+        zero, step = ir.Constant(width.type, 0), ir.Constant(width.type, LANES)
+        with cgutils.for_range_slice(builder, zero, width, step, width.type) as (lane, _):
+            pointers = [
+                builder.bitcast(builder.gep(array.data, [builder.add(start, lane)]), VECTOR.as_pointer())
+                for array, start in zip(arrays, starts, strict=True)
+            ]
+            operation(builder, pointers, *factor)
+        return context.get_dummy_value()
+
+    def declare(_: Any, *arguments: Any) -> Any:
+        return types.void(*arguments), generate
+
+    return declare
+
+
+def _load(builder: Any, pointer: Any) -> Any:
+    return builder.load(pointer, align=8)
+
+
+@intrinsic
+def subtract(typing: Any, a: Any, i: Any, b: Any, j: Any, c: Any, k: Any) -> Any:
+    """a[i] -= b[j] * c[k]."""
+
+    def operation(builder: Any, pointers: list[Any]) -> None:
+        target, left, right = (_load(builder, pointer) for pointer in pointers)
+        product = builder.fmul(left, right, flags=("contract",))
+        builder.store(builder.fsub(target, product, flags=("contract",)), pointers[0], align=8)
+
+    return _row_operation(operation)(typing, a, i, b, j, c, k)
+
+
+@intrinsic
+def multiply(typing: Any, a: Any, i: Any, b: Any, j: Any, c: Any, k: Any) -> Any:
+    """a[i] = b[j] * c[k]."""
+
+    def operation(builder: Any, pointers: list[Any]) -> None:
+        left, right = (_load(builder, pointer) for pointer in pointers[1:])
+        builder.store(builder.fmul(left, right), pointers[0], align=8)
+
+    return _row_operation(operation)(typing, a, i, b, j, c, k)
+
+
+@intrinsic
+def add(typing: Any, a: Any, i: Any, b: Any, j: Any, factor: Any) -> Any:
+    """a[i] += b[j] * factor, the factor being one number."""
+
+    def operation(builder: Any, pointers: list[Any], factor: Any) -> None:
+        target, source = (_load(builder, pointer) for pointer in pointers)
+        product = builder.fmul(source, factor, flags=("contract",))
+        builder.store(builder.fadd(target, product, flags=("contract",)), pointers[0], align=8)
+
+    return _row_operation(operation)(typing, a, i, b, j, factor)
+
+
+@intrinsic
+def copy(typing: Any, a: Any, i: Any, b: Any, j: Any) -> Any:
+    """a[i] = b[j]."""
+
+    def operation(builder: Any, pointers: list[Any]) -> None:
+        builder.store(_load(builder, pointers[1]), pointers[0], align=8)
+
+    return _row_operation(operation)(typing, a, i, b, j)
+
+
+@intrinsic
+def clear(typing: Any, a: Any, i: Any) -> Any:
+    """a[i] = 0."""
+
+    def operation(builder: Any, pointers: list[Any]) -> None:
+        builder.store(ir.Constant(VECTOR, [0.0] * LANES), pointers[0], align=8)
+
+    return _row_operation(operation)(typing, a, i)
