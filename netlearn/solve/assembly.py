@@ -148,7 +148,7 @@ class Equations:
         """F(0) of the linear groups, (N,) or (N, S): what the sources drive."""
         total: Array = np.zeros(self.topology.size)
         for g, group in enumerate(self.circuit.groups):
-            if len(group) and group.device.linear:
+            if len(group) and group.device.linear and not group.device.homogeneous:
                 origin = np.zeros(np.asarray(group.index).shape)
                 total = _sum(total, self.topology.add_currents(g, group.device.residual(origin, self.prepared[g])))
         return total

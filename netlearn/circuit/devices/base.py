@@ -73,6 +73,8 @@ class Device:
     internal: Mapping[str, Internal] = field(default_factory=dict)
     linear: bool = True
     """Whether the residual is affine in ``x``, with a Jacobian that no sample changes."""
+    homogeneous: bool = False
+    """Of a linear element: whether it is known that its residual at zero is zero, so that it drives nothing."""
     reciprocal: bool = True
     """Whether the element has a co-content, that is a symmetric Jacobian."""
 
@@ -90,7 +92,7 @@ class Device:
             # Exact by differences, and for complex values too, where a complex step is not.
             origin = self.residual(np.zeros(x.shape), prepared)
             units = np.broadcast_to(np.eye(x.shape[-1])[:, *[None] * (x.ndim - 1)], (x.shape[-1], *x.shape))
-            return np.stack([self.residual(unit, prepared) - origin for unit in units], axis=-1)
+            return np.moveaxis(self.residual(units, prepared) - origin, 0, -1)
         columns = [derivative(lambda moved: self.residual(moved, prepared), x, unit) for unit in np.eye(x.shape[-1])]
         return np.stack(columns, axis=-1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,13 @@ def _constant(matrix: list[list[float]], x: Array) -> Array:
     """One T x T Jacobian for all k instances, without a sample axis."""
     template = np.array(matrix)
     return np.broadcast_to(template, (x.shape[-2], *template.shape))
+
+
+def _with_gain(constant: Sequence[Sequence[int]], gained: Sequence[Sequence[int]], prepared: Values) -> Array:
+    """The Jacobian (..., k, T, T) of a controlled source, the part ``gained`` times its gain."""
+    gain = np.asarray(prepared["gain"])[..., None, None]
+    result: Array = np.array(constant, dtype=float) + gain * np.array(gained, dtype=float)
+    return result
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,10 @@ class Vccs(Device):
         current = prepared["gain"] * (x[..., 2] - x[..., 3])
         return np.stack([current, -current, 0 * current, 0 * current], axis=-1)
 
+    def jacobian(self, x: Array, prepared: Values) -> Array:
+        none = [[0] * 4] * 4
+        return _with_gain(none, [[0, 0, 1, -1], [0, 0, -1, 1], *none[:2]], prepared)
+
 
 @dataclass(frozen=True)
 class Vcvs(Device):
@@ -78,6 +90,11 @@ class Vcvs(Device):
         current = x[..., 4] + 0 * branch
         return np.stack([current, -current, 0 * branch, 0 * branch, branch], axis=-1)
 
+    def jacobian(self, x: Array, prepared: Values) -> Array:
+        none = [[0] * 5] * 4
+        constant = [[0, 0, 0, 0, 1], [0, 0, 0, 0, -1], *none[:2], [1, -1, 0, 0, 0]]
+        return _with_gain(constant, [*none, [0, 0, -1, 1, 0]], prepared)
+
 
 @dataclass(frozen=True)
 class Cccs(Device):
@@ -86,6 +103,9 @@ class Cccs(Device):
     def residual(self, x: Array, prepared: Values) -> Array:
         current = prepared["gain"] * x[..., 2]
         return np.stack([current, -current, 0 * current], axis=-1)
+
+    def jacobian(self, x: Array, prepared: Values) -> Array:
+        return _with_gain([[0] * 3] * 3, [[0, 0, 1], [0, 0, -1], [0, 0, 0]], prepared)
 
 
 @dataclass(frozen=True)
@@ -97,11 +117,16 @@ class Ccvs(Device):
         current = x[..., 3] + 0 * branch
         return np.stack([current, -current, 0 * branch, branch], axis=-1)
 
+    def jacobian(self, x: Array, prepared: Values) -> Array:
+        none = [[0] * 4] * 3
+        constant = [[0, 0, 0, 1], [0, 0, 0, -1], none[0], [1, -1, 0, 0]]
+        return _with_gain(constant, [*none, [0, 0, -1, 0]], prepared)
 
-RESISTOR = Resistor("resistor", ("p", "n"), {"resistance": NAN})
+
+RESISTOR = Resistor("resistor", ("p", "n"), {"resistance": NAN}, homogeneous=True)
 VOLTAGE_SOURCE = VoltageSource("voltage source", ("p", "n", "i"), {"dc": 0.0})
 CURRENT_SOURCE = CurrentSource("current source", ("p", "n"), {"dc": 0.0})
-VCCS = Vccs("vccs", ("p", "n", "cp", "cn"), {"gain": NAN}, reciprocal=False)
-VCVS = Vcvs("vcvs", ("p", "n", "cp", "cn", "i"), {"gain": NAN}, reciprocal=False)
-CCCS = Cccs("cccs", ("p", "n", "ic"), {"gain": NAN}, reciprocal=False)
-CCVS = Ccvs("ccvs", ("p", "n", "ic", "i"), {"gain": NAN}, reciprocal=False)
+VCCS = Vccs("vccs", ("p", "n", "cp", "cn"), {"gain": NAN}, homogeneous=True, reciprocal=False)
+VCVS = Vcvs("vcvs", ("p", "n", "cp", "cn", "i"), {"gain": NAN}, homogeneous=True, reciprocal=False)
+CCCS = Cccs("cccs", ("p", "n", "ic"), {"gain": NAN}, homogeneous=True, reciprocal=False)
+CCVS = Ccvs("ccvs", ("p", "n", "ic", "i"), {"gain": NAN}, homogeneous=True, reciprocal=False)
