@@ -107,12 +107,12 @@ class Factors:
     def __init__(self, plan: Elimination, data: Array) -> None:
         self._plan = plan
         self._width = lanes(data.shape[1], plan.cost)
-        work = np.empty((plan.size, self._width))
+        work, none = np.empty((plan.size, self._width)), np.empty((0, self._width))
         self._blocks = []
         for block in in_lanes(data, self._width):
             lower, upper = np.empty((2, len(plan.fill.upper), self._width))
             inverse = np.empty((plan.size, self._width))
-            kernels().eliminate(plan.fill, block, lower, upper, inverse, work)
+            kernels().eliminate(plan.fill, block, lower, upper, inverse, work, none)
             self._blocks.append((lower, upper, inverse))
 
     def solve(self, rhs: Array, transpose: bool = False) -> Array:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
 
 from netlearn.circuit.devices.base import Array, Device, Values
 from netlearn.circuit.devices.diode import Diode
@@ -45,10 +44,11 @@ class Problem(NamedTuple):
 
     ``drive`` (S, d) is what sources add to the equations ``driven`` (d,), and ``offset`` (S, l)
     what they add to the volts across the junctions ``lifted`` (l,). If the starts are ``cold``,
-    junctions begin at no volts.
+    junctions begin at no volts, and if they are ``chained``, samples may start from others' solutions.
     """
 
     cold: bool
+    chained: bool
     y: Array
     driven: Array
     drive: Array
@@ -101,7 +101,7 @@ class Laws:
             values.append({name: np.broadcast_to(value, len(index)) for name, value in law.values.items()})
             if index.shape[1] > 2:
                 data = data + topology.add_stamps(g, np.broadcast_to(law.linear, (len(index), *law.linear.shape[-2:])))
-        together = {name: np.concatenate([each[name] for each in values]) for name in values[0]}
+        together = {name: np.concatenate([each[name] for each in values]).astype(float) for name in values[0]}
         anode, cathode = np.concatenate(ends).T
         return cls(anode, cathode, together, data)
 
@@ -127,42 +127,48 @@ class Sources:
     tree: Array
 
     @classmethod
-    def of(cls, model: Model, laws: Laws, inner: sparse.csc_array, count: int) -> Sources:
-        """For ``count`` samples; ``inner`` (N, N) is the linear part without the reduced sources."""
+    def of(cls, model: Model, laws: Laws, count: int) -> Sources:
+        """For ``count`` samples."""
         reduction = model.reduction
         constant = model.constant if model.constant.ndim == 2 else model.constant[:, None]
         tree = reduction.potentials(-constant[reduction.sources])
-        moved = (reduction.gather @ inner[:, reduction.tree]).tocsr()
-        injected = reduction.gather @ constant
-        driven = np.flatnonzero((np.diff(moved.indptr) > 0) | injected.any(axis=1))
-        at_tree = np.full(len(reduction.place) + 1, len(tree))
-        at_tree[reduction.tree] = np.arange(len(tree))
-        anode, cathode = at_tree[laws.anode], at_tree[laws.cathode]
-        lifted = np.flatnonzero((anode < len(tree)) | (cathode < len(tree)))
+        reached, columns = reduction.tree_columns(laws.data)
+        injected = np.flatnonzero((reduction.place >= 0) & constant.any(axis=1))
+        driven = np.union1d(reached, reduction.place[injected])
+        drive = np.zeros((len(driven), constant.shape[1]))
+        drive[np.searchsorted(driven, reached)] = columns @ tree
+        np.add.at(drive, np.searchsorted(driven, reduction.place[injected]), constant[injected])
+        anode, cathode = reduction.at_tree[laws.anode], reduction.at_tree[laws.cathode]
+        lifted = np.flatnonzero((anode >= 0) | (cathode >= 0))
         volts = np.concatenate([tree, np.zeros((1, tree.shape[1]))])
-        parts = (moved[driven] @ tree + injected[driven], volts[anode[lifted]] - volts[cathode[lifted]], tree)
-        drive, offset, tree = (np.broadcast_to(part.T, (count, len(part))) for part in parts)
+        offset = volts[anode[lifted]] - volts[cathode[lifted]]
+        drive, offset, tree = (np.broadcast_to(part.T, (count, len(part))) for part in (drive, offset, tree))
         return cls(driven, drive, lifted, offset, tree)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The equations of n unknowns, which are the reduced ones ``members`` (n,)."""
+    """Where the equations of n unknowns stand, which are the reduced ones ``members`` (n,).
 
-    linear: Linear
-    junctions: Junctions
-    driven: Array
+    ``position`` (n,) is where each of them, as they come among the reduced ones, stands here.
+    """
+
     members: Array
+    position: Array
+    rows: Array
+    columns: Array
+    anode: Array
+    cathode: Array
+    slots: Array
 
     @classmethod
-    def of(cls, entries: tuple[Array, Array, Array], laws: Laws, driven: Array, members: Array, place: Array) -> Frame:
-        """The equations of ``members``.
+    def of(cls, entries: tuple[Array, Array], ends: tuple[Array, Array], members: Array, place: Array) -> Frame:
+        """From ``entries`` (rows, columns), by compressed columns, that number the members as they come.
 
-        In ``entries`` (rows, columns, data), by compressed columns, and in ``driven`` the members
-        are numbered as they come among the reduced unknowns; ``place`` (N,) is which of those
-        each unknown is.
+        ``ends`` are the junctions' anodes and cathodes (m,), and ``place`` (N,) is which reduced
+        unknown each unknown is.
         """
-        (rows, columns, data), size, position = entries, len(members), np.argsort(members)
+        (rows, columns), size, position = entries, len(members), np.argsort(members)
         number = np.full(place.max(initial=-1) + 2, -1)
         number[members[position]] = np.arange(size)
         number = number[np.append(place, -1)]
@@ -172,8 +178,14 @@ class Frame:
             found = np.searchsorted(keys, column.astype(np.int64) * size + row)
             return np.where((row >= 0) & (column >= 0), found, -1)
 
-        a, c, goes = number[laws.anode], number[laws.cathode], np.append(position, size)
+        a, c, goes = number[ends[0]], number[ends[1]], np.append(position, size)
         slots = np.stack([slot(a, a), slot(c, c), slot(a, c), slot(c, a)], axis=1)
-        values = {name: np.ascontiguousarray(value, dtype=float) for name, value in laws.values.items()}
-        linear = Linear(position[rows], position[columns], data)
-        return cls(linear, Junctions(goes[a], goes[c], slots, **values), position[driven], members)
+        return cls(members, position, position[rows], position[columns], goes[a], goes[c], slots)
+
+    def linear(self, data: Array) -> Linear:
+        """The linear part with these entries."""
+        return Linear(self.rows, self.columns, data)
+
+    def junctions(self, laws: Laws) -> Junctions:
+        """The junctions with their laws."""
+        return Junctions(self.anode, self.cathode, self.slots, **laws.values)

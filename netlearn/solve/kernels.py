@@ -27,6 +27,8 @@ LN_2_HIGH, LN_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 """ln 2 in two parts, the first one short enough that its products with exponents are exact."""
 TO_INTEGER = 1.5 * 2.0**52
 """Added to a small number it leaves the nearest integer in the last bits."""
+NEAR = 0.5
+"""Steps of a junction up to this part of its thermal voltage are corrected for its curvature."""
 POWERS = tuple(1.0 / math.factorial(k) for k in range(13, -1, -1))
 
 
@@ -40,8 +42,12 @@ def _compiled(function: Any) -> Any:
 
 
 @_compiled
-def eliminate(fill: Fill, data: Array, lower: Array, upper: Array, inverse: Array, work: Array) -> None:
-    """L, U and the inverse pivots (n, lanes) of the matrices ``data`` (nnz, lanes); ``work`` is (n, lanes)."""
+def eliminate(fill: Fill, data: Array, lower: Array, upper: Array, inverse: Array, work: Array, y: Array) -> None:
+    """L, U and the inverse pivots (n, lanes) of the matrices ``data`` (nnz, lanes); ``work`` is (n, lanes).
+
+    Right-hand sides ``y`` (n, lanes) are taken along and become L⁻¹ y; there may be none, (0, lanes).
+    """
+    along = len(y) > 0
     for i in range(len(fill.starts) - 1):
         clear(work, i)
         for p in range(fill.upper_starts[i], fill.upper_starts[i + 1]):
@@ -61,6 +67,8 @@ def eliminate(fill: Fill, data: Array, lower: Array, upper: Array, inverse: Arra
             else:
                 multiply(lower, q, work, k, inverse, k)
                 first = fill.upper_starts[k]
+            if along:
+                subtract(y, i, lower, q, y, k)
             for p in range(first, fill.upper_starts[k + 1]):
                 subtract(work, fill.upper[p], lower, q, upper, p)
         for w in range(work.shape[1]):
@@ -70,16 +78,21 @@ def eliminate(fill: Fill, data: Array, lower: Array, upper: Array, inverse: Arra
 
 
 @_compiled
-def substitute(fill: Fill, lower: Array, upper: Array, inverse: Array, y: Array) -> None:
-    """Overwrite ``y`` (n, lanes) with the solutions of L U x = y."""
-    n = len(fill.starts) - 1
-    for i in range(n):
-        for q in range(fill.lower_starts[i], fill.lower_starts[i + 1]):
-            subtract(y, i, lower, q, y, fill.lower[q])
-    for i in range(n - 1, -1, -1):
+def substitute_back(fill: Fill, upper: Array, inverse: Array, y: Array) -> None:
+    """Overwrite ``y`` (n, lanes) with the solutions of U x = y."""
+    for i in range(len(fill.starts) - 2, -1, -1):
         for p in range(fill.upper_starts[i], fill.upper_starts[i + 1]):
             subtract(y, i, upper, p, y, fill.upper[p])
         multiply(y, i, y, i, inverse, i)
+
+
+@_compiled
+def substitute(fill: Fill, lower: Array, upper: Array, inverse: Array, y: Array) -> None:
+    """Overwrite ``y`` (n, lanes) with the solutions of L U x = y."""
+    for i in range(len(fill.starts) - 1):
+        for q in range(fill.lower_starts[i], fill.lower_starts[i + 1]):
+            subtract(y, i, lower, q, y, fill.lower[q])
+    substitute_back(fill, upper, inverse, y)
 
 
 @_compiled
@@ -165,31 +178,38 @@ def law(junctions: Junctions, v: Array, current: Array, slope: Array, scale: Arr
     """Currents and conductances (m, lanes) of junctions at ``v``: what Diode states for arrays."""
     m, lanes = v.shape
     for j in range(m):
-        vt, at, vtb = junctions.vte[j], junctions.breakdown[j], junctions.breakdown_vte[j]
+        part = 1.0 / junctions.vte[j]
         for w in range(lanes):
-            beyond = (v[j, w] < -at) & (v[j, w] < -3.0 * vt)
-            exponent = -(at + v[j, w]) / vtb if beyond else v[j, w] / vt
-            current[j, w] = min(max(exponent, -3.0), EXPONENT_LIMIT)
+            current[j, w] = min(max(v[j, w] * part, -3.0), EXPONENT_LIMIT)
     exponential(current.ravel(), slope.ravel(), scale, bits)
     for j in range(m):
-        vt, at, vtb = junctions.vte[j], junctions.breakdown[j], junctions.breakdown_vte[j]
-        saturation, gmin = junctions.saturation[j], junctions.gmin[j]
+        part, saturation, gmin = 1.0 / junctions.vte[j], junctions.saturation[j], junctions.gmin[j]
         for w in range(lanes):
-            beyond = (v[j, w] < -at) & (v[j, w] < -3.0 * vt)
-            exponent = -(at + v[j, w]) / vtb if beyond else v[j, w] / vt
-            power = slope[j, w]
+            exponent, power = v[j, w] * part, slope[j, w]
             # Beyond the limit the exponential goes on as its tangent.
-            total = power * (1.0 + max(exponent - EXPONENT_LIMIT, 0.0)) - 1.0
-            steep = power / vt
-            inverse = 1.0 / exponent
-            square = inverse * inverse
+            forward = power * (1.0 + max(exponent - EXPONENT_LIMIT, 0.0)) - 1.0
+            inverse = 1.0 / min(exponent, -3.0)
+            cube = CUBE * inverse * inverse * inverse
             reverse = exponent < -3.0
-            total = -1.0 - CUBE * square * inverse if reverse else total
-            steep = 3.0 * CUBE * square * square / vt if reverse else steep
-            total = -1.0 - total if beyond else total
-            steep = power / vtb if beyond else steep
+            total = -1.0 - cube if reverse else forward
+            steep = 3.0 * cube * inverse if reverse else power
             current[j, w] = saturation * total + gmin * v[j, w]
-            slope[j, w] = saturation * steep + gmin
+            slope[j, w] = saturation * part * steep + gmin
+        if junctions.breakdown[j] < np.inf:
+            for w in range(lanes):
+                exponent = beyond_breakdown(junctions, j, v[j, w])
+                if exponent >= 0.0:
+                    power = math.exp(min(exponent, EXPONENT_LIMIT))
+                    broken = power * (1.0 + max(exponent - EXPONENT_LIMIT, 0.0))
+                    current[j, w] = gmin * v[j, w] - saturation * broken
+                    slope[j, w] = saturation * power / junctions.breakdown_vte[j] + gmin
+
+
+@_compiled
+def beyond_breakdown(junctions: Junctions, j: int, v: float) -> float:
+    """The exponent of a junction's breakdown, -1 where it does not break down."""
+    at = junctions.breakdown[j]
+    return -(at + v) / junctions.breakdown_vte[j] if v < -at and v < -3.0 * junctions.vte[j] else -1.0
 
 
 @_compiled
@@ -209,10 +229,26 @@ def multiply_linear(linear: Linear, y: Array, total: Array) -> None:
 
 
 @_compiled
-def load(problem: Problem, sample: int, w: int, y: Array, drive: Array, offset: Array) -> None:
-    """A sample's start, drive and offset, into lane ``w``."""
-    for i in range(problem.y.shape[1]):
-        y[i, w] = problem.y[sample, i]
+def curve(junctions: Junctions, volts: Array, place: Array, change: Array, slope: Array, current: Array) -> None:
+    """The currents (m, lanes) by which junctions miss their tangents where ``change`` is taken off the unknowns.
+
+    To second order, for Chebyshev's method (Traub, Iterative Methods for the Solution of Equations,
+    1964), and only where that is near: none for steps beyond NEAR or junctions that were limited.
+    """
+    change[-1, :] = 0.0
+    for j in range(len(volts)):
+        a, c = junctions.anode[j], junctions.cathode[j]
+        gmin, at, vt, vtb = junctions.gmin[j], junctions.breakdown[j], junctions.vte[j], junctions.breakdown_vte[j]
+        for w in range(volts.shape[1]):
+            step = change[a, w] - change[c, w]
+            scale = -vtb if volts[j, w] < -at else vt
+            near = (abs(step) < NEAR * vt) & (volts[j, w] == place[j, w])
+            current[j, w] = 0.5 * (slope[j, w] - gmin) * step * step / scale if near else 0.0
+
+
+@_compiled
+def load(problem: Problem, sample: int, w: int, drive: Array, offset: Array) -> None:
+    """A sample's drive and offset, into lane ``w``."""
     for k in range(len(problem.driven)):
         drive[problem.driven[k], w] = problem.drive[sample, k]
     for k in range(len(problem.lifted)):
@@ -243,6 +279,7 @@ def newton(
         np.empty((n, lanes)),
     )
     y, change, drive = np.zeros((n + 1, lanes)), np.zeros((n + 1, lanes)), np.zeros((n + 1, lanes))
+    second = np.zeros((n + 1, lanes))
     offset, volts, place, previous = (
         np.zeros((m, lanes)),
         np.empty((m, lanes)),
@@ -255,14 +292,18 @@ def newton(
     sample, step, held = np.full(lanes, -1), np.zeros(lanes, np.int64), np.zeros(lanes, np.bool_)
     move, before = np.zeros(lanes), np.ones(lanes)
     begin = 0.0 if problem.cold else np.nan
-    next_sample = 0
-    for w in range(min(lanes, samples)):
-        sample[w] = next_sample
-        load(problem, next_sample, w, y, drive, offset)
-        previous[:, w] = begin
-        next_sample += 1
-    active = next_sample
+    start = np.zeros(lanes, np.bool_)
+    active = next_sample = min(lanes, samples)
+    sample[:active] = np.arange(active)
+    start[:active] = True
+    for w in range(active):
+        load(problem, w, w, drive, offset)
     while active > 0:
+        for w in range(lanes):
+            if start[w]:
+                previous[:, w] = begin
+                y[:n, w] = problem.y[sample[w]]
+                start[w] = False
         across(junctions, y, offset, volts)
         limit(junctions, volts, previous, place)
         law(junctions, place, current, slope, scale, bits)
@@ -283,13 +324,19 @@ def newton(
             for k in range(4):
                 if junctions.slots[j, k] >= 0:
                     add(data, junctions.slots[j, k], slope, j, 1.0 if k < 2 else -1.0)
-        eliminate(fill, data, lower, upper, inverse, work)
-        substitute(fill, lower, upper, inverse, change)
+        eliminate(fill, data, lower, upper, inverse, work, change)
+        substitute_back(fill, upper, inverse, change)
+        curve(junctions, volts, place, change, slope, current)
+        second[:] = 0.0
+        for j in range(m):
+            add(second, junctions.anode[j], current, j, 1.0)
+            add(second, junctions.cathode[j], current, j, -1.0)
+        substitute(fill, lower, upper, inverse, second)
         move[:] = 0.0
         for i in range(n):
             for w in range(lanes):
                 now = y[i, w]
-                after = now - change[i, w]
+                after = now - (change[i, w] + second[i, w])
                 ratio = abs(change[i, w]) / (settling.reltol * max(abs(now), abs(after)) + settling.floor[i])
                 # NaN counts as the largest of all.
                 move[w] = move[w] if (ratio <= move[w]) | math.isnan(move[w]) else ratio
@@ -300,7 +347,8 @@ def newton(
                 continue
             step[w] += 1
             finite = move[w] < np.inf
-            rest = move[w] / before[w] * move[w]
+            # With their correction steps shrink by the square of what the last one shrank by.
+            rest = (move[w] / before[w]) ** 2 * move[w]
             small = move[w] <= settling.exact or (move[w] <= settling.settled and rest <= settling.exact)
             stalled = move[w] <= settling.settled and move[w] > 0.3 * before[w]
             done = finite and not held[w] and (small or stalled)
@@ -314,8 +362,9 @@ def newton(
             step[w], before[w] = 0, 1.0
             if next_sample < samples:
                 sample[w] = next_sample
-                load(problem, next_sample, w, y, drive, offset)
-                previous[:, w] = begin
+                load(problem, next_sample, w, drive, offset)
+                # Where there is one operating point only, the last sample's is as good a start as zero, or better.
+                start[w] = not (problem.chained and done)
                 next_sample += 1
             else:
                 sample[w] = -1
@@ -347,7 +396,8 @@ def unbalanced(
     for first in range(0, samples, lanes):
         width = min(lanes, samples - first)
         for w in range(width):
-            load(problem, first + w, w, y, drive, offset)
+            load(problem, first + w, w, drive, offset)
+            y[:n, w] = problem.y[first + w]
         rounding[:] = 0.0
         for i in range(n):
             for w in range(lanes):

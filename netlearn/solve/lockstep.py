@@ -8,10 +8,9 @@ amplifiers make it unsafe to take pivots on the diagonal (static condensation; G
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -19,18 +18,18 @@ from scipy import sparse
 from netlearn.circuit.devices.base import Array
 from netlearn.solve.assembly import CACHED_TOPOLOGIES
 from netlearn.solve.compiled import available, kernels, lanes
-from netlearn.solve.condensed import nonlinear_unknowns
 from netlearn.solve.elimination import Elimination
 from netlearn.solve.iteration import EXACT, SETTLED, UNBALANCED, Tolerances
 from netlearn.solve.junctions import Balance, Frame, Laws, Problem, Settling, Sources
-from netlearn.solve.sparse import Factorization, SingularMatrix, factorize
+from netlearn.solve.reduction import Reduction
+from netlearn.solve.sparse import DENSE_LIMIT, DenseFactorization, Factorization, SingularMatrix, factorize
 from netlearn.solve.starts import Drives
 from netlearn.solve.system import ROUNDING, Model
 
 LARGEST_DENSE = 300
 """Up to so many unknowns that junctions touch may be left of a network with amplifiers."""
-LEVELS = (16, 64)
-"""How many samples are solved when the starts of the others are interpolated anew."""
+FIRST = 32
+"""So many samples are solved first where the starts of the others are interpolated."""
 INTERPOLATED_FROM = 30
 """Below so many unknowns Newton's steps cost less than an interpolated start."""
 MOST_SOURCES = 8
@@ -51,20 +50,26 @@ class Condensation:
     last: Array
     factors: Factorization
     beside: Array
-    below: sparse.csc_array
+    below: sparse.csc_array | Array
     left: Array
 
     @classmethod
     def of(cls, matrix: sparse.csc_array, last: Array) -> Condensation | None:
         """None where the part to be eliminated is singular."""
-        first = np.setdiff1d(np.arange(matrix.shape[0]), last)
-        above, under = matrix[first], matrix[last]
+        first = np.setdiff1d(np.arange(matrix.shape[0]), last, assume_unique=True)
         try:
-            factors = factorize(above[:, first].tocsc())
+            if matrix.shape[0] <= DENSE_LIMIT and len(first):
+                full = matrix.toarray()
+                factors: Factorization = DenseFactorization(full[np.ix_(first, first)])
+                above, below, left = full[np.ix_(first, last)], full[np.ix_(last, first)], full[np.ix_(last, last)]
+            else:
+                upper, lower = matrix[first], matrix[last]
+                factors = factorize(upper[:, first].tocsc())
+                above, below, left = upper[:, last].toarray(), lower[:, first].tocsc(), lower[:, last].toarray()
         except SingularMatrix:
             return None
-        beside, below = factors.solve(above[:, last].toarray()), under[:, first].tocsc()
-        return cls(first, last, factors, beside, below, under[:, last].toarray() - below @ beside)
+        beside = factors.solve(above)
+        return cls(first, last, factors, beside, below, left - below @ beside)
 
     def alone(self, drive: Array) -> Array:
         """What ``drive`` (S, r) makes of the first unknowns, (n, S), while the others are zero."""
@@ -82,24 +87,48 @@ class Condensation:
         return result
 
 
+@dataclass(frozen=True)
+class Layout:
+    """What depends on connections only: how to eliminate the equations of ``frame``, and all reduced ones, ``whole``.
+
+    ``last`` are the unknowns that junctions touch, if the others are to be eliminated beforehand.
+    """
+
+    plan: Elimination
+    frame: Frame
+    whole: Frame
+    last: Array | None
+
+
 @lru_cache(maxsize=CACHED_TOPOLOGIES)
-def _full(size: int, symmetric: bool) -> Elimination:
-    """The way to eliminate matrices in which every entry counts."""
-    pointers = size * np.arange(size + 1)
-    return Elimination(np.tile(np.arange(size), size), pointers, symmetric=symmetric)
+def _layout(reduction: Reduction, plan: Elimination | None, anode: bytes, cathode: bytes) -> Layout | None:
+    """For junctions with these ends (int64), and a ``plan`` if it is safe to take pivots on the diagonal."""
+    ends = np.frombuffer(anode, dtype=np.int64), np.frombuffer(cathode, dtype=np.int64)
+    place, everything = reduction.place, np.arange(reduction.size)
+    last = np.unique(np.append(place, -1)[np.concatenate(ends)])
+    last, entries = last[last >= 0], (reduction.pattern[0], reduction.columns)
+    if plan is not None and (len(last) == reduction.size or plan.work <= len(last) ** 3 / 6):
+        frame = Frame.of(entries, ends, plan.order, place)
+        return Layout(plan, frame, frame, None)
+    if len(last) > LARGEST_DENSE:
+        return None
+    size = len(last)
+    rows, columns = np.tile(np.arange(size), size), np.repeat(np.arange(size), size)
+    full = Elimination(rows, size * np.arange(size + 1), symmetric=plan is not None)
+    frame = Frame.of((rows, columns), ends, last[full.order], place)
+    return Layout(full, frame, Frame.of(entries, ends, everything, place), last)
 
 
 @dataclass(frozen=True)
 class Lockstep:
-    """A junction network made ready: ``frame`` are the equations to solve, ``whole`` all reduced ones."""
+    """A junction network made ready to be solved."""
 
     model: Model
     laws: Laws
-    inner: sparse.csc_array
     sources: Sources
-    plan: Elimination
-    frame: Frame
-    whole: Frame
+    layout: Layout
+    data: Array
+    """Entries (nnz,) of the linear part of the reduced equations."""
     condensation: Condensation | None
 
     @classmethod
@@ -108,28 +137,18 @@ class Lockstep:
         laws = Laws.of(model) if available() else None
         if laws is None:
             return None
-        reduction, plan = model.reduction, model.pattern
+        reduction, plan = model.reduction, model.pattern if isinstance(model.pattern, Elimination) else None
+        layout = _layout(reduction, plan, laws.anode.tobytes(), laws.cathode.tobytes())
+        if layout is None:
+            return None
         rows, pointers, adder = reduction.pattern
-        data = np.asarray(adder @ laws.data)
-        inner = reduction.topology.matrix(np.where(reduction.inner, laws.data, 0.0))
-        sources = Sources.of(model, laws, inner, count)
-        last, everything = nonlinear_unknowns(model.circuit, reduction), np.arange(reduction.size)
-        whole = (rows, reduction.columns, data), laws, sources.driven
-        if isinstance(plan, Elimination) and (len(last) == reduction.size or plan.work <= len(last) ** 3 / 6):
-            frame = Frame.of(*whole, plan.order, reduction.place)
-            return cls(model, laws, inner, sources, plan, frame, frame, None)
-        if len(last) > LARGEST_DENSE:
-            return None
-        condensation = Condensation.of(sparse.csc_array((data, rows, pointers), shape=(reduction.size,) * 2), last)
-        if condensation is None:
-            return None
-        size, plan = len(last), _full(len(last), isinstance(plan, Elimination))
-        numbers = np.arange(size)
-        left = np.tile(numbers, size), np.repeat(numbers, size), condensation.left.T.ravel()
-        frame = Frame.of(left, laws, numbers, last[plan.order], reduction.place)
-        return cls(
-            model, laws, inner, sources, plan, frame, Frame.of(*whole, everything, reduction.place), condensation
-        )
+        data, condensation = np.asarray(adder @ laws.data), None
+        if layout.last is not None:
+            matrix = sparse.csc_array((data, rows, pointers), shape=(reduction.size, reduction.size))
+            condensation = Condensation.of(matrix, layout.last)
+            if condensation is None:
+                return None
+        return cls(model, laws, Sources.of(model, laws, count), layout, data, condensation)
 
     def solve(self, guess: Array | None, tolerances: Tolerances, *, unique: bool) -> tuple[Array, Array, Array]:
         """Unknowns x (S, N), which samples converged (S,), and the steps (S,) they took.
@@ -140,80 +159,83 @@ class Lockstep:
         count = len(self.sources.drive)
         x = np.empty((count, self.model.circuit.size))
         converged, steps = np.zeros(count, dtype=bool), np.zeros(count, dtype=np.int64)
-        parts: Iterable[tuple[Array, Array | None]]
-        if guess is not None:
-            parts = [(part, guess[:, part].T) for part in self._pieces(np.arange(count))]
-        else:
-            parts = self._interpolated(x) if unique and self._worthwhile(count) else self._cold(np.arange(count))
-        for samples, start in parts:
-            x[samples], converged[samples], steps[samples] = self._solve(samples, start, tolerances)
+        known = None if guess is None else guess[self.layout.frame.members].T
+        drives = Drives.of(self.model.constant) if guess is None and unique and self._worthwhile(count) else None
+        for samples, start in self._parts(known, drives, x):
+            x[samples], converged[samples], steps[samples] = self._solve(samples, start, tolerances, unique)
         return x, converged, steps
 
     def _pieces(self, samples: Array) -> list[Array]:
         most = max(1, MOST_NUMBERS // self.model.circuit.size)
         return [samples[first : first + most] for first in range(0, len(samples), most)]
 
-    def _cold(self, samples: Array) -> Iterator[tuple[Array, None]]:
-        yield from ((part, None) for part in self._pieces(samples))
-
     def _worthwhile(self, count: int) -> bool:
         constant = self.model.constant
-        varies = constant.ndim == 2 and bool((constant != constant[:, :1]).any())
-        return varies and self.plan.size >= INTERPOLATED_FROM and count > 2 * LEVELS[-1]
+        return constant.ndim == 2 and self.layout.plan.size >= INTERPOLATED_FROM and count > 4 * FIRST
 
-    def _interpolated(self, x: Array) -> Iterator[tuple[Array, Array | None]]:
-        """Parts of the samples with their starts (S, r), from ``x`` (S, N) of the parts before, solved meanwhile."""
-        count, drives = len(x), Drives.of(self.model.constant)
-        if drives.points.shape[1] > MOST_SOURCES:
-            yield from self._cold(np.arange(count))
-            return
-        order = drives.spread_out(LEVELS[0])
-        yield from self._cold(order[: LEVELS[0]])
-        for begin, end in pairwise([*LEVELS, count]):
-            surface = drives.surface(order[:begin], x[order[:begin]][:, self.model.reduction.members])
-            yield from ((part, surface(part)) for part in self._pieces(order[begin:end]))
+    def _parts(self, guess: Array | None, drives: Drives | None, x: Array) -> Iterator[tuple[Array, Array | None]]:
+        """Parts of the samples with their starts (S, n), in the order of ``frame``, if there are any.
 
-    def _solve(self, samples: Array, start: Array | None, tolerances: Tolerances) -> tuple[Array, Array, Array]:
-        count, size, is_node = len(samples), self.model.reduction.size, self.model.reduction.is_node
+        With ``drives`` they come from ``x`` (S, N) of the first samples, which are solved in the meantime.
+        """
+        samples, start = np.arange(len(x)), None
+        if drives is not None and 0 < drives.points.shape[1] <= MOST_SOURCES:
+            samples = drives.spread_out(FIRST)
+            first, samples = samples[:FIRST], samples[FIRST:]
+            yield from ((part, None) for part in self._pieces(first))
+            start = drives.surface(first, x[first][:, self.model.reduction.members[self.layout.frame.members]])
+        for part in self._pieces(samples):
+            yield part, start(part) if start is not None else None if guess is None else guess[part]
+
+    def _solve(
+        self, samples: Array, start: Array | None, tolerances: Tolerances, unique: bool
+    ) -> tuple[Array, Array, Array]:
+        count, is_node, layout = len(samples), self.model.reduction.is_node, self.layout
+        plan, frame, whole, lifted = layout.plan, layout.frame, layout.whole, self.sources.lifted
         drive, offset = (np.ascontiguousarray(part[samples]) for part in (self.sources.drive, self.sources.offset))
-        converged, steps = np.zeros(count, dtype=bool), np.zeros(count, dtype=np.int64)
-        frame, whole, lifted, width = self.frame, self.whole, self.sources.lifted, lanes(count, self.plan.cost)
-        y = np.zeros((count, self.plan.size)) if start is None else np.ascontiguousarray(start[:, frame.members])
-        kept = drive
-        if self.condensation is not None:
-            full = np.zeros((count, size))
+        converged, steps, excess = np.zeros(count, bool), np.zeros(count, np.int64), np.zeros(count)
+        width = lanes(count, plan.cost)
+        y = np.zeros((count, plan.size)) if start is None else np.ascontiguousarray(start)
+        if self.condensation is None:
+            driven, kept, data = frame.position[self.sources.driven], drive, self.data
+        else:
+            full = np.zeros((count, len(whole.members)))
             full[:, self.sources.driven] = drive
             alone = self.condensation.alone(full)
-            kept = np.ascontiguousarray(self.condensation.carried(full, alone))
-        problem = Problem(start is None, y, frame.driven, kept, lifted, offset)
+            driven, kept = frame.position, np.ascontiguousarray(self.condensation.carried(full, alone))
+            data = self.condensation.left.T.ravel()
+        problem = Problem(start is None, start is None and unique, y, driven, kept, lifted, offset)
         floor = tolerances.floor(is_node)[frame.members, 0]
         settling = Settling(tolerances.reltol, floor, tolerances.iterations, EXACT, SETTLED)
-        kernels().newton(self.plan.fill, frame.linear, frame.junctions, problem, settling, width, converged, steps)
-        if self.condensation is not None:
-            y = self.condensation.completed(y[:, self.plan.position], alone)
-        excess = np.zeros(count)
-        floor = np.where(is_node, tolerances.abstol, tolerances.vntol)[whole.members]
-        sums = np.bincount(whole.linear.rows, np.abs(whole.linear.data), size)
-        problem = Problem(False, y, whole.driven, drive, lifted, offset)
-        kernels().unbalanced(
-            whole.linear, whole.junctions, problem, Balance(floor, UNBALANCED, ROUNDING, sums), width, excess
+        kernels().newton(
+            plan.fill, frame.linear(data), frame.junctions(self.laws), problem, settling, width, converged, steps
         )
+        if self.condensation is not None:
+            y = self.condensation.completed(y[:, frame.position], alone)
+        problem = Problem(False, False, y, whole.position[self.sources.driven], drive, lifted, offset)
+        floor = np.where(is_node, tolerances.abstol, tolerances.vntol)[whole.members]
+        sums = np.bincount(whole.rows, np.abs(self.data), len(floor))
+        balance = Balance(floor, UNBALANCED, ROUNDING, sums)
+        kernels().unbalanced(whole.linear(self.data), whole.junctions(self.laws), problem, balance, width, excess)
         return self._unknowns(samples, y), converged & (excess <= 1.0), steps
 
     def _unknowns(self, samples: Array, y: Array) -> Array:
         """All unknowns x (S, N) from those of ``whole`` (S, r)."""
         reduction, tree = self.model.reduction, self.sources.tree[samples]
-        position = np.zeros(reduction.size + 1, dtype=np.int64)
-        position[self.whole.members] = np.arange(reduction.size)
-        x = y[:, position[reduction.place]] if reduction.size else np.zeros((len(y), len(reduction.place)))
-        x[:, reduction.place < 0] = 0.0
+        position = np.append(self.layout.whole.position, 0)
+        x = (
+            np.take(y, position[reduction.place], axis=1)
+            if reduction.size
+            else np.zeros((len(y), len(reduction.place)))
+        )
+        x[:, np.flatnonzero(reduction.place < 0)] = 0.0
         x[:, reduction.tree] += tree
         if not len(reduction.sources):
             return x
         constant = self.model.constant[reduction.tree]
-        leaving = (constant[:, samples] if constant.ndim == 2 else constant[:, None]) + self.inner_tree @ x.T
-        at_tree = np.full(len(reduction.place) + 1, -1)
-        at_tree[reduction.tree] = np.arange(len(reduction.tree))
+        reached, rows = self.tree_rows
+        leaving = rows @ x[:, reached].T + (constant[:, samples] if constant.ndim == 2 else constant[:, None])
+        at_tree = reduction.at_tree
         for sign, ends in ((1.0, self.laws.anode), (-1.0, self.laws.cathode)):
             touching = np.flatnonzero(at_tree[ends] >= 0)
             if len(touching):
@@ -222,17 +244,16 @@ class Lockstep:
         return x
 
     @cached_property
-    def inner_tree(self) -> sparse.csr_array:
-        """The linear equations (s, N) of the tree nodes, without the sources' currents."""
-        return self.inner.tocsr()[self.model.reduction.tree]
+    def tree_rows(self) -> tuple[Array, sparse.csr_array]:
+        """``Reduction.tree_rows`` of the linear part."""
+        return self.model.reduction.tree_rows(self.laws.data)
 
     def _currents(self, which: Array, x: Array) -> Array:
         """The currents (k, S) of some junctions."""
         ends = self.laws.anode[which], self.laws.cathode[which]
         v = np.subtract(*(np.where(end >= 0, x[:, end], 0.0).T for end in ends), order="C")
-        junctions = self.frame.junctions._replace(
-            **{name: np.ascontiguousarray(value[which]) for name, value in self.laws.values.items()}
-        )
+        values = {name: np.ascontiguousarray(value[which]) for name, value in self.laws.values.items()}
+        junctions = self.layout.frame.junctions(self.laws)._replace(**values)
         current, slope, scale = np.empty_like(v), np.empty_like(v), np.empty(v.size)
         kernels().law(junctions, v, current, slope, scale, scale.view(np.int64))
         return current

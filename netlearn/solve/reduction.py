@@ -91,9 +91,7 @@ class Reduction:
     @cached_property
     def _alone(self) -> tuple[Array, Array] | None:
         """If no two sources join: the tree node and the sign (s,) of each in the incidence matrix."""
-        position = np.full(self.topology.size + 1, -1)
-        position[self.tree] = np.arange(len(self.tree))
-        plus, minus = position[self.plus], position[self.minus]
+        plus, minus = self.at_tree[self.plus], self.at_tree[self.minus]
         node = np.maximum(plus, minus)
         if ((plus >= 0) & (minus >= 0)).any() or len(np.unique(node)) < len(node):
             return None
@@ -103,9 +101,7 @@ class Reduction:
     def _forest(self) -> Any:
         """The incidence matrix of the sources at the tree nodes, which is square, factorized."""
         count = len(self.sources)
-        position = np.full(self.topology.size + 1, -1)
-        position[self.tree] = np.arange(count)
-        ends = np.concatenate([position[self.plus], position[self.minus]])
+        ends = np.concatenate([self.at_tree[self.plus], self.at_tree[self.minus]])
         signs = np.repeat([1.0, -1.0], count)
         kept = ends >= 0
         matrix = sparse.coo_array((signs[kept], (ends[kept], np.tile(np.arange(count), 2)[kept])), shape=(count, count))
@@ -136,6 +132,43 @@ class Reduction:
                 np.ascontiguousarray(rhs.imag), trans
             )
         return np.asarray(lu.solve(np.asarray(rhs, dtype=float), trans))
+
+    @cached_property
+    def at_tree(self) -> Array:
+        """The number of each unknown among the tree nodes (N + 1,), -1 for others and, last, for ground."""
+        result = np.full(self.topology.size + 1, -1)
+        result[self.tree] = np.arange(len(self.tree))
+        return result
+
+    def tree_rows(self, data: Array) -> tuple[Array, sparse.csr_array]:
+        """Those unknowns (d,) that the tree nodes' rows of J reach, and these rows at them, (s, d).
+
+        ``data`` (nnz,) are J's entries; the eliminated sources' currents are left out.
+        """
+        reached, entries, columns, pointers = self._tree_rows
+        return reached, sparse.csr_array((data[entries], columns, pointers), shape=(len(self.tree), len(reached)))
+
+    def tree_columns(self, data: Array) -> tuple[Array, sparse.csr_array]:
+        """Those rows (d,) of Zᵀ J that the tree nodes' columns reach, and these columns in them, (d, s)."""
+        rows, entries, columns, pointers = self._tree_columns
+        return rows, sparse.csr_array((data[entries], columns, pointers), shape=(len(rows), len(self.tree)))
+
+    @cached_property
+    def _tree_rows(self) -> tuple[Array, Array, Array, Array]:
+        row, column = self.at_tree[self.topology.rows], self.topology.columns
+        entries = np.flatnonzero((row >= 0) & self.inner)
+        entries = entries[np.argsort(row[entries], kind="stable")]
+        reached, columns = np.unique(column[entries], return_inverse=True)
+        return reached, entries, columns, np.searchsorted(row[entries], np.arange(len(self.tree) + 1))
+
+    @cached_property
+    def _tree_columns(self) -> tuple[Array, Array, Array, Array]:
+        row, column = self.place[self.topology.rows], self.at_tree[self.topology.columns]
+        entries = np.flatnonzero((row >= 0) & (column >= 0) & self.inner)
+        entries = entries[np.argsort(row[entries], kind="stable")]
+        rows = np.unique(row[entries])
+        pointers = np.searchsorted(row[entries], np.append(rows, len(self.place)))
+        return rows, entries, column[entries], pointers
 
     @cached_property
     def gather(self) -> sparse.csr_array:

@@ -40,7 +40,7 @@ class Drives:
         """All samples in an order of which the ``first`` ones are far from each other."""
         order = np.random.default_rng(0).permutation(len(self.points))
         # Among so many at random there are some far from each other.
-        tried = order[: 8 * first]
+        tried = order[: 4 * first]
         points, chosen = self.points[tried], np.zeros(first, dtype=np.intp)
         nearest = (points * points).sum(axis=1)
         for k in range(first):
@@ -81,7 +81,9 @@ class Drives:
             if trend:
                 right[:, count + 1 :] = points
             # Beyond what was seen an exponential would answer with astronomic currents.
-            result: Array = np.clip(right @ weights, least, most)
+            result: Array = right @ weights
+            np.minimum(result, most, out=result)
+            np.maximum(result, least, out=result)
             return result
 
         return at
