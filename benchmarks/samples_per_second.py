@@ -197,7 +197,8 @@ def judge(library: NgSpiceShared, network: Network | Shipped, drive: Array) -> t
     library.exec_command("option reltol=1e-9 vntol=1e-12 abstol=1e-15")
     library.exec_command("op")
     plot = library.plot(None, library.last_plot)
-    voltages = np.array([float(plot[name]._data[0]) for name in network.nodes])
+    # ngspice puts V() around names that start with a digit.
+    voltages = np.array([float(plot[name if name in plot else f"V({name})"]._data[0]) for name in network.nodes])
     library.exec_command("destroy all")
     library.exec_command("remcirc")
     return seconds, voltages
