@@ -36,11 +36,9 @@ def kernels() -> Any:
 def lanes(samples: int, numbers: int) -> int:
     """How many of some samples to solve in step, each with so many numbers to keep: a multiple of 8."""
     most = max(8, min(MOST_LANES, KEPT_NUMBERS // max(numbers, 1)) // 8 * 8)
-    if samples <= most:
-        return -(-samples // 8) * 8
-    # The last ones should not leave most lanes idle.
-    widths = np.arange(max(8, most // 16 * 8), most + 1, 8)
-    return int(widths[(-samples % widths).argmin()])
+    # As many rounds as it takes, all of about the same width.
+    rounds = -(-samples // most)
+    return -(-samples // (8 * rounds)) * 8
 
 
 def in_lanes(values: Array, width: int) -> list[Array]:

@@ -7,6 +7,7 @@ the diagonal; who uses this checks the result.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,11 +75,16 @@ class Elimination:
         columns = np.repeat(np.arange(self.size), np.diff(pointers))
         self.order, above = _analyse(rows, columns, self.size)
         self.position = np.argsort(self.order)
-        self.fill = Fill.of(self.position[rows], self.position[columns], above, symmetric)
+        self._pattern = self.position[rows], self.position[columns], above, symmetric
         beside = np.diff(above.indptr).astype(float)
         self.work = float((beside * beside).sum()) / (2.0 if symmetric else 1.0)
         """Multiplications for one matrix."""
         self.cost = max(1, self.size + 2 * above.nnz)
+
+    @cached_property
+    def fill(self) -> Fill:
+        """Where the factors' numbers stand."""
+        return Fill.of(*self._pattern)
 
     def factorize(self, data: Array) -> Factors:
         """Factorize the real matrices with entries ``data`` (nnz, S)."""

@@ -98,10 +98,11 @@ class Laws:
             if law is None:
                 return None
             ends.append(index[:, [law.anode, law.cathode]])
-            values.append({name: np.broadcast_to(value, len(index)) for name, value in law.values.items()})
+            zero = np.zeros(len(index))
+            values.append({name: zero + value for name, value in law.values.items()})
             if index.shape[1] > 2:
                 data = data + topology.add_stamps(g, np.broadcast_to(law.linear, (len(index), *law.linear.shape[-2:])))
-        together = {name: np.concatenate([each[name] for each in values]).astype(float) for name in values[0]}
+        together = {name: np.concatenate([each[name] for each in values]) for name in values[0]}
         anode, cathode = np.concatenate(ends).T
         return cls(anode, cathode, together, data)
 
@@ -133,7 +134,7 @@ class Sources:
         constant = model.constant if model.constant.ndim == 2 else model.constant[:, None]
         tree = reduction.potentials(-constant[reduction.sources])
         reached, columns = reduction.tree_columns(laws.data)
-        injected = np.flatnonzero((reduction.place >= 0) & constant.any(axis=1))
+        injected = model.driven[reduction.place[model.driven] >= 0]
         driven = np.union1d(reached, reduction.place[injected])
         drive = np.zeros((len(driven), constant.shape[1]))
         drive[np.searchsorted(driven, reached)] = columns @ tree
@@ -142,7 +143,9 @@ class Sources:
         lifted = np.flatnonzero((anode >= 0) | (cathode >= 0))
         volts = np.concatenate([tree, np.zeros((1, tree.shape[1]))])
         offset = volts[anode[lifted]] - volts[cathode[lifted]]
-        drive, offset, tree = (np.broadcast_to(part.T, (count, len(part))) for part in (drive, offset, tree))
+        drive, offset, tree = drive.T, offset.T, tree.T
+        if len(tree) != count:
+            drive, offset, tree = (np.broadcast_to(part, (count, part.shape[1])) for part in (drive, offset, tree))
         return cls(driven, drive, lifted, offset, tree)
 
 

@@ -37,6 +37,8 @@ MOST_SOURCES = 8
 MOST_NUMBERS = 4_000_000
 """How many unknowns of samples are solved at a time."""
 
+Samples = Array | slice
+
 
 @dataclass(frozen=True)
 class Condensation:
@@ -54,15 +56,19 @@ class Condensation:
     left: Array
 
     @classmethod
-    def of(cls, matrix: sparse.csc_array, last: Array) -> Condensation | None:
-        """None where the part to be eliminated is singular."""
-        first = np.setdiff1d(np.arange(matrix.shape[0]), last, assume_unique=True)
+    def of(cls, reduction: Reduction, data: Array, last: Array) -> Condensation | None:
+        """For reduced equations with the entries ``data`` (nnz,). None where what is to be eliminated is singular."""
+        rows, pointers, _ = reduction.pattern
+        size = reduction.size
+        first = np.setdiff1d(np.arange(size), last, assume_unique=True)
         try:
-            if matrix.shape[0] <= DENSE_LIMIT and len(first):
-                full = matrix.toarray()
+            if size <= DENSE_LIMIT and len(first):
+                full = np.zeros((size, size))
+                full[rows, reduction.columns] = data
                 factors: Factorization = DenseFactorization(full[np.ix_(first, first)])
                 above, below, left = full[np.ix_(first, last)], full[np.ix_(last, first)], full[np.ix_(last, last)]
             else:
+                matrix = sparse.csc_array((data, rows, pointers), shape=(size, size))
                 upper, lower = matrix[first], matrix[last]
                 factors = factorize(upper[:, first].tocsc())
                 above, below, left = upper[:, last].toarray(), lower[:, first].tocsc(), lower[:, last].toarray()
@@ -141,11 +147,9 @@ class Lockstep:
         layout = _layout(reduction, plan, laws.anode.tobytes(), laws.cathode.tobytes())
         if layout is None:
             return None
-        rows, pointers, adder = reduction.pattern
-        data, condensation = np.asarray(adder @ laws.data), None
+        data, condensation = np.asarray(reduction.pattern[2] @ laws.data), None
         if layout.last is not None:
-            matrix = sparse.csc_array((data, rows, pointers), shape=(reduction.size, reduction.size))
-            condensation = Condensation.of(matrix, layout.last)
+            condensation = Condensation.of(reduction, data, layout.last)
             if condensation is None:
                 return None
         return cls(model, laws, Sources.of(model, laws, count), layout, data, condensation)
@@ -160,39 +164,44 @@ class Lockstep:
         x = np.empty((count, self.model.circuit.size))
         converged, steps = np.zeros(count, dtype=bool), np.zeros(count, dtype=np.int64)
         known = None if guess is None else guess[self.layout.frame.members].T
-        drives = Drives.of(self.model.constant) if guess is None and unique and self._worthwhile(count) else None
+        drives = (
+            Drives.of(self.model.constant[self.model.driven])
+            if guess is None and unique and self._worthwhile(count)
+            else None
+        )
         for samples, start in self._parts(known, drives, x):
             x[samples], converged[samples], steps[samples] = self._solve(samples, start, tolerances, unique)
         return x, converged, steps
 
-    def _pieces(self, samples: Array) -> list[Array]:
+    def _pieces(self, count: int) -> list[slice]:
         most = max(1, MOST_NUMBERS // self.model.circuit.size)
-        return [samples[first : first + most] for first in range(0, len(samples), most)]
+        return [slice(first, min(first + most, count)) for first in range(0, count, most)]
 
     def _worthwhile(self, count: int) -> bool:
         constant = self.model.constant
         return constant.ndim == 2 and self.layout.plan.size >= INTERPOLATED_FROM and count > 4 * FIRST
 
-    def _parts(self, guess: Array | None, drives: Drives | None, x: Array) -> Iterator[tuple[Array, Array | None]]:
+    def _parts(self, guess: Array | None, drives: Drives | None, x: Array) -> Iterator[tuple[Samples, Array | None]]:
         """Parts of the samples with their starts (S, n), in the order of ``frame``, if there are any.
 
         With ``drives`` they come from ``x`` (S, N) of the first samples, which are solved in the meantime.
         """
-        samples, start = np.arange(len(x)), None
-        if drives is not None and 0 < drives.points.shape[1] <= MOST_SOURCES:
-            samples = drives.spread_out(FIRST)
-            first, samples = samples[:FIRST], samples[FIRST:]
-            yield from ((part, None) for part in self._pieces(first))
-            start = drives.surface(first, x[first][:, self.model.reduction.members[self.layout.frame.members]])
-        for part in self._pieces(samples):
-            yield part, start(part) if start is not None else None if guess is None else guess[part]
+        if drives is None or not 0 < drives.points.shape[1] <= MOST_SOURCES:
+            yield from ((part, None if guess is None else guess[part]) for part in self._pieces(len(x)))
+            return
+        order = drives.spread_out(FIRST)
+        first, others = order[:FIRST], order[FIRST:]
+        yield first, None
+        surface = drives.surface(first, x[first][:, self.model.reduction.members[self.layout.frame.members]])
+        yield from ((others[part], surface(others[part])) for part in self._pieces(len(others)))
 
     def _solve(
-        self, samples: Array, start: Array | None, tolerances: Tolerances, unique: bool
+        self, samples: Samples, start: Array | None, tolerances: Tolerances, unique: bool
     ) -> tuple[Array, Array, Array]:
-        count, is_node, layout = len(samples), self.model.reduction.is_node, self.layout
+        is_node, layout = self.model.reduction.is_node, self.layout
         plan, frame, whole, lifted = layout.plan, layout.frame, layout.whole, self.sources.lifted
-        drive, offset = (np.ascontiguousarray(part[samples]) for part in (self.sources.drive, self.sources.offset))
+        drive, offset = (np.array(part[samples], order="C") for part in (self.sources.drive, self.sources.offset))
+        count = len(drive)
         converged, steps, excess = np.zeros(count, bool), np.zeros(count, np.int64), np.zeros(count)
         width = lanes(count, plan.cost)
         y = np.zeros((count, plan.size)) if start is None else np.ascontiguousarray(start)
@@ -219,7 +228,7 @@ class Lockstep:
         kernels().unbalanced(whole.linear(self.data), whole.junctions(self.laws), problem, balance, width, excess)
         return self._unknowns(samples, y), converged & (excess <= 1.0), steps
 
-    def _unknowns(self, samples: Array, y: Array) -> Array:
+    def _unknowns(self, samples: Samples, y: Array) -> Array:
         """All unknowns x (S, N) from those of ``whole`` (S, r)."""
         reduction, tree = self.model.reduction, self.sources.tree[samples]
         position = np.append(self.layout.whole.position, 0)

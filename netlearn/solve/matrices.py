@@ -25,6 +25,8 @@ DENSE_BELOW = 64
 CONDENSED_SHARE = 0.5
 """Where no more than this part of the unknowns is nonlinear, the others are eliminated beforehand."""
 CONDENSED_MOST = 300
+MOST_WORK = 2e7
+"""Beyond so many multiplications SuperLU is faster sample by sample, for it works on blocks."""
 
 
 class Pattern(Protocol):
@@ -138,7 +140,8 @@ def on_diagonal(reduction: Reduction) -> Pattern:
     if not available():
         return one_by_one(reduction)
     rows, pointers, _ = reduction.pattern
-    return Elimination(rows, pointers, symmetric=True)
+    plan = Elimination(rows, pointers, symmetric=True)
+    return plan if plan.work <= MOST_WORK else one_by_one(reduction)
 
 
 def one_by_one(reduction: Reduction) -> Pattern:

@@ -36,7 +36,7 @@ class Model:
     def of(cls, circuit: Circuit) -> Model:
         """Raises CircuitError for loops of voltage sources and values that are not finite."""
         model = cls(circuit, Equations.of(circuit), Reduction.of(circuit))
-        if not np.isfinite(model.linear_data).all() or not np.isfinite(model.constant).all():
+        if not np.isfinite(model.linear_data).all() or not np.isfinite(model.constant[model.driven]).all():
             raise not_finite(circuit)
         return model
 
@@ -67,6 +67,13 @@ class Model:
     def constant(self) -> Array:
         """F(0) of the linear groups, (N,) or (N, S)."""
         return self.equations.constant()
+
+    @cached_property
+    def driven(self) -> Array:
+        """The equations (d,) that sources may have a part in: those of all others have a zero in ``constant``."""
+        groups = [group for group in self.circuit.groups if group.device.linear and not group.device.homogeneous]
+        index = np.unique(np.concatenate([np.zeros(0, np.int64), *(np.ravel(group.index) for group in groups)]))
+        return index[index >= 0]
 
     @cached_property
     def pattern(self) -> Pattern:
