@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -22,15 +21,22 @@ KEPT_NUMBERS = 8_000_000
 
 
 @cache
-def available() -> bool:
-    """Whether numba is installed."""
-    return find_spec("numba") is not None
+def kernels() -> Any:
+    """The compiled functions, which the first use on a machine takes some seconds to compile.
+
+    Raises ImportError where numba is not installed, or does not know the numpy that is.
+    """
+    return import_module("netlearn.solve.kernels")
 
 
 @cache
-def kernels() -> Any:
-    """The compiled functions, which the first use on a machine takes some seconds to compile."""
-    return import_module("netlearn.solve.kernels")
+def available() -> bool:
+    """Whether there are compiled functions."""
+    try:
+        kernels()
+    except ImportError:
+        return False
+    return True
 
 
 def lanes(samples: int, numbers: int) -> int:

@@ -122,12 +122,12 @@ class _SparseMatrices:
         return np.stack(columns, axis=1)
 
 
-def pattern_for(circuit: Circuit, reduction: Reduction, *, real: bool = True) -> Pattern:
+def pattern_for(circuit: Circuit, reduction: Reduction, *, together: bool = True) -> Pattern:
     """The fastest way that is safe for a circuit's Jacobians."""
     reciprocal = all(group.device.reciprocal for group in circuit.groups if len(group))
     # The Hessian of a co-content: with passive elements no pivot needs to leave the diagonal.
     if reciprocal and reduction.is_node.all():
-        return on_diagonal(reduction) if real else one_by_one(reduction)
+        return on_diagonal(reduction) if together else one_by_one(reduction)
     last = nonlinear_unknowns(circuit, reduction)
     if reduction.size > DENSE_BELOW and len(last) <= min(CONDENSED_SHARE * reduction.size, CONDENSED_MOST):
         return condensing(reduction, last.tobytes())

@@ -78,7 +78,9 @@ class Model:
     @cached_property
     def pattern(self) -> Pattern:
         """How the reduced systems are solved."""
-        return pattern_for(self.circuit, self.reduction, real=self.dtype.kind == "f")
+        # Compiled loops take real numbers, and one sample alone does not repay loading them.
+        together = self.dtype.kind == "f" and (self.circuit.samples or 1) > 1
+        return pattern_for(self.circuit, self.reduction, together=together)
 
     @cached_property
     def careful(self) -> Pattern:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -149,3 +151,18 @@ def test_the_exponential_is_numpys():
     result, scale = np.empty_like(x), np.empty_like(x)
     exponential(x, result, scale, scale.view(np.int64))
     np.testing.assert_allclose(result, np.exp(x), rtol=4e-16)
+
+
+def test_a_numba_that_does_not_load_is_done_without(monkeypatch, without_numba):
+    matrices.on_diagonal.cache_clear()
+    for cached in (compiled.kernels, compiled.available):
+        cached.cache_clear()
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.delitem(sys.modules, "netlearn.solve.kernels")
+    try:
+        circuit = sampled(elaborated(NETWORKS["resistors and diodes"]), np.linspace(-1, 1, 9))
+        assert not compiled.available()
+        assert np.abs(Equations.of(circuit).residual(InternalSolver().solve(circuit).x)).max() < 1e-11
+    finally:
+        for cached in (compiled.kernels, compiled.available):
+            cached.cache_clear()
