@@ -146,12 +146,13 @@ class Equations:
 
     def constant(self) -> Array:
         """F(0) of the linear groups, (N,) or (N, S): what the sources drive."""
-        total: Array = np.zeros(self.topology.size)
+        total: Array | None = None
         for g, group in enumerate(self.circuit.groups):
             if len(group) and group.device.linear and not group.device.homogeneous:
                 origin = np.zeros(np.asarray(group.index).shape)
-                total = _sum(total, self.topology.add_currents(g, group.device.residual(origin, self.prepared[g])))
-        return total
+                part = self.topology.add_currents(g, group.device.residual(origin, self.prepared[g]))
+                total = part if total is None else _sum(total, part)
+        return np.zeros(self.topology.size) if total is None else total
 
     def jacobian(self, x: Array | None = None, groups: Sequence[int] | None = None) -> Array:
         """Entries (nnz,) of the Jacobian, or (nnz, S) where it differs by sample.

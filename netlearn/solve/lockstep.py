@@ -3,7 +3,7 @@
 Resistors, sources of any kind and diodes: the circuits that learning with diodes is about. What
 no junction touches is eliminated beforehand, once for all samples, where that saves work or where
 amplifiers make it unsafe to take pivots on the diagonal (static condensation; Guyan, AIAA Journal
-3, 1965). Newton's method then runs in ``kernels`` as ``iterate`` has it.
+3, 1965). Newton's method then runs in ``junction_loops`` as ``iterate`` has it.
 """
 
 from __future__ import annotations

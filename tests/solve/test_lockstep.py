@@ -16,8 +16,8 @@ from netlearn.circuit.devices.diode import DIODE_WITHOUT_SERIES, MODELS
 from netlearn.solve import compiled, lockstep, matrices
 from netlearn.solve.assembly import Equations
 from netlearn.solve.internal import InternalSolver
+from netlearn.solve.junction_loops import exponential, law, limit
 from netlearn.solve.junctions import Junctions
-from netlearn.solve.kernels import exponential, law, limit
 from netlearn.solve.lockstep import Lockstep
 from netlearn.solve.system import Model
 
@@ -158,7 +158,8 @@ def test_a_numba_that_does_not_load_is_done_without(monkeypatch, without_numba):
     for cached in (compiled.kernels, compiled.available):
         cached.cache_clear()
     monkeypatch.setitem(sys.modules, "numba", None)
-    monkeypatch.delitem(sys.modules, "netlearn.solve.kernels")
+    for name in ("kernels", "junction_loops", "lu_loops", "lanes", "jit"):
+        monkeypatch.delitem(sys.modules, f"netlearn.solve.{name}")
     try:
         circuit = sampled(elaborated(NETWORKS["resistors and diodes"]), np.linspace(-1, 1, 9))
         assert not compiled.available()

@@ -1,0 +1,83 @@
+"""The compiled loops of ``Elimination``, a few dozen samples in step.
+
+Every number of a matrix is a row here, with one number for each sample (``lanes``), so that a step
+of the innermost loops is the same operation on all of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netlearn.circuit.devices.base import Array
+from netlearn.solve.jit import compiled
+from netlearn.solve.lanes import clear, copy, multiply, subtract
+
+if TYPE_CHECKING:
+    from netlearn.solve.elimination import Fill
+
+
+@compiled
+def eliminate(fill: Fill, data: Array, lower: Array, upper: Array, inverse: Array, work: Array, y: Array) -> None:
+    """L, U and the inverse pivots (n, lanes) of the matrices ``data`` (nnz, lanes); ``work`` is (n, lanes).
+
+    Right-hand sides ``y`` (n, lanes) are taken along and become L⁻¹ y; there may be none, (0, lanes).
+    """
+    along = len(y) > 0
+    for i in range(len(fill.starts) - 1):
+        clear(work, i)
+        for p in range(fill.upper_starts[i], fill.upper_starts[i + 1]):
+            clear(work, fill.upper[p])
+        if not fill.symmetric:
+            for q in range(fill.lower_starts[i], fill.lower_starts[i + 1]):
+                clear(work, fill.lower[q])
+        for p in range(fill.starts[i], fill.starts[i + 1]):
+            copy(work, fill.columns[p], data, fill.entry[p])
+        for q in range(fill.lower_starts[i], fill.lower_starts[i + 1]):
+            k, first = fill.lower[q], fill.mirrored[q]
+            if fill.symmetric:
+                # What is left of the entry is the mirror image of one in a row that is known already.
+                multiply(lower, q, upper, first, inverse, k)
+                subtract(work, i, lower, q, upper, first)
+                first += 1
+            else:
+                multiply(lower, q, work, k, inverse, k)
+                first = fill.upper_starts[k]
+            if along:
+                subtract(y, i, lower, q, y, k)
+            for p in range(first, fill.upper_starts[k + 1]):
+                subtract(work, fill.upper[p], lower, q, upper, p)
+        for w in range(work.shape[1]):
+            inverse[i, w] = 1.0 / work[i, w]
+        for p in range(fill.upper_starts[i], fill.upper_starts[i + 1]):
+            copy(upper, p, work, fill.upper[p])
+
+
+@compiled
+def substitute_back(fill: Fill, upper: Array, inverse: Array, y: Array) -> None:
+    """Overwrite ``y`` (n, lanes) with the solutions of U x = y."""
+    for i in range(len(fill.starts) - 2, -1, -1):
+        for p in range(fill.upper_starts[i], fill.upper_starts[i + 1]):
+            subtract(y, i, upper, p, y, fill.upper[p])
+        multiply(y, i, y, i, inverse, i)
+
+
+@compiled
+def substitute(fill: Fill, lower: Array, upper: Array, inverse: Array, y: Array) -> None:
+    """Overwrite ``y`` (n, lanes) with the solutions of L U x = y."""
+    for i in range(len(fill.starts) - 1):
+        for q in range(fill.lower_starts[i], fill.lower_starts[i + 1]):
+            subtract(y, i, lower, q, y, fill.lower[q])
+    substitute_back(fill, upper, inverse, y)
+
+
+@compiled
+def substitute_transposed(fill: Fill, lower: Array, upper: Array, inverse: Array, y: Array) -> None:
+    """Overwrite ``y`` (n, lanes) with the solutions of (L U)ᵀ x = y."""
+    n = len(fill.starts) - 1
+    for i in range(n):
+        multiply(y, i, y, i, inverse, i)
+        for p in range(fill.upper_starts[i], fill.upper_starts[i + 1]):
+            subtract(y, fill.upper[p], upper, p, y, i)
+    for i in range(n - 1, -1, -1):
+        for q in range(fill.lower_starts[i], fill.lower_starts[i + 1]):
+            subtract(y, fill.lower[q], lower, q, y, i)
