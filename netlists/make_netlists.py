@@ -132,7 +132,7 @@ DIGITS = """\
 *
 *   netlearn train digits.cir
 *
-* takes a minute, and gets at least 97 % of the 360 digits right that it was not trained on. The
+* takes ten seconds, and gets at least 97 % of the 360 digits right that it was not trained on. The
 * kind of network is that of Kendall, Pantone, Manickavasagam, Bengio and Scellier, "Training
 * end-to-end analog neural networks with equilibrium propagation", arXiv 2006.01981, 2020. Data:
 * Alpaydin and Kaynak, "Optical recognition of handwritten digits", 1998, from scikit-learn.

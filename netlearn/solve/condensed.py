@@ -46,8 +46,6 @@ class Condensed:
     factorizes. ``dense`` factorizes what is left, (S, k, k).
     """
 
-    accuracy = 0.0
-
     def __init__(
         self, reduction: Reduction, last: Array, dense: Callable[[Array], Factorization], otherwise: Factorizer
     ) -> None:

@@ -68,8 +68,6 @@ class Elimination:
     symmetric : whether all matrices are.
     """
 
-    accuracy = 0.0
-
     def __init__(self, rows: Array, pointers: Array, *, symmetric: bool = False) -> None:
         self.size = len(pointers) - 1
         columns = np.repeat(np.arange(self.size), np.diff(pointers))

@@ -99,7 +99,7 @@ def iterate(
             y[:, active], steps[active] = after, step
             worst[active] = ratio.argmax(axis=0) if len(ratio) else 0
             # Newton's steps shrink at least as fast as they just did, so the next one is known to be negligible.
-            rest = np.maximum(move / previous, pattern.accuracy) * move
+            rest = move / previous * move
             small = (move <= EXACT) | ((move <= SETTLED) & (rest <= EXACT))
             stalled = (move <= SETTLED) & (move > 0.3 * previous)
             done = finite & ~limited & (small | stalled)

@@ -32,9 +32,6 @@ MOST_WORK = 2e7
 class Pattern(Protocol):
     """A way to factorize matrices with entries (nnz, S); samples that are singular give NaN."""
 
-    accuracy: float
-    """The relative error of what ``solve`` finds, beyond rounding."""
-
     @property
     def cost(self) -> int:
         """How many numbers one sample's factors hold."""
@@ -47,8 +44,6 @@ class Pattern(Protocol):
 
 class DensePattern:
     """LAPACK with row interchanges."""
-
-    accuracy = 0.0
 
     def __init__(self, reduction: Reduction) -> None:
         self._size = reduction.size
@@ -85,8 +80,6 @@ def _solve_all(matrices: Array, rhs: Array) -> Array:
 
 class SparsePattern:
     """SuperLU sample by sample, with row interchanges unless the matrices are ``definite``."""
-
-    accuracy = 0.0
 
     def __init__(self, reduction: Reduction, definite: bool = False) -> None:
         self._reduction, self._definite = reduction, definite
