@@ -34,6 +34,8 @@ INTERPOLATED_FROM = 30
 """Below so many unknowns Newton's steps cost less than an interpolated start."""
 MOST_SOURCES = 8
 """Up to so many independent sources the samples are dense enough to be interpolated."""
+ROUGH = 1e-3
+"""Currents out of balance by this part of what is allowed are beyond rounding."""
 MOST_NUMBERS = 4_000_000
 """How many unknowns of samples are solved at a time."""
 
@@ -162,16 +164,22 @@ class Lockstep:
         """
         count = len(self.sources.drive)
         x = np.empty((count, self.model.circuit.size))
-        converged, steps = np.zeros(count, dtype=bool), np.zeros(count, dtype=np.int64)
+        steps = np.zeros(count, dtype=np.int64)
         known = None if guess is None else guess[self.layout.frame.members].T
         drives = (
             Drives.of(self.model.constant[self.model.driven])
             if guess is None and unique and self._worthwhile(count)
             else None
         )
+        excess = np.zeros(count)
         for samples, start in self._parts(known, drives, x):
-            x[samples], converged[samples], steps[samples] = self._solve(samples, start, tolerances, unique)
-        return x, converged, steps
+            x[samples], excess[samples], steps[samples] = self._solve(samples, start, tolerances, unique)
+        # One more step where the last one promised more than it kept.
+        rough = np.flatnonzero((excess > ROUGH) & (excess <= 1.0))
+        if len(rough):
+            start = x[rough][:, self.model.reduction.members[self.layout.frame.members]]
+            x[rough], excess[rough], _ = self._solve(rough, start, tolerances, unique)
+        return x, excess <= 1.0, steps
 
     def _pieces(self, count: int) -> list[slice]:
         most = max(1, MOST_NUMBERS // self.model.circuit.size)
@@ -226,7 +234,7 @@ class Lockstep:
         sums = np.bincount(whole.rows, np.abs(self.data), len(floor))
         balance = Balance(floor, UNBALANCED, ROUNDING, sums)
         kernels().unbalanced(whole.linear(self.data), whole.junctions(self.laws), problem, balance, width, excess)
-        return self._unknowns(samples, y), converged & (excess <= 1.0), steps
+        return self._unknowns(samples, y), np.where(converged, excess, np.inf), steps
 
     def _unknowns(self, samples: Samples, y: Array) -> Array:
         """All unknowns x (S, N) from those of ``whole`` (S, r)."""

@@ -167,3 +167,33 @@ def test_a_numba_that_does_not_load_is_done_without(monkeypatch, without_numba):
     finally:
         for cached in (compiled.kernels, compiled.available):
             cached.cache_clear()
+
+
+def random_body(rng: np.random.Generator) -> str:
+    """Resistors and diodes of several kinds between up to 16 nodes, sometimes with controlled sources."""
+    nodes = ["0", "a", "b", "c", *(f"x{i}" for i in range(rng.integers(3, 14)))]
+    inner = nodes[4:]
+    lines = ["Rc c 0 1k"]
+    for i in range(len(inner)):
+        lines.append(f"Rp{i} x{i} {nodes[rng.integers(0, 4 + i)]} {10 ** rng.uniform(1, 5):.4g}")
+    for k in range(2 * len(inner)):
+        p, q = rng.choice(nodes, 2, replace=False)
+        lines.append(f"R{k} {p} {q} {10 ** rng.uniform(1, 5):.4g}")
+    for k in range(rng.integers(1, 2 * len(inner))):
+        p, q = rng.choice(nodes[3:], 2, replace=False)
+        lines.append(f"D{k} {p} {q} m{rng.integers(0, 4)}")
+    for k in range(2 * (rng.random() < 0.4)):
+        p, q = rng.choice(nodes[3:], 2, replace=False)
+        lines.append(f"G{k} {p} 0 {q} 0 {rng.normal() * 1e-3:.3g}")
+    models = ["is=1e-14", "is=1u n=1.6 rs=3", "bv=2 ibv=1m", "is=1e-9 rs=50 n=2"]
+    return "\n".join([*lines, *(f".model m{k} d({values})" for k, values in enumerate(models))])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_kirchhoffs_law_holds_in_random_networks(seed):
+    rng = np.random.default_rng(seed)
+    circuit = sampled(elaborated(random_body(rng)), rng.uniform(-10, 10, 60))
+    assert Lockstep.of(Model.of(circuit), 60) is not None
+    x = InternalSolver().solve(circuit).x
+    largest = np.abs(x).max(axis=1, keepdims=True)
+    assert (np.abs(Equations.of(circuit).residual(x)) / (1.0 + largest)).max() < 1e-11
