@@ -146,6 +146,14 @@ def across(junctions: Junctions, y: Array, offset: Array, volts: Array) -> None:
 
 
 @compiled
+def inject(junctions: Junctions, current: Array, total: Array) -> None:
+    """Add the currents (m, lanes) that leave the nodes into junctions to ``total`` (n + 1, lanes)."""
+    for j in range(len(current)):
+        add(total, junctions.anode[j], current, j, 1.0)
+        add(total, junctions.cathode[j], current, j, -1.0)
+
+
+@compiled
 def multiply_linear(linear: Linear, y: Array, total: Array) -> None:
     """Add the linear part's matrix times ``y`` to ``total``, (n + 1, lanes) each."""
     for p in range(len(linear.data)):
@@ -242,9 +250,8 @@ def newton(
             data[p, :] = linear.data[p]
         change[:] = drive
         multiply_linear(linear, y, change)
+        inject(junctions, current, change)
         for j in range(m):
-            add(change, junctions.anode[j], current, j, 1.0)
-            add(change, junctions.cathode[j], current, j, -1.0)
             for k in range(4):
                 if junctions.slots[j, k] >= 0:
                     add(data, junctions.slots[j, k], slope, j, 1.0 if k < 2 else -1.0)
@@ -252,9 +259,7 @@ def newton(
         substitute_back(fill, upper, inverse, change)
         curve(junctions, volts, place, change, slope, current)
         second[:] = 0.0
-        for j in range(m):
-            add(second, junctions.anode[j], current, j, 1.0)
-            add(second, junctions.cathode[j], current, j, -1.0)
+        inject(junctions, current, second)
         substitute(fill, lower, upper, inverse, second)
         move[:] = 0.0
         for i in range(n):
@@ -334,10 +339,9 @@ def unbalanced(
             for w in range(lanes):
                 size[i, w] = abs(total[i, w]) + abs(drive[i, w]) + balance.row_sums[i] * rounding[0, w]
                 total[i, w] += drive[i, w]
+        inject(junctions, current, total)
         for j in range(m):
             a, c = junctions.anode[j], junctions.cathode[j]
-            add(total, a, current, j, 1.0)
-            add(total, c, current, j, -1.0)
             for w in range(lanes):
                 around = abs(current[j, w]) + 2.0 * slope[j, w] * rounding[0, w]
                 size[a, w] += around

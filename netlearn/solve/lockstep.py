@@ -166,41 +166,45 @@ class Lockstep:
         x = np.empty((count, self.model.circuit.size))
         steps = np.zeros(count, dtype=np.int64)
         known = None if guess is None else guess[self.layout.frame.members].T
-        drives = (
-            Drives.of(self.model.constant[self.model.driven])
-            if guess is None and unique and self._worthwhile(count)
-            else None
-        )
+        drives = self._drives(count) if guess is None and unique else None
         excess = np.zeros(count)
         for samples, start in self._parts(known, drives, x):
             x[samples], excess[samples], steps[samples] = self._solve(samples, start, tolerances, unique)
         # One more step where the last one promised more than it kept.
         rough = np.flatnonzero((excess > ROUGH) & (excess <= 1.0))
         if len(rough):
-            start = x[rough][:, self.model.reduction.members[self.layout.frame.members]]
-            x[rough], excess[rough], _ = self._solve(rough, start, tolerances, unique)
+            x[rough], excess[rough], _ = self._solve(rough, self._in_frame(x[rough]), tolerances, unique)
         return x, excess <= 1.0, steps
 
     def _pieces(self, count: int) -> list[slice]:
         most = max(1, MOST_NUMBERS // self.model.circuit.size)
         return [slice(first, min(first + most, count)) for first in range(0, count, most)]
 
-    def _worthwhile(self, count: int) -> bool:
+    def _in_frame(self, x: Array) -> Array:
+        """The unknowns (S, n) of ``frame`` from all, x (S, N)."""
+        result: Array = x[:, self.model.reduction.members[self.layout.frame.members]]
+        return result
+
+    def _drives(self, count: int) -> Drives | None:
+        """What the samples' starts are interpolated over, where that pays."""
         constant = self.model.constant
-        return constant.ndim == 2 and self.layout.plan.size >= INTERPOLATED_FROM and count > 4 * FIRST
+        if constant.ndim == 1 or self.layout.plan.size < INTERPOLATED_FROM or count <= 4 * FIRST:
+            return None
+        drives = Drives.of(constant[self.model.driven])
+        return drives if 0 < drives.points.shape[1] <= MOST_SOURCES else None
 
     def _parts(self, guess: Array | None, drives: Drives | None, x: Array) -> Iterator[tuple[Samples, Array | None]]:
         """Parts of the samples with their starts (S, n), in the order of ``frame``, if there are any.
 
         With ``drives`` they come from ``x`` (S, N) of the first samples, which are solved in the meantime.
         """
-        if drives is None or not 0 < drives.points.shape[1] <= MOST_SOURCES:
+        if drives is None:
             yield from ((part, None if guess is None else guess[part]) for part in self._pieces(len(x)))
             return
         order = drives.spread_out(FIRST)
         first, others = order[:FIRST], order[FIRST:]
         yield first, None
-        surface = drives.surface(first, x[first][:, self.model.reduction.members[self.layout.frame.members]])
+        surface = drives.surface(first, self._in_frame(x[first]))
         yield from ((others[part], surface(others[part])) for part in self._pieces(len(others)))
 
     def _solve(

@@ -120,11 +120,10 @@ class Reduction:
             return rhs
         if self._alone is not None:
             node, sign = self._alone
+            if trans == "N":
+                return np.asarray(sign * rhs[node])
             result = np.empty_like(rhs)
-            if trans == "T":
-                result[node] = sign * rhs
-            else:
-                result = sign * rhs[node]
+            result[node] = sign * rhs
             return result
         lu = self._forest
         if np.iscomplexobj(rhs):
