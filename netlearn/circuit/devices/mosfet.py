@@ -1,4 +1,4 @@
-"""The level 1 MOSFET (Shichman and Hodges, IEEE J. Solid-State Circuits 3, 1968)."""
+"""What MOSFETs have in common, and the level 1 MOSFET (Shichman and Hodges, IEEE J. Solid-State Circuits 3, 1968)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array, Device, Environment, Internal, Values
+from netlearn.circuit.devices.base import Array, Device, Environment, Internal, Values, derivative
 from netlearn.circuit.devices.junction import (
     CHARGE,
     band_gap,
@@ -30,57 +30,118 @@ from netlearn.errors import CircuitError
 
 NAN = float("nan")
 PERMITTIVITY = 8.854214871e-12
+SILICON = 11.7 * PERMITTIVITY
+"""Silicon's permittivity in farads per metre, with SPICE's numbers."""
 INTRINSIC = 1.45e16
 """Silicon's intrinsic carriers per cubic metre, as SPICE has it."""
 
 
 @dataclass(frozen=True)
 class Mosfet(Device):
-    """Cut-off, linear and saturation regions, both ways, with bulk junctions and series resistances.
+    """A channel that conducts both ways, with bulk junctions and series resistances.
 
     Unknowns are drain, gate, source, bulk, and the drain and source behind ``rd`` and ``rs``.
     ``polarity`` is 1 for nmos and -1 for pmos. A value that is NaN was not given, and follows
     from the process values ``tox``, ``nsub``, ``uo``, ``nss`` and ``tpg`` where these were, as in ngspice.
     With ``sheet_d`` (``sheet_s``) not zero, the series resistance is ``rsh`` times ``nrd`` (``nrs``).
+
+    A level of ngspice's is a subclass that says how the channel conducts forwards, that is with the
+    drain above the source; the rest is the same for all.
     """
 
     def prepare(self, values: Values, environment: Environment) -> Values:
         v = {name: np.asarray(value) for name, value in values.items()}
         temperature, nominal = temperatures(v, environment)
-        vt, ratio, polarity = thermal_voltage(temperature), temperature / nominal, v["polarity"].real
-        kp, phi, gamma, vto = _process(v, nominal)
+        vt, polarity = thermal_voltage(temperature), v["polarity"].real
+        phi, gamma, vto = self.process(v, nominal)
         hot_phi = junction_potential(phi, temperature, nominal)
         gap, nominal_gap = band_gap(temperature), band_gap(nominal)
         built_in = vto - polarity * gamma * np.sqrt(phi) + 0.5 * (nominal_gap - gap) + 0.5 * polarity * (hot_phi - phi)
         hotter = np.exp(nominal_gap / thermal_voltage(nominal) - gap / vt)
         density = v["js"] * hotter
         by_area = (density.real != 0) & (v["ad"].real != 0) & (v["as"].real != 0)
-        length = v["l"] - 2.0 * v["ld"]
-        if np.any(length.real <= 0):
-            raise CircuitError(
-                "a MOSFET's channel is not longer than its lateral diffusion", hint="l must be above 2 * ld"
-            )
-        return {
+        shared = {
             "vt": vt,
             "polarity": polarity,
-            "beta": kp / ratio**1.5 * v["m"] * v["w"] / length,
             "phi": hot_phi,
             "gamma": gamma,
             "built_in": built_in * polarity,
-            "lambda": v["lambda"],
             "drain_saturation": v["m"] * np.where(by_area, density * v["ad"], v["is"] * hotter),
             "source_saturation": v["m"] * np.where(by_area, density * v["as"], v["is"] * hotter),
             "gd": v["m"] * inverse(np.where(v["sheet_d"].real != 0, v["rsh"] * v["nrd"], v["rd"])),
             "gs": v["m"] * inverse(np.where(v["sheet_s"].real != 0, v["rsh"] * v["nrs"], v["rs"])),
             "gmin": np.asarray(environment.gmin),
         }
+        return {**shared, **self.prepare_channel(v, temperature, nominal, shared)}
+
+    def prepare_channel(self, v: Values, temperature: Array, nominal: Array, shared: Values) -> Values:
+        """What the channel's law needs beside what is prepared for all levels; temperatures in kelvin."""
+        raise NotImplementedError
+
+    def forward(self, vgs: Array, vds: Array, vbs: Array, p: Values) -> Array:
+        """The current from drain to source of an n-channel device with ``vds`` >= 0."""
+        raise NotImplementedError
+
+    def forward_slopes(self, vgs: Array, vds: Array, vbs: Array, p: Values) -> tuple[Array, Array, Array]:
+        """The derivatives of ``forward`` by its three voltages."""
+        return (
+            derivative(lambda v: self.forward(v, vds, vbs, p), vgs),
+            derivative(lambda v: self.forward(vgs, v, vbs, p), vds),
+            derivative(lambda v: self.forward(vgs, vds, v, p), vbs),
+        )
+
+    def threshold(self, vds: Array, vbs: Array, p: Values) -> Array:
+        """The gate voltage at which the channel begins to conduct, for ``vds`` >= 0."""
+        raise NotImplementedError
+
+    def bulk_current(self, v: Array, saturation: Array, p: Values) -> Array:
+        """The current of a junction between the bulk and a diffusion."""
+        reverse = v.real <= -3.0 * p["vt"].real
+        forward = saturation * (exponential(np.where(reverse, 0.0, v / p["vt"])) - 1.0)
+        current: Array = np.where(reverse, -saturation, forward) + p["gmin"] * v
+        return current
+
+    def bulk_conductance(self, v: Array, saturation: Array, p: Values) -> Array:
+        """The derivative of ``bulk_current`` by ``v``."""
+        reverse = v.real <= -3.0 * p["vt"].real
+        conductance: Array = np.where(reverse, 0.0, junction_conductance(v, p["vt"], saturation)) + p["gmin"]
+        return conductance
+
+    def intrinsic(self, nominal: Array) -> Array:
+        """Silicon's intrinsic carriers per cubic metre, as the level has them."""
+        return np.asarray(INTRINSIC)
+
+    def process(self, v: Values, nominal: Array) -> tuple[Array, Array, Array]:
+        """phi, gamma and vto, from process values where they were not given."""
+        oxide = oxide_capacitance(v)
+        doped = (oxide.real != 0) & ~np.isnan(v["nsub"])
+        intrinsic = self.intrinsic(nominal)
+        doping = np.where(doped, v["nsub"] * 1e6, 2.0 * intrinsic)
+        if np.any(doping.real <= intrinsic):
+            raise CircuitError(
+                "a MOSFET model's substrate doping is below silicon's own",
+                hint="nsub is in atoms per cubic centimetre and must be above 1.45e10",
+            )
+        fermi = 2.0 * thermal_voltage(nominal) * np.log(doping / intrinsic)
+        phi = given(v["phi"], np.where(doped, np.where(fermi.real < 0.1, 0.1, fermi), 0.6))
+        polarity = v["polarity"].real
+        safe_oxide = np.where(oxide.real != 0, oxide, 1.0)
+        body = np.sqrt(2.0 * SILICON * CHARGE * doping) / safe_oxide
+        gamma = given(v["gamma"], np.where(doped, body, 0.0))
+        gap, tpg = band_gap(nominal), given(v["tpg"], 1.0)
+        gate = np.where(tpg.real != 0, 3.25 + 0.5 * gap - polarity * 0.5 * tpg * gap, 3.2)
+        flat_band = gate - (3.25 + 0.5 * gap + 0.5 * polarity * phi) - v["nss"] * 1e4 * CHARGE / safe_oxide
+        vto = given(v["vto"], np.where(doped, flat_band + polarity * (gamma * np.sqrt(phi) + phi), 0.0))
+        return phi, gamma, vto
 
     def residual(self, x: Array, prepared: Values) -> Array:
         p, sign = prepared, prepared["polarity"]
         vgs, vds, vbs = (sign * (x[..., t] - x[..., 5]) for t in (1, 4, 3))
-        drain = sign * _channel(vgs, vds, vbs, p)
-        to_source = sign * _bulk_junction(vbs, p["source_saturation"], p)
-        to_drain = sign * _bulk_junction(vbs - vds, p["drain_saturation"], p)
+        normal, gate, drop, bulk = _turned(vgs, vds, vbs)
+        current = self.forward(gate, drop, bulk, p)
+        drain = sign * np.where(normal, current, -current)
+        to_source = sign * self.bulk_current(vbs, p["source_saturation"], p)
+        to_drain = sign * self.bulk_current(vbs - vds, p["drain_saturation"], p)
         rd, rs = p["gd"] * (x[..., 0] - x[..., 4]), p["gs"] * (x[..., 2] - x[..., 5])
         return np.stack(
             np.broadcast_arrays(
@@ -92,26 +153,28 @@ class Mosfet(Device):
     def jacobian(self, x: Array, prepared: Values) -> Array:
         p, sign = prepared, prepared["polarity"]
         vgs, vds, vbs = (sign * (x[..., t] - x[..., 5]) for t in (1, 4, 3))
-        gm, gds, gmbs = _channel_slopes(vgs, vds, vbs, p)
+        normal, gate, drop, bulk = _turned(vgs, vds, vbs)
+        gm, gds, gmbs = self.forward_slopes(gate, drop, bulk, p)
         result = np.zeros((*x.shape, 6), np.result_type(gm, gds))
         stamp(result, (0, 4), (0, 4), p["gd"])
         stamp(result, (2, 5), (2, 5), p["gs"])
-        stamp(result, (4, 5), (1, 5), gm)
-        stamp(result, (4, 5), (4, 5), gds)
-        stamp(result, (4, 5), (3, 5), gmbs)
-        stamp(result, (3, 5), (3, 5), _bulk_slope(vbs, p["source_saturation"], p))
-        stamp(result, (3, 4), (3, 4), _bulk_slope(vbs - vds, p["drain_saturation"], p))
+        # With drain and source exchanged, all three voltages move with the drain.
+        stamp(result, (4, 5), (1, 5), np.where(normal, gm, -gm))
+        stamp(result, (4, 5), (4, 5), np.where(normal, gds, gm + gds + gmbs))
+        stamp(result, (4, 5), (3, 5), np.where(normal, gmbs, -gmbs))
+        stamp(result, (3, 5), (3, 5), self.bulk_conductance(vbs, p["source_saturation"], p))
+        stamp(result, (3, 4), (3, 4), self.bulk_conductance(vbs - vds, p["drain_saturation"], p))
         return result
 
     def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
         p, sign = prepared, prepared["polarity"].real
         vgs, vds, vbs = (sign * (x[..., t] - x[..., 5]) for t in (1, 4, 3))
         old_vgs, old_vds, old_vbs = (sign * (previous[..., t] - previous[..., 5]) for t in (1, 4, 3))
-        normal = old_vds >= 0
         # In reverse mode drain and source change places, for the limits too.
-        on = _threshold(np.where(normal, old_vbs, old_vbs - old_vds), p).real
+        normal, old_gate, old_drop, old_bulk = _turned(old_vgs, old_vds, old_vbs)
+        on = self.threshold(old_drop, old_bulk, p).real
         gate = np.where(normal, vgs, vgs - vds)
-        limited = limit_gate(gate, np.where(normal, old_vgs, old_vgs - old_vds), on)
+        limited = limit_gate(gate, old_gate, on)
         # The other gate voltage stays what Newton's method made it; the channel's follows from both.
         channel = vds + np.where(normal, limited - gate, gate - limited)
         new_vds = np.where(normal, limit_channel(channel, old_vds), -limit_channel(-channel, -old_vds))
@@ -127,30 +190,69 @@ class Mosfet(Device):
         return result
 
 
-def _process(v: Values, nominal: Array) -> tuple[Array, Array, Array, Array]:
-    """kp, phi, gamma and vto, from process values where they were not given."""
-    oxide = 3.9 * PERMITTIVITY * inverse(given(v["tox"], 0.0))
-    has_oxide = oxide.real != 0
-    kp = given(v["kp"], np.where(has_oxide, given(v["uo"], 600.0) * oxide * 1e-4, 2e-5))
-    doped = has_oxide & ~np.isnan(v["nsub"])
-    doping = np.where(doped, v["nsub"] * 1e6, 2.0 * INTRINSIC)
-    if np.any(doping.real <= INTRINSIC):
-        raise CircuitError(
-            "a MOSFET model's substrate doping is below silicon's own",
-            hint="nsub is in atoms per cubic centimetre and must be above 1.45e10",
-        )
-    fermi = 2.0 * thermal_voltage(nominal) * np.log(doping / INTRINSIC)
-    phi = given(v["phi"], np.where(doped, np.where(fermi.real < 0.1, 0.1, fermi), 0.6))
-    polarity = v["polarity"].real
-    safe_oxide = np.where(has_oxide, oxide, 1.0)
-    body = np.sqrt(2.0 * 11.7 * PERMITTIVITY * CHARGE * doping) / safe_oxide
-    gamma = given(v["gamma"], np.where(doped, body, 0.0))
-    gap, tpg = band_gap(nominal), given(v["tpg"], 1.0)
-    gate = np.where(tpg.real != 0, 3.25 + 0.5 * gap - polarity * 0.5 * tpg * gap, 3.2)
-    flat_band = gate - (3.25 + 0.5 * gap + 0.5 * polarity * phi) - v["nss"] * 1e4 * CHARGE / safe_oxide
-    threshold = flat_band + polarity * (gamma * np.sqrt(phi) + phi)
-    vto = given(v["vto"], np.where(doped, threshold, 0.0))
-    return kp, phi, gamma, vto
+def _turned(vgs: Array, vds: Array, vbs: Array) -> tuple[Array, Array, Array, Array]:
+    """Whether the drain is above the source, and the gate, channel and bulk voltages seen from the lower one."""
+    normal = vds.real >= 0
+    return normal, np.where(normal, vgs, vgs - vds), np.where(normal, vds, -vds), np.where(normal, vbs, vbs - vds)
+
+
+def oxide_capacitance(v: Values) -> Array:
+    """The gate oxide's capacitance in farads per square metre, 0 where its thickness is not given."""
+    capacitance: Array = 3.9 * PERMITTIVITY * inverse(given(v["tox"], 0.0))
+    return capacitance
+
+
+def transconductance(v: Values, otherwise: float) -> Array:
+    """kp, from mobility and oxide where these were given instead."""
+    oxide = oxide_capacitance(v)
+    return given(v["kp"], np.where(oxide.real != 0, given(v["uo"], 600.0) * oxide * 1e-4, otherwise))
+
+
+def channel_length(v: Values) -> Array:
+    """The channel's length in metres without the diffusions' reach under the gate. Raises CircuitError."""
+    length: Array = v["l"] - 2.0 * v["ld"]
+    if np.any(length.real <= 0):
+        raise CircuitError("a MOSFET's channel is not longer than its lateral diffusion", hint="l must be above 2 * ld")
+    return length
+
+
+@dataclass(frozen=True)
+class Mosfet1(Mosfet):
+    """Cut-off, linear and saturation regions, with a body effect and channel length modulation."""
+
+    def prepare_channel(self, v: Values, temperature: Array, nominal: Array, shared: Values) -> Values:
+        kp = transconductance(v, 2e-5)
+        return {
+            "beta": kp / (temperature / nominal) ** 1.5 * v["m"] * v["w"] / channel_length(v),
+            "lambda": v["lambda"],
+        }
+
+    def threshold(self, vds: Array, vbs: Array, p: Values) -> Array:
+        root = _body_root(vbs, p)
+        linear = root - np.where(vbs.real > 0, vbs, 0.0) / (2.0 * root)
+        threshold: Array = p["built_in"] + p["gamma"] * np.where(linear.real < 0, 0.0, linear)
+        return threshold
+
+    def forward(self, vgs: Array, vds: Array, vbs: Array, p: Values) -> Array:
+        over, along = self._overdrive(vgs, vds, vbs, p)
+        current: Array = p["beta"] * (1.0 + p["lambda"] * vds) * along * (over - 0.5 * along)
+        return current
+
+    def forward_slopes(self, vgs: Array, vds: Array, vbs: Array, p: Values) -> tuple[Array, Array, Array]:
+        over, along = self._overdrive(vgs, vds, vbs, p)
+        strength = p["beta"] * (1.0 + p["lambda"] * vds)
+        gm = strength * along
+        gds = strength * (over - along) + p["beta"] * p["lambda"] * along * (over - 0.5 * along)
+        root = _body_root(vbs, p)
+        vanished = (vbs.real > 0) & (vbs.real > 2.0 * (root * root).real)
+        return gm, gds, gm * np.where(vanished, 0.0, p["gamma"] / (2.0 * root))
+
+    def _overdrive(self, vgs: Array, vds: Array, vbs: Array, p: Values) -> tuple[Array, Array]:
+        """The gate's overdrive, and the voltage along the channel, which saturates at it."""
+        over = vgs - self.threshold(vds, vbs, p)
+        over = np.where(over.real > 0, over, 0.0)
+        # In saturation the channel's voltage is what the gate leaves: the linear law at along = over.
+        return over, np.where(vds.real < over.real, vds, over)
 
 
 def _body_root(vbs: Array, p: Values) -> Array:
@@ -159,57 +261,7 @@ def _body_root(vbs: Array, p: Values) -> Array:
     return root
 
 
-def _threshold(vbs: Array, p: Values) -> Array:
-    root = _body_root(vbs, p)
-    linear = root - np.where(vbs.real > 0, vbs, 0.0) / (2.0 * root)
-    threshold: Array = p["built_in"] + p["gamma"] * np.where(linear.real < 0, 0.0, linear)
-    return threshold
-
-
-def _operating(vgs: Array, vds: Array, vbs: Array, p: Values) -> tuple[Array, Array, Array, Array, Array]:
-    """Whether the channel is in normal mode, and its bulk, drain-source, overdrive and limited voltages."""
-    normal = vds.real >= 0
-    gate, bulk, drop = np.where(normal, vgs, vgs - vds), np.where(normal, vbs, vbs - vds), np.where(normal, vds, -vds)
-    over = gate - _threshold(bulk, p)
-    over = np.where(over.real > 0, over, 0.0)
-    # In saturation the channel's voltage is what the gate leaves: the linear law at drop = over.
-    return normal, bulk, drop, over, np.where(drop.real < over.real, drop, over)
-
-
-def _channel(vgs: Array, vds: Array, vbs: Array, p: Values) -> Array:
-    """The current from drain to source of an n-channel device."""
-    normal, _, drop, over, along = _operating(vgs, vds, vbs, p)
-    current = p["beta"] * (1.0 + p["lambda"] * drop) * along * (over - 0.5 * along)
-    return np.where(normal, current, -current)
-
-
-def _channel_slopes(vgs: Array, vds: Array, vbs: Array, p: Values) -> tuple[Array, Array, Array]:
-    """The derivatives of ``_channel`` by its three voltages."""
-    normal, bulk, drop, over, along = _operating(vgs, vds, vbs, p)
-    strength = p["beta"] * (1.0 + p["lambda"] * drop)
-    gm = strength * along
-    gds = strength * (over - along) + p["beta"] * p["lambda"] * along * (over - 0.5 * along)
-    root = _body_root(bulk, p)
-    vanished = (bulk.real > 0) & (bulk.real > 2.0 * (root * root).real)
-    gmbs = gm * np.where(vanished, 0.0, p["gamma"] / (2.0 * root))
-    # With drain and source exchanged, all three voltages move with the drain.
-    return np.where(normal, gm, -gm), np.where(normal, gds, gm + gds + gmbs), np.where(normal, gmbs, -gmbs)
-
-
-def _bulk_junction(v: Array, saturation: Array, p: Values) -> Array:
-    reverse = v.real <= -3.0 * p["vt"].real
-    forward = saturation * (exponential(np.where(reverse, 0.0, v / p["vt"])) - 1.0)
-    current: Array = np.where(reverse, -saturation, forward) + p["gmin"] * v
-    return current
-
-
-def _bulk_slope(v: Array, saturation: Array, p: Values) -> Array:
-    reverse = v.real <= -3.0 * p["vt"].real
-    conductance: Array = np.where(reverse, 0.0, junction_conductance(v, p["vt"], saturation)) + p["gmin"]
-    return conductance
-
-
-MOSFET = Mosfet(
+MOSFET = Mosfet1(
     "mosfet",
     ("d", "g", "s", "b", "drain", "source"),
     {
