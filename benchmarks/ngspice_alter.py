@@ -17,9 +17,9 @@ import numpy as np
 
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
-from netlearn.solve.ngspice import NgspiceSolver
-from netlearn.solve.ngspice_batch import run_batch
-from netlearn.solve.ngspice_deck import one_sample
+from netlearn.ngspice.batch import run_batch
+from netlearn.ngspice.deck import one_sample
+from netlearn.ngspice.solver import NgspiceSolver
 
 
 def lattice(side: int, samples: int, rng: np.random.Generator) -> Circuit:

@@ -14,9 +14,9 @@ import numpy as np
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.base import ZERO_CELSIUS
 from netlearn.errors import NgspiceError
-from netlearn.solve.ngspice_deck import TIGHT, alterable, sample_columns, save_commands, write_deck
-from netlearn.solve.ngspice_forms import number
-from netlearn.solve.ngspice_names import COMMAND_SAFE, NETLIST_SAFE, Readable
+from netlearn.ngspice.deck import TIGHT, alterable, sample_columns, save_commands, write_deck
+from netlearn.ngspice.forms import number
+from netlearn.ngspice.names import COMMAND_SAFE, NETLIST_SAFE, Readable
 
 PRINCIPAL = ("resistance", "dc", "gain")
 """The value that stands by itself in an element line."""

@@ -78,7 +78,7 @@ def solver_of(forward: str | Solver) -> Iterator[Solver]:
     elif forward == "internal":
         yield InternalSolver()
     elif forward == "ngspice":
-        from netlearn.solve.ngspice import NgspiceSolver
+        from netlearn.ngspice.solver import NgspiceSolver
 
         with NgspiceSolver() as solver:
             yield solver

@@ -6,9 +6,9 @@ from glob import escape
 
 from netlearn.circuit.circuit import Circuit
 from netlearn.netlist.design import Design, Selection
+from netlearn.ngspice.deck import one_sample
+from netlearn.ngspice.sensitivity import Probe, Sensitivity
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.ngspice_deck import one_sample
-from netlearn.solve.ngspice_sens import Probe, Sensitivity
 from netlearn.solve.sensitivity import linearize, pull_back
 
 

@@ -18,8 +18,8 @@ from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.errors import NgspiceError
 from netlearn.export import Output, export_csv, export_graphml, export_json, export_ngspice, flatten
 from netlearn.netlist.elaborate import elaborate
+from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.ngspice import NgspiceSolver
 
 
 def mixed(node="x1.mid"):

@@ -18,8 +18,8 @@ import netlearn
 from netlearn.errors import NetlearnError
 from netlearn.export import flatten
 from netlearn.netlist.elaborate import elaborate
-from netlearn.solve import ngspice as ngspice_module
-from netlearn.solve.ngspice import NgspiceSolver
+from netlearn.ngspice import solver as ngspice_module
+from netlearn.ngspice.solver import NgspiceSolver
 
 MARK = "mark"
 SECRET = "secret-content-of-another-folder"

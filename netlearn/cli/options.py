@@ -55,7 +55,7 @@ def solver(forward: str, timeout: float, processes: int | None) -> Iterator[Solv
         yield InternalSolver()
         return
     # What runs ngspice takes a while to import, and most runs have no use for it.
-    from netlearn.solve.ngspice import NgspiceSolver
+    from netlearn.ngspice.solver import NgspiceSolver
 
     with NgspiceSolver(timeout=timeout, processes=processes) as found:
         yield found

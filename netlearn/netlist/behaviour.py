@@ -14,11 +14,11 @@ from netlearn.circuit.devices.base import Array, Device, Values
 from netlearn.circuit.devices.behavioural import behavioural_current_source, behavioural_voltage_source
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, VOLTAGE_SOURCE
 from netlearn.netlist.body import Line
-from netlearn.netlist.export_expression import ngspice_expression
 from netlearn.netlist.expression import Expression, Step
 from netlearn.netlist.functions import OPERATORS, ROUNDED_TABLE
 from netlearn.netlist.scope import Text
 from netlearn.netlist.statements import Word
+from netlearn.ngspice.expressions import ngspice_expression
 
 _PROBE = re.compile(r"([vi])\(([^(),]+)(?:,([^(),]+))?\)")
 _HAS_PROBE = re.compile(r"\b[vi]\s*\(", re.IGNORECASE)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from netlearn.solve import ngspice as ngspice_module
+from netlearn.ngspice import solver as ngspice_module
 
 Run = Callable[..., Result]
 

@@ -11,11 +11,11 @@ from netlearn.circuit.devices.behavioural import behavioural_current_source, beh
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.errors import NgspiceError
 from netlearn.netlist.elaborate import elaborate
-from netlearn.netlist.export_expression import ngspice_expression
 from netlearn.netlist.expression import Expression, parse_expression
+from netlearn.ngspice.expressions import ngspice_expression
+from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.solve.compare import compare
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.ngspice import NgspiceSolver
 
 TEXTS = [
     "v(a)+2*v(b)-3/k",

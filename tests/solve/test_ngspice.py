@@ -23,11 +23,11 @@ from netlearn.circuit.devices.linear import (
     VOLTAGE_SOURCE,
 )
 from netlearn.errors import CircuitError, NgspiceError
-from netlearn.solve import ngspice as ngspice_module
+from netlearn.ngspice import solver as ngspice_module
+from netlearn.ngspice.deck import write_deck
+from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.solve.compare import compare
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.ngspice import NgspiceSolver
-from netlearn.solve.ngspice_deck import write_deck
 
 pytestmark = pytest.mark.ngspice
 
@@ -153,10 +153,10 @@ def test_several_processes_give_the_same_in_the_same_order():
 def test_values_beyond_alter_are_solved_deck_by_deck(solver, monkeypatch):
     from dataclasses import replace
 
-    from netlearn.solve import ngspice_forms
+    from netlearn.ngspice import forms
 
-    form = replace(ngspice_forms._LINEAR["resistor"], alterable={})
-    monkeypatch.setitem(ngspice_forms._LINEAR, "resistor", form)
+    form = replace(forms._LINEAR["resistor"], alterable={})
+    monkeypatch.setitem(forms._LINEAR, "resistor", form)
     circuit = divider().with_values({(0, "resistance"): np.array([[2e3, 1e3], [1e3, 1e3]]), (1, "dc"): np.array([3.0])})
     np.testing.assert_allclose(NgspiceSolver(processes=1).solve(circuit).voltage("out"), [1, 1.5], rtol=1e-12)
 
@@ -210,7 +210,7 @@ def test_workers_end_with_the_program_that_started_them(tmp_path):
     code = (
         "import os, sys; sys.path.insert(0, os.getcwd());"
         "from tests.solve.test_ngspice import divider;"
-        "from netlearn.solve.ngspice import NgspiceSolver;"
+        "from netlearn.ngspice.solver import NgspiceSolver;"
         "solver = NgspiceSolver(processes=1); solver.solve(divider());"
         "print(solver._workers[0].process.pid, flush=True); os.kill(os.getpid(), 9)"
     )

@@ -8,11 +8,11 @@ from netlearn.circuit.devices.base import ZERO_CELSIUS, Environment
 from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.circuit.devices.models import MODEL_TYPES
-from netlearn.solve import ngspice as ngspice_module
+from netlearn.ngspice import solver as ngspice_module
+from netlearn.ngspice.deck import write_deck
+from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.solve.compare import compare
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.ngspice import NgspiceSolver
-from netlearn.solve.ngspice_deck import write_deck
 
 pytestmark = pytest.mark.ngspice
 

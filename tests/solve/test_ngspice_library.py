@@ -10,10 +10,10 @@ from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.behavioural import behavioural_current_source
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.errors import ConvergenceError, NgspiceError
-from netlearn.solve import ngspice_library
-from netlearn.solve.ngspice import NgspiceSolver
-from netlearn.solve.ngspice_library import library
-from netlearn.solve.ngspice_sens import Probe, ngspice_sensitivities
+from netlearn.ngspice import library
+from netlearn.ngspice.library import library
+from netlearn.ngspice.sensitivity import Probe, ngspice_sensitivities
+from netlearn.ngspice.solver import NgspiceSolver
 
 
 def divider():
@@ -25,7 +25,7 @@ def divider():
 @pytest.mark.parametrize("name", ["libngspice.so", "libngspice.so.0", "libngspice.so.0.0.6"])
 @pytest.mark.parametrize("variable", ["LD_LIBRARY_PATH", "LIBRARY_PATH"])
 def test_found_where_a_path_variable_says(name, variable, tmp_path, monkeypatch):
-    monkeypatch.setattr(ngspice_library, "find_library", lambda _: None)
+    monkeypatch.setattr(library, "find_library", lambda _: None)
     monkeypatch.delenv("NGSPICE_LIBRARY_PATH", raising=False)
     (tmp_path / name).touch()
     monkeypatch.setenv(variable, f"/nowhere:{tmp_path}")
@@ -56,7 +56,7 @@ def test_a_broken_library_is_said_or_the_executable_serves(ngspice, tmp_path, mo
 
 OURS = """
 import sys
-from netlearn.solve.ngspice_library import shared
+from netlearn.ngspice.library import shared
 ngspice = shared(sys.argv[1])
 ngspice.exec_command("unheard of")
 print(ngspice.said())

@@ -7,11 +7,11 @@ from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.linear import CCCS, CCVS, CURRENT_SOURCE, RESISTOR, VCCS, VCVS, VOLTAGE_SOURCE
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.errors import CircuitError
-from netlearn.solve import ngspice_sens
+from netlearn.ngspice import sensitivity as ngspice_sens
+from netlearn.ngspice.deck import write_deck
+from netlearn.ngspice.sensitivity import Probe, Sensitivity, against_ngspice, ngspice_sensitivities, sensitivities
+from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.ngspice import NgspiceSolver
-from netlearn.solve.ngspice_deck import write_deck
-from netlearn.solve.ngspice_sens import Probe, Sensitivity, against_ngspice, ngspice_sensitivities, sensitivities
 
 pytestmark = pytest.mark.ngspice
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.prepare import project
 from netlearn.solve.compare import compare
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.ngspice import NgspiceSolver
 
 NETLISTS = sorted((Path(__file__).parents[2] / "netlists").glob("*.cir"))
 SAMPLES = 20

@@ -10,13 +10,13 @@ import numpy as np
 from netlearn.circuit.circuit import GROUND, Circuit, Column
 from netlearn.circuit.devices.base import Array
 from netlearn.errors import CircuitError, NgspiceError
-from netlearn.solve.ngspice import NgspiceSolver
-from netlearn.solve.ngspice_batch import sens_batch
-from netlearn.solve.ngspice_deck import TIGHT, Deck, one_sample, write_deck
-from netlearn.solve.ngspice_forms import form_of
-from netlearn.solve.ngspice_library import executable, library, missing
-from netlearn.solve.ngspice_messages import Crashed, Unloadable, not_found
-from netlearn.solve.ngspice_process import WorkerProcess
+from netlearn.ngspice.batch import sens_batch
+from netlearn.ngspice.deck import TIGHT, Deck, one_sample, write_deck
+from netlearn.ngspice.forms import form_of
+from netlearn.ngspice.library import executable, library, missing
+from netlearn.ngspice.messages import Crashed, Unloadable, not_found
+from netlearn.ngspice.process import WorkerProcess
+from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.solve.protocol import Solver
 from netlearn.solve.sensitivity import linearize, pull_back
 

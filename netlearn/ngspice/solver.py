@@ -14,11 +14,11 @@ import numpy as np
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
 from netlearn.errors import NgspiceError
-from netlearn.solve.ngspice_batch import run_batch
-from netlearn.solve.ngspice_deck import TIGHT, alterable, check_connected, one_sample, sample_columns
-from netlearn.solve.ngspice_library import executable, library, missing
-from netlearn.solve.ngspice_messages import SINGULAR, Crashed, Unloadable, not_found
-from netlearn.solve.ngspice_process import WorkerProcess
+from netlearn.ngspice.batch import run_batch
+from netlearn.ngspice.deck import TIGHT, alterable, check_connected, one_sample, sample_columns
+from netlearn.ngspice.library import executable, library, missing
+from netlearn.ngspice.messages import SINGULAR, Crashed, Unloadable, not_found
+from netlearn.ngspice.process import WorkerProcess
 from netlearn.solve.protocol import OperatingPoint
 
 SAMPLES_PER_PROCESS = 200

@@ -13,10 +13,10 @@ import numpy as np
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
 from netlearn.errors import NgspiceError
-from netlearn.solve.ngspice_deck import Deck, save_commands, write_deck
-from netlearn.solve.ngspice_forms import number
-from netlearn.solve.ngspice_library import executable, missing
-from netlearn.solve.ngspice_messages import Crashed, not_found
+from netlearn.ngspice.deck import Deck, save_commands, write_deck
+from netlearn.ngspice.forms import number
+from netlearn.ngspice.library import executable, missing
+from netlearn.ngspice.messages import Crashed, not_found
 
 
 def run_batch(circuit: Circuit, tolerances: Mapping[str, float], timeout: float, first: int) -> Array:

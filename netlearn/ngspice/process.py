@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from netlearn.circuit.circuit import Circuit
-from netlearn.solve.ngspice_deck import Deck, write_deck
-from netlearn.solve.ngspice_library import INSTALL
-from netlearn.solve.ngspice_messages import Crashed, Unloadable
+from netlearn.ngspice.deck import Deck, write_deck
+from netlearn.ngspice.library import INSTALL
+from netlearn.ngspice.messages import Crashed, Unloadable
 
 
 class WorkerProcess:
@@ -90,7 +90,7 @@ def _start(library: str, folder: str) -> tuple[Connection, subprocess.Popen[byte
     }
     # Not multiprocessing's spawn, which would run the user's main module again.
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "netlearn.solve.ngspice_worker", str(theirs.fileno()), library],
+        [sys.executable, "-P", "-m", "netlearn.ngspice.worker", str(theirs.fileno()), library],
         cwd=folder,
         env=environment,
         pass_fds=[theirs.fileno()],

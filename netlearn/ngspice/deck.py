@@ -15,8 +15,8 @@ import numpy as np
 from netlearn.circuit.circuit import GROUND, Circuit, Column, Group
 from netlearn.circuit.devices.base import ZERO_CELSIUS, Array
 from netlearn.errors import CircuitError
-from netlearn.solve.ngspice_forms import INTERNAL_NAMES, Form, column, form_of, number
-from netlearn.solve.ngspice_names import Generated, Names
+from netlearn.ngspice.forms import INTERNAL_NAMES, Form, column, form_of, number
+from netlearn.ngspice.names import Generated, Names
 
 TIGHT = {"reltol": 1e-9, "abstol": 1e-15, "vntol": 1e-12, "itl1": 500.0}
 """ngspice's own defaults (reltol 1e-3) leave more error than the differences to be judged."""

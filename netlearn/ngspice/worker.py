@@ -1,4 +1,4 @@
-"""The process that holds libngspice: ``python -m netlearn.solve.ngspice_worker FD LIBRARY``.
+"""The process that holds libngspice: ``python -m netlearn.ngspice.worker FD LIBRARY``.
 
 It answers requests on the connection FD until that closes, or says ``("unloadable", why)`` and ends
 where the library cannot be used. A request and its replies:
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from netlearn.circuit.devices.base import Array
-from netlearn.solve.ngspice_library import shared
+from netlearn.ngspice.library import shared
 
 
 class Worker:
