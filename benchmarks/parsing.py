@@ -55,8 +55,8 @@ def netlearn_train(path: str) -> int:
     import numpy as np
 
     import netlearn
-    from netlearn.netlist.design import Selection
-    from netlearn.netlist.elaborate import elaborate
+    from netlearn.elaboration.design import Selection
+    from netlearn.elaboration.elaborate import elaborate
 
     design = elaborate(netlearn.read(path))
     parameters = design.parameters([Selection("R*", 1.0, np.inf)])

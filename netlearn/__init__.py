@@ -7,7 +7,7 @@ from netlearn.netlist.netlist import Netlist, parse, read
 
 if TYPE_CHECKING:
     from netlearn.api import Evaluation, TrainResult, describe, evaluate, operating_point, train
-    from netlearn.netlist.elaborate import elaborate
+    from netlearn.elaboration.elaborate import elaborate
 
 __all__ = [
     "Evaluation",
@@ -25,7 +25,7 @@ __all__ = [
 # Solvers take a second to import, which a program that only reads netlists need not wait for.
 _ELSEWHERE = dict.fromkeys(
     ("Evaluation", "TrainResult", "describe", "evaluate", "operating_point", "train"), "netlearn.api"
-) | {"elaborate": "netlearn.netlist.elaborate"}
+) | {"elaborate": "netlearn.elaboration.elaborate"}
 
 
 def __getattr__(name: str) -> Any:

@@ -217,7 +217,7 @@ def evaluate(
 
 def operating_point(netlist: NetlistLike, solver: str | Solver = "internal") -> OperatingPoint:
     """The operating point of a netlist with its own source values."""
-    from netlearn.netlist.elaborate import elaborate
+    from netlearn.elaboration.elaborate import elaborate
 
     with solver_of(solver) as opened:
         return opened.solve(elaborate(netlist_of(netlist)).circuit)

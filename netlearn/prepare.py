@@ -12,6 +12,8 @@ from typing import Any, TypedDict
 
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.parameters import Parameters
+from netlearn.elaboration.design import Design, Selection
+from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import DataError, NetlearnError, OptionError, Place, did_you_mean
 from netlearn.learn.data import Dataset, Layout, dataset_of, layout_of
 from netlearn.learn.hardware import Hardware
@@ -23,9 +25,7 @@ from netlearn.learn.schedule import Schedule
 from netlearn.learn.settings import DIRECTIVES, Options, Settings, Trained, overridden, settings_of, with_objects
 from netlearn.learn.subset import Subset
 from netlearn.learn.table import Table, read_table
-from netlearn.netlist.design import Design, Selection
 from netlearn.netlist.directives import read_directive, read_directives
-from netlearn.netlist.elaborate import elaborate
 from netlearn.netlist.netlist import Netlist, read
 from netlearn.options import Given, options_of
 from netlearn.solve.internal import InternalSolver

@@ -5,7 +5,7 @@ from __future__ import annotations
 from glob import escape
 
 from netlearn.circuit.circuit import Circuit
-from netlearn.netlist.design import Design, Selection
+from netlearn.elaboration.design import Design, Selection
 from netlearn.ngspice.deck import one_sample
 from netlearn.ngspice.sensitivity import Probe, Sensitivity
 from netlearn.solve.internal import InternalSolver

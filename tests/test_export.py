@@ -15,9 +15,9 @@ from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.base import Environment
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VCVS, VOLTAGE_SOURCE
 from netlearn.circuit.devices.models import MODEL_TYPES
+from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import NgspiceError
 from netlearn.export import Output, export_csv, export_graphml, export_json, export_ngspice, flatten
-from netlearn.netlist.elaborate import elaborate
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.solve.internal import InternalSolver
 

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 import netlearn
+from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import NetlearnError
 from netlearn.export import flatten
-from netlearn.netlist.elaborate import elaborate
 from netlearn.ngspice import solver as ngspice_module
 from netlearn.ngspice.solver import NgspiceSolver
 

@@ -8,8 +8,8 @@ import click
 
 from netlearn.cli.options import allow, netlist_argument
 from netlearn.cli.output import deliver, out_option
+from netlearn.elaboration.elaborate import elaborate
 from netlearn.export import flatten
-from netlearn.netlist.elaborate import elaborate
 from netlearn.netlist.netlist import read
 
 

@@ -23,7 +23,7 @@ from netlearn.cli.options import (
 )
 from netlearn.cli.output import FilePath, check_writable, deliver
 from netlearn.cli.progress import training_progress
-from netlearn.netlist.elaborate import elaborate
+from netlearn.elaboration.elaborate import elaborate
 from netlearn.netlist.netlist import read
 from netlearn.nudged import nudged_netlist
 from netlearn.report.summary import training_lines, training_values

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from netlearn.errors import NgspiceError
-from netlearn.netlist.expression import Expression, Step
-from netlearn.netlist.functions import BEHAVIOURAL_FUNCTIONS, CHOOSE, OPERATORS, ROUNDED_TABLE
+from netlearn.expressions.expression import Expression, Step
+from netlearn.expressions.functions import BEHAVIOURAL_FUNCTIONS, CHOOSE, OPERATORS, ROUNDED_TABLE
 
 LONGEST = 1_000_000
 """Characters; an expression whose parts are used again and again could grow without limit."""

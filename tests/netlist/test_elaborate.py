@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netlearn.elaboration.design import Selection
+from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, NetlistWarning, OptionError
-from netlearn.netlist.design import Selection
-from netlearn.netlist.elaborate import elaborate
 from netlearn.netlist.netlist import parse, read
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.sensitivity import linearize, pull_back

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netlearn.netlist.elaborate import elaborate
+from netlearn.elaboration.elaborate import elaborate
 from netlearn.netlist.netlist import parse
 from netlearn.solve.internal import InternalSolver
 

@@ -9,9 +9,9 @@ import netlearn
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.behavioural import behavioural_current_source, behavioural_voltage_source
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
+from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import NgspiceError
-from netlearn.netlist.elaborate import elaborate
-from netlearn.netlist.expression import Expression, parse_expression
+from netlearn.expressions.expression import Expression, parse_expression
 from netlearn.ngspice.expressions import ngspice_expression
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.solve.compare import compare

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netlearn.netlist.expression import Expression, ExpressionError, UserFunction, parse_expression
-from netlearn.netlist.functions import BEHAVIOURAL_FUNCTIONS, CONSTANTS, PARAMETER_FUNCTIONS, ROUNDED_TABLE
+from netlearn.expressions.expression import Expression, ExpressionError, UserFunction, parse_expression
+from netlearn.expressions.functions import BEHAVIOURAL_FUNCTIONS, CONSTANTS, PARAMETER_FUNCTIONS, ROUNDED_TABLE
 
 NUMBERS = st.sampled_from(["1", "2", "0.5", "3.25", "1k", "20m", "1e-1", ".7", "4.", "x", "y", "z"])
 VALUES = {"x": 1.7, "y": -0.6, "z": 0.3}

@@ -13,10 +13,10 @@ import numpy as np
 from netlearn.circuit.devices.base import Array, Device, Values
 from netlearn.circuit.devices.behavioural import behavioural_current_source, behavioural_voltage_source
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, VOLTAGE_SOURCE
-from netlearn.netlist.body import Line
-from netlearn.netlist.expression import Expression, Step
-from netlearn.netlist.functions import OPERATORS, ROUNDED_TABLE
-from netlearn.netlist.scope import Text
+from netlearn.elaboration.body import Line
+from netlearn.elaboration.scope import Text
+from netlearn.expressions.expression import Expression, Step
+from netlearn.expressions.functions import OPERATORS, ROUNDED_TABLE
 from netlearn.netlist.statements import Word
 from netlearn.ngspice.expressions import ngspice_expression
 

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from netlearn.circuit.devices.base import Array, Device
+from netlearn.elaboration.scope import Scope, Settings, Text
+from netlearn.elaboration.template import NOTHING, Template, branch_code
+from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlearnError, NetlistError, NetlistWarning, Place, did_you_mean
-from netlearn.netlist.expression import Expression
+from netlearn.expressions.expression import Expression
 from netlearn.netlist.netlist import Netlist
-from netlearn.netlist.scope import Scope, Settings, Text
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Assignment, Card, Element, Subcircuit, Word
-from netlearn.netlist.template import NOTHING, Template, branch_code
-from netlearn.netlist.valuegraph import ValueGraph
 
 MOST_ERRORS = 20
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from netlearn.circuit.devices.linear import CCCS, CCVS, CURRENT_SOURCE, VCCS, VCVS, VOLTAGE_SOURCE
-from netlearn.netlist.body import Line
-from netlearn.netlist.expression import parse_expression
-from netlearn.netlist.resistors import PRODUCT
+from netlearn.elaboration.body import Line
+from netlearn.elaboration.elements.resistors import PRODUCT
+from netlearn.expressions.expression import parse_expression
 from netlearn.netlist.statements import Word
 
 _ARGUMENTS = re.compile(r"\{[^}]*\}|'[^']*'|[^\s,()=]+")

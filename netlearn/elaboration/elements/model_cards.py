@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
+from netlearn.elaboration.body import Model
+from netlearn.elaboration.scope import Text
 from netlearn.errors import NetlistWarning
-from netlearn.netlist.body import Model
-from netlearn.netlist.scope import Text
 from netlearn.netlist.statements import Assignment, Word
 
 

@@ -9,19 +9,19 @@ import numpy as np
 
 from netlearn.circuit.circuit import Circuit, Group
 from netlearn.circuit.devices.base import ZERO_CELSIUS, Array, Device, Environment
+from netlearn.elaboration.body import MOST_ERRORS, Body, Definition, Line, Shared, TooManyErrors
+from netlearn.elaboration.cards import Active, active, node_guesses, read_options
+from netlearn.elaboration.design import Contents, Design
+from netlearn.elaboration.elements.handlers import HANDLERS, UNSUPPORTED
+from netlearn.elaboration.elements.plain_resistors import add_block
+from netlearn.elaboration.instances import Instances, call_place, note_parameters
+from netlearn.elaboration.names import PathNames
+from netlearn.elaboration.template import FIRST_BRANCH, Template
 from netlearn.errors import Place, raise_all
-from netlearn.netlist.blocks import add_block
-from netlearn.netlist.body import MOST_ERRORS, Body, Definition, Line, Shared, TooManyErrors
-from netlearn.netlist.cards import Active, active, node_guesses, read_options
-from netlearn.netlist.design import Contents, Design
-from netlearn.netlist.elements import HANDLERS, UNSUPPORTED
 from netlearn.netlist.garbage import no_garbage_collection
-from netlearn.netlist.instances import Instances, call_place, note_parameters
-from netlearn.netlist.names import PathNames
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.remarks import remarks
 from netlearn.netlist.statements import Block, Element
-from netlearn.netlist.template import FIRST_BRANCH, Template
 
 
 def elaborate(netlist: Netlist) -> Design:

@@ -9,7 +9,7 @@ import numpy as np
 
 from netlearn.circuit.circuit import GROUND
 from netlearn.circuit.devices.base import Array, Device
-from netlearn.netlist.names import PathNames, Selected
+from netlearn.elaboration.names import PathNames, Selected
 
 FIRST_BRANCH = -2
 """Branch b stands in index arrays as FIRST_BRANCH - b until the number of nodes is known."""

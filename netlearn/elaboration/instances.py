@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from netlearn.elaboration.body import Body, Definition, Line
+from netlearn.elaboration.scope import Text
+from netlearn.elaboration.template import Template
 from netlearn.errors import NetlistError, Place, did_you_mean
-from netlearn.netlist.body import Body, Definition, Line
-from netlearn.netlist.scope import Text
 from netlearn.netlist.statements import Word
-from netlearn.netlist.template import Template
 
 DEEPEST = 60
 """Instances within instances; more is a mistake."""

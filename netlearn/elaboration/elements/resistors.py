@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 
 from netlearn.circuit.devices.linear import RESISTOR
+from netlearn.elaboration.body import Line, Model
+from netlearn.elaboration.elements.behavioural import resistor_by_expression as by_expression
+from netlearn.elaboration.elements.model_cards import known_quantities
+from netlearn.elaboration.template import NOTHING
 from netlearn.errors import did_you_mean
-from netlearn.netlist.behaviour import resistor_by_expression as by_expression
-from netlearn.netlist.body import Line, Model
-from netlearn.netlist.expression import parse_expression
-from netlearn.netlist.models import known_quantities
+from netlearn.expressions.expression import parse_expression
 from netlearn.netlist.statements import Assignment, Word
-from netlearn.netlist.template import NOTHING
 
 ZERO_HINT = "use a small resistance, or a voltage source of 0 V for a short"
 SHEET = parse_expression("rsh*(l*u-2*short)/(w*u-2*narrow)")

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from netlearn.elaboration.body import Body, Definition, Model
+from netlearn.elaboration.scope import FunctionText, Settings, Text, is_wrapped
 from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
-from netlearn.netlist.body import Body, Definition, Model
 from netlearn.netlist.netlist import Netlist
-from netlearn.netlist.scope import FunctionText, Settings, Text, is_wrapped
 from netlearn.netlist.statements import Branch, Card, Conditional, Statement, Subcircuit
 
 DEEPEST = 100

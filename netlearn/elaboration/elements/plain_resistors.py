@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from netlearn.circuit.devices.linear import RESISTOR
+from netlearn.elaboration.body import MOST_ERRORS, Body
+from netlearn.elaboration.elements.resistors import PARALLEL, ZERO_HINT
+from netlearn.elaboration.names import TextNames
+from netlearn.elaboration.template import Rows
 from netlearn.errors import NetlistError, Place
-from netlearn.netlist.body import MOST_ERRORS, Body
-from netlearn.netlist.names import TextNames
-from netlearn.netlist.resistors import PARALLEL, ZERO_HINT
 from netlearn.netlist.statements import Block
-from netlearn.netlist.template import Rows
 
 
 def add_block(body: Body, block: Block, chain: tuple[Place, ...]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from netlearn.circuit.circuit import Column
 from netlearn.circuit.devices.base import Array
-from netlearn.netlist.expression import Expression
+from netlearn.expressions.expression import Expression
 from netlearn.netlist.source import Source
 
 NOWHERE = -1

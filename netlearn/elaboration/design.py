@@ -14,14 +14,14 @@ import numpy as np
 from netlearn.circuit.circuit import Circuit, Column
 from netlearn.circuit.devices.base import Array
 from netlearn.circuit.parameters import Binding, Direct, Parameters
+from netlearn.elaboration.names import plain_notation
+from netlearn.elaboration.scope import Scope
+from netlearn.elaboration.template import NOTHING
+from netlearn.elaboration.valuegraph import ThroughExpressions, ValueGraph, compile_program
 from netlearn.errors import NetlistWarning, OptionError, Place, did_you_mean
-from netlearn.netlist.names import plain_notation
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number
-from netlearn.netlist.scope import Scope
 from netlearn.netlist.source import Source
-from netlearn.netlist.template import NOTHING
-from netlearn.netlist.valuegraph import ThroughExpressions, ValueGraph, compile_program
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,14 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedInput
 
 from netlearn.errors import NetlistError, did_you_mean
-from netlearn.netlist.functions import BEHAVIOURAL_FUNCTIONS, CHOOSE, OPERATORS, PARAMETER_FUNCTIONS, Function, Number
+from netlearn.expressions.functions import (
+    BEHAVIOURAL_FUNCTIONS,
+    CHOOSE,
+    OPERATORS,
+    PARAMETER_FUNCTIONS,
+    Function,
+    Number,
+)
 from netlearn.netlist.grammar import grammar_text
 from netlearn.netlist.numbers import parse_number
 

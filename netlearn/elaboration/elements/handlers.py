@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from netlearn.netlist.behaviour import behavioural_source, by_expression
-from netlearn.netlist.body import Line
-from netlearn.netlist.modelled import modelled
-from netlearn.netlist.resistors import resistor
-from netlearn.netlist.sources import (
+from netlearn.elaboration.body import Line
+from netlearn.elaboration.elements.behavioural import behavioural_source, by_expression
+from netlearn.elaboration.elements.modelled import modelled
+from netlearn.elaboration.elements.resistors import resistor
+from netlearn.elaboration.elements.sources import (
     capacitor,
     current_controlled,
     current_source,

@@ -11,13 +11,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlistError, Place, did_you_mean
-from netlearn.netlist.expression import Expression, ExpressionError, UserFunction, parse_expression
-from netlearn.netlist.functions import CONSTANTS
+from netlearn.expressions.expression import Expression, ExpressionError, UserFunction, parse_expression
+from netlearn.expressions.functions import CONSTANTS
 from netlearn.netlist.numbers import parse_number
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Word
-from netlearn.netlist.valuegraph import ValueGraph
 
 _NAME = re.compile(r"[a-z_][\w.$#@]*", re.IGNORECASE)
 _BRACKETS = {"(": ")", "{": "}", "'": "'", '"': '"'}
