@@ -16,7 +16,7 @@ import atheris
 
 with atheris.instrument_imports(include=["netlearn.netlist"]):
     from netlearn.errors import NetlearnError
-    from netlearn.netlist.include import Files
+    from netlearn.netlist.files import Files
     from netlearn.netlist.netlist import Netlist
     from netlearn.netlist.source import Source
 

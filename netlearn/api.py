@@ -25,7 +25,7 @@ from netlearn.learn.settings import Settings
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
-from netlearn.prepare import DataLike, NetlistLike, Overrides, Project, netlist_of, project, solver_of
+from netlearn.project import DataLike, NetlistLike, Overrides, Project, netlist_of, project, solver_of
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.protocol import OperatingPoint, Solver
 

@@ -21,7 +21,7 @@ from netlearn.learn.settings import DIRECTIVES
 from netlearn.netlist.directives import read_directive
 from netlearn.netlist.netlist import Netlist
 from netlearn.options import options_of
-from netlearn.prepare import DataLike, NetlistLike, netlist_of, project
+from netlearn.project import DataLike, NetlistLike, netlist_of, project
 
 QUANTITIES = ("loss", "accuracy", "test_loss", "test_accuracy", "solves", "measurements", "seconds")
 CURVES = ("epoch", "loss", "accuracy", "solves", "measurements")

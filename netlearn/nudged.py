@@ -12,7 +12,7 @@ from netlearn.errors import OptionError
 from netlearn.export import Output, export_ngspice, flatten
 from netlearn.learn.model import Loss, Model
 from netlearn.learn.rules.energy import STATES, GeneralizedEP
-from netlearn.prepare import DataLike, NetlistLike, Project, project
+from netlearn.project import DataLike, NetlistLike, Project, project
 
 
 @runtime_checkable

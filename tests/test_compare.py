@@ -13,7 +13,7 @@ import pytest
 import netlearn
 from netlearn.compare import Comparison, Run, compare, load, runs_of
 from netlearn.errors import OptionError
-from netlearn.netlist.generate import new_netlist
+from netlearn.generate import new_netlist
 from netlearn.report.comparison import comparison_figure
 
 

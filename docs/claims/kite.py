@@ -28,7 +28,7 @@ from netlearn.circuit.devices.base import Array
 from netlearn.learn.loss import Mse
 from netlearn.learn.model import Batch, Model
 from netlearn.learn.rules import make_rule
-from netlearn.prepare import project
+from netlearn.project import project
 
 KITE = """* kite
 *@output V(1,2) V(1,3)

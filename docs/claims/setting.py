@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 
 import netlearn
 from netlearn.circuit.devices.base import Array
+from netlearn.generate import new_netlist
 from netlearn.learn.loss import Mse
 from netlearn.learn.model import Batch, Loss, Model, Rule
-from netlearn.netlist.generate import new_netlist
-from netlearn.prepare import project
+from netlearn.project import project
 from netlearn.report.figure import save_figure
 
 FIGURES = Path(__file__).parent.parent / "figures"

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from setting import main
 
 from netlearn.compare import Comparison, compare
-from netlearn.netlist.generate import new_netlist
+from netlearn.generate import new_netlist
 
 RULES = (
     "analytic",

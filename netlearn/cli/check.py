@@ -23,7 +23,7 @@ from netlearn.cli.options import (
 from netlearn.cli.output import FilePath
 from netlearn.errors import CheckFailed
 from netlearn.netlist.netlist import read
-from netlearn.prepare import Project, project
+from netlearn.project import Project, project
 from netlearn.report.tables import json_text, show, shown, table_of
 from netlearn.solve.compare import Comparison, compare
 

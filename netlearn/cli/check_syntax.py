@@ -12,8 +12,8 @@ import click
 from netlearn.cli.options import allow, as_json, quiet
 from netlearn.cli.output import FilePath
 from netlearn.errors import NetlearnError
+from netlearn.netlist.lint import remarks
 from netlearn.netlist.netlist import Netlist, read
-from netlearn.netlist.remarks import remarks
 from netlearn.netlist.statements import Block, Card, Conditional, Element, Section, Statement, Subcircuit
 from netlearn.report.tables import json_text
 

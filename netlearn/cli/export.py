@@ -14,7 +14,7 @@ from netlearn.errors import OptionError
 from netlearn.export import Output, export_csv, export_graphml, export_json, export_ngspice
 from netlearn.learn.probes import probes_of
 from netlearn.netlist.netlist import read
-from netlearn.prepare import Project, project
+from netlearn.project import Project, project
 
 FORMS = {"json": export_json, "graphml": export_graphml, "csv": export_csv}
 

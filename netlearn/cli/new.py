@@ -10,7 +10,7 @@ import click
 from netlearn.cli.options import option_flags
 from netlearn.cli.output import FilePath, check_writable, deliver
 from netlearn.errors import OptionError
-from netlearn.netlist.generate import TOPOLOGIES, Start, new_netlist
+from netlearn.generate import TOPOLOGIES, Start, new_netlist
 from netlearn.options import options_of
 
 

@@ -15,7 +15,7 @@ from netlearn.errors import CheckFailed, OptionError
 from netlearn.learn.probes import probes_of
 from netlearn.netlist.netlist import read
 from netlearn.ngspice.sensitivity import Probe, Sensitivity, against_ngspice, sensitivities
-from netlearn.prepare import project
+from netlearn.project import project
 from netlearn.report.tables import csv_text, json_text, show, table_of
 from netlearn.sensitivities import parameter_sensitivities
 from netlearn.solve.internal import InternalSolver

@@ -19,8 +19,8 @@ from netlearn.elaboration.names import PathNames
 from netlearn.elaboration.template import FIRST_BRANCH, Template
 from netlearn.errors import Place, raise_all
 from netlearn.netlist.garbage import no_garbage_collection
+from netlearn.netlist.lint import remarks
 from netlearn.netlist.netlist import Netlist
-from netlearn.netlist.remarks import remarks
 from netlearn.netlist.statements import Block, Element
 
 

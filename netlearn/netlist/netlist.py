@@ -9,12 +9,12 @@ from functools import cached_property
 from pathlib import Path
 
 from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, Place, did_you_mean, raise_all
-from netlearn.netlist.include import Files, flattened, unquoted
+from netlearn.netlist.elements import Elements, ElementView, value_edit
+from netlearn.netlist.files import Files, flattened, unquoted
 from netlearn.netlist.parser import MOST_ERRORS, parse_source
 from netlearn.netlist.saving import outputs
 from netlearn.netlist.source import Source, write_atomically
 from netlearn.netlist.statements import FILE_CARDS, Card, DirectiveLine, Element, Kept, Section, Statement
-from netlearn.netlist.view import Elements, ElementView, value_edit
 
 Edit = tuple[Source, int, int, str]
 """Replace the characters [start, end) of a source by a text."""
@@ -100,7 +100,7 @@ class Netlist:
 
     @cached_property
     def elements(self) -> Elements:
-        """The element lines by name; see :class:`netlearn.netlist.view.Elements`."""
+        """The element lines by name; see :class:`netlearn.netlist.elements.Elements`."""
         return Elements(self)
 
     def __getitem__(self, name: str) -> ElementView:

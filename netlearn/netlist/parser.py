@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from netlearn.errors import NetlearnError, NetlistError, Place, raise_all
-from netlearn.netlist.fastlines import plain_resistors
 from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.grammar import BadLine, Span, card_name, parse_line
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.lines import Kind, Line, LineReader
 from netlearn.netlist.numbers import parse_number, starts_like_number
+from netlearn.netlist.plain_lines import plain_resistors
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import (
     FILE_CARDS,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlearn.errors import NetlistError
-from netlearn.netlist.include import unquoted
+from netlearn.netlist.files import unquoted
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Card
 

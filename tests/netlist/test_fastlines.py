@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import netlearn
 from netlearn.errors import NetlearnError
-from netlearn.netlist import fastlines
+from netlearn.netlist import plain_lines as fastlines
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import parse_number
 from netlearn.netlist.statements import Block, Element

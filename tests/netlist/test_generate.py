@@ -10,7 +10,7 @@ import pytest
 
 import netlearn
 from netlearn.errors import OptionError
-from netlearn.netlist.generate import TOPOLOGIES, NewNetlist, new_netlist
+from netlearn.generate import TOPOLOGIES, NewNetlist, new_netlist
 from netlearn.netlist.numbers import parse_number
 
 

@@ -7,7 +7,7 @@ import pytest
 import netlearn
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import NetlistWarning
-from netlearn.netlist.remarks import remarks
+from netlearn.netlist.lint import remarks
 
 REST = "\nV9 a 0 1\nR9 a 0 1k\nR8 a OUT 1k\nR7 (b,x) 1k\nR6 c in 1k\n.end\n"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from netlearn.ngspice.solver import NgspiceSolver
-from netlearn.prepare import project
+from netlearn.project import project
 from netlearn.solve.compare import compare
 from netlearn.solve.internal import InternalSolver
 

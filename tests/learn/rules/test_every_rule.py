@@ -11,8 +11,8 @@ import pytest
 
 import netlearn
 from netlearn.errors import OptionError
+from netlearn.generate import new_netlist
 from netlearn.learn.rules import RULES
-from netlearn.netlist.generate import new_netlist
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -24,7 +24,7 @@ from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.second_order import OutputJacobian
 from netlearn.ngspice.solver import NgspiceSolver
-from netlearn.prepare import project
+from netlearn.project import project
 
 
 def diodes(*ends: tuple[int, int], device: object = DIODE_WITHOUT_SERIES, **values: float) -> Group:
