@@ -1,4 +1,4 @@
-"""Which sparse solver factorizes a resistor network fastest: the measurement behind ``netlearn/solve/sparse.py``.
+"""Which sparse solver factorizes a resistor network fastest: the measurement behind ``netlearn/solve/matrices/one.py``.
 
     python benchmarks/sparse_solvers.py [--quick] [--budget SECONDS]
 

@@ -27,7 +27,7 @@ from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
 from netlearn.project import DataLike, NetlistLike, Overrides, Project, netlist_of, project, solver_of
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.protocol import OperatingPoint, Solver
+from netlearn.solve.operating_point import OperatingPoint, Solver
 
 SAVE_EVERY = 60.0
 """Seconds between the checkpoints of a run that goes well."""

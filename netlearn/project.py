@@ -29,7 +29,7 @@ from netlearn.netlist.directives import read_directive, read_directives
 from netlearn.netlist.netlist import Netlist, read
 from netlearn.options import Given, options_of
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.protocol import Solver
+from netlearn.solve.operating_point import Solver
 
 NetlistLike = Netlist | str | os.PathLike[str]
 DataLike = Table | Mapping[str, Any] | str | os.PathLike[str]

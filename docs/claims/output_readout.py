@@ -21,7 +21,7 @@ from netlearn.learn.optimizers import Adam
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.in_the_loop import InTheLoop
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.operating_point import OperatingPoint
 
 
 @dataclass(frozen=True)

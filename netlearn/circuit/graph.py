@@ -16,7 +16,6 @@ from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSour
 from netlearn.errors import CircuitError
 
 BRANCH_KINDS = (Resistor, VoltageSource, CurrentSource)
-SHOWN = 6
 PLACES, VOLTS = 8, 5.0
 """Random operating points, and how far from zero they are, that tell which terminals carry currents."""
 
@@ -264,34 +263,3 @@ def voltage_loop(circuit: Circuit) -> list[str]:
         end = int(before[end])
     names = edges.names(circuit)
     return [names[e] for e in loop]
-
-
-def explain_singular(circuit: Circuit, masks: Sequence[Array]) -> CircuitError | None:
-    """Why the circuit has no unique operating point, told by its elements; None if the graph does not show it."""
-    loop = voltage_loop(circuit)
-    if loop:
-        text = "is short-circuited" if len(loop) == 1 else "form a loop of voltage sources"
-        return CircuitError(f"{listed(loop)} {text}", hint="put a small resistor in series with one of them")
-    lost = floating_nodes(circuit, masks)
-    if len(lost):
-        return floating_error(circuit, lost)
-    return None
-
-
-def floating_error(circuit: Circuit, nodes: Array) -> CircuitError:
-    """The error that names nodes without a DC path to ground."""
-    names = [circuit.nodes[i] for i in nodes[:SHOWN].tolist()]
-    more = f" and {len(nodes) - SHOWN} more" if len(nodes) > SHOWN else ""
-    subject = f"node '{names[0]}' has" if len(nodes) == 1 else f"nodes {listed(names)}{more} have"
-    return CircuitError(
-        f"{subject} no DC path to ground",
-        hint="connect it to ground through a resistor, for example 1G, or remove what floats",
-    )
-
-
-def listed(names: Sequence[str]) -> str:
-    """'a', 'b' and 'c', shortened if there are many."""
-    quoted = [f"'{name}'" for name in names[:SHOWN]]
-    if len(names) > SHOWN:
-        return ", ".join(quoted) + ", ..."
-    return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + " and " + quoted[-1]

@@ -25,7 +25,7 @@ from netlearn.errors import CheckFailed
 from netlearn.netlist.netlist import read
 from netlearn.project import Project, project
 from netlearn.report.tables import json_text, show, shown, table_of
-from netlearn.solve.compare import Comparison, compare
+from netlearn.solve.difference import Comparison, compare
 
 WORST = 10
 

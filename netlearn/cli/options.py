@@ -13,7 +13,7 @@ from netlearn.cli.output import FilePath
 from netlearn.learn.settings import DIRECTIVES
 from netlearn.options import Option
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.protocol import Solver
+from netlearn.solve.operating_point import Solver
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -24,7 +24,7 @@ from netlearn.learn.settings import Options
 from netlearn.learn.subset import Subset
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
-from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.operating_point import OperatingPoint
 
 SAMPLE = re.compile(r"\bsample (\d+)\b")
 

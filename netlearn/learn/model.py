@@ -13,7 +13,7 @@ from scipy import sparse
 from netlearn.circuit.circuit import GROUND, Circuit, Column
 from netlearn.circuit.devices.base import Array
 from netlearn.circuit.parameters import Parameters
-from netlearn.solve.protocol import OperatingPoint, Solver
+from netlearn.solve.operating_point import OperatingPoint, Solver
 
 
 @dataclass(frozen=True)

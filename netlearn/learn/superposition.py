@@ -9,7 +9,7 @@ import numpy as np
 from netlearn.circuit.devices.base import Array
 from netlearn.learn.model import Model
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.operating_point import OperatingPoint
 
 
 @dataclass(frozen=True)

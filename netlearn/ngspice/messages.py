@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.graph import SHOWN
 from netlearn.errors import CircuitError, ConvergenceError, NgspiceError
+from netlearn.solve.equations.diagnosis import SHOWN
 
 SINGULAR = re.compile(r"singular matrix:.*?check nodes? (\S+)", re.IGNORECASE)
 

@@ -17,7 +17,7 @@ from netlearn.ngspice.library import executable, library, missing
 from netlearn.ngspice.messages import Crashed, Unloadable, not_found
 from netlearn.ngspice.process import WorkerProcess
 from netlearn.ngspice.solver import NgspiceSolver
-from netlearn.solve.protocol import Solver
+from netlearn.solve.operating_point import Solver
 from netlearn.solve.sensitivity import linearize, pull_back
 
 STEP = 1e-4

@@ -19,7 +19,7 @@ from netlearn.ngspice.deck import TIGHT, alterable, check_connected, one_sample,
 from netlearn.ngspice.library import executable, library, missing
 from netlearn.ngspice.messages import SINGULAR, Crashed, Unloadable, not_found
 from netlearn.ngspice.process import WorkerProcess
-from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.operating_point import OperatingPoint
 
 SAMPLES_PER_PROCESS = 200
 """Starting a process costs about as much as some hundred samples of a small circuit."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from netlearn.circuit.circuit import Circuit
 from netlearn.solve.linear import LinearSolver
-from netlearn.solve.newton import NewtonSolver
-from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.nonlinear import NewtonSolver
+from netlearn.solve.operating_point import OperatingPoint
 
 
 class InternalSolver:

@@ -12,12 +12,12 @@ from scipy import sparse
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.linear import Resistor
-from netlearn.circuit.graph import explain_singular, two_terminal
-from netlearn.errors import CircuitError
-from netlearn.solve.assembly import Equations, Topology
-from netlearn.solve.protocol import OperatingPoint
-from netlearn.solve.reduction import Reduction
-from netlearn.solve.sparse import Factorization, SingularMatrix, factorize
+from netlearn.circuit.graph import two_terminal
+from netlearn.solve.equations.assembly import Equations, Topology
+from netlearn.solve.equations.diagnosis import not_finite, singular
+from netlearn.solve.equations.source_reduction import Reduction
+from netlearn.solve.matrices.one import Factorization, SingularMatrix, factorize
+from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.threads import one_thread
 
 REFINED_BELOW = 1e-13
@@ -154,30 +154,3 @@ def positive(circuit: Circuit) -> bool:
     """Whether every resistance is real and positive."""
     values = [np.asarray(g.values["resistance"]) for g in circuit.groups if isinstance(g.device, Resistor)]
     return all(not np.iscomplexobj(v) and bool((v > 0).all()) for v in values)
-
-
-def not_finite(circuit: Circuit) -> CircuitError:
-    """The error that names the value that is not finite, or the resistance of zero."""
-    for group in circuit.groups:
-        for name, value in group.values.items():
-            wrong = ~np.isfinite(value) if name != "resistance" else ~np.isfinite(value) | (np.asarray(value) == 0)
-            bad = np.argwhere(wrong)
-            if group.device.linear and len(bad):
-                number = np.asarray(value)[tuple(bad[0])]
-                hint = "use a voltage source of 0 V for a short circuit" if number == 0 else ""
-                return CircuitError(f"'{group.names[int(bad[0][-1])]}' has the {name} {number}", hint=hint)
-    return CircuitError("the circuit's equations hold a number that is not finite")
-
-
-def singular(circuit: Circuit, topology: Topology, data: Array) -> CircuitError:
-    """The error for equations without a unique solution, naming what the graph or the null vector shows."""
-    named = explain_singular(circuit, topology.masks)
-    if named is not None:
-        return named
-    names = [*(f"node '{n}'" for n in circuit.nodes), *(f"the current of '{b}'" for b in circuit.branches)]
-    empty = np.flatnonzero(np.bincount(topology.columns[data != 0], minlength=topology.size) == 0)
-    what = f" ({names[int(empty[0])]} is in no equation)" if len(empty) else ""
-    return CircuitError(
-        f"the circuit's equations have no unique solution{what}",
-        hint="look for gains that cancel exactly, for example an amplifier with a loop gain of 1",
-    )

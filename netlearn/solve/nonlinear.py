@@ -1,4 +1,4 @@
-"""The equations of a nonlinear circuit, linear around the operating points of its samples."""
+"""Operating points of nonlinear circuits by Newton's method, all samples in step."""
 
 from __future__ import annotations
 
@@ -6,91 +6,145 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
-from netlearn.circuit.graph import explain_singular
-from netlearn.errors import CircuitError
-from netlearn.solve.assembly import with_ground
-from netlearn.solve.system import Model, apply_inner, chunks
+from netlearn.circuit.devices.diode import Diode
+from netlearn.circuit.devices.ideal_diode import IdealDiode
+from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSource
+from netlearn.errors import CircuitError, ConvergenceError
+from netlearn.solve.equations.diagnosis import explain_singular, listed
+from netlearn.solve.lockstep.lockstep import Lockstep
+from netlearn.solve.matrices.many import Pattern
+from netlearn.solve.newton.homotopy import LADDER, hurried
+from netlearn.solve.newton.iteration import Shunt, Tolerances, balanced, iterate
+from netlearn.solve.newton.linearization import NonlinearLinearization
+from netlearn.solve.newton.system import Model, System, chunks
+from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.threads import one_thread
 
-REFINED_ABOVE = 1e-13
-ACCEPTED = 1e-6
+NODESET_CONDUCTANCE = 1e3
 
 
 @dataclass(frozen=True)
-class NonlinearLinearization:
-    """The Jacobians at ``x`` (S, N), evaluated and factorized when they are solved with: a Linearization."""
+class _Found:
+    y: Array
+    converged: Array
+    iterations: Array
+    worst: Array
 
-    model: Model
-    x: Array
 
-    def solve(self, rhs: Array, *, transpose: bool = False) -> Array:
-        """Solutions (S, N) of J x = rhs, or with ``transpose`` of Jᵀ x = rhs, for ``rhs`` (S, N).
+class NewtonSolver:
+    """The Solver for circuits of any devices.
 
-        Raises CircuitError where a sample's Jacobian is singular.
+    Where Newton's method fails from the given start it is tried from zero, then along gmin
+    stepping, source stepping and a pseudo-transient, each only for the samples that still lack
+    an operating point.
+    """
+
+    def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
+        """Operating points of all samples.
+
+        Raises CircuitError for a circuit whose graph rules out a unique operating point, and
+        ConvergenceError, naming samples, node and devices, where none was found.
         """
-        rhs = np.asarray(rhs)
+        model, tolerances = Model.of(circuit), Tolerances.of(circuit)
+        count = circuit.samples or 1
+        x = np.empty((count, circuit.size), model.dtype)
+        guess = _guess(model, start, count)
+        iterations, lost = 0, np.arange(count)
         with one_thread():
-            parts = [_Part(self.model, part, self.x).solve(rhs, transpose) for part in chunks(self.model, len(self.x))]
-        return np.concatenate(parts)
+            # Where .nodeset has a say, the first guess is found below.
+            together = Lockstep.of(model, count) if count > 1 and not circuit.nodeset else None
+            if together is not None:
+                x, converged, steps = together.solve(guess, tolerances, unique=_unique(model))
+                iterations, lost = int(steps.max(initial=0)), np.flatnonzero(~converged)
+            for part in chunks(model, len(lost)):
+                samples = lost[part]
+                system = System.of(model, samples)
+                found = _solve(system, None if guess is None else guess[:, samples], tolerances, model.pattern)
+                if not found.converged.all():
+                    raise _failure(model, samples, found)
+                x[samples] = system.unknowns(found.y).T
+                iterations = max(iterations, int(found.iterations.max(initial=0)))
+        return OperatingPoint(circuit, x, iterations, NonlinearLinearization(model, x))
 
 
-class _Part:
-    """The Jacobians of some samples: a linear part, and the nonlinear groups' derivatives (S, k, T, T)."""
+def _unique(model: Model) -> bool:
+    """Whether every element is a passive one whose current rises with its voltage: then one operating point exists."""
+    kinds = (Diode, IdealDiode, VoltageSource, CurrentSource)
+    groups = [group for group in model.circuit.groups if len(group)]
+    resistors = [group for group in groups if isinstance(group.device, Resistor)]
+    real = model.dtype.kind != "c"
+    return (
+        real
+        and all(isinstance(group.device, (*kinds, Resistor)) for group in groups)
+        and all(bool((np.asarray(group.values["resistance"]) > 0).all()) for group in resistors)
+    )
 
-    def __init__(self, model: Model, samples: Array, x: Array) -> None:
-        self._model, self._samples = model, samples
-        data = model.linear_data
-        self._linear = data[:, samples] if data.ndim == 2 else data
-        padded = with_ground(x[samples])
-        self._slopes = {
-            g: model.circuit.groups[g].device.jacobian(model.equations.at(g, padded), model.take(g, samples))
-            for g in model.nonlinear
-        }
 
-    def _entries(self) -> Array:
-        """The reduced Jacobians' entries (nnz, S)."""
-        model = self._model
-        linear = np.asarray(model.reduction.pattern[2] @ self._linear)
-        total: Array = linear if linear.ndim == 2 else np.repeat(linear[:, None], len(self._samples), axis=1)
-        for g, slope in self._slopes.items():
-            mask = model.equations.topology.masks[g]
-            total = total + model.adders[g][1] @ slope[..., mask].reshape(len(slope), -1).T
-        return total
+def _guess(model: Model, start: OperatingPoint | None, count: int) -> Array | None:
+    """Where to start from (r, S), if ``start`` belongs to a circuit of this kind."""
+    if start is None or start.x.shape[1] != model.circuit.size or len(start.x) not in (1, count):
+        return None
+    y = np.broadcast_to(start.x[:, model.reduction.members], (count, model.reduction.size)).T
+    return y if np.isfinite(y).all() else None
 
-    def _apply(self, x: Array, transpose: bool) -> Array:
-        """J x or Jᵀ x without the eliminated sources, for x (N, S)."""
-        model = self._model
-        total = apply_inner(model.reduction, self._linear, x, transpose)
-        padded = with_ground(x.T)
-        for g, slope in self._slopes.items():
-            turned = slope.swapaxes(-1, -2) if transpose else slope
-            product = (turned @ model.equations.at(g, padded)[..., None])[..., 0]
-            total = total + model.equations.topology.add_currents(g, product)
-        return total
 
-    def solve(self, rhs: Array, transpose: bool) -> Array:
-        reduction = self._model.reduction
-        right = rhs[self._samples].T
-        entries = self._entries()
-        for pattern in (self._model.pattern, self._model.careful):
-            with np.errstate(all="ignore"):
-                factors = pattern.factorize(entries)
-                x = np.zeros(right.shape, np.result_type(right, entries))
-                x[reduction.tree] = reduction.potentials(right[reduction.sources])
-                left = right - self._apply(x, transpose)
-                scale = reduction.gather @ np.abs(right) + np.abs(reduction.gather @ left)
-                scale = np.maximum(scale.max(axis=0, initial=0.0), 1e-300)
-                for _ in range(3):
-                    x += reduction.spread @ factors.solve(reduction.gather @ left, transpose)
-                    left = right - self._apply(x, transpose)
-                    worst = (np.abs(reduction.gather @ left) / scale).max(initial=0.0)
-                    if worst <= REFINED_ABOVE:
-                        break
-            if worst <= ACCEPTED:
-                x[reduction.sources] = reduction.currents(left[reduction.tree])
-                return x.T
-        raise explain_singular(self._model.circuit, self._model.equations.topology.masks) or CircuitError(
-            "the circuit's equations, linear around the operating point, have no unique solution",
-            hint="the operating point is at a fold, where a small change of a source makes it jump",
-        )
+def _solve(system: System, guess: Array | None, tolerances: Tolerances, pattern: Pattern) -> _Found:
+    model, samples = system.model, system.samples
+    first = guess if guess is not None else _from_nodeset(system, tolerances)
+    found = iterate(system, first, tolerances, pattern, cold=guess is None and not model.circuit.nodeset)
+    y, converged, worst = found.y, found.converged, found.worst
+    good, unbalanced = balanced(system, y, tolerances)
+    worst = np.where(converged & ~good, unbalanced, worst)
+    converged = converged & good
+    if not converged.all() and guess is not None:
+        lost = np.flatnonzero(~converged)
+        again = _solve(system.restricted(lost), None, tolerances, model.pattern)
+        y[:, lost], converged[lost], worst[lost] = again.y, again.converged, again.worst
+        return _Found(y, converged, found.iterations, worst)
+    for _, method in LADDER:
+        lost = np.flatnonzero(~converged)
+        if not len(lost):
+            break
+        reached, arrived, last = method(model, samples[lost], hurried(tolerances), model.careful)
+        good, _ = balanced(system.restricted(lost), reached, tolerances)
+        y[:, lost], converged[lost], worst[lost] = reached, arrived & good, last
+    return _Found(y, converged, found.iterations, worst)
+
+
+def _from_nodeset(system: System, tolerances: Tolerances) -> Array:
+    """The first guess: zero, or the operating point with the ``.nodeset`` nodes held at their voltages."""
+    model, zero = system.model, np.zeros((system.model.reduction.size, len(system.samples)), system.model.dtype)
+    place = model.reduction.place
+    held = {int(place[node]): volts for node, volts in model.circuit.nodeset.items() if place[node] >= 0}
+    if not held:
+        return zero
+    conductance, anchor = zero.copy(), zero.copy()
+    for unknown, volts in held.items():
+        conductance[unknown], anchor[unknown] = NODESET_CONDUCTANCE, volts
+    pinned = iterate(system, anchor, tolerances, model.careful, Shunt(conductance, anchor), cold=True)
+    return np.where(pinned.converged, pinned.y, anchor)
+
+
+def _failure(model: Model, samples: Array, found: _Found) -> CircuitError:
+    circuit = model.circuit
+    named = explain_singular(circuit, model.equations.topology.masks)
+    if named is not None:
+        return named
+    lost = np.flatnonzero(~found.converged)
+    unknown = int(model.reduction.members[found.worst[lost[0]]])
+    names = [*(f"node '{n}'" for n in circuit.nodes), *(f"the current of '{b}'" for b in circuit.branches)]
+    touching = [
+        group.names[k]
+        for group in (circuit.groups[g] for g in model.nonlinear)
+        for k in np.flatnonzero((np.asarray(group.index) == unknown).any(axis=1))[:4].tolist()
+    ]
+    at = f", at {listed(touching)}" if touching else ""
+    others = f" ({len(lost)} samples failed in all)" if len(lost) > 1 else ""
+    tried = ", ".join(name for name, _ in LADDER)
+    return ConvergenceError(
+        f"no operating point found for sample {samples[lost[0]] + 1}{others}: {names[unknown]} did not settle{at}",
+        hint=f"Newton's method, {tried} were tried; give a .nodeset near the solution, raise itl1, "
+        "or check the devices' values and the sources' range",
+    )

@@ -21,11 +21,12 @@ from scipy.sparse.linalg import splu
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSource
-from netlearn.circuit.graph import Branches, SpanningTree, branches, cycle_matrix, explain_singular, spanning_tree
+from netlearn.circuit.graph import Branches, SpanningTree, branches, cycle_matrix, spanning_tree
 from netlearn.circuit.graph import two_terminal as has_only_two_terminal_branches
 from netlearn.errors import CircuitError
-from netlearn.solve.assembly import Topology
-from netlearn.solve.sparse import Factorization, SingularMatrix, factorize
+from netlearn.solve.equations.assembly import Topology
+from netlearn.solve.equations.diagnosis import explain_singular
+from netlearn.solve.matrices.one import Factorization, SingularMatrix, factorize
 from netlearn.solve.threads import one_thread
 
 

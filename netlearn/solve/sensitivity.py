@@ -13,11 +13,11 @@ import numpy as np
 
 from netlearn.circuit.circuit import Column
 from netlearn.circuit.devices.base import Array
-from netlearn.solve.assembly import Equations, with_ground
+from netlearn.solve.equations.assembly import Equations, with_ground
 from netlearn.solve.linear import linear_system
-from netlearn.solve.nonlinear import NonlinearLinearization
-from netlearn.solve.protocol import Linearization, OperatingPoint
-from netlearn.solve.system import Model
+from netlearn.solve.newton.linearization import NonlinearLinearization
+from netlearn.solve.newton.system import Model
+from netlearn.solve.operating_point import Linearization, OperatingPoint
 
 
 def linearize(op: OperatingPoint) -> Linearization:

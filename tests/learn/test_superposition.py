@@ -14,7 +14,7 @@ from netlearn.learn.probes import probes_of
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.superposition import superpose, superposes
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.operating_point import OperatingPoint
 
 
 def model(seed: int) -> Model:

@@ -14,7 +14,7 @@ from netlearn.errors import NgspiceError
 from netlearn.expressions.expression import Expression, parse_expression
 from netlearn.ngspice.expressions import ngspice_expression
 from netlearn.ngspice.solver import NgspiceSolver
-from netlearn.solve.compare import compare
+from netlearn.solve.difference import compare
 from netlearn.solve.internal import InternalSolver
 
 TEXTS = [

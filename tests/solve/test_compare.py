@@ -6,8 +6,8 @@ import pytest
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.linear import VOLTAGE_SOURCE
 from netlearn.errors import CircuitError
-from netlearn.solve.compare import compare
-from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.difference import compare
+from netlearn.solve.operating_point import OperatingPoint
 
 GROUP = Group(VOLTAGE_SOURCE, ["v1"], np.array([[0, GROUND, 2]]), {"dc": np.array([1.0])})
 CIRCUIT = Circuit(["in", "out"], ["v1"], (GROUP,))

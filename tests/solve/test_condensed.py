@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import netlearn
-from netlearn.solve.condensed import Condensed, nonlinear_unknowns
-from netlearn.solve.matrices import DenseMatrices, DensePattern, SparsePattern, pattern_for
-from netlearn.solve.reduction import Reduction
+from netlearn.solve.equations.source_reduction import Reduction
+from netlearn.solve.matrices.condensation import Condensed, nonlinear_unknowns
+from netlearn.solve.matrices.many import DenseMatrices, DensePattern, SparsePattern, pattern_for
 
 
 def layered(hidden: int, outputs: int, inputs: int = 6) -> str:

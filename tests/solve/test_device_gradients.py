@@ -10,7 +10,7 @@ import pytest
 
 import netlearn
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.sensitivity import linearize, pull_back
 
 TEXT = (Path(__file__).parent / "device_circuits.txt").read_text(encoding="utf-8")

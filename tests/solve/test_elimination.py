@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from netlearn.solve.elimination import Elimination
+from netlearn.solve.matrices.batched_lu import Elimination
 
 
 def dominant(rng, n, edges, samples, symmetric):

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from netlearn.circuit.circuit import GROUND
 from netlearn.circuit.devices.linear import CCCS, CURRENT_SOURCE, RESISTOR, VCCS, VCVS, VOLTAGE_SOURCE
 from netlearn.errors import CircuitError
-from netlearn.solve.assembly import Equations, Topology
+from netlearn.solve.equations.assembly import Equations, Topology
+from netlearn.solve.equations.source_reduction import Reduction
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.reduction import Reduction
 from netlearn.solve.sensitivity import linearize
 
 SEEDS = st.integers(0, 10_000)

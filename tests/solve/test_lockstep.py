@@ -13,13 +13,14 @@ import netlearn
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Environment
 from netlearn.circuit.devices.diode import DIODE_WITHOUT_SERIES, MODELS
-from netlearn.solve import compiled, lockstep, matrices
-from netlearn.solve.assembly import Equations
+from netlearn.solve.compiled.arguments import Junctions
+from netlearn.solve.compiled.junction_loops import exponential, law, limit
+from netlearn.solve.compiled.load import load as compiled
+from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.junction_loops import exponential, law, limit
-from netlearn.solve.junctions import Junctions
-from netlearn.solve.lockstep import Lockstep
-from netlearn.solve.system import Model
+from netlearn.solve.lockstep.lockstep import Lockstep, lockstep
+from netlearn.solve.matrices.many import many as matrices
+from netlearn.solve.newton.system import Model
 
 SOURCES = "V1 a 0 {v}\nV2 b a 0.4\nI1 0 c 1m\n"
 NETWORKS = {

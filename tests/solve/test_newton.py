@@ -13,7 +13,7 @@ from netlearn.circuit.devices.base import Device
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VCCS, VCVS, VOLTAGE_SOURCE
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.errors import CircuitError, ConvergenceError
-from netlearn.solve.assembly import Equations
+from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.sensitivity import linearize, pull_back
 

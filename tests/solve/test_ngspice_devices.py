@@ -11,7 +11,7 @@ from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.ngspice import solver as ngspice_module
 from netlearn.ngspice.deck import write_deck
 from netlearn.ngspice.solver import NgspiceSolver
-from netlearn.solve.compare import compare
+from netlearn.solve.difference import compare
 from netlearn.solve.internal import InternalSolver
 
 pytestmark = pytest.mark.ngspice

@@ -10,7 +10,7 @@ from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.behavioural import behavioural_current_source
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.errors import ConvergenceError, NgspiceError
-from netlearn.ngspice import library
+from netlearn.ngspice import library as library_module
 from netlearn.ngspice.library import library
 from netlearn.ngspice.sensitivity import Probe, ngspice_sensitivities
 from netlearn.ngspice.solver import NgspiceSolver
@@ -25,7 +25,7 @@ def divider():
 @pytest.mark.parametrize("name", ["libngspice.so", "libngspice.so.0", "libngspice.so.0.0.6"])
 @pytest.mark.parametrize("variable", ["LD_LIBRARY_PATH", "LIBRARY_PATH"])
 def test_found_where_a_path_variable_says(name, variable, tmp_path, monkeypatch):
-    monkeypatch.setattr(library, "find_library", lambda _: None)
+    monkeypatch.setattr(library_module, "find_library", lambda _: None)
     monkeypatch.delenv("NGSPICE_LIBRARY_PATH", raising=False)
     (tmp_path / name).touch()
     monkeypatch.setenv(variable, f"/nowhere:{tmp_path}")

@@ -7,7 +7,7 @@ import pytest
 
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.project import project
-from netlearn.solve.compare import compare
+from netlearn.solve.difference import compare
 from netlearn.solve.internal import InternalSolver
 
 NETLISTS = sorted((Path(__file__).parents[2] / "netlists").glob("*.cir"))

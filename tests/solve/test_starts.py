@@ -8,9 +8,9 @@ import pytest
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.circuit.devices.models import MODEL_TYPES
-from netlearn.solve.assembly import Equations
+from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.starts import Drives
+from netlearn.solve.lockstep.starts import Drives
 
 
 def lattice(make, drive: np.ndarray, side: int = 9) -> Circuit:

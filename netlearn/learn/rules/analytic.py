@@ -9,7 +9,7 @@ import numpy as np
 from netlearn.circuit.devices.base import Array
 from netlearn.learn.model import Batch, Estimate, Loss, Model
 from netlearn.learn.superposition import superpose, superposes
-from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.sensitivity import linearize, pull_back
 
 

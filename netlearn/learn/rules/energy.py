@@ -23,7 +23,7 @@ from netlearn.learn.rules.nudges import ClampNudge, ConductanceNudge, CurrentNud
 from netlearn.learn.rules.reading import Reading
 from netlearn.options import option
 from netlearn.solve.linear import SharedLinearization
-from netlearn.solve.protocol import OperatingPoint, Solver
+from netlearn.solve.operating_point import OperatingPoint, Solver
 from netlearn.solve.sensitivity import linearize
 
 States = Literal["positive", "negative", "centered"]

@@ -13,9 +13,9 @@ from netlearn.learn.rules.contrast import co_content_difference
 from netlearn.learn.rules.energy import Energetic, require_reciprocal, require_stable, solve_nudged, trained_elements
 from netlearn.learn.rules.nudges import ConductanceNudge, CurrentNudge, quadratic_form
 from netlearn.options import option
-from netlearn.solve.assembly import Equations
+from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.operating_point import OperatingPoint
 
 ROUNDING = 1e-12
 

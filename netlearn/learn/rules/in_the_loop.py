@@ -11,7 +11,7 @@ from netlearn.learn.model import Batch, Estimate, Loss, Model
 from netlearn.learn.rules.analytic import adjoint_gradient
 from netlearn.learn.rules.reading import Reading
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.protocol import Solver
+from netlearn.solve.operating_point import Solver
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from netlearn.circuit.devices.base import Array
 from netlearn.learn.model import Batch, Estimate, Loss, Model
 from netlearn.learn.rules.reading import Reading
 from netlearn.options import option
-from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.operating_point import OperatingPoint
 
 Free = tuple[OperatingPoint, Array]
 """The free state and its outputs (S, o)."""

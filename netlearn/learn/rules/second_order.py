@@ -13,8 +13,8 @@ from netlearn.errors import ConvergenceError
 from netlearn.learn.model import Batch, Estimate, Loss, Model
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.options import option, options_of
-from netlearn.solve.assembly import Topology, with_ground
-from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.equations.assembly import Topology, with_ground
+from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.sensitivity import linearize, pull_back
 
 

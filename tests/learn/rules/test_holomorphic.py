@@ -14,7 +14,7 @@ from netlearn.learn.loss import Mse
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.operating_point import OperatingPoint
 
 RNG = np.random.default_rng
 

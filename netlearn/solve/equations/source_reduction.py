@@ -25,9 +25,10 @@ from scipy.sparse.linalg import splu
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.linear import VoltageSource
-from netlearn.circuit.graph import Branches, explain_singular, floating_error, floating_nodes, forest, two_terminal
+from netlearn.circuit.graph import Branches, floating_nodes, forest, two_terminal
 from netlearn.errors import CircuitError
-from netlearn.solve.assembly import CACHED_TOPOLOGIES, Topology
+from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES, Topology
+from netlearn.solve.equations.diagnosis import explain_singular, floating_error
 
 
 @dataclass(frozen=True, eq=False)

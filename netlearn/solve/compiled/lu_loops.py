@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netlearn.circuit.devices.base import Array
-from netlearn.solve.jit import compiled
-from netlearn.solve.lanes import clear, copy, multiply, subtract
+from netlearn.solve.compiled.jit import compiled
+from netlearn.solve.compiled.rows import clear, copy, multiply, subtract
 
 if TYPE_CHECKING:
-    from netlearn.solve.elimination import Fill
+    from netlearn.solve.compiled.arguments import Fill
 
 
 @compiled

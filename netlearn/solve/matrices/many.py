@@ -11,12 +11,12 @@ from scipy import sparse
 
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
-from netlearn.solve.assembly import CACHED_TOPOLOGIES
-from netlearn.solve.compiled import available
-from netlearn.solve.condensed import Condensed, nonlinear_unknowns
-from netlearn.solve.elimination import Elimination
-from netlearn.solve.reduction import Reduction
-from netlearn.solve.sparse import Factorization, SingularMatrix, factorize
+from netlearn.solve.compiled.load import available
+from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES
+from netlearn.solve.equations.source_reduction import Reduction
+from netlearn.solve.matrices.batched_lu import Elimination
+from netlearn.solve.matrices.condensation import Condensed, nonlinear_unknowns
+from netlearn.solve.matrices.one import Factorization, SingularMatrix, factorize
 
 DENSE_BELOW = 64
 """Up to this many unknowns LAPACK solves unsymmetric systems, sample by sample."""

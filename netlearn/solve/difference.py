@@ -9,7 +9,7 @@ import numpy as np
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
 from netlearn.errors import CircuitError
-from netlearn.solve.protocol import OperatingPoint
+from netlearn.solve.operating_point import OperatingPoint
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,12 @@ import numpy as np
 
 from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.junction import EXPONENT_LIMIT
-from netlearn.solve.jit import compiled
-from netlearn.solve.lanes import add, copy
-from netlearn.solve.lu_loops import eliminate, substitute, substitute_back
+from netlearn.solve.compiled.jit import compiled
+from netlearn.solve.compiled.lu_loops import eliminate, substitute, substitute_back
+from netlearn.solve.compiled.rows import add, copy
 
 if TYPE_CHECKING:
-    from netlearn.solve.elimination import Fill
-    from netlearn.solve.junctions import Balance, Junctions, Linear, Problem, Settling
+    from netlearn.solve.compiled.arguments import Balance, Fill, Junctions, Linear, Problem, Settling
 
 CUBE = (3.0 / math.e) ** 3
 LOG2_E = 1.0 / math.log(2.0)

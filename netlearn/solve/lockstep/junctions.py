@@ -3,76 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from netlearn.circuit.devices.base import Array, Device, Values
 from netlearn.circuit.devices.diode import Diode
 from netlearn.circuit.devices.junction import JunctionLaw
-from netlearn.solve.system import Model
-
-
-class Junctions(NamedTuple):
-    """Junctions between unknowns ``anode`` and ``cathode`` (m,), n standing for given voltages.
-
-    ``slots`` (m, 4) are the matrix entries that a conductance between them adds to (anode and
-    cathode on the diagonal, then the two beside it), -1 for none. The rest, (m,), is a JunctionLaw's.
-    """
-
-    anode: Array
-    cathode: Array
-    slots: Array
-    vte: Array
-    saturation: Array
-    gmin: Array
-    breakdown: Array
-    breakdown_vte: Array
-    critical: Array
-
-
-class Linear(NamedTuple):
-    """The linear part of the matrix: entries ``data`` (nnz,) at ``rows`` and ``columns``."""
-
-    rows: Array
-    columns: Array
-    data: Array
-
-
-class Problem(NamedTuple):
-    """Samples to solve: their starts ``y`` (S, n), which the solutions overwrite.
-
-    ``drive`` (S, d) is what sources add to the equations ``driven`` (d,), and ``offset`` (S, l)
-    what they add to the volts across the junctions ``lifted`` (l,). If the starts are ``cold``,
-    junctions begin at no volts, and if they are ``chained``, samples may start from others' solutions.
-    """
-
-    cold: bool
-    chained: bool
-    y: Array
-    driven: Array
-    drive: Array
-    lifted: Array
-    offset: Array
-
-
-class Settling(NamedTuple):
-    """When Newton's method ends: Tolerances, with the ``floor`` (n,) of each unknown."""
-
-    reltol: float
-    floor: Array
-    iterations: int
-    exact: float
-    settled: float
-
-
-class Balance(NamedTuple):
-    """When Kirchhoff's laws hold: as ``balanced`` has it, ``floor`` (n,) and ``row_sums`` (n,) of magnitudes."""
-
-    floor: Array
-    share: float
-    rounding: float
-    row_sums: Array
+from netlearn.solve.compiled.arguments import Junctions, Linear
+from netlearn.solve.newton.system import Model
 
 
 @dataclass(frozen=True)

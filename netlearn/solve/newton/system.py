@@ -12,10 +12,10 @@ from scipy import sparse
 
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array, Values
-from netlearn.solve.assembly import Equations
-from netlearn.solve.linear import not_finite
-from netlearn.solve.matrices import Pattern, pattern_for, pivoting
-from netlearn.solve.reduction import Reduction
+from netlearn.solve.equations.assembly import Equations
+from netlearn.solve.equations.diagnosis import not_finite
+from netlearn.solve.equations.source_reduction import Reduction
+from netlearn.solve.matrices.many import Pattern, pattern_for, pivoting
 
 ROUNDING = 1e-8
 """Part of slopes times unknowns that counts as current, so that its millionth stands for a few digits of rounding."""

@@ -12,9 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from netlearn.circuit.devices.base import Array
-from netlearn.solve.iteration import Outcome, Shunt, Tolerances, iterate
-from netlearn.solve.matrices import Pattern
-from netlearn.solve.system import Model, System
+from netlearn.solve.matrices.many import Pattern
+from netlearn.solve.newton.iteration import Outcome, Shunt, Tolerances, iterate
+from netlearn.solve.newton.system import Model, System
 
 GMIN_FROM, GMIN_TO = -2.0, -13.0
 SHORTEST = 1e-5

@@ -8,8 +8,8 @@ import numpy as np
 
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Array
-from netlearn.solve.matrices import Pattern
-from netlearn.solve.system import System
+from netlearn.solve.matrices.many import Pattern
+from netlearn.solve.newton.system import System
 
 EXACT = 1e-6
 """Steps end at this part of the tolerances that SPICE stops at: 1e-9 relative by default."""

@@ -9,13 +9,12 @@ from typing import Any
 
 import numba
 
-SOURCES = ("jit", "lanes", "lu_loops", "junction_loops", "junctions", "elimination", "../circuit/devices/junction")
-
 
 def _cache() -> str:
     """A folder for the machine code of just these sources: numba itself looks at the time of one of them only."""
     here = Path(__file__).parent
-    sources = (here / f"{name}.py" for name in SOURCES)
+    # Compiled code takes constants from the devices, too.
+    sources = sorted((*here.glob("*.py"), *(here.parents[1] / "circuit" / "devices").glob("*.py")))
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
     users = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "netlearn"
     if numba.config.CACHE_DIR:

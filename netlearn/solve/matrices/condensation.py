@@ -21,8 +21,8 @@ from scipy import sparse
 
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.devices.base import Array
-from netlearn.solve.reduction import Reduction
-from netlearn.solve.sparse import Factorization, SingularMatrix, factorize
+from netlearn.solve.equations.source_reduction import Reduction
+from netlearn.solve.matrices.one import DENSE_LIMIT, DenseFactorization, Factorization, SingularMatrix, factorize
 
 
 class Factorizer(Protocol):
@@ -124,3 +124,56 @@ class _CondensedFactorization:
         x = np.zeros(rhs.shape, np.result_type(alone, y))
         x[self.last], x[self.first] = y, alone - beside @ y
         return x
+
+
+@dataclass(frozen=True)
+class Condensation:
+    """The unknowns ``first`` without junctions, which follow from the others, ``last``.
+
+    ``factors`` are those of the first ones' matrix A, ``beside`` is A⁻¹ B, ``below`` is C, and
+    ``left`` what stands in the others' place once the first are eliminated, D - C A⁻¹ B.
+    """
+
+    first: Array
+    last: Array
+    factors: Factorization
+    beside: Array
+    below: sparse.csc_array | Array
+    left: Array
+
+    @classmethod
+    def of(cls, reduction: Reduction, data: Array, last: Array) -> Condensation | None:
+        """For reduced equations with the entries ``data`` (nnz,). None where what is to be eliminated is singular."""
+        rows, pointers, _ = reduction.pattern
+        size = reduction.size
+        first = np.setdiff1d(np.arange(size), last, assume_unique=True)
+        try:
+            if size <= DENSE_LIMIT and len(first):
+                full = np.zeros((size, size))
+                full[rows, reduction.columns] = data
+                factors: Factorization = DenseFactorization(full[np.ix_(first, first)])
+                above, below, left = full[np.ix_(first, last)], full[np.ix_(last, first)], full[np.ix_(last, last)]
+            else:
+                matrix = sparse.csc_array((data, rows, pointers), shape=(size, size))
+                upper, lower = matrix[first], matrix[last]
+                factors = factorize(upper[:, first].tocsc())
+                above, below, left = upper[:, last].toarray(), lower[:, first].tocsc(), lower[:, last].toarray()
+        except SingularMatrix:
+            return None
+        beside = factors.solve(above)
+        return cls(first, last, factors, beside, below, left - below @ beside)
+
+    def alone(self, drive: Array) -> Array:
+        """What ``drive`` (S, r) makes of the first unknowns, (n, S), while the others are zero."""
+        return -self.factors.solve(np.ascontiguousarray(drive[:, self.first].T))
+
+    def carried(self, drive: Array, alone: Array) -> Array:
+        """The drive (S, k) of the others."""
+        result: Array = drive[:, self.last] + (self.below @ alone).T
+        return result
+
+    def completed(self, y: Array, alone: Array) -> Array:
+        """All unknowns (S, r) from the others, ``y`` (S, k)."""
+        result = np.empty((len(y), len(self.first) + len(self.last)))
+        result[:, self.last], result[:, self.first] = y, alone.T - y @ self.beside.T
+        return result

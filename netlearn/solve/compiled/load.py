@@ -28,7 +28,7 @@ def kernels() -> Any:
 
     Raises ImportError where numba is not installed, or does not know the numpy that is.
     """
-    module = import_module("netlearn.solve.kernels")
+    module = import_module("netlearn.solve.compiled.kernels")
     # From the size of a block that was given back, the C library learns which ones to keep for the next time:
     # without one so large, every array of a megabyte is fetched anew from the system, a tenth of the time of all.
     np.empty(KEPT_BYTES, dtype=np.uint8)

@@ -8,55 +8,15 @@ the diagonal; who uses this checks the result.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from netlearn.circuit.devices.base import Array
-from netlearn.solve.compiled import in_lanes, kernels, lanes
-
-
-class Fill(NamedTuple):
-    """Where a factorization's numbers stand, in elimination order.
-
-    Row i takes the entries ``entry[starts[i]:starts[i + 1]]`` of the matrix, at the columns
-    ``columns``. U's row i has the columns ``upper[upper_starts[i]:upper_starts[i + 1]]`` beyond the
-    diagonal, L's row i the columns ``lower[lower_starts[i]:lower_starts[i + 1]]``, ascending both,
-    and ``mirrored`` is where U has the mirror image of each of L's entries. A ``symmetric`` matrix
-    gives its upper entries only.
-    """
-
-    symmetric: bool
-    starts: Array
-    columns: Array
-    entry: Array
-    upper_starts: Array
-    upper: Array
-    lower_starts: Array
-    lower: Array
-    mirrored: Array
-
-    @classmethod
-    def of(cls, rows: Array, columns: Array, above: sparse.csr_array, symmetric: bool) -> Fill:
-        """For entries at ``rows`` and ``columns`` (nnz,); ``above`` (n, n) is the pattern of U beyond the diagonal."""
-        size = above.shape[0]
-        kept = np.flatnonzero(columns >= rows) if symmetric else np.arange(len(rows))
-        entry = kept[np.lexsort((columns[kept], rows[kept]))]
-        row_of_upper = np.repeat(np.arange(size), np.diff(above.indptr))
-        mirrored = np.lexsort((row_of_upper, above.indices))
-        return cls(
-            symmetric,
-            np.searchsorted(rows[entry], np.arange(size + 1)),
-            columns[entry].astype(np.int64),
-            entry,
-            above.indptr.astype(np.int64),
-            above.indices.astype(np.int64),
-            np.searchsorted(above.indices[mirrored], np.arange(size + 1)),
-            row_of_upper[mirrored],
-            mirrored,
-        )
+from netlearn.solve.compiled.arguments import Fill
+from netlearn.solve.compiled.load import in_lanes, kernels, lanes
 
 
 class Elimination:

@@ -16,15 +16,16 @@ import numpy as np
 from scipy import sparse
 
 from netlearn.circuit.devices.base import Array
-from netlearn.solve.assembly import CACHED_TOPOLOGIES
-from netlearn.solve.compiled import available, kernels, lanes
-from netlearn.solve.elimination import Elimination
-from netlearn.solve.iteration import EXACT, SETTLED, UNBALANCED, Tolerances
-from netlearn.solve.junctions import Balance, Frame, Laws, Problem, Settling, Sources
-from netlearn.solve.reduction import Reduction
-from netlearn.solve.sparse import DENSE_LIMIT, DenseFactorization, Factorization, SingularMatrix, factorize
-from netlearn.solve.starts import Drives
-from netlearn.solve.system import ROUNDING, Model
+from netlearn.solve.compiled.arguments import Balance, Problem, Settling
+from netlearn.solve.compiled.load import available, kernels, lanes
+from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES
+from netlearn.solve.equations.source_reduction import Reduction
+from netlearn.solve.lockstep.junctions import Frame, Laws, Sources
+from netlearn.solve.lockstep.starts import Drives
+from netlearn.solve.matrices.batched_lu import Elimination
+from netlearn.solve.matrices.condensation import Condensation
+from netlearn.solve.newton.iteration import EXACT, SETTLED, UNBALANCED, Tolerances
+from netlearn.solve.newton.system import ROUNDING, Model
 
 LARGEST_DENSE = 300
 """Up to so many unknowns that junctions touch may be left of a network with amplifiers."""
@@ -40,59 +41,6 @@ MOST_NUMBERS = 4_000_000
 """How many unknowns of samples are solved at a time."""
 
 Samples = Array | slice
-
-
-@dataclass(frozen=True)
-class Condensation:
-    """The unknowns ``first`` without junctions, which follow from the others, ``last``.
-
-    ``factors`` are those of the first ones' matrix A, ``beside`` is A⁻¹ B, ``below`` is C, and
-    ``left`` what stands in the others' place once the first are eliminated, D - C A⁻¹ B.
-    """
-
-    first: Array
-    last: Array
-    factors: Factorization
-    beside: Array
-    below: sparse.csc_array | Array
-    left: Array
-
-    @classmethod
-    def of(cls, reduction: Reduction, data: Array, last: Array) -> Condensation | None:
-        """For reduced equations with the entries ``data`` (nnz,). None where what is to be eliminated is singular."""
-        rows, pointers, _ = reduction.pattern
-        size = reduction.size
-        first = np.setdiff1d(np.arange(size), last, assume_unique=True)
-        try:
-            if size <= DENSE_LIMIT and len(first):
-                full = np.zeros((size, size))
-                full[rows, reduction.columns] = data
-                factors: Factorization = DenseFactorization(full[np.ix_(first, first)])
-                above, below, left = full[np.ix_(first, last)], full[np.ix_(last, first)], full[np.ix_(last, last)]
-            else:
-                matrix = sparse.csc_array((data, rows, pointers), shape=(size, size))
-                upper, lower = matrix[first], matrix[last]
-                factors = factorize(upper[:, first].tocsc())
-                above, below, left = upper[:, last].toarray(), lower[:, first].tocsc(), lower[:, last].toarray()
-        except SingularMatrix:
-            return None
-        beside = factors.solve(above)
-        return cls(first, last, factors, beside, below, left - below @ beside)
-
-    def alone(self, drive: Array) -> Array:
-        """What ``drive`` (S, r) makes of the first unknowns, (n, S), while the others are zero."""
-        return -self.factors.solve(np.ascontiguousarray(drive[:, self.first].T))
-
-    def carried(self, drive: Array, alone: Array) -> Array:
-        """The drive (S, k) of the others."""
-        result: Array = drive[:, self.last] + (self.below @ alone).T
-        return result
-
-    def completed(self, y: Array, alone: Array) -> Array:
-        """All unknowns (S, r) from the others, ``y`` (S, k)."""
-        result = np.empty((len(y), len(self.first) + len(self.last)))
-        result[:, self.last], result[:, self.first] = y, alone.T - y @ self.beside.T
-        return result
 
 
 @dataclass(frozen=True)
