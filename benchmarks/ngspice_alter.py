@@ -15,10 +15,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from netlearn.circuit.circuit import GROUND, Circuit, Group
+from netlearn.circuit.circuit import GROUND, Circuit, Group, one_sample
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.ngspice.batch import run_batch
-from netlearn.ngspice.deck import one_sample
 from netlearn.ngspice.solver import NgspiceSolver
 
 

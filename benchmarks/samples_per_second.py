@@ -23,8 +23,8 @@ import numpy as np
 from PySpice.Spice.NgSpice.Shared import NgSpiceShared
 
 import netlearn
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Group
-from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.solve.internal import InternalSolver

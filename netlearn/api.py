@@ -11,15 +11,15 @@ from typing import Unpack
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.errors import DataError, NetlearnError, NetlearnErrors
 from netlearn.learn.checkpoint import load_checkpoint, save_checkpoint
 from netlearn.learn.data import Dataset, Layout, split
 from netlearn.learn.hardware import hardware_for
 from netlearn.learn.lbfgs import run_lbfgs
 from netlearn.learn.loop import Callback, Record, Task, TrainingState, begin, run
-from netlearn.learn.loss import accuracy
-from netlearn.learn.model import Loss, Model
+from netlearn.learn.loss import Loss, accuracy
+from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.settings import Settings
 from netlearn.learn.superposition import outputs_of

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.netlist.numbers import format_number
 from netlearn.options import build, option, options_of

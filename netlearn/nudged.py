@@ -6,12 +6,13 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.devices.base import Array
 from netlearn.errors import OptionError
-from netlearn.export import Output, export_ngspice, flatten
-from netlearn.learn.model import Loss, Model
+from netlearn.learn.loss import Loss
+from netlearn.learn.model import Model
 from netlearn.learn.rules.energy import STATES, GeneralizedEP
+from netlearn.ngspice.export import Output, export_ngspice, flatten
 from netlearn.project import DataLike, NetlistLike, Project, project
 
 

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypedDict
 
+import numpy as np
+
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.parameters import Parameters
 from netlearn.elaboration.design import Design, Selection
@@ -17,10 +19,11 @@ from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import DataError, NetlearnError, OptionError, Place, did_you_mean
 from netlearn.learn.data import Dataset, Layout, dataset_of, layout_of
 from netlearn.learn.hardware import Hardware
-from netlearn.learn.loss import CrossEntropy, Mse
-from netlearn.learn.model import Loss, Model, Rule
+from netlearn.learn.loss import CrossEntropy, Loss, Mse
+from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Lbfgsb, Optimizer
 from netlearn.learn.probes import probes_of
+from netlearn.learn.rules.base import Rule
 from netlearn.learn.schedule import Schedule
 from netlearn.learn.settings import DIRECTIVES, Options, Settings, Trained, overridden, settings_of, with_objects
 from netlearn.learn.subset import Subset
@@ -262,3 +265,15 @@ def _read_named(netlist: Netlist, named: str, places: Mapping[str, Place]) -> Ta
         raise DataError(f"the data file '{named}' is outside the netlist's folder", place, hint)
     with _placed(place):
         return read_table(Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path)
+
+
+def driven_circuit(prepared: Project, samples: int | None = None) -> Circuit:
+    """The circuit with a sample axis over the project's training and test data, if it has data."""
+    if prepared.data is None and prepared.settings.data.train is None:
+        return prepared.circuit
+    tables = [prepared.table] if prepared.data is not None else [prepared.table, prepared.test_table]
+    inputs = np.concatenate([prepared.dataset(table).inputs for table in tables if table is not None])
+    if samples is not None and samples < len(inputs):
+        inputs = inputs[np.linspace(0, len(inputs) - 1, samples).astype(int)]
+    model = prepared.plain_model
+    return model.circuit(model.parameters.initial, inputs)

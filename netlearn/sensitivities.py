@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from glob import escape
 
-from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.circuit import Circuit, one_sample
 from netlearn.elaboration.design import Design, Selection
-from netlearn.ngspice.deck import one_sample
-from netlearn.ngspice.sensitivity import Probe, Sensitivity
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.sensitivity import linearize, pull_back
+from netlearn.solve.sensitivity import Probe, Sensitivity, linearize, pull_back
 
 
 def parameter_sensitivities(design: Design, circuit: Circuit, probe: Probe, sample: int = 0) -> list[Sensitivity]:

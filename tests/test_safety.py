@@ -17,8 +17,8 @@ import pytest
 import netlearn
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import NetlearnError
-from netlearn.export import flatten
 from netlearn.ngspice import solver as ngspice_module
+from netlearn.ngspice.export import flatten
 from netlearn.ngspice.solver import NgspiceSolver
 
 MARK = "mark"

@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from setting import main
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from setting import Task, main, task
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
 

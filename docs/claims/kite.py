@@ -24,10 +24,11 @@ from scipy.integrate import solve_ivp
 from setting import main
 
 import netlearn
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.learn.loss import Mse
-from netlearn.learn.model import Batch, Model
+from netlearn.learn.model import Model
 from netlearn.learn.rules import make_rule
+from netlearn.learn.rules.base import Batch
 from netlearn.project import project
 
 KITE = """* kite

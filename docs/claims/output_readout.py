@@ -14,11 +14,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from setting import Task, main, task
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.devices.base import Array
-from netlearn.learn.model import Batch, Model, Rule
+from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Adam
 from netlearn.learn.rules import make_rule
+from netlearn.learn.rules.base import Batch, Rule
 from netlearn.learn.rules.in_the_loop import InTheLoop
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint

@@ -12,10 +12,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import netlearn
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.generate import new_netlist
-from netlearn.learn.loss import Mse
-from netlearn.learn.model import Batch, Loss, Model, Rule
+from netlearn.learn.loss import Loss, Mse
+from netlearn.learn.model import Model
+from netlearn.learn.rules.base import Batch, Rule
 from netlearn.project import project
 from netlearn.report.figure import save_figure
 

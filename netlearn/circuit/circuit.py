@@ -9,7 +9,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array, Device, Environment, Values
+from netlearn.arrays import Array
+from netlearn.circuit.devices.base import Device, Environment, Values
 from netlearn.errors import CircuitError, did_you_mean
 
 T = TypeVar("T")
@@ -123,3 +124,13 @@ def _look_up(table: Mapping[str, T], name: str, what: str) -> T:
     if found is None:
         raise CircuitError(f"there is no {what} '{name}' in the circuit", hint=did_you_mean(name, list(table)[:2000]))
     return found
+
+
+def sample_columns(circuit: Circuit) -> list[Column]:
+    """The columns that differ by sample."""
+    return [(g, name) for g, group in enumerate(circuit.groups) for name, v in group.values.items() if np.ndim(v) == 2]
+
+
+def one_sample(circuit: Circuit, sample: int) -> Circuit:
+    """The circuit with one sample's values and no sample axis."""
+    return circuit.with_values({(g, n): circuit.groups[g].values[n][sample] for g, n in sample_columns(circuit)})

@@ -10,8 +10,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
-from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSource
 from netlearn.errors import CircuitError
 

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Column
-from netlearn.circuit.devices.base import Array
 
 
 class Binding(Protocol):

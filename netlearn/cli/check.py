@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
-from netlearn.circuit.circuit import Circuit
 from netlearn.cli.options import (
     allow,
     as_json,
@@ -23,7 +21,7 @@ from netlearn.cli.options import (
 from netlearn.cli.output import FilePath
 from netlearn.errors import CheckFailed
 from netlearn.netlist.netlist import read
-from netlearn.project import Project, project
+from netlearn.project import driven_circuit, project
 from netlearn.report.tables import json_text, show, shown, table_of
 from netlearn.solve.difference import Comparison, compare
 
@@ -96,18 +94,6 @@ def command(
             f" more than {tolerance:g}: {worst.values[0]:.9g} here, {worst.values[1]:.9g} by ngspice",
             hint="--tolerance and --floor set what counts",
         )
-
-
-def driven_circuit(prepared: Project, samples: int | None = None) -> Circuit:
-    """The circuit with a sample axis over the project's training and test data, if it has data."""
-    if prepared.data is None and prepared.settings.data.train is None:
-        return prepared.circuit
-    tables = [prepared.table] if prepared.data is not None else [prepared.table, prepared.test_table]
-    inputs = np.concatenate([prepared.dataset(table).inputs for table in tables if table is not None])
-    if samples is not None and samples < len(inputs):
-        inputs = inputs[np.linspace(0, len(inputs) - 1, samples).astype(int)]
-    model = prepared.plain_model
-    return model.circuit(model.parameters.initial, inputs)
 
 
 def _values(comparison: Comparison) -> dict[str, object]:

@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from netlearn.cli.check import driven_circuit
 from netlearn.cli.options import allow, directive_options, netlist_argument, overrides
 from netlearn.cli.output import FilePath, deliver, out_option
 from netlearn.errors import OptionError
-from netlearn.export import Output, export_csv, export_graphml, export_json, export_ngspice
+from netlearn.export import export_csv, export_graphml, export_json
 from netlearn.learn.probes import probes_of
 from netlearn.netlist.netlist import read
-from netlearn.project import Project, project
+from netlearn.ngspice.export import Output, export_ngspice
+from netlearn.project import Project, driven_circuit, project
 
 FORMS = {"json": export_json, "graphml": export_graphml, "csv": export_csv}
 

@@ -9,8 +9,8 @@ import click
 from netlearn.cli.options import allow, netlist_argument
 from netlearn.cli.output import deliver, out_option
 from netlearn.elaboration.elaborate import elaborate
-from netlearn.export import flatten
 from netlearn.netlist.netlist import read
+from netlearn.ngspice.export import flatten
 
 
 @click.command(name="flatten", short_help="Write a netlist without its hierarchy.")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from netlearn.atomic import write_atomically
 from netlearn.errors import OptionError
-from netlearn.netlist.source import write_atomically
 
 FilePath = click.Path(path_type=Path)
 

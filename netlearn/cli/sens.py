@@ -8,17 +8,17 @@ from pathlib import Path
 import click
 
 from netlearn.circuit.circuit import GROUND, Circuit
-from netlearn.cli.check import driven_circuit
 from netlearn.cli.options import allow, as_csv, as_json, netlist_argument, quiet, timeout
 from netlearn.cli.output import FilePath
 from netlearn.errors import CheckFailed, OptionError
 from netlearn.learn.probes import probes_of
 from netlearn.netlist.netlist import read
-from netlearn.ngspice.sensitivity import Probe, Sensitivity, against_ngspice, sensitivities
-from netlearn.project import project
+from netlearn.ngspice.sensitivity import against_ngspice
+from netlearn.project import driven_circuit, project
 from netlearn.report.tables import csv_text, json_text, show, table_of
 from netlearn.sensitivities import parameter_sensitivities
 from netlearn.solve.internal import InternalSolver
+from netlearn.solve.sensitivity import Probe, Sensitivity, sensitivities
 
 
 @click.command(name="sens", short_help="Give the derivatives of a probe.")

@@ -11,8 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Column
-from netlearn.circuit.devices.base import Array
 from netlearn.circuit.parameters import Binding, Direct, Parameters
 from netlearn.elaboration.names import plain_notation
 from netlearn.elaboration.scope import Scope

@@ -7,18 +7,21 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Group
-from netlearn.circuit.devices.base import ZERO_CELSIUS, Array, Device, Environment
-from netlearn.elaboration.body import MOST_ERRORS, Body, Definition, Line, Shared, TooManyErrors
+from netlearn.circuit.devices.base import ZERO_CELSIUS, Device, Environment
+from netlearn.elaboration.body import MOST_ERRORS, Body, Definition, Shared, TooManyErrors
 from netlearn.elaboration.cards import Active, active, node_guesses, read_options
 from netlearn.elaboration.design import Contents, Design
-from netlearn.elaboration.elements.handlers import HANDLERS, UNSUPPORTED
+from netlearn.elaboration.element_line import Line
+from netlearn.elaboration.elements.handlers import HANDLERS
 from netlearn.elaboration.elements.plain_resistors import add_block
 from netlearn.elaboration.instances import Instances, call_place, note_parameters
 from netlearn.elaboration.names import PathNames
 from netlearn.elaboration.template import FIRST_BRANCH, Template
 from netlearn.errors import Place, raise_all
 from netlearn.netlist.garbage import no_garbage_collection
+from netlearn.netlist.letters import UNSUPPORTED
 from netlearn.netlist.lint import remarks
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.statements import Block, Element

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from netlearn.elaboration.body import Body, Definition, Line
+from netlearn.elaboration.body import Body, Definition
+from netlearn.elaboration.element_line import Line
 from netlearn.elaboration.scope import Text
 from netlearn.elaboration.template import Template
 from netlearn.errors import NetlistError, Place, did_you_mean

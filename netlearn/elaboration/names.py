@@ -9,7 +9,7 @@ from typing import overload
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 
 
 class TextNames(Sequence[str]):

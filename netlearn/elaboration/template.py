@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND
-from netlearn.circuit.devices.base import Array, Device
+from netlearn.circuit.devices.base import Device
 from netlearn.elaboration.names import PathNames, Selected
 
 FIRST_BRANCH = -2

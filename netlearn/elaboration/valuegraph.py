@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Column
-from netlearn.circuit.devices.base import Array
 from netlearn.expressions.expression import Expression
 from netlearn.netlist.source import Source
 

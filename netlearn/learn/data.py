@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.devices.base import Array
 from netlearn.errors import DataError, Place, did_you_mean
 from netlearn.learn.probes import is_probe, sources_of
 from netlearn.learn.table import CLASS, Table

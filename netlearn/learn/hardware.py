@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.circuit.parameters import Parameters
 from netlearn.errors import OptionError
 from netlearn.learn.settings import declare

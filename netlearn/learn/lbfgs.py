@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import Bounds, OptimizeResult, minimize
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.errors import OptionError
 from netlearn.learn.loop import Callback, Task, TrainingState, estimated, measure, progress_of, recorded
 from netlearn.learn.optimizers import Lbfgsb

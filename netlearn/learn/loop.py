@@ -12,13 +12,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.devices.base import Array
 from netlearn.errors import NetlearnError
 from netlearn.learn.data import Dataset
-from netlearn.learn.loss import accuracy
-from netlearn.learn.model import Batch, Estimate, Loss, Model, Rule
+from netlearn.learn.loss import Loss, accuracy
+from netlearn.learn.model import Model
 from netlearn.learn.optimizers import State
+from netlearn.learn.rules.base import Batch, Estimate, Rule
 from netlearn.learn.schedule import Schedule
 from netlearn.learn.settings import Options
 from netlearn.learn.subset import Subset

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.options import option
 
 
@@ -75,3 +76,19 @@ def accuracy(outputs: Array, targets: Array) -> float | None:
 
 def _own_class(outputs: Array, targets: Array) -> Array:
     return np.asarray(np.arange(outputs.shape[-1]) == targets[:, None])
+
+
+class Loss(Protocol):
+    """A loss of one sample's outputs. The loss of a batch is the mean over its samples.
+
+    Both methods are analytic in the outputs wherever the loss is, so that complex outputs
+    pass through them.
+    """
+
+    def value(self, outputs: Array, targets: Array) -> Array:
+        """Losses (S,) of outputs (S, o)."""
+        ...
+
+    def gradient(self, outputs: Array, targets: Array) -> Array:
+        """Derivatives (S, o) of each sample's loss by its outputs."""
+        ...

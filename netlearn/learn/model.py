@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from scipy import sparse
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Column
-from netlearn.circuit.devices.base import Array
 from netlearn.circuit.parameters import Parameters
 from netlearn.solve.operating_point import OperatingPoint, Solver
 
@@ -37,38 +36,6 @@ class Probes:
         signs = np.repeat([1.0, -1.0], len(self))
         real = columns != GROUND
         return sparse.csr_array((signs[real], (rows[real], columns[real])), shape=(len(self), size))
-
-
-@dataclass(frozen=True)
-class Batch:
-    """S samples: ``inputs`` (S, p) volts or amperes, and what the outputs should be.
-
-    ``targets`` is (S, o) wanted outputs, or (S,) integer class numbers. ``start`` is an
-    operating point of the same samples from before, to start the solver from.
-    """
-
-    inputs: Array
-    targets: Array
-    start: OperatingPoint | None = None
-
-    def __len__(self) -> int:
-        return len(self.inputs)
-
-
-class Loss(Protocol):
-    """A loss of one sample's outputs. The loss of a batch is the mean over its samples.
-
-    Both methods are analytic in the outputs wherever the loss is, so that complex outputs
-    pass through them.
-    """
-
-    def value(self, outputs: Array, targets: Array) -> Array:
-        """Losses (S,) of outputs (S, o)."""
-        ...
-
-    def gradient(self, outputs: Array, targets: Array) -> Array:
-        """Derivatives (S, o) of each sample's loss by its outputs."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -123,28 +90,3 @@ class Model:
     def outputs(self, point: OperatingPoint) -> Array:
         """What the probes read, (S, o)."""
         return np.asarray((self.probe_matrix @ point.x.T).T)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a rule says about one batch.
-
-    ``gradient`` (P,) estimates the derivative of the mean loss by each parameter. ``solves``
-    counts operating points (samples times states), ``measurements`` the physical readings
-    that hardware would have had to make. ``point`` is the free state.
-    """
-
-    loss: float
-    gradient: Array
-    outputs: Array
-    point: OperatingPoint | None = None
-    solves: int = 0
-    measurements: int = 0
-
-
-class Rule(Protocol):
-    """A way to estimate the gradient of a loss by the parameters of a circuit."""
-
-    def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
-        """The estimate for one batch; all randomness comes from ``rng``."""
-        ...

@@ -8,11 +8,11 @@ from math import inf
 from typing import Any, Literal
 
 from netlearn.errors import OptionError, Place
-from netlearn.learn.loss import LOSSES
-from netlearn.learn.model import Loss, Rule
+from netlearn.learn.loss import LOSSES, Loss
 from netlearn.learn.optimizers import OPTIMIZERS, Adam, Lbfgsb, Optimizer
 from netlearn.learn.rules import RULES
 from netlearn.learn.rules.analytic import Analytic
+from netlearn.learn.rules.base import Rule
 from netlearn.learn.schedule import SCHEDULES, Constant, Schedule
 from netlearn.learn.subset import Subset
 from netlearn.options import Directive, Given, build, option, options_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.circuit.parameters import Parameters
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.options import option

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.errors import DataError, Place, did_you_mean
 
 CLASS = "class"

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import translate
 from typing import TYPE_CHECKING
 
-from netlearn.errors import NetlistError, OptionError, Place, did_you_mean
+from netlearn.errors import OptionError, Place, did_you_mean
 from netlearn.netlist.letters import LETTERS
-from netlearn.netlist.numbers import format_number, parse_number
-from netlearn.netlist.source import Source
-from netlearn.netlist.statements import Assignment, Block, Card, Conditional, Element, Statement, Subcircuit, Word
+from netlearn.netlist.statements import Block, Card, Conditional, Element, Statement, Subcircuit, Word
+from netlearn.netlist.values import _assignment, _read, _value_word, written
 
 if TYPE_CHECKING:
     from netlearn.netlist.netlist import Netlist
 
-# Where a plain value stands: after so many positional words.
-_VALUE_AFTER = {"R": 2, "C": 2, "L": 2, "V": 2, "I": 2, "E": 4, "G": 4, "F": 3, "H": 3, "K": 2}
-_VALUE_NAMES = {
-    "R": ("r", "resistance"),
-    "C": ("c", "capacitance"),
-    "L": ("l", "inductance"),
-    "V": ("dc",),
-    "I": ("dc",),
-}
-_VALUE_NAMES |= {"B": ("v", "i"), "E": ("value", "vol"), "G": ("value", "cur")}
 
-_EXPRESSION = re.compile(r"'[^'\r\n]+'|\{(?:[^{}\r\n]|\{[^{}\r\n]*+\})++\}")
 _Row = tuple[Block, int]
 
 
@@ -212,72 +199,6 @@ def _row_element(block: Block, row: int) -> Element:
     return Element(block.source, name.start, words[-1].end, name, tuple(words))
 
 
-def _value_word(element: Element) -> Word | None:
-    letter = element.letter
-    for name in _VALUE_NAMES.get(letter, ()):
-        pair = _assignment(element, name)
-        if pair is not None:
-            return pair.value
-    after = _VALUE_AFTER.get(letter)
-    if after is None or (letter in "EFGH" and element.calls):
-        return None
-    words = element.words[after:]
-    if letter in "VI" and words and words[0].text.lower() == "dc":
-        words = words[1:]
-    if letter in "RCL" and len(words) > 1 and not _is_value(words[0]):
-        # A model stands before the value.
-        words = words[1:]
-    # What follows may be a model, AC or a waveform instead.
-    return words[0] if words and _is_value(words[0]) else None
-
-
-def _is_value(word: Word) -> bool:
-    return parse_number(word.text) is not None or word.text[0] in "{'"
-
-
-def _assignment(element: Element, name: str) -> Assignment | None:
-    return next((pair for pair in element.assignments if pair.name.text.lower() == name.lower()), None)
-
-
 def _last_word_end(element: Element) -> int:
     ends = [word.end for word in (element.name, *element.words, *element.calls)]
     return max(ends + [pair.value.end for pair in element.assignments])
-
-
-def _read(word: Word) -> float | str:
-    number = parse_number(word.text)
-    return word.text if number is None else number
-
-
-def written(value: float | str) -> str:
-    """A value as it stands in a netlist.
-
-    Raises
-    ------
-    OptionError : if it is neither a finite number nor an expression.
-    """
-    if isinstance(value, str):
-        text = value.strip()
-        number = parse_number(text)
-        if _EXPRESSION.fullmatch(text) or (number is not None and math.isfinite(number)):
-            return text
-        raise OptionError(
-            f"'{value}' is neither a number nor an expression", hint="write 4.7k, or {2*x} with its braces"
-        )
-    if not math.isfinite(value):
-        raise OptionError(f"a value must be finite, not {value}")
-    return format_number(value)
-
-
-def value_edit(element: Element, value: float | str) -> tuple[Source, int, int, str]:
-    """The edit that gives an element a value.
-
-    Raises
-    ------
-    NetlistError : if the element has none to replace.
-    """
-    word = _value_word(element)
-    if word is None:
-        place = element.source.place(element.start, element.end)
-        raise NetlistError(f"'{element.name.text}' has no value that could be set", place)
-    return element.source, word.start, word.end, written(value)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +52,32 @@ LETTERS = {
     "Y": Letter("single transmission line", 0, 1, "Yname node ... model"),
     "Z": Letter("MESFET", 3, 4, "Zname drain gate source model"),
 }
+
+
+# Where a plain value stands: after so many positional words.
+_VALUE_AFTER = {"R": 2, "C": 2, "L": 2, "V": 2, "I": 2, "E": 4, "G": 4, "F": 3, "H": 3, "K": 2}
+
+
+_VALUE_NAMES = {
+    "R": ("r", "resistance"),
+    "C": ("c", "capacitance"),
+    "L": ("l", "inductance"),
+    "V": ("dc",),
+    "I": ("dc",),
+}
+
+
+_VALUE_NAMES |= {"B": ("v", "i"), "E": ("value", "vol"), "G": ("value", "cur")}
+
+
+UNSUPPORTED: Mapping[str, str] = {
+    "A": "XSPICE code model",
+    "N": "Verilog-A device",
+    "O": "lossy transmission line",
+    "P": "coupled transmission line",
+    "T": "transmission line",
+    "U": "uniform RC line",
+    "Y": "single lossy transmission line",
+    "Z": "MESFET",
+}
+"""Elements that are read and kept, yet whose operating point netlearn cannot work out."""

@@ -8,13 +8,15 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from netlearn.atomic import write_atomically
 from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, Place, did_you_mean, raise_all
-from netlearn.netlist.elements import Elements, ElementView, value_edit
+from netlearn.netlist.elements import Elements, ElementView
 from netlearn.netlist.files import Files, flattened, unquoted
 from netlearn.netlist.parser import MOST_ERRORS, parse_source
 from netlearn.netlist.saving import outputs
-from netlearn.netlist.source import Source, write_atomically
+from netlearn.netlist.source import Source
 from netlearn.netlist.statements import FILE_CARDS, Card, DirectiveLine, Element, Kept, Section, Statement
+from netlearn.netlist.values import value_edit
 
 Edit = tuple[Source, int, int, str]
 """Replace the characters [start, end) of a source by a text."""

@@ -11,7 +11,7 @@ import re
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.netlist.numbers import parse_number
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Block

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import os
 import re
-import tempfile
 from bisect import bisect_right
 from collections.abc import Iterable
 from functools import cached_property
@@ -141,33 +140,3 @@ def _guesses(body: bytes) -> list[str]:
         if body[::2].count(0) * 2 > len(body[::2]):
             return ["utf-16-be"]
     return []
-
-
-def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a whole file or nothing: into a temporary file of the same folder, then moved into place.
-
-    Raises
-    ------
-    NetlistError : if the folder or the file cannot be written.
-    """
-    target = Path(path)
-    temporary = None
-    try:
-        # A link is followed, so that the file it names is replaced and the link stays.
-        target = target.resolve()
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name[:64]}.", delete=False) as file:
-            temporary = file.name
-            file.write(data)
-        os.chmod(temporary, mode)
-        os.replace(temporary, target)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise NetlistError(f"cannot write '{path}': {error.strerror}") from None
-
-
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 
 if TYPE_CHECKING:
     from netlearn.netlist.source import Source

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.devices.base import Array
 from netlearn.errors import NgspiceError
 from netlearn.ngspice.deck import Deck, save_commands, write_deck
 from netlearn.ngspice.forms import number

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlearn.circuit.circuit import GROUND, Circuit, Column, Group
-from netlearn.circuit.devices.base import ZERO_CELSIUS, Array
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import GROUND, Circuit, Column, Group, one_sample
+from netlearn.circuit.devices.base import ZERO_CELSIUS
 from netlearn.errors import CircuitError
 from netlearn.ngspice.forms import INTERNAL_NAMES, Form, column, form_of, number
 from netlearn.ngspice.names import Generated, Names
@@ -88,16 +89,6 @@ class Deck:
             np.concatenate([*places, np.empty(0, int)]).astype(int),
             np.concatenate([*columns, np.empty((samples, 0))], axis=1),
         )
-
-
-def sample_columns(circuit: Circuit) -> list[Column]:
-    """The columns that differ by sample."""
-    return [(g, name) for g, group in enumerate(circuit.groups) for name, v in group.values.items() if np.ndim(v) == 2]
-
-
-def one_sample(circuit: Circuit, sample: int) -> Circuit:
-    """The circuit with one sample's values and no sample axis."""
-    return circuit.with_values({(g, n): circuit.groups[g].values[n][sample] for g, n in sample_columns(circuit)})
 
 
 def alterable(circuit: Circuit, column: Column) -> bool:

@@ -8,8 +8,9 @@ from functools import cache
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Group
-from netlearn.circuit.devices.base import Array, Device
+from netlearn.circuit.devices.base import Device
 from netlearn.circuit.devices.behavioural import BehaviouralSource
 from netlearn.circuit.devices.models import MODEL_TYPES, ModelType
 from netlearn.errors import NgspiceError

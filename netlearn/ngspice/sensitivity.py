@@ -3,101 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from netlearn.circuit.circuit import GROUND, Circuit, Column
-from netlearn.circuit.devices.base import Array
+from netlearn.circuit.circuit import Circuit, Column, one_sample
 from netlearn.errors import CircuitError, NgspiceError
 from netlearn.ngspice.batch import sens_batch
-from netlearn.ngspice.deck import TIGHT, Deck, one_sample, write_deck
+from netlearn.ngspice.deck import TIGHT, Deck, write_deck
 from netlearn.ngspice.forms import form_of
 from netlearn.ngspice.library import executable, library, missing
 from netlearn.ngspice.messages import Crashed, Unloadable, not_found
 from netlearn.ngspice.process import WorkerProcess
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.solve.operating_point import Solver
-from netlearn.solve.sensitivity import linearize, pull_back
+from netlearn.solve.sensitivity import Probe, Sensitivity, sensitivities
 
 STEP = 1e-4
 """Of a value, for central differences: their error is the square of it."""
 DOUBT = 1e-3
 """A relative difference beyond what the finite steps of ``.sens`` explain."""
-
-
-@dataclass(frozen=True)
-class Probe:
-    """v(plus) - v(minus) in volts, or the branch current of ``element`` in amperes."""
-
-    plus: str = "0"
-    minus: str = "0"
-    element: str = ""
-
-    def weights(self, circuit: Circuit) -> Array:
-        """The derivative (N,) of the probe by the circuit's unknowns. Raises CircuitError."""
-        weights = np.zeros(circuit.size)
-        if self.element:
-            weights[circuit.branch(self.element)] = 1.0
-            return weights
-        for name, sign in ((self.plus, 1.0), (self.minus, -1.0)):
-            node = circuit.node(name)
-            if node != GROUND:
-                weights[node] += sign
-        return weights
-
-    def __str__(self) -> str:
-        if self.element:
-            return f"i({self.element})"
-        return f"v({self.plus})" if self.minus == "0" else f"v({self.plus},{self.minus})"
-
-
-@dataclass(frozen=True)
-class Sensitivity:
-    """The derivative of a probe by one value of one element, in the units of the two."""
-
-    element: str
-    name: str
-    value: float
-    derivative: float
-    by_sens: float = float("nan")
-    """What ngspice's ``.sens`` gives; NaN where it gives nothing."""
-    by_differences: float = float("nan")
-    """From central differences of ngspice's operating points; NaN where they were not needed."""
-
-    @property
-    def by_ngspice(self) -> float:
-        """ngspice's opinion: the differences where they were needed, otherwise ``.sens``."""
-        return self.by_sens if np.isnan(self.by_differences) else self.by_differences
-
-    @property
-    def relative_difference(self) -> float:
-        """|a - b| over the larger magnitude; NaN where ngspice has no opinion."""
-        return _relative(self.derivative, self.by_ngspice)
-
-
-def sensitivities(solver: Solver, circuit: Circuit, probe: Probe, sample: int = 0) -> list[Sensitivity]:
-    """Our derivatives of the probe at one sample by every differentiable value of every element.
-
-    By the adjoint method, so one further linear solve gives them all. Values that are at the
-    device's default and have no influence are left out. Raises CircuitError.
-    """
-    one = one_sample(circuit, sample)
-    weights = probe.weights(one)
-    op = solver.solve(one)
-    adjoint = linearize(op).solve(weights[None], transpose=True)
-    columns = [
-        (g, name) for g, group in enumerate(one.groups) for name in group.values if name in group.device.parameters
-    ]
-    found = []
-    for (g, name), derivatives in pull_back(op, adjoint, columns).items():
-        group = one.groups[g]
-        default = group.device.parameters[name]
-        values = np.broadcast_to(np.asarray(group.values[name], dtype=float), len(group))
-        kept = np.isfinite(values) & ((values != default) | (derivatives != 0))
-        for k in np.flatnonzero(kept).tolist():
-            found.append(Sensitivity(group.names[k], name, float(values[k]), float(derivatives[k])))
-    return found
 
 
 def against_ngspice(
@@ -164,12 +89,6 @@ def ngspice_differences(
             for k, slope in zip(places, (upper - lower) / (2 * steps), strict=True):
                 found[group.names[k], name] = float(slope)
     return found
-
-
-def _relative(a: float, b: float) -> float:
-    if a == b:
-        return 0.0
-    return float(np.abs(a - b) / np.maximum(abs(a), abs(b)))
 
 
 def _probe_word(deck: Deck, probe: Probe) -> tuple[str, float]:

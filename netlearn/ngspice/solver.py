@@ -11,11 +11,11 @@ from types import TracebackType
 
 import numpy as np
 
-from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import Circuit, one_sample, sample_columns
 from netlearn.errors import NgspiceError
 from netlearn.ngspice.batch import run_batch
-from netlearn.ngspice.deck import TIGHT, alterable, check_connected, one_sample, sample_columns
+from netlearn.ngspice.deck import TIGHT, alterable, check_connected
 from netlearn.ngspice.library import executable, library, missing
 from netlearn.ngspice.messages import SINGULAR, Crashed, Unloadable, not_found
 from netlearn.ngspice.process import WorkerProcess

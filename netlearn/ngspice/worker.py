@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.ngspice.library import shared
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.compare import Comparison, Outcome
 
 AGAINST = {"epoch": "epochs", "solves": "operating points", "measurements": "physical measurements"}

@@ -11,8 +11,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from scipy import sparse
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
-from netlearn.circuit.devices.base import Array
 
 LABELLED = 60
 """Networks with more nodes are drawn without the nodes' names."""

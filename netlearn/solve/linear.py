@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.linear import Resistor
 from netlearn.circuit.graph import two_terminal
 from netlearn.solve.equations.assembly import Equations, Topology

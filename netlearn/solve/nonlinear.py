@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.diode import Diode
 from netlearn.circuit.devices.ideal_diode import IdealDiode
 from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSource

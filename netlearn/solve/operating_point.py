@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
-from netlearn.circuit.devices.base import Array
 
 
 class Linearization(Protocol):

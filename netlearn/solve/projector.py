@@ -18,8 +18,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
-from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSource
 from netlearn.circuit.graph import Branches, SpanningTree, branches, cycle_matrix, spanning_tree
 from netlearn.circuit.graph import two_terminal as has_only_two_terminal_branches

@@ -8,16 +8,17 @@ value p of every element.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
-from netlearn.circuit.circuit import Column
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import GROUND, Circuit, Column, one_sample
 from netlearn.solve.equations.assembly import Equations, with_ground
 from netlearn.solve.linear import linear_system
 from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import Model
-from netlearn.solve.operating_point import Linearization, OperatingPoint
+from netlearn.solve.operating_point import Linearization, OperatingPoint, Solver
 
 
 def linearize(op: OperatingPoint) -> Linearization:
@@ -48,3 +49,83 @@ def pull_back(op: OperatingPoint, adjoint: Array, columns: Iterable[Column]) -> 
         slope = group.device.value_jacobian(x[:, index], group.values, op.circuit.environment, name)
         result[column] = -np.einsum("skt,skt->k", weights[:, index], np.broadcast_to(slope, (len(x), *index.shape)))
     return result
+
+
+@dataclass(frozen=True)
+class Probe:
+    """v(plus) - v(minus) in volts, or the branch current of ``element`` in amperes."""
+
+    plus: str = "0"
+    minus: str = "0"
+    element: str = ""
+
+    def weights(self, circuit: Circuit) -> Array:
+        """The derivative (N,) of the probe by the circuit's unknowns. Raises CircuitError."""
+        weights = np.zeros(circuit.size)
+        if self.element:
+            weights[circuit.branch(self.element)] = 1.0
+            return weights
+        for name, sign in ((self.plus, 1.0), (self.minus, -1.0)):
+            node = circuit.node(name)
+            if node != GROUND:
+                weights[node] += sign
+        return weights
+
+    def __str__(self) -> str:
+        if self.element:
+            return f"i({self.element})"
+        return f"v({self.plus})" if self.minus == "0" else f"v({self.plus},{self.minus})"
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """The derivative of a probe by one value of one element, in the units of the two."""
+
+    element: str
+    name: str
+    value: float
+    derivative: float
+    by_sens: float = float("nan")
+    """What ngspice's ``.sens`` gives; NaN where it gives nothing."""
+    by_differences: float = float("nan")
+    """From central differences of ngspice's operating points; NaN where they were not needed."""
+
+    @property
+    def by_ngspice(self) -> float:
+        """ngspice's opinion: the differences where they were needed, otherwise ``.sens``."""
+        return self.by_sens if np.isnan(self.by_differences) else self.by_differences
+
+    @property
+    def relative_difference(self) -> float:
+        """|a - b| over the larger magnitude; NaN where ngspice has no opinion."""
+        return _relative(self.derivative, self.by_ngspice)
+
+
+def sensitivities(solver: Solver, circuit: Circuit, probe: Probe, sample: int = 0) -> list[Sensitivity]:
+    """Our derivatives of the probe at one sample by every differentiable value of every element.
+
+    By the adjoint method, so one further linear solve gives them all. Values that are at the
+    device's default and have no influence are left out. Raises CircuitError.
+    """
+    one = one_sample(circuit, sample)
+    weights = probe.weights(one)
+    op = solver.solve(one)
+    adjoint = linearize(op).solve(weights[None], transpose=True)
+    columns = [
+        (g, name) for g, group in enumerate(one.groups) for name in group.values if name in group.device.parameters
+    ]
+    found = []
+    for (g, name), derivatives in pull_back(op, adjoint, columns).items():
+        group = one.groups[g]
+        default = group.device.parameters[name]
+        values = np.broadcast_to(np.asarray(group.values[name], dtype=float), len(group))
+        kept = np.isfinite(values) & ((values != default) | (derivatives != 0))
+        for k in np.flatnonzero(kept).tolist():
+            found.append(Sensitivity(group.names[k], name, float(values[k]), float(derivatives[k])))
+    return found
+
+
+def _relative(a: float, b: float) -> float:
+    if a == b:
+        return 0.0
+    return float(np.abs(a - b) / np.maximum(abs(a), abs(b)))

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 import netlearn
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.errors import NetlearnError, OptionError
-from netlearn.learn.analog import HamiltonianDescent, TikiTaka
 from netlearn.learn.hardware import Hardware
-from netlearn.learn.optimizers import Sgd
+from netlearn.learn.optimizers import HamiltonianDescent, Sgd, TikiTaka
 
 RNG = np.random.default_rng
 WANTED = np.geomspace(50.0, 5e6, 400)

@@ -12,9 +12,11 @@ from netlearn.errors import ConvergenceError, NetlearnError
 from netlearn.learn.checkpoint import load_checkpoint, save_checkpoint
 from netlearn.learn.lbfgs import run_lbfgs
 from netlearn.learn.loop import Progress, Task, TrainingState, begin, measure, run
-from netlearn.learn.model import Batch, Estimate, Loss, Model
+from netlearn.learn.loss import Loss
+from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Adam, Lbfgsb, Momentum, Sgd
 from netlearn.learn.rules.analytic import Analytic
+from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.schedule import Cosine, Exponential
 from netlearn.learn.settings import Options
 from netlearn.learn.subset import Subset

@@ -9,9 +9,10 @@ from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VCVS, VOLTAGE_SOURCE
 from netlearn.circuit.parameters import Direct, Parameters
 from netlearn.learn.loss import Mse
-from netlearn.learn.model import Batch, Model
+from netlearn.learn.model import Model
 from netlearn.learn.probes import probes_of
 from netlearn.learn.rules.analytic import Analytic
+from netlearn.learn.rules.base import Batch
 from netlearn.learn.superposition import superpose, superposes
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint

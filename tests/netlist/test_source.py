@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netlearn.atomic import write_atomically
 from netlearn.errors import NetlistError
-from netlearn.netlist.source import Source, write_atomically
+from netlearn.netlist.source import Source
 
 DECK = "* a µ title\r\nR1 a b 1k\nV1 a 0 1\r.end"
 

@@ -12,8 +12,9 @@ from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.errors import ConvergenceError, NgspiceError
 from netlearn.ngspice import library as library_module
 from netlearn.ngspice.library import library
-from netlearn.ngspice.sensitivity import Probe, ngspice_sensitivities
+from netlearn.ngspice.sensitivity import ngspice_sensitivities
 from netlearn.ngspice.solver import NgspiceSolver
+from netlearn.solve.sensitivity import Probe
 
 
 def divider():

@@ -9,9 +9,10 @@ from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.errors import CircuitError
 from netlearn.ngspice import sensitivity as ngspice_sens
 from netlearn.ngspice.deck import write_deck
-from netlearn.ngspice.sensitivity import Probe, Sensitivity, against_ngspice, ngspice_sensitivities, sensitivities
+from netlearn.ngspice.sensitivity import against_ngspice, ngspice_sensitivities
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.solve.internal import InternalSolver
+from netlearn.solve.sensitivity import Probe, Sensitivity, sensitivities
 
 pytestmark = pytest.mark.ngspice
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from netlearn.arrays import Array
+
 Values = Mapping[str, Array]
 
 COMPLEX_STEP = 1e-30

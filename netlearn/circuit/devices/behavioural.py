@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlearn.circuit.devices.base import ZERO_CELSIUS, Array, Device, Environment, Values, derivative
+from netlearn.arrays import Array
+from netlearn.circuit.devices.base import ZERO_CELSIUS, Device, Environment, Values, derivative
 
 Law = Callable[[Array, Values], Array]
 """law(controls, values): the source's value (..., k) at its controls (..., k, c).

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array, Device, Environment, Internal, Values, derivative
+from netlearn.arrays import Array
+from netlearn.circuit.devices.base import Device, Environment, Internal, Values, derivative
 from netlearn.circuit.devices.junction import (
     critical_voltage,
     given,

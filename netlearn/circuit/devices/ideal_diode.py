@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array, Device, Environment, Values
+from netlearn.arrays import Array
+from netlearn.circuit.devices.base import Device, Environment, Values
 from netlearn.circuit.devices.junction import given
 from netlearn.circuit.devices.model_type import ModelType, names
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array, Device, Environment, Internal, Values
+from netlearn.arrays import Array
+from netlearn.circuit.devices.base import Device, Environment, Internal, Values
 from netlearn.circuit.devices.junction import (
     critical_voltage,
     given,

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlearn.circuit.devices.base import ZERO_CELSIUS, Array, Environment, Values
+from netlearn.arrays import Array
+from netlearn.circuit.devices.base import ZERO_CELSIUS, Environment, Values
 
 # CODATA 2014, as ngspice 39 has them: later values would move a junction's current by 1e-5.
 BOLTZMANN = 1.38064852e-23

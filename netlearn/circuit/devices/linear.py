@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array, Device, Environment, Values
+from netlearn.arrays import Array
+from netlearn.circuit.devices.base import Device, Environment, Values
 
 NAN = float("nan")
 

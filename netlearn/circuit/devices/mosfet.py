@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array, Device, Environment, Internal, Values, derivative
+from netlearn.arrays import Array
+from netlearn.circuit.devices.base import Device, Environment, Internal, Values, derivative
 from netlearn.circuit.devices.junction import (
     CHARGE,
     band_gap,

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from itertools import combinations_with_replacement, pairwise
 
-import numpy as np
-
-from netlearn.circuit.devices.base import Array, Device, Values
+from netlearn.circuit.devices.base import Device
 from netlearn.circuit.devices.behavioural import behavioural_current_source, behavioural_voltage_source
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, VOLTAGE_SOURCE
-from netlearn.elaboration.body import Line
+from netlearn.elaboration.element_line import Line
 from netlearn.elaboration.scope import Text
 from netlearn.expressions.expression import Expression, Step
 from netlearn.expressions.functions import OPERATORS, ROUNDED_TABLE
+from netlearn.expressions.law import Law
 from netlearn.netlist.statements import Word
-from netlearn.ngspice.expressions import ngspice_expression
 
 _PROBE = re.compile(r"([vi])\(([^(),]+)(?:,([^(),]+))?\)")
 _HAS_PROBE = re.compile(r"\b[vi]\s*\(", re.IGNORECASE)
@@ -28,53 +26,10 @@ _AT_REST: Mapping[str, float] = {"time": 0.0, "hertz": 0.0, "freq": 0.0}
 _LARGEST_POLYNOMIAL = 50
 
 
-@dataclass(frozen=True)
-class _Law:
-    """An expression whose probes are ``#0``, ``#1``, ... and whose parameters ``$0``, ``$1``, ..."""
-
-    expression: Expression
-    differences: tuple[bool, ...]
-    """For each probe, whether it is the difference of two controls."""
-    parameters: int
-
-    def __call__(self, controls: Array, values: Values) -> Array:
-        value = self.expression.evaluate(self._environment(controls, values))
-        # A constant expression has to have the shape of what it is evaluated at all the same.
-        return np.asarray(value) + 0.0 * (controls[..., 0] if controls.shape[-1] else np.zeros(controls.shape[:-1]))
-
-    def gradient(self, controls: Array, values: Values) -> Array:
-        """Derivatives (..., k, c) by the controls."""
-        probes = [f"#{i}" for i in range(len(self.differences))]
-        environment = self._environment(controls, values)
-        _, slopes = self.expression.evaluate_with_derivatives(environment, probes)
-        columns = []
-        for slope, difference in zip(slopes, self.differences, strict=True):
-            columns += [slope, -slope] if difference else [slope]
-        shape = np.broadcast_shapes(controls.shape[:-1], *(np.shape(column) for column in columns))
-        return np.stack([np.broadcast_to(column, shape) for column in columns], axis=-1)
-
-    def spice(self, controls: Sequence[str], values: Mapping[str, float]) -> str:
-        """The law in ngspice's words, given words for its controls and numbers for its values."""
-        words = {f"${i}": repr(values[f"p{i}"]) for i in range(self.parameters)}
-        at = 0
-        for i, difference in enumerate(self.differences):
-            words[f"#{i}"] = f"{controls[at]}-{controls[at + 1]}" if difference else controls[at]
-            at += 1 + difference
-        return ngspice_expression(self.expression, words)
-
-    def _environment(self, controls: Array, values: Values) -> dict[str, Array]:
-        environment = {f"${i}": np.asarray(values[f"p{i}"]) for i in range(self.parameters)}
-        at = 0
-        for i, difference in enumerate(self.differences):
-            environment[f"#{i}"] = controls[..., at] - controls[..., at + 1] if difference else controls[..., at]
-            at += 1 + difference
-        return environment
-
-
 @lru_cache(maxsize=4096)
 def _device(steps: tuple[Step, ...], differences: tuple[bool, ...], parameters: int, current: bool) -> Device:
     """One device for all sources of one form, so that they are evaluated together."""
-    law = _Law(Expression("", steps), differences, parameters)
+    law = Law(Expression("", steps), differences, parameters)
     controls = len(differences) + sum(differences)
     values = {f"p{i}": float("nan") for i in range(parameters)}
     build = behavioural_current_source if current else behavioural_voltage_source
@@ -244,7 +199,7 @@ def add_source(
             if match[1] == "i":
                 controls.append(line.controlling_branch(_word(line, match[2])))
             else:
-                controls += [line.body.probed_node(name, line) for name in match.groups()[1:] if name is not None]
+                controls += [line.probed_node(name) for name in match.groups()[1:] if name is not None]
         line.add(device, (*nodes, *controls, *own), columns)
 
     line.later(finish)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from netlearn.elaboration.body import Line
+from netlearn.elaboration.element_line import Line
 from netlearn.elaboration.elements.behavioural import behavioural_source, by_expression
 from netlearn.elaboration.elements.modelled import modelled
 from netlearn.elaboration.elements.resistors import resistor
@@ -43,15 +43,3 @@ HANDLERS: Mapping[str, Handler] = {
     "B": behavioural_source,
     **dict.fromkeys("DQMJSW", modelled),
 }
-
-UNSUPPORTED: Mapping[str, str] = {
-    "A": "XSPICE code model",
-    "N": "Verilog-A device",
-    "O": "lossy transmission line",
-    "P": "coupled transmission line",
-    "T": "transmission line",
-    "U": "uniform RC line",
-    "Y": "single lossy transmission line",
-    "Z": "MESFET",
-}
-"""Elements that are read and kept, yet whose operating point netlearn cannot work out."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from netlearn.circuit.circuit import GROUND
 from netlearn.circuit.devices.model_type import ModelType
 from netlearn.circuit.devices.models import MODEL_TYPES
-from netlearn.elaboration.body import Line, Model
+from netlearn.elaboration.body import Model
+from netlearn.elaboration.element_line import Line
 from netlearn.elaboration.elements.model_cards import model_names, model_quantities
 from netlearn.errors import CircuitError, NetlistError, did_you_mean
 from netlearn.netlist.statements import Word

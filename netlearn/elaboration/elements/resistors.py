@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 from netlearn.circuit.devices.linear import RESISTOR
-from netlearn.elaboration.body import Line, Model
+from netlearn.elaboration.body import Model
+from netlearn.elaboration.element_line import Line
 from netlearn.elaboration.elements.behavioural import resistor_by_expression as by_expression
 from netlearn.elaboration.elements.model_cards import known_quantities
 from netlearn.elaboration.template import NOTHING

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from netlearn.circuit.devices.linear import CCCS, CCVS, CURRENT_SOURCE, VCCS, VCVS, VOLTAGE_SOURCE
-from netlearn.elaboration.body import Line
+from netlearn.elaboration.element_line import Line
 from netlearn.elaboration.elements.resistors import PRODUCT
 from netlearn.expressions.expression import parse_expression
 from netlearn.netlist.statements import Word

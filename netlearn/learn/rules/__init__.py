@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import cast
 
 from netlearn.errors import OptionError, did_you_mean
-from netlearn.learn.model import Rule
 from netlearn.learn.rules.analytic import Analytic
+from netlearn.learn.rules.base import Rule
 from netlearn.learn.rules.energy import (
     AdjointCoupledLearning,
     ContrastiveLearning,

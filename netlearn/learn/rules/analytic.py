@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
-from netlearn.learn.model import Batch, Estimate, Loss, Model
+from netlearn.arrays import Array
+from netlearn.learn.loss import Loss
+from netlearn.learn.model import Model
+from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.superposition import superpose, superposes
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.sensitivity import linearize, pull_back

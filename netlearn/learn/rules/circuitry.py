@@ -10,8 +10,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Column, Group
-from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VOLTAGE_SOURCE, VoltageSource
 from netlearn.circuit.graph import voltage_branches
 from netlearn.errors import CircuitError

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Column, Group
-from netlearn.circuit.devices.base import Array, Device, Values
+from netlearn.circuit.devices.base import Device, Values
 
 BLOCK = 2_000_000
 """How many element states are held at a time."""

@@ -13,10 +13,12 @@ from typing import Literal
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.devices.base import Array
 from netlearn.errors import CircuitError, ConvergenceError, OptionError
-from netlearn.learn.model import Batch, Estimate, Loss, Model
+from netlearn.learn.loss import Loss
+from netlearn.learn.model import Model
+from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.circuitry import Circuitry, is_current
 from netlearn.learn.rules.contrast import co_content_difference, co_content_product
 from netlearn.learn.rules.nudges import ClampNudge, ConductanceNudge, CurrentNudge, Nudge, quadratic_form

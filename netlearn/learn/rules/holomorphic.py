@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.errors import CircuitError, OptionError
-from netlearn.learn.model import Batch, Estimate, Loss, Model
+from netlearn.learn.loss import Loss
+from netlearn.learn.model import Model
+from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.contrast import co_content_difference
 from netlearn.learn.rules.energy import Energetic, require_reciprocal, require_stable, solve_nudged, trained_elements
 from netlearn.learn.rules.nudges import ConductanceNudge, CurrentNudge, quadratic_form

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
-from netlearn.learn.model import Batch, Estimate, Loss, Model
+from netlearn.arrays import Array
+from netlearn.learn.loss import Loss
+from netlearn.learn.model import Model
 from netlearn.learn.rules.analytic import adjoint_gradient
+from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.reading import Reading
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import Solver

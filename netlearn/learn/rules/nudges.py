@@ -7,9 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.errors import OptionError
-from netlearn.learn.model import Loss
+from netlearn.learn.loss import Loss
 from netlearn.learn.rules.circuitry import Circuitry
 
 

@@ -11,8 +11,10 @@ from typing import Literal
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
-from netlearn.learn.model import Batch, Estimate, Loss, Model
+from netlearn.arrays import Array
+from netlearn.learn.loss import Loss
+from netlearn.learn.model import Model
+from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.reading import Reading
 from netlearn.options import option
 from netlearn.solve.operating_point import OperatingPoint

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Group
-from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.linear import Resistor, VoltageSource
 from netlearn.circuit.graph import Branches, branches, cycle_matrix, spanning_tree
 from netlearn.errors import CircuitError
-from netlearn.learn.model import Batch, Estimate, Loss, Model
+from netlearn.learn.loss import Loss
+from netlearn.learn.model import Model
+from netlearn.learn.rules.base import Batch, Estimate
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.options import option, options_of
 
 

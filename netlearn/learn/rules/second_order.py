@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
-from netlearn.circuit.devices.base import COMPLEX_STEP, Array
+from netlearn.arrays import Array
+from netlearn.circuit.devices.base import COMPLEX_STEP
 from netlearn.errors import ConvergenceError
-from netlearn.learn.model import Batch, Estimate, Loss, Model
+from netlearn.learn.loss import Loss
+from netlearn.learn.model import Model
 from netlearn.learn.rules.analytic import Analytic
+from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.options import option, options_of
 from netlearn.solve.equations.assembly import Topology, with_ground
 from netlearn.solve.operating_point import OperatingPoint

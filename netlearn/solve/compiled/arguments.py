@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 
 
 class Junctions(NamedTuple):

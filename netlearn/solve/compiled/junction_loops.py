@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.circuit.devices.junction import EXPONENT_LIMIT
 from netlearn.solve.compiled.jit import compiled
 from netlearn.solve.compiled.lu_loops import eliminate, substitute, substitute_back

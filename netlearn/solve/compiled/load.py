@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 
 MOST_LANES = 64
 """More samples in step than this no longer make a sample cheaper."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.solve.compiled.jit import compiled
 from netlearn.solve.compiled.rows import clear, copy, multiply, subtract
 

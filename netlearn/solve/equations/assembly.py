@@ -10,8 +10,9 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Group
-from netlearn.circuit.devices.base import Array, Device, Environment, Values
+from netlearn.circuit.devices.base import Device, Environment, Values
 
 CACHED_TOPOLOGIES = 16
 

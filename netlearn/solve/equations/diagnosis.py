@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.devices.base import Array
 from netlearn.circuit.graph import floating_nodes, voltage_loop
 from netlearn.errors import CircuitError
 from netlearn.solve.equations.assembly import Topology

@@ -22,8 +22,8 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.sparse.linalg import splu
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
-from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.linear import VoltageSource
 from netlearn.circuit.graph import Branches, floating_nodes, forest, two_terminal
 from netlearn.errors import CircuitError

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array, Device, Values
+from netlearn.arrays import Array
+from netlearn.circuit.devices.base import Device, Values
 from netlearn.circuit.devices.diode import Diode
 from netlearn.circuit.devices.junction import JunctionLaw
 from netlearn.solve.compiled.arguments import Junctions, Linear

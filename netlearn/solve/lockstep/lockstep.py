@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from scipy import sparse
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.solve.compiled.arguments import Balance, Problem, Settling
 from netlearn.solve.compiled.load import available, kernels, lanes
 from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES

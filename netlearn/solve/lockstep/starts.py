@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 
 DEPENDENT = 1e-10
 RIDGE = 1e-10

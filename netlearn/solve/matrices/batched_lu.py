@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.solve.compiled.arguments import Fill
 from netlearn.solve.compiled.load import in_lanes, kernels, lanes
 

@@ -19,8 +19,8 @@ from typing import Protocol
 import numpy as np
 from scipy import sparse
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
-from netlearn.circuit.devices.base import Array
 from netlearn.solve.equations.source_reduction import Reduction
 from netlearn.solve.matrices.one import DENSE_LIMIT, DenseFactorization, Factorization, SingularMatrix, factorize
 

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from scipy import sparse
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.devices.base import Array
 from netlearn.solve.compiled.load import available
 from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES
 from netlearn.solve.equations.source_reduction import Reduction

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 
 DENSE_LIMIT = 100
 """Up to this many unknowns a dense factorization is faster."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.solve.matrices.many import Pattern
 from netlearn.solve.newton.iteration import Outcome, Shunt, Tolerances, iterate
 from netlearn.solve.newton.system import Model, System

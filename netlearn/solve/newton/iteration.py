@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.devices.base import Array
 from netlearn.solve.matrices.many import Pattern
 from netlearn.solve.newton.system import System
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.errors import CircuitError
 from netlearn.solve.equations.assembly import with_ground
 from netlearn.solve.equations.diagnosis import explain_singular

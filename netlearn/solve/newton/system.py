@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.devices.base import Array, Values
+from netlearn.circuit.devices.base import Values
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.equations.diagnosis import not_finite
 from netlearn.solve.equations.source_reduction import Reduction

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from netlearn.circuit.devices.base import ZERO_CELSIUS, Array, Device, Environment
+from netlearn.arrays import Array
+from netlearn.circuit.devices.base import ZERO_CELSIUS, Device, Environment
 from netlearn.circuit.devices.models import MODEL_TYPES
 
 

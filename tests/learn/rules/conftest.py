@@ -7,12 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Group
-from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.circuit.parameters import Direct, Parameters
-from netlearn.learn.loss import Mse
-from netlearn.learn.model import Batch, Loss, Model, Probes
+from netlearn.learn.loss import Loss, Mse
+from netlearn.learn.model import Model, Probes
+from netlearn.learn.rules.base import Batch
 from netlearn.solve.internal import InternalSolver
 
 RNG = np.random.default_rng

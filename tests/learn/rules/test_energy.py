@@ -9,15 +9,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Group
-from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE
 from netlearn.circuit.devices.linear import VCCS
 from netlearn.errors import CircuitError, ConvergenceError, OptionError
-from netlearn.learn.loss import CrossEntropy, Mse
-from netlearn.learn.model import Batch, Loss, Model, Probes
+from netlearn.learn.loss import CrossEntropy, Loss, Mse
+from netlearn.learn.model import Model, Probes
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
+from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.circuitry import Circuitry
 from netlearn.learn.rules.energy import GeneralizedEP
 

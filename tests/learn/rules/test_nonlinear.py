@@ -11,17 +11,18 @@ import pytest
 from click.testing import CliRunner
 
 import netlearn
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Group
-from netlearn.circuit.devices.base import Array
 from netlearn.circuit.devices.diode import DIODE_WITHOUT_SERIES
 from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE
 from netlearn.circuit.devices.linear import VCCS
 from netlearn.cli import main
 from netlearn.errors import CircuitError
 from netlearn.learn.loss import Mse
-from netlearn.learn.model import Batch, Model
+from netlearn.learn.model import Model
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
+from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.second_order import OutputJacobian
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.project import project

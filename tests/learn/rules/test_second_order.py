@@ -7,10 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from netlearn.circuit.devices.base import Array
-from netlearn.learn.loss import CrossEntropy, Mse
-from netlearn.learn.model import Batch, Loss, Model
+from netlearn.arrays import Array
+from netlearn.learn.loss import CrossEntropy, Loss, Mse
+from netlearn.learn.model import Model
 from netlearn.learn.rules.analytic import Analytic
+from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.in_the_loop import InTheLoop
 from netlearn.learn.rules.second_order import GaussNewton, NaturalGradient, OutputJacobian
 

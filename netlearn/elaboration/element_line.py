@@ -1,0 +1,148 @@
+"""An element line on its way into a template."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from netlearn.circuit.devices.base import Device
+from netlearn.elaboration.body import Body
+from netlearn.elaboration.scope import Settings, Text
+from netlearn.elaboration.template import NOTHING, branch_code
+from netlearn.elaboration.valuegraph import ValueGraph
+from netlearn.errors import NetlistError, Place, did_you_mean
+from netlearn.expressions.expression import Expression
+from netlearn.netlist.source import Source
+from netlearn.netlist.statements import Assignment, Element, Word
+
+
+class Line:
+    """An element line as its handler sees it."""
+
+    def __init__(self, body: Body, element: Element, chain: tuple[Place, ...]) -> None:
+        self.body = body
+        self.element = element
+        self.chain = chain
+        self.source: Source = element.source
+        self.label = element.name.text
+        self.name = self.label.lower()
+
+    @property
+    def graph(self) -> ValueGraph:
+        return self.body.shared.graph
+
+    @property
+    def settings(self) -> Settings:
+        return self.body.shared.settings
+
+    def nodes(self, count: int) -> tuple[int, ...]:
+        """The first ``count`` words as nodes."""
+        words = self.element.words
+        if len(words) < count:
+            raise self.error(f"{self.label} needs {count} nodes and has {len(words)}")
+        for word in words[:count]:
+            if "{" in word.text or "'" in word.text:
+                raise self.error(f"a node's name cannot be computed: '{word.text}'", word)
+        return tuple(self.body.node(word.text.lower()) for word in words[:count])
+
+    def rest(self, count: int) -> tuple[Word, ...]:
+        """The words after ``count`` nodes."""
+        return self.element.words[count:]
+
+    def text(self, word: Word) -> Text:
+        return Text.of(word, self.source, self.chain)
+
+    def quantity(self, word: Word) -> int:
+        return self.body.scope.quantity(self.text(word))
+
+    def compile(self, word: Word) -> Expression:
+        """A behavioural expression."""
+        return self.body.scope.compile(self.text(word), behavioural=True)
+
+    def assignments(self, known: Sequence[str], ignored: Sequence[str] = ()) -> dict[str, Assignment]:
+        """The name=value pairs by lower-case name; an unknown name is refused."""
+        found: dict[str, Assignment] = {}
+        for assignment in self.element.assignments:
+            name = assignment.name.text.lower()
+            if name in ignored:
+                continue
+            if name not in known:
+                raise self.error(
+                    f"{self.label} has no parameter '{name}'", assignment.name, did_you_mean(name, [*known, *ignored])
+                )
+            found[name] = assignment
+        return found
+
+    def formula(self, expression: Expression, quantities: dict[str, int]) -> int:
+        """A quantity computed from others."""
+        return self.graph.compute(expression, tuple(quantities[name] for name in expression.names))
+
+    def add(self, device: Device, index: tuple[int, ...], values: dict[str, int], written: int = NOTHING) -> None:
+        """Put the element into the template; values left out have the device's defaults.
+
+        ``written`` is the quantity that stands in the line as the element's own value.
+        """
+        columns = tuple(
+            values[name] if name in values else self.graph.constant(default)
+            for name, default in device.parameters.items()
+        )
+        word = self.element.name
+        place = (self.graph.source_number(self.source), word.start, word.end)
+        self.body.template.table(device).add(self.name, index, columns, place, written)
+
+    def multiplier(self, own: Assignment | None) -> int | None:
+        """What multiplies the element: the m= of the outermost instance around it, else its own.
+
+        That is what ngspice does: multipliers do not multiply each other.
+        """
+        if self.body.multiplier is not None or own is None:
+            return self.body.multiplier
+        return self.quantity(own.value)
+
+    def probed_node(self, name: str) -> int:
+        """The number of a node that is there, perhaps inside an instance."""
+        body = self.body
+        if name in body.shared.globals:
+            return body.node(name)
+        number = body.template.nodes.anywhere(name)
+        if number is None:
+            known = [known for known in list(body.template.nodes.numbers)[:2000] if known != "gnd"]
+            raise self.error(
+                f"{self.label} reads the voltage of '{name}', which is no node", hint=did_you_mean(name, known)
+            )
+        return number
+
+    def branch(self) -> int:
+        """The element's own branch current, as an index code."""
+        return branch_code(self.body.template.branches.local(self.name))
+
+    def later(self, action: Callable[[], None]) -> None:
+        """Do something once all branch currents of this body are known."""
+        shared = self.body.shared
+
+        def collected() -> None:
+            with shared.collecting():
+                action()
+
+        self.body.deferred.append(collected)
+
+    def controlling_branch(self, word: Word) -> int:
+        """The branch current of the source that ``word`` names; to be called late."""
+        name = word.text.lower()
+        branches = self.body.template.branches
+        number = branches.anywhere(name, lettered=True)
+        if number is None:
+            # A source inside an instance by its plain path instead of ngspice's name of it.
+            number = branches.anywhere(f"{name.rpartition('.')[2][:1]}.{name}", lettered=True)
+        if number is None:
+            raise self.error(
+                f"{self.label} is controlled by the current of '{word.text}', which is no voltage source here",
+                word,
+                "put a voltage source of 0 V in series with it"
+                if name in self.body.elements
+                else did_you_mean(name, branches.all(lettered=True)[:1000]),
+            )
+        return branch_code(number)
+
+    def error(self, message: str, word: Word | None = None, hint: str = "") -> NetlistError:
+        word = word or self.element.name
+        return NetlistError(message, self.source.place(word.start, word.end, self.chain), hint)
