@@ -186,7 +186,7 @@ def task_of(prepared: Project) -> Task:
         subset=settings.subset,
         options=settings.options,
         validation=aside,
-        writing=hardware_for(settings.extra.get("hardware"), prepared.parameters),
+        writing=hardware_for(settings.hardware, prepared.parameters),
     )
 
 

@@ -21,7 +21,7 @@ from netlearn.elaboration.names import PathNames
 from netlearn.elaboration.template import FIRST_BRANCH, Template
 from netlearn.errors import Place, raise_all
 from netlearn.netlist.garbage import no_garbage_collection
-from netlearn.netlist.letters import UNSUPPORTED
+from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.lint import remarks
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.statements import Block, Element
@@ -101,10 +101,9 @@ class _Elaboration:
             return
         handler = HANDLERS.get(letter)
         if handler is None:
-            what = UNSUPPORTED.get(letter)
-            if what is None:
+            if letter not in LETTERS:
                 raise line.error(f"unknown element type '{name.text[0]}'")
-            raise line.error(f"{name.text} is a {what}, which netlearn cannot solve")
+            raise line.error(f"{name.text} is a {LETTERS[letter].title}, which netlearn cannot solve")
         handler(line)
 
     def _assembled(self, body: Body, guesses: dict[str, int]) -> Design:

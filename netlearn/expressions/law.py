@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.devices.base import Values
 from netlearn.expressions.expression import Expression
-from netlearn.ngspice.expressions import ngspice_expression
 
 
 @dataclass(frozen=True)
@@ -37,15 +35,6 @@ class Law:
             columns += [slope, -slope] if difference else [slope]
         shape = np.broadcast_shapes(controls.shape[:-1], *(np.shape(column) for column in columns))
         return np.stack([np.broadcast_to(column, shape) for column in columns], axis=-1)
-
-    def spice(self, controls: Sequence[str], values: Mapping[str, float]) -> str:
-        """The law in ngspice's words, given words for its controls and numbers for its values."""
-        words = {f"${i}": repr(values[f"p{i}"]) for i in range(self.parameters)}
-        at = 0
-        for i, difference in enumerate(self.differences):
-            words[f"#{i}"] = f"{controls[at]}-{controls[at + 1]}" if difference else controls[at]
-            at += 1 + difference
-        return ngspice_expression(self.expression, words)
 
     def _environment(self, controls: Array, values: Values) -> dict[str, Array]:
         environment = {f"${i}": np.asarray(values[f"p{i}"]) for i in range(self.parameters)}

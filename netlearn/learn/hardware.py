@@ -12,7 +12,6 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.parameters import Parameters
 from netlearn.errors import OptionError
-from netlearn.learn.settings import declare
 from netlearn.options import option, options_of
 
 SERIES = {
@@ -113,9 +112,9 @@ _SPACINGS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 }
 
 
-def hardware_for(hardware: object, parameters: Parameters) -> Hardware | None:
+def hardware_for(hardware: Hardware | None, parameters: Parameters) -> Hardware | None:
     """The hardware, if there is one and the parameters can be written into it. Raises OptionError."""
-    if not isinstance(hardware, Hardware):
+    if hardware is None:
         return None
     if not np.all(parameters.positive):
         name = parameters.names[int(np.argmin(parameters.positive))]
@@ -147,6 +146,3 @@ def _digits(series: str) -> tuple[Array, int]:
     if count == 192:
         numbers[numbers == 919] = 920
     return numbers, 2
-
-
-declare("hardware", "what devices hold the trained resistances", Hardware)

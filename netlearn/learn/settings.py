@@ -8,6 +8,7 @@ from math import inf
 from typing import Any, Literal
 
 from netlearn.errors import OptionError, Place
+from netlearn.learn.hardware import Hardware
 from netlearn.learn.loss import LOSSES, Loss
 from netlearn.learn.optimizers import OPTIMIZERS, Adam, Lbfgsb, Optimizer
 from netlearn.learn.rules import RULES
@@ -68,8 +69,7 @@ class Settings:
     schedule: Schedule = field(default_factory=Constant)
     subset: Subset = field(default_factory=Subset)
     options: Options = field(default_factory=Options)
-    extra: Mapping[str, object] = field(default_factory=dict)
-    """Directives that further modules declare, by name."""
+    hardware: Hardware | None = None
     places: Mapping[str, Place] = field(default_factory=dict, compare=False)
 
 
@@ -85,19 +85,14 @@ DIRECTIVES: dict[str, Directive] = {
         Directive("optimizer", "how the gradient is followed", "NAME", kinds=OPTIMIZERS),
         Directive("schedule", "how the learning rate changes", "NAME", kinds=SCHEDULES),
         Directive("subset", "which part of the parameters a step changes", "", options_of(Subset)),
+        Directive("hardware", "what devices hold the trained resistances", "", options_of(Hardware)),
         Directive("options", "how long and on what to train", "", options_of(Options)),
     )
 }
 """The directives by name, in the order in which they are documented."""
 
-EXTRA: dict[str, type] = {}
-"""Further directives with options only, by name: the dataclass that each is read into."""
-
-
-def declare(name: str, help: str, cls: type) -> None:
-    """Add a directive whose options are the fields of ``cls``, found in ``Settings.extra``."""
-    DIRECTIVES[name] = Directive(name, help, "", options_of(cls))
-    EXTRA[name] = cls
+_PLAIN: Mapping[str, type] = {"subset": Subset, "hardware": Hardware, "options": Options}
+"""Directives with options only: the dataclass that each is read into."""
 
 
 def settings_of(given: Iterable[Given]) -> Settings:
@@ -107,7 +102,6 @@ def settings_of(given: Iterable[Given]) -> Settings:
         groups.setdefault(entry.name, []).append(entry)
     places: dict[str, Place] = {}
     values: dict[str, Any] = {}
-    extra: dict[str, object] = {}
     for name, entries in groups.items():
         places |= {f"{name} {word}".rstrip(): place for entry in entries for word, place in entry.places.items()}
         if name == "train":
@@ -120,11 +114,9 @@ def settings_of(given: Iterable[Given]) -> Settings:
             values[name] = one.words
         elif name == "data":
             values[name] = DataFiles(one.words[0] if one.words else None, **_texts(one.values))
-        elif name in EXTRA:
-            extra[name] = build(EXTRA[name], one.values, f"'*@{name}'", one.places)
         else:
-            values[name] = build({"subset": Subset, "options": Options}[name], one.values, f"'*@{name}'", one.places)
-    return Settings(**values, extra=extra, places=places)
+            values[name] = build(_PLAIN[name], one.values, f"'*@{name}'", one.places)
+    return Settings(**values, places=places)
 
 
 def overridden(given: Sequence[Given], overrides: Sequence[Given]) -> list[Given]:
@@ -149,9 +141,7 @@ def overridden(given: Sequence[Given], overrides: Sequence[Given]) -> list[Given
 
 def with_objects(settings: Settings, objects: Mapping[str, object]) -> Settings:
     """The settings with ready objects (an optimizer, a loss, a rule) in their places."""
-    extra = {name: thing for name, thing in objects.items() if name in EXTRA}
-    known = {name: thing for name, thing in objects.items() if name not in EXTRA}
-    return replace(settings, **known, extra={**settings.extra, **extra})  # type: ignore[arg-type]
+    return replace(settings, **objects)  # type: ignore[arg-type]
 
 
 def _merged(entries: Sequence[Given]) -> Given:

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import translate
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from netlearn.errors import OptionError, Place, did_you_mean
 from netlearn.netlist.letters import LETTERS
+from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Block, Card, Conditional, Element, Statement, Subcircuit, Word
 from netlearn.netlist.values import _assignment, _read, _value_word, written
 
-if TYPE_CHECKING:
-    from netlearn.netlist.netlist import Netlist
-
-
 _Row = tuple[Block, int]
+
+
+class Editable(Protocol):
+    """A netlist whose statements can be read and whose text can be changed."""
+
+    @property
+    def statements(self) -> tuple[Statement, ...]: ...
+
+    @property
+    def includes(self) -> Mapping[Card, Editable]: ...
+
+    @property
+    def elements(self) -> Elements: ...
+
+    def update(self, values: Mapping[str, float | str]) -> None: ...
+
+    def change(self, edits: Iterable[tuple[Source, int, int, str]]) -> None: ...
 
 
 class ElementView:
     """One element line of a netlist; what is set here changes the netlist's text."""
 
-    def __init__(self, netlist: Netlist, name: str) -> None:
+    def __init__(self, netlist: Editable, name: str) -> None:
         self._netlist = netlist
         self.name = name
 
@@ -97,14 +111,14 @@ class Elements(Mapping[str, ElementView]):
     the definition, and so every instance.
     """
 
-    def __init__(self, netlist: Netlist) -> None:
+    def __init__(self, netlist: Editable) -> None:
         self._netlist = netlist
         self._places: dict[str, Element | _Row] = {}
         self._names: list[str] = []
         self._definitions: dict[str, Subcircuit] = {}
         self._collect(netlist, netlist.statements)
 
-    def _collect(self, netlist: Netlist, statements: Iterator[Statement] | tuple[Statement, ...]) -> None:
+    def _collect(self, netlist: Editable, statements: Iterator[Statement] | tuple[Statement, ...]) -> None:
         for statement in statements:
             if isinstance(statement, Element):
                 self._take(statement.name.text, statement)

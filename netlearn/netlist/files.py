@@ -1,19 +1,19 @@
-"""Which files a netlist reads, and which it may not."""
+"""Which files a netlist reads, which it may not, and which a changed one is written to."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from netlearn.errors import NetlistError, Place
 from netlearn.netlist.parser import parse_source
 from netlearn.netlist.source import Source
-from netlearn.netlist.statements import Conditional, Statement, Subcircuit
+from netlearn.netlist.statements import Card, Conditional, Statement, Subcircuit
 
-if TYPE_CHECKING:
-    from netlearn.netlist.netlist import Netlist
+Output = tuple[Path, Source]
+"""A file to write and its text."""
 
 
 class Files:
@@ -35,7 +35,7 @@ class Files:
         self.allow = tuple(allow)
         self.sources = dict(sources or {})
         self.originals = dict(originals or {})
-        self.parts: dict[tuple[str, str | None], Netlist] = {}
+        self.parts: dict[tuple[str, str | None], Any] = {}
         """The files and library sections that were included, each once however often it is."""
         self._statements: dict[Source, tuple[Statement, ...]] = {}
         folder = Path(main).parent.resolve()
@@ -113,3 +113,55 @@ def flattened(statements: Sequence[Statement]) -> Iterator[Statement]:
 def unquoted(text: str) -> str:
     """A file name without the quotes around it."""
     return text[1:-1] if len(text) > 1 and text[0] in "'\"" and text[0] == text[-1] else text
+
+
+def trained_name(path: str) -> str:
+    """``lib/models.inc`` as ``lib/models.trained.inc``, whichever way its folders are separated."""
+    cut = max(path.rfind("/"), path.rfind("\\")) + 1
+    stem, suffix = os.path.splitext(path[cut:])
+    return f"{path[:cut]}{stem}.trained{suffix}"
+
+
+def outputs(files: Files, main: Source, lines: Mapping[Source, Mapping[Card, Source]], target: Path) -> list[Output]:
+    """The files to write for a netlist saved at ``target``, the netlist itself last.
+
+    ``main`` is the netlist's text, and ``lines`` are the include lines of each file, with the text each names.
+    """
+    originals = {id(source) for source in files.originals.values()}
+    changed = {source for source in lines if id(source) not in originals}
+    # A file that includes a changed one must name the copy, and so changes too.
+    grown = True
+    while grown:
+        more = {source for source, cards in lines.items() if not changed.isdisjoint(cards.values())} - changed
+        changed |= more
+        grown = bool(more)
+    folder = target.parent.resolve()
+    moved = not main.path.startswith("<") and Path(main.path).parent.resolve() != folder
+    written: list[Output] = []
+    for source, cards in lines.items():
+        is_main = source is main
+        if not is_main and source not in changed:
+            continue
+        edits = []
+        for card, child in cards.items():
+            word = card.words[0]
+            if is_main and moved:
+                path = Path(os.path.relpath(Path(child.path).resolve(), folder)).as_posix()
+            elif child in changed:
+                path = unquoted(word.text)
+            else:
+                continue
+            edits.append(
+                (word.start, word.end, _quoted_like(word.text, trained_name(path) if child in changed else path))
+            )
+        written.append((target if is_main else Path(trained_name(source.path)), source.spliced(edits)))
+    read_only = {path for path, source in files.originals.items() if source.path != main.path}
+    for place, _ in written:
+        if place.resolve() in read_only:
+            raise NetlistError(f"'{place}' is a file that the netlist includes, and those are never written over")
+    return sorted(written, key=lambda pair: pair[0] == target)
+
+
+def _quoted_like(word: str, path: str) -> str:
+    quote = word[0] if word[0] in "'\"" else '"' if " " in path else ""
+    return f"{quote}{path}{quote}"

@@ -1,83 +1,57 @@
-"""The element letters of SPICE and how many words their lines need."""
+"""The element letters of SPICE: one table of what each stands for and what its lines look like."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
     """An element type.
 
-    ``nodes`` is how many positional words a line has at least, ``words`` how many of any kind,
-    both after the name; ``syntax`` is what a line looks like.
+    ``nodes`` is how many positional words a line has at least, ``words`` how many of any kind, both after
+    the name; ``syntax`` is what a line looks like.
     """
 
     title: str
     nodes: int
     words: int
     syntax: str
+    value_after: int | None = None
+    """After how many positional words a plain value stands, if one may."""
+    value_names: tuple[str, ...] = ()
+    """The names by which the value may be given as ``name=value``."""
+    model_first: bool = False
+    """Whether a model's name may stand before the value."""
+    solved: bool = True
+    """Whether netlearn can work out its operating point; otherwise it is read and kept."""
 
 
 LETTERS = {
-    "A": Letter("XSPICE code model", 0, 2, "Aname port ... model"),
-    "B": Letter("behavioural source", 2, 3, "Bname n+ n- V=expression"),
-    "C": Letter("capacitor", 2, 3, "Cname n+ n- value"),
+    "A": Letter("XSPICE code model", 0, 2, "Aname port ... model", solved=False),
+    "B": Letter("behavioural source", 2, 3, "Bname n+ n- V=expression", value_names=("v", "i")),
+    "C": Letter("capacitor", 2, 3, "Cname n+ n- value", 2, ("c", "capacitance"), model_first=True),
     "D": Letter("diode", 2, 3, "Dname anode cathode model"),
-    "E": Letter("voltage-controlled voltage source", 2, 3, "Ename n+ n- c+ c- gain"),
-    "F": Letter("current-controlled current source", 2, 3, "Fname n+ n- Vname gain"),
-    "G": Letter("voltage-controlled current source", 2, 3, "Gname n+ n- c+ c- transconductance"),
-    "H": Letter("current-controlled voltage source", 2, 3, "Hname n+ n- Vname transresistance"),
-    "I": Letter("current source", 2, 2, "Iname n+ n- value"),
+    "E": Letter("voltage-controlled voltage source", 2, 3, "Ename n+ n- c+ c- gain", 4, ("value", "vol")),
+    "F": Letter("current-controlled current source", 2, 3, "Fname n+ n- Vname gain", 3),
+    "G": Letter("voltage-controlled current source", 2, 3, "Gname n+ n- c+ c- transconductance", 4, ("value", "cur")),
+    "H": Letter("current-controlled voltage source", 2, 3, "Hname n+ n- Vname transresistance", 3),
+    "I": Letter("current source", 2, 2, "Iname n+ n- value", 2, ("dc",)),
     "J": Letter("junction field-effect transistor", 3, 4, "Jname drain gate source model"),
-    "K": Letter("inductive coupling", 0, 2, "Kname Lname Lname coefficient"),
-    "L": Letter("inductor", 2, 3, "Lname n+ n- value"),
+    "K": Letter("inductive coupling", 0, 2, "Kname Lname Lname coefficient", 2),
+    "L": Letter("inductor", 2, 3, "Lname n+ n- value", 2, ("l", "inductance"), model_first=True),
     "M": Letter("MOSFET", 3, 4, "Mname drain gate source bulk model"),
-    "N": Letter("Verilog-A device", 0, 1, "Nname node ... model"),
-    "O": Letter("lossy transmission line", 4, 5, "Oname n1 n2 n3 n4 model"),
-    "P": Letter("coupled transmission lines", 0, 1, "Pname node ... model"),
+    "N": Letter("Verilog-A device", 0, 1, "Nname node ... model", solved=False),
+    "O": Letter("lossy transmission line", 4, 5, "Oname n1 n2 n3 n4 model", solved=False),
+    "P": Letter("coupled transmission line", 0, 1, "Pname node ... model", solved=False),
     "Q": Letter("bipolar transistor", 3, 4, "Qname collector base emitter model"),
-    "R": Letter("resistor", 2, 3, "Rname n1 n2 value"),
+    "R": Letter("resistor", 2, 3, "Rname n1 n2 value", 2, ("r", "resistance"), model_first=True),
     "S": Letter("voltage-controlled switch", 4, 5, "Sname n+ n- c+ c- model"),
-    "T": Letter("transmission line", 4, 4, "Tname n1 n2 n3 n4 Z0=value TD=value"),
-    "U": Letter("uniform RC line", 3, 4, "Uname n1 n2 n3 model"),
-    "V": Letter("voltage source", 2, 2, "Vname n+ n- value"),
+    "T": Letter("transmission line", 4, 4, "Tname n1 n2 n3 n4 Z0=value TD=value", solved=False),
+    "U": Letter("uniform RC line", 3, 4, "Uname n1 n2 n3 model", solved=False),
+    "V": Letter("voltage source", 2, 2, "Vname n+ n- value", 2, ("dc",)),
     "W": Letter("current-controlled switch", 2, 4, "Wname n+ n- Vname model"),
     "X": Letter("subcircuit call", 0, 1, "Xname node ... subcircuit"),
-    "Y": Letter("single transmission line", 0, 1, "Yname node ... model"),
-    "Z": Letter("MESFET", 3, 4, "Zname drain gate source model"),
+    "Y": Letter("single lossy transmission line", 0, 1, "Yname node ... model", solved=False),
+    "Z": Letter("MESFET", 3, 4, "Zname drain gate source model", solved=False),
 }
-
-
-# Where a plain value stands: after so many positional words.
-_VALUE_AFTER = {"R": 2, "C": 2, "L": 2, "V": 2, "I": 2, "E": 4, "G": 4, "F": 3, "H": 3, "K": 2}
-
-
-_VALUE_NAMES = {
-    "R": ("r", "resistance"),
-    "C": ("c", "capacitance"),
-    "L": ("l", "inductance"),
-    "V": ("dc",),
-    "I": ("dc",),
-}
-
-
-_VALUE_NAMES |= {"B": ("v", "i"), "E": ("value", "vol"), "G": ("value", "cur")}
-
-
-UNSUPPORTED: Mapping[str, str] = {
-    "A": "XSPICE code model",
-    "N": "Verilog-A device",
-    "O": "lossy transmission line",
-    "P": "coupled transmission line",
-    "T": "transmission line",
-    "U": "uniform RC line",
-    "Y": "single lossy transmission line",
-    "Z": "MESFET",
-}
-"""Elements that are read and kept, yet whose operating point netlearn cannot work out."""

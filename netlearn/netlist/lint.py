@@ -12,9 +12,6 @@ from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import parse_number
 from netlearn.netlist.statements import Kept
 
-_VALUED = "RCLVIEFGH"
-"""Letters whose lines hold a number after the nodes, by which they differ from prose."""
-
 
 def remarks(netlist: Netlist) -> list[NetlistWarning]:
     """Warnings of files that are not there, directives that are not read, and a title that is an element line."""
@@ -35,18 +32,17 @@ def _title(netlist: Netlist) -> Iterator[NetlistWarning]:
 
 
 def _is_element(text: str) -> bool:
-    letter = text[:1].upper()
-    if not letter or letter not in _VALUED:
+    form = LETTERS.get(text[:1].upper())
+    if form is None or not form.nodes or form.value_after is None:
         return False
     try:
         words = [text[start:end].lower() for start, end in parse_line(text).words]
     except BadLine:
         return False
-    form = LETTERS[letter]
     after = words[form.nodes :]
     if len(words) < form.words or not after:
         return False
-    return after[0] in ("dc", "ac") or parse_number(after[0 if letter in "RCLVI" else -1]) is not None
+    return after[0] in ("dc", "ac") or parse_number(after[0 if form.value_after == form.nodes else -1]) is not None
 
 
 def _is_connected(text: str, rest: str) -> bool:

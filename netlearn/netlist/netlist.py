@@ -11,9 +11,8 @@ from pathlib import Path
 from netlearn.atomic import write_atomically
 from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, Place, did_you_mean, raise_all
 from netlearn.netlist.elements import Elements, ElementView
-from netlearn.netlist.files import Files, flattened, unquoted
+from netlearn.netlist.files import Files, flattened, outputs, unquoted
 from netlearn.netlist.parser import MOST_ERRORS, parse_source
-from netlearn.netlist.saving import outputs
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import FILE_CARDS, Card, DirectiveLine, Element, Kept, Section, Statement
 from netlearn.netlist.values import value_edit
@@ -145,7 +144,8 @@ class Netlist:
         # The chain that led here belongs to the whole, not to each link.
         chain = (*self.chain, replace(place, chain=()))
         source = self.files.load(path, chain)
-        return self.files.parts.setdefault((source.path, section), Netlist(source, self.files, section, chain))
+        part: Netlist = self.files.parts.setdefault((source.path, section), Netlist(source, self.files, section, chain))
+        return part
 
     def walk(self) -> Iterator[Netlist]:
         """This netlist and all that it includes, at any depth, each file or section once."""
@@ -298,7 +298,11 @@ class Netlist:
         ------
         NetlistError : if a file cannot be written.
         """
-        written = [(target, source.encode()) for target, source in outputs(self, Path(path))]
+        lines: dict[Source, dict[Card, Source]] = {}
+        for part in self.walk():
+            lines.setdefault(part.source, {}).update((card, child.source) for card, child in part.includes.items())
+        files = outputs(self.files, self.source, lines, Path(path))
+        written = [(target, source.encode()) for target, source in files]
         for target, data in written:
             write_atomically(target, data)
         return [target for target, _ in written]

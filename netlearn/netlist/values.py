@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from netlearn.errors import NetlistError, OptionError
-from netlearn.netlist.letters import _VALUE_AFTER, _VALUE_NAMES
+from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.numbers import format_number, parse_number
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Assignment, Element, Word
@@ -20,18 +20,20 @@ _EXPRESSION = re.compile(r"'[^'\r\n]+'|\{(?:[^{}\r\n]|\{[^{}\r\n]*+\})++\}")
 
 
 def _value_word(element: Element) -> Word | None:
-    letter = element.letter
-    for name in _VALUE_NAMES.get(letter, ()):
+    letter = LETTERS.get(element.letter)
+    if letter is None:
+        return None
+    for name in letter.value_names:
         pair = _assignment(element, name)
         if pair is not None:
             return pair.value
-    after = _VALUE_AFTER.get(letter)
-    if after is None or (letter in "EFGH" and element.calls):
+    after = letter.value_after
+    if after is None or (element.letter in "EFGH" and element.calls):
         return None
     words = element.words[after:]
-    if letter in "VI" and words and words[0].text.lower() == "dc":
+    if "dc" in letter.value_names and words and words[0].text.lower() == "dc":
         words = words[1:]
-    if letter in "RCL" and len(words) > 1 and not _is_value(words[0]):
+    if letter.model_first and len(words) > 1 and not _is_value(words[0]):
         # A model stands before the value.
         words = words[1:]
     # What follows may be a model, AC or a waveform instead.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
 
@@ -14,6 +13,8 @@ from netlearn.circuit.devices.base import Device
 from netlearn.circuit.devices.behavioural import BehaviouralSource
 from netlearn.circuit.devices.models import MODEL_TYPES, ModelType
 from netlearn.errors import NgspiceError
+from netlearn.expressions.law import Law
+from netlearn.ngspice.expressions import ngspice_expression
 
 Words = Callable[[int], str]
 """From an unknown's number to how an expression names it."""
@@ -74,13 +75,8 @@ _LINEAR = {
     "ccvs": _linear("h", "gain"),
 }
 
-_LETTERS = {"d": "d", "npn": "q", "pnp": "q", "nmos": "m", "pmos": "m", "njf": "j", "pjf": "j", "sw": "s", "csw": "w"}
-"""By the type of model."""
-
 INTERNAL_NAMES = {"collcx": "collCX"}
 """ngspice's names of internal nodes, after the element's and a ``#``, where they are not all in lower case."""
-
-_UNLESS = {"m": {"rd": "sheet_d", "rs": "sheet_s"}}
 
 
 def _ideal_diode(group: Group, k: int, word: Words) -> str:
@@ -97,27 +93,30 @@ def _ideal_diode(group: Group, k: int, word: Words) -> str:
 
 
 def _behavioural(group: Group, k: int, word: Words) -> str:
-    """The law of a behavioural source, where it can say itself in ngspice's words.
-
-    It does with a method ``spice(controls, values)`` that takes the words for its controls and the
-    element's values as numbers, and gives an expression.
-    """
+    """The law of a behavioural source, where it is an expression, in ngspice's words."""
     device = group.device
     assert isinstance(device, BehaviouralSource)
-    spice = getattr(device.law, "spice", None)
-    if spice is None:
+    law = device.law
+    if not isinstance(law, Law):
         raise NgspiceError(f"the behavioural source '{group.names[k]}' has a law that ngspice cannot be told")
     voltage = device.unknowns[-1] == "i"
     controls = [word(int(unknown)) for unknown in group.index[k, 2 : -1 if voltage else None]]
-    values = {name: float(column(group, name)[k]) for name in group.values}
-    return f"{'v' if voltage else 'i'}={spice(controls, values)}"
+    words = {f"${i}": repr(float(column(group, f"p{i}")[k])) for i in range(law.parameters)}
+    at = 0
+    for i, difference in enumerate(law.differences):
+        words[f"#{i}"] = f"{controls[at]}-{controls[at + 1]}" if difference else controls[at]
+        at += 1 + difference
+    return f"{'v' if voltage else 'i'}={ngspice_expression(law.expression, words)}"
 
 
 def form_of(device: Device) -> Form:
     """The form of a device's elements. Raises NgspiceError for a device that ngspice does not have."""
-    form = _LINEAR.get(device.name) or _by_model().get(device.name)
+    form = _LINEAR.get(device.name)
     if form is not None:
         return form
+    kinds = [kind for kind in MODEL_TYPES.values() if device.name in kind.devices and kind.in_ngspice]
+    if kinds:
+        return _model_form(kinds)
     if device.name == "ideal diode":
         return Form("b", law=_ideal_diode)
     if isinstance(device, BehaviouralSource):
@@ -125,26 +124,17 @@ def form_of(device: Device) -> Form:
     raise NgspiceError(f"there is no way to write a {device.name} for ngspice")
 
 
-@cache
-def _by_model() -> Mapping[str, Form]:
-    kinds: dict[str, list[ModelType]] = {}
-    for kind in MODEL_TYPES.values():
-        for device in (kind.device, *([kind.plain] if kind.plain is not None else [])):
-            kinds.setdefault(device.name, []).append(kind)
-    return {name: _model_form(alike) for name, alike in kinds.items()}
-
-
 def _model_form(kinds: Sequence[ModelType]) -> Form:
     """One form for the model types of a device, which differ in polarity at most."""
-    kind, letter = kinds[0], _LETTERS[kinds[0].name]
+    kind = kinds[0]
     instance = _own_names(kind.element.values())
     return Form(
-        letter,
+        kind.letter.lower(),
         types={kind.fixed.get("polarity", 1.0): kind.name for kind in kinds},
         model={name: name for name in _own_names(kind.model.values()) if name not in instance},
         instance=instance,
         flags={flag[0]: word for word, flag in kind.flags.items() if flag is not None and flag[1] != 0},
-        unless=_UNLESS.get(letter, {}),
+        unless=kind.unless,
     )
 
 

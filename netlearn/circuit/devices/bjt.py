@@ -344,6 +344,7 @@ _NO_QUASI_SATURATION = "quasi-saturation of the collector"
 MODELS = {
     name: ModelType(
         name,
+        "Q",
         BJT,
         (3, 4),
         names(

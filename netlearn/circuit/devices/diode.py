@@ -256,6 +256,7 @@ DIODE_WITHOUT_SERIES = Diode("diode without series resistance", ("a", "c"), PARA
 MODELS = {
     "d": ModelType(
         "d",
+        "D",
         DIODE,
         (2,),
         names(

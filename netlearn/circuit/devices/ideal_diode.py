@@ -72,6 +72,7 @@ IDEAL_DIODE = IdealDiode(
 IDEAL_DIODE_WORDS = ("ron", "roff", "vfwd", "vrev", "rrev")
 IDEAL_DIODE_MODEL = ModelType(
     "d",
+    "D",
     IDEAL_DIODE,
     (2,),
     names("ron roff vfwd vrev rrev area"),

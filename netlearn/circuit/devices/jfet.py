@@ -159,6 +159,7 @@ JFET = Jfet(
 MODELS = {
     name: ModelType(
         name,
+        "J",
         JFET,
         (3,),
         names("vto=vt0 beta lambda rd rs is pb b tcv vtotc bex betatce xti eg tnom"),

@@ -23,6 +23,8 @@ class ModelType:
     """
 
     name: str
+    letter: str
+    """The letter of the elements that may have this model, in upper case."""
     device: Device
     terminals: tuple[int, ...]
     """How many nodes an element line may have; the device's further terminals are then at ground."""
@@ -43,11 +45,22 @@ class ModelType:
     """Parameters that would change an operating point by an effect that the device lacks, with the effect's name."""
     only: Mapping[str, Collection[float]] = field(default_factory=dict)
     """Selectors such as ``level``, with the numbers that the device stands for."""
+    controls: int = 0
+    """How many words after the nodes name sources whose currents control the element."""
+    in_ngspice: bool = True
+    """Whether ngspice has this type; a netlist that uses another one cannot be given to ngspice."""
+    unless: Mapping[str, str] = field(default_factory=dict)
+    """Values that ngspice is not told of where another one, which is given instead, is not zero."""
     plain: Device | None = None
     """A smaller device with the same values, for elements without any internal unknown."""
     variants: Mapping[Collection[str], ModelType] = field(default_factory=dict)
     """Other types that this one turns into where the model has any of these parameters."""
     finish: Callable[[dict[str, Any]], dict[str, Any]] = _as_they_are
+
+    @property
+    def devices(self) -> set[str]:
+        """The names of the devices that its elements become."""
+        return {self.device.name} if self.plain is None else {self.device.name, self.plain.name}
 
     def variant(self, parameters: Iterable[str]) -> ModelType:
         """The type that a model with these parameters really is."""

@@ -316,10 +316,12 @@ def _finish(values: dict[str, Any]) -> dict[str, Any]:
 MODELS = {
     name: ModelType(
         name,
+        "M",
         MOSFET,
         (4,),
         names("vto=vt0 kp gamma phi lambda rd rs rsh is js tox nsub uo=u0 nss tpg ld tnom"),
         names("l w ad as nrd nrs m temp dtemp"),
+        unless={"rd": "sheet_d", "rs": "sheet_s"},
         flags={"off": None},
         fixed={"polarity": polarity},
         ignored=names("cbd cbs pb cgso cgdo cgbo cj mj cjsw mjsw fc kf af nmos pmos"),

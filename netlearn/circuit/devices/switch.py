@@ -78,6 +78,7 @@ CURRENT_SWITCH = Switch(
 MODELS = {
     "sw": ModelType(
         "sw",
+        "S",
         VOLTAGE_SWITCH,
         (4,),
         names("vt vh ron roff"),
@@ -85,6 +86,13 @@ MODELS = {
         ignored=("sw",),
     ),
     "csw": ModelType(
-        "csw", CURRENT_SWITCH, (2,), names("it ih ron roff"), flags={"on": None, "off": None}, ignored=("csw",)
+        "csw",
+        "W",
+        CURRENT_SWITCH,
+        (2,),
+        names("it ih ron roff"),
+        controls=1,
+        flags={"on": None, "off": None},
+        ignored=("csw",),
     ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.element_line import Line
 from netlearn.elaboration.elements.behavioural import behavioural_source, by_expression
 from netlearn.elaboration.elements.modelled import modelled
@@ -41,5 +42,5 @@ HANDLERS: Mapping[str, Handler] = {
     "L": inductor,
     "K": nothing,
     "B": behavioural_source,
-    **dict.fromkeys("DQMJSW", modelled),
+    **dict.fromkeys((kind.letter for kind in MODEL_TYPES.values()), modelled),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from netlearn.circuit.circuit import GROUND
 from netlearn.circuit.devices.model_type import ModelType
@@ -13,30 +13,19 @@ from netlearn.elaboration.elements.model_cards import model_names, model_quantit
 from netlearn.errors import CircuitError, NetlistError, did_you_mean
 from netlearn.netlist.statements import Word
 
-_TYPES: Mapping[str, tuple[str, ...]] = {
-    "d": ("d",),
-    "q": ("npn", "pnp"),
-    "m": ("nmos", "pmos"),
-    "j": ("njf", "pjf"),
-    "s": ("sw",),
-    "w": ("csw",),
-}
 _SELECTORS = ("level", "version")
 
 
 def modelled(line: Line) -> None:
     """``name node ... model [number ...] [on|off] [name=value ...]``."""
-    letter = line.name[0]
-    at, model = _model(line, letter)
+    letter = line.element.letter
+    at, model = _model(line, [kind for kind in MODEL_TYPES.values() if kind.letter == letter])
     kind = MODEL_TYPES[model.kind].variant(model_names(model))
-    if letter == "w":
-        nodes, control = line.nodes(2), line.element.words[2]
-    else:
-        nodes, control = line.nodes(at), None
+    nodes = line.nodes(at - kind.controls)
     if len(nodes) not in kind.terminals:
         counts = " or ".join(str(count) for count in kind.terminals)
         raise line.error(f"{line.label} has {len(nodes)} nodes before its model, not {counts}")
-    if letter == "m" and line.settings.scale != 1:
+    if letter == "M" and line.settings.scale != 1:
         raise line.error(f"{line.label} has a size that .options scale changes, which is not supported")
     element = _element_quantities(line, kind, line.element.words[at + 1 :])
     quantities = {**_model_quantities(line, model, kind), **element}
@@ -52,26 +41,27 @@ def modelled(line: Line) -> None:
     }
     terminals = len(device.unknowns) - len(device.internal)
     filler = (GROUND,) * len(device.internal)
-    if control is None:
+    if not kind.controls:
         line.add(device, (*nodes, *(GROUND,) * (terminals - len(nodes)), *filler), columns)
-    else:
-        line.later(lambda: line.add(device, (*nodes, line.controlling_branch(control)), columns))
+        return
+    controls = line.element.words[len(nodes) : at]
+    line.later(lambda: line.add(device, (*nodes, *(line.controlling_branch(word) for word in controls)), columns))
 
 
-def _model(line: Line, letter: str) -> tuple[int, Model]:
+def _model(line: Line, kinds: Sequence[ModelType]) -> tuple[int, Model]:
     """The model and its place among the words: the first word after the nodes that names one."""
     words = line.element.words
-    first = 3 if letter == "w" else min(min(MODEL_TYPES[name].terminals) for name in _TYPES[letter])
+    first = min(min(kind.terminals) + kind.controls for kind in kinds)
     for at in range(first, len(words)):
         model = line.body.model(words[at].text.lower())
         if model is not None:
-            if model.kind not in _TYPES[letter]:
-                wanted = " or ".join(_TYPES[letter])
+            if all(model.kind != kind.name for kind in kinds):
+                wanted = " or ".join(kind.name for kind in kinds)
                 raise line.error(f"model '{words[at].text}' is of type {model.kind}, not {wanted}", words[at])
             return at, model
     if len(words) <= first:
         raise line.error(f"{line.label} has no model")
-    name = words[-1].text if len(words) <= max(max(MODEL_TYPES[n].terminals) for n in _TYPES[letter]) else ""
+    name = words[-1].text if len(words) <= max(max(kind.terminals) for kind in kinds) else ""
     word = words[-1] if name else words[first]
     raise line.error(f"unknown model '{word.text}'", word, did_you_mean(word.text, line.body.known_models()))
 
