@@ -93,20 +93,33 @@ def _ideal_diode(group: Group, k: int, word: Words) -> str:
 
 
 def _behavioural(group: Group, k: int, word: Words) -> str:
-    """The law of a behavioural source, where it is an expression, in ngspice's words."""
+    """The law of a behavioural source in ngspice's words: an expression, or what a law of the user's own says.
+
+    Such a law has a method ``spice(controls, values)`` that takes the words for its controls and the
+    element's values as numbers, and gives an expression.
+    """
     device = group.device
     assert isinstance(device, BehaviouralSource)
-    law = device.law
-    if not isinstance(law, Law):
-        raise NgspiceError(f"the behavioural source '{group.names[k]}' has a law that ngspice cannot be told")
     voltage = device.unknowns[-1] == "i"
     controls = [word(int(unknown)) for unknown in group.index[k, 2 : -1 if voltage else None]]
-    words = {f"${i}": repr(float(column(group, f"p{i}")[k])) for i in range(law.parameters)}
+    values = {name: float(column(group, name)[k]) for name in group.values}
+    law = device.law
+    if isinstance(law, Law):
+        text = _law(law, controls, values)
+    elif hasattr(law, "spice"):
+        text = law.spice(controls, values)
+    else:
+        raise NgspiceError(f"the behavioural source '{group.names[k]}' has a law that ngspice cannot be told")
+    return f"{'v' if voltage else 'i'}={text}"
+
+
+def _law(law: Law, controls: Sequence[str], values: Mapping[str, float]) -> str:
+    words = {f"${i}": repr(values[f"p{i}"]) for i in range(law.parameters)}
     at = 0
     for i, difference in enumerate(law.differences):
         words[f"#{i}"] = f"{controls[at]}-{controls[at + 1]}" if difference else controls[at]
         at += 1 + difference
-    return f"{'v' if voltage else 'i'}={ngspice_expression(law.expression, words)}"
+    return ngspice_expression(law.expression, words)
 
 
 def form_of(device: Device) -> Form:

@@ -13,9 +13,9 @@ import netlearn
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Environment
 from netlearn.circuit.devices.diode import DIODE_WITHOUT_SERIES, MODELS
+from netlearn.solve.compiled import load as compiled
 from netlearn.solve.compiled.arguments import Junctions
 from netlearn.solve.compiled.junction_loops import exponential, law, limit
-from netlearn.solve.compiled.load import load as compiled
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.lockstep.lockstep import Lockstep, lockstep

@@ -209,7 +209,7 @@ def test_a_hang_is_cut_off_and_the_solver_still_works():
 def test_workers_end_with_the_program_that_started_them(tmp_path):
     code = (
         "import os, sys; sys.path.insert(0, os.getcwd());"
-        "from tests.solve.test_ngspice import divider;"
+        "from tests.ngspice.test_solver import divider;"
         "from netlearn.ngspice.solver import NgspiceSolver;"
         "solver = NgspiceSolver(processes=1); solver.solve(divider());"
         "print(solver._workers[0].process.pid, flush=True); os.kill(os.getpid(), 9)"
