@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 LONGEST = 1000
 """Characters of a message that are shown."""
+
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal would obey rather than show, or could not show at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class NetlearnError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return "\n".join(self._lines())
+        return visible("\n".join(self._lines()))
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.message, self.place, self.hint)
@@ -139,6 +143,20 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"known: {shown}"
 
 
+def visible(text: str) -> str:
+    """A text with its control characters, reversals of direction and undecoded bytes written as Python writes them.
+
+    Text that a stranger wrote could otherwise move the cursor, rename the window or hide what follows.
+    """
+    return UNSEEN.sub(lambda found: _escaped(ord(found[0])), text)
+
+
+def _escaped(code: int) -> str:
+    # Bytes that are no text in a file's encoding are kept as lone surrogates (PEP 383).
+    code = code - 0xDC00 if 0xDC80 <= code <= 0xDCFF else code
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
 def _shortened(message: str) -> str:
     """A message that quotes a word of a megabyte is cut in the middle."""
     return message if len(message) <= LONGEST else f"{message[: LONGEST - 200]} ... {message[-150:]}"
@@ -150,6 +168,8 @@ def _excerpt(place: Place) -> list[str]:
     # A line may be a megabyte long: show the part around the caret.
     start = max(0, place.column - 61)
     shown = place.text[start : start + 120].replace("\t", " ")
-    caret = " " * (place.column - 1 - start) + "^" * max(1, min(place.length, len(shown)))
+    before, marked = shown[: place.column - 1 - start], shown[place.column - 1 - start :][: place.length]
+    # Both lines are escaped when the whole message is, and must be of one length then.
+    caret = " " * len(visible(before)) + "^" * max(1, len(visible(marked)))
     number = str(place.line)
     return [f"  {number} | {shown}", f"  {' ' * len(number)} | {caret}"]

@@ -18,7 +18,7 @@ from netlearn.cli.options import (
     solver,
     timeout,
 )
-from netlearn.cli.output import FilePath
+from netlearn.cli.output import FilePath, say
 from netlearn.errors import CheckFailed
 from netlearn.netlist.netlist import read
 from netlearn.project import driven_circuit, project
@@ -70,7 +70,7 @@ def command(
         comparison = compare(ours.solve(circuit), theirs.solve(circuit), floor)
     passed = comparison.within(tolerance)
     if as_json:
-        click.echo(json_text({"netlist": netlist, "passed": passed, **_values(comparison)}))
+        say(json_text({"netlist": netlist, "passed": passed, **_values(comparison)}))
     elif not quiet:
         columns = ("worst", "sample", "internal", "ngspice", "absolute", "relative")
         show(
@@ -80,13 +80,13 @@ def command(
             )
         )
         count, unknowns = comparison.absolute.shape
-        click.echo(f"samples            {count}, with {unknowns} voltages and currents each")
+        say(f"samples            {count}, with {unknowns} voltages and currents each")
         largest, worst = comparison.largest_absolute, comparison.largest_relative
-        click.echo(f"largest absolute   {shown(largest.absolute)} at {largest.name}, sample {largest.sample + 1}")
+        say(f"largest absolute   {shown(largest.absolute)} at {largest.name}, sample {largest.sample + 1}")
         if worst.relative > 0:
-            click.echo(f"largest relative   {shown(worst.relative)} at {worst.name}, sample {worst.sample + 1}")
+            say(f"largest relative   {shown(worst.relative)} at {worst.name}, sample {worst.sample + 1}")
         else:
-            click.echo(f"largest relative   none, as no difference is above {floor:g}")
+            say(f"largest relative   none, as no difference is above {floor:g}")
     if not passed:
         worst = comparison.largest_relative
         raise CheckFailed(

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from netlearn.cli.options import allow, as_json, quiet
-from netlearn.cli.output import FilePath
+from netlearn.cli.output import FilePath, say
 from netlearn.errors import NetlearnError
 from netlearn.netlist.lint import remarks
 from netlearn.netlist.netlist import Netlist, read
@@ -42,15 +42,15 @@ def command(
             counts, error = {}, str(wrong)
         results.append({"file": path, "error": error or None, "counts": counts})
         if not as_json and error:
-            click.echo(error, err=True)
+            say(error, err=True)
         elif not as_json and not quiet:
             shown = ", ".join(f"{count} {name}" for name, count in counts.items())
-            click.echo(f"{path}: good: {shown or 'nothing but comments'}")
+            say(f"{path}: good: {shown or 'nothing but comments'}")
     if as_json:
-        click.echo(json_text(results))
+        say(json_text(results))
     bad = sum(result["error"] is not None for result in results)
     if len(files) > 1 and not quiet and not as_json:
-        click.echo(f"{len(files)} files, {bad} of them cannot be read")
+        say(f"{len(files)} files, {bad} of them cannot be read")
     if bad:
         ctx.exit(NetlearnError.exit_code)
 

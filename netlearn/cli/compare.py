@@ -17,7 +17,7 @@ from netlearn.cli.options import (
     overrides,
     quiet,
 )
-from netlearn.cli.output import FilePath, check_writable
+from netlearn.cli.output import FilePath, check_writable, deliver, say
 from netlearn.cli.progress import comparison_progress
 from netlearn.compare import compare
 from netlearn.errors import OptionError
@@ -120,15 +120,15 @@ def command(
         )
     save_figure(comparison_figure(comparison, netlist.name), plot)
     if as_json:
-        click.echo(comparison.as_json())
+        say(comparison.as_json())
     elif as_csv:
         rows = comparison.rows()
-        click.echo(csv_text(list(rows[0]), [list(row.values()) for row in rows]), nl=False)
+        deliver(csv_text(list(rows[0]), [list(row.values()) for row in rows]))
     elif not quiet:
         show(table_of(*comparison_rows(comparison)))
-        click.echo(f"figure    {plot}\nresults   {results}")
+        say(f"figure    {plot}\nresults   {results}")
     for outcome in comparison.outcomes:
         if outcome.error:
-            click.echo(f"{outcome.run.text}, seed {outcome.run.seed}: {outcome.error}", err=True)
+            say(f"{outcome.run.text}, seed {outcome.run.seed}: {outcome.error}", err=True)
     if all(outcome.error for outcome in comparison.outcomes):
         raise click.exceptions.Exit(1)

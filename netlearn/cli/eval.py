@@ -21,7 +21,7 @@ from netlearn.cli.options import (
     solver,
     timeout,
 )
-from netlearn.cli.output import FilePath
+from netlearn.cli.output import FilePath, deliver, say
 from netlearn.netlist.netlist import read
 from netlearn.report.summary import evaluation_lines, evaluation_values, sample_rows
 from netlearn.report.tables import csv_text, json_text, show, table_of
@@ -61,11 +61,11 @@ def command(
     columns, rows = sample_rows(evaluation)
     if as_json:
         samples = [dict(zip(columns, row, strict=True)) for row in rows]
-        click.echo(json_text({"netlist": netlist, **evaluation_values(evaluation), "outputs": samples}))
+        say(json_text({"netlist": netlist, **evaluation_values(evaluation), "outputs": samples}))
     elif as_csv:
-        click.echo(csv_text(columns, rows), nl=False)
+        deliver(csv_text(columns, rows))
     else:
         if not quiet:
             show(table_of(columns, rows))
         for line in evaluation_lines(evaluation):
-            click.echo(line)
+            say(line)

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from netlearn.cli.output import say
 from netlearn.errors import NetlearnError, NetlistWarning
 
 INTERRUPTED = 130
@@ -57,13 +58,13 @@ class Commands(click.Group):
                 warnings.showwarning = _Warnings()  # type: ignore[assignment]
                 return super().invoke(ctx)
         except NetlearnError as error:
-            click.echo(str(error), err=True)
+            say(str(error), err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
+            say("interrupted", err=True)
             ctx.exit(INTERRUPTED)
         except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
-            click.echo(f"error: {error.filename}: {error.strerror}", err=True)
+            say(f"error: {error.filename}: {error.strerror}", err=True)
             ctx.exit(NetlearnError.exit_code)
 
 
@@ -79,7 +80,7 @@ class _Warnings:
         if text in self._shown or (context is not None and context.params.get("quiet")):
             return
         self._shown.add(text)
-        click.echo(text, err=True)
+        say(text, err=True)
 
 
 @click.group(

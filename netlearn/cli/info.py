@@ -9,7 +9,7 @@ import click
 
 from netlearn import api
 from netlearn.cli.options import allow, as_json, directive_options, netlist_argument, overrides
-from netlearn.cli.output import FilePath
+from netlearn.cli.output import FilePath, say
 from netlearn.netlist.netlist import read
 from netlearn.report.summary import description_rows, description_values
 from netlearn.report.tables import json_text
@@ -25,11 +25,11 @@ def command(netlist: Path, data: Path | None, allow: tuple[Path, ...], as_json: 
     """Say what is in the netlist FILE, what would be trained, and what is not supported."""
     description = api.describe(read(netlist, allow), data, **overrides(directives))
     if as_json:
-        click.echo(json_text({"netlist": netlist, **description_values(description)}))
+        say(json_text({"netlist": netlist, **description_values(description)}))
         return
     for heading, line in description_rows(description):
-        click.echo(f"{heading:<10} {line}")
+        say(f"{heading:<10} {line}")
     if description.problems:
-        click.echo(f"{'problems':<10} {len(description.problems)}")
+        say(f"{'problems':<10} {len(description.problems)}")
     for problem in description.problems:
-        click.echo(str(problem))
+        say(str(problem))

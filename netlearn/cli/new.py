@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from netlearn.cli.options import option_flags
-from netlearn.cli.output import FilePath, check_writable, deliver
+from netlearn.cli.output import FilePath, check_writable, deliver, say
 from netlearn.errors import OptionError
 from netlearn.generate import TOPOLOGIES, Start, new_netlist
 from netlearn.options import options_of
@@ -35,7 +35,7 @@ def _subcommand(kind: str, topology: type) -> click.Command:
         made = new_netlist(kind, data.name, **given)
         deliver(made.data, data)
         deliver(made.netlist, out)
-        click.echo(f"written   {out} and {data}")
+        say(f"written   {out} and {data}")
 
     return new
 

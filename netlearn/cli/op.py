@@ -17,6 +17,7 @@ from netlearn.cli.options import (
     solver,
     timeout,
 )
+from netlearn.cli.output import deliver, say
 from netlearn.netlist.netlist import read
 from netlearn.report.tables import csv_text, json_text, show, table_of
 
@@ -47,8 +48,8 @@ def command(
     units = ["V"] * len(circuit.nodes) + ["A"] * len(circuit.branches)
     rows = [list(row) for row in zip(names, point.x[0].real.tolist(), units, strict=True)]
     if as_json:
-        click.echo(json_text({name: value for name, value, _ in rows}))
+        say(json_text({name: value for name, value, _ in rows}))
     elif as_csv:
-        click.echo(csv_text(("name", "value", "unit"), rows), nl=False)
+        deliver(csv_text(("name", "value", "unit"), rows))
     else:
         show(table_of(("name", "value", "unit"), rows))

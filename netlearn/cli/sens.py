@@ -9,7 +9,7 @@ import click
 
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.cli.options import allow, as_csv, as_json, netlist_argument, quiet, timeout
-from netlearn.cli.output import FilePath
+from netlearn.cli.output import FilePath, deliver, say
 from netlearn.errors import CheckFailed, OptionError
 from netlearn.learn.probes import probes_of
 from netlearn.netlist.netlist import read
@@ -73,9 +73,9 @@ def command(
     columns = ["element", "of", "value", f"d{probe}"] + (["by ngspice", "difference"] if against else [])
     rows = [_row(entry, bool(against)) for entry in found]
     if as_json:
-        click.echo(json_text([dict(zip(columns, row, strict=True)) for row in rows]))
+        say(json_text([dict(zip(columns, row, strict=True)) for row in rows]))
     elif as_csv:
-        click.echo(csv_text(columns, rows), nl=False)
+        deliver(csv_text(columns, rows))
     elif not quiet:
         show(table_of(columns, rows))
     if against:

@@ -21,7 +21,7 @@ from netlearn.cli.options import (
     solver,
     timeout,
 )
-from netlearn.cli.output import FilePath, check_writable, deliver
+from netlearn.cli.output import FilePath, check_writable, deliver, say
 from netlearn.cli.progress import training_progress
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.netlist.netlist import read
@@ -103,16 +103,16 @@ def command(
             **overrides(directives),
         )
     if result.interrupted:
-        click.echo(f"interrupted in epoch {result.epochs + 1}, with a best loss of {result.loss:.6g}", err=True)
-        click.echo(f"kept in '{checkpoint}'; add --resume to the same command to continue", err=True)
+        say(f"interrupted in epoch {result.epochs + 1}, with a best loss of {result.loss:.6g}", err=True)
+        say(f"kept in '{checkpoint}'; add --resume to the same command to continue", err=True)
         ctx.exit(INTERRUPTED)
     result.save(out)
     checkpoint.unlink(missing_ok=True)
     if plot:
         save_figure(training_figure(result.history, elaborate(result.netlist).circuit, netlist.name), plot)
     if as_json:
-        click.echo(json_text({"netlist": netlist, "written": out, **training_values(result)}))
+        say(json_text({"netlist": netlist, "written": out, **training_values(result)}))
     elif not quiet:
         for line in training_lines(result):
-            click.echo(line)
-        click.echo(f"written   {out}")
+            say(line)
+        say(f"written   {out}")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from netlearn.report.style import as_drawn, style
+
+# isort: split
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -28,6 +31,7 @@ def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[object
     return [*columns, *(name.replace("_", " ") for name in known)], rows
 
 
+@style()
 def comparison_figure(comparison: Comparison, title: str = "") -> Figure:
     """Loss, and accuracy where there is one, against epochs, operating points and measurements.
 
@@ -55,7 +59,7 @@ def comparison_figure(comparison: Comparison, title: str = "") -> Figure:
         if quantity == "loss" and all(np.min(c["loss"]) > 0 for c in curves):
             axes_row[0].set_yscale("log")
     grid[0, 0].legend(fontsize="small")
-    figure.suptitle(title)
+    figure.suptitle(as_drawn(title))
     return figure
 
 
@@ -67,7 +71,7 @@ def _draw(axes: Axes, members: Sequence[Outcome], against: str, quantity: str, n
     length = min(len(curve[quantity]) for curve in curves)
     x = np.mean([curve[against][:length] for curve in curves], axis=0)
     y: Array = np.array([curve[quantity][:length] for curve in curves])
-    (line,) = axes.plot(x, y.mean(axis=0), label=name)
+    (line,) = axes.plot(x, y.mean(axis=0), label=as_drawn(name))
     if len(y) > 1:
         axes.fill_between(x, y.min(axis=0), y.max(axis=0), color=line.get_color(), alpha=0.2, linewidth=0)
 
@@ -81,7 +85,7 @@ def _draw_fractions(axes: Axes, comparison: Comparison, quantity: str) -> None:
         fractions, mean, spread = np.array(
             sorted((row["fraction"], row[quantity], row[f"{quantity}_std"]) for row in found)
         ).T
-        axes.errorbar(fractions, mean, spread, marker="o", markersize=3, capsize=2, label=name)
+        axes.errorbar(fractions, mean, spread, marker="o", markersize=3, capsize=2, label=as_drawn(name))
     axes.set_xlabel("fraction updated in a step")
     axes.set_xscale("log")
     axes.legend(fontsize="small")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from netlearn.learn.loop import Record
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def draw_history(axes: Axes, history: Sequence[Record], title: str = "") -> None:

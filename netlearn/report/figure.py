@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from netlearn.report.style import UNSAFE_FORMATS, as_drawn, style
+
+# isort: split
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
@@ -15,22 +18,24 @@ from netlearn.report.curves import draw_history
 from netlearn.report.network import draw_network
 
 
+@style()
 def training_figure(history: Sequence[Record], circuit: Circuit, name: str = "") -> Figure:
     """The loss falling, and the network that came of it."""
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.4))
-    draw_history(left, history, name)
+    draw_history(left, history, as_drawn(name))
     draw_network(right, circuit, "trained network")
     return figure
 
 
 def check_format(path: Path) -> None:
     """Raise OptionError where a file's ending names no format of pictures."""
-    known = FigureCanvasBase.get_supported_filetypes()
+    known = FigureCanvasBase.get_supported_filetypes().keys() - UNSAFE_FORMATS
     if path.suffix[1:].lower() not in known:
         raise OptionError(f"'{path}' names no format of pictures", hint=f"known endings: {', '.join(sorted(known))}")
 
 
+@style()
 def save_figure(figure: Figure, path: Path) -> None:
     """Save a figure in the format that the file's ending names. Raises OptionError for an unknown one."""
     check_format(path)

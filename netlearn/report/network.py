@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from netlearn.report.style import as_drawn
+
+# isort: split
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -20,7 +24,12 @@ LABELLED = 60
 PASSES = 8
 COLOURS = "viridis_r"
 WIDTHS = (0.3, 5.0)
-LABEL = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5}
+LABEL: dict[str, Any] = {
+    "textcoords": "offset points",
+    "ha": "center",
+    "fontsize": 7,
+    "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
+}
 
 
 def layout(circuit: Circuit) -> Array:
@@ -67,9 +76,7 @@ def draw_network(axes: Axes, circuit: Circuit, title: str = "") -> None:
     if len(shown) <= LABELLED:
         names = [*circuit.nodes, "ground"]
         for k in shown:
-            axes.annotate(
-                names[k], positions[k], (0, 5), textcoords="offset points", ha="center", fontsize=7, bbox=LABEL
-            )
+            axes.annotate(as_drawn(names[k]), positions[k], (0, 5), **LABEL)
     axes.set_title(title)
     axes.margins(0.08)
     axes.set_axis_off()

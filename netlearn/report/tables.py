@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from netlearn.errors import UNSEEN, visible
+
 DIGITS = 6
 """Significant digits of numbers in tables for people; CSV and JSON hold all of them."""
 
@@ -30,12 +32,12 @@ def show(table: Table) -> None:
 
 def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> Table:
     """A table with numbers to the right and words to the left."""
-    table = Table(title=Text(title) if title else None, title_justify="left")
+    table = Table(title=Text(visible(title)) if title else None, title_justify="left")
     cells = [list(row) for row in rows]
     for k, name in enumerate(columns):
         filled = [row[k] for row in cells if row[k] is not None]
         numeric = bool(filled) and all(isinstance(cell, int | float | np.number) for cell in filled)
-        table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=True)
+        table.add_column(Text(shown(name)), justify="right" if numeric else "left", no_wrap=True)
     for row in cells:
         table.add_row(*(Text(shown(value)) for value in row))
     return table
@@ -49,7 +51,7 @@ def shown(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float | np.floating):
         return f"{value:.{DIGITS}g}"
-    return str(value)
+    return visible(str(value))
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -64,7 +66,9 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def json_text(value: object) -> str:
     """JSON, with null for what is not finite, which JSON has no numbers for."""
-    return json.dumps(_plain(value), indent=2, ensure_ascii=False)
+    text = json.dumps(_plain(value), indent=2, ensure_ascii=False)
+    # As JSON may write any character, and does so for control characters below a space only.
+    return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _plain(value: Any) -> Any:

@@ -4,24 +4,47 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import numba
+from netlearn.working_folder import ignoring, private
+
+with ignoring(".numba_config.yaml"):
+    import numba
+
+# It would be read again whenever something is compiled.
+numba.core.config._config_fname = os.devnull
 
 
-def _cache() -> str:
-    """A folder for the machine code of just these sources: numba itself looks at the time of one of them only."""
+def _cache() -> str | None:
+    """A folder for the machine code of just these sources: numba itself looks at the time of one of them only.
+
+    What numba finds there is run, so that nobody else may be able to write to it; None where there is no such folder.
+    """
     here = Path(__file__).parent
     # Compiled code takes constants from the devices, too.
     sources = sorted((*here.glob("*.py"), *(here.parents[1] / "circuit" / "devices").glob("*.py")))
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
-    users = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "netlearn"
-    if numba.config.CACHE_DIR:
-        base = Path(numba.config.CACHE_DIR)
-    else:
-        base = here / "__pycache__" if os.access(here, os.W_OK) else users
-    return str(base / f"compiled-{digest}")
+    for base in _places(here):
+        folder = base / f"compiled-{digest}"
+        # A relative path would lead into the working folder.
+        if base.is_absolute():
+            with suppress(OSError):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if private(folder) and os.access(folder, os.W_OK):
+                    return str(folder.resolve())
+    return None
+
+
+def _places(here: Path) -> Iterator[Path]:
+    """Where the folder may be, the first choice first."""
+    if named := os.environ.get("NUMBA_CACHE_DIR"):
+        yield Path(named)
+    yield here / "__pycache__"
+    users = os.environ.get("XDG_CACHE_HOME", "")
+    yield Path(users if os.path.isabs(users) else os.path.expanduser("~/.cache")) / "netlearn"
 
 
 CACHE = _cache()
@@ -30,11 +53,24 @@ CACHE = _cache()
 def compiled(function: Any) -> Any:
     """The function compiled when it is first called, for the kinds of arguments that it is called with."""
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
-    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, CACHE
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:
-        # No folder can be written to.
+    if CACHE is None:
         return numba.njit(**options)(function)
+    with _configured(CACHE_DIR=CACHE, CACHE_LOCATOR_CLASSES="UserProvidedCacheLocator"):
+        try:
+            return numba.njit(cache=True, **options)(function)
+        except RuntimeError:
+            # The folder has become one that cannot be written to.
+            return numba.njit(**options)(function)
+
+
+@contextmanager
+def _configured(**values: str) -> Iterator[None]:
+    """numba's settings for a while, whatever a program that has loaded it before has set."""
+    before = {name: getattr(numba.config, name, "") for name in values}
+    for name, value in values.items():
+        setattr(numba.config, name, value)
+    try:
+        yield
     finally:
-        numba.config.CACHE_DIR = before
+        for name, value in before.items():
+            setattr(numba.config, name, value)
