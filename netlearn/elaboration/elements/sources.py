@@ -2,88 +2,33 @@
 
 from __future__ import annotations
 
-import re
-
-from netlearn.circuit.devices.linear import CCCS, CCVS, CURRENT_SOURCE, VCCS, VCVS, VOLTAGE_SOURCE
+from netlearn.circuit.devices.linear import CCCS, CCVS, CURRENT_SOURCE, RESISTOR, VCCS, VCVS, VOLTAGE_SOURCE
 from netlearn.elaboration.element_line import Line
+from netlearn.elaboration.elements.independent import independent
 from netlearn.elaboration.elements.resistors import PRODUCT
-from netlearn.expressions.expression import parse_expression
 from netlearn.netlist.statements import Word
 
-_ARGUMENTS = re.compile(r"\{[^}]*\}|'[^']*'|[^\s,()=]+")
-_SINE_START = parse_expression("vo+va*sin(phase*pi/180)")
 # What may stand on these lines without a say at an operating point; a parallel or series resistance has one.
 _REACTIVE = ("ic", "m", "scale", "temp", "dtemp", "tc1", "tc2", "tc")
 _CAPACITOR = (*_REACTIVE, "c", "cap", "capacitance", "q", "w", "l", "bv_max", "rser", "lser", "cpar")
 _INDUCTOR = (*_REACTIVE, "ind", "inductance", "l", "nt")
-_WAVEFORMS = ("pulse", "sin", "pwl", "exp", "sffm", "am")
 
 
 def voltage_source(line: Line) -> None:
-    """``Vname p n [[DC] value] [AC ...] [waveform]``."""
-    nodes = line.nodes(2)
-    dc = _dc_value(line, ())
-    line.add(VOLTAGE_SOURCE, (*nodes, line.branch()), {"dc": dc})
+    """``Vname p n [[DC] value] [AC ...] [waveform] [portnum k [z0 r]]``."""
+    p, n = line.nodes(2)
+    source = independent(line)
+    inside = p
+    if source.resistance is not None:
+        inside = line.body.node(f"{line.name}#res")
+        line.add(RESISTOR, (p, inside), {"resistance": source.resistance})
+    line.add(VOLTAGE_SOURCE, (inside, n, line.branch()), {"dc": source.dc})
 
 
 def current_source(line: Line) -> None:
     """``Iname p n [[DC] value] [AC ...] [waveform] [m=...]``."""
     nodes = line.nodes(2)
-    dc = multiplied(line, _dc_value(line, ("m",)))
-    line.add(CURRENT_SOURCE, nodes, {"dc": dc})
-
-
-def _dc_value(line: Line, extra: tuple[str, ...]) -> int:
-    given = line.assignments(("dc", *extra), ("ac", "acmag", "acphase", "portnum", "z0", "pwr", "freq", "phase"))
-    value = line.quantity(given["dc"].value) if "dc" in given else None
-    words = list(line.rest(2))
-    while words:
-        word = words.pop(0)
-        name = word.text.lower()
-        if name == "dc":
-            if not words:
-                raise line.error(f"{line.label} has no value after DC", word)
-            value = line.quantity(words.pop(0))
-        elif name in ("ac", "distof1", "distof2"):
-            # Small-signal magnitude and phase: of no concern to the operating point.
-            while words and words[0].text.lower() not in ("dc", "ac", "distof1", "distof2"):
-                words.pop(0)
-        elif value is None:
-            value = line.quantity(word)
-        else:
-            raise line.error(f"cannot read '{word.text}' in the source {line.label}", word)
-    if value is None:
-        value = _start_of_waveform(line)
-    return line.graph.constant(0.0) if value is None else value
-
-
-def _start_of_waveform(line: Line) -> int | None:
-    """What a waveform is at time zero, which ngspice takes where no DC value is given."""
-    for call in line.element.calls:
-        kind, _, _ = call.text.partition("(")
-        kind = kind.split()[0].lower()
-        if kind not in _WAVEFORMS:
-            raise line.error(f"unknown waveform '{kind}'", call)
-        arguments = [
-            Word(match.group(), call.start + match.start(), call.start + match.end())
-            for match in _ARGUMENTS.finditer(call.text, len(kind))
-        ]
-        if len(arguments) < 2:
-            raise line.error(f"the waveform {kind.upper()} needs more numbers", call)
-        if kind == "am":
-            return line.graph.constant(0.0)
-        if kind == "pwl":
-            return line.quantity(arguments[1])
-        if kind == "sin" and len(arguments) > 5:
-            quantities = {
-                "vo": line.quantity(arguments[0]),
-                "va": line.quantity(arguments[1]),
-                "phase": line.quantity(arguments[5]),
-                "pi": line.graph.constant(3.141592653589793),
-            }
-            return line.formula(_SINE_START, quantities)
-        return line.quantity(arguments[0])
-    return None
+    line.add(CURRENT_SOURCE, nodes, {"dc": multiplied(line, independent(line).dc)})
 
 
 def multiplied(line: Line, value: int) -> int:

@@ -1,0 +1,114 @@
+"""What stands after the nodes of a V or I line: a value, and then keywords in any order, each with its numbers.
+
+Parentheses, commas and ``=`` between them count as blanks, as they do in ngspice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from netlearn.elaboration.element_line import Line
+from netlearn.netlist.statements import Word
+from netlearn.elaboration.elements.waveforms import WAVEFORMS, value_at_start
+
+_PIECES = re.compile(r"\{(?:[^{}]|\{[^{}]*\})*\}|'[^']*'|[^\s,()=]+")
+
+_SMALL_SIGNAL = {"ac": 2, "acmag": 1, "acphase": 1, "distof1": 2, "distof2": 2, "pwr": 1, "freq": 1, "phase": 1}
+"""Keywords that are of no concern to an operating point, with how many numbers may follow."""
+_ONE = ("dc", "portnum", "z0", "td", "r", "m")
+_PORT_RESISTANCE = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Independent:
+    """An independent source at the operating point: the quantities of its value and of what is in series with it."""
+
+    dc: int
+    resistance: int | None = None
+
+
+def independent(line: Line) -> Independent:
+    """Read a V or I line. Raises NetlistError for any word that has no meaning there."""
+    found = dict(_keywords(line))
+    waveforms = [name for name in found if name in WAVEFORMS]
+    if len(waveforms) > 1:
+        raise line.error(f"{line.label} has more than one waveform", found[waveforms[1]][0])
+    for name in _ONE:
+        if name in found and len(found[name]) != 2:
+            raise line.error(f"{line.label} needs one value after {name.upper()}", found[name][0])
+    for name, most in _SMALL_SIGNAL.items():
+        if len(found.get(name, ())) > most + 1:
+            raise line.error(f"{line.label} has too many values after {name.upper()}", found[name][most + 1])
+        for word in found.get(name, [])[1:]:
+            line.quantity(word)
+    options = {name: found[name][1] for name in ("td", "r") if name in found}
+    if options and waveforms != ["pwl"]:
+        word = found[next(iter(options))][0]
+        raise line.error(f"'{word.text}' belongs to PWL, and {line.label} has none", word)
+    start = None
+    for name in waveforms:
+        keyword, *arguments = found[name]
+        # Read even if a DC value comes before it, so that what is wrong in it is found.
+        start = value_at_start(line, name, arguments, options, keyword)
+    dc = line.quantity(found["dc"][1]) if "dc" in found else start
+    return Independent(line.graph.constant(0.0) if dc is None else dc, _port_resistance(line, found))
+
+
+def _port_resistance(line: Line, found: dict[str, list[Word]]) -> int | None:
+    """ngspice puts a port's impedance in series with it, at DC too."""
+    if "portnum" not in found:
+        return None
+    if line.name[0] != "v":
+        raise line.error("a port is a voltage source", found["portnum"][0])
+    resistance = line.quantity(found["z0"][1]) if "z0" in found else line.graph.constant(_PORT_RESISTANCE)
+    if not line.graph.value(resistance) > 0:
+        raise line.error(f"{line.label} needs a positive impedance z0", found["z0"][0])
+    return resistance
+
+
+def _keywords(line: Line) -> Iterator[tuple[str, list[Word]]]:
+    """Each keyword in lower case with its word and those that follow; a value at the start goes as ``dc``."""
+    current: list[Word] = []
+    known = {*_SMALL_SIGNAL, *_ONE, *WAVEFORMS} - ({"m"} if line.name[0] == "v" else set())
+    seen: set[str] = set()
+    name = ""
+    for word in _tokens(line):
+        keyword = word.text.lower()
+        if keyword in known:
+            if name:
+                yield name, current
+            if keyword in seen and keyword != "dc":
+                raise line.error(f"{line.label} has '{word.text}' twice", word, "leave one of them out")
+            name, current = keyword, [word]
+            seen.add(keyword)
+        elif not name:
+            name, current = "dc", [word, word]
+            seen.add(name)
+        elif len(current) > _longest(name):
+            raise line.error(f"cannot read '{word.text}' in the source {line.label}", word)
+        else:
+            current.append(word)
+    if name:
+        yield name, current
+
+
+def _longest(name: str) -> int:
+    return _SMALL_SIGNAL.get(name, WAVEFORMS[name][1] if name in WAVEFORMS else 1)
+
+
+def _tokens(line: Line) -> Sequence[Word]:
+    """The words after the two nodes, those of waveforms and of ``name=value`` pairs among them, in order."""
+    element = line.element
+    whole = [*element.words[2:], *element.calls]
+    for assignment in element.assignments:
+        whole += assignment
+    return sorted(
+        (
+            Word(piece[0], word.start + piece.start(), word.start + piece.end())
+            for word in whole
+            for piece in _PIECES.finditer(word.text)
+        ),
+        key=lambda word: word.start,
+    )
