@@ -9,7 +9,7 @@ from netlearn.elaboration.body import Body
 from netlearn.elaboration.scope import Settings, Text
 from netlearn.elaboration.template import NOTHING, branch_code
 from netlearn.elaboration.valuegraph import ValueGraph
-from netlearn.errors import NetlistError, Place, did_you_mean
+from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.expressions.expression import Expression
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Assignment, Element, Word
@@ -142,6 +142,11 @@ class Line:
                 else did_you_mean(name, branches.all(lettered=True)[:1000]),
             )
         return branch_code(number)
+
+    def warn(self, message: str, word: Word | None = None, hint: str = "") -> None:
+        """Note what is read, but perhaps not as it was meant."""
+        error = self.error(message, word, hint)
+        self.body.shared.warnings.append(NetlistWarning(error.message, error.place, error.hint))
 
     def error(self, message: str, word: Word | None = None, hint: str = "") -> NetlistError:
         word = word or self.element.name

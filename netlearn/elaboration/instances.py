@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,7 +12,9 @@ from netlearn.elaboration.element_line import Line
 from netlearn.elaboration.scope import Text
 from netlearn.elaboration.template import Template
 from netlearn.errors import NetlistError, Place, did_you_mean
-from netlearn.netlist.statements import Word
+from netlearn.expressions.expression import Expression
+from netlearn.netlist.files import flattened
+from netlearn.netlist.statements import Card, Word
 
 DEEPEST = 60
 """Instances within instances; more is a mistake."""
@@ -20,13 +23,30 @@ Fill = Callable[[Body, Definition], None]
 """Elaborates a definition's statements into a body that knows its ports and parameters."""
 
 
+@dataclass
+class Passed:
+    """What one instance passes to its subcircuit: quantities, texts that use the subcircuit's own parameters."""
+
+    multiplier: int | None
+    """What multiplies the elements inside."""
+    given: dict[str, int] = field(default_factory=dict)
+    texts: dict[str, tuple[Text, Expression]] = field(default_factory=dict)
+    undeclared: dict[str, int] = field(default_factory=dict)
+
+    def key(self) -> tuple[object, ...]:
+        """The same for instances that pass the same."""
+        texts = tuple((name, id(text.source), text.start) for name, (text, _) in sorted(self.texts.items()))
+        return tuple(sorted(self.given.items())), texts, tuple(sorted(self.undeclared.items())), self.multiplier
+
+
 class Instances:
     """Puts instances into place; one template serves all instances that see the same values."""
 
     def __init__(self, fill: Fill) -> None:
         self._fill = fill
-        self._templates: dict[tuple[object, ...], list[tuple[dict[str, int], Template]]] = {}
+        self._templates: dict[tuple[object, ...], list[tuple[dict[str, int | None], Template]]] = {}
         self._open: list[tuple[str, Line]] = []
+        self._names: dict[int, frozenset[str]] = {}
 
     def add(self, line: Line) -> None:
         """``Xname node ... subcircuit [params:] [name=value ...]``."""
@@ -46,30 +66,56 @@ class Instances:
             raise line.error(message, hint=f"its nodes are: {expected}")
         self._refuse_recursion(name, line, called)
         outer = line.nodes(len(nodes))
-        given, multiplier = self._given(line, definition)
+        passed = self._passed(line, definition)
         self._open.append((name, line))
         try:
-            template = self._template(line, definition, given, multiplier)
+            template = self._template(line, definition, passed)
         finally:
             self._open.pop()
         line.body.template.place(line.name, template, outer)
 
-    def _given(self, line: Line, definition: Definition) -> tuple[dict[str, int], int | None]:
-        """Parameters that the instance passes, and what multiplies its elements."""
+    def _passed(self, line: Line, definition: Definition) -> Passed:
+        """What the instance passes: to parameters that the ``.subckt`` line lists or a ``.param`` in its body has.
+
+        As in ngspice, a value means the subcircuit's own parameters first, whatever their order, and then those
+        around the instance.
+        """
         formal = [a.name.text.lower() for a in definition.subcircuit.assignments]
-        given: dict[str, int] = {}
-        multiplier = line.body.multiplier
+        inner = self._parameter_names(definition)
+        passed = Passed(line.body.multiplier)
+        scope = line.body.scope
         for assignment in line.element.assignments:
             name = assignment.name.text.lower()
-            if name in formal:
-                given[name] = line.body.scope.quantity(Text.of(assignment.value, line.source, line.chain, braced=True))
+            text = Text.of(assignment.value, line.source, line.chain, braced=True)
+            if name in inner:
+                expression = None if text.is_number else scope.compile(text)
+                if expression is not None and inner.intersection(expression.names) - {name}:
+                    passed.texts[name] = text, expression
+                else:
+                    passed.given[name] = scope.quantity(text)
             elif name == "m":
-                multiplier = line.multiplier(assignment)
+                passed.multiplier = line.multiplier(assignment)
+                passed.undeclared[name] = scope.quantity(text)
             else:
+                passed.undeclared[name] = scope.quantity(text)
                 called = definition.subcircuit.name.text
-                hint = did_you_mean(name, formal) or f"'{called}' has no parameters"
-                raise line.error(f"subcircuit '{called}' has no parameter '{name}'", assignment.name, hint)
-        return given, multiplier
+                line.warn(
+                    f"subcircuit '{called}' lists no parameter '{name}': it counts only where nothing else has the name",
+                    assignment.name,
+                    did_you_mean(name, formal) if formal else f"'{called}' has no parameters",
+                )
+        return passed
+
+    def _parameter_names(self, definition: Definition) -> frozenset[str]:
+        """The names of a subcircuit's parameters and of those that its body defines."""
+        key = id(definition.subcircuit)
+        if key not in self._names:
+            names = {a.name.text.lower() for a in definition.subcircuit.assignments}
+            for statement in flattened(definition.subcircuit.body, into_subcircuits=False):
+                if isinstance(statement, Card) and statement.name in ("param", "params"):
+                    names.update(a.name.text.lower() for a in statement.assignments)
+            self._names[key] = frozenset(names)
+        return self._names[key]
 
     def _refuse_recursion(self, name: str, line: Line, called: Word) -> None:
         names = [outer for outer, _ in self._open]
@@ -79,21 +125,21 @@ class Instances:
         if len(names) >= DEEPEST:
             raise line.error(f"instances are nested more than {DEEPEST} deep", called)
 
-    def _template(self, line: Line, definition: Definition, given: dict[str, int], multiplier: int | None) -> Template:
-        key = (id(definition.subcircuit), tuple(sorted(given.items())), multiplier, _surroundings(line.body))
+    def _template(self, line: Line, definition: Definition, passed: Passed) -> Template:
+        key = (id(definition.subcircuit), *passed.key(), _surroundings(line.body))
         for reads, template in self._templates.get(key, []):
             if _still(line.body, reads):
                 for name, quantity in reads.items():
                     line.body.scope.reads[name] = quantity
                 return template
-        body = Body(line.body.shared, line.body, multiplier)
-        self._enter(body, definition, given, line)
+        body = Body(line.body.shared, line.body, passed.multiplier)
+        self._enter(body, definition, passed)
         self._fill(body, definition)
         self._templates.setdefault(key, []).append((body.scope.reads, body.template))
         return body.template
 
     @staticmethod
-    def _enter(body: Body, definition: Definition, given: dict[str, int], line: Line) -> None:
+    def _enter(body: Body, definition: Definition, passed: Passed) -> None:
         subcircuit = definition.subcircuit
         template = body.template
         for port in subcircuit.nodes:
@@ -103,8 +149,11 @@ class Instances:
                 place = subcircuit.source.place(port.start, port.end, definition.chain)
                 raise NetlistError(f"subcircuit '{subcircuit.name.text}' has the node '{port.text}' twice", place)
         template.ports = len(subcircuit.nodes)
-        for name, quantity in given.items():
+        for name, quantity in passed.given.items():
             body.scope.pass_in(name, quantity)
+        for name, (text, expression) in passed.texts.items():
+            body.scope.pass_text(name, text, expression)
+        body.scope.undeclared = dict(passed.undeclared)
         for assignment in subcircuit.assignments:
             text = Text.of(assignment.value, subcircuit.source, definition.chain, braced=True)
             body.scope.define(assignment.name.text.lower(), text)
@@ -119,7 +168,7 @@ def _surroundings(body: Body) -> int:
     return 0
 
 
-def _still(body: Body, reads: dict[str, int]) -> bool:
+def _still(body: Body, reads: dict[str, int | None]) -> bool:
     """Whether names have the same meaning here as where they were read."""
     try:
         return all(body.scope.find(name) == quantity for name, quantity in reads.items())

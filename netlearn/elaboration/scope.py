@@ -61,6 +61,10 @@ class Text:
             braced = True
         return cls(text, source, start, chain, braced)
 
+    @property
+    def is_number(self) -> bool:
+        return parse_number(self.text) is not None
+
     def place(self, offset: int = 0, length: int | None = None) -> Place:
         end = self.start + len(self.text) if length is None else self.start + offset + length
         return self.source.place(self.start + offset, max(end, self.start + offset + 1), self.chain)
@@ -97,25 +101,34 @@ class Scope:
         self.parent = parent
         self.resolved: dict[str, int] = {}
         self.definitions: dict[str, Text] = {}
+        self.passed: dict[str, Expression] = {}
+        """Values that the instance passes and that use other names of this body, by name."""
+        self.undeclared: dict[str, int] = {}
+        """What the instance passes and the subcircuit does not list: it counts where nothing else has that name."""
         self.function_texts: dict[str, FunctionText] = {}
-        self.reads: dict[str, int] = {}
-        """What was read from outside this scope: as long as it stays the same, so does all else."""
+        self.reads: dict[str, int | None] = {}
+        """What was read from outside this scope, None for nothing: as long as it stays the same, so does all else."""
         self._functions: dict[str, UserFunction] = {}
 
     def pass_in(self, name: str, quantity: int) -> None:
         """A parameter given by the instance; it comes before a definition in the body."""
         self.resolved[name] = quantity
 
+    def pass_text(self, name: str, text: Text, expression: Expression) -> None:
+        """The same, of a value that uses names of this body; its own name is that of the body around the instance."""
+        self.definitions[name] = text
+        self.passed[name] = expression
+
     def define(self, name: str, text: Text) -> None:
         """A parameter of this body; a later definition replaces an earlier one."""
-        if name not in self.resolved:
+        if name not in self.resolved and name not in self.passed:
             self.definitions[name] = text
 
     def find(self, name: str) -> int | None:
         """The quantity of a name, or None if nothing defines it."""
         holder = self._holder(name)
         if holder is None:
-            return self._constant(name)
+            return self._last_resort(name)
         if name not in holder.resolved:
             holder._resolve(name)
         quantity = holder.resolved[name]
@@ -153,14 +166,21 @@ class Scope:
             raise text.error(f"the number '{text.text}' is beyond what a float64 holds")
         return self.graph.literal(value, text.source, text.start, text.start + len(text.text))
 
-    def _bound(self, text: Text, expression: Expression) -> int:
+    def _bound(self, text: Text, expression: Expression, own: str = "") -> int:
         inputs = []
         for name in expression.names:
-            quantity = self.find(name)
+            holder = self._seen_by(own, name)
+            quantity = holder.find(name)
+            if holder is not self:
+                self.reads[name] = quantity
             if quantity is None:
                 raise self._unknown(name, text, expression)
             inputs.append(quantity)
         return self._computed(text, expression, tuple(inputs))
+
+    def _seen_by(self, own: str, name: str) -> Scope:
+        """Where the definition of ``own`` looks for ``name``: what an instance passes means its own name outside."""
+        return self.parent if name == own and own in self.passed and self.parent is not None else self
 
     def _computed(self, text: Text, expression: Expression, inputs: tuple[int, ...]) -> int:
         only = expression.single
@@ -193,12 +213,12 @@ class Scope:
             if literal is not None:
                 scope.resolved[name] = literal
                 continue
-            expression = scope.compile(text)
+            expression = scope.passed.get(name) or scope.compile(text)
             missing = []
             for needed in expression.names:
-                holder = scope._holder(needed)
+                holder = scope._seen_by(name, needed)._holder(needed)
                 if holder is None:
-                    if scope._constant(needed) is None:
+                    if scope._last_resort(needed) is None:
                         raise scope._unknown(needed, text, expression)
                 elif needed not in holder.resolved:
                     missing.append((holder, needed))
@@ -208,7 +228,7 @@ class Scope:
             if missing:
                 stack.extend(missing)
             else:
-                scope.resolved[name] = scope._bound(text, expression)
+                scope.resolved[name] = scope._bound(text, expression, name)
 
     def _holder(self, name: str) -> Scope | None:
         scope: Scope | None = self
@@ -223,6 +243,17 @@ class Scope:
         while scope is not None and scope is not holder:
             scope.reads[name] = quantity
             scope = scope.parent
+
+    def _last_resort(self, name: str) -> int | None:
+        """What a name means that no definition has."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.undeclared:
+                self._note(name, scope.undeclared[name], scope)
+                scope.reads[name] = None
+                return scope.undeclared[name]
+            scope = scope.parent
+        return self._constant(name)
 
     def _constant(self, name: str) -> int | None:
         value = self.settings.temperature if name == "temper" else CONSTANTS.get(name)

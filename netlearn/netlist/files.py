@@ -99,15 +99,15 @@ def _shown(path: Path) -> str:
     return relative if len(relative) < len(str(path)) else str(path)
 
 
-def flattened(statements: Sequence[Statement]) -> Iterator[Statement]:
+def flattened(statements: Sequence[Statement], into_subcircuits: bool = True) -> Iterator[Statement]:
     """The statements that count, at any depth: those of library sections count only where they are chosen."""
     for statement in statements:
         yield statement
-        if isinstance(statement, Subcircuit):
+        if isinstance(statement, Subcircuit) and into_subcircuits:
             yield from flattened(statement.body)
         elif isinstance(statement, Conditional):
             for branch in statement.branches:
-                yield from flattened(branch.body)
+                yield from flattened(branch.body, into_subcircuits)
 
 
 def unquoted(text: str) -> str:

@@ -299,7 +299,7 @@ def test_every_float_survives_writing(resistances, theta):
         ("V1 x 0 {1/0}", 2, 9, "gives inf"),
         ("V1 a 0 1\nX1 a b foo", 3, 8, "unknown subcircuit 'foo'"),
         ("X1 a foo\n.subckt foo a b\nR1 a b 1\n.ends", 2, 1, "has 2 nodes and X1 gives 1"),
-        ("X1 a b foo q=1\n.subckt foo a b r=1\nR1 a b {r}\n.ends", 2, 12, "has no parameter 'q'"),
+        ("X1 a b foo\n.subckt foo a b r=1\nR1 a b {q}\n.ends", 4, 9, "unknown parameter 'q'"),
         ("D1 a 0 dmod\n.model dm d", 2, 8, "unknown model 'dmod'"),
         ("D1 a 0 rm\n.model rm r", 2, 8, "is of type r, not d"),
         ("R1 a 0 rmod", 2, 8, "neither a number nor a resistor model"),
