@@ -14,7 +14,7 @@ from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlearnError, NetlistError, NetlistWarning, Place
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.source import Source
-from netlearn.netlist.statements import Card, Subcircuit, Word
+from netlearn.netlist.statements import Assignment, Card, Subcircuit, Word
 
 MOST_ERRORS = 20
 
@@ -65,6 +65,14 @@ class Model:
     kind: str
     chain: tuple[Place, ...]
     body: Body
+    parameters: dict[str, Assignment] = field(default_factory=dict)
+    """What the card gives, by lower-case name."""
+    words: tuple[Word, ...] = ()
+    """The card's words after its type that belong to no parameter."""
+    based_on: Word | None = None
+    """The name of the model that this one differs from only in what it gives (AKO)."""
+    notes: list[tuple[Word, str]] = field(default_factory=list)
+    """What to warn of if the model is used."""
     quantities: dict[str, int] | None = None
     """The quantities of its parameters, once something has asked for them."""
 

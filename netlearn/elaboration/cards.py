@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from netlearn.elaboration.body import Body, Definition, Model
+from netlearn.elaboration.body import Body, Definition
+from netlearn.elaboration.elements.model_cards import read_model
 from netlearn.elaboration.scope import FunctionText, Settings, Text, is_wrapped
 from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.netlist.netlist import Netlist
@@ -139,13 +140,13 @@ def _register_function(body: Body, item: Active, card: Card) -> None:
 
 
 def _register_model(body: Body, item: Active, card: Card) -> None:
-    if len(card.words) < 2:
+    if not card.words:
         raise _card_error(item, "cannot read the model", ".model name type(parameter=value ...)")
     name = card.words[0].text.lower()
     if name in body.models:
         _warn_of_second(body, item, f"model '{card.words[0].text}'")
     else:
-        body.models[name] = Model(card, card.words[1].text.lower(), item.chain, body)
+        body.models[name] = read_model(body, card, item.chain)
 
 
 def _warn_of_second(body: Body, item: Active, what: str) -> None:

@@ -100,7 +100,7 @@ class Instances:
                 passed.undeclared[name] = scope.quantity(text)
                 called = definition.subcircuit.name.text
                 line.warn(
-                    f"subcircuit '{called}' lists no parameter '{name}': it counts only where nothing else has the name",
+                    f"subcircuit '{called}' lists no parameter '{name}': it counts where nothing else has the name",
                     assignment.name,
                     did_you_mean(name, formal) if formal else f"'{called}' has no parameters",
                 )

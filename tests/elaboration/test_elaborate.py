@@ -319,7 +319,7 @@ def test_every_float_survives_writing(resistances, theta):
         ("C1 a 0 1u Rpar=2", 2, 11, "has no parameter 'rpar'"),
         ("R1 a 0 rm\n.model rm r r=-5", 2, 1, "less than 0.001 ohms"),
         (".temp 27 50", 2, 1, "one temperature"),
-        ("D1 a 0 dm\n.model dm ako:base d is=1", 2, 8, "is of type ako:base"),
+        ("D1 a 0 dm\n.model dm ako:base d is=1", 3, 15, "is not one to be based on"),
         ("D1 a 0 dm\n.model dm d base is=1", 3, 13, "cannot read 'base'"),
         ("R1 a 0 r=2*3", 2, 10, "cannot read the value"),
         ("R1 n{k} 0 1k ac=1", 2, 4, "name cannot be computed"),

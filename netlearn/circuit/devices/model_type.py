@@ -81,6 +81,9 @@ class ModelType:
             )
         if parameter in self.model:
             return self.model[parameter]
+        if parameter in self.element and parameter != "m":
+            # What an element's own line may give has its default here, as in ngspice.
+            return self.element[parameter]
         if parameter in self.refused and value != 0:
             raise CircuitError(
                 f"the '{self.name}' model's parameter '{parameter}' is not supported: {self.refused[parameter]}",
@@ -90,7 +93,8 @@ class ModelType:
 
     def knows(self, parameter: str) -> bool:
         """Whether a model parameter has a meaning at all."""
-        return any(parameter in names for names in (self.model, self.ignored, self.refused, self.only))
+        known = (self.model, self.ignored, self.refused, self.only, self.element, self.ignored_on_element)
+        return parameter != "m" and any(parameter in names for names in known)
 
     def element_value(self, parameter: str, value: float = 0.0) -> str | None:
         """The device's value that an element's parameter sets, or None. Raises CircuitError for an unknown one."""

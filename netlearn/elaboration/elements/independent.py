@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from netlearn.elaboration.element_line import Line
-from netlearn.netlist.statements import Word
 from netlearn.elaboration.elements.waveforms import WAVEFORMS, value_at_start
+from netlearn.netlist.statements import Word
 
 _PIECES = re.compile(r"\{(?:[^{}]|\{[^{}]*\})*\}|'[^']*'|[^\s,()=]+")
 
@@ -43,7 +43,7 @@ def independent(line: Line) -> Independent:
             raise line.error(f"{line.label} has too many values after {name.upper()}", found[name][most + 1])
         for word in found.get(name, [])[1:]:
             line.quantity(word)
-    options = {name: found[name][1] for name in ("td", "r") if name in found}
+    options: dict[str, Word] = {name: found[name][1] for name in ("td", "r") if name in found}
     if options and waveforms != ["pwl"]:
         word = found[next(iter(options))][0]
         raise line.error(f"'{word.text}' belongs to PWL, and {line.label} has none", word)

@@ -2,17 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-from netlearn.elaboration.body import Model
+from netlearn.elaboration.body import Body, Model
 from netlearn.elaboration.scope import Text
-from netlearn.errors import NetlistWarning
-from netlearn.netlist.statements import Assignment, Word
+from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
+from netlearn.netlist.numbers import starts_like_number
+from netlearn.netlist.statements import Assignment, Card, Word
+
+_RENAMED = {"t_measured": "tnom", "t_abs": "temp", "t_rel_global": "dtemp"}
+"""PSpice's words for temperatures, which ngspice knows in its PSpice mode only."""
+_TOLERANCE = re.compile(r"(dev|lot)(/\w+)*", re.IGNORECASE)
+
+
+def read_model(body: Body, card: Card, chain: tuple[Place, ...]) -> Model:
+    """A model from its card: ``.model name [AKO:base] type (name=value ...)``, ``=`` and parentheses being optional.
+
+    What is wrong with it comes out when it is used.
+    """
+    words = list(card.words[1:])
+    based_on = _based_on(words)
+    kind = words.pop(0).text.lower() if words and _is_name(words[0]) else ""
+    model = Model(card, kind, chain, body, based_on=based_on)
+    model.parameters, model.words = _parameters(model, words)
+    return model
+
+
+def _based_on(words: list[Word]) -> Word | None:
+    """The name after ``AKO:``, taken off the words, blanks or none around the colon."""
+    if not words or not words[0].text.lower().startswith("ako"):
+        return None
+    rest = words[0].text[3:].lstrip(":")
+    first = words.pop(0)
+    if rest:
+        return Word(rest, first.end - len(rest), first.end)
+    while words and not words[0].text.strip(":"):
+        words.pop(0)
+    return words.pop(0) if words else first
+
+
+def found_model(body: Body, name: str) -> Model | None:
+    """The model of that name, with a type. Raises NetlistError for one without."""
+    model = body.model(name)
+    if model is not None and not model.kind:
+        base = _base(model)
+        if base is None or not base.kind:
+            word = model.card.words[0] if model.card.words else Word("", model.card.start, model.card.end)
+            raise NetlistError("cannot read the model", model.place(word), ".model name type(parameter=value ...)")
+        model.kind = base.kind
+    return model
+
+
+def _base(model: Model) -> Model | None:
+    """The model that a model is based on. Raises NetlistError where there is none, or a circle."""
+    if model.based_on is None:
+        return None
+    seen, at = {id(model)}, model
+    while at.based_on is not None:
+        base = at.body.model(at.based_on.text.lower().lstrip(":"))
+        if base is None or id(base) in seen:
+            hint = did_you_mean(at.based_on.text, at.body.known_models())
+            raise NetlistError(f"model '{at.based_on.text}' is not one to be based on", at.place(at.based_on), hint)
+        seen.add(id(base))
+        at = base
+    base = model.body.model(model.based_on.text.lower().lstrip(":"))
+    if base is not None and not base.kind:
+        found_model(base.body, base.card.words[0].text.lower())
+    return base
+
+
+def _is_name(word: Word) -> bool:
+    return not starts_like_number(word.text) and word.text[0] not in "{'\""
+
+
+def _parameters(model: Model, words: Sequence[Word]) -> tuple[dict[str, Assignment], tuple[Word, ...]]:
+    """The card's parameters, those without ``=`` among them, and the words that are none."""
+    found = [*model.card.assignments]
+    loose: list[Word] = []
+    waiting = list(words)[::-1]
+    while waiting:
+        word = waiting.pop()
+        if _is_name(word) and waiting and not _is_name(waiting[-1]):
+            found.append(Assignment(word, waiting.pop()))
+        else:
+            loose.append(word)
+    parameters: dict[str, Assignment] = {}
+    for assignment in sorted(found, key=lambda assignment: assignment.name.start):
+        name = assignment.name.text.lower()
+        if _TOLERANCE.fullmatch(name):
+            model.notes.append((assignment.name, "is a tolerance: the nominal value is taken"))
+            continue
+        if name in _RENAMED:
+            how = f"is read as '{_RENAMED[name]}'; ngspice knows it in its PSpice mode only"
+            model.notes.append((assignment.name, how))
+        parameters[_RENAMED.get(name, name)] = assignment
+    return parameters, tuple(loose)
 
 
 def model_names(model: Model) -> dict[str, Assignment]:
-    """The card's assignments by lower-case name."""
-    return {assignment.name.text.lower(): assignment for assignment in model.card.assignments}
+    """What the model and those that it is based on give, by lower-case name."""
+    base = _base(model)
+    return model.parameters if base is None else {**model_names(base), **model.parameters}
 
 
 def model_quantities(model: Model, knows: Callable[[str], bool]) -> dict[str, int]:
@@ -21,8 +112,11 @@ def model_quantities(model: Model, knows: Callable[[str], bool]) -> dict[str, in
     Those that mean nothing, such as a maker's name, are not evaluated but warned of.
     """
     if model.quantities is None:
-        found: dict[str, int] = {}
-        for name, assignment in model_names(model).items():
+        base = _base(model)
+        found: dict[str, int] = {} if base is None else dict(model_quantities(base, knows))
+        for word, how in model.notes:
+            warn_of(model, word, how)
+        for name, assignment in model.parameters.items():
             if knows(name):
                 text = Text.of(assignment.value, model.card.source, model.chain)
                 found[name] = model.body.scope.quantity(text)
@@ -41,7 +135,8 @@ def known_quantities(
     return {aliases.get(name, name): quantity for name, quantity in found.items() if name not in ignored}
 
 
-def warn_of(model: Model, word: Word) -> None:
-    """Note a parameter that means nothing to ngspice either, which goes on without it."""
-    message = f"a model of type {model.kind} has no parameter '{word.text}'; it is left out"
+def warn_of(model: Model, word: Word, how: str = "") -> None:
+    """Note a parameter that means nothing to ngspice either, which goes on without it, or how it is read."""
+    what = f"'{word.text}' {how}" if how else f"a model of type {model.kind} has no parameter '{word.text}'"
+    message = what if how else f"{what}; it is left out"
     model.body.shared.warnings.append(NetlistWarning(message, model.place(word)))

@@ -9,7 +9,7 @@ from netlearn.circuit.devices.model_type import ModelType
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.body import Model
 from netlearn.elaboration.element_line import Line
-from netlearn.elaboration.elements.model_cards import model_names, model_quantities
+from netlearn.elaboration.elements.model_cards import found_model, model_names, model_quantities
 from netlearn.errors import CircuitError, NetlistError, did_you_mean
 from netlearn.netlist.statements import Word
 
@@ -53,7 +53,7 @@ def _model(line: Line, kinds: Sequence[ModelType]) -> tuple[int, Model]:
     words = line.element.words
     first = min(min(kind.terminals) + kind.controls for kind in kinds)
     for at in range(first, len(words)):
-        model = line.body.model(words[at].text.lower())
+        model = found_model(line.body, words[at].text.lower())
         if model is not None:
             if all(model.kind != kind.name for kind in kinds):
                 wanted = " or ".join(kind.name for kind in kinds)
@@ -76,7 +76,7 @@ def _model_quantities(line: Line, model: Model, kind: ModelType) -> dict[str, in
             raise NetlistError(problem.message, model.place(model_names(model)[name].name), problem.hint) from None
         if own is not None:
             found[own] = quantity
-    for word in model.card.words[2:]:
+    for word in model.words:
         name = word.text.lower()
         if name not in kind.flags and not kind.knows(name):
             message = f"cannot read '{word.text}' in the model '{model.card.words[0].text}'"

@@ -11,7 +11,7 @@ from netlearn.circuit.devices.linear import RESISTOR
 from netlearn.elaboration.body import Model
 from netlearn.elaboration.element_line import Line
 from netlearn.elaboration.elements.behavioural import resistor_by_expression as by_expression
-from netlearn.elaboration.elements.model_cards import known_quantities
+from netlearn.elaboration.elements.model_cards import found_model, known_quantities
 from netlearn.elaboration.template import NOTHING
 from netlearn.errors import did_you_mean
 from netlearn.expressions.expression import parse_expression
@@ -32,7 +32,7 @@ _PIECES = re.compile(r"\{[^}]*\}|'[^']*'|[^\s,]+")
 _IGNORED = ("ac", "noisy", "noise", "bv_max", "c", "tol", "pwr")
 _MODEL = {
     "r": 0.0, "rsh": 0.0, "narrow": 0.0, "dw": 0.0, "short": 0.0, "dlr": 0.0, "defw": 10e-6, "l": 10e-6,
-    "tc1": 0.0, "tc2": 0.0, "tce": 0.0, "tnom": 0.0, "scale": 1.0,
+    "tc1": 0.0, "tc2": 0.0, "tce": 0.0, "tnom": 0.0, "scale": 1.0, "temp": 0.0, "dtemp": 0.0,
 }  # fmt: skip
 _MODEL_ALIASES = {"res": "r", "resistance": "r", "tc1r": "tc1", "tc2r": "tc2", "w": "defw", "dl": "short"}
 _LEAST_OF_MODEL = 1e-3
@@ -102,7 +102,7 @@ def _value_and_model(line: Line, words: list[Word], given: dict[str, int]) -> tu
     model = None
     for word in words:
         name = word.text.lower()
-        found = line.body.model(name)
+        found = found_model(line.body, name)
         if found is not None and model is None:
             if found.kind not in ("r", "res"):
                 raise line.error(f"model '{word.text}' is of type {found.kind}, not r", word)
@@ -149,10 +149,11 @@ def _at_temperature(line: Line, value: int, given: dict[str, int], card: dict[st
     if all(quantity is None for quantity in coefficients.values()):
         return value
     ambient = constant(line.settings.temperature)
-    if "temp" in given:
-        ambient = given["temp"]
-    elif "dtemp" in given:
-        ambient = line.formula(SUM, {"x": ambient, "y": given["dtemp"]})
+    own = {**card, **given}
+    if "temp" in own:
+        ambient = own["temp"]
+    elif "dtemp" in own:
+        ambient = line.formula(SUM, {"x": ambient, "y": own["dtemp"]})
     nominal = card.get("tnom", constant(line.settings.nominal_temperature))
     difference = line.formula(DIFFERENCE, {"temp": ambient, "tnom": nominal})
     if coefficients["tce"] is not None:
