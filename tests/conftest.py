@@ -25,16 +25,21 @@ class Ngspice:
     runs: int = 0
 
     def run(
-        self, deck: str, probes: Sequence[str] | None = None, analysis: str = "op", options: Mapping[str, float] = TIGHT
+        self,
+        deck: str,
+        probes: Sequence[str] | None = None,
+        analysis: str = "op",
+        options: Mapping[str, float] = TIGHT,
+        behaviour: str = "",
     ) -> dict[str, float]:
         """Lower-case vector names (``v(out)``, ``i(v1)``) and values of one deck.
 
         ``probes`` are further vectors to save, such as ``@d1[id]``; where one is a node inside an element,
         such as ``d1#internal``, only they are saved. ``analysis`` may be ``sens v(out)``, which gives ``r1``,
         ``v1``, ``d1:is`` and so on. The deck's own title, ``.options`` and ``.end`` stay; a deck that ngspice
-        refuses fails the test with what it said.
+        refuses fails the test with what it said. ``behaviour`` is ngspice's ``ngbehavior``, such as ``ltpsa``.
         """
-        return self.run_many([deck], probes, analysis, options)[0]
+        return self.run_many([deck], probes, analysis, options, behaviour)[0]
 
     def run_many(
         self,
@@ -42,6 +47,7 @@ class Ngspice:
         probes: Sequence[str] | None = None,
         analysis: str = "op",
         options: Mapping[str, float] = TIGHT,
+        behaviour: str = "",
     ) -> list[dict[str, float]]:
         """The same for several decks, in one process."""
         self.runs += 1
@@ -57,7 +63,7 @@ class Ngspice:
         script = "\n".join(["*ng_script", *(f"source {k}.cir" for k in range(len(decks))), ""])
         (folder / "all.cir").write_text(script, encoding="utf-8")
         done = subprocess.run(
-            [self.executable, "-n", "-b", "all.cir"],
+            [self.executable, "-n", *([f"-Dngbehavior={behaviour}"] if behaviour else []), "-b", "all.cir"],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,

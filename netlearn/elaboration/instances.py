@@ -84,12 +84,13 @@ class Instances:
         inner = self._parameter_names(definition)
         passed = Passed(line.body.multiplier)
         scope = line.body.scope
+        own = inner | {"m"} if any(a.name.text.lower() == "m" for a in line.element.assignments) else inner
         for assignment in line.element.assignments:
             name = assignment.name.text.lower()
             text = Text.of(assignment.value, line.source, line.chain, braced=True)
             if name in inner:
                 expression = None if text.is_number else scope.compile(text)
-                if expression is not None and inner.intersection(expression.names) - {name}:
+                if expression is not None and own.intersection(expression.names) - {name}:
                     passed.texts[name] = text, expression
                 else:
                     passed.given[name] = scope.quantity(text)
