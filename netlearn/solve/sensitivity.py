@@ -14,7 +14,8 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Column, one_sample
-from netlearn.solve.equations.assembly import Equations, with_ground
+from netlearn.solve.contraction import contract
+from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.linear import linear_system
 from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import Model
@@ -40,15 +41,10 @@ def pull_back(op: OperatingPoint, adjoint: Array, columns: Iterable[Column]) -> 
 
     ``adjoint`` (S, N) is λ = J⁻ᵀ ∂f/∂x at the operating points; real or complex.
     """
-    x, weights = with_ground(op.x), with_ground(np.asarray(adjoint))
-    result = {}
-    for column in columns:
-        g, name = column
-        group = op.circuit.groups[g]
-        index = np.asarray(group.index)
-        slope = group.device.value_jacobian(x[:, index], group.values, op.circuit.environment, name)
-        result[column] = -np.einsum("skt,skt->k", weights[:, index], np.broadcast_to(slope, (len(x), *index.shape)))
-    return result
+    environment = op.circuit.environment
+    return {
+        (g, name): -contract(op.circuit.groups[g], np.asarray(adjoint), op.x, environment, name) for g, name in columns
+    }
 
 
 @dataclass(frozen=True)

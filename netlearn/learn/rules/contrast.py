@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit, Column, Group
-from netlearn.circuit.devices.base import Device, Values
-
-BLOCK = 2_000_000
-"""How many element states are held at a time."""
+from netlearn.circuit.circuit import Circuit, Column
+from netlearn.circuit.devices.base import Device
+from netlearn.solve.contraction import contract
 
 QUADRATURE = 6
 """Gauss-Legendre points between two states for a nonlinear element, exact to degree 11."""
@@ -47,14 +45,11 @@ def _integrate(
     for g, name in columns:
         group = circuit.groups[g]
         places, weights = _path(group.device) if along_path else (np.zeros(1), np.ones(1))
-        total = np.zeros(len(group), np.result_type(before, after))
-        for block in _blocks(len(after), len(group)):
-            a, b = _at_elements(before[block], group), _at_elements(after[block], group)
-            values = _sample(group.values, block)
-            for s, weight in zip(places, weights, strict=True):
-                slope = group.device.value_jacobian(a + s * (b - a), values, circuit.environment, name)
-                total += weight * np.einsum("...kt,...kt->...k", b - a, slope).reshape(-1, len(group)).sum(axis=0)
-        result[g, name] = total
+        change = after - before
+        result[g, name] = sum(
+            weight * contract(group, change, before + s * change, circuit.environment, name)
+            for s, weight in zip(places, weights, strict=True)
+        )
     return result
 
 
@@ -62,18 +57,3 @@ def _path(device: Device) -> tuple[Array, Array]:
     """Places in 0..1 and their weights. The midpoint is exact where ∂F/∂p is affine in x."""
     points, weights = np.polynomial.legendre.leggauss(1 if device.linear else QUADRATURE)
     return (points + 1) / 2, weights / 2
-
-
-def _at_elements(x: Array, group: Group) -> Array:
-    """(S, N) unknowns as (S, k, T) at the elements, ground reading zero."""
-    grounded = np.concatenate([x, np.zeros((len(x), 1), x.dtype)], axis=-1)
-    return np.asarray(grounded[:, group.index])
-
-
-def _sample(values: Values, block: slice) -> dict[str, Array]:
-    return {name: value[block] if np.ndim(value) == 2 and len(value) > 1 else value for name, value in values.items()}
-
-
-def _blocks(samples: int, elements: int) -> Iterator[slice]:
-    step = max(1, BLOCK // max(1, elements))
-    return (slice(start, start + step) for start in range(0, samples, step))

@@ -52,7 +52,17 @@ CACHE = _cache()
 
 def compiled(function: Any) -> Any:
     """The function compiled when it is first called, for the kinds of arguments that it is called with."""
-    options: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
+    return _compiled(function, {"contract"})
+
+
+def compiled_sums(function: Any) -> Any:
+    """The same for functions whose sums may be taken in any order, as vector instructions want it."""
+    return _compiled(function, {"contract", "reassoc", "nsz"})
+
+
+def _compiled(function: Any, freedom: set[str]) -> Any:
+    # Without Python's lock, so that threads can share the work.
+    options: dict[str, Any] = {"error_model": "numpy", "fastmath": freedom, "nogil": True}
     if CACHE is None:
         return numba.njit(**options)(function)
     with _configured(CACHE_DIR=CACHE, CACHE_LOCATOR_CLASSES="UserProvidedCacheLocator"):

@@ -1,0 +1,136 @@
+"""Sums over samples of one state times the derivatives of the equations in another, element by element.
+
+Every gradient ends in such a sum: with the adjoint state λ it is Σ_s λᵀ ∂F/∂p(x), with two physical
+states Σ_s (b - a)ᵀ ∂F/∂p. Where ∂F/∂p is affine in x, as for linear elements, it is made of entries
+of ΛᵀX over the unknowns; for a resistor Σ_s Δλ Δx. A compiled loop over the elements takes just these
+entries, and no array of samples times elements is made. On dense blocks a matrix product and the
+choice of its entries take as long (``benchmarks/contraction.py``), and cancel where drops are small
+beside voltages, so that the loop serves for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import GROUND, Group
+from netlearn.circuit.devices.base import Environment, Values
+from netlearn.circuit.devices.linear import Resistor
+from netlearn.solve.compiled.load import available, kernels
+from netlearn.solve.equations.assembly import with_ground
+
+HELD = 4_000_000
+"""How many numbers of element states are held at a time where there is no loop for them."""
+WORTH_LOADING = 200_000
+"""From so many products on, arrays of them take milliseconds."""
+
+
+def contract(group: Group, left: Array, right: Array, environment: Environment, name: str) -> Array:
+    """Σ_s left_sᵀ ∂F/∂name(right_s) for each element (k,), with F the group's equations.
+
+    ``left`` and ``right`` are (S, N) unknowns, real or complex; ``name`` is one of the group's values.
+    """
+    values = group.values.values()
+    if not group.device.linear or any(np.ndim(value) > 1 or np.iscomplexobj(value) for value in values):
+        return _by_states(group, left, right, environment, name)
+    if isinstance(group.device, Resistor):
+        products = _bilinear(drop_products, np.asarray(group.index), left, right)
+        return np.asarray(-products / np.asarray(group.values["resistance"]) ** 2)
+    return _by_pairs(group, left, right, environment, name)
+
+
+def drop_products(index: Array, left: Array, right: Array) -> Array:
+    """Σ_s (left_p - left_n)(right_p - right_n) of elements (k,) between p and n, for real (S, N) states."""
+    if _loops_pay(index, left):
+        return _looped(kernels().drop_products, index, left, right)
+    total = np.zeros(len(index))
+    a, b = with_ground(left), with_ground(right)
+    for part in _samples(len(left), len(index)):
+        drops = a[part][:, index[:, 0]] - a[part][:, index[:, 1]]
+        total += np.einsum("sk,sk->k", drops, b[part][:, index[:, 0]] - b[part][:, index[:, 1]])
+    return total
+
+
+def pair_products(index: Array, left: Array, right: Array) -> Array:
+    """Σ_s left_a right_b of pairs of unknowns (k, 2), for real (S, N) states."""
+    if _loops_pay(index, left):
+        return _looped(kernels().pair_products, index, left, right)
+    total = np.zeros(len(index))
+    a, b = with_ground(left), with_ground(right)
+    for part in _samples(len(left), len(index)):
+        total += np.einsum("sk,sk->k", a[part][:, index[:, 0]], b[part][:, index[:, 1]])
+    return total
+
+
+def _loops_pay(index: Array, states: Array) -> bool:
+    """Whether there is enough to do to load compiled loops for it: a matter of size alone, not of what is loaded."""
+    return len(index) * len(states) >= WORTH_LOADING and available()
+
+
+def _looped(loop: Callable[..., None], index: Array, left: Array, right: Array) -> Array:
+    result, (first, second) = np.empty(len(index)), np.where(index == GROUND, left.shape[1], index).T
+    loop(0, len(index), first, second, _by_unknown(left), _by_unknown(right), result)
+    return result
+
+
+def _by_unknown(x: Array) -> Array:
+    """States (S, N) as (N + 1, S) with a row of zeros for ground."""
+    result = np.zeros((x.shape[1] + 1, x.shape[0]))
+    result[:-1] = x.T
+    return result
+
+
+def _bilinear(products: Callable[[Array, Array, Array], Array], index: Array, left: Array, right: Array) -> Array:
+    """Products of complex states from those of their parts."""
+    if np.iscomplexobj(left):
+        real, imaginary = (_bilinear(products, index, part, right) for part in (left.real, left.imag))
+    elif np.iscomplexobj(right):
+        real, imaginary = (products(index, left, part) for part in (right.real, right.imag))
+    else:
+        return products(index, left, right)
+    result: Array = real + 1j * imaginary
+    return result
+
+
+def _by_pairs(group: Group, left: Array, right: Array, environment: Environment, name: str) -> Array:
+    """For any linear device: ∂F/∂p = D x + d, D found at unit vectors."""
+    index, device = np.asarray(group.index), group.device
+    k, terminals = index.shape
+
+    def slope(place: Array) -> Array:
+        at = np.broadcast_to(place, (1, k, terminals))
+        slopes: Array = np.broadcast_to(device.value_jacobian(at, group.values, environment, name), at.shape)[0]
+        return slopes
+
+    constant = slope(np.zeros(terminals))
+    result = (constant * np.append(left.sum(axis=0), 0.0)[index]).sum(axis=1)
+    for u, unit in enumerate(np.eye(terminals)):
+        part = slope(unit) - constant
+        for t in np.flatnonzero((part != 0).any(axis=0)):
+            pairs = np.stack([index[:, t], index[:, u]], axis=1)
+            result = result + part[:, t] * _bilinear(pair_products, pairs, left, right)
+    return np.asarray(result)
+
+
+def _by_states(group: Group, left: Array, right: Array, environment: Environment, name: str) -> Array:
+    """From the derivatives at the states themselves, some samples at a time."""
+    index = np.asarray(group.index)
+    a, b = with_ground(left), with_ground(right)
+    total = np.zeros(len(index), np.result_type(left, right, *group.values.values()))
+    for part in _samples(len(left), index.size):
+        place = b[part][:, index]
+        slope = group.device.value_jacobian(place, _some(group.values, part), environment, name)
+        total = total + np.einsum("skt,skt->k", a[part][:, index], np.broadcast_to(slope, place.shape))
+    return total
+
+
+def _samples(count: int, numbers: int) -> Iterator[slice]:
+    """``count`` samples in parts, with ``numbers`` numbers for each sample."""
+    step = max(1, HELD // max(1, numbers))
+    return (slice(first, first + step) for first in range(0, count, step))
+
+
+def _some(values: Values, part: slice) -> Mapping[str, Array]:
+    return {name: value[part] if np.ndim(value) == 2 and len(value) > 1 else value for name, value in values.items()}
