@@ -25,7 +25,7 @@ from netlearn.learn.settings import Settings
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
-from netlearn.project import DataLike, NetlistLike, Overrides, Project, netlist_of, project, solver_of
+from netlearn.project import DataLike, NetlistLike, Overrides, Project, netlist_of, open_project, solver_of
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint, Solver
 
@@ -158,35 +158,35 @@ def train(
     if resume and path is None:
         raise NetlearnError("to resume takes a checkpoint", hint="give the checkpoint's path")
     with solver_of(forward) as solver:
-        prepared = project(netlist, data, solver, settings)
-        task = task_of(prepared)
+        project = open_project(netlist, data, solver, settings)
+        task = task_of(project)
         start = load_checkpoint(path, task) if resume and path is not None else begin(task)
         keep = _Keeper(path, task) if path is not None else None
         search = run_lbfgs if isinstance(task.optimizer, Lbfgsb) else run
         state = search(task, start, progress, keep)
         if path is not None and not state.finished:
             save_checkpoint(path, task, state)
-        return _result(prepared, task, state, time.monotonic() - began)
+        return _result(project, task, state, time.monotonic() - began)
 
 
-def task_of(prepared: Project) -> Task:
+def task_of(project: Project) -> Task:
     """The training task of a project."""
-    settings = prepared.settings
-    whole = prepared.dataset(prepared.table)
+    settings = project.settings
+    whole = project.dataset(project.table)
     # A generator of its own, so that the same samples are kept aside whatever else is random.
     part, aside = split(whole, settings.options.validation, np.random.default_rng([settings.options.seed, 1]))
     return Task(
-        model=prepared.model,
-        loss=prepared.loss,
+        model=project.model,
+        loss=project.loss,
         rule=settings.rule,
         data=part,
         optimizer=settings.optimizer,
         schedule=settings.schedule,
-        transform=Transform.of(prepared.parameters, settings.options.coordinates, prepared.design.parameter_place),
+        transform=Transform.of(project.parameters, settings.options.coordinates, project.design.parameter_place),
         subset=settings.subset,
         options=settings.options,
         validation=aside,
-        writing=hardware_for(settings.hardware, prepared.parameters),
+        writing=hardware_for(settings.hardware, project.parameters),
     )
 
 
@@ -204,15 +204,15 @@ def evaluate(
     ``data``.
     """
     with solver_of(forward) as solver:
-        prepared = project(netlist, None, solver, settings)
+        project = open_project(netlist, None, solver, settings)
         if data is not None:
-            given = replace(prepared, data=data)
-            if not _has_training_data(prepared):
-                prepared = given
+            given = replace(project, data=data)
+            if not _has_training_data(project):
+                project = given
             table = given.table
         else:
-            table = prepared.test_table or prepared.table
-        return _evaluation(prepared.plain_model, prepared.loss, prepared.layout, prepared.dataset(table))
+            table = project.test_table or project.table
+        return _evaluation(project.plain_model, project.loss, project.layout, project.dataset(table))
 
 
 def operating_point(netlist: NetlistLike, solver: str | Solver = "internal") -> OperatingPoint:
@@ -239,25 +239,25 @@ def describe(netlist: NetlistLike, data: DataLike | None = None, **settings: Unp
                 problems.append(error)
 
     try:
-        prepared = project(read, data, overrides=settings)
+        project = open_project(read, data, overrides=settings)
     except NetlearnErrors as several:
         problems.extend(several.errors)
-        prepared = Project(read, Settings(), InternalSolver(), data)
+        project = Project(read, Settings(), InternalSolver(), data)
     except NetlearnError as error:
         problems.append(error)
-        prepared = Project(read, Settings(), InternalSolver(), data)
-    note(lambda: _contents(prepared))
+        project = Project(read, Settings(), InternalSolver(), data)
+    note(lambda: _contents(project))
     if known:
-        note(lambda: _trained(prepared))
-        if data is not None or prepared.settings.data.train is not None:
-            note(lambda: _task(prepared))
-    return Description(read, prepared.settings, problems=tuple(problems), **known)  # type: ignore[arg-type]
+        note(lambda: _trained(project))
+        if data is not None or project.settings.data.train is not None:
+            note(lambda: _task(project))
+    return Description(read, project.settings, problems=tuple(problems), **known)  # type: ignore[arg-type]
 
 
-def _has_training_data(prepared: Project) -> bool:
+def _has_training_data(project: Project) -> bool:
     """Whether the netlist names training data that can be read from where the netlist is."""
     try:
-        return prepared.settings.data.train is not None and len(prepared.table) > 0
+        return project.settings.data.train is not None and len(project.table) > 0
     except DataError:
         return False
 
@@ -276,22 +276,22 @@ class _Keeper:
             self.last = now
 
 
-def _result(prepared: Project, task: Task, state: TrainingState, seconds: float) -> TrainResult:
-    parameters = prepared.parameters
+def _result(project: Project, task: Task, state: TrainingState, seconds: float) -> TrainResult:
+    parameters = project.parameters
     theta = state.best if state.best is not None else state.theta
-    written = prepared.design.write(parameters, theta)
-    again = Project(written, prepared.settings, prepared.solver, prepared.table, prepared.test_table)
+    written = project.design.write(parameters, theta)
+    again = Project(written, project.settings, project.solver, project.table, project.test_table)
     # What counts is the text: its loss, not that of the numbers it was written from.
-    model, layout = again.plain_model, prepared.layout
-    test = prepared.test_table
+    model, layout = again.plain_model, project.layout
+    test = project.test_table
     return TrainResult(
         netlist=written,
-        settings=prepared.settings,
+        settings=project.settings,
         names=tuple(parameters.names),
         initial=parameters.initial,
         theta=theta,
-        train=_evaluation(model, task.loss, layout, prepared.dataset(prepared.table)),
-        test=_evaluation(model, task.loss, layout, prepared.dataset(test)) if test is not None else None,
+        train=_evaluation(model, task.loss, layout, project.dataset(project.table)),
+        test=_evaluation(model, task.loss, layout, project.dataset(test)) if test is not None else None,
         history=state.history,
         best_epoch=state.best_epoch,
         interrupted=not state.finished,
@@ -315,29 +315,29 @@ def _evaluation(model: Model, loss: Loss, layout: Layout, data: Dataset) -> Eval
     )
 
 
-def _contents(prepared: Project) -> dict[str, object]:
-    circuit = prepared.circuit
+def _contents(project: Project) -> dict[str, object]:
+    circuit = project.circuit
     return {
         "elements": tuple((group.device.name, len(group)) for group in circuit.groups if len(group)),
         "nodes": len(circuit.nodes),
         "branches": len(circuit.branches),
         "linear": circuit.linear,
-        "trainable": tuple(prepared.design.trainable_names()),
+        "trainable": tuple(project.design.trainable_names()),
     }
 
 
-def _trained(prepared: Project) -> dict[str, object]:
-    parameters = prepared.parameters
+def _trained(project: Project) -> dict[str, object]:
+    parameters = project.parameters
     return {"trained": tuple(parameters.names), "values": parameters.initial}
 
 
-def _task(prepared: Project) -> dict[str, object]:
-    layout, test = prepared.layout, prepared.test_table
+def _task(project: Project) -> dict[str, object]:
+    layout, test = project.layout, project.test_table
     return {
         "inputs": layout.inputs,
         "outputs": layout.outputs,
         "classes": layout.classes,
-        "samples": len(prepared.table),
+        "samples": len(project.table),
         "test_samples": len(test) if test is not None else 0,
     }
 

@@ -21,7 +21,7 @@ from netlearn.learn.settings import DIRECTIVES
 from netlearn.netlist.directives import read_directive
 from netlearn.netlist.netlist import Netlist
 from netlearn.options import options_of
-from netlearn.project import DataLike, NetlistLike, netlist_of, project
+from netlearn.project import DataLike, NetlistLike, netlist_of, open_project
 
 QUANTITIES = ("loss", "accuracy", "test_loss", "test_accuracy", "solves", "measurements", "seconds")
 CURVES = ("epoch", "loss", "accuracy", "solves", "measurements")
@@ -234,7 +234,7 @@ class _Work:
         if seed == 0 or self.scatter == 1.0:
             return self.netlist
         settings = {k: v for k, v in self.settings.items() if k not in ("forward", "progress")}
-        whole = project(self.netlist, self.data, overrides=settings)
+        whole = open_project(self.netlist, self.data, overrides=settings)
         parameters, reach = whole.parameters, np.log(self.scatter)
         factors = np.exp(np.random.default_rng([seed, 2]).uniform(-reach, reach, len(parameters)))
         moved = np.clip(parameters.initial * factors, parameters.lower, parameters.upper)
@@ -275,7 +275,7 @@ def _outcome(run: Run, task: str, result: TrainResult) -> Outcome:
 def _task(netlist: Netlist, data: DataLike | None, settings: Mapping[str, Any], scatter: float) -> str:
     """A digest of the netlist, the data and the settings."""
     kept = {k: v for k, v in settings.items() if k not in ("forward", "progress")}
-    whole = project(netlist, data, overrides=kept)
+    whole = open_project(netlist, data, overrides=kept)
     digest = hashlib.sha256()
     for text in _texts(netlist):
         digest.update(text.encode("utf-8", "surrogateescape"))

@@ -13,7 +13,7 @@ from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.energy import STATES, GeneralizedEP
 from netlearn.ngspice.export import Output, export_ngspice, flatten
-from netlearn.project import DataLike, NetlistLike, Project, project
+from netlearn.project import DataLike, NetlistLike, Project, open_project
 
 
 @runtime_checkable
@@ -25,25 +25,25 @@ class Nudging(Protocol):
         ...
 
 
-def nudged_circuit(prepared: Project, sign: float | None = None, sample: int | None = None) -> Circuit:
+def nudged_circuit(project: Project, sign: float | None = None, sample: int | None = None) -> Circuit:
     """The circuit that the project's rule compares with the free one, at its training data.
 
     ``sign`` is that of the nudge, by default the first that the rule uses. ``sample`` counts
     from 1 and takes one sample only. Raises OptionError for a rule without a nudge, and for a
     sample that there is not.
     """
-    rule = prepared.settings.rule
+    rule = project.settings.rule
     if not isinstance(rule, Nudging):
         raise OptionError("this rule has no nudged state", hint="choose one that has: --rule ep, cl, al or contrastive")
-    data = prepared.dataset(prepared.table)
+    data = project.dataset(project.table)
     if sample is not None:
         if not 1 <= sample <= len(data):
             raise OptionError(f"there is no sample {sample}, only 1 to {len(data)}")
         data = data.part(np.array([sample - 1]))
-    model = prepared.model
-    general = rule.general(model, prepared.loss, data.targets)
+    model = project.model
+    general = rule.general(model, project.loss, data.targets)
     free = model.forward(model.parameters.initial, data.inputs)
-    return general.nudged_circuit(model, prepared.loss, free, data.targets, sign or STATES[general.states][0][0])
+    return general.nudged_circuit(model, project.loss, free, data.targets, sign or STATES[general.states][0][0])
 
 
 def nudged_netlist(
@@ -60,11 +60,11 @@ def nudged_netlist(
     all samples, printing the outputs. ``settings`` are as for :func:`netlearn.train`. The added
     elements are called inudge1, rnudge1, vnudge1 after the number of their output.
     """
-    prepared = project(netlist, data, overrides=settings)
-    circuit = nudged_circuit(prepared, sign, sample)
-    title = f"* {prepared.netlist.source.path}, nudged by {prepared.settings.rule}"
+    project = open_project(netlist, data, overrides=settings)
+    circuit = nudged_circuit(project, sign, sample)
+    title = f"* {project.netlist.source.path}, nudged by {project.settings.rule}"
     if sample is not None:
         return flatten(circuit, title=f"{title}, sample {sample}")
-    probes = prepared.model.probes
+    probes = project.model.probes
     outputs = [Output(int(plus), int(minus)) for plus, minus in zip(probes.plus, probes.minus, strict=True)]
     return export_ngspice(circuit, outputs, title)

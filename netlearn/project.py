@@ -25,7 +25,7 @@ from netlearn.learn.optimizers import Lbfgsb, Optimizer
 from netlearn.learn.probes import probes_of
 from netlearn.learn.rules.base import Rule
 from netlearn.learn.schedule import Schedule
-from netlearn.learn.settings import DIRECTIVES, Options, Settings, Trained, overridden, settings_of, with_objects
+from netlearn.learn.settings import DIRECTIVES, LoopOptions, Settings, Trained, overridden, settings_of, with_objects
 from netlearn.learn.subset import Subset
 from netlearn.learn.table import Table, read_table
 from netlearn.netlist.directives import read_directive, read_directives
@@ -40,7 +40,7 @@ DataLike = Table | Mapping[str, Any] | str | os.PathLike[str]
 EVERY_RESISTOR = (Trained("r*"),)
 """What is trained where no ``*@train`` says."""
 
-_OPTIONS = tuple(entry.name for entry in options_of(Options))
+_OPTIONS = tuple(entry.name for entry in options_of(LoopOptions))
 
 
 class Overrides(TypedDict, total=False):
@@ -55,7 +55,7 @@ class Overrides(TypedDict, total=False):
     optimizer: str | Optimizer | Lbfgsb | None
     schedule: str | Schedule | None
     subset: str | Subset | None
-    options: str | Options | None
+    options: str | LoopOptions | None
     hardware: str | Hardware | None
     epochs: int | None
     batch: int | None
@@ -227,7 +227,7 @@ class Project:
         return _read_named(self.netlist, named, self.settings.places)
 
 
-def project(
+def open_project(
     netlist: NetlistLike,
     data: DataLike | None = None,
     solver: Solver | None = None,
@@ -267,13 +267,13 @@ def _read_named(netlist: Netlist, named: str, places: Mapping[str, Place]) -> Ta
         return read_table(Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path)
 
 
-def driven_circuit(prepared: Project, samples: int | None = None) -> Circuit:
+def driven_circuit(project: Project, samples: int | None = None) -> Circuit:
     """The circuit with a sample axis over the project's training and test data, if it has data."""
-    if prepared.data is None and prepared.settings.data.train is None:
-        return prepared.circuit
-    tables = [prepared.table] if prepared.data is not None else [prepared.table, prepared.test_table]
-    inputs = np.concatenate([prepared.dataset(table).inputs for table in tables if table is not None])
+    if project.data is None and project.settings.data.train is None:
+        return project.circuit
+    tables = [project.table] if project.data is not None else [project.table, project.test_table]
+    inputs = np.concatenate([project.dataset(table).inputs for table in tables if table is not None])
     if samples is not None and samples < len(inputs):
         inputs = inputs[np.linspace(0, len(inputs) - 1, samples).astype(int)]
-    model = prepared.plain_model
+    model = project.plain_model
     return model.circuit(model.parameters.initial, inputs)

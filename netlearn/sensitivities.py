@@ -7,7 +7,7 @@ from glob import escape
 from netlearn.circuit.circuit import Circuit, one_sample
 from netlearn.elaboration.design import Design, Selection
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.sensitivity import Probe, Sensitivity, linearize, pull_back
+from netlearn.solve.sensitivity import Probe, Sensitivity, linearize, pullback
 
 
 def parameter_sensitivities(design: Design, circuit: Circuit, probe: Probe, sample: int = 0) -> list[Sensitivity]:
@@ -23,7 +23,7 @@ def parameter_sensitivities(design: Design, circuit: Circuit, probe: Probe, samp
     one = one_sample(circuit, sample)
     point = InternalSolver().solve(one)
     adjoint = linearize(point).solve(probe.weights(one)[None], transpose=True)
-    gradient = parameters.pullback(parameters.initial, pull_back(point, adjoint, parameters.columns))
+    gradient = parameters.pullback(parameters.initial, pullback(point, adjoint, parameters.columns))
     return [
         Sensitivity(name, "parameter", float(value), float(derivative))
         for name, value, derivative in zip(parameters.names, parameters.initial, gradient, strict=True)

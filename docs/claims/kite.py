@@ -29,7 +29,7 @@ from netlearn.learn.loss import Mse
 from netlearn.learn.model import Model
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.base import Batch
-from netlearn.project import project
+from netlearn.project import open_project
 
 KITE = """* kite
 *@output V(1,2) V(1,3)
@@ -70,7 +70,7 @@ def run(small: bool) -> Flow:
     losses, coercivity, bound, predicted, measured = {}, {}, {}, {}, {}
     for name, wanted in TARGETS.items():
         columns = {"I1": [1.0], "I2": [1.0], "V(1,2)": [wanted[0]], "V(1,3)": [wanted[1]]}
-        whole = project(netlearn.parse(KITE), columns)
+        whole = open_project(netlearn.parse(KITE), columns)
         model, batch = whole.model, Batch(np.array([[1.0, 1.0]]), np.array([wanted]))
 
         start = 1 / whole.parameters.initial

@@ -17,7 +17,7 @@ from netlearn.generate import new_netlist
 from netlearn.learn.loss import Loss, Mse
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Rule
-from netlearn.project import project
+from netlearn.project import open_project
 from netlearn.report.figure import save_figure
 
 FIGURES = Path(__file__).parent.parent / "figures"
@@ -53,7 +53,7 @@ def task(kind: str = "lattice", diodes: bool = False, **options: Any) -> Task:
     header, *rows = new.data.replace('"', "").splitlines()
     table = np.array([[float(cell) for cell in row.split(",")] for row in rows])
     columns = dict(zip(header.split(","), table.T, strict=True))
-    whole = project(netlearn.parse(text), columns)
+    whole = open_project(netlearn.parse(text), columns)
     data = whole.dataset(whole.table)
     inputs = len(whole.layout.sources)
     wanted = 0.3 * np.random.default_rng(1).normal(size=(len(table), table.shape[1] - inputs))

@@ -21,9 +21,9 @@ from netlearn.cli.options import (
 from netlearn.cli.output import FilePath, say
 from netlearn.errors import CheckFailed
 from netlearn.netlist.netlist import read
-from netlearn.project import driven_circuit, project
+from netlearn.project import driven_circuit, open_project
 from netlearn.report.tables import json_text, show, shown, table_of
-from netlearn.solve.difference import Comparison, compare
+from netlearn.solve.difference import Differences, compare
 
 WORST = 10
 
@@ -65,7 +65,7 @@ def command(
     Exits with 1 if any of them differs by more than the tolerance. Without data, the netlist's
     own source values are the one sample.
     """
-    circuit = driven_circuit(project(read(netlist, allow), data, overrides=overrides(directives)), samples)
+    circuit = driven_circuit(open_project(read(netlist, allow), data, overrides=overrides(directives)), samples)
     with solver("internal", timeout, processes) as ours, solver("ngspice", timeout, processes) as theirs:
         comparison = compare(ours.solve(circuit), theirs.solve(circuit), floor)
     passed = comparison.within(tolerance)
@@ -96,7 +96,7 @@ def command(
         )
 
 
-def _values(comparison: Comparison) -> dict[str, object]:
+def _values(comparison: Differences) -> dict[str, object]:
     return {
         "samples": len(comparison.absolute),
         "largest_absolute": comparison.largest_absolute,

@@ -77,5 +77,5 @@ def _flat(statements: Iterable[Statement]) -> Iterator[Statement]:
         if isinstance(statement, Subcircuit | Section):
             yield from _flat(statement.body)
         elif isinstance(statement, Conditional):
-            for branch in statement.branches:
+            for branch in statement.alternatives:
                 yield from _flat(branch.body)

@@ -14,7 +14,7 @@ from netlearn.export import export_csv, export_graphml, export_json
 from netlearn.learn.probes import probes_of
 from netlearn.netlist.netlist import read
 from netlearn.ngspice.export import Output, export_ngspice
-from netlearn.project import Project, driven_circuit, project
+from netlearn.project import Project, driven_circuit, open_project
 
 FORMS = {"json": export_json, "graphml": export_graphml, "csv": export_csv}
 
@@ -42,18 +42,18 @@ def command(
     ngspice is a deck that `ngspice -b` runs by itself over all samples of the data, printing the
     outputs; json, graphml and csv hold the flat circuit at its own source values.
     """
-    prepared = project(read(netlist, allow), data, overrides=overrides(directives))
+    project = open_project(read(netlist, allow), data, overrides=overrides(directives))
     if form != "ngspice":
-        deliver(FORMS[form](prepared.circuit), out)
+        deliver(FORMS[form](project.circuit), out)
         return
-    circuit = driven_circuit(prepared, samples)
-    deliver(export_ngspice(circuit, _outputs(prepared), f"* {netlist.name}, over {circuit.samples or 1} samples"), out)
+    circuit = driven_circuit(project, samples)
+    deliver(export_ngspice(circuit, _outputs(project), f"* {netlist.name}, over {circuit.samples or 1} samples"), out)
 
 
-def _outputs(prepared: Project) -> list[Output]:
-    has_data = prepared.data is not None or prepared.settings.data.train is not None
-    names = prepared.layout.outputs if has_data else prepared.settings.output
+def _outputs(project: Project) -> list[Output]:
+    has_data = project.data is not None or project.settings.data.train is not None
+    names = project.layout.outputs if has_data else project.settings.output
     if not names:
         raise OptionError("there is nothing to print", hint="say what to measure: --output 'V(out)'")
-    probes = probes_of(prepared.circuit, names)
+    probes = probes_of(project.circuit, names)
     return [Output(int(plus), int(minus)) for plus, minus in zip(probes.plus, probes.minus, strict=True)]

@@ -14,7 +14,7 @@ from netlearn.errors import CheckFailed, OptionError
 from netlearn.learn.probes import probes_of
 from netlearn.netlist.netlist import read
 from netlearn.ngspice.sensitivity import against_ngspice
-from netlearn.project import driven_circuit, project
+from netlearn.project import driven_circuit, open_project
 from netlearn.report.tables import csv_text, json_text, show, table_of
 from netlearn.sensitivities import parameter_sensitivities
 from netlearn.solve.internal import InternalSolver
@@ -59,8 +59,8 @@ def command(
 
     With --against ngspice, exits with 1 if any differs by more than the tolerance.
     """
-    prepared = project(read(netlist, allow), data)
-    circuit = prepared.circuit if sample is None and data is None else driven_circuit(prepared)
+    project = open_project(read(netlist, allow), data)
+    circuit = project.circuit if sample is None and data is None else driven_circuit(project)
     index = (sample or 1) - 1
     if index >= (circuit.samples or 1):
         raise OptionError(f"there is no sample {index + 1} among {circuit.samples or 1}")
@@ -69,7 +69,7 @@ def command(
         found = against_ngspice(InternalSolver(), circuit, wanted, index, timeout)
     else:
         found = sensitivities(InternalSolver(), circuit, wanted, index)
-    found += parameter_sensitivities(prepared.design, circuit, wanted, index)
+    found += parameter_sensitivities(project.design, circuit, wanted, index)
     columns = ["element", "of", "value", f"d{probe}"] + (["by ngspice", "difference"] if against else [])
     rows = [_row(entry, bool(against)) for entry in found]
     if as_json:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from netlearn.arrays import Array
-from netlearn.elaboration.scope import Scope, Settings
+from netlearn.elaboration.scope import Scope, ScopeSettings
 from netlearn.elaboration.template import Template
 from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlearnError, NetlistError, NetlistWarning, Place
@@ -27,7 +27,7 @@ class Shared:
     """What all bodies of one elaboration share."""
 
     graph: ValueGraph = field(default_factory=ValueGraph)
-    settings: Settings = field(default_factory=Settings)
+    settings: ScopeSettings = field(default_factory=ScopeSettings)
     globals: set[str] = field(default_factory=set)
     errors: list[NetlearnError] = field(default_factory=list)
     warnings: list[NetlistWarning] = field(default_factory=list)
@@ -58,7 +58,7 @@ class TooManyErrors(Exception):
 
 
 @dataclass(slots=True)
-class Model:
+class ModelCard:
     """A ``.model`` card and the body that it stands in."""
 
     card: Card
@@ -131,13 +131,13 @@ class Body:
         self.template = Template()
         self.multiplier = multiplier
         """The quantity that multiplies every element: the m= of the instances around it."""
-        self.models: dict[str, Model] = {}
+        self.models: dict[str, ModelCard] = {}
         self.definitions: dict[str, Definition] = {}
         self.elements = ElementNames()
         self.deferred: list[Callable[[], None]] = []
         """What needs the branch currents of elements that may come later."""
 
-    def model(self, name: str) -> Model | None:
+    def model(self, name: str) -> ModelCard | None:
         """The model of that name that is nearest on the way outwards."""
         body: Body | None = self
         while body is not None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from netlearn.elaboration.body import Body, Definition
 from netlearn.elaboration.elements.model_cards import read_model
-from netlearn.elaboration.scope import FunctionText, Settings, Text, is_wrapped
+from netlearn.elaboration.scope import FunctionText, ScopeSettings, Text, is_wrapped
 from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.netlist.netlist import Netlist
-from netlearn.netlist.statements import Branch, Card, Conditional, Statement, Subcircuit
+from netlearn.netlist.statements import Alternative, Card, Conditional, Statement, Subcircuit
 
 DEEPEST = 100
 """Conditions or includes within each other; more is a mistake."""
@@ -73,7 +73,7 @@ def _chosen(body: Body, items: Iterable[Active], depth: int = 0) -> Iterator[Act
             continue
         if depth >= DEEPEST:
             raise _card_error(item, f"more than {DEEPEST} conditions within each other")
-        branch = next((b for b in item.statement.branches if _holds(body, b, item)), None)
+        branch = next((b for b in item.statement.alternatives if _holds(body, b, item)), None)
         if branch is not None:
             inside = list(_opened(item.netlist, branch.body, item.chain, 0))
             for inner in inside:
@@ -83,7 +83,7 @@ def _chosen(body: Body, items: Iterable[Active], depth: int = 0) -> Iterator[Act
             yield from _chosen(body, inside, depth + 1)
 
 
-def _holds(body: Body, branch: Branch, item: Active) -> bool:
+def _holds(body: Body, branch: Alternative, item: Active) -> bool:
     if branch.condition is None:
         return True
     text = Text.of(branch.condition, branch.source, item.chain, braced=True)
@@ -186,7 +186,7 @@ def _fixed(body: Body, text: Text) -> float:
     return body.shared.graph.value(quantity)
 
 
-def _set_option(settings: Settings, name: str, value: float) -> None:
+def _set_option(settings: ScopeSettings, name: str, value: float) -> None:
     if name == "temp":
         settings.temperature = value
     elif name == "tnom":

@@ -13,7 +13,7 @@ from netlearn.circuit.devices.base import ZERO_CELSIUS, Device, Environment
 from netlearn.elaboration.body import MOST_ERRORS, Body, Definition, Shared, TooManyErrors
 from netlearn.elaboration.cards import Active, active, node_guesses, read_options
 from netlearn.elaboration.design import Contents, Design
-from netlearn.elaboration.element_line import Line
+from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.handlers import HANDLERS
 from netlearn.elaboration.elements.plain_resistors import add_block
 from netlearn.elaboration.instances import Instances, call_place, note_parameters
@@ -48,7 +48,7 @@ class _Elaboration:
         self.netlist = netlist
         self.shared = Shared()
         self.instances = Instances(self._fill)
-        self.calls: list[Line] = []
+        self.calls: list[ElementLine] = []
 
     def design(self) -> Design:
         body = Body(self.shared)
@@ -88,7 +88,7 @@ class _Elaboration:
         body.template.finish()
 
     def _element(self, body: Body, element: Element, chain: tuple[Place, ...]) -> None:
-        line = Line(body, element, chain)
+        line = ElementLine(body, element, chain)
         name = element.name
         body.take_names(element.source, [line.name], [(name.start, name.end)], chain)
         letter = element.letter

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from netlearn.circuit.devices.base import Device
 from netlearn.elaboration.body import Body
-from netlearn.elaboration.scope import Settings, Text
+from netlearn.elaboration.scope import ScopeSettings, Text
 from netlearn.elaboration.template import NOTHING, branch_code
 from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
@@ -15,7 +15,7 @@ from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Assignment, Element, Word
 
 
-class Line:
+class ElementLine:
     """An element line as its handler sees it."""
 
     def __init__(self, body: Body, element: Element, chain: tuple[Place, ...]) -> None:
@@ -31,7 +31,7 @@ class Line:
         return self.body.shared.graph
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> ScopeSettings:
         return self.body.shared.settings
 
     def nodes(self, count: int) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from netlearn.elaboration.body import Body, Definition
-from netlearn.elaboration.element_line import Line
+from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.scope import Text
 from netlearn.elaboration.template import Template
 from netlearn.errors import NetlistError, Place, did_you_mean
@@ -45,10 +45,10 @@ class Instances:
     def __init__(self, fill: Fill) -> None:
         self._fill = fill
         self._templates: dict[tuple[object, ...], list[tuple[dict[str, int | None], Template]]] = {}
-        self._open: list[tuple[str, Line]] = []
+        self._open: list[tuple[str, ElementLine]] = []
         self._names: dict[int, frozenset[str]] = {}
 
-    def add(self, line: Line) -> None:
+    def add(self, line: ElementLine) -> None:
         """``Xname node ... subcircuit [params:] [name=value ...]``."""
         words = [word for word in line.element.words if word.text.lower() != "params:"]
         if not words:
@@ -74,7 +74,7 @@ class Instances:
             self._open.pop()
         line.body.template.place(line.name, template, outer)
 
-    def _passed(self, line: Line, definition: Definition) -> Passed:
+    def _passed(self, line: ElementLine, definition: Definition) -> Passed:
         """What the instance passes: to parameters that the ``.subckt`` line lists or a ``.param`` in its body has.
 
         As in ngspice, a value means the subcircuit's own parameters first, whatever their order, and then those
@@ -118,7 +118,7 @@ class Instances:
             self._names[key] = frozenset(names)
         return self._names[key]
 
-    def _refuse_recursion(self, name: str, line: Line, called: Word) -> None:
+    def _refuse_recursion(self, name: str, line: ElementLine, called: Word) -> None:
         names = [outer for outer, _ in self._open]
         if name in names:
             circle = " -> ".join([*names[names.index(name) :], name])
@@ -126,7 +126,7 @@ class Instances:
         if len(names) >= DEEPEST:
             raise line.error(f"instances are nested more than {DEEPEST} deep", called)
 
-    def _template(self, line: Line, definition: Definition, passed: Passed) -> Template:
+    def _template(self, line: ElementLine, definition: Definition, passed: Passed) -> Template:
         key = (id(definition.subcircuit), *passed.key(), _surroundings(line.body))
         for reads, template in self._templates.get(key, []):
             if _still(line.body, reads):
@@ -186,6 +186,6 @@ def note_parameters(body: Body) -> None:
         body.template.parameters.append(("", list(found), np.array(list(found.values()), dtype=np.int64)))
 
 
-def call_place(line: Line) -> Place:
+def call_place(line: ElementLine) -> Place:
     """Where an instance stands, for the chain of what is inside it."""
     return line.source.place(line.element.start, line.element.end, line.chain)

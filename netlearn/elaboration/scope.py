@@ -82,7 +82,7 @@ class FunctionText:
 
 
 @dataclass
-class Settings:
+class ScopeSettings:
     """What ``.temp`` and ``.options`` set; temperatures in degrees Celsius."""
 
     temperature: float = 27.0
@@ -95,7 +95,7 @@ class Settings:
 class Scope:
     """The names of one body: the netlist's own or one instance's of a subcircuit."""
 
-    def __init__(self, graph: ValueGraph, settings: Settings, parent: Scope | None = None) -> None:
+    def __init__(self, graph: ValueGraph, settings: ScopeSettings, parent: Scope | None = None) -> None:
         self.graph = graph
         self.settings = settings
         self.parent = parent

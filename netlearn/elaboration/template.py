@@ -39,7 +39,7 @@ class Rows:
 
 
 @dataclass
-class Table:
+class InstanceTable:
     """A growing collection of elements of one device."""
 
     device: Device
@@ -169,17 +169,17 @@ class Template:
     ports: int = 0
     nodes: Unknowns = field(default_factory=Unknowns)
     branches: Unknowns = field(default_factory=Unknowns)
-    tables: dict[int, Table] = field(default_factory=dict)
+    tables: dict[int, InstanceTable] = field(default_factory=dict)
     globals: dict[str, int] = field(default_factory=dict)
-    instances: dict[int, Instances] = field(default_factory=dict)
-    """Instances whose elements are not in the tables yet, by the identity of their template."""
+    instances: dict[int, InstanceRows] = field(default_factory=dict)
+    """InstanceRows whose elements are not in the tables yet, by the identity of their template."""
     parameters: list[tuple[str, Sequence[str], Array]] = field(default_factory=list)
     """Names and quantities of ``.param`` and subcircuit parameters: path, names, quantities."""
 
-    def table(self, device: Device) -> Table:
+    def table(self, device: Device) -> InstanceTable:
         key = id(device)
         if key not in self.tables:
-            self.tables[key] = Table(device)
+            self.tables[key] = InstanceTable(device)
         return self.tables[key]
 
     def place(self, path: str, child: Template, ports: Sequence[int]) -> None:
@@ -188,7 +188,7 @@ class Template:
         if instances is None:
             outer = {node: self.nodes.local(name) for name, node in child.globals.items()}
             self.globals.update((name, self.nodes.local(name)) for name in child.globals)
-            instances = self.instances[id(child)] = Instances(child, outer)
+            instances = self.instances[id(child)] = InstanceRows(child, outer)
         instances.paths.append(path)
         instances.ports.append(tuple(ports))
         instances.first_nodes.append(len(self.nodes))
@@ -206,7 +206,7 @@ class Template:
         self.instances = {}
 
 
-class Instances:
+class InstanceRows:
     """All instances of one template within another: K of them, worked out as arrays."""
 
     def __init__(self, child: Template, outer: dict[int, int]) -> None:

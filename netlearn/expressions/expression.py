@@ -39,7 +39,7 @@ class ExpressionError(NetlistError):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Operation:
     """One operation: a number, a name, or a function of earlier steps."""
 
     kind: str
@@ -61,14 +61,14 @@ class Expression:
     """
 
     text: str
-    steps: tuple[Step, ...]
+    steps: tuple[Operation, ...]
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(step.name for step in self.steps if step.kind == "name"))
 
     @property
-    def single(self) -> Step | None:
+    def single(self) -> Operation | None:
         """The only step of an expression that is just a number or just a name."""
         return self.steps[0] if len(self.steps) == 1 else None
 
@@ -87,12 +87,12 @@ class Expression:
         steps = []
         for i, step in enumerate(self.steps):
             if step.kind == "call":
-                steps.append(Step("call", step.inputs, function=step.function))
+                steps.append(Operation("call", step.inputs, function=step.function))
                 continue
             key: str | int = step.name if step.kind == "name" else i
             source = step.name if step.kind == "name" else float(cast(np.float64, step.value))
             name, _ = sources.setdefault(key, (f"${len(sources)}", source))
-            steps.append(Step("name", name=name))
+            steps.append(Operation("name", name=name))
         return _interned(tuple(steps)), tuple(source for _, source in sources.values())
 
     def evaluate(self, environment: Mapping[str, Number]) -> Number:
@@ -146,7 +146,7 @@ class Expression:
         """The same expression with calls of ``.func`` functions written out."""
         if not self.calls:
             return self
-        steps: list[Step] = []
+        steps: list[Operation] = []
         places: list[int] = []
         for step in self.steps:
             inputs = tuple(places[i] for i in step.inputs)
@@ -157,7 +157,7 @@ class Expression:
                     raise ExpressionError(f"unknown function '{step.name}'", step.offset, hint)
                 places.append(function.write_out(inputs, steps, step))
             else:
-                steps.append(Step(step.kind, inputs, step.value, step.name, step.function, step.offset))
+                steps.append(Operation(step.kind, inputs, step.value, step.name, step.function, step.offset))
                 places.append(len(steps) - 1)
             if len(steps) > LONGEST:
                 raise ExpressionError(
@@ -165,7 +165,7 @@ class Expression:
                 )
         if places[-1] != len(steps) - 1:
             # A function that returns its argument as it is: the result must stand last.
-            steps.append(Step("call", (places[-1],), function=OPERATORS["pos"]))
+            steps.append(Operation("call", (places[-1],), function=OPERATORS["pos"]))
         return Expression(self.text, tuple(steps))
 
 
@@ -176,7 +176,7 @@ class UserFunction:
     arguments: tuple[str, ...]
     body: Expression
 
-    def write_out(self, inputs: tuple[int, ...], steps: list[Step], call: Step) -> int:
+    def write_out(self, inputs: tuple[int, ...], steps: list[Operation], call: Operation) -> int:
         """Append the body with its arguments put in; the place of its result."""
         if len(inputs) != len(self.arguments):
             message = f"function '{call.name}' takes {len(self.arguments)} arguments, not {len(inputs)}"
@@ -188,19 +188,19 @@ class UserFunction:
                 places.append(given[step.name])
                 continue
             moved = tuple(places[i] for i in step.inputs)
-            steps.append(Step(step.kind, moved, step.value, step.name, step.function, call.offset))
+            steps.append(Operation(step.kind, moved, step.value, step.name, step.function, call.offset))
             places.append(len(steps) - 1)
         return places[-1]
 
 
-def _known(step: Step) -> Function:
+def _known(step: Operation) -> Function:
     if step.function is None:
         raise ExpressionError(f"unknown function '{step.name}'", step.offset)
     return step.function
 
 
 @lru_cache(maxsize=4096)
-def _interned(steps: tuple[Step, ...]) -> Expression:
+def _interned(steps: tuple[Operation, ...]) -> Expression:
     return Expression("", steps)
 
 
@@ -229,9 +229,9 @@ def parse_expression(text: str, behavioural: bool = False) -> Expression:
     return Expression(text, tuple(_steps(cast("Tree[Token] | Token", tree), behavioural)))
 
 
-def _steps(tree: Tree[Token] | Token, behavioural: bool) -> list[Step]:
+def _steps(tree: Tree[Token] | Token, behavioural: bool) -> list[Operation]:
     functions = BEHAVIOURAL_FUNCTIONS if behavioural else PARAMETER_FUNCTIONS
-    steps: list[Step] = []
+    steps: list[Operation] = []
     results: list[int] = []
     # Depth first without recursion: a tree is visited once to queue its children, then again.
     pending: list[tuple[Tree[Token], bool]] = [(cast("Tree[Token]", tree), False)]
@@ -250,25 +250,27 @@ def _steps(tree: Tree[Token] | Token, behavioural: bool) -> list[Step]:
     return steps
 
 
-def _step(node: Tree[Token], inputs: tuple[int, ...], functions: Mapping[str, Function], behavioural: bool) -> Step:
+def _step(
+    node: Tree[Token], inputs: tuple[int, ...], functions: Mapping[str, Function], behavioural: bool
+) -> Operation:
     kind = str(node.data)
     if kind == "choose":
-        return Step("call", inputs, function=CHOOSE)
+        return Operation("call", inputs, function=CHOOSE)
     if kind in OPERATORS:
-        return Step("call", inputs, function=OPERATORS[kind])
+        return Operation("call", inputs, function=OPERATORS[kind])
     token = cast("Token", node.children[0])
     offset = token.start_pos or 0
     word = "".join(str(token).lower().split())
     if kind == "number":
-        return Step("number", value=np.float64(_number(word, offset, behavioural)), offset=offset)
+        return Operation("number", value=np.float64(_number(word, offset, behavioural)), offset=offset)
     if kind in ("name", "probe"):
-        return Step("name", name=word, offset=offset)
+        return Operation("name", name=word, offset=offset)
     function = functions.get(word)
     if function is not None and not function.least <= len(inputs) <= function.most:
         raise ExpressionError(f"function '{word}' takes {function.least} arguments, not {len(inputs)}", offset)
     if function is not None and function.most > 5 and len(inputs) % 2 == 0:
         raise ExpressionError(f"function '{word}' takes x and then pairs of numbers", offset)
-    return Step("call", inputs, name=word, function=function, offset=offset)
+    return Operation("call", inputs, name=word, function=function, offset=offset)
 
 
 def _number(word: str, offset: int, behavioural: bool) -> float:

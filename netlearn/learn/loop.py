@@ -21,7 +21,7 @@ from netlearn.learn.model import Model
 from netlearn.learn.optimizers import State
 from netlearn.learn.rules.base import Batch, Estimate, Rule
 from netlearn.learn.schedule import Schedule
-from netlearn.learn.settings import Options
+from netlearn.learn.settings import LoopOptions
 from netlearn.learn.subset import Subset
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
@@ -57,7 +57,7 @@ class Task:
     schedule: Schedule
     transform: Transform
     subset: Subset = field(default_factory=Subset)
-    options: Options = field(default_factory=Options)
+    options: LoopOptions = field(default_factory=LoopOptions)
     validation: Dataset | None = None
     writing: Writing | None = None
 

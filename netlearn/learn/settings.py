@@ -20,7 +20,7 @@ from netlearn.options import Directive, Given, build, option, options_of
 
 
 @dataclass(frozen=True)
-class Options:
+class LoopOptions:
     """How long and on what a run trains."""
 
     epochs: int = option(100, "times that every sample is used", least=0)
@@ -68,7 +68,7 @@ class Settings:
     optimizer: Optimizer | Lbfgsb = field(default_factory=Adam)
     schedule: Schedule = field(default_factory=Constant)
     subset: Subset = field(default_factory=Subset)
-    options: Options = field(default_factory=Options)
+    options: LoopOptions = field(default_factory=LoopOptions)
     hardware: Hardware | None = None
     places: Mapping[str, Place] = field(default_factory=dict, compare=False)
 
@@ -86,12 +86,12 @@ DIRECTIVES: dict[str, Directive] = {
         Directive("schedule", "how the learning rate changes", "NAME", kinds=SCHEDULES),
         Directive("subset", "which part of the parameters a step changes", "", options_of(Subset)),
         Directive("hardware", "what devices hold the trained resistances", "", options_of(Hardware)),
-        Directive("options", "how long and on what to train", "", options_of(Options)),
+        Directive("options", "how long and on what to train", "", options_of(LoopOptions)),
     )
 }
 """The directives by name, in the order in which they are documented."""
 
-_PLAIN: Mapping[str, type] = {"subset": Subset, "hardware": Hardware, "options": Options}
+_PLAIN: Mapping[str, type] = {"subset": Subset, "hardware": Hardware, "options": LoopOptions}
 """Directives with options only: the dataclass that each is read into."""
 
 
@@ -122,7 +122,7 @@ def settings_of(given: Iterable[Given]) -> Settings:
 def overridden(given: Sequence[Given], overrides: Sequence[Given]) -> list[Given]:
     """Directives with others put over them: options that are given win over the netlist's.
 
-    Words replace words. Options are added to those of the netlist, unless the words name
+    Words replace words. LoopOptions are added to those of the netlist, unless the words name
     another kind (of optimizer, say), to which the old options do not belong.
     """
     result = [entry for entry in given if entry.name not in {o.name for o in overrides}]

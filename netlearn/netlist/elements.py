@@ -129,7 +129,7 @@ class Elements(Mapping[str, ElementView]):
             elif isinstance(statement, Subcircuit):
                 self._definitions.setdefault(statement.name.text.lower(), statement)
             elif isinstance(statement, Conditional):
-                for branch in statement.branches:
+                for branch in statement.alternatives:
                     self._collect(netlist, tuple(branch.body))
             elif isinstance(statement, Card) and statement in netlist.includes:
                 part = netlist.includes[statement]
@@ -203,7 +203,7 @@ def _inside(
         elif isinstance(statement, Subcircuit):
             definitions[statement.name.text.lower()] = statement
         elif isinstance(statement, Conditional):
-            for branch in reversed(statement.branches):
+            for branch in reversed(statement.alternatives):
                 stack += reversed(branch.body)
     return places, definitions
 

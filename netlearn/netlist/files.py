@@ -106,7 +106,7 @@ def flattened(statements: Sequence[Statement], into_subcircuits: bool = True) ->
         if isinstance(statement, Subcircuit) and into_subcircuits:
             yield from flattened(statement.body)
         elif isinstance(statement, Conditional):
-            for branch in statement.branches:
+            for branch in statement.alternatives:
                 yield from flattened(branch.body, into_subcircuits)
 
 

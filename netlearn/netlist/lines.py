@@ -30,7 +30,7 @@ class Kind(Enum):
 
 
 @dataclass(slots=True)
-class Line:
+class LogicalLine:
     """A logical line at [start, end) of the text, without its indent and last line end."""
 
     kind: Kind
@@ -45,18 +45,18 @@ class LineReader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.position = 0
-        self._waiting: deque[Line] = deque()
+        self._waiting: deque[LogicalLine] = deque()
 
-    def physical_line(self) -> Line | None:
+    def physical_line(self) -> LogicalLine | None:
         """The next physical line as it stands."""
         if self.position >= len(self.text):
             return None
         match = _PHYSICAL.match(self.text, self.position)
         assert match is not None
         self.position = match.end()
-        return Line(Kind.STATEMENT, match.start("text"), match.end("text"), match["text"])
+        return LogicalLine(Kind.STATEMENT, match.start("text"), match.end("text"), match["text"])
 
-    def next(self) -> Line | None:
+    def next(self) -> LogicalLine | None:
         """The next logical line; plain comments and blank lines are left out.
 
         A line goes on over comments and blank lines in between, as in ngspice; two
@@ -64,7 +64,7 @@ class LineReader:
         """
         if self._waiting:
             return self._waiting.popleft()
-        current: Line | None = None
+        current: LogicalLine | None = None
         pieces: list[str] = []
         joined = False
         text, length, position = self.text, len(self.text), self.position
@@ -77,7 +77,7 @@ class LineReader:
                 if first == "*" and not joined:
                     kind = {"@": Kind.DIRECTIVE, "#": Kind.COMMAND}.get(text[start + 1 : start + 2])
                     if kind is not None:
-                        self._waiting.append(Line(kind, start, end, text[start:end]))
+                        self._waiting.append(LogicalLine(kind, start, end, text[start:end]))
                         if current is None:
                             position = match.end()
                             break
@@ -93,7 +93,7 @@ class LineReader:
                 else:
                     content, joins = _content(text, start, end)
                     if not content.isspace():
-                        current = Line(Kind.STRAY if first == "+" else Kind.STATEMENT, start, end, "")
+                        current = LogicalLine(Kind.STRAY if first == "+" else Kind.STATEMENT, start, end, "")
                         pieces, joined = [content], joins
             position = match.end()
         self.position = position

@@ -11,14 +11,14 @@ from netlearn.errors import NetlearnError, NetlistError, Place, raise_all
 from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.grammar import BadLine, Span, card_name, parse_line
 from netlearn.netlist.letters import LETTERS
-from netlearn.netlist.lines import Kind, Line, LineReader
+from netlearn.netlist.lines import Kind, LineReader, LogicalLine
 from netlearn.netlist.numbers import parse_number, starts_like_number
 from netlearn.netlist.plain_lines import plain_resistors
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import (
     FILE_CARDS,
+    Alternative,
     Assignment,
-    Branch,
     Card,
     Conditional,
     DirectiveLine,
@@ -50,14 +50,14 @@ class _Scope:
     """A block that is still open: the opening line, and what has been read of it."""
 
     what: str
-    opening: Line
+    opening: LogicalLine
     words: tuple[Word, ...] = ()
     assignments: tuple[Assignment, ...] = ()
     body: list[Statement] = field(default_factory=list)
-    branches: list[Branch] = field(default_factory=list)
+    alternatives: list[Alternative] = field(default_factory=list)
     branch: str = "if"
     """which card the current branch of a condition has"""
-    branch_line: Line | None = None
+    branch_line: LogicalLine | None = None
 
 
 def parse_source(source: Source, *, main: bool = True, chain: tuple[Place, ...] = ()) -> tuple[Statement, ...]:
@@ -81,7 +81,7 @@ class _Parser:
         self.chain = chain
         self.reader = LineReader(source.text)
         self.errors: list[NetlistError] = []
-        self.scopes = [_Scope("file", Line(Kind.STATEMENT, 0, 0, ""))]
+        self.scopes = [_Scope("file", LogicalLine(Kind.STATEMENT, 0, 0, ""))]
 
     # Reading ---------------------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ class _Parser:
 
     # Elements --------------------------------------------------------------------------------
 
-    def _element(self, line: Line) -> None:
+    def _element(self, line: LogicalLine) -> None:
         letter = LETTERS.get(line.text[0].upper())
         if letter is None:
             self._error(
@@ -166,7 +166,7 @@ class _Parser:
 
     # Cards -----------------------------------------------------------------------------------
 
-    def _card(self, line: Line) -> None:
+    def _card(self, line: LogicalLine) -> None:
         name = card_name(line.text)
         if name in _KEPT_BLOCKS:
             self._kept_block(line, name)
@@ -205,7 +205,7 @@ class _Parser:
         else:
             self._add(Card(self.source, line.start, line.end, name, words, assignments))
 
-    def _kept_block(self, line: Line, name: str) -> None:
+    def _kept_block(self, line: LogicalLine, name: str) -> None:
         closing, what = _KEPT_BLOCKS[name]
         match = _line_start(closing).search(self.source.text, line.end)
         # ngspice lets a file end inside of .control.
@@ -222,7 +222,7 @@ class _Parser:
             return
         self.scopes.append(scope)
 
-    def _branch(self, line: Line, name: str, words: tuple[Word, ...]) -> None:
+    def _branch(self, line: LogicalLine, name: str, words: tuple[Word, ...]) -> None:
         scope = self.scopes[-1]
         if scope.what != "if":
             self._error(f".{name} without .if", line.start, line.end)
@@ -238,10 +238,10 @@ class _Parser:
         if scope.branch != "else" and not scope.words:
             self._error("a condition is missing", line.start, line.end, f"the form is: .{scope.branch} (expression)")
         condition = scope.words[0] if scope.words else None
-        scope.branches.append(Branch(self.source, line.start, end, condition, tuple(scope.body)))
+        scope.alternatives.append(Alternative(self.source, line.start, end, condition, tuple(scope.body)))
         scope.body = []
 
-    def _close(self, line: Line, name: str, words: tuple[Word, ...]) -> None:
+    def _close(self, line: LogicalLine, name: str, words: tuple[Word, ...]) -> None:
         what = {"ends": "subckt", "endif": "if", "endl": "lib"}[name]
         scope = self.scopes[-1]
         if scope.what != what:
@@ -274,17 +274,17 @@ class _Parser:
     def _add(self, statement: Statement) -> None:
         self.scopes[-1].body.append(statement)
 
-    def _word(self, line: Line, span: Span) -> Word:
+    def _word(self, line: LogicalLine, span: Span) -> Word:
         return Word(line.text[span[0] : span[1]], line.start + span[0], line.start + span[1])
 
-    def _words(self, line: Line, spans: Sequence[Span]) -> tuple[Word, ...]:
+    def _words(self, line: LogicalLine, spans: Sequence[Span]) -> tuple[Word, ...]:
         text, offset = line.text, line.start
         return tuple([Word(text[start:end], offset + start, offset + end) for start, end in spans])
 
-    def _assignments(self, line: Line, spans: Sequence[tuple[Span, Span]]) -> tuple[Assignment, ...]:
+    def _assignments(self, line: LogicalLine, spans: Sequence[tuple[Span, Span]]) -> tuple[Assignment, ...]:
         return tuple([Assignment(self._word(line, name), self._word(line, value)) for name, value in spans])
 
-    def _bad_line(self, line: Line, error: BadLine) -> None:
+    def _bad_line(self, line: LogicalLine, error: BadLine) -> None:
         self._error(error.message, line.start + error.start, line.start + error.end, error.hint)
 
     def _error(self, message: str, start: int, end: int, hint: str = "") -> None:
@@ -298,7 +298,7 @@ def _statement(source: Source, start: int, end: int, scope: _Scope) -> Statement
         return Subcircuit(source, start, end, scope.words[0], scope.words[1:], scope.assignments, body)
     if scope.what == "lib":
         return Section(source, start, end, scope.words[0], body)
-    return Conditional(source, start, end, tuple(scope.branches))
+    return Conditional(source, start, end, tuple(scope.alternatives))
 
 
 def _without_params(words: tuple[Word, ...]) -> tuple[Word, ...]:

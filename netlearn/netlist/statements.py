@@ -101,7 +101,7 @@ class Subcircuit(Statement):
 
 
 @dataclass(frozen=True, slots=True)
-class Branch(Statement):
+class Alternative(Statement):
     """One part of a ``.if``: its condition, None for ``.else``, and the statements under it."""
 
     condition: Word | None
@@ -112,7 +112,7 @@ class Branch(Statement):
 class Conditional(Statement):
     """``.if`` down to its ``.endif``: the first branch whose condition holds is the one that counts."""
 
-    branches: tuple[Branch, ...]
+    alternatives: tuple[Alternative, ...]
 
 
 @dataclass(frozen=True, slots=True)

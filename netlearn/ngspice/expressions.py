@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from netlearn.errors import NgspiceError
-from netlearn.expressions.expression import Expression, Step
+from netlearn.expressions.expression import Expression, Operation
 from netlearn.expressions.functions import BEHAVIOURAL_FUNCTIONS, CHOOSE, OPERATORS, ROUNDED_TABLE
 
 LONGEST = 1_000_000
@@ -69,7 +69,7 @@ def ngspice_expression(expression: Expression, words: Mapping[str, str]) -> str:
     return texts[-1]
 
 
-def _text(step: Step, texts: Sequence[str], words: Mapping[str, str]) -> str:
+def _text(step: Operation, texts: Sequence[str], words: Mapping[str, str]) -> str:
     if step.kind == "number" and step.value is not None:
         return f"({float(step.value)!r})"
     if step.kind == "name":
@@ -83,14 +83,14 @@ def _text(step: Step, texts: Sequence[str], words: Mapping[str, str]) -> str:
     return _WRITTEN[name](*arguments) if name in _WRITTEN else f"{name}({','.join(arguments)})"
 
 
-def _name(step: Step) -> str:
+def _name(step: Operation) -> str:
     name = _NAMES.get(id(step.function))
     if name is None:
         raise NgspiceError(f"ngspice's behavioural sources do not have the function '{step.name}'")
     return name
 
 
-def _number(step: Step, inputs: Sequence[float | None], words: Mapping[str, str]) -> float | None:
+def _number(step: Operation, inputs: Sequence[float | None], words: Mapping[str, str]) -> float | None:
     """The value of a step that no probe has a part in."""
     if step.kind == "number":
         return None if step.value is None else float(step.value)

@@ -25,7 +25,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Differences:
     """Differences between two operating points with S samples and N unknowns, all (S, N).
 
     ``relative`` is the absolute difference over the larger magnitude of the two values, and zero
@@ -75,7 +75,7 @@ class Comparison:
         )
 
 
-def compare(first: OperatingPoint, second: OperatingPoint, floor: float = 1e-9) -> Comparison:
+def compare(first: OperatingPoint, second: OperatingPoint, floor: float = 1e-9) -> Differences:
     """Compare two operating points of circuits with the same unknowns, sample by sample.
 
     Raises CircuitError where their unknowns or numbers of samples differ, or where there are none.
@@ -91,4 +91,4 @@ def compare(first: OperatingPoint, second: OperatingPoint, floor: float = 1e-9) 
     larger = np.maximum(np.abs(a), np.abs(b))
     with np.errstate(invalid="ignore", divide="ignore"):
         relative = np.where(absolute > floor, np.where(np.isinf(absolute), np.inf, absolute / larger), 0.0)
-    return Comparison(first.circuit, a, b, absolute, relative)
+    return Differences(first.circuit, a, b, absolute, relative)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netlearn.circuit.circuit import Circuit
 from netlearn.solve.linear import LinearSolver
-from netlearn.solve.nonlinear import NewtonSolver
+from netlearn.solve.nonlinear import NonlinearSolver
 from netlearn.solve.operating_point import OperatingPoint
 
 
@@ -13,4 +13,4 @@ class InternalSolver:
 
     def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
         """Operating points of every sample. Raises CircuitError and ConvergenceError."""
-        return LinearSolver().solve(circuit) if circuit.linear else NewtonSolver().solve(circuit, start)
+        return LinearSolver().solve(circuit) if circuit.linear else NonlinearSolver().solve(circuit, start)

@@ -13,9 +13,9 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.linear import Resistor
 from netlearn.circuit.graph import two_terminal
-from netlearn.solve.equations.assembly import Equations, Topology
+from netlearn.solve.equations.assembly import Equations, MatrixTopology
 from netlearn.solve.equations.diagnosis import not_finite, singular
-from netlearn.solve.equations.source_reduction import Reduction
+from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.matrices.one import Factorization, SingularMatrix, factorize
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.threads import one_thread
@@ -33,7 +33,7 @@ class SharedLinearization:
     """
 
     circuit: Circuit
-    reduction: Reduction
+    reduction: SourceReduction
     data: Array
     definite: bool
 
@@ -93,7 +93,7 @@ class PerSampleLinearization:
         return np.concatenate([each.solve(row[None], transpose=transpose) for each, row in parts])
 
 
-def topology_matrix(topology: Topology, data: Array, transpose: bool) -> sparse.csc_array | sparse.csr_array:
+def topology_matrix(topology: MatrixTopology, data: Array, transpose: bool) -> sparse.csc_array | sparse.csr_array:
     """The full Jacobian or its transpose."""
     matrix = topology.matrix(data)
     return matrix.T if transpose else matrix
@@ -143,7 +143,7 @@ def linear_system(circuit: Circuit, equations: Equations) -> SharedLinearization
         data = equations.jacobian()
     if not np.isfinite(data).all():
         raise not_finite(circuit)
-    reduction = Reduction.of(circuit)
+    reduction = SourceReduction.of(circuit)
     definite = two_terminal(circuit) and positive(circuit)
     if data.ndim == 1:
         return SharedLinearization(circuit, reduction, data, definite)

@@ -18,7 +18,7 @@ from netlearn.solve.matrices.many import Pattern
 from netlearn.solve.newton.homotopy import LADDER, hurried
 from netlearn.solve.newton.iteration import Shunt, Tolerances, balanced, iterate
 from netlearn.solve.newton.linearization import NonlinearLinearization
-from netlearn.solve.newton.system import Model, System, chunks
+from netlearn.solve.newton.system import NonlinearModel, System, chunks
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.threads import one_thread
 
@@ -33,7 +33,7 @@ class _Found:
     worst: Array
 
 
-class NewtonSolver:
+class NonlinearSolver:
     """The Solver for circuits of any devices.
 
     Where Newton's method fails from the given start it is tried from zero, then along gmin
@@ -47,7 +47,7 @@ class NewtonSolver:
         Raises CircuitError for a circuit whose graph rules out a unique operating point, and
         ConvergenceError, naming samples, node and devices, where none was found.
         """
-        model, tolerances = Model.of(circuit), Tolerances.of(circuit)
+        model, tolerances = NonlinearModel.of(circuit), Tolerances.of(circuit)
         count = circuit.samples or 1
         x = np.empty((count, circuit.size), model.dtype)
         guess = _guess(model, start, count)
@@ -69,7 +69,7 @@ class NewtonSolver:
         return OperatingPoint(circuit, x, iterations, NonlinearLinearization(model, x))
 
 
-def _unique(model: Model) -> bool:
+def _unique(model: NonlinearModel) -> bool:
     """Whether every element is a passive one whose current rises with its voltage: then one operating point exists."""
     kinds = (Diode, IdealDiode, VoltageSource, CurrentSource)
     groups = [group for group in model.circuit.groups if len(group)]
@@ -82,7 +82,7 @@ def _unique(model: Model) -> bool:
     )
 
 
-def _guess(model: Model, start: OperatingPoint | None, count: int) -> Array | None:
+def _guess(model: NonlinearModel, start: OperatingPoint | None, count: int) -> Array | None:
     """Where to start from (r, S), if ``start`` belongs to a circuit of this kind."""
     if start is None or start.x.shape[1] != model.circuit.size or len(start.x) not in (1, count):
         return None
@@ -107,7 +107,7 @@ def _solve(system: System, guess: Array | None, tolerances: Tolerances, pattern:
         lost = np.flatnonzero(~converged)
         if not len(lost):
             break
-        reached, arrived, last = method(model, samples[lost], hurried(tolerances), model.careful)
+        reached, arrived, last = method(model, samples[lost], hurried(tolerances), model.pivoting)
         good, _ = balanced(system.restricted(lost), reached, tolerances)
         y[:, lost], converged[lost], worst[lost] = reached, arrived & good, last
     return _Found(y, converged, found.iterations, worst)
@@ -123,11 +123,11 @@ def _from_nodeset(system: System, tolerances: Tolerances) -> Array:
     conductance, anchor = zero.copy(), zero.copy()
     for unknown, volts in held.items():
         conductance[unknown], anchor[unknown] = NODESET_CONDUCTANCE, volts
-    pinned = iterate(system, anchor, tolerances, model.careful, Shunt(conductance, anchor), cold=True)
+    pinned = iterate(system, anchor, tolerances, model.pivoting, Shunt(conductance, anchor), cold=True)
     return np.where(pinned.converged, pinned.y, anchor)
 
 
-def _failure(model: Model, samples: Array, found: _Found) -> CircuitError:
+def _failure(model: NonlinearModel, samples: Array, found: _Found) -> CircuitError:
     circuit = model.circuit
     named = explain_singular(circuit, model.equations.topology.masks)
     if named is not None:

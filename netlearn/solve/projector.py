@@ -24,13 +24,13 @@ from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSour
 from netlearn.circuit.graph import Branches, SpanningTree, branches, cycle_matrix, spanning_tree
 from netlearn.circuit.graph import two_terminal as has_only_two_terminal_branches
 from netlearn.errors import CircuitError
-from netlearn.solve.equations.assembly import Topology
+from netlearn.solve.equations.assembly import MatrixTopology
 from netlearn.solve.equations.diagnosis import explain_singular
 from netlearn.solve.matrices.one import Factorization, SingularMatrix, factorize
 from netlearn.solve.threads import one_thread
 
 
-class Projector:
+class NetworkProjector:
     """The branch currents of a resistor network and their derivatives, by its cycles.
 
     The branches are the resistors and voltage sources, in the order of the circuit's groups;
@@ -46,7 +46,7 @@ class Projector:
                 f"'{other.names[0]}' is a {other.device.name}: the projector form is for resistors and sources only",
                 hint="the adjoint form has no such limit",
             )
-        singular = explain_singular(circuit, Topology.of(circuit).masks)
+        singular = explain_singular(circuit, MatrixTopology.of(circuit).masks)
         if singular is not None:
             raise singular
         self.circuit = circuit
@@ -143,7 +143,7 @@ class Projector:
         result: Array = -self.omega() * self.currents[sample]
         return result
 
-    def pull_back(self, current_weights: Array | None = None, voltage_weights: Array | None = None) -> Array:
+    def pullback(self, current_weights: Array | None = None, voltage_weights: Array | None = None) -> Array:
         """Derivatives (b,) of Σ weights * outputs by every branch's resistance, summed over samples.
 
         ``current_weights`` (S, b) weigh branch currents, ``voltage_weights`` (S, n) node voltages.

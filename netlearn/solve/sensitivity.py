@@ -18,7 +18,7 @@ from netlearn.solve.contraction import contract
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.linear import linear_system
 from netlearn.solve.newton.linearization import NonlinearLinearization
-from netlearn.solve.newton.system import Model
+from netlearn.solve.newton.system import NonlinearModel
 from netlearn.solve.operating_point import Linearization, OperatingPoint, Solver
 
 
@@ -33,10 +33,10 @@ def linearize(op: OperatingPoint) -> Linearization:
 def _at(op: OperatingPoint) -> Linearization:
     if op.circuit.linear:
         return linear_system(op.circuit, Equations.of(op.circuit))
-    return NonlinearLinearization(Model.of(op.circuit), op.x)
+    return NonlinearLinearization(NonlinearModel.of(op.circuit), op.x)
 
 
-def pull_back(op: OperatingPoint, adjoint: Array, columns: Iterable[Column]) -> dict[Column, Array]:
+def pullback(op: OperatingPoint, adjoint: Array, columns: Iterable[Column]) -> dict[Column, Array]:
     """-Σ λᵀ ∂F/∂value for each value of the given columns, (k,) each, summed over samples.
 
     ``adjoint`` (S, N) is λ = J⁻ᵀ ∂f/∂x at the operating points; real or complex.
@@ -111,7 +111,7 @@ def sensitivities(solver: Solver, circuit: Circuit, probe: Probe, sample: int = 
         (g, name) for g, group in enumerate(one.groups) for name in group.values if name in group.device.parameters
     ]
     found = []
-    for (g, name), derivatives in pull_back(op, adjoint, columns).items():
+    for (g, name), derivatives in pullback(op, adjoint, columns).items():
         group = one.groups[g]
         default = group.device.parameters[name]
         values = np.broadcast_to(np.asarray(group.values[name], dtype=float), len(group))

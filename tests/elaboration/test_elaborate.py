@@ -15,7 +15,7 @@ from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, NetlistWarning, OptionError
 from netlearn.netlist.netlist import parse, read
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.sensitivity import linearize, pull_back
+from netlearn.solve.sensitivity import linearize, pullback
 
 
 def design_of(text):
@@ -207,7 +207,7 @@ def test_the_gradient_of_a_voltage_by_a_param_is_that_of_differences():
     adjoint = np.zeros((1, design.circuit.size))
     adjoint[0, design.circuit.node("d")] = 1.0
     lam = linearize(op).solve(adjoint, transpose=True)
-    exact = parameters.pullback(parameters.initial, pull_back(op, lam, parameters.columns))
+    exact = parameters.pullback(parameters.initial, pullback(op, lam, parameters.columns))
     for p, name in enumerate(parameters.names):
         step = np.zeros(len(parameters))
         step[p] = 1e-3 * parameters.initial[p]

@@ -19,7 +19,7 @@ from netlearn.learn.optimizers import Adam
 from netlearn.learn.probes import probes_of
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.schedule import Constant
-from netlearn.learn.settings import Options
+from netlearn.learn.settings import LoopOptions
 from netlearn.learn.subset import Subset
 from netlearn.learn.table import Table
 from netlearn.learn.transforms import Transform
@@ -93,7 +93,7 @@ def make_task() -> MakeTask:
             "schedule": Constant(),
             "transform": Transform.of(parameters, changes.pop("coordinates", "log")),
             "subset": Subset(),
-            "options": Options(epochs=10),
+            "options": LoopOptions(epochs=10),
         }
         if aside:
             whole = parts["data"]

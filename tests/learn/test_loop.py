@@ -18,7 +18,7 @@ from netlearn.learn.optimizers import Adam, Lbfgsb, Momentum, Sgd
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.schedule import Cosine, Exponential
-from netlearn.learn.settings import Options
+from netlearn.learn.settings import LoopOptions
 from netlearn.learn.subset import Subset
 
 DIODES = Group(
@@ -54,7 +54,7 @@ def test_lbfgs_reaches_in_all_coordinates_what_scipy_reaches_by_differences(make
     box = list(zip(np.log(parameters.lower), np.log(parameters.upper), strict=True))
     reference = minimize(loss, np.log(parameters.initial), bounds=box, options={"maxiter": 30, "maxfun": 10**5})
     for coordinates in ("log", "conductance", "resistance"):
-        state = trained(make_task(coordinates=coordinates, optimizer=Lbfgsb(), options=Options(epochs=100)))
+        state = trained(make_task(coordinates=coordinates, optimizer=Lbfgsb(), options=LoopOptions(epochs=100)))
         assert state.best is not None
         assert state.best_score <= reference.fun * (1 + 1e-3)
         assert np.all(state.best >= parameters.lower)
@@ -65,7 +65,7 @@ def test_lbfgs_reaches_in_all_coordinates_what_scipy_reaches_by_differences(make
 @pytest.mark.parametrize("optimizer", [Sgd(3.0), Momentum(0.5), Adam(0.05)])
 @pytest.mark.parametrize("batch", [0, 5])
 def test_every_optimizer_lowers_the_loss(make_task: Any, optimizer: Any, batch: int, coordinates: str) -> None:
-    task = make_task(optimizer=optimizer, options=Options(epochs=30, batch=batch), coordinates=coordinates)
+    task = make_task(optimizer=optimizer, options=LoopOptions(epochs=30, batch=batch), coordinates=coordinates)
     state = trained(task)
     assert state.best_score < 0.8 * state.history[0].loss
     assert len(state.history) == 31
@@ -74,7 +74,7 @@ def test_every_optimizer_lowers_the_loss(make_task: Any, optimizer: Any, batch: 
 
 def test_the_record_of_an_epoch_is_of_the_values_at_its_beginning(make_task: Any) -> None:
     for batch in (0, 5):
-        task = make_task(classes=True, options=Options(epochs=3, batch=batch))
+        task = make_task(classes=True, options=LoopOptions(epochs=3, batch=batch))
         state = trained(task)
         before = measure(task, task.data, begin(task)).loss
         after = measure(task, task.data, state).loss
@@ -96,16 +96,16 @@ class Stop:
 
 
 KINDS: dict[str, dict[str, Any]] = {
-    "full": {"options": Options(epochs=6)},
-    "batches": {"options": Options(epochs=4, batch=5, seed=3), "optimizer": Momentum(0.3), "schedule": Cosine()},
-    "classes": {"classes": True, "options": Options(epochs=4, batch=5)},
-    "diodes": {"extra": (DIODES,), "options": Options(epochs=4, batch=5)},
-    "diodes aside": {"extra": (DIODES,), "aside": 4, "options": Options(epochs=4, batch=5)},
-    "diodes aside full": {"extra": (DIODES,), "aside": 4, "options": Options(epochs=6)},
-    "subset": {"subset": Subset(0.3), "options": Options(epochs=4, batch=5), "schedule": Exponential(0.9)},
-    "turns": {"subset": Subset(0.3, by="turns", redraw="epoch"), "options": Options(epochs=4, batch=5)},
-    "lbfgs": {"optimizer": Lbfgsb(), "options": Options(epochs=8)},
-    "lbfgs diodes": {"optimizer": Lbfgsb(), "extra": (DIODES,), "options": Options(epochs=5)},
+    "full": {"options": LoopOptions(epochs=6)},
+    "batches": {"options": LoopOptions(epochs=4, batch=5, seed=3), "optimizer": Momentum(0.3), "schedule": Cosine()},
+    "classes": {"classes": True, "options": LoopOptions(epochs=4, batch=5)},
+    "diodes": {"extra": (DIODES,), "options": LoopOptions(epochs=4, batch=5)},
+    "diodes aside": {"extra": (DIODES,), "aside": 4, "options": LoopOptions(epochs=4, batch=5)},
+    "diodes aside full": {"extra": (DIODES,), "aside": 4, "options": LoopOptions(epochs=6)},
+    "subset": {"subset": Subset(0.3), "options": LoopOptions(epochs=4, batch=5), "schedule": Exponential(0.9)},
+    "turns": {"subset": Subset(0.3, by="turns", redraw="epoch"), "options": LoopOptions(epochs=4, batch=5)},
+    "lbfgs": {"optimizer": Lbfgsb(), "options": LoopOptions(epochs=8)},
+    "lbfgs diodes": {"optimizer": Lbfgsb(), "extra": (DIODES,), "options": LoopOptions(epochs=5)},
 }
 
 
@@ -137,7 +137,7 @@ class Breaks(Analytic):
 
 
 def test_an_interruption_inside_a_step_loses_only_that_step(make_task: Any, tmp_path: Path) -> None:
-    kind = {"extra": (DIODES,), "options": Options(epochs=5, batch=5), "rule": Breaks(), "subset": Subset(0.5)}
+    kind = {"extra": (DIODES,), "options": LoopOptions(epochs=5, batch=5), "rule": Breaks(), "subset": Subset(0.5)}
     Breaks.left = -1
     whole = trained(make_task(**kind))
     Breaks.left = 6
@@ -156,7 +156,7 @@ def test_a_checkpoint_of_something_else_is_refused(make_task: Any, tmp_path: Pat
         (make_task(optimizer=Adam(0.04)), "optimizer"),
         (make_task(samples=13), "data"),
         (make_task(extra=(DIODES,)), "netlist"),
-        (make_task(options=Options(epochs=10, seed=1)), "options"),
+        (make_task(options=LoopOptions(epochs=10, seed=1)), "options"),
         (make_task(subset=Subset(0.5)), "subset"),
     ]:
         with pytest.raises(NetlearnError, match=f"made with another {what}"):
@@ -172,21 +172,21 @@ def test_a_checkpoint_of_something_else_is_refused(make_task: Any, tmp_path: Pat
 
 
 def test_a_subset_leaves_the_rest_as_it_was(make_task: Any) -> None:
-    task = make_task(subset=Subset(only="r[45]"), options=Options(epochs=5, batch=5))
+    task = make_task(subset=Subset(only="r[45]"), options=LoopOptions(epochs=5, batch=5))
     state = trained(task)
     moved = np.flatnonzero(state.theta != task.model.parameters.initial)
     np.testing.assert_array_equal(moved, [3, 4])
-    task = make_task(subset=Subset(0.2, redraw="never"), options=Options(epochs=5, batch=5))
+    task = make_task(subset=Subset(0.2, redraw="never"), options=LoopOptions(epochs=5, batch=5))
     count = round(0.2 * len(task.model.parameters))
     assert np.count_nonzero(trained(task).theta != task.model.parameters.initial) == count
-    task = make_task(subset=Subset(0.2, redraw="step"), options=Options(epochs=5, batch=5))
+    task = make_task(subset=Subset(0.2, redraw="step"), options=LoopOptions(epochs=5, batch=5))
     assert np.count_nonzero(trained(task).theta != task.model.parameters.initial) > count
-    task = make_task(subset=Subset(0.2, by="turns"), options=Options(epochs=5), optimizer=Sgd(1.0))
+    task = make_task(subset=Subset(0.2, by="turns"), options=LoopOptions(epochs=5), optimizer=Sgd(1.0))
     assert np.count_nonzero(trained(task).theta != task.model.parameters.initial) > 4 * count
 
 
 def test_seeds(make_task: Any) -> None:
-    options = Options(epochs=3, batch=5, seed=1)
+    options = LoopOptions(epochs=3, batch=5, seed=1)
     same(trained(make_task(options=options)), trained(make_task(options=options)))
     other = trained(make_task(options=replace(options, seed=2)))
     assert other.theta.tobytes() != trained(make_task(options=options)).theta.tobytes()
@@ -198,7 +198,7 @@ def test_patience_ends_training_and_keeps_the_best(make_task: Any) -> None:
         data=data.part(np.arange(3)),
         validation=data.part(np.arange(3, 12)),
         optimizer=Adam(0.3),
-        options=Options(epochs=200, patience=5),
+        options=LoopOptions(epochs=200, patience=5),
     )
     state = trained(task)
     scores = [record.validation_loss for record in state.history]
@@ -243,7 +243,7 @@ class Refuses(Analytic):
 
 def test_a_sample_that_fails_in_a_batch_is_named_by_its_place_in_the_data(make_task: Any) -> None:
     rule = Refuses()
-    task = make_task(rule=rule, options=Options(epochs=2, batch=4))
+    task = make_task(rule=rule, options=LoopOptions(epochs=2, batch=4))
     with pytest.raises(ConvergenceError) as caught:
         trained(task)
     (place,) = np.flatnonzero((task.data.inputs == rule.seen).all(axis=1))
@@ -252,7 +252,7 @@ def test_a_sample_that_fails_in_a_batch_is_named_by_its_place_in_the_data(make_t
 
 def test_no_epochs_change_nothing(make_task: Any) -> None:
     for optimizer in (Adam(), Lbfgsb()):
-        task = make_task(options=Options(epochs=0), optimizer=optimizer)
+        task = make_task(options=LoopOptions(epochs=0), optimizer=optimizer)
         state = trained(task)
         np.testing.assert_array_equal(state.best, task.model.parameters.initial)
         assert len(state.history) == 1
@@ -260,6 +260,6 @@ def test_no_epochs_change_nothing(make_task: Any) -> None:
 
 def test_lbfgs_refuses_what_it_cannot_do(make_task: Any) -> None:
     with pytest.raises(NetlearnError, match="full batches"):
-        trained(make_task(optimizer=Lbfgsb(), options=Options(batch=5)))
+        trained(make_task(optimizer=Lbfgsb(), options=LoopOptions(batch=5)))
     with pytest.raises(NetlearnError, match="changing part"):
         trained(make_task(optimizer=Lbfgsb(), subset=Subset(0.5)))

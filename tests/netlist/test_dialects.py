@@ -58,7 +58,7 @@ def test_ngspice() -> None:
     assert (r1["tc1"], r1["tc2"], r1["m"]) == (1e-3, 1e-6, 2.0)
     assert netlist["X1.R1"].value == "{r}"
     (conditional,) = only(Conditional, netlist.statements)
-    assert len(conditional.branches) == 2
+    assert len(conditional.alternatives) == 2
     assert {card.name for card in only(Card, netlist.statements)} >= {
         "param",
         "func",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from netlearn.errors import NetlearnError, NetlearnErrors, OptionError
 from netlearn.learn.optimizers import Adam, Sgd
-from netlearn.learn.settings import DIRECTIVES, Options, Settings, Trained, overridden, settings_of
+from netlearn.learn.settings import DIRECTIVES, LoopOptions, Settings, Trained, overridden, settings_of
 from netlearn.learn.subset import Subset
 from netlearn.netlist.directives import read_directive, read_directives
 from netlearn.netlist.netlist import parse
@@ -48,7 +48,7 @@ def test_every_directive_of_a_netlist() -> None:
     assert made.fix == ("Rbias*",)
     assert made.optimizer == Adam(0.005)
     assert made.subset == Subset(0.2, by="largest", redraw="never")
-    assert made.options == Options(epochs=200, batch=16, seed=1000)
+    assert made.options == LoopOptions(epochs=200, batch=16, seed=1000)
     assert str(made.places["output I(V1)"]) == "n.cir:5:27"
     assert str(made.train[1].place) == "n.cir:7:13"
 
@@ -118,7 +118,7 @@ def over(netlist: list[str], *texts: str) -> Settings:
 
 def test_overrides_win() -> None:
     lines = ["options epochs=5 seed=3", "optimizer adam lr=0.1 beta1=0.5", "train R1", "data a.csv test=b.csv"]
-    assert over(lines, "options epochs=7").options == Options(epochs=7, seed=3)
+    assert over(lines, "options epochs=7").options == LoopOptions(epochs=7, seed=3)
     assert over(lines, "optimizer lr=0.2").optimizer == Adam(0.2, beta1=0.5)
     assert over(lines, "optimizer sgd").optimizer == Sgd()
     assert over(lines, "optimizer adam lr=0.3").optimizer == Adam(0.3, beta1=0.5)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import netlearn
 from netlearn.errors import NetlearnError, NetlearnErrors
 from netlearn.netlist.statements import (
+    Alternative,
     Assignment,
-    Branch,
     Card,
     Conditional,
     DirectiveLine,
@@ -211,12 +211,12 @@ R2 a b 3
     inner, conditional = outer.body
     assert isinstance(inner, Subcircuit)
     assert isinstance(conditional, Conditional)
-    assert [branch.condition and branch.condition.text for branch in conditional.branches] == [
+    assert [branch.condition and branch.condition.text for branch in conditional.alternatives] == [
         "(r > 1)",
         "(r == 1)",
         None,
     ]
-    assert all(isinstance(branch, Branch) and len(branch.body) == 1 for branch in conditional.branches)
+    assert all(isinstance(branch, Alternative) and len(branch.body) == 1 for branch in conditional.alternatives)
 
 
 def test_a_wrong_name_after_ends_is_overlooked_as_in_ngspice() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from netlearn.ngspice.solver import NgspiceSolver
-from netlearn.project import project
+from netlearn.project import open_project
 from netlearn.solve.difference import compare
 from netlearn.solve.internal import InternalSolver
 
@@ -17,10 +17,10 @@ SAMPLES = 20
 @pytest.mark.ngspice
 @pytest.mark.parametrize("path", NETLISTS, ids=lambda path: path.stem)
 def test_operating_points_agree(path, libngspice):
-    prepared = project(path)
-    inputs = prepared.dataset(prepared.table).inputs
+    project = open_project(path)
+    inputs = project.dataset(project.table).inputs
     inputs = inputs[np.linspace(0, len(inputs) - 1, min(SAMPLES, len(inputs))).astype(int)]
-    model = prepared.plain_model
+    model = project.plain_model
     circuit = model.circuit(model.parameters.initial, inputs)
     with NgspiceSolver(processes=1) as solver:
         comparison = compare(InternalSolver().solve(circuit), solver.solve(circuit), floor=1e-12)

@@ -11,7 +11,7 @@ import pytest
 import netlearn
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint
-from netlearn.solve.sensitivity import linearize, pull_back
+from netlearn.solve.sensitivity import linearize, pullback
 
 TEXT = (Path(__file__).parent / "device_circuits.txt").read_text(encoding="utf-8")
 BLOCKS = {block.splitlines()[0]: block for block in re.split(r"^= ", TEXT, flags=re.MULTILINE)[1:]}
@@ -82,7 +82,7 @@ def test_every_value(name):
     rng = np.random.default_rng(0)
     weights = rng.normal(size=op.x.shape)
     adjoint = linearize(op).solve(weights, transpose=True)
-    exact = pull_back(op, adjoint, columns)
+    exact = pullback(op, adjoint, columns)
 
     # Each column's values move by relative steps in a direction of their own, two samples each.
     count = len(columns)
@@ -116,7 +116,7 @@ def test_sens_of_ngspice(ngspice):
         weights[0, circuit.node("c")] = 1.0
         columns = [(g, value) for g, group in enumerate(circuit.groups) for value in group.values]
         mine = {}
-        for (g, value), slopes in pull_back(op, linearize(op).solve(weights, transpose=True), columns).items():
+        for (g, value), slopes in pullback(op, linearize(op).solve(weights, transpose=True), columns).items():
             for name, slope in zip(circuit.groups[g].names, slopes, strict=True):
                 mine[name if value in ("resistance", "dc") else f"{name}:{value}"] = slope
         for key in keys.split():

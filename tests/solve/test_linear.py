@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from netlearn.circuit.circuit import GROUND
 from netlearn.circuit.devices.linear import CCCS, CURRENT_SOURCE, RESISTOR, VCCS, VCVS, VOLTAGE_SOURCE
 from netlearn.errors import CircuitError
-from netlearn.solve.equations.assembly import Equations, Topology
-from netlearn.solve.equations.source_reduction import Reduction
+from netlearn.solve.equations.assembly import Equations, MatrixTopology
+from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.sensitivity import linearize
 
@@ -84,7 +84,7 @@ def test_many_samples_of_few_sources_are_superposed(make, seed, active):
 
 def test_reduced_matrix_of_a_resistor_network_is_positive_definite(make):
     circuit = make.random_network(3)
-    matrix = Reduction.of(circuit).matrix(Equations.of(circuit).jacobian()).toarray()
+    matrix = SourceReduction.of(circuit).matrix(Equations.of(circuit).jacobian()).toarray()
     assert matrix.shape[0] == len(circuit.nodes) - 3
     np.testing.assert_allclose(matrix, matrix.T, rtol=1e-14)
     assert np.linalg.eigvalsh(matrix).min() > 0
@@ -93,8 +93,8 @@ def test_reduced_matrix_of_a_resistor_network_is_positive_definite(make):
 def test_other_values_keep_the_symbolic_work(make):
     circuit = make.lattice(5)
     other = circuit.with_values({(0, "resistance"): 2 * circuit.groups[0].values["resistance"]})
-    assert Topology.of(other) is Topology.of(circuit)
-    assert Reduction.of(other) is Reduction.of(circuit)
+    assert MatrixTopology.of(other) is MatrixTopology.of(circuit)
+    assert SourceReduction.of(other) is SourceReduction.of(circuit)
 
 
 def test_resistances_that_differ_by_sample(make):

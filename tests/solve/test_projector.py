@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from netlearn.circuit.devices.linear import RESISTOR, VCCS
 from netlearn.errors import CircuitError
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.projector import Projector
-from netlearn.solve.sensitivity import linearize, pull_back
+from netlearn.solve.projector import NetworkProjector
+from netlearn.solve.sensitivity import linearize, pullback
 
 SEEDS = st.integers(0, 10_000)
 
@@ -24,7 +24,7 @@ def split(projector, circuit):
 @settings(deadline=None, max_examples=25)
 def test_currents_and_voltages_are_those_of_the_nodal_equations(make, seed):
     circuit = make.random_network(seed)
-    projector, op = Projector(circuit), InternalSolver().solve(circuit)
+    projector, op = NetworkProjector(circuit), InternalSolver().solve(circuit)
     n = len(circuit.nodes)
     scale = np.abs(op.x[:, n:]).max()
     np.testing.assert_allclose(projector.voltages, op.x[:, :n], rtol=1e-8, atol=1e-10 * np.abs(op.x[:, :n]).max())
@@ -36,15 +36,15 @@ def test_currents_and_voltages_are_those_of_the_nodal_equations(make, seed):
 @settings(deadline=None, max_examples=100)
 def test_gradients_agree_with_the_adjoint_form(make, seed):
     circuit = make.random_network(seed)
-    projector, op = Projector(circuit), InternalSolver().solve(circuit)
+    projector, op = NetworkProjector(circuit), InternalSolver().solve(circuit)
     n = len(circuit.nodes)
     weights = np.random.default_rng(seed).normal(size=op.x.shape)
     adjoint = linearize(op).solve(weights, transpose=True)
-    expected = pull_back(op, adjoint, [(0, "resistance")])[0, "resistance"]
+    expected = pullback(op, adjoint, [(0, "resistance")])[0, "resistance"]
     resistors, sources = split(projector, circuit)
     current_weights = np.zeros((len(op.x), len(projector.branches)))
     current_weights[:, sources] = weights[:, n:]
-    found = projector.pull_back(current_weights, weights[:, :n])[resistors]
+    found = projector.pullback(current_weights, weights[:, :n])[resistors]
     # Relative to the largest: a resistor between nodes that a source joins has no influence at all.
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * np.abs(expected).max())
 
@@ -52,7 +52,7 @@ def test_gradients_agree_with_the_adjoint_form(make, seed):
 @given(SEEDS)
 @settings(deadline=None, max_examples=10)
 def test_omega_is_symmetric_and_projects(make, seed):
-    projector = Projector(make.random_network(seed))
+    projector = NetworkProjector(make.random_network(seed))
     omega = projector.omega()
     np.testing.assert_allclose(omega, omega.T, rtol=1e-8, atol=1e-10 * np.abs(omega).max())
     product = omega * projector.resistances
@@ -62,14 +62,14 @@ def test_omega_is_symmetric_and_projects(make, seed):
 
 def test_current_jacobian_against_central_differences(make):
     circuit = make.random_network(8)
-    projector = Projector(circuit)
+    projector = NetworkProjector(circuit)
     resistors, _ = split(projector, circuit)
     found = projector.current_jacobian(1)[:, resistors]
     resistance = circuit.groups[0].values["resistance"]
     for k in range(len(resistance)):
         step = np.zeros_like(resistance)
         step[k] = 1e-4 * resistance[k]
-        up, down = (Projector(circuit.with_values({(0, "resistance"): resistance + s})) for s in (step, -step))
+        up, down = (NetworkProjector(circuit.with_values({(0, "resistance"): resistance + s})) for s in (step, -step))
         expected = (up.currents[1] - down.currents[1]) / (2 * step[k])
         np.testing.assert_allclose(found[:, k], expected, rtol=1e-5, atol=1e-6 * np.abs(found).max() + 1e-14)
 
@@ -85,7 +85,7 @@ def test_two_resistors_by_hand(make):
             (circuit.groups[1].device, [[0, -1]], {"dc": np.array([voltage])}),
         ],
     )
-    projector = Projector(circuit)
+    projector = NetworkProjector(circuit)
     np.testing.assert_allclose(projector.currents, [[2e-3, 2e-3, -2e-3]], rtol=1e-12)
     slope = -voltage / (one + two) ** 2
     expected = [[slope, slope], [slope, slope], [-slope, -slope]]
@@ -95,4 +95,4 @@ def test_two_resistors_by_hand(make):
 def test_other_elements_are_refused(make):
     kinds = [(RESISTOR, [[0, -1]], {"resistance": np.ones(1)}), (VCCS, [[0, -1, 0, -1]], {"gain": np.ones(1)})]
     with pytest.raises(CircuitError, match="'g1_0' is a vccs"):
-        Projector(make.circuit(1, kinds))
+        NetworkProjector(make.circuit(1, kinds))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.sensitivity import linearize, pull_back
+from netlearn.solve.sensitivity import linearize, pullback
 
 
 def columns_of(circuit):
@@ -17,7 +17,7 @@ def gradients(circuit, weights):
     """The gradients of sum(weights * x) by every value."""
     op = InternalSolver().solve(circuit)
     adjoint = linearize(op).solve(weights, transpose=True)
-    return pull_back(op, adjoint, columns_of(circuit))
+    return pullback(op, adjoint, columns_of(circuit))
 
 
 @given(st.integers(0, 10_000), st.booleans())

@@ -11,9 +11,9 @@ from itertools import combinations_with_replacement, pairwise
 from netlearn.circuit.devices.base import Device
 from netlearn.circuit.devices.behavioural import behavioural_current_source, behavioural_voltage_source
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, VOLTAGE_SOURCE
-from netlearn.elaboration.element_line import Line
+from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.scope import Text
-from netlearn.expressions.expression import Expression, Step
+from netlearn.expressions.expression import Expression, Operation
 from netlearn.expressions.functions import OPERATORS, ROUNDED_TABLE
 from netlearn.expressions.law import Law
 from netlearn.netlist.statements import Word
@@ -27,7 +27,7 @@ _LARGEST_POLYNOMIAL = 50
 
 
 @lru_cache(maxsize=4096)
-def _device(steps: tuple[Step, ...], differences: tuple[bool, ...], parameters: int, current: bool) -> Device:
+def _device(steps: tuple[Operation, ...], differences: tuple[bool, ...], parameters: int, current: bool) -> Device:
     """One device for all sources of one form, so that they are evaluated together."""
     law = Law(Expression("", steps), differences, parameters)
     controls = len(differences) + sum(differences)
@@ -57,7 +57,7 @@ def _is_affine(expression: Expression) -> bool:
     return True
 
 
-def behavioural_source(line: Line) -> None:
+def behavioural_source(line: ElementLine) -> None:
     """``Bname p n V=expression`` and ``Bname p n I=expression [m=...]``."""
     given = line.assignments(("v", "i", "m"))
     if ("v" in given) == ("i" in given):
@@ -67,12 +67,12 @@ def behavioural_source(line: Line) -> None:
     add_source(line, line.compile(given[kind].value), current=kind == "i", own_multiplier_only=True)
 
 
-def _refuse_more(line: Line) -> None:
+def _refuse_more(line: ElementLine) -> None:
     for word in line.rest(2):
         raise line.error(f"cannot read '{word.text}' in the source {line.label}", word)
 
 
-def by_expression(line: Line) -> bool:
+def by_expression(line: ElementLine) -> bool:
     """An E, G, F or H line given by VALUE, TABLE or POLY; False if it is none of these."""
     current = line.name[0] in "gf"
     values = [a for a in line.element.assignments if a.name.text.lower() in ("value", "vol", "cur")]
@@ -94,7 +94,7 @@ def by_expression(line: Line) -> bool:
     return False
 
 
-def resistor_by_expression(line: Line) -> bool:
+def resistor_by_expression(line: ElementLine) -> bool:
     """A resistor whose value depends on voltages or currents: a current of v over that value."""
     named = [a.value for a in line.element.assignments if a.name.text.lower() in ("r", "resistance")]
     word = next((word for word in (*named, *line.rest(2)[:1]) if _HAS_PROBE.search(word.text)), None)
@@ -104,12 +104,12 @@ def resistor_by_expression(line: Line) -> bool:
     across = f"v({line.element.words[0].text.lower()},{line.element.words[1].text.lower()})"
     steps = line.compile(word).steps
     last = len(steps) - 1
-    current = Step("call", (last + 1, last), function=OPERATORS["div"])
-    add_source(line, Expression(word.text, (*steps, Step("name", name=across), current)), current=True)
+    current = Operation("call", (last + 1, last), function=OPERATORS["div"])
+    add_source(line, Expression(word.text, (*steps, Operation("name", name=across), current)), current=True)
     return True
 
 
-def _table(line: Line, call: Word) -> Expression:
+def _table(line: ElementLine, call: Word) -> Expression:
     """``TABLE {expression} = (x, y) (x, y) ...``."""
     match = re.fullmatch(r"table\s*=?\s*(?:\{(.*?)\}|'(.*?)')\s*=?\s*(.*)", call.text, re.IGNORECASE | re.DOTALL)
     if match is None:
@@ -127,7 +127,7 @@ def _table(line: Line, call: Word) -> Expression:
     return expression
 
 
-def _polynomial(line: Line, call: Word, current: bool) -> None:
+def _polynomial(line: ElementLine, call: Word, current: bool) -> None:
     """``POLY(n) controls coefficients``: constant, linear terms, then all products in order."""
     size = re.fullmatch(r"poly\s*\(\s*(\d+)\s*\)", call.text, re.IGNORECASE)
     dimension = int(size[1]) if size else 0
@@ -150,8 +150,8 @@ def _polynomial(line: Line, call: Word, current: bool) -> None:
     add_source(line, Expression(call.text, tuple(steps)), current=current, quantities=quantities)
 
 
-def _polynomial_steps(probes: list[str], coefficients: int) -> tuple[list[Step], list[str]]:
-    steps = [Step("name", name=probe) for probe in probes]
+def _polynomial_steps(probes: list[str], coefficients: int) -> tuple[list[Operation], list[str]]:
+    steps = [Operation("name", name=probe) for probe in probes]
     names = [f"coefficient {k}" for k in range(coefficients)]
     total: int | None = None
     degree = 0
@@ -162,17 +162,17 @@ def _polynomial_steps(probes: list[str], coefficients: int) -> tuple[list[Step],
             degree += 1
             terms = combinations_with_replacement(range(len(probes)), degree)
             term = next(terms)
-        steps.append(Step("name", name=name))
+        steps.append(Operation("name", name=name))
         for factor in term:
-            steps.append(Step("call", (len(steps) - 1, factor), function=OPERATORS["mul"]))
+            steps.append(Operation("call", (len(steps) - 1, factor), function=OPERATORS["mul"]))
         if total is not None:
-            steps.append(Step("call", (total, len(steps) - 1), function=OPERATORS["add"]))
+            steps.append(Operation("call", (total, len(steps) - 1), function=OPERATORS["add"]))
         total = len(steps) - 1
     return steps, names
 
 
 def add_source(
-    line: Line,
+    line: ElementLine,
     expression: Expression,
     *,
     current: bool,
@@ -206,8 +206,8 @@ def add_source(
 
 
 def _canonical(
-    line: Line, expression: Expression, probes: list[str], parameters: Mapping[str, int]
-) -> tuple[tuple[Step, ...], dict[str, int]]:
+    line: ElementLine, expression: Expression, probes: list[str], parameters: Mapping[str, int]
+) -> tuple[tuple[Operation, ...], dict[str, int]]:
     """Steps with probes ``#i`` and all else ``$i``, so that sources of one form share a device; the values."""
     shape, sources = expression.shape
     renamed: dict[str, str] = {}
@@ -219,16 +219,16 @@ def _canonical(
             renamed[name] = f"${len(columns)}"
             quantity = parameters[source] if isinstance(source, str) else line.graph.constant(source)
             columns[f"p{len(columns)}"] = quantity
-    steps = (Step(s.kind, s.inputs, name=renamed.get(s.name, ""), function=s.function) for s in shape.steps)
+    steps = (Operation(s.kind, s.inputs, name=renamed.get(s.name, ""), function=s.function) for s in shape.steps)
     return tuple(steps), columns
 
 
-def _word(line: Line, name: str) -> Word:
+def _word(line: ElementLine, name: str) -> Word:
     return Word(name, line.element.name.start, line.element.name.end)
 
 
 def _names(
-    line: Line, expression: Expression, quantities: dict[str, int]
+    line: ElementLine, expression: Expression, quantities: dict[str, int]
 ) -> tuple[dict[str, re.Match[str]], dict[str, int]]:
     """The expression's probes, and the quantities of its other names."""
     probes: dict[str, re.Match[str]] = {}
@@ -250,19 +250,19 @@ def _names(
 
 
 def _with_multiplier(
-    line: Line, expression: Expression, parameters: dict[str, int], own_only: bool
+    line: ElementLine, expression: Expression, parameters: dict[str, int], own_only: bool
 ) -> tuple[Expression, dict[str, int]]:
     """A current times m=; of the instances around, ngspice multiplies E to H sources but not B."""
     factor = _multiplier(line, own_only)
     if factor is None:
         return expression, parameters
     last = len(expression.steps) - 1
-    product = Step("call", (last, last + 1), function=OPERATORS["mul"])
-    steps = (*expression.steps, Step("name", name="multiplier m"), product)
+    product = Operation("call", (last, last + 1), function=OPERATORS["mul"])
+    steps = (*expression.steps, Operation("name", name="multiplier m"), product)
     return Expression(expression.text, steps), {**parameters, "multiplier m": factor}
 
 
-def _multiplier(line: Line, own_only: bool) -> int | None:
+def _multiplier(line: ElementLine, own_only: bool) -> int | None:
     own = next((a for a in line.element.assignments if a.name.text.lower() == "m"), None)
     if own_only:
         return None if own is None else line.quantity(own.value)

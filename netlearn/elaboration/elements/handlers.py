@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from netlearn.circuit.devices.models import MODEL_TYPES
-from netlearn.elaboration.element_line import Line
+from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.behavioural import behavioural_source, by_expression
 from netlearn.elaboration.elements.modelled import modelled
 from netlearn.elaboration.elements.resistors import resistor
@@ -19,11 +19,11 @@ from netlearn.elaboration.elements.sources import (
     voltage_source,
 )
 
-Handler = Callable[[Line], None]
+Handler = Callable[[ElementLine], None]
 
 
 def _controlled(linear: Handler) -> Handler:
-    def handle(line: Line) -> None:
+    def handle(line: ElementLine) -> None:
         if not by_expression(line):
             linear(line)
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from netlearn.elaboration.element_line import Line
+from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.waveforms import WAVEFORMS, value_at_start
 from netlearn.netlist.statements import Word
 
@@ -29,7 +29,7 @@ class Independent:
     resistance: int | None = None
 
 
-def independent(line: Line) -> Independent:
+def independent(line: ElementLine) -> Independent:
     """Read a V or I line. Raises NetlistError for any word that has no meaning there."""
     found = dict(_keywords(line))
     waveforms = [name for name in found if name in WAVEFORMS]
@@ -56,7 +56,7 @@ def independent(line: Line) -> Independent:
     return Independent(line.graph.constant(0.0) if dc is None else dc, _port_resistance(line, found))
 
 
-def _port_resistance(line: Line, found: dict[str, list[Word]]) -> int | None:
+def _port_resistance(line: ElementLine, found: dict[str, list[Word]]) -> int | None:
     """ngspice puts a port's impedance in series with it, at DC too."""
     if "portnum" not in found:
         return None
@@ -68,7 +68,7 @@ def _port_resistance(line: Line, found: dict[str, list[Word]]) -> int | None:
     return resistance
 
 
-def _keywords(line: Line) -> Iterator[tuple[str, list[Word]]]:
+def _keywords(line: ElementLine) -> Iterator[tuple[str, list[Word]]]:
     """Each keyword in lower case with its word and those that follow; a value at the start goes as ``dc``."""
     current: list[Word] = []
     known = {*_SMALL_SIGNAL, *_ONE, *WAVEFORMS} - ({"m"} if line.name[0] == "v" else set())
@@ -98,7 +98,7 @@ def _longest(name: str) -> int:
     return _SMALL_SIGNAL.get(name, WAVEFORMS[name][1] if name in WAVEFORMS else 1)
 
 
-def _tokens(line: Line) -> Sequence[Word]:
+def _tokens(line: ElementLine) -> Sequence[Word]:
     """The words after the two nodes, those of waveforms and of ``name=value`` pairs among them, in order."""
     element = line.element
     whole = [*element.words[2:], *element.calls]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from netlearn.elaboration.body import Body, Model
+from netlearn.elaboration.body import Body, ModelCard
 from netlearn.elaboration.scope import Text
 from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.netlist.numbers import starts_like_number
@@ -16,7 +16,7 @@ _RENAMED = {"t_measured": "tnom", "t_abs": "temp", "t_rel_global": "dtemp"}
 _TOLERANCE = re.compile(r"(dev|lot)(/\w+)*", re.IGNORECASE)
 
 
-def read_model(body: Body, card: Card, chain: tuple[Place, ...]) -> Model:
+def read_model(body: Body, card: Card, chain: tuple[Place, ...]) -> ModelCard:
     """A model from its card: ``.model name [AKO:base] type (name=value ...)``, ``=`` and parentheses being optional.
 
     What is wrong with it comes out when it is used.
@@ -24,7 +24,7 @@ def read_model(body: Body, card: Card, chain: tuple[Place, ...]) -> Model:
     words = list(card.words[1:])
     based_on = _based_on(words)
     kind = words.pop(0).text.lower() if words and _is_name(words[0]) else ""
-    model = Model(card, kind, chain, body, based_on=based_on)
+    model = ModelCard(card, kind, chain, body, based_on=based_on)
     model.parameters, model.words = _parameters(model, words)
     return model
 
@@ -42,7 +42,7 @@ def _based_on(words: list[Word]) -> Word | None:
     return words.pop(0) if words else first
 
 
-def found_model(body: Body, name: str) -> Model | None:
+def found_model(body: Body, name: str) -> ModelCard | None:
     """The model of that name, with a type. Raises NetlistError for one without."""
     model = body.model(name)
     if model is not None and not model.kind:
@@ -54,7 +54,7 @@ def found_model(body: Body, name: str) -> Model | None:
     return model
 
 
-def _base(model: Model) -> Model | None:
+def _base(model: ModelCard) -> ModelCard | None:
     """The model that a model is based on. Raises NetlistError where there is none, or a circle."""
     if model.based_on is None:
         return None
@@ -76,7 +76,7 @@ def _is_name(word: Word) -> bool:
     return not starts_like_number(word.text) and word.text[0] not in "{'\""
 
 
-def _parameters(model: Model, words: Sequence[Word]) -> tuple[dict[str, Assignment], tuple[Word, ...]]:
+def _parameters(model: ModelCard, words: Sequence[Word]) -> tuple[dict[str, Assignment], tuple[Word, ...]]:
     """The card's parameters, those without ``=`` among them, and the words that are none."""
     found = [*model.card.assignments]
     loose: list[Word] = []
@@ -100,13 +100,13 @@ def _parameters(model: Model, words: Sequence[Word]) -> tuple[dict[str, Assignme
     return parameters, tuple(loose)
 
 
-def model_names(model: Model) -> dict[str, Assignment]:
+def model_names(model: ModelCard) -> dict[str, Assignment]:
     """What the model and those that it is based on give, by lower-case name."""
     base = _base(model)
     return model.parameters if base is None else {**model_names(base), **model.parameters}
 
 
-def model_quantities(model: Model, knows: Callable[[str], bool]) -> dict[str, int]:
+def model_quantities(model: ModelCard, knows: Callable[[str], bool]) -> dict[str, int]:
     """The quantities of the parameters that the card gives, by lower-case name.
 
     Those that mean nothing, such as a maker's name, are not evaluated but warned of.
@@ -127,7 +127,7 @@ def model_quantities(model: Model, knows: Callable[[str], bool]) -> dict[str, in
 
 
 def known_quantities(
-    model: Model, known: Collection[str], aliases: Mapping[str, str], ignored: Collection[str] = ()
+    model: ModelCard, known: Collection[str], aliases: Mapping[str, str], ignored: Collection[str] = ()
 ) -> dict[str, int]:
     """The same under their own names instead of aliases."""
     everything = {*known, *aliases, *ignored}
@@ -135,7 +135,7 @@ def known_quantities(
     return {aliases.get(name, name): quantity for name, quantity in found.items() if name not in ignored}
 
 
-def warn_of(model: Model, word: Word, how: str = "") -> None:
+def warn_of(model: ModelCard, word: Word, how: str = "") -> None:
     """Note a parameter that means nothing to ngspice either, which goes on without it, or how it is read."""
     what = f"'{word.text}' {how}" if how else f"a model of type {model.kind} has no parameter '{word.text}'"
     message = what if how else f"{what}; it is left out"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from netlearn.circuit.circuit import GROUND
 from netlearn.circuit.devices.model_type import ModelType
 from netlearn.circuit.devices.models import MODEL_TYPES
-from netlearn.elaboration.body import Model
-from netlearn.elaboration.element_line import Line
+from netlearn.elaboration.body import ModelCard
+from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.model_cards import found_model, model_names, model_quantities
 from netlearn.errors import CircuitError, NetlistError, did_you_mean
 from netlearn.netlist.statements import Word
@@ -16,7 +16,7 @@ from netlearn.netlist.statements import Word
 _SELECTORS = ("level", "version")
 
 
-def modelled(line: Line) -> None:
+def modelled(line: ElementLine) -> None:
     """``name node ... model [number ...] [on|off] [name=value ...]``."""
     letter = line.element.letter
     at, model = _model(line, [kind for kind in MODEL_TYPES.values() if kind.letter == letter])
@@ -48,7 +48,7 @@ def modelled(line: Line) -> None:
     line.later(lambda: line.add(device, (*nodes, *(line.controlling_branch(word) for word in controls)), columns))
 
 
-def _model(line: Line, kinds: Sequence[ModelType]) -> tuple[int, Model]:
+def _model(line: ElementLine, kinds: Sequence[ModelType]) -> tuple[int, ModelCard]:
     """The model and its place among the words: the first word after the nodes that names one."""
     words = line.element.words
     first = min(min(kind.terminals) + kind.controls for kind in kinds)
@@ -66,7 +66,7 @@ def _model(line: Line, kinds: Sequence[ModelType]) -> tuple[int, Model]:
     raise line.error(f"unknown model '{word.text}'", word, did_you_mean(word.text, line.body.known_models()))
 
 
-def _model_quantities(line: Line, model: Model, kind: ModelType) -> dict[str, int]:
+def _model_quantities(line: ElementLine, model: ModelCard, kind: ModelType) -> dict[str, int]:
     found: dict[str, int] = {}
     quantities = model_quantities(model, lambda name: kind.knows(name) or name in _SELECTORS)
     for name, quantity in quantities.items():
@@ -87,7 +87,7 @@ def _model_quantities(line: Line, model: Model, kind: ModelType) -> dict[str, in
     return found
 
 
-def _element_quantities(line: Line, kind: ModelType, words: tuple[Word, ...]) -> dict[str, int]:
+def _element_quantities(line: ElementLine, kind: ModelType, words: tuple[Word, ...]) -> dict[str, int]:
     found: dict[str, int] = {}
     positions = list(kind.positional)
     for word in words:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 from netlearn.circuit.devices.linear import RESISTOR
-from netlearn.elaboration.body import Model
-from netlearn.elaboration.element_line import Line
+from netlearn.elaboration.body import ModelCard
+from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.behavioural import resistor_by_expression as by_expression
 from netlearn.elaboration.elements.model_cards import found_model, known_quantities
 from netlearn.elaboration.template import NOTHING
@@ -41,7 +41,7 @@ _LEAST_OF_MODEL = 1e-3
 _MODEL_IGNORED = ("m", "kf", "af", "wf", "lf", "ef", "bv_max", "level", "noisy")
 
 
-def resistor(line: Line) -> None:
+def resistor(line: ElementLine) -> None:
     """``Rname p n [value] [model] [name=value ...]``."""
     if by_expression(line):
         return
@@ -76,12 +76,12 @@ def resistor(line: Line) -> None:
     line.add(RESISTOR, nodes, {"resistance": value}, written=written)
 
 
-def _place_word(line: Line) -> Word | None:
+def _place_word(line: ElementLine) -> Word | None:
     rest = line.rest(2)
     return rest[0] if rest else None
 
 
-def _pair(line: Line, assignment: Assignment, words: list[Word]) -> list[Word]:
+def _pair(line: ElementLine, assignment: Assignment, words: list[Word]) -> list[Word]:
     """One or both coefficients of ``tc=first second``, a blank or a comma between; takes a second one off ``words``.
 
     Without a blank after the comma ngspice refuses the pair, and LTspice reads it.
@@ -97,7 +97,9 @@ def _pair(line: Line, assignment: Assignment, words: list[Word]) -> list[Word]:
     return found
 
 
-def _value_and_model(line: Line, words: list[Word], given: dict[str, int]) -> tuple[int | None, Model | None]:
+def _value_and_model(
+    line: ElementLine, words: list[Word], given: dict[str, int]
+) -> tuple[int | None, ModelCard | None]:
     value = given.get("r", given.get("resistance"))
     model = None
     for word in words:
@@ -121,7 +123,7 @@ def _value_and_model(line: Line, words: list[Word], given: dict[str, int]) -> tu
     return value, model
 
 
-def _from_model(line: Line, given: dict[str, int], card: dict[str, int]) -> int:
+def _from_model(line: ElementLine, given: dict[str, int], card: dict[str, int]) -> int:
     constant = line.graph.constant
     if "rsh" in card:
         quantities = {
@@ -143,7 +145,7 @@ def _from_model(line: Line, given: dict[str, int], card: dict[str, int]) -> int:
     raise line.error(f"{line.label} has no resistance, and neither has its model", hint="give a value, or r or rsh")
 
 
-def _at_temperature(line: Line, value: int, given: dict[str, int], card: dict[str, int]) -> int:
+def _at_temperature(line: ElementLine, value: int, given: dict[str, int], card: dict[str, int]) -> int:
     constant = line.graph.constant
     coefficients = {name: given.get(name, card.get(name)) for name in ("tc1", "tc2", "tce")}
     if all(quantity is None for quantity in coefficients.values()):

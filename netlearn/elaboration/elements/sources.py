@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netlearn.circuit.devices.linear import CCCS, CCVS, CURRENT_SOURCE, RESISTOR, VCCS, VCVS, VOLTAGE_SOURCE
-from netlearn.elaboration.element_line import Line
+from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.independent import independent
 from netlearn.elaboration.elements.resistors import PRODUCT
 from netlearn.netlist.statements import Word
@@ -14,7 +14,7 @@ _CAPACITOR = (*_REACTIVE, "c", "cap", "capacitance", "q", "w", "l", "bv_max", "r
 _INDUCTOR = (*_REACTIVE, "ind", "inductance", "l", "nt")
 
 
-def voltage_source(line: Line) -> None:
+def voltage_source(line: ElementLine) -> None:
     """``Vname p n [[DC] value] [AC ...] [waveform] [portnum k [z0 r]]``."""
     p, n = line.nodes(2)
     source = independent(line)
@@ -25,20 +25,20 @@ def voltage_source(line: Line) -> None:
     line.add(VOLTAGE_SOURCE, (inside, n, line.branch()), {"dc": source.dc})
 
 
-def current_source(line: Line) -> None:
+def current_source(line: ElementLine) -> None:
     """``Iname p n [[DC] value] [AC ...] [waveform] [m=...]``."""
     nodes = line.nodes(2)
     line.add(CURRENT_SOURCE, nodes, {"dc": multiplied(line, independent(line).dc)})
 
 
-def multiplied(line: Line, value: int) -> int:
+def multiplied(line: ElementLine, value: int) -> int:
     """A current times the multiplier of the element or of the instances around it."""
     own = next((a for a in line.element.assignments if a.name.text.lower() == "m"), None)
     multiplier = line.multiplier(own)
     return value if multiplier is None else line.formula(PRODUCT, {"x": value, "y": multiplier})
 
 
-def voltage_controlled(line: Line) -> None:
+def voltage_controlled(line: ElementLine) -> None:
     """``Ename p n cp cn gain`` and ``Gname p n cp cn gain [m=...]``."""
     nodes = line.nodes(4)
     rest = line.rest(4)
@@ -51,7 +51,7 @@ def voltage_controlled(line: Line) -> None:
         line.add(VCCS, nodes, {"gain": multiplied(line, gain)})
 
 
-def current_controlled(line: Line) -> None:
+def current_controlled(line: ElementLine) -> None:
     """``Fname p n source gain [m=...]`` and ``Hname p n source gain``."""
     nodes = line.nodes(2)
     rest = line.rest(2)
@@ -68,7 +68,7 @@ def current_controlled(line: Line) -> None:
     line.later(lambda: line.add(CCCS, (*nodes, line.controlling_branch(rest[0])), {"gain": gain}))
 
 
-def _only(line: Line, words: tuple[Word, ...], what: str) -> Word:
+def _only(line: ElementLine, words: tuple[Word, ...], what: str) -> Word:
     if not words:
         raise line.error(f"{line.label} has no {what}")
     if len(words) > 1:
@@ -76,18 +76,18 @@ def _only(line: Line, words: tuple[Word, ...], what: str) -> Word:
     return words[0]
 
 
-def capacitor(line: Line) -> None:
+def capacitor(line: ElementLine) -> None:
     """Open at the operating point: its nodes exist and nothing flows."""
     line.assignments((), _CAPACITOR)
     line.nodes(2)
 
 
-def inductor(line: Line) -> None:
+def inductor(line: ElementLine) -> None:
     """A short at the operating point, with its current as an unknown."""
     line.assignments((), _INDUCTOR)
     nodes = line.nodes(2)
     line.add(VOLTAGE_SOURCE, (*nodes, line.branch()), {"dc": line.graph.constant(0.0)})
 
 
-def nothing(line: Line) -> None:
+def nothing(line: ElementLine) -> None:
     """Couplings of inductors: nothing at the operating point."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 
-from netlearn.elaboration.element_line import Line
+from netlearn.elaboration.element_line import ElementLine
 from netlearn.expressions.expression import Expression, parse_expression
 from netlearn.netlist.statements import Word
 
@@ -26,7 +26,9 @@ _AMPLITUDE_MODULATED = parse_expression("va*(vo+sin(2*pi*mf*t+phases*pi/180))*si
 _BETWEEN = parse_expression("y0+(y1-y0)*(t-x0)/(x1-x0)")
 
 
-def value_at_start(line: Line, kind: str, arguments: Sequence[Word], options: Mapping[str, Word], place: Word) -> int:
+def value_at_start(
+    line: ElementLine, kind: str, arguments: Sequence[Word], options: Mapping[str, Word], place: Word
+) -> int:
     """The quantity of a waveform with these arguments at time zero.
 
     ``options`` are ``td`` and ``r`` of PWL. Raises NetlistError for an unknown waveform or too few numbers.
@@ -41,7 +43,7 @@ def value_at_start(line: Line, kind: str, arguments: Sequence[Word], options: Ma
 class _Arguments:
     """The arguments of one waveform as quantities."""
 
-    def __init__(self, line: Line, words: Sequence[Word], options: Mapping[str, Word]) -> None:
+    def __init__(self, line: ElementLine, words: Sequence[Word], options: Mapping[str, Word]) -> None:
         self._line = line
         self._quantities = [line.quantity(word) for word in words]
         self._options = options

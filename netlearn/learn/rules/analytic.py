@@ -12,7 +12,7 @@ from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.superposition import superpose, superposes
 from netlearn.solve.operating_point import OperatingPoint
-from netlearn.solve.sensitivity import linearize, pull_back
+from netlearn.solve.sensitivity import linearize, pullback
 
 
 @dataclass(frozen=True)
@@ -52,5 +52,5 @@ class Analytic:
 def adjoint_gradient(model: Model, theta: Array, point: OperatingPoint, errors: Array) -> Array:
     """The derivative (P,) by the parameters of what has the derivatives ``errors`` (S, o) by the outputs."""
     adjoint = linearize(point).solve(np.asarray(errors @ model.probe_matrix), transpose=True)
-    columns = pull_back(point, adjoint, model.parameters.columns)
+    columns = pullback(point, adjoint, model.parameters.columns)
     return model.pullback(theta, columns)

@@ -16,9 +16,9 @@ from netlearn.learn.model import Model
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.options import option, options_of
-from netlearn.solve.equations.assembly import Topology, with_ground
+from netlearn.solve.equations.assembly import MatrixTopology, with_ground
 from netlearn.solve.operating_point import OperatingPoint
-from netlearn.solve.sensitivity import linearize, pull_back
+from netlearn.solve.sensitivity import linearize, pullback
 
 
 class OutputJacobian:
@@ -37,7 +37,7 @@ class OutputJacobian:
         """∂y/∂u · direction, (S, o) for (P,)."""
         circuit, x = self.point.circuit, with_ground(self.point.x)
         stepped = self.model.parameters.apply(self.theta + 1j * COMPLEX_STEP * self.scale * direction)
-        topology = Topology.of(circuit)
+        topology = MatrixTopology.of(circuit)
         rhs = np.zeros(self.point.x.shape)
         for g, name in self.model.parameters.columns:
             group = circuit.groups[g]
@@ -49,7 +49,7 @@ class OutputJacobian:
     def backward(self, weights: Array) -> Array:
         """Σ_s (∂y_s/∂u)ᵀ weights_s, (P,) for (S, o)."""
         adjoint = self.linear.solve(np.asarray(weights @ self.model.probe_matrix), transpose=True)
-        columns = pull_back(self.point, adjoint, self.model.parameters.columns)
+        columns = pullback(self.point, adjoint, self.model.parameters.columns)
         return self.scale * self.model.pullback(self.theta, columns)
 
 

@@ -1,4 +1,4 @@
-"""The compiled loops of ``Elimination``, a few dozen samples in step.
+"""The compiled loops of ``BatchedLu``, a few dozen samples in step.
 
 Every number of a matrix is a row here, with one number for each sample (``lanes``), so that a step
 of the innermost loops is the same operation on all of them.

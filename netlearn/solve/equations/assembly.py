@@ -36,7 +36,7 @@ def with_ground(x: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Topology:
+class MatrixTopology:
     """Where the elements' contributions go: what depends on connections, not on values.
 
     The Jacobian's pattern is held by columns, ``rows`` and ``columns`` (nnz,). ``stamps``
@@ -53,7 +53,7 @@ class Topology:
     indices: tuple[Array, ...]
 
     @classmethod
-    def of(cls, circuit: Circuit) -> Topology:
+    def of(cls, circuit: Circuit) -> MatrixTopology:
         """The topology of a circuit; the same object again for the same circuit with other values."""
         key = (circuit.size, *((id(group.index), group.device.name) for group in circuit.groups))
         found = _cache.get(key)
@@ -66,7 +66,7 @@ class Topology:
         return found
 
     @classmethod
-    def build(cls, size: int, groups: Sequence[Group]) -> Topology:
+    def build(cls, size: int, groups: Sequence[Group]) -> MatrixTopology:
         """Work the pattern out."""
         indices = tuple(np.asarray(group.index) for group in groups)
         masks = tuple(structure(group.device) for group in groups)
@@ -108,7 +108,7 @@ class Topology:
         return np.asarray(self.currents[g] @ residual.reshape(*residual.shape[:-2], -1).T)
 
 
-_cache: OrderedDict[tuple[object, ...], Topology] = OrderedDict()
+_cache: OrderedDict[tuple[object, ...], MatrixTopology] = OrderedDict()
 
 
 def _adder(target: Array, kept: Array, height: int) -> sparse.csr_array:
@@ -122,14 +122,14 @@ class Equations:
     """The equations F(x) = 0 of a circuit at its present values."""
 
     circuit: Circuit
-    topology: Topology
+    topology: MatrixTopology
     prepared: tuple[Values, ...]
 
     @classmethod
     def of(cls, circuit: Circuit) -> Equations:
         """Look the topology up and prepare the devices' values."""
         prepared = tuple(group.device.prepare(group.values, circuit.environment) for group in circuit.groups)
-        return cls(circuit, Topology.of(circuit), prepared)
+        return cls(circuit, MatrixTopology.of(circuit), prepared)
 
     def at(self, g: int, x: Array) -> Array:
         """The unknowns (S, k, T) that a group touches, from ``x`` (S, N + 1) with its ground column."""

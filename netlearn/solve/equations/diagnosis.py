@@ -10,7 +10,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.graph import floating_nodes, voltage_loop
 from netlearn.errors import CircuitError
-from netlearn.solve.equations.assembly import Topology
+from netlearn.solve.equations.assembly import MatrixTopology
 
 SHOWN = 6
 
@@ -59,7 +59,7 @@ def not_finite(circuit: Circuit) -> CircuitError:
     return CircuitError("the circuit's equations hold a number that is not finite")
 
 
-def singular(circuit: Circuit, topology: Topology, data: Array) -> CircuitError:
+def singular(circuit: Circuit, topology: MatrixTopology, data: Array) -> CircuitError:
     """The error for equations without a unique solution, naming what the graph or the null vector shows."""
     named = explain_singular(circuit, topology.masks)
     if named is not None:

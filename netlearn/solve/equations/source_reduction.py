@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -27,12 +27,23 @@ from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.devices.linear import VoltageSource
 from netlearn.circuit.graph import Branches, floating_nodes, forest, two_terminal
 from netlearn.errors import CircuitError
-from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES, Topology
+from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES, MatrixTopology
 from netlearn.solve.equations.diagnosis import explain_singular, floating_error
 
 
+class Sparsity(NamedTuple):
+    """Where a matrix that is summed from another's entries has its own, by compressed columns."""
+
+    rows: Array
+    """(nnz,) row numbers."""
+    pointers: Array
+    """(n + 1,) where each column's entries start."""
+    adder: sparse.csr_array
+    """(nnz, entries of the other): what sums the entries."""
+
+
 @dataclass(frozen=True, eq=False)
-class Reduction:
+class SourceReduction:
     """Which unknowns are left, and how the others follow from them.
 
     ``sources`` (s,) are the branch currents that are eliminated, ``tree`` (s,) the node that
@@ -41,7 +52,7 @@ class Reduction:
     voltages.
     """
 
-    topology: Topology
+    topology: MatrixTopology
     nodes: int
     sources: Array
     tree: Array
@@ -51,13 +62,13 @@ class Reduction:
     minus: Array
 
     @classmethod
-    def of(cls, circuit: Circuit) -> Reduction:
+    def of(cls, circuit: Circuit) -> SourceReduction:
         """The reduction of a circuit, from a cache.
 
         Raises CircuitError for a loop of voltage sources, and for a node without a DC path to
         ground in a circuit of resistors and sources, where the graph alone shows it.
         """
-        topology = Topology.of(circuit)
+        topology = MatrixTopology.of(circuit)
         found = _cache.get(id(topology))
         if found is None or found.topology is not topology:
             found = _cache[id(topology)] = cls.build(circuit, topology)
@@ -66,7 +77,7 @@ class Reduction:
         return found
 
     @classmethod
-    def build(cls, circuit: Circuit, topology: Topology) -> Reduction:
+    def build(cls, circuit: Circuit, topology: MatrixTopology) -> SourceReduction:
         """Work the reduction out."""
         size = circuit.size
         edges = _removable(circuit)
@@ -203,8 +214,8 @@ class Reduction:
         return ~(eliminated[self.topology.rows] | eliminated[self.topology.columns])
 
     @cached_property
-    def pattern(self) -> tuple[Array, Array, sparse.csr_array]:
-        """Row numbers, column pointers of Zᵀ J Z, and the matrix that sums its entries from J's.
+    def pattern(self) -> Sparsity:
+        """The entries of Zᵀ J Z.
 
         Nodes have an entry on the diagonal even if no element puts one there.
         """
@@ -216,17 +227,17 @@ class Reduction:
         slot = np.searchsorted(entries, key)
         adder = sparse.coo_array((np.ones(len(kept)), (slot, kept)), shape=(len(entries), len(row))).tocsr()
         pointers = np.searchsorted(entries // width, np.arange(self.size + 1))
-        return (entries % width).astype(np.int32), pointers.astype(np.int32), adder
+        return Sparsity((entries % width).astype(np.int32), pointers.astype(np.int32), adder)
 
     @cached_property
     def columns(self) -> Array:
         """Column numbers of the entries of Zᵀ J Z."""
-        return np.repeat(np.arange(self.size), np.diff(self.pattern[1]))
+        return np.repeat(np.arange(self.size), np.diff(self.pattern.pointers))
 
     @cached_property
     def diagonal(self) -> Array:
         """Where in the entries of Zᵀ J Z the nodes' diagonal ones stand."""
-        on_diagonal = np.flatnonzero(self.pattern[0] == self.columns)
+        on_diagonal = np.flatnonzero(self.pattern.rows == self.columns)
         result: Array = on_diagonal[self.is_node[self.columns[on_diagonal]]]
         return result
 
@@ -236,7 +247,7 @@ class Reduction:
         return sparse.csc_array((adder @ data, rows, pointers), shape=(self.size, self.size))
 
 
-_cache: OrderedDict[int, Reduction] = OrderedDict()
+_cache: OrderedDict[int, SourceReduction] = OrderedDict()
 
 
 def _removable(circuit: Circuit) -> tuple[Array, Branches]:

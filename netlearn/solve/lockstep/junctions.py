@@ -11,7 +11,7 @@ from netlearn.circuit.devices.base import Device, Values
 from netlearn.circuit.devices.diode import Diode
 from netlearn.circuit.devices.junction import JunctionLaw
 from netlearn.solve.compiled.arguments import Junctions, Linear
-from netlearn.solve.newton.system import Model
+from netlearn.solve.newton.system import NonlinearModel
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Laws:
     """The circuit's linear entries (nnz,), the elements' own linear parts among them."""
 
     @classmethod
-    def of(cls, model: Model) -> Laws | None:
+    def of(cls, model: NonlinearModel) -> Laws | None:
         """None for circuits with other nonlinear elements, or whose junctions or resistors differ by sample."""
         if model.linear_data.ndim > 1 or model.dtype.kind == "c":
             return None
@@ -67,7 +67,7 @@ class Sources:
     tree: Array
 
     @classmethod
-    def of(cls, model: Model, laws: Laws, count: int) -> Sources:
+    def of(cls, model: NonlinearModel, laws: Laws, count: int) -> Sources:
         """For ``count`` samples."""
         reduction = model.reduction
         constant = model.constant if model.constant.ndim == 2 else model.constant[:, None]

@@ -19,13 +19,13 @@ from netlearn.arrays import Array
 from netlearn.solve.compiled.arguments import Balance, Problem, Settling
 from netlearn.solve.compiled.load import available, kernels, lanes
 from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES
-from netlearn.solve.equations.source_reduction import Reduction
+from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.lockstep.junctions import Frame, Laws, Sources
 from netlearn.solve.lockstep.starts import Drives
-from netlearn.solve.matrices.batched_lu import Elimination
+from netlearn.solve.matrices.batched_lu import BatchedLu
 from netlearn.solve.matrices.condensation import Condensation
 from netlearn.solve.newton.iteration import EXACT, SETTLED, UNBALANCED, Tolerances
-from netlearn.solve.newton.system import ROUNDING, Model
+from netlearn.solve.newton.system import ROUNDING, NonlinearModel
 
 LARGEST_DENSE = 300
 """Up to so many unknowns that junctions touch may be left of a network with amplifiers."""
@@ -44,60 +44,62 @@ Samples = Array | slice
 
 
 @dataclass(frozen=True)
-class Layout:
+class EliminationLayout:
     """What depends on connections only: how to eliminate the equations of ``frame``, and all reduced ones, ``whole``.
 
     ``last`` are the unknowns that junctions touch, if the others are to be eliminated beforehand.
     """
 
-    plan: Elimination
+    plan: BatchedLu
     frame: Frame
     whole: Frame
     last: Array | None
 
 
 @lru_cache(maxsize=CACHED_TOPOLOGIES)
-def _layout(reduction: Reduction, plan: Elimination | None, anode: bytes, cathode: bytes) -> Layout | None:
+def _layout(
+    reduction: SourceReduction, plan: BatchedLu | None, anode: bytes, cathode: bytes
+) -> EliminationLayout | None:
     """For junctions with these ends (int64), and a ``plan`` if it is safe to take pivots on the diagonal."""
     ends = np.frombuffer(anode, dtype=np.int64), np.frombuffer(cathode, dtype=np.int64)
     place, everything = reduction.place, np.arange(reduction.size)
     last = np.unique(np.append(place, -1)[np.concatenate(ends)])
-    last, entries = last[last >= 0], (reduction.pattern[0], reduction.columns)
+    last, entries = last[last >= 0], (reduction.pattern.rows, reduction.columns)
     if plan is not None and (len(last) == reduction.size or plan.work <= len(last) ** 3 / 6):
         frame = Frame.of(entries, ends, plan.order, place)
-        return Layout(plan, frame, frame, None)
+        return EliminationLayout(plan, frame, frame, None)
     if len(last) > LARGEST_DENSE:
         return None
     size = len(last)
     rows, columns = np.tile(np.arange(size), size), np.repeat(np.arange(size), size)
-    full = Elimination(rows, size * np.arange(size + 1), symmetric=plan is not None)
+    full = BatchedLu(rows, size * np.arange(size + 1), symmetric=plan is not None)
     frame = Frame.of((rows, columns), ends, last[full.order], place)
-    return Layout(full, frame, Frame.of(entries, ends, everything, place), last)
+    return EliminationLayout(full, frame, Frame.of(entries, ends, everything, place), last)
 
 
 @dataclass(frozen=True)
 class Lockstep:
     """A junction network made ready to be solved."""
 
-    model: Model
+    model: NonlinearModel
     laws: Laws
     sources: Sources
-    layout: Layout
+    layout: EliminationLayout
     data: Array
     """Entries (nnz,) of the linear part of the reduced equations."""
     condensation: Condensation | None
 
     @classmethod
-    def of(cls, model: Model, count: int) -> Lockstep | None:
+    def of(cls, model: NonlinearModel, count: int) -> Lockstep | None:
         """For ``count`` samples. None where there are other nonlinear elements, or numba is not installed."""
         laws = Laws.of(model) if available() else None
         if laws is None:
             return None
-        reduction, plan = model.reduction, model.pattern if isinstance(model.pattern, Elimination) else None
+        reduction, plan = model.reduction, model.pattern if isinstance(model.pattern, BatchedLu) else None
         layout = _layout(reduction, plan, laws.anode.tobytes(), laws.cathode.tobytes())
         if layout is None:
             return None
-        data, condensation = np.asarray(reduction.pattern[2] @ laws.data), None
+        data, condensation = np.asarray(reduction.pattern.adder @ laws.data), None
         if layout.last is not None:
             condensation = Condensation.of(reduction, data, layout.last)
             if condensation is None:
@@ -214,7 +216,7 @@ class Lockstep:
 
     @cached_property
     def tree_rows(self) -> tuple[Array, sparse.csr_array]:
-        """``Reduction.tree_rows`` of the linear part."""
+        """``SourceReduction.tree_rows`` of the linear part."""
         return self.model.reduction.tree_rows(self.laws.data)
 
     def _currents(self, which: Array, x: Array) -> Array:

@@ -19,7 +19,7 @@ from netlearn.solve.compiled.arguments import Fill
 from netlearn.solve.compiled.load import in_lanes, kernels, lanes
 
 
-class Elimination:
+class BatchedLu:
     """The order of elimination and its fill: what depends on the pattern only.
 
     Parameters
@@ -68,7 +68,7 @@ def _analyse(rows: Array, columns: Array, size: int) -> tuple[Array, sparse.csr_
 class Factors:
     """The factors of S matrices."""
 
-    def __init__(self, plan: Elimination, data: Array) -> None:
+    def __init__(self, plan: BatchedLu, data: Array) -> None:
         self._plan = plan
         self._width = lanes(data.shape[1], plan.cost)
         work, none = np.empty((plan.size, self._width)), np.empty((0, self._width))

@@ -21,7 +21,7 @@ from scipy import sparse
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
-from netlearn.solve.equations.source_reduction import Reduction
+from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.matrices.one import DENSE_LIMIT, DenseFactorization, Factorization, SingularMatrix, factorize
 
 
@@ -31,7 +31,7 @@ class Factorizer(Protocol):
     def factorize(self, data: Array) -> Factorization: ...
 
 
-def nonlinear_unknowns(circuit: Circuit, reduction: Reduction) -> Array:
+def nonlinear_unknowns(circuit: Circuit, reduction: SourceReduction) -> Array:
     """Numbers of the reduced unknowns that nonlinear elements touch, each once."""
     groups = [np.ravel(group.index) for group in circuit.groups if len(group) and not group.device.linear]
     touched = np.concatenate(groups) if groups else np.zeros(0, dtype=np.intp)
@@ -47,12 +47,12 @@ class Condensed:
     """
 
     def __init__(
-        self, reduction: Reduction, last: Array, dense: Callable[[Array], Factorization], otherwise: Factorizer
+        self, reduction: SourceReduction, last: Array, dense: Callable[[Array], Factorization], otherwise: Factorizer
     ) -> None:
         is_last = np.zeros(reduction.size, dtype=bool)
         is_last[last] = True
         number = np.where(is_last, np.cumsum(is_last), np.cumsum(~is_last)) - 1
-        rows, columns = reduction.pattern[0], reduction.columns
+        rows, columns = reduction.pattern.rows, reduction.columns
         self._first, self._last = np.flatnonzero(~is_last), np.flatnonzero(is_last)
         self._among = np.flatnonzero(is_last[rows] & is_last[columns])
         self._shared = np.flatnonzero(~(is_last[rows] & is_last[columns]))
@@ -142,7 +142,7 @@ class Condensation:
     left: Array
 
     @classmethod
-    def of(cls, reduction: Reduction, data: Array, last: Array) -> Condensation | None:
+    def of(cls, reduction: SourceReduction, data: Array, last: Array) -> Condensation | None:
         """For reduced equations with the entries ``data`` (nnz,). None where what is to be eliminated is singular."""
         rows, pointers, _ = reduction.pattern
         size = reduction.size

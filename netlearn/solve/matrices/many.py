@@ -13,8 +13,8 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.solve.compiled.load import available
 from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES
-from netlearn.solve.equations.source_reduction import Reduction
-from netlearn.solve.matrices.batched_lu import Elimination
+from netlearn.solve.equations.source_reduction import SourceReduction
+from netlearn.solve.matrices.batched_lu import BatchedLu
 from netlearn.solve.matrices.condensation import Condensed, nonlinear_unknowns
 from netlearn.solve.matrices.one import Factorization, SingularMatrix, factorize
 
@@ -45,9 +45,9 @@ class Pattern(Protocol):
 class DensePattern:
     """LAPACK with row interchanges."""
 
-    def __init__(self, reduction: Reduction) -> None:
+    def __init__(self, reduction: SourceReduction) -> None:
         self._size = reduction.size
-        self._rows, self._columns = reduction.pattern[0], reduction.columns
+        self._rows, self._columns = reduction.pattern.rows, reduction.columns
         self.cost = max(reduction.size, 1) ** 2
 
     def factorize(self, data: Array) -> Factorization:
@@ -81,9 +81,9 @@ def _solve_all(matrices: Array, rhs: Array) -> Array:
 class SparsePattern:
     """SuperLU sample by sample, with row interchanges unless the matrices are ``definite``."""
 
-    def __init__(self, reduction: Reduction, definite: bool = False) -> None:
+    def __init__(self, reduction: SourceReduction, definite: bool = False) -> None:
         self._reduction, self._definite = reduction, definite
-        self.cost = 10 * len(reduction.pattern[0])
+        self.cost = 10 * len(reduction.pattern.rows)
 
     def factorize(self, data: Array) -> Factorization:
         rows, pointers, _ = self._reduction.pattern
@@ -115,7 +115,7 @@ class _SparseMatrices:
         return np.stack(columns, axis=1)
 
 
-def pattern_for(circuit: Circuit, reduction: Reduction, *, together: bool = True) -> Pattern:
+def pattern_for(circuit: Circuit, reduction: SourceReduction, *, together: bool = True) -> Pattern:
     """The fastest way that is safe for a circuit's Jacobians."""
     reciprocal = all(group.device.reciprocal for group in circuit.groups if len(group))
     # The Hessian of a co-content: with passive elements no pivot needs to leave the diagonal.
@@ -128,27 +128,27 @@ def pattern_for(circuit: Circuit, reduction: Reduction, *, together: bool = True
 
 
 @lru_cache(maxsize=CACHED_TOPOLOGIES)
-def on_diagonal(reduction: Reduction) -> Pattern:
+def on_diagonal(reduction: SourceReduction) -> Pattern:
     """A way that takes pivots on the diagonal, for all samples together."""
     if not available():
         return one_by_one(reduction)
     rows, pointers, _ = reduction.pattern
-    plan = Elimination(rows, pointers, symmetric=True)
+    plan = BatchedLu(rows, pointers, symmetric=True)
     return plan if plan.work <= MOST_WORK else one_by_one(reduction)
 
 
-def one_by_one(reduction: Reduction) -> Pattern:
+def one_by_one(reduction: SourceReduction) -> Pattern:
     """A way that takes pivots on the diagonal, or LAPACK's for small matrices, sample by sample."""
     return DensePattern(reduction) if reduction.size <= DENSE_BELOW else SparsePattern(reduction, definite=True)
 
 
 @lru_cache(maxsize=CACHED_TOPOLOGIES)
-def condensing(reduction: Reduction, last: bytes) -> Pattern:
+def condensing(reduction: SourceReduction, last: bytes) -> Pattern:
     """A way that eliminates all unknowns but ``last`` (int64) once for all samples."""
     return Condensed(reduction, np.frombuffer(last, dtype=np.int64), DenseMatrices, pivoting(reduction))
 
 
 @lru_cache(maxsize=CACHED_TOPOLOGIES)
-def pivoting(reduction: Reduction) -> Pattern:
+def pivoting(reduction: SourceReduction) -> Pattern:
     """A way that interchanges rows where pivots are small."""
     return DensePattern(reduction) if reduction.size <= DENSE_BELOW else SparsePattern(reduction)

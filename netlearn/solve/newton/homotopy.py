@@ -13,15 +13,15 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.solve.matrices.many import Pattern
-from netlearn.solve.newton.iteration import Outcome, Shunt, Tolerances, iterate
-from netlearn.solve.newton.system import Model, System
+from netlearn.solve.newton.iteration import IterationOutcome, Shunt, Tolerances, iterate
+from netlearn.solve.newton.system import NonlinearModel, System
 
 GMIN_FROM, GMIN_TO = -2.0, -13.0
 SHORTEST = 1e-5
 MOST_STEPS = 150
 MOST_FAILURES = 20
 
-Attempt = Callable[[Array, Array, Array, bool], Outcome]
+Attempt = Callable[[Array, Array, Array, bool], IterationOutcome]
 """attempt(samples, y, progress, cold): Newton's method for some samples at their progress from 0 to 1."""
 
 
@@ -56,12 +56,14 @@ def follow(attempt: Attempt, y: Array, first: float) -> tuple[Array, Array, Arra
     return y, progress >= 1.0, worst
 
 
-def gmin_stepping(model: Model, samples: Array, tolerances: Tolerances, pattern: Pattern) -> tuple[Array, Array, Array]:
+def gmin_stepping(
+    model: NonlinearModel, samples: Array, tolerances: Tolerances, pattern: Pattern
+) -> tuple[Array, Array, Array]:
     """From conductances to ground at every node, made smaller and then left out."""
     system = System.of(model, samples)
     nodes = model.reduction.is_node[:, None]
 
-    def attempt(kept: Array, y: Array, progress: Array, cold: bool) -> Outcome:
+    def attempt(kept: Array, y: Array, progress: Array, cold: bool) -> IterationOutcome:
         # The last part of the way is the step to no conductance at all.
         gmin = np.where(progress < 1.0, 10.0 ** (GMIN_FROM + (GMIN_TO - GMIN_FROM) * progress), 0.0)
         shunt = Shunt(nodes * gmin, np.zeros_like(y))
@@ -71,18 +73,18 @@ def gmin_stepping(model: Model, samples: Array, tolerances: Tolerances, pattern:
 
 
 def source_stepping(
-    model: Model, samples: Array, tolerances: Tolerances, pattern: Pattern
+    model: NonlinearModel, samples: Array, tolerances: Tolerances, pattern: Pattern
 ) -> tuple[Array, Array, Array]:
     """From independent sources of zero, raised together to their values."""
 
-    def attempt(kept: Array, y: Array, progress: Array, cold: bool) -> Outcome:
+    def attempt(kept: Array, y: Array, progress: Array, cold: bool) -> IterationOutcome:
         return iterate(System.of(model, samples[kept], progress), y, tolerances, pattern, cold=cold)
 
     return follow(attempt, np.zeros((model.reduction.size, len(samples)), model.dtype), 0.05)
 
 
 def pseudo_transient(
-    model: Model, samples: Array, tolerances: Tolerances, pattern: Pattern
+    model: NonlinearModel, samples: Array, tolerances: Tolerances, pattern: Pattern
 ) -> tuple[Array, Array, Array]:
     """From zero along the charging of a capacitor at every node, in ever longer steps of time."""
     system = System.of(model, samples)

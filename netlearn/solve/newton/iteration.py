@@ -55,7 +55,7 @@ class Shunt:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class IterationOutcome:
     """Where Newton's method ended: ``y`` (r, S), which samples converged, steps taken, the unknown that moved most."""
 
     y: Array
@@ -72,7 +72,7 @@ def iterate(
     shunt: Shunt | None = None,
     *,
     cold: bool = False,
-) -> Outcome:
+) -> IterationOutcome:
     """Newton's method from ``y`` (r, S); samples leave the iteration as they converge or fail.
 
     ``cold`` says that ``y`` is not near a solution: then the devices are first taken where they
@@ -112,7 +112,7 @@ def iterate(
             active = active[kept]
             last = {g: place[kept] for g, place in places.items()} if len(kept) < len(done) else places
             here, part = here.restricted(kept), None if part is None else part.restricted(kept)
-    return Outcome(y, converged, steps, worst)
+    return IterationOutcome(y, converged, steps, worst)
 
 
 def _add_shunt(system: System, shunt: Shunt, y: Array, total: Array, data: Array) -> tuple[Array, Array]:

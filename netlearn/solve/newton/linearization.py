@@ -10,7 +10,7 @@ from netlearn.arrays import Array
 from netlearn.errors import CircuitError
 from netlearn.solve.equations.assembly import with_ground
 from netlearn.solve.equations.diagnosis import explain_singular
-from netlearn.solve.newton.system import Model, apply_inner, chunks
+from netlearn.solve.newton.system import NonlinearModel, apply_inner, chunks
 from netlearn.solve.threads import one_thread
 
 REFINED_ABOVE = 1e-13
@@ -21,7 +21,7 @@ ACCEPTED = 1e-6
 class NonlinearLinearization:
     """The Jacobians at ``x`` (S, N), evaluated and factorized when they are solved with: a Linearization."""
 
-    model: Model
+    model: NonlinearModel
     x: Array
 
     def solve(self, rhs: Array, *, transpose: bool = False) -> Array:
@@ -38,7 +38,7 @@ class NonlinearLinearization:
 class _Part:
     """The Jacobians of some samples: a linear part, and the nonlinear groups' derivatives (S, k, T, T)."""
 
-    def __init__(self, model: Model, samples: Array, x: Array) -> None:
+    def __init__(self, model: NonlinearModel, samples: Array, x: Array) -> None:
         self._model, self._samples = model, samples
         data = model.linear_data
         self._linear = data[:, samples] if data.ndim == 2 else data
@@ -51,7 +51,7 @@ class _Part:
     def _entries(self) -> Array:
         """The reduced Jacobians' entries (nnz, S)."""
         model = self._model
-        linear = np.asarray(model.reduction.pattern[2] @ self._linear)
+        linear = np.asarray(model.reduction.pattern.adder @ self._linear)
         total: Array = linear if linear.ndim == 2 else np.repeat(linear[:, None], len(self._samples), axis=1)
         for g, slope in self._slopes.items():
             mask = model.equations.topology.masks[g]
@@ -73,7 +73,7 @@ class _Part:
         reduction = self._model.reduction
         right = rhs[self._samples].T
         entries = self._entries()
-        for pattern in (self._model.pattern, self._model.careful):
+        for pattern in (self._model.pattern, self._model.pivoting):
             with np.errstate(all="ignore"):
                 factors = pattern.factorize(entries)
                 x = np.zeros(right.shape, np.result_type(right, entries))

@@ -15,7 +15,7 @@ from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Values
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.equations.diagnosis import not_finite
-from netlearn.solve.equations.source_reduction import Reduction
+from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.matrices.many import Pattern, pattern_for, pivoting
 
 ROUNDING = 1e-8
@@ -26,17 +26,17 @@ SMALL_CHUNK, LARGEST_CHUNK = 64, 2048
 
 
 @dataclass(frozen=True)
-class Model:
+class NonlinearModel:
     """What all samples share: the circuit split into a linear part and nonlinear groups."""
 
     circuit: Circuit
     equations: Equations
-    reduction: Reduction
+    reduction: SourceReduction
 
     @classmethod
-    def of(cls, circuit: Circuit) -> Model:
+    def of(cls, circuit: Circuit) -> NonlinearModel:
         """Raises CircuitError for loops of voltage sources and values that are not finite."""
-        model = cls(circuit, Equations.of(circuit), Reduction.of(circuit))
+        model = cls(circuit, Equations.of(circuit), SourceReduction.of(circuit))
         if not np.isfinite(model.linear_data).all() or not np.isfinite(model.constant[model.driven]).all():
             raise not_finite(circuit)
         return model
@@ -84,7 +84,7 @@ class Model:
         return pattern_for(self.circuit, self.reduction, together=together)
 
     @cached_property
-    def careful(self) -> Pattern:
+    def pivoting(self) -> Pattern:
         """The same with row interchanges."""
         return pivoting(self.reduction)
 
@@ -95,7 +95,7 @@ class Model:
         return {
             g: (
                 (reduction.gather @ topology.currents[g]).tocsr(),
-                (reduction.pattern[2] @ topology.stamps[g]).tocsr(),
+                (reduction.pattern.adder @ topology.stamps[g]).tocsr(),
             )
             for g in self.nonlinear
         }
@@ -112,7 +112,7 @@ class Model:
         }
 
 
-def chunks(model: Model, count: int) -> list[Array]:
+def chunks(model: NonlinearModel, count: int) -> list[Array]:
     """``count`` samples in parts whose factors fit into the caches, as far as that goes."""
     fits, allowed = CACHED_NUMBERS // model.pattern.cost, MOST_NUMBERS // model.pattern.cost
     size = max(1, min(max(fits, SMALL_CHUNK), allowed, LARGEST_CHUNK))
@@ -128,7 +128,7 @@ def _columns(values: Array, samples: Array) -> Array:
 class System:
     """F(y) = 0 for some samples: y (r, S) are the reduced unknowns, x = Z y + ``offset`` without source currents."""
 
-    model: Model
+    model: NonlinearModel
     samples: Array
     offset: Array
     """(N, S): what the eliminated sources add to the unknowns."""
@@ -138,7 +138,7 @@ class System:
     """(nnz,) or (nnz, S): the linear part's entries in the reduced Jacobian."""
 
     @classmethod
-    def of(cls, model: Model, samples: Array, strength: Array | None = None) -> System:
+    def of(cls, model: NonlinearModel, samples: Array, strength: Array | None = None) -> System:
         """The equations of some samples; ``strength`` (S,) scales their independent sources."""
         reduction, topology = model.reduction, model.equations.topology
         constant = _columns(model.constant, samples)
@@ -148,7 +148,7 @@ class System:
         offset[reduction.tree] = reduction.potentials(-constant[reduction.sources])
         data = model.linear_data[:, samples] if model.linear_data.ndim == 2 else model.linear_data
         drive = constant + apply_inner(reduction, data, offset)
-        return cls(model, samples, offset, reduction.gather @ drive, np.asarray(reduction.pattern[2] @ data))
+        return cls(model, samples, offset, reduction.gather @ drive, np.asarray(reduction.pattern.adder @ data))
 
     def restricted(self, kept: Array) -> System:
         """The equations of the samples at the places ``kept``."""
@@ -178,7 +178,7 @@ class System:
             rows, pointers, _ = reduction.pattern
             return np.asarray(sparse.csc_array((entries, rows, pointers), shape=(reduction.size, reduction.size)) @ y)
         total = np.zeros(self.drive.shape, np.result_type(y, entries))
-        np.add.at(total, reduction.pattern[0], entries * y[reduction.columns])
+        np.add.at(total, reduction.pattern.rows, entries * y[reduction.columns])
         return total
 
     def residual(self, y: Array) -> tuple[Array, Array]:
@@ -252,7 +252,7 @@ class System:
         return x
 
 
-def apply_inner(reduction: Reduction, data: Array, x: Array, transpose: bool = False) -> Array:
+def apply_inner(reduction: SourceReduction, data: Array, x: Array, transpose: bool = False) -> Array:
     """J x (N, S), or Jᵀ x, without the eliminated sources, for J's entries (nnz,) or (nnz, S) and x (N, S)."""
     topology = reduction.topology
     if data.ndim == 1:

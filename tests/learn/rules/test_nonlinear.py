@@ -25,7 +25,7 @@ from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.second_order import OutputJacobian
 from netlearn.ngspice.solver import NgspiceSolver
-from netlearn.project import project
+from netlearn.project import open_project
 
 
 def diodes(*ends: tuple[int, int], device: object = DIODE_WITHOUT_SERIES, **values: float) -> Group:
@@ -139,8 +139,8 @@ def test_holomorphic_takes_any_number_of_samples_and_values_of_any_device(sample
     )
     # Only controls that are the source's own nodes leave the circuit a co-content, as here.
     volts = np.linspace(0.5, 1.0, samples)
-    prepared = project(netlist, {"V1": volts, "V(out)": np.full(samples, 0.1)})
-    model, data = prepared.model, prepared.dataset(prepared.table)
+    project = open_project(netlist, {"V1": volts, "V(out)": np.full(samples, 0.1)})
+    model, data = project.model, project.dataset(project.table)
     batch = Batch(data.inputs, data.targets)
     assert sorted(model.parameters.names) == ["k", "m.is", "r1", "r3"]
     theta = model.parameters.initial

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from netlearn.solve.matrices.batched_lu import Elimination
+from netlearn.solve.matrices.batched_lu import BatchedLu
 
 
 def dominant(rng, n, edges, samples, symmetric):
@@ -43,7 +43,7 @@ def test_random_patterns(seed, n, edges, samples, symmetric, dtype):
     rhs = rng.normal(size=(n, samples)).astype(dtype)
     if dtype is complex:
         rhs += 1j * rng.normal(size=rhs.shape)
-    factors = Elimination(rows, pointers, symmetric=symmetric).factorize(data)
+    factors = BatchedLu(rows, pointers, symmetric=symmetric).factorize(data)
     for transpose, these in ((False, matrices), (True, matrices.swapaxes(1, 2))):
         expected = np.linalg.solve(these, rhs.T[..., None])[..., 0].T
         np.testing.assert_allclose(factors.solve(rhs, transpose), expected, rtol=1e-9, atol=1e-12)
@@ -54,7 +54,7 @@ def test_a_singular_sample_leaves_the_others_alone(symmetric):
     rows, pointers, data, matrices = dominant(np.random.default_rng(1), 12, 30, 5, symmetric)
     data[:, 2] = 0.0
     rhs = np.ones((12, 5))
-    x = Elimination(rows, pointers, symmetric=symmetric).factorize(data).solve(rhs)
+    x = BatchedLu(rows, pointers, symmetric=symmetric).factorize(data).solve(rhs)
     assert not np.isfinite(x[:, 2]).any()
     for s in (0, 1, 3, 4):
         np.testing.assert_allclose(matrices[s] @ x[:, s], rhs[:, s], atol=1e-12)
@@ -70,5 +70,5 @@ def test_large_factors_are_kept_for_fewer_samples_in_step():
     data = np.repeat(matrix.data[:, None], 70, axis=1)
     rhs = np.random.default_rng(0).normal(size=(side**2, 70))
     for symmetric in (True, False):
-        plan = Elimination(matrix.indices, matrix.indptr, symmetric=symmetric)
+        plan = BatchedLu(matrix.indices, matrix.indptr, symmetric=symmetric)
         np.testing.assert_allclose(matrix @ plan.factorize(data).solve(rhs), rhs, atol=1e-11)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import netlearn
-from netlearn.solve.equations.source_reduction import Reduction
+from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.matrices.condensation import Condensed, nonlinear_unknowns
 from netlearn.solve.matrices.many import DenseMatrices, DensePattern, SparsePattern, pattern_for
 
@@ -23,14 +23,14 @@ def layered(hidden: int, outputs: int, inputs: int = 6) -> str:
 
 
 @pytest.fixture(scope="module")
-def reduction() -> Reduction:
-    return Reduction.of(netlearn.elaborate(netlearn.parse(layered(20, 15))).circuit)
+def reduction() -> SourceReduction:
+    return SourceReduction.of(netlearn.elaborate(netlearn.parse(layered(20, 15))).circuit)
 
 
-def _entries(reduction: Reduction, last: np.ndarray, samples: int, kind: type = float) -> np.ndarray:
+def _entries(reduction: SourceReduction, last: np.ndarray, samples: int, kind: type = float) -> np.ndarray:
     """Random matrices that differ by sample only among ``last``."""
     rng = np.random.default_rng(1)
-    rows, columns = reduction.pattern[0], reduction.columns
+    rows, columns = reduction.pattern.rows, reduction.columns
     data = np.repeat(rng.normal(size=(len(rows), 1)), samples, axis=1).astype(kind)
     own = np.isin(rows, last) & np.isin(columns, last)
     data[own] += rng.normal(size=(int(own.sum()), samples))
@@ -42,7 +42,7 @@ def _entries(reduction: Reduction, last: np.ndarray, samples: int, kind: type = 
 
 @pytest.mark.parametrize("kind", [float, complex])
 @pytest.mark.parametrize("transpose", [False, True])
-def test_solutions_are_those_of_the_whole_matrices(reduction: Reduction, transpose: bool, kind: type) -> None:
+def test_solutions_are_those_of_the_whole_matrices(reduction: SourceReduction, transpose: bool, kind: type) -> None:
     circuit = netlearn.elaborate(netlearn.parse(layered(20, 15))).circuit
     last = nonlinear_unknowns(circuit, reduction)
     assert len(last) == 20
@@ -54,13 +54,13 @@ def test_solutions_are_those_of_the_whole_matrices(reduction: Reduction, transpo
         np.testing.assert_allclose(condensed.factorize(data).solve(rhs, transpose), whole, rtol=1e-9, atol=1e-12)
 
 
-def test_what_differs_elsewhere_or_is_singular_is_solved_whole(reduction: Reduction) -> None:
+def test_what_differs_elsewhere_or_is_singular_is_solved_whole(reduction: SourceReduction) -> None:
     circuit = netlearn.elaborate(netlearn.parse(layered(20, 15))).circuit
     last = nonlinear_unknowns(circuit, reduction)
     condensed = Condensed(reduction, last, DenseMatrices, SparsePattern(reduction))
     rhs = np.random.default_rng(2).normal(size=(reduction.size, 3))
     singular = _entries(reduction, last, 3)
-    rows, columns = reduction.pattern[0], reduction.columns
+    rows, columns = reduction.pattern.rows, reduction.columns
     # An amplifier's equation that holds nothing but its input: without the inputs a row of zeros.
     amplifier = rows == np.flatnonzero(~reduction.is_node)[0]
     singular[amplifier & ~np.isin(columns, last)] = 0.0
@@ -73,7 +73,7 @@ def test_what_differs_elsewhere_or_is_singular_is_solved_whole(reduction: Reduct
 def test_it_is_taken_for_layered_networks_and_not_for_lattices_of_diodes() -> None:
     for text, taken in ((layered(20, 15), True), (layered(3, 2), False)):
         circuit = netlearn.elaborate(netlearn.parse(text)).circuit
-        assert isinstance(pattern_for(circuit, Reduction.of(circuit)), Condensed) is taken
+        assert isinstance(pattern_for(circuit, SourceReduction.of(circuit)), Condensed) is taken
 
 
 @pytest.mark.ngspice

@@ -15,7 +15,7 @@ from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.errors import CircuitError, ConvergenceError
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.sensitivity import linearize, pull_back
+from netlearn.solve.sensitivity import linearize, pullback
 
 VT = 0.0258649
 
@@ -137,7 +137,7 @@ def test_gradients_against_central_differences(make, seed, use_sources):
     op = InternalSolver().solve(circuit)
     column = (1, "dc") if use_sources else (0, "resistance")
     adjoint = linearize(op).solve(weights, transpose=True)
-    found = pull_back(op, adjoint, [column])[column]
+    found = pullback(op, adjoint, [column])[column]
     value = circuit.groups[column[0]].values[column[1]]
 
     def total(k, step):
@@ -157,7 +157,7 @@ def test_complex_sources_move_the_operating_point_analytically(make, seed, warm)
     circuit = random_diode_network(make, seed)
     op = InternalSolver().solve(circuit)
     weights = np.random.default_rng(seed).normal(size=op.x.shape)
-    found = pull_back(op, linearize(op).solve(weights, transpose=True), [(2, "dc")])[2, "dc"]
+    found = pullback(op, linearize(op).solve(weights, transpose=True), [(2, "dc")])[2, "dc"]
     for k in range(2):
         dc = circuit.groups[2].values["dc"].astype(complex)
         dc[k] += 1e-8j
