@@ -8,24 +8,35 @@ from netlearn.netlist.netlist import Netlist, parse, read
 if TYPE_CHECKING:
     from netlearn.api import Evaluation, TrainResult, describe, evaluate, operating_point, train
     from netlearn.elaboration.elaborate import elaborate
+    from netlearn.prediction import Prediction, predict, predict_file, predictions
 
 __all__ = [
     "Evaluation",
     "Netlist",
+    "Prediction",
     "TrainResult",
     "describe",
     "elaborate",
     "evaluate",
     "operating_point",
     "parse",
+    "predict",
+    "predict_file",
+    "predictions",
     "read",
     "train",
 ]
 
 # Solvers take a second to import, which a program that only reads netlists need not wait for.
-_ELSEWHERE = dict.fromkeys(
-    ("Evaluation", "TrainResult", "describe", "evaluate", "operating_point", "train"), "netlearn.api"
-) | {"elaborate": "netlearn.elaboration.elaborate"}
+_ELSEWHERE = {
+    name: f"netlearn.{module}"
+    for module, names in {
+        "api": ("Evaluation", "TrainResult", "describe", "evaluate", "operating_point", "train"),
+        "elaboration.elaborate": ("elaborate",),
+        "prediction": ("Prediction", "predict", "predict_file", "predictions"),
+    }.items()
+    for name in names
+}
 
 
 def __getattr__(name: str) -> Any:

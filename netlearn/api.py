@@ -25,7 +25,17 @@ from netlearn.learn.settings import Settings
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
-from netlearn.project import DataLike, NetlistLike, Overrides, Project, netlist_of, open_project, solver_of
+from netlearn.project import (
+    DataLike,
+    NetlistLike,
+    Overrides,
+    Project,
+    driven_circuit,
+    netlist_of,
+    open_project,
+    solver_of,
+    with_targets,
+)
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint, Solver
 
@@ -130,6 +140,7 @@ class Description:
 def train(
     netlist: NetlistLike,
     data: DataLike | None = None,
+    targets: object = None,
     *,
     forward: str | Solver = "internal",
     progress: Callback | None = None,
@@ -142,7 +153,11 @@ def train(
     Parameters
     ----------
     netlist : a netlist or the path of one.
-    data : samples: a path, a Table, or arrays (S,) by column name; else what ``*@data`` names.
+    data : samples: a path, a DataFrame, arrays (S,) by column name, or inputs (S, p) whose
+        columns drive what ``*@input`` names; else what ``*@data`` names. Data from Python take
+        the place of the netlist's test data too, unless ``test`` gives others.
+    targets : what the outputs should be, where it is not in ``data``: values (S, o), values
+        (S,) of one output, or class labels (S,), which may be words or numbers.
     forward : what finds operating points: ``internal``, ``ngspice``, or a solver.
     progress : called after every step.
     checkpoint : a file that is written when training is interrupted, and now and then before.
@@ -158,8 +173,11 @@ def train(
     if resume and path is None:
         raise NetlearnError("to resume takes a checkpoint", hint="give the checkpoint's path")
     with solver_of(forward) as solver:
-        project = open_project(netlist, data, solver, settings)
+        project = open_project(netlist, with_targets(data, targets), solver, settings)
         task = task_of(project)
+        if project.test_table is not None:
+            # What is wrong with it is said before the work, not after.
+            project.dataset(project.test_table)
         start = load_checkpoint(path, task) if resume and path is not None else begin(task)
         keep = _Keeper(path, task) if path is not None else None
         search = run_lbfgs if isinstance(task.optimizer, Lbfgsb) else run
@@ -193,11 +211,12 @@ def task_of(project: Project) -> Task:
 def evaluate(
     netlist: NetlistLike,
     data: DataLike | None = None,
+    targets: object = None,
     *,
     forward: str | Solver = "internal",
     **settings: Unpack[Overrides],
 ) -> Evaluation:
-    """Loss, accuracy and outputs of a netlist on data.
+    """Loss, accuracy and outputs of a netlist on data, given as ``train`` takes them.
 
     Without ``data`` the test data that the netlist names is taken, or else its training data.
     Classes are those of the training data that the netlist names, if it is there, or else of
@@ -206,7 +225,7 @@ def evaluate(
     with solver_of(forward) as solver:
         project = open_project(netlist, None, solver, settings)
         if data is not None:
-            given = replace(project, data=data)
+            given = replace(project, data=with_targets(data, targets))
             if not _has_training_data(project):
                 project = given
             table = given.table
@@ -215,12 +234,13 @@ def evaluate(
         return _evaluation(project.plain_model, project.loss, project.layout, project.dataset(table))
 
 
-def operating_point(netlist: NetlistLike, solver: str | Solver = "internal") -> OperatingPoint:
-    """The operating point of a netlist with its own source values."""
-    from netlearn.elaboration.elaborate import elaborate
-
+def operating_point(
+    netlist: NetlistLike, solver: str | Solver = "internal", data: DataLike | None = None
+) -> OperatingPoint:
+    """The operating point of a netlist with its own source values, or those of all samples of ``data``."""
     with solver_of(solver) as opened:
-        return opened.solve(elaborate(netlist_of(netlist)).circuit)
+        project = open_project(netlist, data, opened)
+        return opened.solve(project.circuit if data is None else driven_circuit(project))
 
 
 def describe(netlist: NetlistLike, data: DataLike | None = None, **settings: Unpack[Overrides]) -> Description:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypedDict
@@ -17,17 +17,19 @@ from netlearn.circuit.parameters import Parameters
 from netlearn.elaboration.design import Design, Selection
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import DataError, NetlearnError, OptionError, Place, did_you_mean
-from netlearn.learn.data import Dataset, Layout, dataset_of, layout_of
+from netlearn.learn.data import Dataset, Layout, classes_in, dataset_of, input_layout_of, inputs_of, layout_of
+from netlearn.learn.files import read_table
 from netlearn.learn.hardware import Hardware
 from netlearn.learn.loss import CrossEntropy, Loss, Mse
 from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Lbfgsb, Optimizer
-from netlearn.learn.probes import probes_of
+from netlearn.learn.probes import probes_of, source_names
 from netlearn.learn.rules.base import Rule
+from netlearn.learn.samples import Unnamed, drive_of, table_of, words_of_classes, words_of_input
 from netlearn.learn.schedule import Schedule
 from netlearn.learn.settings import DIRECTIVES, LoopOptions, Settings, Trained, overridden, settings_of, with_objects
 from netlearn.learn.subset import Subset
-from netlearn.learn.table import Table, read_table
+from netlearn.learn.table import Table
 from netlearn.netlist.directives import read_directive, read_directives
 from netlearn.netlist.netlist import Netlist, read
 from netlearn.options import Given, options_of
@@ -35,7 +37,8 @@ from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import Solver
 
 NetlistLike = Netlist | str | os.PathLike[str]
-DataLike = Table | Mapping[str, Any] | str | os.PathLike[str]
+DataLike = Any
+"""Samples: a path, a Table, a DataFrame, arrays (S,) by column name, or a pair (X, y) of inputs and targets."""
 
 EVERY_RESISTOR = (Trained("r*"),)
 """What is trained where no ``*@train`` says."""
@@ -47,7 +50,9 @@ class Overrides(TypedDict, total=False):
     """What may be given instead of a directive: its text, or for some of them a ready object."""
 
     test: DataLike | None
+    input: str | Sequence[str | Sequence[str]] | None
     output: str | Sequence[str] | None
+    classes: str | Sequence[object] | None
     loss: str | Loss | None
     train: str | Sequence[str] | None
     fix: str | Sequence[str] | None
@@ -63,6 +68,15 @@ class Overrides(TypedDict, total=False):
     validation: float | None
     patience: int | None
     coordinates: str | None
+
+
+def with_targets(data: DataLike | None, targets: object) -> DataLike | None:
+    """Inputs and targets as one. Raises DataError for targets without inputs, or with a file."""
+    if targets is None:
+        return data
+    if data is None or isinstance(data, str | os.PathLike):
+        raise DataError("targets by themselves need inputs in Python", hint="give both, as train(netlist, X, y)")
+    return data, targets
 
 
 def netlist_of(netlist: NetlistLike) -> Netlist:
@@ -106,6 +120,10 @@ def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
             raise OptionError(f"there is no setting '{name}'", hint=did_you_mean(name, (*DIRECTIVES, *_OPTIONS)))
         elif isinstance(value, str):
             texts.append(read_directive(f"{name} {value}", DIRECTIVES))
+        elif name == "input":
+            texts.append(Given(name, words_of_input(value)))
+        elif name == "classes":
+            texts.append(Given(name, words_of_classes(value)))
         elif isinstance(value, Sequence):
             texts += _listed(name, value)
         else:
@@ -170,13 +188,60 @@ class Project:
 
     @cached_property
     def test_table(self) -> Table | None:
-        """The test data, if there is any. Raises DataError."""
+        """The test data, if there is any. Raises DataError.
+
+        Data from Python take the place of all data that the netlist names.
+        """
+        from_python = self.data is not None and not isinstance(self.data, str | os.PathLike)
+        if self.test is None and from_python:
+            return None
         return self._table(self.test, self.settings.data.test)
 
     @cached_property
     def layout(self) -> Layout:
         """What the columns of the data mean."""
-        return layout_of(self.table, self.circuit, self.settings.output, self._output_places)
+        classes, outputs = self.classes, self.settings.output
+        if not classes and self.table.labels is not None and len(classes_in(self.table)) < len(outputs):
+            # A class that happens not to be in this part of the data may be in the other.
+            both = classes_in(self.table, self.test_table) if self.test_table is not None else ()
+            classes = both if len(both) == len(outputs) else ()
+        return layout_of(self.table, self.circuit, outputs, self._output_places, classes)
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that ``*@classes`` names, in the order of the outputs. Raises OptionError for a wrong number."""
+        classes, outputs = self.settings.classes, self.settings.output
+        if classes and len(classes) != len(outputs):
+            raise OptionError(
+                f"there are {len(classes)} classes and {len(outputs)} outputs",
+                self.settings.places.get("classes"),
+                "'*@output' lists one probe per class, in the order of '*@classes'",
+            )
+        return classes
+
+    @cached_property
+    def named_layout(self) -> Layout | None:
+        """What the columns of the training data mean that the netlist names, if it can be read from where it is."""
+        named = self if self.data is None else replace(self, data=None)
+        try:
+            return named.layout if named.settings.data.train is not None else None
+        except DataError:
+            return None
+
+    def input_layout(self, table: Table) -> Layout:
+        """What the columns of a table drive, whatever it has of targets.
+
+        All must be there that the training data has which the netlist names, or else all that
+        ``*@input`` names. Raises DataError and OptionError.
+        """
+        named, outputs = self.named_layout, self.settings.output
+        layout = input_layout_of(table, self.circuit, outputs, self.classes)
+        if named is not None:
+            layout = replace(layout, outputs=named.outputs, classes=named.classes)
+        words = self.settings.input
+        needed = named.inputs if named is not None else [name for word in words for name, _ in drive_of(word)]
+        inputs_of(table, Layout(tuple(needed), (), ()))
+        return layout
 
     def dataset(self, table: Table) -> Dataset:
         """A table's samples."""
@@ -199,16 +264,20 @@ class Project:
     @cached_property
     def model(self) -> Model:
         """The circuit as a function, with its trained parameters."""
-        return self._model(self.parameters)
+        return self._model(self.parameters, self.layout)
 
     @cached_property
     def plain_model(self) -> Model:
         """The circuit as a function, with nothing to train."""
-        return self._model(self.design.parameters((), ()))
+        return self.model_of(self.layout)
 
-    def _model(self, parameters: Parameters) -> Model:
-        probes = probes_of(self.circuit, self.layout.outputs, self._output_places)
-        return Model(parameters, self.layout.sources, probes, self.solver)
+    def model_of(self, layout: Layout) -> Model:
+        """The circuit as a function of what a layout drives, with nothing to train."""
+        return self._model(self.design.parameters((), ()), layout)
+
+    def _model(self, parameters: Parameters, layout: Layout) -> Model:
+        probes = probes_of(self.circuit, layout.outputs, self._output_places)
+        return Model(parameters, layout.sources, probes, self.solver)
 
     @property
     def _output_places(self) -> Mapping[str, Place]:
@@ -216,15 +285,28 @@ class Project:
         return {name.removeprefix("output "): place for name, place in places if name.startswith("output ")}
 
     def _table(self, given: DataLike | None, named: str | None) -> Table | None:
-        if isinstance(given, Table):
-            return given
-        if isinstance(given, Mapping):
-            return Table.of(given)
+        if isinstance(given, str | os.PathLike):
+            return read_table(Path(given), self.unnamed)
         if given is not None:
-            return read_table(Path(given))
+            return table_of(given, self.unnamed)
         if named is None:
             return None
-        return _read_named(self.netlist, named, self.settings.places)
+        return _read_named(self.netlist, named, self.settings.places, self.unnamed)
+
+    @property
+    def unnamed(self) -> Unnamed:
+        """What the columns of arrays without names stand for."""
+        settings = self.settings
+        return Unnamed(
+            settings.input,
+            settings.output,
+            labels=bool(settings.classes) or isinstance(settings.loss, CrossEntropy),
+            sources=self._unnamed_sources,
+        )
+
+    def _unnamed_sources(self) -> Sequence[str]:
+        """What arrays drive where no ``*@input`` says: what the named data drive, or else every source."""
+        return self.named_layout.inputs if self.named_layout is not None else source_names(self.circuit)
 
 
 def open_project(
@@ -251,7 +333,7 @@ def _placed(place: Place | None) -> Iterator[None]:
         raise
 
 
-def _read_named(netlist: Netlist, named: str, places: Mapping[str, Place]) -> Table:
+def _read_named(netlist: Netlist, named: str, places: Mapping[str, Place], unnamed: Unnamed) -> Table:
     """Data that the netlist names: read only from the folders from which it may include files.
 
     A netlist may come from a stranger, and an error message would show what is in a file.
@@ -264,16 +346,20 @@ def _read_named(netlist: Netlist, named: str, places: Mapping[str, Place]) -> Ta
         hint = "give the file as an option, or allow its folder if you trust this netlist"
         raise DataError(f"the data file '{named}' is outside the netlist's folder", place, hint)
     with _placed(place):
-        return read_table(Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path)
+        return read_table(Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path, unnamed)
 
 
 def driven_circuit(project: Project, samples: int | None = None) -> Circuit:
-    """The circuit with a sample axis over the project's training and test data, if it has data."""
+    """The circuit with a sample axis over the project's training and test data, if it has data.
+
+    Targets need not be there.
+    """
     if project.data is None and project.settings.data.train is None:
         return project.circuit
     tables = [project.table] if project.data is not None else [project.table, project.test_table]
-    inputs = np.concatenate([project.dataset(table).inputs for table in tables if table is not None])
+    layout = project.input_layout(project.table)
+    inputs = np.concatenate([inputs_of(table, layout) for table in tables if table is not None])
     if samples is not None and samples < len(inputs):
         inputs = inputs[np.linspace(0, len(inputs) - 1, samples).astype(int)]
-    model = project.plain_model
+    model = project.model_of(replace(layout, outputs=()))
     return model.circuit(model.parameters.initial, inputs)

@@ -3,10 +3,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import netlearn
-from netlearn.errors import NetlearnError
+from netlearn.errors import DataError, NetlearnError, OptionError
 from netlearn.learn.hardware import Hardware
 from netlearn.learn.loop import Progress
 from netlearn.learn.optimizers import Sgd
@@ -284,3 +285,51 @@ def test_ngspice_as_the_solver_trains_to_the_same_values(classes: Path) -> None:
     assert judged.loss == pytest.approx(internal.loss, rel=1e-7)
     evaluation = netlearn.evaluate(classes, forward="ngspice")
     np.testing.assert_allclose(evaluation.outputs, netlearn.evaluate(classes).outputs, rtol=1e-9, atol=1e-12)
+
+
+def test_arrays_and_frames_train_to_the_same_bytes_as_a_file(classes: Path) -> None:
+    by_file = netlearn.train(classes, epochs=3)
+    frame = pd.read_csv(classes.with_name("c.csv"))
+    x, y = frame[["V1", "V2"]].to_numpy(), frame["class"].to_numpy()
+    netlist = netlearn.parse(CLASSES.replace("*@data c.csv\n", ""))
+    for result in (
+        netlearn.train(netlist, frame, epochs=3),
+        netlearn.train(netlist, frame.sample(frac=1, axis=1, random_state=1), epochs=3, input=["V1", "V2"]),
+        netlearn.train(netlist, x, y, epochs=3),
+        netlearn.train(netlist, (x, y), epochs=3),
+        netlearn.train(netlist, x[:, ::-1], y, epochs=3, input="V2 V1"),
+        netlearn.train(netlist, frame[["V1", "V2"]], frame["class"], epochs=3),
+    ):
+        np.testing.assert_allclose(result.theta, by_file.theta, rtol=1e-12)
+    evaluation = netlearn.evaluate(result.netlist, x, y, loss="cross_entropy scale=5")
+    assert evaluation.accuracy == result.accuracy
+    with pytest.raises(DataError, match="give both, as train"):
+        netlearn.train(classes, None, y)
+
+
+def test_a_class_that_one_part_of_the_data_lacks_is_no_error(classes: Path) -> None:
+    (classes.with_name("t.csv")).write_text("V1,V2,class\n1,0,one\n0.5,0,one\n")
+    text = CLASSES.replace("c.csv", "c.csv test=t.csv")
+    classes.write_text(text)
+    result = netlearn.train(classes, epochs=1)
+    assert result.test is not None
+    assert result.test.classes == ("one", "two")
+    # The other way round: what is trained on lacks a class that the test data have.
+    classes.write_text(text.replace("c.csv test=t.csv", "t.csv test=c.csv").replace("validation=0.2", ""))
+    assert netlearn.train(classes, epochs=1).train.classes == ("one", "two")
+    netlist = netlearn.parse(CLASSES.replace("*@data c.csv", "*@classes two one").replace("validation=0.2", ""))
+    result = netlearn.train(netlist, {"V1": [1.0, 0.5], "V2": [0.0, 0.0], "class": ["one", "one"]}, epochs=1)
+    assert result.train.classes == ("two", "one")
+    assert result.train.targets.tolist() == [1, 1]
+    with pytest.raises(DataError, match=r"the class 'three' is not among(.|\n)*mean"):
+        netlearn.train(netlist, {"V1": [1.0], "V2": [0.0], "class": ["three"]}, classes=["two", "threa"])
+    with pytest.raises(OptionError, match="there are 3 classes and 2 outputs"):
+        netlearn.train(netlist, {"V1": [1.0], "V2": [0.0], "class": ["one"]}, classes="one two three")
+    with pytest.raises(DataError, match="row 2: there is no class"):
+        netlearn.train(netlist, {"V1": [1.0, 2.0], "V2": [0.0, 1.0], "class": ["one", None]})
+
+
+def test_what_is_wrong_with_the_test_data_is_said_before_training(divider: Path) -> None:
+    divider.with_name("t.csv").write_text("V2,V(out)\n5,2.5\n")
+    with pytest.raises(DataError, match="no column 'V1'"):
+        netlearn.train(divider, progress=lambda progress: pytest.fail("trained"))

@@ -52,7 +52,7 @@ def command(
 
 def _outputs(project: Project) -> list[Output]:
     has_data = project.data is not None or project.settings.data.train is not None
-    names = project.layout.outputs if has_data else project.settings.output
+    names = project.input_layout(project.table).outputs if has_data else project.settings.output
     if not names:
         raise OptionError("there is nothing to print", hint="say what to measure: --output 'V(out)'")
     probes = probes_of(project.circuit, names)

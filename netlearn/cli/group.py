@@ -18,6 +18,7 @@ INTERRUPTED = 130
 COMMANDS = (
     "train",
     "eval",
+    "predict",
     "op",
     "info",
     "check",

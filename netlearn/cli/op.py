@@ -17,13 +17,14 @@ from netlearn.cli.options import (
     solver,
     timeout,
 )
-from netlearn.cli.output import deliver, say
+from netlearn.cli.output import FilePath, deliver, say
 from netlearn.netlist.netlist import read
 from netlearn.report.tables import csv_text, json_text, show, table_of
 
 
 @click.command(name="op", short_help="Give the operating point.")
 @netlist_argument
+@click.option("--data", type=FilePath, metavar="FILE", help="Samples [one, at the netlist's own source values].")
 @forward_option
 @timeout
 @processes
@@ -33,6 +34,7 @@ from netlearn.report.tables import csv_text, json_text, show, table_of
 def command(
     *,
     netlist: Path,
+    data: Path | None,
     forward: str,
     timeout: float,
     processes: int | None,
@@ -40,11 +42,23 @@ def command(
     as_csv: bool,
     as_json: bool,
 ) -> None:
-    """Print node voltages (V) and source currents (A) of the netlist FILE at its own source values."""
+    """Print node voltages (V) and source currents (A) of the netlist FILE at its own source values.
+
+    With --data, those of every sample: a row for each, and a column for each node and source.
+    """
     with solver(forward, timeout, processes) as solving:
-        point = api.operating_point(read(netlist, allow), solving)
+        point = api.operating_point(read(netlist, allow), solving, data)
     circuit = point.circuit
     names = [f"v({name})" for name in circuit.nodes] + [f"i({name})" for name in circuit.branches]
+    if data is not None:
+        columns, samples = ("sample", *names), [[k, *x] for k, x in enumerate(point.x.real.tolist(), 1)]
+        if as_json:
+            say(json_text([dict(zip(columns, row, strict=True)) for row in samples]))
+        elif as_csv:
+            deliver(csv_text(columns, samples))
+        else:
+            show(table_of(columns, samples))
+        return
     units = ["V"] * len(circuit.nodes) + ["A"] * len(circuit.branches)
     rows = [list(row) for row in zip(names, point.x[0].real.tolist(), units, strict=True)]
     if as_json:

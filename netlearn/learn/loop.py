@@ -291,7 +291,7 @@ def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Gene
     """What the rule says about some samples. Raises NetlearnError for what is not finite."""
     model, data = task.model, task.data.part(rows)
     batch = Batch(data.inputs, data.targets, state.start(rows, model.parameters.circuit))
-    with _samples_of_the_data(rows):
+    with samples_of_the_data(rows):
         estimate = task.rule.estimate(model, task.loss, state.theta, batch, rng)
     if not np.isfinite(estimate.loss):
         outputs = [f"'{name}' at sample {rows[i] + 1}" for i in range(len(rows)) for name in model.probes.names]
@@ -304,7 +304,7 @@ def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Gene
 
 
 @contextmanager
-def _samples_of_the_data(rows: Array) -> Iterator[None]:
+def samples_of_the_data(rows: Array) -> Iterator[None]:
     """Errors that count samples within a batch, said with their numbers in the data."""
     try:
         yield

@@ -58,10 +58,13 @@ class CrossEntropy:
 
     def gradient(self, outputs: Array, targets: Array) -> Array:
         """Derivatives (S, o) of each sample's loss by its outputs."""
+        return np.asarray(self.scale * (self.probabilities(outputs) - _own_class(outputs, targets)))
+
+    def probabilities(self, outputs: Array) -> Array:
+        """softmax(scale * outputs) (S, o): how likely each class is held to be."""
         logits = self.scale * outputs
         weights = np.exp(logits - logits.real.max(axis=-1, keepdims=True))
-        chances = weights / weights.sum(axis=-1, keepdims=True)
-        return np.asarray(self.scale * (chances - _own_class(outputs, targets)))
+        return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
 
 
 LOSSES: Mapping[str, type] = {"mse": Mse, "cross_entropy": CrossEntropy}

@@ -58,3 +58,8 @@ def sources_of(circuit: Circuit) -> dict[str, tuple[int, int]]:
         if group.device.name in SOURCES
         for k, name in enumerate(group.names)
     }
+
+
+def source_names(circuit: Circuit) -> tuple[str, ...]:
+    """The names of the independent sources that can be driven, voltage sources first."""
+    return tuple(name for group in circuit.groups if group.device.name in SOURCES for name in group.names)

@@ -56,11 +56,13 @@ class Settings:
     """Everything that a run is told besides the netlist and the data.
 
     ``places`` holds where each directive stands that was given in a netlist, and for
-    ``output`` and ``fix`` where each word does, as 'output V(a)'.
+    ``output``, ``fix`` and the like where each word does, as 'output V(a)'.
     """
 
     data: DataFiles = field(default_factory=DataFiles)
+    input: tuple[str, ...] = ()
     output: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
     loss: Loss | None = None
     train: tuple[Trained, ...] = ()
     fix: tuple[str, ...] = ()
@@ -77,7 +79,9 @@ DIRECTIVES: dict[str, Directive] = {
     entry.name: entry
     for entry in (
         Directive("data", "the samples to train on", "FILE", options_of(DataFiles)),
+        Directive("input", "what the columns of an array without names drive, in their order", "SOURCE..."),
         Directive("output", "what is measured; with classes, one probe per class in their order", "PROBE..."),
+        Directive("classes", "the classes in the order of the outputs, if not those of the data", "LABEL..."),
         Directive("loss", "what is made small", "NAME", kinds=LOSSES),
         Directive("train", "what is trained, and its bounds", "PATTERN...", options_of(Trained), repeats=True),
         Directive("fix", "what is not trained though a *@train matches it", "PATTERN..."),
@@ -110,7 +114,7 @@ def settings_of(given: Iterable[Given]) -> Settings:
         one = _merged(entries)
         if DIRECTIVES[name].kinds:
             values[name] = _chosen(one)
-        elif name in ("output", "fix"):
+        elif name in ("input", "output", "classes", "fix"):
             values[name] = one.words
         elif name == "data":
             values[name] = DataFiles(one.words[0] if one.words else None, **_texts(one.values))

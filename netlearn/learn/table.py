@@ -1,33 +1,39 @@
-"""Tables of samples from files: CSV and .npz."""
+"""Tables of samples, from CSV among others."""
 
 from __future__ import annotations
 
+import codecs
 import csv
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.errors import DataError, Place, did_you_mean
+from netlearn.errors import DataError, Place
 
 CLASS = "class"
 """The name of the column that holds class labels."""
+
+IN_MEMORY = "<data>"
+"""What data that come from no file are called in messages."""
 
 
 @dataclass(frozen=True)
 class Table:
     """Columns of S rows: numbers, and labels where the column ``class`` is.
 
-    ``lines`` (S,) are the lines of the file that the rows stand on, None where it has none.
+    ``lines`` (S,) are the lines of the file that the rows stand on, None where it has none;
+    ``first`` rows of it stand before these.
     """
 
     path: str
     columns: Mapping[str, Array]
     labels: Array | None = None
     lines: Array | None = None
+    first: int = 0
 
     def __len__(self) -> int:
         return (
@@ -36,14 +42,20 @@ class Table:
 
     def place(self, row: int) -> Place:
         """Where row ``row`` stands, counted from 0."""
-        return Place(self.path, int(self.lines[row]) if self.lines is not None else row + 1)
+        return Place(self.path, int(self.lines[row]) if self.lines is not None else self.first + row + 1)
+
+    def row(self, row: int) -> str:
+        """What row ``row``, counted from 0, is called in messages."""
+        return f"row {self.first + row + 1}"
 
     @classmethod
-    def of(cls, columns: Mapping[str, object], path: str = "<data>") -> Table:
+    def of(cls, columns: Mapping[str, object], path: str = IN_MEMORY, first: int = 0) -> Table:
         """A table from arrays by column name. Raises DataError."""
         arrays = {name.strip(): np.asarray(column) for name, column in columns.items()}
         label = next((name for name in arrays if name.lower() == CLASS), None)
-        labels = None if label is None else np.array([_label(value) for value in arrays.pop(label).ravel()], dtype=str)
+        labels = (
+            None if label is None else np.array([label_of(value) for value in arrays.pop(label).ravel()], dtype=str)
+        )
         numbers = {}
         for name, column in arrays.items():
             if column.ndim != 1:
@@ -56,7 +68,7 @@ class Table:
             raise DataError(f"{path} has no columns")
         if len(lengths) > 1:
             raise DataError(f"the columns of {path} differ in length: {sorted(lengths)}")
-        table = cls(path, numbers, labels)
+        table = cls(path, numbers, labels, first=first)
         table.check()
         return table
 
@@ -68,97 +80,143 @@ class Table:
             bad = np.flatnonzero(~np.isfinite(column))
             if len(bad):
                 row = int(bad[0])
-                raise DataError(f"row {row + 1}, column '{name}': {column[row]} is not finite", self.place(row))
+                raise DataError(f"{self.row(row)}, column '{name}': {column[row]} is not finite", self.place(row))
 
 
-def read_table(path: Path) -> Table:
-    """Read a ``.npz`` archive of columns, or CSV whose first row names the columns.
+def read_csv(path: Path) -> Table:
+    """Read CSV whose first row names the columns.
 
-    Raises DataError, with the row and the column, for a file that is missing, ragged, empty or
-    holds something else than finite numbers outside the column ``class``.
+    Raises DataError, with the row and the column, for a file that is ragged, empty or holds
+    something else than finite numbers outside the column ``class``.
     """
-    if not path.is_file():
-        near = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise DataError(f"the data file '{path}' {what}", hint=did_you_mean(path.name, near))
-    return _read_npz(path) if path.suffix.lower() == ".npz" else _read_csv(path)
+    return next(csv_chunks(path))
 
 
-def _read_npz(path: Path) -> Table:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            columns = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise DataError(f"'{path}' is not a .npz archive of plain arrays ({error})") from None
-    return Table.of(columns, str(path))
+def csv_chunks(path: Path, rows: int | None = None) -> Iterator[Table]:
+    """The same file as tables of about ``rows`` lines each, of which only one is held at a time."""
+    with path.open(encoding=_encoding(path), newline=None) as file:
+        number, head = 0, ""
+        for line in file:
+            number += 1
+            if line.strip() and not line.startswith("#"):
+                rest = _rest_of_quoted(line, file)
+                head = line + "".join(rest)
+                break
+        if not head:
+            raise DataError("the data file is empty", Place(str(path), 1))
+        place = Place(str(path), number, text=head.rstrip("\n"))
+        try:
+            header = _names(next(csv.reader([head], skipinitialspace=True)))
+        except csv.Error as error:
+            raise DataError(f"not readable as CSV: {error}", place) from None
+        _check_names(header, place)
+        number, first = number + len(rest), 0
+        while lines := list(islice(file, rows)):
+            lines += _rest_of_quoted("".join(lines), file)
+            part = _Lines(path, header, lines, number, first)
+            table = part.numbers() or part.fields()
+            if len(table):
+                table.check()
+                yield table
+            number, first = number + len(lines), first + len(table)
+        if not first:
+            Table(str(path), {name: np.zeros(0) for name in header}).check()
 
 
-def _read_csv(path: Path) -> Table:
-    raw = path.read_bytes()
-    if b"\0" in raw[:4096]:
-        raise DataError(f"the data file '{path}' is binary", hint="data files are CSV or .npz")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("latin-1")
-    if not text.strip():
-        raise DataError("the data file is empty", Place(str(path), 1))
-    lines = text.splitlines(keepends=True)
-    table = _read_numbers(path, text, lines)
-    return _read_fields(path, lines) if table is None else table
+def _encoding(path: Path) -> str:
+    """The file's encoding. Raises DataError for a file that is no text."""
+    decoder, encoding = codecs.getincrementaldecoder("utf-8")(), "utf-8-sig"
+    with path.open("rb") as file:
+        block = b" "
+        while block:
+            block = file.read(1 << 16)
+            if b"\0" in block:
+                raise DataError(f"the data file '{path}' is binary", hint="data files are CSV, Parquet or .npz")
+            try:
+                decoder.decode(block, final=not block)
+            except UnicodeDecodeError:
+                encoding = "latin-1"
+    return encoding
 
 
-def _read_numbers(path: Path, text: str, lines: Sequence[str]) -> Table | None:
-    """A table of nothing but numbers, several times faster; None for any other, right or wrong."""
-    header = _names(lines[0].split(","))
-    if len(lines) < 2 or not lines[1].strip() or CLASS in (name.lower() for name in header):
-        return None
-    if '"' in text or "#" in text:
-        return None
-    try:
-        numbers = np.loadtxt(lines[1:], delimiter=",", comments=None, ndmin=2)
-    except ValueError:
-        return None
-    if numbers.shape != (len(lines) - 1, len(header)):
-        return None
-    _check_names(header, Place(str(path), 1, text=lines[0].rstrip("\r\n")))
-    columns = dict(zip(header, numbers.T, strict=True))
-    table = Table(str(path), columns, lines=np.arange(2, len(lines) + 1))
-    table.check()
-    return table
+def _rest_of_quoted(text: str, file: Iterator[str]) -> list[str]:
+    """The lines that belong to a field in quotes which ``text`` leaves open."""
+    rest: list[str] = []
+    if text.count('"') % 2:
+        for line in file:
+            rest.append(line)
+            if line.count('"') % 2:
+                break
+    return rest
 
 
-def _read_fields(path: Path, lines: Sequence[str]) -> Table:
-    """A table field by field, which finds what is wrong."""
-    reader = csv.reader(lines, skipinitialspace=True)
-    rows: list[list[str]] = []
-    numbers: list[int] = []
-    try:
-        for row in reader:
-            if row and not (len(row) == 1 and not row[0].strip()) and not row[0].startswith("#"):
-                rows.append(row)
-                numbers.append(reader.line_num)
-    except csv.Error as error:
-        raise DataError(f"not readable as CSV: {error}", Place(str(path), reader.line_num)) from None
-    if not rows:
-        raise DataError("there is no row that names the columns", Place(str(path), 1))
-    header = _names(rows[0])
-    _check_names(header, Place(str(path), numbers[0], text=lines[numbers[0] - 1].rstrip("\r\n")))
-    body, at = rows[1:], np.array(numbers[1:], dtype=np.intp)
-    for i, row in enumerate(body):
-        if len(row) != len(header):
-            place = Place(str(path), int(at[i]), text=lines[at[i] - 1].rstrip("\r\n"))
-            raise DataError(f"row {i + 1} has {len(row)} fields where {len(header)} columns are named", place)
-    columns: dict[str, Array] = {}
-    labels: Array | None = None
-    for name, column in zip(header, zip(*body, strict=True) if body else [()] * len(header), strict=True):
-        if name.lower() == CLASS:
-            labels = np.array([_label(value) for value in column], dtype=str)
-        else:
-            columns[name] = _floats(column, name, path, at, lines)
-    table = Table(str(path), columns, labels, at)
-    table.check()
-    return table
+@dataclass(frozen=True)
+class _Lines:
+    """Lines of a CSV file: ``number`` lines and ``first`` rows stand before them."""
+
+    path: Path
+    header: Sequence[str]
+    lines: Sequence[str]
+    number: int
+    first: int
+
+    def numbers(self) -> Table | None:
+        """A table of nothing but numbers, several times faster; None for any other, right or wrong."""
+        if not self.lines[0].strip() or CLASS in (name.lower() for name in self.header):
+            return None
+        if any('"' in line or "#" in line for line in self.lines):
+            return None
+        try:
+            numbers = np.loadtxt(self.lines, delimiter=",", comments=None, ndmin=2)
+        except ValueError:
+            return None
+        if numbers.shape != (len(self.lines), len(self.header)):
+            return None
+        at = np.arange(len(self.lines)) + self.number + 1
+        return Table(str(self.path), dict(zip(self.header, numbers.T, strict=True)), lines=at, first=self.first)
+
+    def fields(self) -> Table:
+        """A table field by field, which finds what is wrong."""
+        reader = csv.reader(self.lines, skipinitialspace=True)
+        body: list[list[str]] = []
+        at: list[int] = []
+        try:
+            for row in reader:
+                if row and not (len(row) == 1 and not row[0].strip()) and not row[0].startswith("#"):
+                    body.append(row)
+                    at.append(reader.line_num)
+        except csv.Error as error:
+            place = Place(str(self.path), self.number + reader.line_num)
+            raise DataError(f"not readable as CSV: {error}", place) from None
+        for i, row in enumerate(body):
+            if len(row) != len(self.header):
+                said = f"has {len(row)} fields where {len(self.header)} columns are named"
+                raise DataError(f"row {self.first + i + 1} {said}", self._place(at[i]))
+        columns: dict[str, Array] = {}
+        labels: Array | None = None
+        for name, column in zip(self.header, zip(*body, strict=True) if body else [()] * len(self.header), strict=True):
+            if name.lower() == CLASS:
+                labels = np.array([label_of(value) for value in column], dtype=str)
+            else:
+                columns[name] = self._floats(column, name, at)
+        lines = np.array(at, dtype=np.intp) + self.number
+        return Table(str(self.path), columns, labels, lines, self.first)
+
+    def _floats(self, column: Sequence[str], name: str, at: Sequence[int]) -> Array:
+        try:
+            return np.array(list(map(float, column)), dtype=float)
+        except ValueError:
+            row = next(i for i, field in enumerate(column) if not is_number(field))
+        text = self.lines[at[row] - 1].rstrip("\n")
+        field = column[row].strip()
+        what = f"'{field}' is not a number" if field else "there is no number"
+        start = max(0, text.find(field)) if field else 0
+        place = self._place(at[row], start + 1, max(1, len(field)))
+        raise DataError(f"row {self.first + row + 1}, column '{name}': {what}", place)
+
+    def _place(self, line: int, column: int = 1, length: int = 1) -> Place:
+        """A place in a line, counted from 1 among these."""
+        return Place(str(self.path), self.number + line, column, length, self.lines[line - 1].rstrip("\n"))
 
 
 def _names(row: Sequence[str]) -> list[str]:
@@ -183,24 +241,11 @@ def _check_names(names: Sequence[str], place: Place) -> None:
         if ";" in name or "\t" in name:
             what = "tabs" if "\t" in name else "';'"
             raise DataError(f"the columns are separated by {what}", place, "separate them by commas")
-    if all(_is_number(name) for name in names):
+    if all(is_number(name) for name in names):
         raise DataError("the first row holds numbers", place, "it must name the columns, such as V1,V2,V(out)")
 
 
-def _floats(column: Sequence[str], name: str, path: Path, at: Array, lines: Sequence[str]) -> Array:
-    try:
-        return np.array(list(map(float, column)), dtype=float)
-    except ValueError:
-        row = next(i for i, field in enumerate(column) if not _is_number(field))
-    text = lines[at[row] - 1].rstrip("\r\n")
-    field = column[row].strip()
-    what = f"'{field}' is not a number" if field else "there is no number"
-    start = max(0, text.find(field)) if field else 0
-    place = Place(str(path), int(at[row]), start + 1, max(1, len(field)), text)
-    raise DataError(f"row {row + 1}, column '{name}': {what}", place)
-
-
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:
@@ -208,9 +253,18 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _label(value: object) -> str:
-    """A class label as text; 1, 1.0 and '1' are the same class."""
+def label_of(value: object) -> str:
+    """A class label as text; 1, 1.0 and '1' are the same class, and what is missing is empty."""
+    if is_missing(value):
+        return ""
     text = str(value).strip()
-    if _is_number(text) and float(text).is_integer():
+    if is_number(text) and float(text).is_integer():
         return str(int(float(text)))
     return text
+
+
+def is_missing(value: object) -> bool:
+    """Whether a value is one of those that stand for none: None, NaN, or a library's NA."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))

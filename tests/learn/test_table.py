@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netlearn.errors import DataError
-from netlearn.learn.table import Table, read_table
+from netlearn.learn.files import read_table
+from netlearn.learn.table import Table
 
 
 def written(folder: Path, text: str | bytes, name: str = "d.csv") -> Path:

@@ -1,0 +1,98 @@
+"""``netlearn predict``: outputs for new inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from io import StringIO
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import click
+
+from netlearn.arrays import Array
+from netlearn.cli.options import (
+    allow,
+    as_csv,
+    as_json,
+    directive_options,
+    forward_option,
+    netlist_argument,
+    overrides,
+    processes,
+    quiet,
+    solver,
+    timeout,
+)
+from netlearn.cli.output import FilePath, check_writable, deliver, say
+from netlearn.learn.output_files import csv_writer
+from netlearn.netlist.netlist import read
+from netlearn.prediction import predict_file, predictions
+from netlearn.report.tables import json_text, show, table_of
+
+
+@click.command(name="predict", short_help="Give the outputs for new inputs.")
+@netlist_argument
+@click.option("--data", type=FilePath, required=True, metavar="FILE", help="The inputs: CSV, Parquet or .npz.")
+@click.option("-o", "--out", type=FilePath, metavar="FILE", help="Where to write: .csv, .parquet or .npz.")
+@directive_options("input", "output", "classes", "loss")
+@forward_option
+@timeout
+@processes
+@allow
+@as_csv
+@as_json
+@quiet
+def command(
+    *,
+    netlist: Path,
+    data: Path,
+    out: Path | None,
+    forward: str,
+    timeout: float,
+    processes: int | None,
+    allow: tuple[Path, ...],
+    as_csv: bool,
+    as_json: bool,
+    quiet: bool,
+    **directives: Any,
+) -> None:
+    """Give what the outputs of the netlist FILE are for new inputs; with classes, labels and scores.
+
+    Targets in the data are not looked at. A file of any length is read and written part by part.
+    """
+    source, settings = read(netlist, allow), overrides(directives)
+    with solver(forward, timeout, processes) as solving:
+        if out is not None:
+            check_writable(out)
+            samples = predict_file(source, data, out, forward=solving, **settings)
+            if as_json:
+                say(json_text({"netlist": netlist, "data": data, "written": out, "samples": samples}))
+            elif not quiet:
+                say(f"samples   {samples} of {data}")
+                say(f"written   {out}")
+            return
+        parts = (part.columns() for part in predictions(source, data, forward=solving, **settings))
+        if as_csv:
+            text = StringIO()
+            write = csv_writer(text)
+            for part in parts:
+                write(part)
+                deliver(text.getvalue())
+                text.seek(0)
+                text.truncate()
+            return
+        rows = list(_rows(parts))
+    if as_json:
+        say(json_text(rows))
+    else:
+        columns = list(rows[0])
+        show(table_of(columns, [list(row.values()) for row in rows]))
+
+
+def _rows(parts: Iterator[Mapping[str, Array]]) -> Iterator[dict[str, object]]:
+    number = count(1)
+    for part in parts:
+        lists = [column.tolist() for column in part.values()]
+        for values in zip(*lists, strict=True):
+            yield {"sample": next(number), **dict(zip(part, values, strict=True))}

@@ -1,0 +1,225 @@
+"""Samples as Python has them: arrays, DataFrames, dicts, and pairs of inputs and targets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.errors import DataError, OptionError
+from netlearn.learn.table import CLASS, IN_MEMORY, Table, is_missing, label_of
+
+PAIR = re.compile(r"\(([^()]*)\)")
+
+Drive = tuple[tuple[str, float], ...]
+"""The sources that one column drives, each with the sign with which it does."""
+
+
+@dataclass(frozen=True)
+class Unnamed:
+    """What the columns of arrays without names stand for.
+
+    ``input`` are the words of ``*@input``, ``output`` those of ``*@output``. Where there are no
+    input words, the ``sources`` of the netlist are taken in their order. ``labels`` says that
+    targets are class labels, where that is known.
+    """
+
+    input: Sequence[str] = ()
+    output: Sequence[str] = ()
+    labels: bool = False
+    sources: Callable[[], Sequence[str]] = tuple
+
+    def drives(self, width: int) -> Sequence[Drive]:
+        """What each of ``width`` columns drives. Raises DataError where their number does not fit."""
+        if self.input:
+            drives = [drive_of(word) for word in self.input]
+            if len(drives) != width:
+                said = " ".join(self.input)
+                raise DataError(f"there are {_count(width)} of inputs, and *@input names {len(drives)}: {said}")
+            return drives
+        sources = self.sources()
+        if len(sources) != width:
+            shown = ", ".join(sources[:8]) + (", ..." if len(sources) > 8 else "")
+            raise DataError(
+                f"there are {_count(width)} of inputs for {len(sources)} sources{f' ({shown})' if sources else ''}",
+                hint="say what they drive, in their order: input=['V1', ...] in Python, or *@input V1 ...",
+            )
+        return [((name, 1.0),) for name in sources]
+
+
+def drive_of(word: str) -> Drive:
+    """The sources of one word of ``*@input``: ``V1``, or ``(V1,-V2)`` for one column that drives two.
+
+    Raises OptionError for a word that is neither.
+    """
+    text = "".join(word.split())
+    found = PAIR.fullmatch(text)
+    parts = (found[1] if found else text).split(",")
+    if not all(part.lstrip("-") for part in parts) or any("(" in part or ")" in part for part in parts):
+        raise OptionError(f"'{word}' names no source", hint="write V1, -V1 or (V1,-V2)")
+    return tuple((part.removeprefix("-"), -1.0 if part.startswith("-") else 1.0) for part in parts)
+
+
+def table_of(data: object, unnamed: Unnamed, path: str = IN_MEMORY, first: int = 0) -> Table:
+    """A table from samples of any of the kinds that Python has.
+
+    ``data`` is a Table; a DataFrame of pandas or polars, an Arrow table, a structured array or a
+    mapping, by the names of the columns; an array (S, p); or a pair (X, y) of inputs of these
+    kinds and targets. Columns of arrays stand for what ``unnamed`` says. The targets are (S, o)
+    values, (S,) values of one output, or (S,) class labels. ``path`` is what messages call them,
+    and ``first`` how many rows stand before them. Raises DataError for what fits none.
+    """
+    if isinstance(data, Table):
+        return data
+    return Table.of(_columns(data, unnamed), path, first)
+
+
+def _columns(data: object, unnamed: Unnamed) -> Mapping[str, Any]:
+    if isinstance(data, tuple) and len(data) == 2:
+        return _pair(*data, unnamed)
+    named = named_columns(data)
+    if named is None:
+        return _inputs(data, unnamed)
+    known = {name.lower(): name for name in named}
+    if "x" in known and np.ndim(named[known["x"]]) == 2 and set(known) <= {"x", "y"}:
+        return _pair(named[known["x"]], named[known["y"]] if "y" in known else None, unnamed)
+    return named
+
+
+def named_columns(data: object) -> dict[str, Array] | None:
+    """The columns by name, or None for data whose columns have no names.
+
+    Columns that are numbered, as those of a DataFrame made from an array are, have no names.
+    """
+    names: Iterable[Any]
+    if isinstance(data, Mapping):
+        names = list(data)
+    elif isinstance(data, np.ndarray):
+        if data.dtype.names is None:
+            return None
+        names = data.dtype.names
+    elif hasattr(data, "column_names") and hasattr(data, "column"):
+        names = data.column_names
+    elif hasattr(data, "columns") and hasattr(data, "__getitem__"):
+        names = list(data.columns)
+    else:
+        return None
+    names = list(names)
+    if names and not any(isinstance(name, str) for name in names):
+        return None
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"the column '{name}' is there twice")
+    return {str(name): plain_array(data[name]) for name in names}  # type: ignore[index]
+
+
+def plain_array(column: object) -> Array:
+    """A column as an array of numbers, with NaN where nothing is, or of what else it holds."""
+    values = np.asarray(column)
+    if values.dtype.kind != "O":
+        return values
+    try:
+        return np.array([np.nan if is_missing(value) else float(value) for value in values.ravel()]).reshape(
+            values.shape
+        )
+    except (TypeError, ValueError):
+        return values
+
+
+def _pair(inputs: object, targets: object, unnamed: Unnamed) -> Mapping[str, Any]:
+    columns: dict[str, Any] = named_columns(inputs) or _inputs(inputs, unnamed)
+    if targets is None:
+        return columns
+    wanted = _targets(targets, unnamed)
+    for name in wanted:
+        if name in columns:
+            raise DataError(f"the column '{name}' is in the inputs and in the targets")
+    counts = {len(column) for part in (columns, wanted) for column in part.values()}
+    if len(counts) > 1:
+        first, second = (len(next(iter(part.values()))) for part in (columns, wanted))
+        raise DataError(f"there are inputs of {first} samples and targets of {second}")
+    return {**columns, **wanted}
+
+
+def _inputs(data: object, unnamed: Unnamed) -> dict[str, Array]:
+    """Columns by the sources that an array (S, p) drives."""
+    values = _dense(data)
+    if values.ndim == 1 and len(unnamed.input) == 1:
+        values = values[:, None]
+    if values.ndim != 2:
+        hint = "samples are rows: X[None] for one sample, X[:, None] for one input"
+        raise DataError(f"inputs have the shape {values.shape}, not (samples, inputs)", hint=hint)
+    if values.dtype.kind not in "buif":
+        raise DataError(f"inputs hold {values.dtype}, not numbers")
+    columns: dict[str, Array] = {}
+    for j, drive in enumerate(unnamed.drives(values.shape[1])):
+        for name, sign in drive:
+            if name in columns:
+                raise DataError(f"two columns of inputs drive '{name}'")
+            columns[name] = sign * values[:, j].astype(float)
+    return columns
+
+
+def _targets(data: object, unnamed: Unnamed) -> dict[str, Any]:
+    """Target columns by probe, or labels as the column ``class``."""
+    named = named_columns(data)
+    if named is not None and len(named) == 1 and not any("(" in name for name in named):
+        data = next(iter(named.values()))
+    elif named is not None:
+        return named
+    values, outputs = plain_array(_dense(data)), list(unnamed.output)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim == 1 and (unnamed.labels or values.dtype.kind not in "buif" or _may_be_labels(values, len(outputs))):
+        if values.dtype.kind == "f" and not _whole(values):
+            value = values[values != np.round(values)][0]
+            raise DataError(f"targets are values such as {value:g}, not class labels", hint="*@loss mse takes values")
+        return {CLASS: values}
+    if not outputs:
+        raise DataError(
+            "targets without names need outputs", hint="say what is measured: output=['V(out)'], or *@output V(out)"
+        )
+    if values.ndim == 1:
+        values = values[:, None]
+    if values.ndim != 2 or values.shape[1] != len(outputs):
+        shape = "(samples,)" if len(outputs) == 1 else f"(samples, {len(outputs)}), or class labels (samples,)"
+        given = (len(values),) if values.shape[1:] == (1,) else values.shape
+        raise DataError(
+            f"targets have the shape {given}, not {shape}, for the "
+            f"{'output' if len(outputs) == 1 else 'outputs'} {', '.join(outputs)}"
+        )
+    if values.dtype.kind not in "buif":
+        raise DataError(f"targets hold {values.dtype}, not numbers")
+    return dict(zip(outputs, values.astype(float).T, strict=True))
+
+
+def _may_be_labels(values: Array, outputs: int) -> bool:
+    """Whether (S,) numbers can only be meant as labels: they are whole, and there are several outputs."""
+    return outputs > 1 and _whole(values)
+
+
+def _whole(values: Array) -> bool:
+    return bool(np.all(np.isnan(values) | (values == np.round(values))))
+
+
+def _dense(data: object) -> Array:
+    """An array, from a sparse matrix too."""
+    return np.asarray(data.toarray() if hasattr(data, "toarray") else data)
+
+
+def _count(count: int) -> str:
+    return "1 column" if count == 1 else f"{count} columns"
+
+
+def words_of_input(given: Iterable[str | Iterable[str]]) -> tuple[str, ...]:
+    """The words of ``*@input`` from names, and from tuples of names that one column drives."""
+    return tuple(word if isinstance(word, str) else f"({','.join(word)})" for word in given)
+
+
+def words_of_classes(given: Iterable[object]) -> tuple[str, ...]:
+    """The words of ``*@classes`` from labels of any kind."""
+    return tuple(dict.fromkeys(label_of(label) for label in given))

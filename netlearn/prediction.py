@@ -1,0 +1,183 @@
+"""Outputs of a netlist for new inputs, of which no more is held at a time than is needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Unpack
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.errors import OptionError
+from netlearn.learn.data import Layout, inputs_of
+from netlearn.learn.files import table_chunks
+from netlearn.learn.loop import samples_of_the_data
+from netlearn.learn.loss import CrossEntropy, Loss
+from netlearn.learn.model import Model
+from netlearn.learn.output_files import check_ending, output_file
+from netlearn.learn.superposition import outputs_of
+from netlearn.learn.table import Table
+from netlearn.project import DataLike, NetlistLike, Overrides, Project, open_project, solver_of
+from netlearn.solve.operating_point import Solver
+
+HELD = 4_000_000
+"""About how many node voltages are held at a time."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the probes ``names`` read for S samples: ``outputs`` (S, o), in volts or amperes.
+
+    With classes, the outputs are their scores, in the order of ``classes``. ``probabilities``
+    (S, o) are given where the loss is one of probabilities, as the cross-entropy is.
+    """
+
+    names: tuple[str, ...]
+    outputs: Array
+    classes: tuple[str, ...] = ()
+    probabilities: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.outputs)
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> Array:
+        """The labels where there are classes, else the outputs."""
+        return np.array(self.labels if self.classes else self.outputs, dtype)
+
+    @property
+    def scores(self) -> Array:
+        """(S, o) the outputs, the largest of which decides on the class."""
+        return self.outputs
+
+    @property
+    def predictions(self) -> Array:
+        """(S,) the number of the class with the largest output."""
+        return np.asarray(np.argmax(self.outputs, axis=1))
+
+    @cached_property
+    def labels(self) -> Array:
+        """(S,) the class with the largest output; whole numbers where all classes are.
+
+        Without classes it is the name of the probe that reads the most.
+        """
+        return _labels(self.classes or self.names)[self.predictions]
+
+    def columns(self) -> dict[str, Array]:
+        """All as columns (S,) by name, as they stand in files."""
+        columns = dict(zip(self.names, self.outputs.T, strict=True))
+        if self.classes:
+            columns["class"] = self.labels
+        if self.probabilities is not None:
+            names = (f"probability {label}" for label in self.classes or self.names)
+            columns |= dict(zip(names, self.probabilities.T, strict=True))
+        return columns
+
+
+def predict(
+    netlist: NetlistLike,
+    data: DataLike,
+    *,
+    forward: str | Solver = "internal",
+    **settings: Unpack[Overrides],
+) -> Prediction:
+    """What a netlist's outputs are for new inputs.
+
+    Parameters
+    ----------
+    netlist : a netlist or the path of one.
+    data : inputs: a path, a DataFrame, arrays (S,) by column name, or an array (S, p) whose
+        columns drive what ``*@input`` says, or else what the training data drive in their
+        order. Targets in it are not looked at.
+    forward : what finds operating points: ``internal``, ``ngspice``, or a solver.
+    settings : as for ``train``; of use here are ``input``, ``output``, ``classes`` and ``loss``.
+
+    Classes are those of ``*@classes``, or of the training data that the netlist names, if it is
+    there. Raises NetlearnError for what the user can mend.
+    """
+    with solver_of(forward) as solver:
+        project = open_project(netlist, data, solver, settings)
+        parts = list(_parts(project, [project.table]))
+    first = parts[0]
+    together = [part.probabilities for part in parts if part.probabilities is not None]
+    return Prediction(
+        first.names,
+        np.concatenate([part.outputs for part in parts]),
+        first.classes,
+        np.concatenate(together) if together else None,
+    )
+
+
+def predictions(
+    netlist: NetlistLike,
+    data: str | os.PathLike[str],
+    *,
+    forward: str | Solver = "internal",
+    **settings: Unpack[Overrides],
+) -> Iterator[Prediction]:
+    """The same for a file of any length, part by part; the memory that it takes does not grow with the file."""
+    with solver_of(forward) as solver:
+        project = open_project(netlist, None, solver, settings)
+        yield from _parts(project, table_chunks(Path(data), rows_at_a_time(project), project.unnamed))
+
+
+def predict_file(
+    netlist: NetlistLike,
+    data: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    forward: str | Solver = "internal",
+    **settings: Unpack[Overrides],
+) -> int:
+    """The same into a file, ``.csv``, ``.npz`` or ``.parquet``; how many samples there were.
+
+    The file takes its place when it is whole. Raises NetlearnError for what the user can mend.
+    """
+    check_ending(Path(out))
+    count = 0
+    with output_file(Path(out)) as write:
+        for part in predictions(netlist, data, forward=forward, **settings):
+            write(part.columns())
+            count += len(part)
+    return count
+
+
+def rows_at_a_time(project: Project) -> int:
+    """How many samples are solved at a time."""
+    return int(np.clip(HELD // max(1, project.circuit.size), 64, 65536))
+
+
+def _parts(project: Project, tables: Iterator[Table] | list[Table]) -> Iterator[Prediction]:
+    rows, done = rows_at_a_time(project), 0
+    model: Model | None = None
+    for table in tables:
+        layout = project.input_layout(table)
+        if not layout.outputs:
+            raise OptionError("there is nothing to measure", hint="say what: --output 'V(out)', or *@output V(out)")
+        if model is None:
+            model = project.model_of(layout)
+        loss, inputs = _loss(project, layout), inputs_of(table, layout)
+        for start in range(0, len(inputs), rows):
+            part = inputs[start : start + rows]
+            with samples_of_the_data(done + np.arange(len(part))):
+                outputs, _ = outputs_of(model, model.parameters.initial, part)
+            done += len(part)
+            yield Prediction(layout.outputs, outputs, layout.classes, _probabilities(loss, outputs))
+
+
+def _loss(project: Project, layout: Layout) -> Loss | None:
+    loss = project.settings.loss
+    return CrossEntropy() if loss is None and layout.classes else loss
+
+
+def _probabilities(loss: Loss | None, outputs: Array) -> Array | None:
+    return loss.probabilities(outputs) if isinstance(loss, CrossEntropy) else None
+
+
+def _labels(names: tuple[str, ...]) -> Array:
+    if all(name.removeprefix("-").isdecimal() for name in names):
+        return np.array([int(name) for name in names])
+    return np.array(names)

@@ -1,0 +1,147 @@
+"""Files of samples, whole and a part at a time, and files of results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from netlearn.errors import DataError, NetlistError
+from netlearn.learn.files import read_table, table_chunks
+from netlearn.learn.output_files import output_file
+from netlearn.learn.samples import Unnamed
+from netlearn.learn.table import Table
+
+ROWS = 250
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    return pd.DataFrame(
+        {"V1": rng.normal(size=ROWS), "V(out)": rng.normal(size=ROWS), "class": rng.choice(["a", "b c"], ROWS)}
+    )
+
+
+def written(frame: pd.DataFrame, path: Path) -> Path:
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    elif path.suffix == ".parquet":
+        frame.to_parquet(path, row_group_size=64)
+    else:
+        np.savez(
+            path, **{name: frame[name].to_numpy() if name != "class" else frame[name].to_numpy("U") for name in frame}
+        )
+    return path
+
+
+def joined(tables: list[Table]) -> tuple[np.ndarray, list[str]]:
+    columns = [np.stack(list(table.columns.values()), axis=1) for table in tables]
+    labels = [label for table in tables if table.labels is not None for label in table.labels.tolist()]
+    return np.concatenate(columns), labels
+
+
+@pytest.mark.parametrize("ending", [".csv", ".npz", ".parquet"])
+@pytest.mark.parametrize("rows", [1, 7, 100, 1000])
+def test_parts_are_the_whole(tmp_path: Path, frame: pd.DataFrame, ending: str, rows: int) -> None:
+    path = written(frame, tmp_path / f"d{ending}")
+    parts = list(table_chunks(path, rows))
+    assert max(map(len, parts)) <= rows
+    assert [part.first for part in parts] == np.cumsum([0, *map(len, parts)])[:-1].tolist()
+    values, labels = joined(parts)
+    np.testing.assert_array_equal(values, frame[["V1", "V(out)"]])
+    assert labels == frame["class"].tolist()
+    whole, same = joined([read_table(path)])
+    np.testing.assert_array_equal(whole, values)
+    assert same == labels
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_an_archive_of_inputs_and_targets(tmp_path: Path, order: str) -> None:
+    x = np.asarray(np.random.default_rng(0).normal(size=(20, 2)), order=order)  # type: ignore[call-overload]
+    np.savez_compressed(tmp_path / "d.npz", X=x, y=np.arange(20) % 3)
+    unnamed = Unnamed(["V1", "(V2,-V3)"], ["V(a)", "V(b)", "V(c)"])
+    for table in (read_table(tmp_path / "d.npz", unnamed), *table_chunks(tmp_path / "d.npz", 20, unnamed)):
+        assert list(table.columns) == ["V1", "V2", "V3"]
+        np.testing.assert_array_equal(table.columns["V3"], -x[:, 1])
+        assert table.labels is not None
+        assert table.labels.tolist()[:4] == ["0", "1", "2", "0"]
+    parts = list(table_chunks(tmp_path / "d.npz", 6, unnamed))
+    np.testing.assert_array_equal(np.concatenate([part.columns["V2"] for part in parts]), x[:, 1])
+
+
+def test_lines_and_rows_are_counted_through_all_parts(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text('# said before\n\nV1,class\n1,"a\nb"\n2,c\n\n3,d\n4,e\n5x,f\n')
+    parts = table_chunks(path, 2)
+    first = next(parts)
+    assert first.labels is not None
+    assert first.labels.tolist() == ["a\nb"]
+    with pytest.raises(DataError, match=rf"{path}:10:1: error: row 5, column 'V1': '5x' is not a number"):
+        list(parts)
+    path.write_text("V1\n" + "1\n" * 9 + "inf\n")
+    with pytest.raises(DataError, match=rf"{path}:11:1: error: row 10, column 'V1': inf is not finite"):
+        list(table_chunks(path, 4))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("d.csv", b"V1\n", "there are no rows of data"),
+        ("d.csv", b"", "the data file is empty"),
+        ("d.csv", b"V1\n1\n" + b"x" * 5000 + b"\0", "is binary"),
+        ("d.npz", b"PK nothing", "is not a .npz archive of plain arrays"),
+        ("d.parquet", b"PAR1", "is not readable as Parquet"),
+        ("d.parquet", b"", "is not readable as Parquet"),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    for reading in (lambda path: [read_table(path)], lambda path: list(table_chunks(path, 10))):
+        with pytest.raises(DataError, match=said):
+            reading(tmp_path / name)
+
+
+def test_archives_of_objects_and_of_unequal_lengths_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "o.npz", V1=np.array([{}], dtype=object))
+    np.savez(tmp_path / "u.npz", V1=np.zeros(3), V2=np.zeros(4))
+    np.savez(tmp_path / "n.npz", V1=np.float64(3))
+    for name, said in (
+        ("o.npz", "objects|Object"),
+        ("u.npz", r"differ in length: \[3, 4\]"),
+        ("n.npz", "column|shape"),
+    ):
+        for reading in (lambda path: [read_table(path)], lambda path: list(table_chunks(path, 2))):
+            with pytest.raises(DataError, match=said):
+                reading(tmp_path / name)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".npz", ".parquet"])
+def test_what_is_written_part_by_part_reads_back(tmp_path: Path, frame: pd.DataFrame, ending: str) -> None:
+    path = tmp_path / f"out{ending}"
+    with output_file(path) as write:
+        for start in range(0, ROWS, 90):
+            part = frame[start : start + 90]
+            columns = {"V1": part["V1"].to_numpy(), "V(out)": part["V(out)"].to_numpy()}
+            write({**columns, "class": part["class"].to_numpy("U3")})
+    back = read_table(path)
+    np.testing.assert_array_equal(back.columns["V1"], frame["V1"])
+    assert back.labels is not None
+    assert back.labels.tolist() == frame["class"].tolist()
+
+
+def test_nothing_is_left_of_a_file_that_is_not_finished(tmp_path: Path) -> None:
+    for ending in (".csv", ".npz", ".parquet"):
+        path = tmp_path / f"out{ending}"
+        path.write_text("as it was")
+        with pytest.raises(ValueError, match=r"length|argument"), output_file(path) as write:
+            write({"V1": np.zeros(3), "V2": np.zeros(4)})
+        assert path.read_text() == "as it was"
+        path.unlink()
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(DataError, match="names no form of data"), output_file(tmp_path / "out.xlsx"):
+        pass
+    with pytest.raises(NetlistError, match="cannot write"), output_file(tmp_path / "none" / "out.csv"):
+        pass
