@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from netlearn.elaboration.body import Body, Definition
@@ -109,22 +109,26 @@ def register(body: Body, item: Active) -> None:
             body.definitions[name] = Definition(statement, item.netlist, item.chain, body)
     if not isinstance(statement, Card):
         return
-    if statement.name in ("param", "params", "csparam"):
-        for assignment in statement.assignments:
-            text = Text.of(assignment.value, statement.source, item.chain, braced=True)
-            name, _, arguments = assignment.name.text.lower().partition("(")
-            if arguments:
-                body.scope.function_texts[name.strip()] = FunctionText(_argument_names(arguments), text)
-            else:
-                body.scope.define(name, text)
-    elif statement.name == "func":
-        _register_function(body, item, statement)
-    elif statement.name == "model":
-        _register_model(body, item, statement)
-    elif statement.name == "global":
-        body.shared.globals.update(word.text.lower() for word in statement.words)
+    read = CARDS.get(statement.name)
+    if read is not None:
+        read(body, item, statement)
     elif statement.name not in HARMLESS:
-        raise _card_error(item, f"'.{statement.name}' is not supported", did_you_mean(statement.name, sorted(HARMLESS)))
+        known = sorted({*CARDS, *HARMLESS})
+        raise _card_error(item, f"'.{statement.name}' is not supported", did_you_mean(statement.name, known))
+
+
+def _register_parameters(body: Body, item: Active, card: Card) -> None:
+    for assignment in card.assignments:
+        text = Text.of(assignment.value, card.source, item.chain, braced=True)
+        name, _, arguments = assignment.name.text.lower().partition("(")
+        if arguments:
+            body.scope.function_texts[name.strip()] = FunctionText(_argument_names(arguments), text)
+        else:
+            body.scope.define(name, text)
+
+
+def _register_globals(body: Body, item: Active, card: Card) -> None:
+    body.shared.globals.update(word.text.lower() for word in card.words)
 
 
 def _argument_names(text: str) -> tuple[str, ...]:
@@ -147,6 +151,15 @@ def _register_model(body: Body, item: Active, card: Card) -> None:
         _warn_of_second(body, item, f"model '{card.words[0].text}'")
     else:
         body.models[name] = read_model(body, card, item.chain)
+
+
+CARDS: dict[str, Callable[[Body, Active, Card], None]] = {
+    **dict.fromkeys(("param", "params", "csparam"), _register_parameters),
+    "func": _register_function,
+    "model": _register_model,
+    "global": _register_globals,
+}
+"""What takes note of each card that defines something."""
 
 
 def _warn_of_second(body: Body, item: Active, what: str) -> None:
