@@ -12,7 +12,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.netlist.numbers import format_number
-from netlearn.options import build, option, options_of
+from netlearn.options import Declared, build, option, options_of
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Topology(Protocol):
 
 
 @dataclass(frozen=True)
-class Lattice:
+class Lattice(Declared):
     """A square lattice, driven along its left edge, read along its right, grounded at the bottom right."""
 
     rows: int = option(8, "rows of nodes", least=2)
@@ -62,7 +62,7 @@ class Lattice:
 
 
 @dataclass(frozen=True)
-class RandomGraph:
+class RandomGraph(Declared):
     """A connected random graph: a random tree, and random pairs up to the mean ``degree``."""
 
     nodes: int = option(30, "number of nodes", least=3)
@@ -84,7 +84,7 @@ class RandomGraph:
 
 
 @dataclass(frozen=True)
-class SmallWorld:
+class SmallWorld(Declared):
     """A ring in which each node is joined to its neighbours, with some of the ends moved at random.
 
     D. J. Watts, S. H. Strogatz, Nature 393, 440 (1998).
@@ -113,7 +113,7 @@ class SmallWorld:
 
 
 @dataclass(frozen=True)
-class Complete:
+class Complete(Declared):
     """Every node joined to every other."""
 
     nodes: int = option(10, "number of nodes", least=3)
@@ -124,7 +124,7 @@ class Complete:
 
 
 @dataclass(frozen=True)
-class Layered:
+class Layered(Declared):
     """Layers of nodes, each joined to all of the next; driven at the first, read at the last.
 
     Ground is one more node, joined to all nodes behind the first layer.
@@ -149,7 +149,7 @@ class Layered:
 
 
 @dataclass(frozen=True)
-class Crossbar:
+class Crossbar(Declared):
     """Rows that are driven crossing columns that are read, a resistor at each crossing and one under each column."""
 
     rows: int = option(8, "driven lines", least=1)
@@ -174,7 +174,7 @@ TOPOLOGIES: Mapping[str, type] = {
 
 
 @dataclass(frozen=True)
-class Start:
+class Start(Declared):
     """What stands in the netlist besides the network. Resistances are log-uniform around their mean."""
 
     inputs: int | None = option(None, "driven nodes; all that there are, at most 3, if not given", least=1)

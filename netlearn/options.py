@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
 from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -92,8 +93,29 @@ class Option:
         )
 
 
+class Declared:
+    """The base of dataclasses whose fields are options: they are checked however an object is made.
+
+    Raises
+    ------
+    OptionError : when it is made, for a value that the option cannot have.
+    """
+
+    def __post_init__(self) -> None:
+        for entry in options_of(type(self)):
+            value = getattr(self, entry.name)
+            # A default may be outside of what can be asked for, such as no bound at all.
+            if type(value) is not type(entry.default) or value != entry.default:
+                object.__setattr__(self, entry.name, entry.check(value))
+
+
 def options_of(cls: type) -> tuple[Option, ...]:
     """The options that a dataclass declares, in the order of its fields."""
+    return _options_of(cls)
+
+
+@cache
+def _options_of(cls: Any) -> tuple[Option, ...]:
     hints = get_type_hints(cls)
     found = []
     for entry in fields(cls):

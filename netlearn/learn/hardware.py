@@ -12,7 +12,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.parameters import Parameters
 from netlearn.errors import OptionError
-from netlearn.options import option, options_of
+from netlearn.options import Declared, option
 
 SERIES = {
     "e3": (10, 22, 47),
@@ -24,7 +24,7 @@ SERIES = {
 
 
 @dataclass(frozen=True)
-class Hardware:
+class Hardware(Declared):
     """Devices that hold resistances, with their limits.
 
     What is wanted is first put within ``min`` and ``max`` (ohms), then moved to a value that
@@ -57,8 +57,7 @@ class Hardware:
     seed: int = option(0, "seed of which devices are stuck", least=0)
 
     def __post_init__(self) -> None:
-        for entry in options_of(type(self)):
-            entry.check(getattr(self, entry.name))
+        super().__post_init__()
         if (self.levels or self.asymmetry) and not (self.min > 0 and self.max is not None):
             raise OptionError("levels and asymmetry need the bounds of a device", hint="give min and max in ohms")
         if self.max is not None and self.max <= self.min:

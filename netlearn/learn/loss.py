@@ -9,11 +9,11 @@ from typing import Protocol
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.options import option
+from netlearn.options import Declared, option
 
 
 @dataclass(frozen=True)
-class Mse:
+class Mse(Declared):
     """The mean over the outputs of (output - target)², in V² or A².
 
     Where the targets are classes, the output of the sample's own class should be ``on`` and
@@ -39,7 +39,7 @@ class Mse:
 
 
 @dataclass(frozen=True)
-class CrossEntropy:
+class CrossEntropy(Declared):
     """-log softmax(scale * outputs) at the sample's class, in nats.
 
     Voltages that a resistor network can give differ little, so ``scale`` (per volt) sets how

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.options import option
+from netlearn.options import Declared, option
 
 State = Mapping[str, Array]
 """What an optimizer remembers of each parameter, (P,) each."""
@@ -32,7 +32,7 @@ class Optimizer(Protocol):
 
 
 @dataclass(frozen=True)
-class Sgd:
+class Sgd(Declared):
     """Plain gradient descent."""
 
     lr: float = option(0.1, "learning rate", above=0.0)
@@ -45,7 +45,7 @@ class Sgd:
 
 
 @dataclass(frozen=True)
-class Momentum:
+class Momentum(Declared):
     """Gradient descent with a velocity that decays by ``decay`` each step (Polyak, 1964)."""
 
     lr: float = option(0.1, "learning rate", above=0.0)
@@ -62,7 +62,7 @@ class Momentum:
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(Declared):
     """Adam (Kingma and Ba, 2015): steps of about ``lr`` whatever the size of the gradient."""
 
     lr: float = option(0.05, "learning rate", above=0.0)
@@ -83,7 +83,7 @@ class Adam:
 
 
 @dataclass(frozen=True)
-class Lbfgsb:
+class Lbfgsb(Declared):
     """L-BFGS-B of scipy (Byrd, Lu, Nocedal and Zhu, 1995): full batches, exact gradients.
 
     One epoch is one iteration, which may try several values.
@@ -95,7 +95,7 @@ class Lbfgsb:
 
 
 @dataclass(frozen=True)
-class TikiTaka:
+class TikiTaka(Declared):
     """Tiki-Taka: a fast array A gathers the gradient, and is transferred to the slow array C.
 
     A follows A ← A + d - γ|d| A with d = -fast · gradient, γ its ``asymmetry``: it forgets as
@@ -125,7 +125,7 @@ class TikiTaka:
 
 
 @dataclass(frozen=True)
-class HamiltonianDescent:
+class HamiltonianDescent(Declared):
     """Stochastic Hamiltonian Descent: A is a momentum, C the position, and asymmetry the friction.
 
     A ← A + d - γ|d| A with d = -fast · gradient, and C ← C + ``lr`` A at every step; the

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import cos, pi
 from typing import Protocol
 
-from netlearn.options import option
+from netlearn.options import Declared, option
 
 
 class Schedule(Protocol):
@@ -27,7 +27,7 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Declared):
     """Multiplied by ``gamma`` after every ``every`` epochs."""
 
     every: int = option(50, "epochs between the steps", least=1)
@@ -38,7 +38,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Cosine:
+class Cosine(Declared):
     """Half a cosine from 1 in the first epoch to ``end`` in the last."""
 
     end: float = option(0.0, "factor in the last epoch", least=0.0, most=1.0)
@@ -49,7 +49,7 @@ class Cosine:
 
 
 @dataclass(frozen=True)
-class Exponential:
+class Exponential(Declared):
     """Multiplied by ``gamma`` after every epoch."""
 
     gamma: float = option(0.99, "factor of each epoch", above=0.0, most=1.0)

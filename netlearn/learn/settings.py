@@ -16,11 +16,11 @@ from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Rule
 from netlearn.learn.schedule import SCHEDULES, Constant, Schedule
 from netlearn.learn.subset import Subset
-from netlearn.options import Directive, Given, build, option, options_of
+from netlearn.options import Declared, Directive, Given, build, option, options_of
 
 
 @dataclass(frozen=True)
-class LoopOptions:
+class LoopOptions(Declared):
     """How long and on what a run trains."""
 
     epochs: int = option(100, "times that every sample is used", least=0)
@@ -42,7 +42,7 @@ class DataFiles:
 
 
 @dataclass(frozen=True)
-class Trained:
+class Trained(Declared):
     """Parameters to train, by a glob over their names, and their bounds."""
 
     pattern: str = "r*"

@@ -11,14 +11,14 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.parameters import Parameters
 from netlearn.errors import OptionError, did_you_mean
-from netlearn.options import option
+from netlearn.options import Declared, option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
-class Subset:
+class Subset(Declared):
     """A part of the parameters: of those that match ``only`` and ``nodes``, the fraction ``fraction``.
 
     It is drawn at random, or holds the parameters whose derivative is largest, and is drawn

@@ -7,19 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.options import option, options_of
+from netlearn.options import Declared, option
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class Reading(Declared):
     """Readings with independent Gaussian errors of standard deviation ``noise``, ``averages`` times each."""
 
     noise: float = option(0.0, "standard deviation of one reading, in V or A", least=0.0)
     averages: int = option(1, "how often each reading is taken and averaged", least=1)
-
-    def __post_init__(self) -> None:
-        for entry in options_of(type(self)):
-            entry.check(getattr(self, entry.name))
 
     def read(self, values: Array, rng: np.random.Generator) -> Array:
         """What is read of ``values``."""

@@ -15,7 +15,7 @@ from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch, Estimate
-from netlearn.options import option, options_of
+from netlearn.options import Declared, option
 from netlearn.solve.equations.assembly import MatrixTopology, with_ground
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.sensitivity import linearize, pullback
@@ -54,7 +54,7 @@ class OutputJacobian:
 
 
 @dataclass(frozen=True)
-class NaturalGradient:
+class NaturalGradient(Declared):
     """(F + λI)⁻¹ ∂ℓ/∂u with F the mean of (∂y/∂u)ᵀ(∂y/∂u): steepest descent by outputs moved.
 
     F is the Fisher information of outputs that are read with Gaussian errors of unit size (S.
@@ -66,10 +66,6 @@ class NaturalGradient:
 
     damping: float = option(1e-3, "damping, relative to the curvature along the gradient", above=0.0)
     iterations: int = option(100, "most conjugate-gradient iterations", least=1)
-
-    def __post_init__(self) -> None:
-        for entry in options_of(type(self)):
-            entry.check(getattr(self, entry.name))
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """The exact gradient, and what it becomes in the metric. Raises ConvergenceError."""
