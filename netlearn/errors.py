@@ -97,6 +97,10 @@ class OptionError(NetlearnError):
     """An option or directive value that cannot be used."""
 
 
+class OutputError(NetlearnError):
+    """A file that cannot, or must not, be written."""
+
+
 class NgspiceError(NetlearnError):
     """ngspice is missing, crashed, hung or refused the circuit."""
 
