@@ -36,7 +36,7 @@ def check_ending(path: Path) -> None:
 def output_file(path: Path) -> Iterator[Write]:
     """Columns to a file that takes its place when it is whole, in the form that its ending names.
 
-    Raises DataError for an unknown ending, and NetlistError for what cannot be written.
+    Raises DataError for an unknown ending, and OutputError for what cannot be written.
     """
     check_ending(path)
     suffix = path.suffix.lower()
@@ -45,7 +45,7 @@ def output_file(path: Path) -> Iterator[Write]:
             with temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
                 yield csv_writer(file)
             return
-        opened = _npz(temporary) if suffix == ".npz" else _parquet(temporary)
+        opened = _npz(temporary, path.parent) if suffix == ".npz" else _parquet(temporary)
         yield stack.enter_context(opened)
 
 
@@ -65,9 +65,12 @@ def csv_writer(file: TextIO) -> Write:
 
 
 @contextmanager
-def _npz(path: Path) -> Iterator[Write]:
-    """Each column goes to a file of its own first, since an array's length stands at its beginning."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as folder:
+def _npz(path: Path, folder: Path) -> Iterator[Write]:
+    """Each column goes to a file of its own first, since an array's length stands at its beginning.
+
+    These files are in ``folder``, where there is room for the archive, and have no names that could be left behind.
+    """
+    with ExitStack() as stack:
         parts: dict[str, IO[bytes]] = {}
         kinds: dict[str, np.dtype] = {}
         rows = 0
@@ -77,26 +80,22 @@ def _npz(path: Path) -> Iterator[Write]:
             lengths = {len(column) for column in columns.values()}
             if len(lengths) > 1:
                 raise ValueError(f"columns of different lengths: {sorted(lengths)}")
-            for number, (name, column) in enumerate(columns.items()):
+            for name, column in columns.items():
                 if name not in parts:
-                    parts[name] = (Path(folder) / str(number)).open("w+b")
+                    parts[name] = stack.enter_context(tempfile.TemporaryFile(dir=folder))
                     kinds[name] = column.dtype
                 parts[name].write(np.ascontiguousarray(column, kinds[name]).tobytes())
             rows += lengths.pop()
 
-        try:
-            yield write
-            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name, file in parts.items():
-                    file.seek(0)
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                        header = {"descr": np.lib.format.dtype_to_descr(kinds[name]), "fortran_order": False}
-                        np.lib.format.write_array_header_1_0(member, {**header, "shape": (rows,)})
-                        while block := file.read(1 << 20):
-                            member.write(block)
-        finally:
-            for file in parts.values():
-                file.close()
+        yield write
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, file in parts.items():
+                file.seek(0)
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    header = {"descr": np.lib.format.dtype_to_descr(kinds[name]), "fortran_order": False}
+                    np.lib.format.write_array_header_1_0(member, {**header, "shape": (rows,)})
+                    while block := file.read(1 << 20):
+                        member.write(block)
 
 
 @contextmanager

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import codecs
-import os
-import stat
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlearn.atomic import write_atomically
 from netlearn.errors import NetlistError
 from netlearn.netlist.source import Source
 
@@ -100,25 +97,3 @@ def test_a_character_that_the_encoding_lacks_is_placed() -> None:
         source.encode()
     assert caught.value.place is not None
     assert (caught.value.place.line, caught.value.place.column) == (2, 9)
-
-
-def test_a_file_is_replaced_whole_and_keeps_its_mode(tmp_path: Path) -> None:
-    path = tmp_path / "x.cir"
-    path.write_bytes(b"old")
-    path.chmod(0o640)
-    link = tmp_path / "link.cir"
-    link.symlink_to(path)
-    write_atomically(link, b"new")
-    assert path.read_bytes() == b"new"
-    assert link.is_symlink()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    assert sorted(os.listdir(tmp_path)) == ["link.cir", "x.cir"]
-
-
-def test_nothing_is_left_behind_where_nothing_can_be_written(tmp_path: Path) -> None:
-    with pytest.raises(NetlistError, match="cannot write"):
-        write_atomically(tmp_path / "absent" / "x.cir", b"new")
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(NetlistError, match="cannot write"):
-        write_atomically(tmp_path / "folder", b"new")
-    assert os.listdir(tmp_path) == ["folder"]
