@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from netlearn.circuit.devices.linear import RESISTOR, VCCS
 from netlearn.errors import CircuitError
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.projector import NetworkProjector
+from netlearn.solve.projector import CutSetProjector, NetworkProjector
 from netlearn.solve.sensitivity import linearize, pullback
 
 SEEDS = st.integers(0, 10_000)
@@ -96,3 +96,57 @@ def test_other_elements_are_refused(make):
     kinds = [(RESISTOR, [[0, -1]], {"resistance": np.ones(1)}), (VCCS, [[0, -1, 0, -1]], {"gain": np.ones(1)})]
     with pytest.raises(CircuitError, match="'g1_0' is a vccs"):
         NetworkProjector(make.circuit(1, kinds))
+
+
+@given(SEEDS)
+@settings(deadline=None, max_examples=25)
+def test_branch_voltages_of_the_cut_set_form_are_those_of_the_nodal_equations(make, seed):
+    circuit = make.random_network(seed)
+    projector, op = CutSetProjector(circuit), InternalSolver().solve(circuit)
+    n = len(circuit.nodes)
+    expected = (projector.branches.incidence.T @ op.x[:, :n].T).T
+    np.testing.assert_allclose(projector.voltages, expected, rtol=1e-8, atol=1e-10 * np.abs(expected).max())
+
+
+@given(SEEDS)
+@settings(deadline=None, max_examples=25)
+def test_both_projectors_say_the_same(make, seed):
+    circuit = make.random_network(seed)
+    cycles, cut_sets = NetworkProjector(circuit), CutSetProjector(circuit)
+    resistors, _ = split(cycles, circuit)
+    g = np.diag(cut_sets.conductances)
+    expected = g - g @ cut_sets.omega() @ g
+    found = cycles.omega()[np.ix_(resistors, resistors)]
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9 * np.abs(g).max())
+    product = cut_sets.omega() * cut_sets.conductances
+    np.testing.assert_allclose(product @ product, product, atol=1e-8 * max(1.0, np.abs(product).max()))
+
+
+@given(SEEDS)
+@settings(deadline=None, max_examples=25)
+def test_gradients_of_the_cut_set_form_agree_with_the_adjoint_form(make, seed):
+    circuit = make.random_network(seed)
+    projector, op = CutSetProjector(circuit), InternalSolver().solve(circuit)
+    weights = np.random.default_rng(seed).normal(size=projector.voltages.shape)
+    at_unknowns = np.zeros(op.x.shape)
+    at_unknowns[:, : len(circuit.nodes)] = (projector.branches.incidence @ weights.T).T
+    adjoint = linearize(op).solve(at_unknowns, transpose=True)
+    by_resistance = pullback(op, adjoint, [(0, "resistance")])[0, "resistance"]
+    # dR = -dg / g².
+    expected = -by_resistance / projector.conductances**2
+    np.testing.assert_allclose(projector.pullback(weights), expected, rtol=0, atol=1e-9 * np.abs(expected).max())
+
+
+def test_voltage_jacobian_against_central_differences(make):
+    circuit = make.random_network(8)
+    projector = CutSetProjector(circuit)
+    conductance = projector.conductances
+    found = projector.voltage_jacobian(1)
+    for k in range(len(conductance)):
+        step = np.zeros_like(conductance)
+        step[k] = 1e-4 * conductance[k]
+        up, down = (
+            CutSetProjector(circuit.with_values({(0, "resistance"): 1.0 / (conductance + s)})) for s in (step, -step)
+        )
+        expected = (up.voltages[1] - down.voltages[1]) / (2 * step[k])
+        np.testing.assert_allclose(found[:, k], expected, rtol=1e-5, atol=1e-6 * np.abs(found).max() + 1e-14)

@@ -1,4 +1,4 @@
-"""The exact gradient in projector form, for study: dense, and only for resistors and voltage sources."""
+"""The exact gradient in projector form, for study: only for resistors and independent sources."""
 
 from __future__ import annotations
 
@@ -7,45 +7,44 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import GROUND, Circuit, Group
+from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.linear import Resistor, VoltageSource
-from netlearn.circuit.graph import Branches, branches, cycle_matrix, spanning_tree
 from netlearn.errors import CircuitError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
+from netlearn.solve.projector import NetworkProjector
 
 
 @dataclass(frozen=True)
 class Projector:
     """The gradient from the cycles of the network.
 
-    With A the fundamental cycles, R the branch resistances (0 for sources) and s the source
-    voltages, Kirchhoff's voltage law A(R i + s) = 0 for i = Aᵀj gives i = -Ω s with Ω =
-    Aᵀ(A R Aᵀ)⁻¹A, and ∂i/∂R_k = -Ω e_k i_k. An output y = P(R i + s) + Q i, with P the
+    With A the fundamental cycles, R the branch resistances (0 for voltage sources) and s the source
+    voltages, Kirchhoff's voltage law A(R i - s) = 0 for i = Aᵀj gives i = Ω s with Ω =
+    Aᵀ(A R Aᵀ)⁻¹A, and ∂i/∂R_k = -Ω e_k i_k. An output y = P(R i - s) + Q i, with P the
     branches on a path between the probed nodes and Q the probed current, has
     ∂ℓ/∂R_k = i_k [Pᵀe - Ω(R Pᵀ + Qᵀ)e]_k: of the training data only the output error e enters.
     J. Lin, A. Desai, F. Barrows, F. Caravelli, arXiv 2602.03546.
 
-    It costs the cube of the number of cycles; ``analytic`` gives the same numbers from sparse
-    matrices.
+    ``analytic`` gives the same numbers from the nodal equations, which are sparser.
     """
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
-        """The exact gradient; no randomness. Raises CircuitError for other elements than R and V."""
+        """The exact gradient; no randomness. Raises CircuitError for elements other than resistors and sources."""
         circuit = model.circuit(theta, batch.inputs)
-        edges = _edges(circuit)
-        resistance = _values(circuit, edges, Resistor, "resistance", len(batch))[0]
-        sources = _values(circuit, edges, VoltageSource, "dc", len(batch))
-        cycles = cycle_matrix(edges).toarray()
-        omega = cycles.T @ np.linalg.solve((cycles * resistance) @ cycles.T, cycles)
-        current = -sources @ omega
-        paths, probed = _outputs(model, circuit, edges)
-        outputs = (current * resistance + sources) @ paths.T + current @ probed.T
+        network = NetworkProjector(circuit)
+        n, probes = len(circuit.nodes), model.probe_matrix
+        at, branch = _source_currents(circuit, network)
+        currents = np.zeros((len(circuit.branches), len(batch)))
+        currents[branch] = np.broadcast_to(network.currents, (len(batch), len(network.branches)))[:, at].T
+        voltages = np.broadcast_to(network.voltages, (len(batch), n))
+        outputs = np.asarray((probes[:, :n] @ voltages.T + probes[:, n:] @ currents).T)
         errors = loss.gradient(outputs, batch.targets) / len(batch)
-        response = errors @ paths - (errors @ (paths * resistance + probed)) @ omega
-        local = np.sum(current * response, axis=0)
-        gradients = {(g, name): _column(local, edges, g, circuit.groups[g]) for g, name in model.parameters.columns}
+        by_current = np.zeros((len(batch), len(network.branches)))
+        by_current[:, at] = (probes[:, n:].T @ errors.T)[branch].T
+        local = network.pullback(by_current, (probes[:, :n].T @ errors.T).T)
+        gradients = {column: _by_resistance(local, network, *column) for column in model.parameters.columns}
         return Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
             gradient=model.pullback(theta, gradients),
@@ -55,47 +54,17 @@ class Projector:
         )
 
 
-def _edges(circuit: Circuit) -> Branches:
-    for group in circuit.groups:
-        if len(group) and not isinstance(group.device, Resistor | VoltageSource):
-            raise CircuitError(
-                f"the projector form knows resistors and voltage sources, not the {group.device.name} {group.names[0]}",
-                hint="use rule analytic",
-            )
-    return branches(circuit, (Resistor, VoltageSource))
+def _source_currents(circuit: Circuit, network: NetworkProjector) -> tuple[Array, Array]:
+    """The branches that are voltage sources, and which branch current of the circuit each of them is."""
+    edges = network.branches
+    at = np.array([e for e, g in enumerate(edges.group) if isinstance(circuit.groups[g].device, VoltageSource)], int)
+    unknowns = [circuit.groups[edges.group[e]].index[edges.element[e], 2] for e in at]
+    return at, np.array(unknowns, int) - len(circuit.nodes)
 
 
-def _values(circuit: Circuit, edges: Branches, kind: type, name: str, samples: int) -> Array:
-    """(S, b) values of the branches of one kind, zero at the others."""
-    result = np.zeros((samples, len(edges)))
-    for g in np.unique(edges.group):
-        if isinstance(circuit.groups[g].device, kind):
-            mine = edges.group == g
-            result[:, mine] = np.asarray(circuit.groups[g].values[name])[..., edges.element[mine]]
-    return result
-
-
-def _column(local: Array, edges: Branches, g: int, group: Group) -> Array:
+def _by_resistance(local: Array, network: NetworkProjector, g: int, name: str) -> Array:
+    group = network.circuit.groups[g]
     if not isinstance(group.device, Resistor):
         raise CircuitError(f"the projector form trains resistances only, not the {group.device.name} {group.names[0]}")
-    mine = edges.group == g
-    return np.bincount(edges.element[mine], local[mine], minlength=len(group))
-
-
-def _outputs(model: Model, circuit: Circuit, edges: Branches) -> tuple[Array, Array]:
-    """P and Q, (o, b): node voltages are sums along the tree, source currents are branch currents."""
-    n, tree = len(circuit.nodes), spanning_tree(edges)
-    potentials = np.zeros((n, len(edges)))
-    # Parents come before their children.
-    for node in tree.order:
-        parent = tree.parent[node]
-        if parent != GROUND:
-            potentials[node] = potentials[parent]
-        potentials[node, tree.edge[node]] += tree.sign[node]
-    branch = np.zeros((len(circuit.branches), len(edges)))
-    for e in range(len(edges)):
-        group = circuit.groups[edges.group[e]]
-        if isinstance(group.device, VoltageSource):
-            branch[group.index[edges.element[e], 2] - n, e] = 1.0
-    probes = model.probe_matrix.toarray()
-    return probes[:, :n] @ potentials, probes[:, n:] @ branch
+    mine = network.branches.group == g
+    return np.bincount(network.branches.element[mine], local[mine], minlength=len(group))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from netlearn.circuit.circuit import GROUND, Group
-from netlearn.circuit.devices.linear import CURRENT_SOURCE
+from netlearn.circuit.devices.linear import CURRENT_SOURCE, VCCS
 from netlearn.errors import CircuitError
 from netlearn.learn.loss import CrossEntropy, Mse
 from netlearn.learn.model import Model, Probes
@@ -41,7 +41,14 @@ def test_divider_by_hand(lab: SimpleNamespace) -> None:
     assert lab.estimate(make_rule("projector"), *lab.divider()) == pytest.approx([-125e-6, 125e-6], rel=1e-12)
 
 
-def test_knows_only_resistors_and_voltage_sources(lab: SimpleNamespace) -> None:
+def test_current_sources_are_known(lab: SimpleNamespace) -> None:
     source = Group(CURRENT_SOURCE, ["i1"], np.array([[3, GROUND]]), {"dc": np.array([1e-3])})
-    with pytest.raises(CircuitError, match="not the current source i1"):
+    network = lab.random_network(0, source)
+    wanted = lab.estimate(Analytic(), *network)
+    assert lab.estimate(make_rule("projector"), *network) == pytest.approx(wanted, rel=1e-9, abs=1e-12 * max(wanted))
+
+
+def test_knows_only_resistors_and_sources(lab: SimpleNamespace) -> None:
+    source = Group(VCCS, ["g1"], np.array([[3, GROUND, 2, GROUND]]), {"gain": np.array([1e-3])})
+    with pytest.raises(CircuitError, match="'g1' is a vccs: the projector form is for resistors and sources only"):
         lab.estimate(make_rule("projector"), *lab.random_network(0, source))
