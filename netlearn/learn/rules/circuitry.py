@@ -33,6 +33,14 @@ class Circuitry:
     conductance: Array | None = None
     clamp: Array | None = None
 
+    def scaled(self, factors: Array) -> Circuitry:
+        """Currents and conductances times ``factors`` (o,); a clamp stays as it is."""
+        return replace(
+            self,
+            current=None if self.current is None else self.current * factors,
+            conductance=None if self.conductance is None else self.conductance * factors,
+        )
+
     def attach(self, circuit: Circuit, probes: Probes) -> Circuit:
         """The circuit with these elements at the probes.
 

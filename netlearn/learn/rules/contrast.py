@@ -16,7 +16,7 @@ QUADRATURE = 6
 
 
 def co_content_difference(
-    circuit: Circuit, before: Array, after: Array, columns: Sequence[Column]
+    circuit: Circuit, before: Array, after: Array, columns: Sequence[Column], weights: Array | float = 1.0
 ) -> dict[Column, Array]:
     """∂Φ/∂p at the state ``after`` minus at ``before``, (S, N) each, summed over samples: {column: (k,)}.
 
@@ -26,29 +26,41 @@ def co_content_difference(
     local to the element. For a conductance g the integral is (Δv_b² - Δv_a²)/2, the rule of
     contrastive Hebbian learning. Taking it as an integral loses no digits when the states
     lie close together. Where the element has no co-content, the straight way is taken.
+
+    ``weights`` (N,) are those of the equations in a weighted co-content (see reciprocity.py): the integrand is
+    then (b - a) · weights ∂F/∂p.
     """
-    return _integrate(circuit, before, after, columns, along_path=True)
+    return _integrate(circuit, before, after, columns, weights, along_path=True)
 
 
-def co_content_product(circuit: Circuit, state: Array, change: Array, columns: Sequence[Column]) -> dict[Column, Array]:
-    """change · ∂F/∂p at ``state``, (S, N) each, summed over samples: {column: (k,)}.
+def co_content_product(
+    circuit: Circuit, state: Array, change: Array, columns: Sequence[Column], weights: Array | float = 1.0
+) -> dict[Column, Array]:
+    """change · weights ∂F/∂p at ``state``, (S, N) each, summed over samples: {column: (k,)}.
 
     For a conductance Δv δ, the product of the drop in one state and in another.
     """
-    return _integrate(circuit, state, state + change, columns, along_path=False)
+    return _integrate(circuit, state, state + change, columns, weights, along_path=False)
 
 
 def _integrate(
-    circuit: Circuit, before: Array, after: Array, columns: Sequence[Column], *, along_path: bool
+    circuit: Circuit,
+    before: Array,
+    after: Array,
+    columns: Sequence[Column],
+    weights: Array | float,
+    *,
+    along_path: bool,
 ) -> dict[Column, Array]:
     result = {}
+    change = after - before
+    weighted = weights * change
     for g, name in columns:
         group = circuit.groups[g]
-        places, weights = _path(group.device) if along_path else (np.zeros(1), np.ones(1))
-        change = after - before
+        places, shares = _path(group.device) if along_path else (np.zeros(1), np.ones(1))
         result[g, name] = sum(
-            weight * contract(group, change, before + s * change, circuit.environment, name)
-            for s, weight in zip(places, weights, strict=True)
+            share * contract(group, weighted, before + s * change, circuit.environment, name)
+            for s, share in zip(places, shares, strict=True)
         )
     return result
 

@@ -23,6 +23,7 @@ from netlearn.learn.rules.circuitry import Circuitry, is_current
 from netlearn.learn.rules.contrast import co_content_difference, co_content_product
 from netlearn.learn.rules.nudges import ClampNudge, ConductanceNudge, CurrentNudge, Nudge, quadratic_form
 from netlearn.learn.rules.reading import Reading
+from netlearn.learn.rules.reciprocity import Reciprocity, reciprocity
 from netlearn.options import option
 from netlearn.solve.linear import SharedLinearization
 from netlearn.solve.operating_point import OperatingPoint, Solver
@@ -96,13 +97,13 @@ class GeneralizedEP(Energetic):
         """One free state and one or two nudged states per sample; random only if readings are."""
         free = model.forward(theta, batch.inputs, batch.start)
         outputs = model.outputs(free)
-        require_reciprocal(free.circuit, self.reciprocal)
+        co_content = co_content_of(model, free, self.reciprocal)
         gradient = np.zeros(len(theta))
         before = self.read(free.x, rng)
-        for sign, weight in STATES[self.states]:
-            nudged = self.nudged_state(model, loss, free, batch.targets, sign)
+        for sign, share in STATES[self.states]:
+            nudged = self._nudged_state(model, loss, free, batch.targets, sign, co_content)
             after = self.read(nudged.x[:, : free.x.shape[-1]], rng)
-            gradient += weight * self._contrast(model, theta, free.circuit, before, after)
+            gradient += share * self._contrast(model, theta, free.circuit, before, after, co_content.weights)
         states = 1 + len(STATES[self.states])
         return Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
@@ -122,27 +123,33 @@ class GeneralizedEP(Energetic):
         self, model: Model, loss: Loss, free: OperatingPoint, targets: Array, sign: float = 1.0
     ) -> Circuit:
         """The circuit of the nudged phase, at +β or, with ``sign`` -1, at -β."""
-        return self._circuitry(model, loss, free, targets, sign).attach(free.circuit, model.probes)
+        co_content = co_content_of(model, free, self.reciprocal)
+        return self._circuitry(model, loss, free, targets, sign, co_content).attach(free.circuit, model.probes)
 
-    def nudged_state(
-        self, model: Model, loss: Loss, free: OperatingPoint, targets: Array, sign: float = 1.0
+    def _nudged_state(
+        self, model: Model, loss: Loss, free: OperatingPoint, targets: Array, sign: float, co_content: Reciprocity
     ) -> OperatingPoint:
         """The operating point of :meth:`nudged_circuit`. Raises ConvergenceError."""
-        circuitry = self._circuitry(model, loss, free, targets, sign)
+        circuitry = self._circuitry(model, loss, free, targets, sign, co_content)
         circuit = circuitry.attach(free.circuit, model.probes)
         nudged = solve_nudged(model.solver, circuit, free, sign * self.beta)
-        require_stable(model, free, nudged.x, circuitry.conductance)
+        require_stable(model, free, nudged.x, circuitry.conductance, co_content)
         return nudged
 
-    def _circuitry(self, model: Model, loss: Loss, free: OperatingPoint, targets: Array, sign: float) -> Circuitry:
-        return self.nudge.circuitry(sign * self.beta, model.outputs(free), targets, loss)
+    def _circuitry(
+        self, model: Model, loss: Loss, free: OperatingPoint, targets: Array, sign: float, co_content: Reciprocity
+    ) -> Circuitry:
+        plain = self.nudge.circuitry(sign * self.beta, model.outputs(free), targets, loss)
+        return plain.scaled(1.0 / co_content.at_outputs(model.probes))
 
-    def _contrast(self, model: Model, theta: Array, circuit: Circuit, before: Array, after: Array) -> Array:
+    def _contrast(
+        self, model: Model, theta: Array, circuit: Circuit, before: Array, after: Array, weights: Array
+    ) -> Array:
         columns = model.parameters.columns
         if self.contrast == "product":
-            local = co_content_product(circuit, before, after - before, columns)
+            local = co_content_product(circuit, before, after - before, columns, weights)
         else:
-            local = co_content_difference(circuit, before, after, columns)
+            local = co_content_difference(circuit, before, after, columns, weights)
         return model.pullback(theta, local)
 
 
@@ -272,25 +279,31 @@ def solve_nudged(solver: Solver, circuit: Circuit, free: OperatingPoint, beta: c
         ) from error
 
 
-def require_stable(model: Model, free: OperatingPoint, nudged: Array, conductance: Array | None) -> None:
+def require_stable(
+    model: Model, free: OperatingPoint, nudged: Array, conductance: Array | None, co_content: Reciprocity
+) -> None:
     """Raise ConvergenceError where the state ``nudged`` (S, N) is unstable because of negative conductances (o,).
 
     A linear circuit has such a state beyond the β at which it loses stability, too. With A the
     circuit's Jacobian, G the diagonal matrix of the conductances and Z = M A⁻¹ Mᵀ the
-    resistances that the outputs see, A + Mᵀ G M has no more negative eigenvalues than A where
-    G⁻¹ + Z has as many as G (E. V. Haynsworth, Linear Algebra and its Applications 1, 73, 1968).
+    resistances that the outputs see, A and G times the weights of the co-content, A + Mᵀ G M has
+    no more negative eigenvalues than A where G⁻¹ + Z has as many as G (E. V. Haynsworth, Linear
+    Algebra and its Applications 1, 73, 1968). With weights below zero no state is a minimum.
     """
-    if conductance is None or not np.any(conductance < 0) or non_reciprocal(free.circuit):
+    weights = co_content.weights
+    if conductance is None or not np.any(conductance < 0) or not co_content.exists or np.any(weights < 0):
         return
+    conductance = conductance * co_content.at_outputs(model.probes)
     probes = model.probe_matrix.toarray()
+    currents = probes / np.where(weights == 0, 1.0, weights)
     linear = linearize(
         free if free.circuit.linear else replace(free, x=nudged[:, : free.x.shape[-1]], linearization=None)
     )
     if isinstance(linear, SharedLinearization):
-        seen = (linear.solve(probes) @ probes.T)[None]
+        seen = (linear.solve(currents) @ probes.T)[None]
     else:
         shape = free.x.shape
-        seen = np.stack([linear.solve(np.broadcast_to(probe, shape)) @ probes.T for probe in probes], axis=1)
+        seen = np.stack([linear.solve(np.broadcast_to(current, shape)) @ probes.T for current in currents], axis=1)
     found = np.linalg.eigvalsh(np.diag(1.0 / conductance) + seen)
     wrong = np.flatnonzero(np.sum(found < 0, axis=-1) < np.sum(conductance < 0))
     if len(wrong):
@@ -306,16 +319,12 @@ def trained_elements(model: Model) -> int:
     return sum(len(binding.elements) for binding in model.parameters.bindings)
 
 
-def non_reciprocal(circuit: Circuit) -> list[str]:
-    """Names of the elements that have no co-content."""
-    return [name for group in circuit.groups if not group.device.reciprocal for name in group.names]
-
-
-def require_reciprocal(circuit: Circuit, policy: str) -> None:
-    """Say what is lost where a circuit has no co-content, as a warning or a CircuitError."""
-    names = non_reciprocal(circuit)
-    if not names:
-        return
+def co_content_of(model: Model, free: OperatingPoint, policy: str) -> Reciprocity:
+    """The weights of the circuit's co-content. Where there is none, what is lost is a warning or a CircuitError."""
+    found = reciprocity(free.circuit, free.x, model.probes, model.parameters)
+    if found.exists:
+        return found
+    names = found.breaking
     shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
     message = (
         f"the circuit has no co-content, because {shown} "
@@ -324,3 +333,4 @@ def require_reciprocal(circuit: Circuit, policy: str) -> None:
     if policy == "require":
         raise CircuitError(message, hint="use rule analytic, or reciprocal=warn to train nevertheless")
     warnings.warn(message, stacklevel=2)
+    return found

@@ -12,7 +12,13 @@ from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.contrast import co_content_difference
-from netlearn.learn.rules.energy import Energetic, require_reciprocal, require_stable, solve_nudged, trained_elements
+from netlearn.learn.rules.energy import (
+    Energetic,
+    co_content_of,
+    require_stable,
+    solve_nudged,
+    trained_elements,
+)
 from netlearn.learn.rules.nudges import ConductanceNudge, CurrentNudge, quadratic_form
 from netlearn.options import option
 from netlearn.solve.equations.assembly import Equations
@@ -59,23 +65,27 @@ class HolomorphicEP(Energetic):
             )
         free = model.forward(theta, batch.inputs, batch.start)
         outputs = model.outputs(free)
-        require_reciprocal(free.circuit, self.reciprocal)
+        co_content = co_content_of(model, free, self.reciprocal)
+        scale = 1.0 / co_content.at_outputs(model.probes)
         nudge = CurrentNudge() if quadratic_form(loss, outputs, batch.targets) is None else ConductanceNudge()
         total = np.zeros(len(theta))
         states: list[tuple[int, Array]] = []
         for j in range(self.points // 2 + 1):
             beta = self.beta * np.exp(2j * np.pi * j / self.points)
-            circuitry = nudge.circuitry(beta, outputs, batch.targets, loss)
+            circuitry = nudge.circuitry(beta, outputs, batch.targets, loss).scaled(scale)
             x = solve_nudged(model.solver, circuitry.attach(free.circuit, model.probes), free, beta).x
             x = x[:, : free.x.shape[-1]]
             # A state off the real axis stands for its conjugate, too.
-            weight = 1 if j in (0, self.points / 2) else 2
-            states.append((weight, x))
-            local = co_content_difference(free.circuit, free.x.astype(complex), x, model.parameters.columns)
-            shares = {column: np.real(weight * each / beta) for column, each in local.items()}
+            count = 1 if j in (0, self.points / 2) else 2
+            states.append((count, x))
+            local = co_content_difference(
+                free.circuit, free.x.astype(complex), x, model.parameters.columns, co_content.weights
+            )
+            shares = {column: np.real(count * each / beta) for column, each in local.items()}
             total += model.pullback(theta, shares)
         # The last nudge is the one on the negative axis.
-        require_stable(model, free, x.real, None if circuitry.conductance is None else circuitry.conductance.real)
+        conductance = None if circuitry.conductance is None else circuitry.conductance.real
+        require_stable(model, free, x.real, conductance, co_content)
         _require_holomorphic(free, states)
         return Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),

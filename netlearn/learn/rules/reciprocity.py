@@ -1,0 +1,330 @@
+"""Weighted co-content: which circuits energy-based rules are exact on, and what each element's contrast counts.
+
+A nudge moves the state by δ = -J⁻¹ D⁻¹ Mᵀe where the gradient needs the adjoint state λ = -J⁻ᵀ Mᵀe (Director
+and Rohrer, IEEE Trans. Circuit Theory 16, 1969). With a diagonal matrix D for which D J is symmetric, λ = D δ:
+the equations, each multiplied by its weight, are then the gradient of a function, the weighted co-content.
+D is the identity for what is reciprocal (Millar, Phil. Mag. 42, 1951). Bidirectional amplifiers (Kendall and
+others, arXiv 2006.01981, 2020), a voltage gain A one way and a current gain 1/A the other, have weights A² at the
+input and 1 at the output; gyrators have weights of opposite signs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import breadth_first_order, connected_components, maximum_bipartite_matching
+
+from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.circuit.devices.base import Array
+from netlearn.circuit.parameters import Parameters
+from netlearn.learn.model import Probes
+from netlearn.solve.assembly import Equations, structure, with_ground
+
+SYMMETRIC = 1e-9
+"""How far two entries may be from symmetry, relative, and be taken for symmetric."""
+
+
+@dataclass(frozen=True)
+class Reciprocity:
+    """Weights (N,) of the circuit's equations, that make their Jacobian symmetric.
+
+    Where there are none, they are ones, and ``breaking`` names the elements because of which there are none.
+    """
+
+    weights: Array
+    breaking: tuple[str, ...] = ()
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a co-content, with or without weights."""
+        return not self.breaking
+
+    @property
+    def plain(self) -> bool:
+        """Whether the co-content needs no weights."""
+        return self.exists and bool(np.all(self.weights == 1.0))
+
+    def at_outputs(self, probes: Probes) -> Array:
+        """The weights at the probes, (o,)."""
+        return np.asarray(self.weights[np.where(probes.plus != GROUND, probes.plus, probes.minus)])
+
+
+def non_reciprocal(circuit: Circuit) -> list[str]:
+    """Names of the elements that have no co-content of their own."""
+    return [name for group in circuit.groups if not group.device.reciprocal for name in group.names]
+
+
+def reciprocity(
+    circuit: Circuit, x: Array, probes: Probes | None = None, parameters: Parameters | None = None
+) -> Reciprocity:
+    """The weights at the states ``x`` (S, N), equal for all of them.
+
+    First all of the circuit is asked to be symmetric. Where it is not, and it is known what is probed and trained,
+    only that part is that both moves with the nudges and moves the outputs: an amplifier that passes an input on,
+    or shows a node without loading it, does no harm.
+
+    Weights are scaled to 1 at the outputs where they can be; a probe between nodes of unlike weights has none.
+    """
+    size = circuit.size
+    if not non_reciprocal(circuit):
+        return Reciprocity(np.ones(size))
+    like = _reciprocal_pairs(circuit)
+    unlike = _entries(circuit, x)
+    merged = _series(circuit, probes, like, unlike)
+    everywhere = np.ones(size, dtype=bool)
+    found = _weights(circuit, probes, *merged, everywhere, everywhere, ~everywhere)
+    if not found.exists and probes is not None and parameters is not None:
+        parts = _relevant(circuit, probes, parameters, like, unlike)
+        if parts is not None:
+            found = _weights(circuit, probes, *merged, *parts)
+    return found
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Entries of the Jacobian (E, S) at ``rows`` and ``columns`` (E,), each place once."""
+
+    rows: Array
+    columns: Array
+    values: Array
+
+    def at(self, rows: Array, columns: Array, size: int) -> Array:
+        """The values at other places, zero where there are none."""
+        keys, wanted = self.rows * size + self.columns, rows * size + columns
+        places = np.minimum(np.searchsorted(keys, wanted), max(0, len(keys) - 1))
+        found = (keys[places] == wanted)[:, None] if len(keys) else np.zeros((len(wanted), 1), dtype=bool)
+        return np.where(found, self.values[places], 0.0) if len(keys) else np.zeros((len(wanted), 1))
+
+
+def _reciprocal_pairs(circuit: Circuit) -> tuple[Array, Array]:
+    """Places (E,) at which reciprocal elements have entries, all of which are symmetric."""
+    places = [
+        _places(np.asarray(group.index), structure(group.device))
+        for group in circuit.groups
+        if group.device.reciprocal and len(group)
+    ]
+    none = np.zeros(0, dtype=np.intp)
+    rows, columns = (np.concatenate([none, *each]) for each in zip(*places, strict=True)) if places else (none, none)
+    inside = (rows != GROUND) & (columns != GROUND)
+    keys = np.unique(rows[inside] * circuit.size + columns[inside])
+    return keys // circuit.size, keys % circuit.size
+
+
+def _places(index: Array, mask: Array) -> tuple[Array, Array]:
+    t, u = np.nonzero(mask)
+    return index[:, t].ravel(), index[:, u].ravel()
+
+
+def _entries(circuit: Circuit, x: Array) -> Entries:
+    """What the elements that are not reciprocal add up to, without zeros."""
+    equations, padded = Equations.of(circuit), with_ground(x)
+    keys, values = [np.zeros(0, dtype=np.intp)], [np.zeros((0, 1))]
+    for g, group in enumerate(circuit.groups):
+        if group.device.reciprocal or not len(group):
+            continue
+        index = np.asarray(group.index)
+        place = np.zeros(index.shape) if group.device.linear else equations.at(g, padded)
+        jacobian = group.device.jacobian(place, equations.prepared[g]).real
+        mask = np.ones(jacobian.shape[-2:], dtype=bool)
+        rows, columns = _places(index, mask)
+        stacked = jacobian.reshape(-1, len(rows)).T
+        inside = (rows != GROUND) & (columns != GROUND)
+        keys.append(rows[inside] * circuit.size + columns[inside])
+        values.append(stacked[inside])
+    samples = max(each.shape[1] for each in values)
+    every = np.concatenate([np.broadcast_to(each, (len(each), samples)) for each in values])
+    return _added(np.concatenate(keys), every, circuit.size)
+
+
+def _added(keys: Array, values: Array, size: int) -> Entries:
+    """Entries of which several may stand at one place, row * size + column, as their sums without zeros."""
+    unique, where = np.unique(keys, return_inverse=True)
+    adder = sparse.csr_array((np.ones(len(where)), (where, np.arange(len(where)))), shape=(len(unique), len(where)))
+    total = np.asarray(adder @ values)
+    there = (total != 0).any(axis=1)
+    return Entries(unique[there] // size, unique[there] % size, total[there])
+
+
+def _series(
+    circuit: Circuit, probes: Probes | None, like: tuple[Array, Array], unlike: Entries
+) -> tuple[tuple[Array, Array], Entries]:
+    """The entries with one current for all voltage sources that are in series, as where F senses a source of 0 V.
+
+    Two branch currents meet at a node that nothing else touches, and no probe. They are one up to a sign, and so
+    are the adjoint states of the two equations.
+    """
+    size = circuit.size
+    ends = [np.asarray(group.index)[:, [0, 1, -1]] for group in circuit.groups if group.device.unknowns[-1:] == ("i",)]
+    index = np.concatenate([np.zeros((0, 3), dtype=np.intp), *ends])
+    nodes, currents, signs = index[:, :2].ravel(), np.repeat(index[:, 2], 2), np.tile([1.0, -1.0], len(index))
+    rows, columns = (np.concatenate([a, b]) for a, b in zip(like, (unlike.rows, unlike.columns), strict=True))
+    apart = rows != columns
+    entries = np.bincount(rows[apart], minlength=size) + np.bincount(columns[apart], minlength=size)
+    branches = np.bincount(nodes[nodes != GROUND], minlength=size)
+    alone = (branches == 2) & (entries == 4)
+    if probes is not None:
+        alone[probes.plus[probes.plus != GROUND]] = alone[probes.minus[probes.minus != GROUND]] = False
+    meeting = np.flatnonzero((nodes != GROUND) & alone[nodes])
+    meeting = meeting[np.argsort(nodes[meeting], kind="stable")].reshape(-1, 2)
+    a, b = meeting.T
+    none = np.zeros(0, dtype=np.intp)
+    sign, one = _walk(size, (none, none), (currents[a], currents[b], -signs[b] / signs[a]))
+    keys = np.unique(one[like[0]] * size + one[like[1]])
+    added = _added(
+        one[unlike.rows] * size + one[unlike.columns],
+        unlike.values * (sign[unlike.rows] * sign[unlike.columns])[:, None],
+        size,
+    )
+    return (keys // size, keys % size), added
+
+
+def _relevant(
+    circuit: Circuit, probes: Probes, parameters: Parameters, like: tuple[Array, Array], unlike: Entries
+) -> tuple[Array, Array, Array] | None:
+    """Which unknowns move with the nudges, which equations must hold for λ = D δ, and where λ is zero.
+
+    With a matching of equations to unknowns, an unknown depends on the others in its equation. λ is zero in
+    equations whose unknown moves no output, and of the others those matter that a trained value enters, and
+    those that they depend on in turn.
+    """
+    size = circuit.size
+    rows, columns = (np.concatenate([a, b]) for a, b in zip(like, (unlike.rows, unlike.columns), strict=True))
+    pattern = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(size, size))
+    match = maximum_bipartite_matching(pattern, perm_type="column")
+    if np.any(match < 0):
+        return None
+    depends = sparse.csr_array((np.ones(len(rows)), (columns, match[rows])), shape=(size, size))
+    outputs = np.unique(np.concatenate([probes.plus, probes.minus]))
+    outputs = outputs[outputs != GROUND]
+    moving = _reached(depends, match[outputs])
+    heard = _reached(depends.T.tocsr(), outputs)
+    touched = np.concatenate(
+        [np.asarray(circuit.groups[each.column[0]].index)[each.elements].ravel() for each in parameters.bindings]
+    )
+    touched = match[np.unique(touched[touched != GROUND])]
+    inside = sparse.diags_array(heard.astype(float), format="csr")
+    needed = _reached((inside @ depends @ inside).tocsr(), touched[heard[touched]])
+    return moving, needed, ~heard[match]
+
+
+def _reached(graph: sparse.csr_array, start: Array) -> Array:
+    """(N,) which nodes can be reached from any of ``start``."""
+    size = graph.shape[0]
+    root = sparse.csr_array((np.ones(len(start)), (np.zeros(len(start), dtype=np.intp), start)), shape=(1, size))
+    whole = sparse.block_array([[graph, None], [root, sparse.csr_array((1, 1))]], format="csr")
+    reached = np.zeros(size + 1, dtype=bool)
+    reached[breadth_first_order(whole, size, return_predecessors=False)] = True
+    return reached[:size]
+
+
+def _weights(
+    circuit: Circuit,
+    probes: Probes | None,
+    like: tuple[Array, Array],
+    unlike: Entries,
+    moving: Array,
+    needed: Array,
+    silent: Array,
+) -> Reciprocity:
+    """d with d_r J_rc = d_c J_cr where r moves and c is needed; d = 0 where λ is known to be zero."""
+    size = circuit.size
+    dead = silent & moving
+    rows, columns = like
+    apart = rows != columns
+    asked = moving[rows] & needed[columns] & apart
+    rows, columns = rows[asked], columns[asked]
+    # Both entries of such a pair are there, so that one weight of zero makes the other zero, too.
+    wrong = dead[rows] != dead[columns]
+    if wrong.any():
+        return _none(circuit, _elements(circuit, rows[wrong], columns[wrong]))
+    r, c = _pairs(unlike, size)
+    asked = moving[r] & needed[c]
+    r, c = r[asked], c[asked]
+    there, back = (
+        np.where(dead[first][:, None], 0.0, unlike.at(first, second, size)) for first, second in ((r, c), (c, r))
+    )
+    one_way = ((there == 0) != (back == 0)).any(axis=1)
+    if one_way.any():
+        return _none(circuit, _elements(circuit, r[one_way], c[one_way]))
+    coupled = (there != 0).any(axis=1)
+    r, c, there, back = r[coupled], c[coupled], there[coupled], back[coupled]
+    first = np.argmax(there != 0, axis=1)[:, None]
+    ratio = np.take_along_axis(back, first, 1)[:, 0] / np.take_along_axis(there, first, 1)[:, 0]
+    weights, part = _walk(size, (rows, columns), (r, c, ratio))
+    left, right = weights[r][:, None] * there, weights[c][:, None] * back
+    unlike_pair = (np.abs(left - right) > SYMMETRIC * (np.abs(left) + np.abs(right))).any(axis=1)
+    if unlike_pair.any():
+        return _none(circuit, _elements(circuit, r[unlike_pair], c[unlike_pair]))
+    if probes is not None:
+        weights = _scaled(weights, part, probes)
+        ends = np.stack([probes.plus, probes.minus])
+        across = (ends != GROUND).all(axis=0)
+        if np.any(
+            np.abs(weights[ends[0, across]] - weights[ends[1, across]]) > SYMMETRIC * np.abs(weights[ends[0, across]])
+        ):
+            return _none(circuit, tuple(non_reciprocal(circuit)))
+    weights[dead] = 0.0
+    return Reciprocity(weights)
+
+
+def _none(circuit: Circuit, breaking: tuple[str, ...]) -> Reciprocity:
+    return Reciprocity(np.ones(circuit.size), breaking)
+
+
+def _pairs(unlike: Entries, size: int) -> tuple[Array, Array]:
+    """Both orders of every two unknowns between which there is an entry."""
+    apart = unlike.rows != unlike.columns
+    r, c = unlike.rows[apart], unlike.columns[apart]
+    keys = np.unique(np.concatenate([r * size + c, c * size + r]))
+    return keys // size, keys % size
+
+
+def _walk(size: int, like: tuple[Array, Array], ratios: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+    """d (N,) with d_r / d_c as asked along a spanning forest, and the tree that each belongs to.
+
+    Equal ones are made one first, so that the walk goes over the others only.
+    """
+    same = sparse.coo_array((np.ones(len(like[0])), like), shape=(size, size))
+    count, label = connected_components(same, directed=False)
+    neighbours: dict[int, list[tuple[int, float]]] = defaultdict(list)
+    for a, b, ratio in zip(label[ratios[0]].tolist(), label[ratios[1]].tolist(), ratios[2].tolist(), strict=True):
+        neighbours[b].append((a, ratio))
+        neighbours[a].append((b, 1.0 / ratio))
+    weight, tree = np.ones(count), np.arange(count)
+    seen: set[int] = set()
+    for root in list(neighbours):
+        queue = deque([root] if root not in seen else ())
+        seen.add(root)
+        while queue:
+            at = queue.popleft()
+            for other, ratio in neighbours[at]:
+                if other not in seen:
+                    seen.add(other)
+                    weight[other], tree[other] = weight[at] * ratio, root
+                    queue.append(other)
+    return weight[label], tree[label]
+
+
+def _scaled(weights: Array, part: Array, probes: Probes) -> Array:
+    """Every part that holds an output scaled to 1 at the first one."""
+    scale: dict[int, float] = {}
+    for plus, minus in zip(probes.plus.tolist(), probes.minus.tolist(), strict=True):
+        end = plus if plus != GROUND else minus
+        scale.setdefault(int(part[end]), float(weights[end]))
+    factor = np.ones(int(part.max(initial=0)) + 1)
+    factor[list(scale)] = [1.0 / each for each in scale.values()]
+    return np.asarray(weights * factor[part])
+
+
+def _elements(circuit: Circuit, rows: Array, columns: Array) -> tuple[str, ...]:
+    """The elements that are not reciprocal and touch both unknowns of the first pair; all of them where none does."""
+    found = [
+        group.names[k]
+        for group in circuit.groups
+        if not group.device.reciprocal and len(group)
+        for k in np.flatnonzero((group.index == rows[0]).any(axis=1) & (group.index == columns[0]).any(axis=1))
+    ]
+    return tuple(found or non_reciprocal(circuit))

@@ -1,0 +1,181 @@
+"""Weighted co-content: energy-based rules on circuits with amplifiers, against the adjoint method."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netlearn
+from netlearn.circuit.devices.base import Array
+from netlearn.errors import ConvergenceError
+from netlearn.learn.loss import Mse
+from netlearn.learn.model import Batch, Model
+from netlearn.learn.rules import make_rule
+from netlearn.learn.rules.analytic import Analytic
+from netlearn.learn.rules.reciprocity import Reciprocity, reciprocity
+from netlearn.prepare import project
+from netlearn.solve.assembly import Equations, Topology
+
+RNG = np.random.default_rng
+NETLISTS = Path(__file__).parents[3] / "netlists"
+HEAD = "* test\n*@output V(out)\n*@train R*\nV1 in 0 0\n"
+EXACT = [
+    ("ep", {"beta": 1e-9}),
+    ("ep", {"beta": 1e-9, "nudge": "current", "states": "positive"}),
+    ("ep", {"beta": 1e-9, "states": "negative"}),
+    ("al", {"beta": 1e-9}),
+    ("holomorphic", {"beta": 1e-7}),
+]
+
+NETWORKS = {
+    "an amplifier pair": "R1 in h 1k\nR2 h 0 3k\nE1 a 0 h 0 4\nF1 0 h E1 0.25\nR3 a out 2k\nR4 out 0 5k\n",
+    "a pair whose gains are no inverses": "R1 in h 1k\nE1 a 0 h 0 3\nF1 0 h E1 0.5\nR3 a out 2k\nR4 out 0 5k\n",
+    "an inverting pair": "R1 in h 1k\nR2 h 0 3k\nE1 a 0 h 0 -2\nF1 0 h E1 -0.5\nR3 a out 2k\nR4 out 0 5k\n",
+    "two stages": "R1 in h 1k\nE1 a 0 h 0 4\nF1 0 h E1 0.25\nR2 a k 2k\nE2 b 0 k 0 3\nF2 0 k E2 0.2\nR3 b out 2k\nR4 out 0 5k\n",
+    "a gyrator": "R1 in a 1k\nG1 a 0 b 0 1m\nG2 0 b a 0 1m\nR2 a 0 3k\nR3 b out 2k\nR4 out 0 5k\n",
+    "transconductances of unlike size": "R1 in a 1k\nG1 a 0 b 0 1m\nG2 b 0 a 0 0.3m\nR2 a 0 900\nR3 b out 2k\nR4 out 0 1k\n",
+    "an amplifier pair with a sensed current": "R1 in h 1k\nR2 h 0 3k\nE1 x 0 h 0 4\nVs a x 0\nF1 h 0 Vs 0.25\n"
+    "R3 a out 2k\nR4 out 0 5k\n",
+    "a gyrator of sensed currents": "R1 in p 1k\nVs p p1 0\nH1 p1 0 Vt 1k\nR2 p 0 9k\nVt q q1 0\nH2 q1 0 Vs -2k\n"
+    "R3 q out 2k\nR4 out 0 5k\n",
+    "a nonlinear resistor": "R1 in a 1k\nB1 a out I=1m*V(a,out)^3+1m*V(a,out)\nR2 out 0 5k\n",
+    "an inverted input": "E1 x 0 in 0 -1\nR1 in h 1k\nR2 x h 3k\nR3 h out 2k\nR4 out 0 5k\n",
+    "an amplified output that is shown": "R1 in h 1k\nR3 h out 2k\nR4 out 0 5k\nE1 shown 0 out 0 7\nR5 shown s2 1k\nR6 s2 0 1k\n",
+    "stages of unlike gain beside each other": "R1 in h 1k\nR2 in k 2k\nE1 a 0 h 0 4\nF1 0 h E1 0.25\n"
+    "E2 b 0 k 0 3\nF2 0 k E2 0.2\nR3 a out 2k\nR4 b out 3k\nR5 out 0 5k\n",
+    "an input amplifier whose gain is trained": "*@train g\n.param g=-2\nE1 x 0 in 0 {g}\nR1 in h 1k\nR2 x h 3k\n"
+    "R3 h out 2k\nR4 out 0 5k\n",
+}
+"""Circuits for which there are weights."""
+
+
+def lab(elements: str, samples: int = 3) -> tuple[Model, Array, Batch]:
+    volts = np.linspace(0.4, 1.0, samples)
+    prepared = project(netlearn.parse(f"{HEAD}{elements}.end\n"), {"V1": volts, "V(out)": 0.3 - 0.5 * volts})
+    data = prepared.dataset(prepared.table)
+    return prepared.model, prepared.parameters.initial, Batch(data.inputs, data.targets)
+
+
+def estimate(rule: object, model: Model, theta: Array, batch: Batch) -> Array:
+    return rule.estimate(model, Mse(), theta, batch, RNG(0)).gradient  # type: ignore[attr-defined,no-any-return]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(("rule", "options"), EXACT)
+def test_energy_rules_follow_the_gradient(name: str, rule: str, options: dict[str, object]) -> None:
+    model, theta, batch = lab(NETWORKS[name])
+    exact = estimate(Analytic(), model, theta, batch)
+    assert np.all(exact != 0) or "shown" in name
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = estimate(make_rule(rule, **options), model, theta, batch)
+    assert found == pytest.approx(exact, rel=2e-5, abs=2e-6 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if "sensed" not in name])
+def test_weights_make_the_jacobian_symmetric(name: str) -> None:
+    """D J, with J from finite differences of the equations, wherever all of it can be symmetric.
+
+    Currents that are sensed by a source of their own are one with those of their neighbours, and not looked at here.
+    """
+    model, theta, batch = lab(NETWORKS[name])
+    point = model.forward(theta, batch.inputs)
+    found = reciprocity(point.circuit, point.x)
+    if not found.exists:
+        assert any(word in name for word in ("input", "output", "beside"))
+        assert reciprocity(point.circuit, point.x, model.probes, model.parameters).exists
+        return
+    size, equations = point.circuit.size, Equations.of(point.circuit)
+    steps = 1e-4 * np.eye(size)
+    residual = equations.residual
+    jacobian = np.array([(residual(point.x + h) - residual(point.x - h))[0] / 2e-4 for h in steps]).T
+    weighted = found.weights[:, None] * jacobian
+    assert weighted == pytest.approx(weighted.T, rel=1e-6, abs=1e-7 * np.abs(weighted).max())
+
+
+def test_weights_of_the_literature() -> None:
+    """A² at the inputs of bidirectional amplifiers and 1 at their outputs."""
+    prepared = project(NETLISTS / "xor.cir")
+    data = prepared.dataset(prepared.table)
+    point = prepared.model.forward(prepared.parameters.initial, data.inputs)
+    found = reciprocity(point.circuit, point.x, prepared.model.probes)
+    assert found.exists
+    assert not found.plain
+    for node, weight in (("h1", 16), ("h4", 16), ("x1p", 16), ("a1", 1), ("yp", 1), ("yn", 1)):
+        assert found.weights[point.circuit.node(node)] == pytest.approx(weight, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["xor", "digits"])
+def test_shipped_networks_with_amplifiers(name: str) -> None:
+    prepared = project(NETLISTS / f"{name}.cir")
+    data = prepared.dataset(prepared.table).part(np.arange(4))
+    model, theta, batch = prepared.model, prepared.parameters.initial, Batch(data.inputs, data.targets)
+    exact = Analytic().estimate(model, prepared.loss, theta, batch, RNG(0)).gradient
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = make_rule("ep", beta=1e-9).estimate(model, prepared.loss, theta, batch, RNG(0)).gradient
+    assert found == pytest.approx(exact, rel=1e-4, abs=1e-6 * np.abs(exact).max())
+
+
+def test_coupled_learning_descends_in_the_weighted_stiffness() -> None:
+    """(K e)ᵀ ∂y/∂θ and the gradient of eᵀKe/2 with 1/K = M (D J)⁻¹ Mᵀ, which a unit current at the output shows."""
+    model, theta, batch = lab(NETWORKS["an amplifier pair"])
+
+    def stiffness(at: Array) -> float:
+        circuit = model.circuit(at, batch.inputs[:1])
+        jacobian = Topology.of(circuit).matrix(Equations.of(circuit).jacobian()).toarray()
+        probes = model.probe_matrix.toarray()
+        return float(1 / (probes @ np.linalg.solve(jacobian, probes.T))[0, 0])
+
+    def error(at: Array) -> Array:
+        return model.outputs(model.forward(at, batch.inputs)) - batch.targets
+
+    def energy(at: Array) -> float:
+        return float(np.mean(error(at) ** 2) * stiffness(at) / 2)
+
+    steps = np.diag(1e-5 * theta)
+    whole = np.array([(energy(theta + h) - energy(theta - h)) for h in steps]) / (2e-5 * theta)
+    slope = np.array([(error(theta + h) - error(theta - h))[:, 0] for h in steps]) / (2e-5 * theta)[:, None]
+    assert estimate(make_rule("contrastive"), model, theta, batch) == pytest.approx(whole, rel=1e-5)
+    limit = stiffness(theta) * np.mean(error(theta)[:, 0] * slope, axis=1)
+    assert estimate(make_rule("cl", beta=1e-5), model, theta, batch) == pytest.approx(limit, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("elements", "breaking"),
+    [
+        ("R1 in h 1k\nR2 h 0 3k\nE1 a 0 h 0 4\nR3 a out 2k\nR4 out 0 5k\n", "e1"),
+        ("R1 in h 1k\nE1 a 0 h 0 4\nF1 0 h E1 0.25\nR2 h a 9k\nR3 a out 2k\nR4 out 0 5k\n", "(e1|f1)"),
+        ("R1 in h 1k\nG1 out 0 h 0 1m\nR3 h out 2k\nR4 out 0 5k\n", "g1"),
+        ("R1 in h 1k\nB1 0 out I=1m*tanh(V(h))\nR3 h out 2k\nR4 out 0 5k\n", "b1"),
+        (
+            "R1 in h 1k\nE1 a 0 h 0 4\nF1 0 h E1 0.25\nE2 b 0 h 0 3\nF2 0 h E2 0.5\nR2 a out 1k\nR3 b out 2k\n",
+            "(e|f)[12]",
+        ),
+    ],
+    ids=["one way", "a resistor across the pair", "one transconductance", "a law one way", "unlike gains in a loop"],
+)
+def test_no_weights(elements: str, breaking: str) -> None:
+    model, theta, batch = lab(elements)
+    exact = estimate(Analytic(), model, theta, batch)
+    with pytest.warns(UserWarning, match=f"no co-content, because .*{breaking}.* break"):
+        found = estimate(make_rule("ep", beta=1e-9), model, theta, batch)
+    assert np.linalg.norm(found - exact) > 1e-2 * np.linalg.norm(exact)
+
+
+def test_negative_nudges_are_held_as_far_as_the_weighted_co_content_is_convex() -> None:
+    model, theta, batch = lab(NETWORKS["an amplifier pair"])
+    # Through a gain of 4 one way and 0.25 the other the output sees 1k || 3k as it is.
+    seen = 1 / (1 / (2e3 + 750.0) + 1 / 5e3)
+    estimate(make_rule("ep", beta=0.49 / seen, states="negative"), model, theta, batch)
+    with pytest.raises(ConvergenceError, match="no stable operating point"):
+        estimate(make_rule("ep", beta=0.51 / seen, states="negative"), model, theta, batch)
+
+
+def test_reciprocal_circuits_need_no_weights() -> None:
+    model, theta, batch = lab("R1 in h 1k\nD1 h 0 m\n.model m d(rs=10)\nR3 h out 2k\nR4 out 0 5k\n")
+    point = model.forward(theta, batch.inputs)
+    assert reciprocity(point.circuit, point.x) == Reciprocity(pytest.approx(np.ones(point.circuit.size)))
