@@ -101,7 +101,7 @@ def test_a_line_cut_off_is_trained_again_and_others_are_refused(path: Path, tmp_
 
 
 def test_a_failed_run_is_an_outcome(path: Path) -> None:
-    found = compare(path, rules=["analytic", "ep states=negative beta=1"], epochs=2, processes=1)
+    found = compare(path, rules=["analytic", "ep states=negative beta=1 unit=siemens"], epochs=2, processes=1)
     assert found.outcomes[0].error == ""
     assert "nudge" in found.outcomes[1].error
     assert np.isnan(found.outcomes[1].loss)
@@ -110,7 +110,7 @@ def test_a_failed_run_is_an_outcome(path: Path) -> None:
 
 
 def test_what_failed_is_tried_again(path: Path, tmp_path: Path) -> None:
-    results, failing = tmp_path / "results.jsonl", ["ep states=negative beta=1"]
+    results, failing = tmp_path / "results.jsonl", ["ep states=negative beta=1 unit=siemens"]
     tried: list[str] = []
     for _ in range(2):
         compare(

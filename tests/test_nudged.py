@@ -29,7 +29,7 @@ DATA = {"V1": [1.0, 2.0], "V(out)": [0.25, 0.25]}
 def test_one_sample_is_a_netlist_of_its_own() -> None:
     """y = (g1 V1 + 2βt)/(g1 + g2 + 2β) with β = 1 mS: 0.375 V, and 0.625 V at 2 V."""
     for sample, wanted in ((1, 0.375), (2, 0.625)):
-        text = nudged_netlist(netlearn.parse(NETLIST), DATA, sample=sample, rule="ep beta=1e-3")
+        text = nudged_netlist(netlearn.parse(NETLIST), DATA, sample=sample, rule="ep beta=1e-3 unit=siemens")
         assert netlearn.operating_point(netlearn.parse(text)).voltage("out") == pytest.approx(wanted, rel=1e-12)
     text = nudged_netlist(netlearn.parse(NETLIST), DATA, sample=1, rule="cl beta=0.4", sign=-1.0)
     assert netlearn.operating_point(netlearn.parse(text)).voltage("out") == pytest.approx(0.6, rel=1e-12)
@@ -37,7 +37,7 @@ def test_one_sample_is_a_netlist_of_its_own() -> None:
 
 @pytest.mark.ngspice
 def test_all_samples_run_in_ngspice(ngspice: Any, tmp_path: Path) -> None:
-    (tmp_path / "deck.cir").write_text(nudged_netlist(netlearn.parse(NETLIST), DATA, rule="ep beta=1e-3"))
+    (tmp_path / "deck.cir").write_text(nudged_netlist(netlearn.parse(NETLIST), DATA, rule="ep beta=1e-3 unit=siemens"))
     done = subprocess.run(
         [ngspice.executable, "-b", "deck.cir"], cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -91,7 +91,7 @@ def test_a_diodes_parameters_are_found_from_its_curve_and_written_back(curve: Pa
 
 @pytest.mark.ngspice
 @pytest.mark.usefixtures("ngspice")
-@pytest.mark.parametrize("rule", ["analytic", "ep beta=1e-4", "cl beta=1e-2"])
+@pytest.mark.parametrize("rule", ["analytic", "ep beta=1e-4 unit=siemens", "cl beta=1e-2"])
 def test_a_rule_trains_to_the_same_values_through_ngspice(clamped: Path, run: Run, rule: str) -> None:
     found = []
     for forward in ("internal", "ngspice"):

@@ -7,27 +7,25 @@ Network: Generalized Equilibrium Propagation and Analytical Learning", arXiv 260
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit
-from netlearn.errors import CircuitError, ConvergenceError, OptionError
+from netlearn.circuit.circuit import Circuit, Column
+from netlearn.errors import OptionError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
-from netlearn.learn.rules.circuitry import Circuitry, is_current
+from netlearn.learn.rules.circuitry import is_current
 from netlearn.learn.rules.contrast import co_content_difference, co_content_product
+from netlearn.learn.rules.nudged_phase import FreePhase, free_phase
 from netlearn.learn.rules.nudges import ClampNudge, ConductanceNudge, CurrentNudge, Nudge, quadratic_form
 from netlearn.learn.rules.reading import Reading
-from netlearn.learn.rules.reciprocity import Reciprocity, reciprocity
 from netlearn.options import option
-from netlearn.solve.linear import SharedLinearization
-from netlearn.solve.operating_point import OperatingPoint, Solver
-from netlearn.solve.sensitivity import linearize
+from netlearn.solve.operating_point import OperatingPoint
 
 States = Literal["positive", "negative", "centered"]
 Contrast = Literal["energy", "product"]
@@ -40,17 +38,33 @@ STATES = {
 """The nudged states by name: the sign of β, and the weight of the contrast with the free state."""
 
 
+NUDGES: Mapping[str, Nudge] = {"conductance": ConductanceNudge(), "current": CurrentNudge()}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Energetic(Reading):
     """What all energy-based rules are told: how well node voltages are read, and what a circuit needs."""
 
     reciprocal: Literal["warn", "require"] = option("warn", "what to do where the circuit has no co-content")
 
-    def with_nudge(self, nudge: Nudge, beta: float, states: States, contrast: Contrast = "energy") -> GeneralizedEP:
+    def with_nudge(
+        self, nudge: Nudge, beta: float, states: States, contrast: Contrast = "energy", *, relative: bool = False
+    ) -> GeneralizedEP:
         """The general rule that reads as this one does."""
         return GeneralizedEP(
-            nudge, beta, states, contrast, noise=self.noise, averages=self.averages, reciprocal=self.reciprocal
+            nudge,
+            beta,
+            states,
+            contrast,
+            relative,
+            noise=self.noise,
+            averages=self.averages,
+            reciprocal=self.reciprocal,
         )
+
+    def phase(self, model: Model, loss: Loss, free: OperatingPoint, outputs: Array, targets: Array) -> FreePhase:
+        """The free phase of a batch, whose outputs were read as ``outputs`` (S, o)."""
+        return free_phase(model, loss, free, outputs, targets, policy=self.reciprocal)
 
 
 @dataclass(frozen=True)
@@ -66,15 +80,17 @@ class GeneralizedEP(Energetic):
     Parameters
     ----------
     nudge : the circuitry that the targets put at the outputs.
-    beta : strength of the nudge, above zero; its unit is the nudge's.
+    beta : strength of the nudge, above zero; its unit is the nudge's, or with ``relative``
+        what :meth:`FreePhase.unit` says.
     states : "positive" (x_β against x_0), "negative" (x_0 against x_-β), "centered" (x_β
         against x_-β).
     contrast : "energy", the difference of ∂Φ/∂θ, or "product", which takes only the part
         that is linear in x_β - x_0.
     noise, averages : how well the node voltages of each state are read.
-    reciprocal : "warn" or "require". A circuit with elements that break reciprocity has no
-        co-content; the estimate then takes the Jacobian for its own transpose, so that it
-        is not the gradient at any β. "require" refuses such circuits.
+    reciprocal : "warn" or "require". A circuit with elements that break reciprocity, and
+        that no weights mend (see reciprocity.py), has no co-content; the estimate then takes the
+        Jacobian for its own transpose, so that it is not the gradient at any β. "require"
+        refuses such circuits.
 
     Raises OptionError for an option that cannot be used, CircuitError for an output that
     cannot be nudged, ConvergenceError for a nudge under which there is no operating point.
@@ -84,6 +100,7 @@ class GeneralizedEP(Energetic):
     beta: float = option(1e-3, "strength of the nudge", above=0.0)
     states: Literal["positive", "negative", "centered"] = option("centered", "which states are compared")
     contrast: Literal["energy", "product"] = option("energy", "what each element compares")
+    relative: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -97,17 +114,18 @@ class GeneralizedEP(Energetic):
         """One free state and one or two nudged states per sample; random only if readings are."""
         free = model.forward(theta, batch.inputs, batch.start)
         outputs = model.outputs(free)
-        co_content = co_content_of(model, free, self.reciprocal)
+        phase = self.phase(model, loss, free, self.read(outputs, rng), batch.targets)
+        beta = self.strength(phase)
         gradient = np.zeros(len(theta))
         before = self.read(free.x, rng)
         for sign, share in STATES[self.states]:
-            nudged = self._nudged_state(model, loss, free, batch.targets, sign, co_content)
-            after = self.read(nudged.x[:, : free.x.shape[-1]], rng)
-            gradient += share * self._contrast(model, theta, free.circuit, before, after, co_content.weights)
+            state = phase.nudged(self.nudge, sign * beta)
+            phase.require_stable(self.nudge, sign * beta, state)
+            gradient += share * model.pullback(theta, self._contrast(phase, before, self.read(state, rng)))
         states = 1 + len(STATES[self.states])
         return Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
-            gradient=gradient / (self.beta**self.nudge.contrast_order * len(batch)),
+            gradient=gradient / (beta**self.nudge.contrast_order * len(batch)),
             outputs=outputs,
             point=free,
             solves=states * len(batch),
@@ -119,38 +137,22 @@ class GeneralizedEP(Energetic):
         """Itself: the other rules are instances of this one."""
         return self
 
+    def strength(self, phase: FreePhase) -> float:
+        """β in the nudge's own unit."""
+        return self.beta * phase.unit() ** (1.0 / self.nudge.contrast_order) if self.relative else self.beta
+
     def nudged_circuit(
         self, model: Model, loss: Loss, free: OperatingPoint, targets: Array, sign: float = 1.0
     ) -> Circuit:
         """The circuit of the nudged phase, at +β or, with ``sign`` -1, at -β."""
-        co_content = co_content_of(model, free, self.reciprocal)
-        return self._circuitry(model, loss, free, targets, sign, co_content).attach(free.circuit, model.probes)
+        phase = self.phase(model, loss, free, model.outputs(free), targets)
+        return phase.circuit(self.nudge, sign * self.strength(phase))
 
-    def _nudged_state(
-        self, model: Model, loss: Loss, free: OperatingPoint, targets: Array, sign: float, co_content: Reciprocity
-    ) -> OperatingPoint:
-        """The operating point of :meth:`nudged_circuit`. Raises ConvergenceError."""
-        circuitry = self._circuitry(model, loss, free, targets, sign, co_content)
-        circuit = circuitry.attach(free.circuit, model.probes)
-        nudged = solve_nudged(model.solver, circuit, free, sign * self.beta)
-        require_stable(model, free, nudged.x, circuitry.conductance, co_content)
-        return nudged
-
-    def _circuitry(
-        self, model: Model, loss: Loss, free: OperatingPoint, targets: Array, sign: float, co_content: Reciprocity
-    ) -> Circuitry:
-        plain = self.nudge.circuitry(sign * self.beta, model.outputs(free), targets, loss)
-        return plain.scaled(1.0 / co_content.at_outputs(model.probes))
-
-    def _contrast(
-        self, model: Model, theta: Array, circuit: Circuit, before: Array, after: Array, weights: Array
-    ) -> Array:
-        columns = model.parameters.columns
+    def _contrast(self, phase: FreePhase, before: Array, after: Array) -> dict[Column, Array]:
+        circuit, columns, weights = phase.point.circuit, phase.model.parameters.columns, phase.co_content.weights
         if self.contrast == "product":
-            local = co_content_product(circuit, before, after - before, columns, weights)
-        else:
-            local = co_content_difference(circuit, before, after, columns, weights)
-        return model.pullback(theta, local)
+            return co_content_product(circuit, before, after - before, columns, weights)
+        return co_content_difference(circuit, before, after, columns, weights)
 
 
 @dataclass(frozen=True)
@@ -165,10 +167,13 @@ class EquilibriumPropagation(Energetic):
     ``nudge`` is "conductance" (the squared error as a conductance to a source at the target),
     "current" (any loss, as a current held at its value at the free state), or "auto", which
     takes the conductance where the loss is a squared error of voltages. ``beta`` multiplies
-    the loss: amperes per volt per unit of ∂ℓ/∂y. See :class:`GeneralizedEP` for the others.
+    the loss. It is relative to the conductance that the outputs see, so that at 1 a negative
+    nudge takes the stability of a linear circuit away; with ``unit`` siemens it is in amperes
+    per volt, per unit of ∂ℓ/∂y. See :class:`GeneralizedEP` for the others.
     """
 
-    beta: float = option(1e-6, "strength of the nudge; for mse in V², in siemens", above=0.0)
+    beta: float = option(1e-3, "strength of the nudge, relative to the conductance that the outputs see", above=0.0)
+    unit: Literal["relative", "siemens"] = option("relative", "unit of beta")
     states: Literal["positive", "negative", "centered"] = option("centered", "which states are compared")
     nudge: Literal["auto", "conductance", "current"] = option("auto", "what is put at the outputs")
 
@@ -178,13 +183,8 @@ class EquilibriumPropagation(Energetic):
 
     def general(self, model: Model, loss: Loss, targets: Array) -> GeneralizedEP:
         """The rule with the nudge that suits the loss and the outputs."""
-        if self.nudge == "auto":
-            squared = quadratic_form(loss, np.zeros((len(targets), len(model.probes))), targets) is not None
-            voltages = not np.any(is_current(model.parameters.circuit, model.probes))
-            conductance = squared and voltages
-        else:
-            conductance = self.nudge == "conductance"
-        return self.with_nudge(ConductanceNudge() if conductance else CurrentNudge(), self.beta, self.states)
+        nudge = suitable_nudge(model, loss, targets) if self.nudge == "auto" else NUDGES[self.nudge]
+        return self.with_nudge(nudge, self.beta, self.states, relative=self.unit == "relative")
 
 
 @dataclass(frozen=True)
@@ -249,10 +249,12 @@ class AdjointCoupledLearning(Energetic):
     Learning in Linear Circuits", arXiv 2606.15443, where adjoint coupled learning descends a
     natural loss as equilibrium propagation does, and coupled learning does not.
 
-    In a nonlinear circuit λ, and so the estimate, has an error of the order of β.
+    In a nonlinear circuit λ, and so the estimate, has an error of the order of β. For ``beta``
+    and ``unit`` see :class:`EquilibriumPropagation`.
     """
 
-    beta: float = option(1e-6, "strength of the current at the outputs", above=0.0)
+    beta: float = option(1e-3, "strength of the current, relative to the conductance that the outputs see", above=0.0)
+    unit: Literal["relative", "siemens"] = option("relative", "unit of beta")
     states: Literal["positive", "negative", "centered"] = option("positive", "which states are compared")
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
@@ -261,76 +263,16 @@ class AdjointCoupledLearning(Energetic):
 
     def general(self, *_: object) -> GeneralizedEP:
         """The same rule, spelt out."""
-        return self.with_nudge(CurrentNudge(), self.beta, self.states, "product")
+        return self.with_nudge(CurrentNudge(), self.beta, self.states, "product", relative=self.unit == "relative")
 
 
-def solve_nudged(solver: Solver, circuit: Circuit, free: OperatingPoint, beta: complex) -> OperatingPoint:
-    """The operating point of a nudged circuit, from the free one. Raises ConvergenceError."""
-    dtype = complex if isinstance(beta, complex) else float
-    start = np.zeros((len(free.x), circuit.size), dtype)
-    start[:, : free.x.shape[-1]] = free.x
-    try:
-        return solver.solve(circuit, replace(free, circuit=circuit, x=start, linearization=None))
-    except CircuitError as error:
-        raise ConvergenceError(
-            f"the circuit has no operating point under the nudge of beta={beta:g}: {error.message}",
-            error.place,
-            "make beta smaller, and do not take outputs that fix each other",
-        ) from error
-
-
-def require_stable(
-    model: Model, free: OperatingPoint, nudged: Array, conductance: Array | None, co_content: Reciprocity
-) -> None:
-    """Raise ConvergenceError where the state ``nudged`` (S, N) is unstable because of negative conductances (o,).
-
-    A linear circuit has such a state beyond the β at which it loses stability, too. With A the
-    circuit's Jacobian, G the diagonal matrix of the conductances and Z = M A⁻¹ Mᵀ the
-    resistances that the outputs see, A and G times the weights of the co-content, A + Mᵀ G M has
-    no more negative eigenvalues than A where G⁻¹ + Z has as many as G (E. V. Haynsworth, Linear
-    Algebra and its Applications 1, 73, 1968). With weights below zero no state is a minimum.
-    """
-    weights = co_content.weights
-    if conductance is None or not np.any(conductance < 0) or not co_content.exists or np.any(weights < 0):
-        return
-    conductance = conductance * co_content.at_outputs(model.probes)
-    probes = model.probe_matrix.toarray()
-    currents = probes / np.where(weights == 0, 1.0, weights)
-    linear = linearize(
-        free if free.circuit.linear else replace(free, x=nudged[:, : free.x.shape[-1]], linearization=None)
-    )
-    if isinstance(linear, SharedLinearization):
-        seen = (linear.solve(currents) @ probes.T)[None]
-    else:
-        shape = free.x.shape
-        seen = np.stack([linear.solve(np.broadcast_to(current, shape)) @ probes.T for current in currents], axis=1)
-    found = np.linalg.eigvalsh(np.diag(1.0 / conductance) + seen)
-    wrong = np.flatnonzero(np.sum(found < 0, axis=-1) < np.sum(conductance < 0))
-    if len(wrong):
-        raise ConvergenceError(
-            f"the negative nudge is beyond what the circuit can hold (sample {wrong[0] + 1}): "
-            "it has no stable operating point",
-            hint="make beta smaller, or use states=positive",
-        )
+def suitable_nudge(model: Model, loss: Loss, targets: Array) -> Nudge:
+    """A conductance where the loss is a squared error of voltages, or else a current."""
+    squared = quadratic_form(loss, np.zeros((len(targets), len(model.probes))), targets) is not None
+    currents = np.any(is_current(model.parameters.circuit, model.probes))
+    return NUDGES["conductance" if squared and not currents else "current"]
 
 
 def trained_elements(model: Model) -> int:
     """How many elements a local rule has to read in each state."""
     return sum(len(binding.elements) for binding in model.parameters.bindings)
-
-
-def co_content_of(model: Model, free: OperatingPoint, policy: str) -> Reciprocity:
-    """The weights of the circuit's co-content. Where there is none, what is lost is a warning or a CircuitError."""
-    found = reciprocity(free.circuit, free.x, model.probes, model.parameters)
-    if found.exists:
-        return found
-    names = found.breaking
-    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-    message = (
-        f"the circuit has no co-content, because {shown} "
-        f"{'breaks' if len(names) == 1 else 'break'} reciprocity: an energy-based rule does not follow the gradient"
-    )
-    if policy == "require":
-        raise CircuitError(message, hint="use rule analytic, or reciprocal=warn to train nevertheless")
-    warnings.warn(message, stacklevel=2)
-    return found

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.errors import CircuitError, OptionError
+from netlearn.errors import CircuitError, ConvergenceError, OptionError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.contrast import co_content_difference
-from netlearn.learn.rules.energy import (
-    Energetic,
-    co_content_of,
-    require_stable,
-    solve_nudged,
-    trained_elements,
-)
-from netlearn.learn.rules.nudges import ConductanceNudge, CurrentNudge, quadratic_form
+from netlearn.learn.rules.energy import Energetic, suitable_nudge, trained_elements
 from netlearn.options import option
-from netlearn.solve.equations.assembly import Equations
+from netlearn.solve.equations.assembly import Equations, with_ground
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint
 
 ROUNDING = 1e-12
+
+PIECED = 0.05
+"""How far the mean of an element's equations may be from the middle, as a part of what they move."""
+
+SUSPECT, DIVERGENT = 0.01, 0.05
+"""Errors of the derivative, as far as the nudges themselves tell them."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,21 @@ class HolomorphicEP(Energetic):
     finite size oscillations", NeurIPS 2022. The circuit is real, so states at conjugate β are
     conjugate and half of them are enough.
 
-    The circle must not enclose a β at which the circuit is singular; where it does on the
-    negative axis, a ConvergenceError says so. Elements whose equations
-    are pieced together have no analytic continuation from one piece to another: an element
-    that changes pieces on the circle is found by the mean of its equations around it, and
-    refused with a CircuitError.
+    The circle must lie within the circle of convergence of the state's power series in β, which
+    ends at the nearest complex β where states meet. Two things tell its error. Every second
+    nudge alone gives the derivative of the state up to the order r^(N/2), so that the error is
+    about the square of the difference. And the mean around the circle is the free state up to the
+    order r^N, as long as no branch of the states was left. Above 1 % a warning says so, and above
+    5 % a ConvergenceError. So does a circle that encloses a β of the negative axis at which the
+    circuit is singular. Elements whose equations are pieced together have no analytic
+    continuation from one piece to another: an element that changes pieces on the circle is
+    found by the mean of its equations around it, and refused with a CircuitError.
+
+    For ``beta`` and ``unit`` see EquilibriumPropagation.
     """
 
-    beta: float = option(1e-5, "radius of the circle of nudges", above=0.0)
+    beta: float = option(1e-2, "radius of the nudges, relative to the conductance that the outputs see", above=0.0)
+    unit: Literal["relative", "siemens"] = option("relative", "unit of beta")
     points: int = option(8, "nudges on the circle, an even number", least=2)
 
     def __post_init__(self) -> None:
@@ -65,31 +75,22 @@ class HolomorphicEP(Energetic):
             )
         free = model.forward(theta, batch.inputs, batch.start)
         outputs = model.outputs(free)
-        co_content = co_content_of(model, free, self.reciprocal)
-        scale = 1.0 / co_content.at_outputs(model.probes)
-        nudge = CurrentNudge() if quadratic_form(loss, outputs, batch.targets) is None else ConductanceNudge()
-        total = np.zeros(len(theta))
-        states: list[tuple[int, Array]] = []
-        for j in range(self.points // 2 + 1):
-            beta = self.beta * np.exp(2j * np.pi * j / self.points)
-            circuitry = nudge.circuitry(beta, outputs, batch.targets, loss).scaled(scale)
-            x = solve_nudged(model.solver, circuitry.attach(free.circuit, model.probes), free, beta).x
-            x = x[:, : free.x.shape[-1]]
-            # A state off the real axis stands for its conjugate, too.
-            count = 1 if j in (0, self.points / 2) else 2
-            states.append((count, x))
-            local = co_content_difference(
-                free.circuit, free.x.astype(complex), x, model.parameters.columns, co_content.weights
-            )
-            shares = {column: np.real(count * each / beta) for column, each in local.items()}
-            total += model.pullback(theta, shares)
+        phase = self.phase(model, loss, free, outputs, batch.targets)
+        nudge = suitable_nudge(model, loss, batch.targets)
+        circle = Circle.of(self.points, self.beta * (phase.unit() if self.unit == "relative" else 1.0))
+        states = [phase.nudged(nudge, beta) for beta in circle.betas]
         # The last nudge is the one on the negative axis.
-        conductance = None if circuitry.conductance is None else circuitry.conductance.real
-        require_stable(model, free, x.real, conductance, co_content)
-        _require_holomorphic(free, states)
+        phase.require_stable(nudge, circle.betas[-1].real, states[-1].real)
+        circle.require_holomorphic(free, states)
+        circle.require_convergence(free, states)
+        total = np.zeros(len(theta))
+        start, columns, weights = free.x.astype(complex), model.parameters.columns, phase.co_content.weights
+        for share, state in zip(circle.shares, states, strict=True):
+            local = co_content_difference(free.circuit, start, state, columns, weights)
+            total += model.pullback(theta, {column: np.real(share * each) for column, each in local.items()})
         return Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
-            gradient=total / (self.points * len(batch)),
+            gradient=total / len(batch),
             outputs=outputs,
             point=free,
             solves=(1 + len(states)) * len(batch),
@@ -97,26 +98,90 @@ class HolomorphicEP(Energetic):
         )
 
 
-def _require_holomorphic(free: OperatingPoint, states: list[tuple[int, Array]]) -> None:
-    """The mean of an analytic function around a circle is its value in the middle."""
-    equations = Equations.of(free.circuit)
-    count = sum(weight for weight, _ in states)
+@dataclass(frozen=True)
+class Circle:
+    """The nudges ``betas`` (N/2 + 1,) of the upper half of a circle; each stands for ``count`` of all N."""
 
-    def currents(g: int, x: Array) -> Array:
-        padded = np.concatenate([x, np.zeros((len(x), 1), x.dtype)], axis=-1)
-        return np.asarray(free.circuit.groups[g].device.residual(equations.at(g, padded), equations.prepared[g]))
+    betas: Array
+    count: Array
 
-    for g, group in enumerate(free.circuit.groups):
-        if group.device.linear or not len(group):
-            continue
-        middle = currents(g, free.x)
-        around = [currents(g, x) for _, x in states]
-        mean = sum(weight * np.real(each) for (weight, _), each in zip(states, around, strict=True)) / count
-        moved = np.max([np.abs(each - middle) for each in around], axis=0)
-        wrong = np.abs(mean - middle) > ROUNDING * np.abs(middle) + 0.05 * moved
-        if wrong.any():
-            k = int(np.flatnonzero(wrong.any(axis=(0, 2)))[0])
-            raise CircuitError(
-                f"the {group.device.name} {group.names[k]} has no analytic continuation as far as the nudges reach",
-                hint="make beta smaller, or use rule ep",
-            )
+    @classmethod
+    def of(cls, points: int, radius: float) -> Circle:
+        """N points, the first on the positive real axis and the last on the negative one."""
+        half = np.arange(points // 2 + 1)
+        # A nudge off the real axis stands for its conjugate, too.
+        return cls(radius * np.exp(2j * np.pi * half / points), np.where((half == 0) | (2 * half == points), 1, 2))
+
+    @property
+    def shares(self) -> Array:
+        """What the derivative by β counts of each state."""
+        return np.asarray(self.count / self.betas / self.count.sum())
+
+    @property
+    def every_second(self) -> Circle:
+        """Half of the nudges. Those are still symmetric about the real axis."""
+        return Circle(self.betas[::2], self.count[::2])
+
+    def require_convergence(self, free: OperatingPoint, states: list[Array]) -> None:
+        """Warn or raise ConvergenceError where the nudges are too few or reach too far for the derivative."""
+        n, nodes = int(self.count.sum()), len(free.circuit.nodes)
+        volts = np.stack(states)[:, :, :nodes] - free.x[:, :nodes]
+        whole = np.einsum("j,jsn->sn", self.shares, volts).real
+        half = np.einsum("j,jsn->sn", self.every_second.shares, volts[::2]).real
+        mean = np.einsum("j,jsn->sn", self.count / n, volts).real / np.abs(self.betas[0])
+        size = np.linalg.norm(whole, axis=1)
+        # What moves by no more than rounding tells nothing.
+        least = ROUNDING * np.linalg.norm(free.x[:, :nodes], axis=1) / np.abs(self.betas[0])
+        apart, off = (
+            np.linalg.norm(each, axis=1) / np.where(size > least, size, np.inf) for each in (whole - half, mean)
+        )
+        error = np.maximum(apart**2, off ** (n / (n - 1)))
+        worst = int(np.argmax(error))
+        if error[worst] <= SUSPECT:
+            return
+        message, hint = (
+            f"{n} nudges leave an error of about {error[worst]:.0%} (sample {worst + 1})",
+            "make beta smaller",
+        )
+        if error[worst] > DIVERGENT:
+            raise ConvergenceError(f"{message}: they reach beyond the circle of convergence, or are too few", hint=hint)
+        warnings.warn(f"{message}: {hint}, or points larger", stacklevel=3)
+
+    def require_holomorphic(self, free: OperatingPoint, states: list[Array]) -> None:
+        """Raise CircuitError for an element that changes pieces on the circle.
+
+        The mean of an analytic function around a circle is its value in the middle. So it is for one in pieces
+        only by chance; but also a smooth one's is off where the nudges are too few, and only the former is
+        off its own derivatives' integral from one nudge to the next.
+        """
+        equations, padded = Equations.of(free.circuit), with_ground(np.stack([free.x.astype(complex), *states]))
+        for g, group in enumerate(free.circuit.groups):
+            if group.device.linear or not len(group):
+                continue
+            x = equations.at(g, padded)
+            middle, *around = (group.device.residual(each, equations.prepared[g]) for each in x)
+            moved = np.abs(np.stack(around) - middle).max(axis=0)
+            off = np.abs(np.tensordot(self.count / self.count.sum(), np.stack(around), 1).real - middle)
+            if not np.any(off > ROUNDING * np.abs(middle) + PIECED * moved):
+                continue
+            slopes = partial(group.device.jacobian, prepared=equations.prepared[g])
+            steps = zip(x[1:-1], x[2:], around[:-1], around[1:], strict=True)
+            gaps = np.max([np.abs(after - before - _integral(slopes, a, b)) for a, b, before, after in steps], axis=0)
+            wrong = gaps > ROUNDING * np.abs(middle) + PIECED * moved
+            if wrong.any():
+                k = int(np.flatnonzero(wrong.any(axis=(0, 2)))[0])
+                raise CircuitError(
+                    f"the {group.device.name} {group.names[k]} has no analytic continuation as far as the nudges reach",
+                    hint="make beta smaller, or use rule ep",
+                )
+
+
+def _integral(jacobian: Callable[[Array], Array], a: Array, b: Array) -> Array:
+    """∫ J dx on the straight way from ``a`` to ``b`` (S, k, T), by Gauss-Legendre."""
+    points, weights = np.polynomial.legendre.leggauss(4)
+    return np.asarray(
+        sum(
+            weight / 2 * np.einsum("...tu,...u->...t", jacobian(a + (point + 1) / 2 * (b - a)), b - a)
+            for point, weight in zip(points, weights, strict=True)
+        )
+    )

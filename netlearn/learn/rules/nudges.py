@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.circuit.devices.base import COMPLEX_STEP
 from netlearn.errors import OptionError
 from netlearn.learn.loss import Loss
 from netlearn.learn.rules.circuitry import Circuitry
@@ -100,3 +101,17 @@ def quadratic_form(loss: Loss, outputs: Array, targets: Array) -> tuple[Array, A
         return None
     wanted = targets if np.ndim(targets) == 2 else outputs - slope / curvature
     return np.asarray(curvature[0]), np.asarray(wanted)
+
+
+def curvature(loss: Loss, outputs: Array, targets: Array) -> Array:
+    """The greatest second derivative (o,) of the loss by each output among some samples (S, o).
+
+    A loss that flattens out where it is nearly right is asked where the outputs are equal, too.
+    """
+    undecided = np.broadcast_to(outputs.mean(axis=-1, keepdims=True), outputs.shape)
+    steps = 1j * COMPLEX_STEP * np.eye(outputs.shape[-1])
+    slopes = [
+        np.stack([loss.gradient(at + h, targets)[..., j].imag for j, h in enumerate(steps)], axis=-1)
+        for at in (outputs, undecided)
+    ]
+    return np.asarray(np.abs(slopes).max(axis=(0, 1)) / COMPLEX_STEP)

@@ -17,11 +17,11 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import breadth_first_order, connected_components, maximum_bipartite_matching
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
-from netlearn.circuit.devices.base import Array
 from netlearn.circuit.parameters import Parameters
 from netlearn.learn.model import Probes
-from netlearn.solve.assembly import Equations, structure, with_ground
+from netlearn.solve.equations.assembly import Equations, structure, with_ground
 
 SYMMETRIC = 1e-9
 """How far two entries may be from symmetry, relative, and be taken for symmetric."""
@@ -75,11 +75,11 @@ def reciprocity(
     unlike = _entries(circuit, x)
     merged = _series(circuit, probes, like, unlike)
     everywhere = np.ones(size, dtype=bool)
-    found = _weights(circuit, probes, *merged, everywhere, everywhere, ~everywhere)
+    found = _weights(circuit, probes, *merged, Part(everywhere, everywhere, ~everywhere))
     if not found.exists and probes is not None and parameters is not None:
-        parts = _relevant(circuit, probes, parameters, like, unlike)
-        if parts is not None:
-            found = _weights(circuit, probes, *merged, *parts)
+        part = _relevant(circuit, probes, parameters, like, unlike)
+        if part is not None:
+            found = _weights(circuit, probes, *merged, part)
     return found
 
 
@@ -97,6 +97,15 @@ class Entries:
         places = np.minimum(np.searchsorted(keys, wanted), max(0, len(keys) - 1))
         found = (keys[places] == wanted)[:, None] if len(keys) else np.zeros((len(wanted), 1), dtype=bool)
         return np.where(found, self.values[places], 0.0) if len(keys) else np.zeros((len(wanted), 1))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which unknowns move with the nudges, which equations must hold for λ = D δ, and where λ is zero, (N,) each."""
+
+    moving: Array
+    needed: Array
+    silent: Array
 
 
 def _reciprocal_pairs(circuit: Circuit) -> tuple[Array, Array]:
@@ -168,8 +177,7 @@ def _series(
     if probes is not None:
         alone[probes.plus[probes.plus != GROUND]] = alone[probes.minus[probes.minus != GROUND]] = False
     meeting = np.flatnonzero((nodes != GROUND) & alone[nodes])
-    meeting = meeting[np.argsort(nodes[meeting], kind="stable")].reshape(-1, 2)
-    a, b = meeting.T
+    a, b = meeting[np.argsort(nodes[meeting], kind="stable")].reshape(-1, 2).T
     none = np.zeros(0, dtype=np.intp)
     sign, one = _walk(size, (none, none), (currents[a], currents[b], -signs[b] / signs[a]))
     keys = np.unique(one[like[0]] * size + one[like[1]])
@@ -183,8 +191,8 @@ def _series(
 
 def _relevant(
     circuit: Circuit, probes: Probes, parameters: Parameters, like: tuple[Array, Array], unlike: Entries
-) -> tuple[Array, Array, Array] | None:
-    """Which unknowns move with the nudges, which equations must hold for λ = D δ, and where λ is zero.
+) -> Part | None:
+    """The part of the circuit that must be symmetric; None where the equations cannot be matched to the unknowns.
 
     With a matching of equations to unknowns, an unknown depends on the others in its equation. λ is zero in
     equations whose unknown moves no output, and of the others those matter that a trained value enters, and
@@ -207,7 +215,7 @@ def _relevant(
     touched = match[np.unique(touched[touched != GROUND])]
     inside = sparse.diags_array(heard.astype(float), format="csr")
     needed = _reached((inside @ depends @ inside).tocsr(), touched[heard[touched]])
-    return moving, needed, ~heard[match]
+    return Part(moving, needed, ~heard[match])
 
 
 def _reached(graph: sparse.csr_array, start: Array) -> Array:
@@ -216,22 +224,16 @@ def _reached(graph: sparse.csr_array, start: Array) -> Array:
     root = sparse.csr_array((np.ones(len(start)), (np.zeros(len(start), dtype=np.intp), start)), shape=(1, size))
     whole = sparse.block_array([[graph, None], [root, sparse.csr_array((1, 1))]], format="csr")
     reached = np.zeros(size + 1, dtype=bool)
-    reached[breadth_first_order(whole, size, return_predecessors=False)] = True
+    reached[breadth_first_order(whole.astype(float), size, return_predecessors=False)] = True
     return reached[:size]
 
 
 def _weights(
-    circuit: Circuit,
-    probes: Probes | None,
-    like: tuple[Array, Array],
-    unlike: Entries,
-    moving: Array,
-    needed: Array,
-    silent: Array,
+    circuit: Circuit, probes: Probes | None, like: tuple[Array, Array], unlike: Entries, part: Part
 ) -> Reciprocity:
     """d with d_r J_rc = d_c J_cr where r moves and c is needed; d = 0 where λ is known to be zero."""
-    size = circuit.size
-    dead = silent & moving
+    size, moving, needed = circuit.size, part.moving, part.needed
+    dead = part.silent & moving
     rows, columns = like
     apart = rows != columns
     asked = moving[rows] & needed[columns] & apart
@@ -253,13 +255,13 @@ def _weights(
     r, c, there, back = r[coupled], c[coupled], there[coupled], back[coupled]
     first = np.argmax(there != 0, axis=1)[:, None]
     ratio = np.take_along_axis(back, first, 1)[:, 0] / np.take_along_axis(there, first, 1)[:, 0]
-    weights, part = _walk(size, (rows, columns), (r, c, ratio))
+    weights, tree = _walk(size, (rows, columns), (r, c, ratio))
     left, right = weights[r][:, None] * there, weights[c][:, None] * back
     unlike_pair = (np.abs(left - right) > SYMMETRIC * (np.abs(left) + np.abs(right))).any(axis=1)
     if unlike_pair.any():
         return _none(circuit, _elements(circuit, r[unlike_pair], c[unlike_pair]))
     if probes is not None:
-        weights = _scaled(weights, part, probes)
+        weights = _scaled(weights, tree, probes)
         ends = np.stack([probes.plus, probes.minus])
         across = (ends != GROUND).all(axis=0)
         if np.any(
@@ -322,7 +324,7 @@ def _scaled(weights: Array, part: Array, probes: Probes) -> Array:
 def _elements(circuit: Circuit, rows: Array, columns: Array) -> tuple[str, ...]:
     """The elements that are not reciprocal and touch both unknowns of the first pair; all of them where none does."""
     found = [
-        group.names[k]
+        group.names[int(k)]
         for group in circuit.groups
         if not group.device.reciprocal and len(group)
         for k in np.flatnonzero((group.index == rows[0]).any(axis=1) & (group.index == columns[0]).any(axis=1))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import GROUND, Group
+from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE
 from netlearn.circuit.devices.linear import VCCS
 from netlearn.errors import CircuitError, ConvergenceError, OptionError
@@ -21,6 +21,8 @@ from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.circuitry import Circuitry
 from netlearn.learn.rules.energy import GeneralizedEP
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.operating_point import OperatingPoint
 
 
 class TestDividerByHand:
@@ -32,7 +34,7 @@ class TestDividerByHand:
         # (0.390625 - 0.25)/2 mS = 70.3125 /S, ∂ℓ/∂g2 ≈ (0.140625 - 0.25)/2 mS = -54.6875 /S,
         # and ∂ℓ/∂R = -∂ℓ/∂g/R².
         model, theta, batch = lab.divider()
-        found = lab.estimate(make_rule("ep", beta=1e-3, states="positive"), model, theta, batch)
+        found = lab.estimate(make_rule("ep", beta=1e-3, unit="siemens", states="positive"), model, theta, batch)
         assert found == pytest.approx([-70.3125e-6, 54.6875e-6], rel=1e-12)
 
     def test_coupled_learning(self, lab: SimpleNamespace) -> None:
@@ -51,7 +53,7 @@ class TestDividerByHand:
     def test_adjoint_learning_has_no_bias(self, lab: SimpleNamespace) -> None:
         # ∂y/∂g1 = g2/(g1 + g2)² = 250 /S, so ∂ℓ/∂g1 = 2 e · 250 = 125 /S, whatever β is.
         model, theta, batch = lab.divider()
-        found = lab.estimate(make_rule("al", beta=0.3), model, theta, batch)
+        found = lab.estimate(make_rule("al", beta=0.3, unit="siemens"), model, theta, batch)
         assert found == pytest.approx([-125e-6, 125e-6], rel=1e-9)
 
 
@@ -64,7 +66,7 @@ def test_three_resistors_by_hand(lab: SimpleNamespace) -> None:
     model = lab.network(2, [(0, 1), (1, GROUND), (1, GROUND)], np.full(3, 1e3), [0], [(1, GROUND)])
     batch = Batch(np.array([[2.0]]), np.array([[1.0]]))
     by_conductance = -2 / 3 / 3e-3 * np.array([4 / 3, -2 / 3, -2 / 3])
-    for rule in (make_rule("al"), make_rule("ep", beta=1e-9), Analytic()):
+    for rule in (make_rule("al"), make_rule("ep", beta=1e-9, unit="siemens"), Analytic()):
         found = lab.estimate(rule, model, model.parameters.initial, batch)
         assert found == pytest.approx(-by_conductance / 1e6, rel=1e-6)
 
@@ -72,7 +74,12 @@ def test_three_resistors_by_hand(lab: SimpleNamespace) -> None:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("loss", [Mse(), CrossEntropy(scale=5.0)])
 @pytest.mark.parametrize(
-    ("name", "options"), [("ep", {"beta": 1e-8}), ("ep", {"beta": 1e-7, "nudge": "current"}), ("al", {})]
+    ("name", "options"),
+    [
+        ("ep", {"beta": 1e-8, "unit": "siemens"}),
+        ("ep", {"beta": 1e-7, "unit": "siemens", "nudge": "current"}),
+        ("al", {}),
+    ],
 )
 def test_descends_the_loss(lab: SimpleNamespace, seed: int, loss: Loss, name: str, options: dict[str, object]) -> None:
     model, theta, batch = lab.random_network(seed)
@@ -134,7 +141,10 @@ def test_bias_falls_at_the_predicted_order(lab: SimpleNamespace, states: str, sl
     betas = np.array([1e-6, 2e-6, 4e-6])
     errors = [
         np.linalg.norm(
-            lab.estimate(make_rule("ep", beta=b, states=states, nudge="conductance"), model, theta, batch) - exact
+            lab.estimate(
+                make_rule("ep", beta=b, unit="siemens", states=states, nudge="conductance"), model, theta, batch
+            )
+            - exact
         )
         for b in betas
     ]
@@ -171,7 +181,9 @@ def test_output_current_is_nudged_in_series(lab: SimpleNamespace) -> None:
     batch = Batch(batch.inputs, np.full((5, 1), 1e-3))
     exact = lab.estimate(Analytic(), model, theta, batch)
     assert np.abs(exact).max() > 0
-    assert lab.estimate(make_rule("ep", beta=1.0), model, theta, batch) == pytest.approx(exact, rel=1e-6)
+    assert lab.estimate(make_rule("ep", beta=1.0, unit="siemens"), model, theta, batch) == pytest.approx(
+        exact, rel=1e-6
+    )
     with pytest.raises(CircuitError, match=r"I\(v1\) is a current"):
         lab.estimate(make_rule("cl"), model, theta, batch)
 
@@ -180,7 +192,7 @@ class TestRefusals:
     @pytest.mark.parametrize("beta", [0.0, -1e-3, float("nan")])
     def test_strength(self, beta: float) -> None:
         with pytest.raises(OptionError, match="'beta' must be a number above 0"):
-            make_rule("ep", beta=beta)
+            make_rule("ep", beta=beta, unit="siemens")
 
     def test_names_and_choices(self) -> None:
         with pytest.raises(OptionError, match="did you mean 'contrastive'"):
@@ -210,8 +222,8 @@ class TestRefusals:
         # The divider holds up to 2β = g1 + g2: at β = 1 mS it is singular, beyond it unstable.
         model, theta, batch = lab.divider()
         with pytest.raises(ConvergenceError, match="nudge"):
-            lab.estimate(make_rule("ep", beta=beta, states="negative"), model, theta, batch)
-        lab.estimate(make_rule("ep", beta=0.9e-3, states="negative"), model, theta, batch)
+            lab.estimate(make_rule("ep", beta=beta, unit="siemens", states="negative"), model, theta, batch)
+        lab.estimate(make_rule("ep", beta=0.9e-3, unit="siemens", states="negative"), model, theta, batch)
 
     @pytest.mark.parametrize("seed", range(4))
     @pytest.mark.parametrize("diode", [False, True])
@@ -237,7 +249,7 @@ class TestRefusals:
         limit = 1 / np.linalg.eigvalsh(inverse).max()
 
         def estimate(beta: float) -> Array:
-            return lab.estimate(make_rule("ep", beta=beta, states="negative"), model, theta, batch)  # type: ignore[no-any-return]
+            return lab.estimate(make_rule("ep", beta=beta, unit="siemens", states="negative"), model, theta, batch)  # type: ignore[no-any-return]
 
         estimate(0.99 * limit)
         for beta in (1.01 * limit, 3 * limit, 100 * limit):
@@ -263,7 +275,7 @@ class TestRefusals:
         amplifier = Group(VCCS, ["g1"], np.array([[4, GROUND, 2, GROUND]]), {"gain": np.array([1e-4])})
         model, theta, batch = lab.random_network(0, amplifier)
         with pytest.warns(UserWarning, match="no co-content, because g1 breaks reciprocity"):
-            found = lab.estimate(make_rule("ep", beta=1e-8), model, theta, batch)
+            found = lab.estimate(make_rule("ep", beta=1e-8, unit="siemens"), model, theta, batch)
         assert np.linalg.norm(found - lab.estimate(Analytic(), model, theta, batch)) > 1e-3 * np.linalg.norm(found)
         with pytest.raises(CircuitError, match="no co-content"):
             lab.estimate(make_rule("ep", reciprocal="require"), model, theta, batch)
@@ -273,3 +285,62 @@ def test_reciprocal_circuits_are_not_warned_about(lab: SimpleNamespace) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         lab.estimate(make_rule("ep"), *lab.divider())
+
+
+class TestStrength:
+    """β relative to the conductance that the outputs see."""
+
+    @pytest.mark.parametrize("name", ["ep", "al", "holomorphic"])
+    @pytest.mark.parametrize("loss", [Mse(), CrossEntropy(scale=5.0)])
+    def test_is_free_of_units(self, lab: SimpleNamespace, name: str, loss: Loss) -> None:
+        """The same network at a thousand times the resistance has the same error."""
+        model, theta, batch = lab.random_network(0)
+        if isinstance(loss, CrossEntropy):
+            batch = Batch(batch.inputs, np.array([0, 1, 0, 0, 1]))
+        rule = make_rule(name, beta=0.05)
+        found = lab.estimate(rule, model, theta, batch, loss) * theta
+        assert lab.estimate(rule, model, 1e3 * theta, batch, loss) * 1e3 * theta == pytest.approx(found, rel=1e-8)
+
+    @pytest.mark.parametrize("ohms", [1.0, 4e5, 4e6, 1e12])
+    def test_default_is_right_at_any_resistance(self, lab: SimpleNamespace, ohms: float) -> None:
+        model, theta, batch = lab.random_network(0)
+        exact = lab.estimate(Analytic(), model, ohms * theta, batch)
+        for name in ("ep", "al", "holomorphic"):
+            found = lab.estimate(make_rule(name), model, ohms * theta, batch)
+            assert found == pytest.approx(exact, rel=1e-4, abs=1e-5 * np.abs(exact).max())
+
+    @pytest.mark.parametrize("outputs", [1, 2])
+    def test_of_one_takes_stability_away(self, lab: SimpleNamespace, outputs: int) -> None:
+        model, theta, batch = lab.random_network(0)
+        probes = Probes(model.probes.names[:outputs], model.probes.plus[:outputs], model.probes.minus[:outputs])
+        model, batch = replace(model, probes=probes), Batch(batch.inputs, batch.targets[:, :outputs])
+        lab.estimate(make_rule("ep", beta=0.99, states="negative"), model, theta, batch)
+        with pytest.raises(ConvergenceError, match="no stable operating point"):
+            lab.estimate(make_rule("ep", beta=1.01, states="negative"), model, theta, batch)
+
+    def test_in_siemens(self, lab: SimpleNamespace) -> None:
+        """The divider's output sees 1/r + 1/r = 2 mS, and the squared error has a curvature of 2."""
+        model, theta, batch = lab.divider()
+        found = lab.estimate(make_rule("ep", beta=0.3), model, theta, batch)
+        assert lab.estimate(make_rule("ep", beta=0.3e-3, unit="siemens"), model, theta, batch) == pytest.approx(found)
+
+
+def test_noise_reaches_the_outputs_that_nudges_are_made_from(lab: SimpleNamespace) -> None:
+    """Clamps stand where the output was read, not where it is."""
+    model, theta, batch = lab.random_network(0)
+    clamps = []
+
+    class Chip:
+        def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
+            clamps.extend(group.values["dc"] for group in circuit.groups if group.names[0].startswith("vnudge"))
+            return InternalSolver().solve(circuit, start)
+
+    chip = replace(model, solver=Chip())
+    outputs = model.outputs(model.forward(theta, batch.inputs))
+    for noise in (0.0, 1.0):
+        make_rule("cl", beta=0.01, states="positive", noise=noise).estimate(
+            chip, Mse(), theta, batch, np.random.default_rng(0)
+        )
+    exact, read = (clamp - (outputs + 0.01 * (batch.targets - outputs)) for clamp in clamps)
+    assert np.abs(exact).max() < 1e-12
+    assert 0.5 < np.std(read) < 2

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from netlearn.circuit.circuit import Circuit
+import netlearn
+from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.errors import ConvergenceError, OptionError
 from netlearn.learn.loss import Mse
+from netlearn.learn.model import Probes
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
+from netlearn.learn.rules.base import Batch
+from netlearn.project import project
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint
 
@@ -24,7 +29,9 @@ def test_error_falls_with_the_number_of_points(lab: SimpleNamespace) -> None:
     model, theta, batch = lab.random_network(0)
     exact = lab.estimate(Analytic(), model, theta, batch)
     errors = [
-        np.linalg.norm(lab.estimate(make_rule("holomorphic", beta=1e-4, points=n), model, theta, batch) - exact)
+        np.linalg.norm(
+            lab.estimate(make_rule("holomorphic", beta=1e-4, unit="siemens", points=n), model, theta, batch) - exact
+        )
         / np.linalg.norm(exact)
         for n in (2, 4, 6, 8, 40)
     ]
@@ -36,8 +43,8 @@ def test_error_falls_with_the_number_of_points(lab: SimpleNamespace) -> None:
 
 def test_two_points_are_the_centered_form(lab: SimpleNamespace) -> None:
     model, theta, batch = lab.random_network(1)
-    two = lab.estimate(make_rule("holomorphic", beta=1e-4, points=2), model, theta, batch)
-    centered = lab.estimate(make_rule("ep", beta=1e-4), model, theta, batch)
+    two = lab.estimate(make_rule("holomorphic", beta=1e-4, unit="siemens", points=2), model, theta, batch)
+    centered = lab.estimate(make_rule("ep", beta=1e-4, unit="siemens"), model, theta, batch)
     assert two == pytest.approx(centered, rel=1e-9)
 
 
@@ -48,12 +55,13 @@ def test_divider_by_hand(lab: SimpleNamespace) -> None:
     of φ(b), here found by a long division.
     """
     model, theta, batch = lab.divider()
-    b, points = 0.5, 4
+    b, points = 0.3, 4
     # 1 - y = (1 + 1.5 b)/(2 (1 + b)), squared and halved.
     numerator = np.polynomial.polynomial.polymul([1, 1.5], [1, 1.5])
     series = np.polynomial.polynomial.polymul(numerator, [(-1) ** n * (n + 1) for n in range(60)])[:60] / 8
     wanted = sum(series[n] * b ** (n - 1) for n in range(1, 60, points))
-    found = lab.estimate(make_rule("holomorphic", beta=b * 1e-3, points=points), model, theta, batch)
+    rule = make_rule("holomorphic", beta=b * 1e-3, unit="siemens", points=points)
+    found = lab.estimate(rule, model, theta, batch)
     assert found[0] == pytest.approx(-wanted * 1e3 / 1e6, rel=1e-12)
 
 
@@ -76,4 +84,54 @@ def test_refusals(lab: SimpleNamespace) -> None:
     for beta in (1e-3, 1.2e-3):
         # -2β is the conductance of the divider, or more: the circle meets or encloses the pole.
         with pytest.raises(ConvergenceError, match="nudge"):
-            lab.estimate(make_rule("holomorphic", beta=beta), model, theta, batch)
+            lab.estimate(make_rule("holomorphic", beta=beta, unit="siemens"), model, theta, batch)
+
+
+DIODE = "*\n*@output V(out)\n*@train R*\nV1 in 0 1\nR1 in out 1k\nR2 out 0 1k\nD1 out 0 m\n.model m d(is=1e-12)\n.end\n"
+"""A diode that opens where the nudges pull its node up."""
+
+
+def train(options: str) -> netlearn.TrainResult:
+    data = {"V1": [1.0], "V(out)": [0.8]}
+    return netlearn.train(netlearn.parse(DIODE), data, rule=f"holomorphic unit=siemens {options}", epochs=1)
+
+
+def test_nudges_tell_whether_they_converge() -> None:
+    """The circle of convergence ends at 3.2e-4; beyond it the derivative is off by a third, however many nudges."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        train("beta=1e-4 points=8")
+    with pytest.warns(UserWarning, match=r"8 nudges leave an error of about 3% \(sample 1\)"):
+        train("beta=3e-4 points=8")
+    for points in (4, 8, 16, 32):
+        with pytest.raises(ConvergenceError, match="beyond the circle of convergence"):
+            train(f"beta=4e-4 points={points}")
+
+
+def test_too_few_nudges_are_not_the_elements_fault() -> None:
+    """A diode is analytic everywhere, whatever two nudges see of it."""
+    with pytest.raises(ConvergenceError, match="or are too few"):
+        train("beta=3e-4 points=2")
+
+
+@pytest.mark.parametrize(("beta", "points"), [(1e-4, 2), (1.5e-4, 4), (3e-4, 8), (3e-4, 16)])
+def test_the_told_error_is_about_the_error(beta: float, points: int) -> None:
+    prepared = project(netlearn.parse(DIODE), {"V1": [1.0], "V(out)": [0.8]})
+    data = prepared.dataset(prepared.table)
+    model, batch = prepared.model, Batch(data.inputs, data.targets)
+    exact = Analytic().estimate(model, Mse(), model.parameters.initial, batch, RNG(0)).gradient
+    rule = make_rule("holomorphic", beta=beta, unit="siemens", points=points)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = rule.estimate(model, Mse(), model.parameters.initial, batch, RNG(0)).gradient
+    error = np.linalg.norm(found - exact) / np.linalg.norm(exact)
+    told = float(str(caught[0].message).split("about ")[1].split("%")[0]) / 100 if caught else 0.005
+    assert 0.3 < error / told < 3
+
+
+def test_output_currents_are_nudged_as_by_ep(lab: SimpleNamespace) -> None:
+    model, theta, batch = lab.random_network(0)
+    model = replace(model, probes=Probes(["I(v1)"], np.array([8]), np.array([GROUND])))
+    batch = Batch(batch.inputs, np.full((5, 1), 1e-3))
+    exact = lab.estimate(Analytic(), model, theta, batch)
+    assert lab.estimate(make_rule("holomorphic"), model, theta, batch) == pytest.approx(exact, rel=1e-9)

@@ -45,11 +45,11 @@ def circuit(lab: SimpleNamespace, seed: int) -> tuple[Model, Array, Batch]:
     ("name", "options"),
     [
         ("analytic", {}),
-        ("ep", {"beta": 1e-7}),
-        ("ep", {"beta": 1e-7, "nudge": "current"}),
-        ("ep", {"beta": 1e-9, "states": "positive"}),
-        ("al", {"beta": 1e-9}),
-        ("holomorphic", {"beta": 2e-6}),
+        ("ep", {"beta": 1e-7, "unit": "siemens"}),
+        ("ep", {"beta": 1e-7, "unit": "siemens", "nudge": "current"}),
+        ("ep", {"beta": 1e-9, "unit": "siemens", "states": "positive"}),
+        ("al", {"beta": 1e-9, "unit": "siemens"}),
+        ("holomorphic", {"beta": 2e-6, "unit": "siemens"}),
         ("homodyne", {"amplitude": 1e-4}),
     ],
 )
@@ -77,7 +77,10 @@ def test_bias_falls_at_the_predicted_order(lab: SimpleNamespace, states: str, sl
     exact = lab.estimate(Analytic(), model, theta, batch)
     betas = np.array([2e-6, 4e-6, 8e-6])
     errors = [
-        np.linalg.norm(lab.estimate(make_rule("ep", beta=b, states=states), model, theta, batch) - exact) for b in betas
+        np.linalg.norm(
+            lab.estimate(make_rule("ep", beta=b, unit="siemens", states=states), model, theta, batch) - exact
+        )
+        for b in betas
     ]
     assert np.polyfit(np.log(betas), np.log(errors), 1)[0] == pytest.approx(slope, abs=0.15)
 
@@ -89,8 +92,8 @@ def test_holomorphic_is_exact_at_a_finite_nudge(lab: SimpleNamespace) -> None:
     def error(rule: object) -> float:
         return float(np.linalg.norm(lab.estimate(rule, model, theta, batch) - exact) / np.linalg.norm(exact))
 
-    centered = error(make_rule("ep", beta=1e-5))
-    ring = error(make_rule("holomorphic", beta=1e-5, points=12))
+    centered = error(make_rule("ep", beta=1e-5, unit="siemens"))
+    ring = error(make_rule("holomorphic", beta=1e-5, unit="siemens", points=12))
     assert centered > 5e-5
     assert ring < 1e-3 * centered
 
@@ -102,7 +105,7 @@ def test_pieces_have_no_analytic_continuation(lab: SimpleNamespace) -> None:
     model = lab.network(2, [(0, 1), (1, GROUND)], np.array([1e3, 1e3]), [0], [(1, GROUND)], corner)
     batch = Batch(np.array([[0.98]]), np.array([[0.8]]))
     with pytest.raises(CircuitError, match="d1 has no analytic continuation"):
-        lab.estimate(make_rule("holomorphic", beta=1e-4), model, model.parameters.initial, batch)
+        lab.estimate(make_rule("holomorphic", beta=1e-4, unit="siemens"), model, model.parameters.initial, batch)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +126,7 @@ def test_complex_nudges_do_not_go_from_piece_to_piece(elements: str) -> None:
     data = {"V1": [1.0], "V(out)": [0.8]}
 
     def train(beta: float) -> object:
-        return netlearn.train(netlearn.parse(divider), data, rule=f"holomorphic beta={beta}", epochs=1)
+        return netlearn.train(netlearn.parse(divider), data, rule=f"holomorphic beta={beta} unit=siemens", epochs=1)
 
     train(1e-9)
     with pytest.raises(CircuitError, match=r"(s|b|d)1 has no analytic continuation"):
@@ -144,7 +147,7 @@ def test_holomorphic_takes_any_number_of_samples_and_values_of_any_device(sample
     batch = Batch(data.inputs, data.targets)
     assert sorted(model.parameters.names) == ["k", "m.is", "r1", "r3"]
     theta = model.parameters.initial
-    rule = make_rule("holomorphic", beta=1e-5)
+    rule = make_rule("holomorphic", beta=1e-5, unit="siemens")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = rule.estimate(model, Mse(), theta, batch, np.random.default_rng(0)).gradient
@@ -177,7 +180,7 @@ def test_ngspice_runs_both_phases(lab: SimpleNamespace, libngspice: str) -> None
     model, theta, batch = circuit(lab, 0)
     with NgspiceSolver() as solver:
         other = Model(model.parameters, model.inputs, model.probes, solver)
-        for rule in (make_rule("ep", beta=1e-5), make_rule("cl", beta=0.1)):
+        for rule in (make_rule("ep", beta=1e-5, unit="siemens"), make_rule("cl", beta=0.1)):
             found = rule.estimate(other, Mse(), theta, batch, np.random.default_rng(0)).gradient
             wanted = lab.estimate(rule, model, theta, batch)
             assert found == pytest.approx(wanted, rel=1e-3, abs=1e-4 * np.abs(wanted).max())

@@ -9,41 +9,45 @@ import numpy as np
 import pytest
 
 import netlearn
-from netlearn.circuit.devices.base import Array
+from netlearn.arrays import Array
 from netlearn.errors import ConvergenceError
 from netlearn.learn.loss import Mse
-from netlearn.learn.model import Batch, Model
+from netlearn.learn.model import Model
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
+from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.reciprocity import Reciprocity, reciprocity
-from netlearn.prepare import project
-from netlearn.solve.assembly import Equations, Topology
+from netlearn.project import project
+from netlearn.solve.equations.assembly import Equations, Topology
 
 RNG = np.random.default_rng
 NETLISTS = Path(__file__).parents[3] / "netlists"
 HEAD = "* test\n*@output V(out)\n*@train R*\nV1 in 0 0\n"
 EXACT = [
-    ("ep", {"beta": 1e-9}),
-    ("ep", {"beta": 1e-9, "nudge": "current", "states": "positive"}),
-    ("ep", {"beta": 1e-9, "states": "negative"}),
-    ("al", {"beta": 1e-9}),
-    ("holomorphic", {"beta": 1e-7}),
+    ("ep", {"beta": 1e-9, "unit": "siemens"}),
+    ("ep", {"beta": 1e-9, "unit": "siemens", "nudge": "current", "states": "positive"}),
+    ("ep", {"beta": 1e-9, "unit": "siemens", "states": "negative"}),
+    ("al", {"beta": 1e-9, "unit": "siemens"}),
+    ("holomorphic", {"beta": 1e-7, "unit": "siemens"}),
 ]
 
 NETWORKS = {
     "an amplifier pair": "R1 in h 1k\nR2 h 0 3k\nE1 a 0 h 0 4\nF1 0 h E1 0.25\nR3 a out 2k\nR4 out 0 5k\n",
     "a pair whose gains are no inverses": "R1 in h 1k\nE1 a 0 h 0 3\nF1 0 h E1 0.5\nR3 a out 2k\nR4 out 0 5k\n",
     "an inverting pair": "R1 in h 1k\nR2 h 0 3k\nE1 a 0 h 0 -2\nF1 0 h E1 -0.5\nR3 a out 2k\nR4 out 0 5k\n",
-    "two stages": "R1 in h 1k\nE1 a 0 h 0 4\nF1 0 h E1 0.25\nR2 a k 2k\nE2 b 0 k 0 3\nF2 0 k E2 0.2\nR3 b out 2k\nR4 out 0 5k\n",
+    "two stages": "R1 in h 1k\nE1 a 0 h 0 4\nF1 0 h E1 0.25\nR2 a k 2k\n"
+    "E2 b 0 k 0 3\nF2 0 k E2 0.2\nR3 b out 2k\nR4 out 0 5k\n",
     "a gyrator": "R1 in a 1k\nG1 a 0 b 0 1m\nG2 0 b a 0 1m\nR2 a 0 3k\nR3 b out 2k\nR4 out 0 5k\n",
-    "transconductances of unlike size": "R1 in a 1k\nG1 a 0 b 0 1m\nG2 b 0 a 0 0.3m\nR2 a 0 900\nR3 b out 2k\nR4 out 0 1k\n",
+    "transconductances of unlike size": "R1 in a 1k\nG1 a 0 b 0 1m\nG2 b 0 a 0 0.3m\nR2 a 0 900\n"
+    "R3 b out 2k\nR4 out 0 1k\n",
     "an amplifier pair with a sensed current": "R1 in h 1k\nR2 h 0 3k\nE1 x 0 h 0 4\nVs a x 0\nF1 h 0 Vs 0.25\n"
     "R3 a out 2k\nR4 out 0 5k\n",
     "a gyrator of sensed currents": "R1 in p 1k\nVs p p1 0\nH1 p1 0 Vt 1k\nR2 p 0 9k\nVt q q1 0\nH2 q1 0 Vs -2k\n"
     "R3 q out 2k\nR4 out 0 5k\n",
     "a nonlinear resistor": "R1 in a 1k\nB1 a out I=1m*V(a,out)^3+1m*V(a,out)\nR2 out 0 5k\n",
     "an inverted input": "E1 x 0 in 0 -1\nR1 in h 1k\nR2 x h 3k\nR3 h out 2k\nR4 out 0 5k\n",
-    "an amplified output that is shown": "R1 in h 1k\nR3 h out 2k\nR4 out 0 5k\nE1 shown 0 out 0 7\nR5 shown s2 1k\nR6 s2 0 1k\n",
+    "an amplified output that is shown": "R1 in h 1k\nR3 h out 2k\nR4 out 0 5k\nE1 shown 0 out 0 7\n"
+    "R5 shown s2 1k\nR6 s2 0 1k\n",
     "stages of unlike gain beside each other": "R1 in h 1k\nR2 in k 2k\nE1 a 0 h 0 4\nF1 0 h E1 0.25\n"
     "E2 b 0 k 0 3\nF2 0 k E2 0.2\nR3 a out 2k\nR4 b out 3k\nR5 out 0 5k\n",
     "an input amplifier whose gain is trained": "*@train g\n.param g=-2\nE1 x 0 in 0 {g}\nR1 in h 1k\nR2 x h 3k\n"
@@ -116,7 +120,7 @@ def test_shipped_networks_with_amplifiers(name: str) -> None:
     exact = Analytic().estimate(model, prepared.loss, theta, batch, RNG(0)).gradient
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = make_rule("ep", beta=1e-9).estimate(model, prepared.loss, theta, batch, RNG(0)).gradient
+        found = make_rule("ep", beta=1e-9, unit="siemens").estimate(model, prepared.loss, theta, batch, RNG(0)).gradient
     assert found == pytest.approx(exact, rel=1e-4, abs=1e-6 * np.abs(exact).max())
 
 
@@ -162,7 +166,7 @@ def test_no_weights(elements: str, breaking: str) -> None:
     model, theta, batch = lab(elements)
     exact = estimate(Analytic(), model, theta, batch)
     with pytest.warns(UserWarning, match=f"no co-content, because .*{breaking}.* break"):
-        found = estimate(make_rule("ep", beta=1e-9), model, theta, batch)
+        found = estimate(make_rule("ep", beta=1e-9, unit="siemens"), model, theta, batch)
     assert np.linalg.norm(found - exact) > 1e-2 * np.linalg.norm(exact)
 
 
@@ -170,9 +174,9 @@ def test_negative_nudges_are_held_as_far_as_the_weighted_co_content_is_convex() 
     model, theta, batch = lab(NETWORKS["an amplifier pair"])
     # Through a gain of 4 one way and 0.25 the other the output sees 1k || 3k as it is.
     seen = 1 / (1 / (2e3 + 750.0) + 1 / 5e3)
-    estimate(make_rule("ep", beta=0.49 / seen, states="negative"), model, theta, batch)
+    estimate(make_rule("ep", beta=0.49 / seen, unit="siemens", states="negative"), model, theta, batch)
     with pytest.raises(ConvergenceError, match="no stable operating point"):
-        estimate(make_rule("ep", beta=0.51 / seen, states="negative"), model, theta, batch)
+        estimate(make_rule("ep", beta=0.51 / seen, unit="siemens", states="negative"), model, theta, batch)
 
 
 def test_reciprocal_circuits_need_no_weights() -> None:

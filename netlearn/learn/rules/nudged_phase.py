@@ -1,0 +1,156 @@
+"""The two phases of an energy-based rule: the free state of a batch, and what nudges make of it."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import Circuit
+from netlearn.errors import CircuitError, ConvergenceError
+from netlearn.learn.loss import Loss
+from netlearn.learn.model import Model
+from netlearn.learn.rules.circuitry import Circuitry
+from netlearn.learn.rules.nudges import Nudge, curvature
+from netlearn.learn.rules.reciprocity import Reciprocity, reciprocity
+from netlearn.solve.linear import SharedLinearization
+from netlearn.solve.operating_point import OperatingPoint, Solver
+from netlearn.solve.sensitivity import linearize
+
+SAMPLED = 8
+"""Samples of a nonlinear circuit that are asked for the conductances that its outputs see."""
+
+
+@dataclass(frozen=True)
+class FreePhase:
+    """The free state of S samples, and all that their nudges are made from.
+
+    ``outputs`` (S, o) are the free outputs as they were read, ``targets`` as in a Batch.
+    """
+
+    model: Model
+    loss: Loss
+    point: OperatingPoint
+    outputs: Array
+    targets: Array
+    co_content: Reciprocity
+
+    def circuitry(self, nudge: Nudge, beta: complex) -> Circuitry:
+        """What stands at the outputs at strength ``beta``."""
+        plain = nudge.circuitry(beta, self.outputs, self.targets, self.loss)
+        return plain.scaled(1.0 / self.co_content.at_outputs(self.model.probes))
+
+    def circuit(self, nudge: Nudge, beta: complex) -> Circuit:
+        """The circuit of the nudged phase."""
+        return self.circuitry(nudge, beta).attach(self.point.circuit, self.model.probes)
+
+    def nudged(self, nudge: Nudge, beta: complex) -> Array:
+        """The nudged state (S, N) of the free circuit's unknowns. Raises ConvergenceError where there is none."""
+        point = solve_nudged(self.model.solver, self.circuit(nudge, beta), self.point, beta)
+        return np.asarray(point.x[:, : self.point.x.shape[-1]])
+
+    def require_stable(self, nudge: Nudge, beta: float, state: Array) -> None:
+        """Raise ConvergenceError where the nudged ``state`` (S, N) is unstable because of negative conductances.
+
+        A linear circuit has such a state beyond the β at which it loses stability, too. With A
+        the circuit's Jacobian, G the diagonal matrix of the conductances and Z = M A⁻¹ Mᵀ the
+        resistances that the outputs see, A and G times the weights of the co-content, A + Mᵀ G M
+        has no more negative eigenvalues than A where G⁻¹ + Z has as many as G (E. V.
+        Haynsworth, Linear Algebra and its Applications 1, 73, 1968). With weights below zero no
+        state is a minimum.
+        """
+        plain = nudge.circuitry(beta, self.outputs, self.targets, self.loss).conductance
+        if plain is None or not np.any(plain < 0) or not self.co_content.exists:
+            return
+        if np.any(self.co_content.weights < 0):
+            return
+        at = self.point if self.point.circuit.linear else replace(self.point, x=state, linearization=None)
+        found = np.linalg.eigvalsh(np.diag(1.0 / plain) + self.resistances(at))
+        wrong = np.flatnonzero(np.sum(found < 0, axis=-1) < np.sum(plain < 0))
+        if len(wrong):
+            raise ConvergenceError(
+                f"the negative nudge is beyond what the circuit can hold (sample {wrong[0] + 1}): "
+                "it has no stable operating point",
+                hint="make beta smaller, or use states=positive",
+            )
+
+    def resistances(self, point: OperatingPoint) -> Array:
+        """Z = M (D J)⁻¹ Mᵀ at each sample of ``point``, (S, o, o), or (1, o, o) where all are equal.
+
+        In ohms between the nodes of outputs that are voltages, siemens for currents.
+        """
+        probes, weights = self.model.probe_matrix.toarray(), self.co_content.weights
+        currents = probes / np.where(weights == 0, 1.0, weights)
+        linear = linearize(point)
+        if isinstance(linear, SharedLinearization):
+            return np.asarray((linear.solve(currents) @ probes.T)[None])
+        shape = point.x.shape
+        return np.stack([linear.solve(np.broadcast_to(each, shape)) @ probes.T for each in currents], axis=1)
+
+    def unit(self) -> float:
+        """What a relative strength of 1 is: the β at which a negative conductance β h takes stability away.
+
+        That is 1 over the greatest eigenvalue of h^½ Z h^½, h the curvature of the loss by each output and Z the
+        resistances that the outputs see, so that it scales with the circuit and with the loss. In a nonlinear
+        circuit the most resistive of a few samples counts.
+        """
+        point = self.point
+        if not point.circuit.linear:
+            rows = np.unique(np.linspace(0, len(point.x) - 1, SAMPLED).astype(int))
+            point = OperatingPoint(samples_of(point.circuit, rows), point.x[rows])
+        root = np.sqrt(curvature(self.loss, self.outputs, self.targets))
+        greatest = np.linalg.norm(root[:, None] * self.resistances(point) * root, ord=2, axis=(-2, -1)).max()
+        return float(1.0 / greatest) if np.isfinite(greatest) and greatest > 0 else 1.0
+
+
+def free_phase(
+    model: Model,
+    loss: Loss,
+    point: OperatingPoint,
+    outputs: Array,
+    targets: Array,
+    *,
+    policy: Literal["warn", "require"],
+) -> FreePhase:
+    """The phase that a batch begins with. Where the circuit has no co-content, a warning or a CircuitError."""
+    found = reciprocity(point.circuit, point.x, model.probes, model.parameters)
+    if not found.exists:
+        names = found.breaking
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        message = (
+            f"the circuit has no co-content, because {shown} "
+            f"{'breaks' if len(names) == 1 else 'break'} reciprocity: an energy-based rule does not follow the gradient"
+        )
+        if policy == "require":
+            raise CircuitError(message, hint="use rule analytic, or reciprocal=warn to train nevertheless")
+        warnings.warn(message, stacklevel=2)
+    return FreePhase(model, loss, point, outputs, targets, found)
+
+
+def solve_nudged(solver: Solver, circuit: Circuit, free: OperatingPoint, beta: complex) -> OperatingPoint:
+    """The operating point of a nudged circuit, from the free one. Raises ConvergenceError."""
+    dtype = complex if isinstance(beta, complex) else float
+    start = np.zeros((len(free.x), circuit.size), dtype)
+    start[:, : free.x.shape[-1]] = free.x
+    try:
+        return solver.solve(circuit, replace(free, circuit=circuit, x=start, linearization=None))
+    except CircuitError as error:
+        raise ConvergenceError(
+            f"the circuit has no operating point under the nudge of beta={beta:g}: {error.message}",
+            error.place,
+            "make beta smaller, and do not take outputs that fix each other",
+        ) from error
+
+
+def samples_of(circuit: Circuit, rows: Array) -> Circuit:
+    """The circuit at some of its samples."""
+    columns = {
+        (g, name): np.asarray(value)[rows]
+        for g, group in enumerate(circuit.groups)
+        for name, value in group.values.items()
+        if np.ndim(value) == 2 and len(value) > 1
+    }
+    return circuit.with_values(columns)
