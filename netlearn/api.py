@@ -21,6 +21,7 @@ from netlearn.learn.loop import Callback, Record, Task, TrainingState, begin, ru
 from netlearn.learn.loss import Loss, accuracy
 from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Lbfgsb
+from netlearn.learn.rules.reciprocity import reciprocity
 from netlearn.learn.settings import Settings
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
@@ -117,7 +118,9 @@ class Description:
     """What is in a netlist. ``problems`` say what keeps it from being solved or trained.
 
     ``elements`` counts by kind of element; ``trainable`` names what could be trained and
-    ``trained`` what would be, with its ``values`` (P,).
+    ``trained`` what would be, with its ``values`` (P,). Energy-based rules follow the gradient
+    unless ``breaking`` names elements because of which there is no co-content; ``weights`` are
+    those of nodes in it that are not 1.
     """
 
     netlist: Netlist
@@ -126,6 +129,8 @@ class Description:
     nodes: int = 0
     branches: int = 0
     linear: bool = True
+    breaking: tuple[str, ...] = ()
+    weights: tuple[tuple[str, float], ...] = ()
     trainable: tuple[str, ...] = ()
     trained: tuple[str, ...] = ()
     values: Array | None = None
@@ -271,6 +276,7 @@ def describe(netlist: NetlistLike, data: DataLike | None = None, **settings: Unp
         note(lambda: _trained(project))
         if data is not None or project.settings.data.train is not None:
             note(lambda: _task(project))
+        note(lambda: _co_content(project, has_data=known.get("samples", 0) != 0))
     return Description(read, project.settings, problems=tuple(problems), **known)  # type: ignore[arg-type]
 
 
@@ -349,6 +355,24 @@ def _contents(project: Project) -> dict[str, object]:
 def _trained(project: Project) -> dict[str, object]:
     parameters = project.parameters
     return {"trained": tuple(parameters.names), "values": parameters.initial}
+
+
+def _co_content(project: Project, *, has_data: bool) -> dict[str, object]:
+    circuit = project.circuit
+    model = project.model if has_data else None
+    x = np.zeros((1, circuit.size))
+    if any(len(group) and not (group.device.linear or group.device.reciprocal) for group in circuit.groups):
+        # Only a state tells the derivatives of such elements.
+        first = (
+            None
+            if model is None
+            else model.circuit(model.parameters.initial, project.dataset(project.table).inputs[:1])
+        )
+        x = project.solver.solve(first or circuit).x
+    known = (None, None) if model is None else (model.probes, model.parameters)
+    found = reciprocity(circuit, x, *known)
+    weights = zip(circuit.nodes, found.weights.tolist(), strict=False)
+    return {"breaking": found.breaking, "weights": tuple(each for each in weights if each[1] not in {0.0, 1.0})}
 
 
 def _task(project: Project) -> dict[str, object]:

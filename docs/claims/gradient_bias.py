@@ -57,7 +57,7 @@ def run(small: bool) -> Bias:
         differences = each.estimate(make_rule("differences", step=1e-4))
         exact_bias[name] = relative(exact, differences)
         for states in STATES:
-            ep = [each.estimate(make_rule("ep", beta=b, states=states)) for b in betas]
+            ep = [each.estimate(make_rule("ep", unit="siemens", beta=b, states=states)) for b in betas]
             cl = [each.estimate(make_rule("cl", beta=b, states=states)) for b in etas]
             bias[name, f"ep {states}"] = np.array([relative(found, exact) for found in ep])
             bias[name, f"cl {states}"] = np.array([relative(found, limit) for found in cl])
@@ -67,7 +67,10 @@ def run(small: bool) -> Bias:
     exact = linear.estimate(Analytic())
     noisy = {
         f"ep {states}": np.array(
-            [rms(linear, make_rule("ep", beta=b, states=states, noise=NOISE), exact, repeats) for b in betas]
+            [
+                rms(linear, make_rule("ep", unit="siemens", beta=b, states=states, noise=NOISE), exact, repeats)
+                for b in betas
+            ]
         )
         for states in STATES
     }

@@ -59,7 +59,7 @@ def run(small: bool) -> Readout:
         rules: dict[str, tuple[Rule, Model]] = {
             "model alone": (make_rule("analytic"), each.model),
             "in the loop": (InTheLoop(chip=chip), each.model),
-            "ep on the chip": (make_rule("ep", beta=1e-6), real),
+            "ep on the chip": (make_rule("ep", unit="siemens", beta=1e-6), real),
         }
         for name, (rule, model) in rules.items():
             losses[tolerance, name], measurements[tolerance, name] = descend(rule, model, real, each, epochs)

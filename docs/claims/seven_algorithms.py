@@ -24,7 +24,10 @@ from netlearn.generate import new_netlist
 RULES = (
     "analytic",
     "contrastive",
-    *(f"ep states={states} nudge=conductance beta=5e-5" for states in ("positive", "negative", "centered")),
+    *(
+        f"ep states={states} nudge=conductance unit=siemens beta=5e-5"
+        for states in ("positive", "negative", "centered")
+    ),
     *(f"cl states={states} beta=0.5" for states in ("positive", "negative", "centered")),
 )
 LABELS = ("analytic", "CL", "P-EP", "N-EP", "C-EP", "P-CpL", "N-CpL", "C-CpL")

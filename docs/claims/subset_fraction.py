@@ -21,7 +21,7 @@ from setting import main
 from netlearn.compare import Comparison, compare
 from netlearn.generate import new_netlist
 
-RULES = ("analytic", "ep beta=1e-5", "cl beta=0.01")
+RULES = ("analytic", "ep unit=siemens beta=1e-5", "cl beta=0.01")
 NETLISTS = Path(__file__).parent.parent.parent / "netlists"
 IRIS: Mapping[str, object] = {"inputs": 8, "outputs": 3}
 

@@ -90,6 +90,7 @@ def description_rows(description: Description) -> Iterator[tuple[str, str]]:
     yield "elements", kinds or "none"
     yield "nodes", f"{description.nodes} besides ground"
     yield "circuit", "linear" if description.linear else "nonlinear"
+    yield "co-content", _co_content(description)
     yield "trainable", _listed(description.trainable)
     yield "trained", _listed(description.trained)
     if description.samples:
@@ -108,6 +109,7 @@ def description_values(description: Description) -> dict[str, Any]:
         "nodes": description.nodes,
         "branches": description.branches,
         "linear": description.linear,
+        "co_content": {"breaking": description.breaking, "weights": dict(description.weights)},
         "trainable": description.trainable,
         "trained": description.trained,
         "values": description.values,
@@ -118,6 +120,17 @@ def description_values(description: Description) -> dict[str, Any]:
         "classes": description.classes,
         "problems": [str(problem) for problem in description.problems],
     }
+
+
+def _co_content(description: Description) -> str:
+    """Whether energy-based rules follow the gradient here, and with which weights."""
+    if description.breaking:
+        return f"none, because of {_listed(description.breaking)}: energy-based rules do not follow the gradient"
+    nodes: dict[str, list[str]] = {}
+    for name, weight in description.weights:
+        nodes.setdefault(f"{weight:.4g}", []).append(name)
+    weighted = "; ".join(f"{weight} at {_listed(tuple(names))}" for weight, names in nodes.items())
+    return f"weighted: {weighted}; 1 elsewhere" if weighted else "yes"
 
 
 def _listed(names: tuple[str, ...]) -> str:

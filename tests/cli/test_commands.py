@@ -64,6 +64,30 @@ def test_info_says_what_would_be_trained(divider: Path, run: Run) -> None:
     assert printed["problems"] == []
 
 
+@pytest.mark.parametrize(
+    ("elements", "said", "breaking", "weights"),
+    [
+        ("", "yes", [], {}),
+        (
+            "E1 a 0 out 0 4\nF1 0 out E1 0.25\nR3 a 0 1k\n",
+            "weighted: 0.0625 at a; 1 elsewhere",
+            [],
+            {"a": 0.0625},
+        ),
+        ("E1 x 0 in 0 -1\nR3 x out 1k\n", "yes", [], {}),
+        ("G1 out 0 in 0 1u\nG2 in 0 out 0 1u\n", "yes", [], {}),
+        ("Q1 out b 0 m\nR3 b out 10k\n.model m npn\n", "none, because of q1: energy-based", ["q1"], {}),
+    ],
+    ids=["resistors", "an amplifier pair", "an inverted input", "two transconductances", "a transistor"],
+)
+def test_info_says_whether_energy_based_rules_are_right(
+    divider: Path, run: Run, elements: str, said: str, breaking: list[str], weights: dict[str, float]
+) -> None:
+    divider.write_text(divider.read_text().replace(".end", f"{elements}.end"))
+    assert re.search(rf"^co-content {re.escape(said)}", run("info", divider).stdout, re.MULTILINE)
+    assert json.loads(run("info", divider, "--json").stdout)["co_content"] == {"breaking": breaking, "weights": weights}
+
+
 def test_info_names_what_is_not_supported(divider: Path, run: Run) -> None:
     divider.write_text(divider.read_text().replace(".end", "T1 out 0 in 0 Z0=50 TD=1n\n.end"))
     result = run("info", divider)

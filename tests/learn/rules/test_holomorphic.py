@@ -17,7 +17,7 @@ from netlearn.learn.model import Probes
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
-from netlearn.project import project
+from netlearn.project import open_project
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint
 
@@ -116,7 +116,7 @@ def test_too_few_nudges_are_not_the_elements_fault() -> None:
 
 @pytest.mark.parametrize(("beta", "points"), [(1e-4, 2), (1.5e-4, 4), (3e-4, 8), (3e-4, 16)])
 def test_the_told_error_is_about_the_error(beta: float, points: int) -> None:
-    prepared = project(netlearn.parse(DIODE), {"V1": [1.0], "V(out)": [0.8]})
+    prepared = open_project(netlearn.parse(DIODE), {"V1": [1.0], "V(out)": [0.8]})
     data = prepared.dataset(prepared.table)
     model, batch = prepared.model, Batch(data.inputs, data.targets)
     exact = Analytic().estimate(model, Mse(), model.parameters.initial, batch, RNG(0)).gradient

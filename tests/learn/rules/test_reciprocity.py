@@ -17,8 +17,8 @@ from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.reciprocity import Reciprocity, reciprocity
-from netlearn.project import project
-from netlearn.solve.equations.assembly import Equations, Topology
+from netlearn.project import open_project
+from netlearn.solve.equations.assembly import Equations, MatrixTopology
 
 RNG = np.random.default_rng
 NETLISTS = Path(__file__).parents[3] / "netlists"
@@ -58,7 +58,7 @@ NETWORKS = {
 
 def lab(elements: str, samples: int = 3) -> tuple[Model, Array, Batch]:
     volts = np.linspace(0.4, 1.0, samples)
-    prepared = project(netlearn.parse(f"{HEAD}{elements}.end\n"), {"V1": volts, "V(out)": 0.3 - 0.5 * volts})
+    prepared = open_project(netlearn.parse(f"{HEAD}{elements}.end\n"), {"V1": volts, "V(out)": 0.3 - 0.5 * volts})
     data = prepared.dataset(prepared.table)
     return prepared.model, prepared.parameters.initial, Batch(data.inputs, data.targets)
 
@@ -102,7 +102,7 @@ def test_weights_make_the_jacobian_symmetric(name: str) -> None:
 
 def test_weights_of_the_literature() -> None:
     """A² at the inputs of bidirectional amplifiers and 1 at their outputs."""
-    prepared = project(NETLISTS / "xor.cir")
+    prepared = open_project(NETLISTS / "xor.cir")
     data = prepared.dataset(prepared.table)
     point = prepared.model.forward(prepared.parameters.initial, data.inputs)
     found = reciprocity(point.circuit, point.x, prepared.model.probes)
@@ -114,7 +114,7 @@ def test_weights_of_the_literature() -> None:
 
 @pytest.mark.parametrize("name", ["xor", "digits"])
 def test_shipped_networks_with_amplifiers(name: str) -> None:
-    prepared = project(NETLISTS / f"{name}.cir")
+    prepared = open_project(NETLISTS / f"{name}.cir")
     data = prepared.dataset(prepared.table).part(np.arange(4))
     model, theta, batch = prepared.model, prepared.parameters.initial, Batch(data.inputs, data.targets)
     exact = Analytic().estimate(model, prepared.loss, theta, batch, RNG(0)).gradient
@@ -130,7 +130,7 @@ def test_coupled_learning_descends_in_the_weighted_stiffness() -> None:
 
     def stiffness(at: Array) -> float:
         circuit = model.circuit(at, batch.inputs[:1])
-        jacobian = Topology.of(circuit).matrix(Equations.of(circuit).jacobian()).toarray()
+        jacobian = MatrixTopology.of(circuit).matrix(Equations.of(circuit).jacobian()).toarray()
         probes = model.probe_matrix.toarray()
         return float(1 / (probes @ np.linalg.solve(jacobian, probes.T))[0, 0])
 
