@@ -30,14 +30,17 @@ _HINTS = {
 
 def write_atomically(path: PathLike, data: bytes, *, follow: bool = True) -> None:
     """Write a whole file or nothing, as :func:`replacing` does. Raises OutputError."""
-    write_together([(path, data)], follow=follow)
+    write_together([(path, data, follow)])
 
 
-def write_together(files: Iterable[tuple[PathLike, bytes]], *, follow: bool = True) -> None:
-    """Write several files, none of which is moved into place before all are whole. Raises OutputError."""
+def write_together(files: Iterable[tuple[PathLike, bytes, bool]]) -> None:
+    """Write several files, none of which is moved into place before all are whole.
+
+    Each is its path, what it shall hold, and ``follow`` as in :func:`check_output`. Raises OutputError.
+    """
     staged: list[tuple[PathLike, _Temporary, _Place]] = []
     try:
-        for path, data in files:
+        for path, data, follow in files:
             with _explained(path):
                 place = _place(path, follow)
                 staged.append((path, _Temporary(place.folder), place))

@@ -212,10 +212,10 @@ def test_a_full_disk_leaves_what_was_there(names, kind):
 def test_of_several_files_none_is_written_unless_all_can_be(names, kind):
     Path("a").write_bytes(b"old")
     with pytest.raises(OutputError, match="no folder"):
-        write_together([("a", NEW), ("missing/b", NEW)])
+        write_together([("a", NEW, True), ("missing/b", NEW, True)])
     assert Path("a").read_bytes() == b"old"
     assert names() == ["a"]
-    write_together([("a", NEW), ("b", b"other")])
+    write_together([("a", NEW, True), ("b", b"other", True)])
     assert (Path("a").read_bytes(), Path("b").read_bytes()) == (NEW, b"other")
     assert names() == ["a", "b"]
 

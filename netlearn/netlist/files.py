@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from netlearn.errors import NetlistError, Place
+from netlearn.errors import NetlistError, OutputError, Place
 from netlearn.netlist.parser import parse_source
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Card, Conditional, Statement, Subcircuit
@@ -82,6 +83,10 @@ class Files:
                 return path
         return None
 
+    def folder_of(self, source: Source) -> Path:
+        """The folder that a file's own include lines are first looked up in."""
+        return self._folder if source.path.startswith("<") else Path(source.path).parent.resolve()
+
     def load(self, path: Path, chain: tuple[Place, ...]) -> Source:
         """The file at ``path``, as edited if it was."""
         if path not in self.sources:
@@ -115,53 +120,103 @@ def unquoted(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] in "'\"" and text[0] == text[-1] else text
 
 
-def trained_name(path: str) -> str:
-    """``lib/models.inc`` as ``lib/models.trained.inc``, whichever way its folders are separated."""
-    cut = max(path.rfind("/"), path.rfind("\\")) + 1
-    stem, suffix = os.path.splitext(path[cut:])
-    return f"{path[:cut]}{stem}.trained{suffix}"
-
-
 def outputs(files: Files, main: Source, lines: Mapping[Source, Mapping[Card, Source]], target: Path) -> list[Output]:
     """The files to write for a netlist saved at ``target``, the netlist itself last.
 
     ``main`` is the netlist's text, and ``lines`` are the include lines of each file, with the text each names.
+    Changed files become copies beside the target, named after it, that nothing else includes.
     """
+    changed = _changed(files, main, lines)
+    folder = target.parent.resolve()
+    names = _copy_names(changed, target)
+    written: list[Output] = []
+    for source in (*changed, main):
+        moved = files.folder_of(source) != folder
+        edits = []
+        for card, child in lines[source].items():
+            word = card.words[0]
+            if child in names:
+                edits.append((word.start, word.end, _quoted_like(word.text, names[child])))
+            elif moved:
+                path = Path(os.path.relpath(Path(child.path).resolve(), folder)).as_posix()
+                edits.append((word.start, word.end, _quoted_like(word.text, path)))
+        if source is main:
+            written.append((target, source.spliced(edits)))
+        else:
+            written.append((target.parent / names[source], source.spliced([*edits, _mark(source, target)])))
+    read_only = {path for path, source in files.originals.items() if source.path != main.path}
+    for place, _ in written:
+        if place.resolve() in read_only and not _is_copy_for(place, target):
+            raise OutputError(f"'{place}' is a file that the netlist includes, and those are never written over")
+    return written
+
+
+def foreign(written: Sequence[Output]) -> list[Path]:
+    """Those of the files to write, besides the netlist itself, that are there and were not written for it."""
+    *copies, (target, _) = written
+    return [place for place, _ in copies if os.path.lexists(place) and not _is_copy_for(place, target)]
+
+
+def _changed(files: Files, main: Source, lines: Mapping[Source, Mapping[Card, Source]]) -> list[Source]:
+    """The included files to write, in the order in which they are read."""
     originals = {id(source) for source in files.originals.values()}
-    changed = {source for source in lines if id(source) not in originals}
+    changed = {source for source in lines if id(source) not in originals and source is not main}
     # A file that includes a changed one must name the copy, and so changes too.
     grown = True
     while grown:
-        more = {source for source, cards in lines.items() if not changed.isdisjoint(cards.values())} - changed
-        changed |= more
-        grown = bool(more)
-    folder = target.parent.resolve()
-    moved = not main.path.startswith("<") and Path(main.path).parent.resolve() != folder
-    written: list[Output] = []
-    for source, cards in lines.items():
-        is_main = source is main
-        if not is_main and source not in changed:
-            continue
-        edits = []
-        for card, child in cards.items():
-            word = card.words[0]
-            if is_main and moved:
-                path = Path(os.path.relpath(Path(child.path).resolve(), folder)).as_posix()
-            elif child in changed:
-                path = unquoted(word.text)
-            else:
-                continue
-            edits.append(
-                (word.start, word.end, _quoted_like(word.text, trained_name(path) if child in changed else path))
-            )
-        written.append((target if is_main else Path(trained_name(source.path)), source.spliced(edits)))
-    read_only = {path for path, source in files.originals.items() if source.path != main.path}
-    for place, _ in written:
-        if place.resolve() in read_only:
-            raise NetlistError(f"'{place}' is a file that the netlist includes, and those are never written over")
-    return sorted(written, key=lambda pair: pair[0] == target)
+        more = {source for source, cards in lines.items() if not changed.isdisjoint(cards.values())}
+        grown = not more - {main} <= changed
+        changed |= more - {main}
+    return [source for source in lines if source in changed]
+
+
+_MARK = re.compile(r"\* (.+) with the values of (.+), written by netlearn")
+
+
+def _copy_names(sources: Iterable[Source], target: Path) -> dict[Source, str]:
+    """``models.lib`` as ``out.models.lib`` for the target ``out.cir``, each name once."""
+    names: dict[Source, str] = {}
+    for source in sources:
+        stem, suffix = os.path.splitext(_original_name(source))
+        name, count = f"{target.stem}.{stem}{suffix}", 1
+        while name in names.values() or name == target.name:
+            count += 1
+            name = f"{target.stem}.{stem}.{count}{suffix}"
+        names[source] = name
+    return names
+
+
+def _original_name(source: Source) -> str:
+    """The name of the file, or of the one that it is a copy of."""
+    marked = _MARK.fullmatch(_first_line(source))
+    return marked[1] if marked else re.split(r"[/\\]", source.path)[-1]
+
+
+def _mark(source: Source, target: Path) -> tuple[int, int, str]:
+    """The comment in a copy's first line that says what it was written for, as an edit."""
+    first = _first_line(source)
+    line = f"* {_original_name(source)} with the values of {target.name}, written by netlearn"
+    # In an encoding that lacks a character of the name, it is escaped.
+    line = line.encode(source.encoding, "backslashreplace").decode(source.encoding)
+    return (0, len(first), line) if _MARK.fullmatch(first) else (0, 0, line + source.newline)
+
+
+def _is_copy_for(place: Path, target: Path) -> bool:
+    """Whether the file at a place is a copy that was written for the netlist at ``target``."""
+    try:
+        source = Source.read(place)
+    except NetlistError:
+        return False
+    marked = _MARK.fullmatch(_first_line(source))
+    return marked is not None and marked[2] == target.name.encode(source.encoding, "backslashreplace").decode(
+        source.encoding
+    )
+
+
+def _first_line(source: Source) -> str:
+    return re.split(r"[\r\n]", source.text, maxsplit=1)[0]
 
 
 def _quoted_like(word: str, path: str) -> str:
-    quote = word[0] if word[0] in "'\"" else '"' if " " in path else ""
+    quote = word[0] if word[0] in "'\"" else '"' if re.search(r"[^\w./\\+-]", path) else ""
     return f"{quote}{path}{quote}"

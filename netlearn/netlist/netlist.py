@@ -8,10 +8,10 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from netlearn.atomic import write_atomically
-from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, Place, did_you_mean, raise_all
+from netlearn.atomic import write_together
+from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, OutputError, Place, did_you_mean, raise_all
 from netlearn.netlist.elements import Elements, ElementView
-from netlearn.netlist.files import Files, flattened, outputs, unquoted
+from netlearn.netlist.files import Files, flattened, foreign, outputs, unquoted
 from netlearn.netlist.parser import MOST_ERRORS, parse_source
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import FILE_CARDS, Card, DirectiveLine, Element, Kept, Section, Statement
@@ -287,25 +287,40 @@ class Netlist:
         elements = [self.elements.statement(name) for name in names]
         self.change([(part.source, *part.source.whole_lines(part.start, part.end), "") for part in elements])
 
-    def save(self, path: str | os.PathLike[str]) -> list[Path]:
+    def save(self, path: str | os.PathLike[str], *, force: bool = False, follow: bool = True) -> list[Path]:
         """Write the netlist to ``path``; the files written, this one last.
 
-        An included file that was edited is written as a copy beside the original
-        (``models.lib`` as ``models.trained.lib``), and the line that includes it names the copy.
-        Every file is written whole or not at all.
+        An included file that was edited is written as a copy beside ``path`` and named after it
+        (``models.lib`` as ``out.models.lib`` for ``out.cir``), its first line says so, and the
+        line that includes it names the copy. Every file is written whole or not at all.
+
+        Parameters
+        ----------
+        force : whether copies may take the place of files that were not written for ``path``.
+        follow : whether a link at ``path`` is followed; see :func:`netlearn.atomic.check_output`.
 
         Raises
         ------
-        NetlistError : if a file cannot be written.
+        OutputError : if a file cannot, or must not, be written.
+        NetlistError : if a file's encoding lacks a character that an edit brought in.
         """
+        written = self.outputs(path, force=force)
+        *copies, main = written
+        write_together([*((*copy, False) for copy in copies), (*main, follow)])
+        return [target for target, _ in written]
+
+    def outputs(self, path: str | os.PathLike[str], *, force: bool = False) -> list[tuple[Path, bytes]]:
+        """What :meth:`save` would write, and where. Raises the same errors, as far as they can be known before."""
         lines: dict[Source, dict[Card, Source]] = {}
         for part in self.walk():
             lines.setdefault(part.source, {}).update((card, child.source) for card, child in part.includes.items())
         files = outputs(self.files, self.source, lines, Path(path))
-        written = [(target, source.encode()) for target, source in files]
-        for target, data in written:
-            write_atomically(target, data)
-        return [target for target, _ in written]
+        if not force and (others := foreign(files)):
+            raise OutputError(
+                f"'{others[0]}' is there already and was not written for '{Path(path).name}'",
+                hint="--force writes over it; another name after -o makes other copies",
+            )
+        return [(target, source.encode()) for target, source in files]
 
 
 def read(path: str | os.PathLike[str], allow: Sequence[str | os.PathLike[str]] = ()) -> Netlist:

@@ -245,8 +245,8 @@ def test_edits_reach_through_continuations_braces_and_includes(tmp_path):
     lines = (tmp_path / "out.cir").read_text()
     assert "+ r = 5001\n" in lines
     assert "R9 b 0 '3001'\n" in lines
-    assert "r=1001" in (tmp_path / "cell.trained.inc").read_text()
-    assert ".param g={ 2001 }" in (tmp_path / "cell.trained.inc").read_text()
+    assert "r=1001" in (tmp_path / "out.cell.inc").read_text()
+    assert ".param g={ 2001 }" in (tmp_path / "out.cell.inc").read_text()
 
 
 def test_files_may_be_included_within_subcircuits_of_included_files(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import netlearn
-from netlearn.errors import NetlearnErrors, NetlistError
+from netlearn.errors import NetlearnErrors, NetlistError, OutputError
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.statements import Element
 
@@ -198,6 +198,10 @@ def edited(netlist: Netlist, old: str, new: str) -> Netlist:
     return netlist.edit(edits)
 
 
+def mark(original: str, output: str) -> str:
+    return f"* {original} with the values of {output}, written by netlearn\n"
+
+
 def files_below(folder: Path) -> dict[str, str]:
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     return {str(path.relative_to(folder)): path.read_bytes().decode() for path in paths}
@@ -217,9 +221,9 @@ def test_an_edited_include_is_copied_and_the_lines_that_lead_to_it_name_the_copi
     written = netlist.save(tmp_path / "a.trained.cir")
     assert files_below(tmp_path) == {
         **before,
-        "a.trained.cir": 'title\r\n.include "sub/b.trained.inc" ; why\r\n.include other.inc\r\n.end\r\n',
-        "sub/b.trained.inc": "* b\n.include c.trained.inc\n",
-        "sub/c.trained.inc": "R1 a b 4.7k ; one\n",
+        "a.trained.cir": 'title\r\n.include "a.trained.b.inc" ; why\r\n.include other.inc\r\n.end\r\n',
+        "a.trained.b.inc": f"{mark('b.inc', 'a.trained.cir')}* b\n.include a.trained.c.inc\n",
+        "a.trained.c.inc": f"{mark('c.inc', 'a.trained.cir')}R1 a b 4.7k ; one\n",
     }
     assert written[-1] == tmp_path / "a.trained.cir"
     again = netlearn.read(tmp_path / "a.trained.cir")
@@ -229,9 +233,9 @@ def test_an_edited_include_is_copied_and_the_lines_that_lead_to_it_name_the_copi
 def test_a_library_that_refers_to_itself_is_copied_with_its_references(tmp_path: Path) -> None:
     main = write(tmp_path, {"a.cir": "title\n.lib models.lib tt\n", "models.lib": LIBRARY})
     edited(netlearn.read(main), "R3 a b 3", "R3 a b 33").save(tmp_path / "b.cir")
-    assert (tmp_path / "b.cir").read_text() == "title\n.lib models.trained.lib tt\n"
-    expected = LIBRARY.replace("R3 a b 3", "R3 a b 33").replace("'models.lib'", "'models.trained.lib'")
-    assert (tmp_path / "models.trained.lib").read_text() == expected
+    assert (tmp_path / "b.cir").read_text() == "title\n.lib b.models.lib tt\n"
+    expected = LIBRARY.replace("R3 a b 3", "R3 a b 33").replace("'models.lib'", "'b.models.lib'")
+    assert (tmp_path / "b.models.lib").read_text() == mark("models.lib", "b.cir") + expected
     assert (tmp_path / "models.lib").read_text() == LIBRARY
 
 
@@ -242,7 +246,7 @@ def test_saved_elsewhere_a_netlist_still_finds_its_files(tmp_path: Path) -> None
     target = tmp_path / "out" / "a.cir"
     target.parent.mkdir()
     edited(netlearn.read(main), "R2 a b 2", "R2 a b 3").save(target)
-    assert target.read_text() == "title\n.include ../project/b.inc\n.include ../project/c.trained.inc\n"
+    assert target.read_text() == "title\n.include ../project/b.inc\n.include a.c.inc\n"
     assert names(netlearn.read(target, allow=[tmp_path])) == ["R1", "R2"]
 
 
@@ -256,14 +260,96 @@ def test_nothing_is_written_if_one_file_cannot_hold_an_edit(tmp_path: Path) -> N
 
 
 def test_a_netlist_is_never_saved_over_what_it_includes(tmp_path: Path) -> None:
-    main = write(tmp_path, {"a.cir": "title\n.include b.inc\n.include b.trained.inc\n", "b.inc": "R1 a b 1k\n"})
-    (tmp_path / "b.trained.inc").write_text("R2 a b 2\n")
+    main = write(tmp_path, {"a.cir": "title\n.include b.inc\n.include c.b.inc\n", "b.inc": "R1 a b 1k\n"})
+    (tmp_path / "c.b.inc").write_text("R2 a b 2\n")
     before = files_below(tmp_path)
-    with pytest.raises(NetlistError, match="never written over"):
+    with pytest.raises(OutputError, match="never written over"):
         netlearn.read(main).save(tmp_path / "b.inc")
-    with pytest.raises(NetlistError, match="never written over"):
-        edited(netlearn.read(main), "1k", "3k").save(tmp_path / "c.cir")
+    for force in (False, True):
+        with pytest.raises(OutputError, match="never written over"):
+            edited(netlearn.read(main), "1k", "3k").save(tmp_path / "c.cir", force=force)
     assert files_below(tmp_path) == before
+
+
+def test_netlists_that_share_an_included_file_have_copies_of_their_own(tmp_path: Path) -> None:
+    for name in ("first.cir", "second.cir"):
+        write(tmp_path, {name: "title\n.include lib/common.inc\nR2 b 0 1k\n", "lib/common.inc": "R1 a b 1k\n"})
+    values = {"first.cir": {"o": "2k", "p": "3k"}, "second.cir": {"q": "4k"}}
+    for name, results in values.items():
+        for stem, value in results.items():
+            edited(netlearn.read(tmp_path / name), "R1 a b 1k", f"R1 a b {value}").save(tmp_path / f"{stem}.cir")
+    for results in values.values():
+        for stem, value in results.items():
+            assert netlearn.read(tmp_path / f"{stem}.cir")["R1"].value == float(value[0]) * 1000
+    assert netlearn.read(tmp_path / "first.cir")["R1"].value == 1000
+
+
+def test_files_of_one_name_in_several_folders_become_several_copies(tmp_path: Path) -> None:
+    files = {f"{folder}/m.inc": f"R{folder} a b 1k\n" for folder in "xyz"}
+    main = write(tmp_path, {"a.cir": "title\n.include x/m.inc\n.include y/m.inc\n.include z/m.inc\n", **files})
+    netlist = netlearn.read(main)
+    netlist.update({"rx": 1, "ry": 2, "rz": 3})
+    netlist.save(tmp_path / "m.cir")
+    again = netlearn.read(tmp_path / "m.cir")
+    assert [again[name].value for name in ("rx", "ry", "rz")] == [1, 2, 3]
+
+
+def test_a_copy_takes_the_place_of_an_earlier_one_of_the_same_output_only(tmp_path: Path) -> None:
+    main = write(tmp_path, {"a.cir": "title\n.include b.inc\nR2 b 0 1k\n", "b.inc": "R1 a b 1k\n"})
+    netlist = netlearn.read(main)
+    for value in (2.0, 3.0):
+        netlist["R1"].value = value
+        netlist.save(tmp_path / "c.cir")
+        assert netlearn.read(tmp_path / "c.cir")["R1"].value == value
+    precious = tmp_path / "precious"
+    precious.write_text("R1 a b 9\n")
+    place = tmp_path / "d.b.inc"
+    for make in (
+        lambda: place.write_text("R1 a b 9\n"),
+        lambda: place.write_text((tmp_path / "c.b.inc").read_text()),
+        lambda: place.write_bytes(b"\0\xff"),
+        lambda: place.symlink_to("precious"),
+        lambda: place.symlink_to("missing"),
+        place.mkdir,
+    ):
+        make()
+        before = sorted(os.listdir(tmp_path))
+        with pytest.raises(OutputError, match=r"'.*d.b.inc' is there already .* 'd.cir'\n  help: --force"):
+            netlist.save(tmp_path / "d.cir")
+        assert sorted(os.listdir(tmp_path)) == before
+        if place.is_dir():
+            break
+        netlist.save(tmp_path / "d.cir", force=True)
+        assert netlearn.read(tmp_path / "d.cir")["R1"].value == 3.0
+        assert precious.read_text() == "R1 a b 9\n"
+        place.unlink()
+        (tmp_path / "d.cir").unlink()
+
+
+def test_what_was_trained_can_be_trained_again_in_its_place(tmp_path: Path) -> None:
+    main = write(tmp_path, {"a.cir": "title\n.include b.inc\nR2 b 0 1k\n", "b.inc": "R1 a b 1k\n"})
+    target = tmp_path / "c.cir"
+    for value in (2.0, 3.0):
+        netlist = netlearn.read(main if value == 2.0 else target)
+        netlist["R1"].value = value
+        netlist.save(target)
+        assert (tmp_path / "c.b.inc").read_text() == f"{mark('b.inc', 'c.cir')}R1 a b {value:g}\n"
+    netlist.save(tmp_path / "it's new.cir")
+    netlist["R1"].value = 4.0
+    netlist.save(tmp_path / "it's new.cir")
+    assert netlearn.read(tmp_path / "it's new.cir")["R1"].value == 4.0
+    assert (tmp_path / "it's new.b.inc").read_text() == f"{mark('b.inc', 'it' + chr(39) + 's new.cir')}R1 a b 4\n"
+    assert netlearn.read(target)["R1"].value == 3.0
+
+
+def test_a_copy_in_an_encoding_that_lacks_the_name_is_known_again(tmp_path: Path) -> None:
+    main = write(tmp_path, {"a.cir": "title\n.include b.inc\nR2 b 0 1k\n"})
+    (tmp_path / "b.inc").write_bytes(b"R1 a b 1k ; \xb5\n")
+    netlist = netlearn.read(main)
+    for value in (2.0, 3.0):
+        netlist["R1"].value = value
+        netlist.save(tmp_path / "条件.cir")
+        assert netlearn.read(tmp_path / "条件.cir")["R1"].value == value
 
 
 def test_an_include_may_stand_in_the_first_line(tmp_path: Path) -> None:
