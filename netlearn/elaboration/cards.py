@@ -31,6 +31,10 @@ _REFUSED_OPTIONS: Mapping[str, str] = {
 }
 
 
+UNCONDITIONAL = frozenset(("param", "params", "csparam", "func", "global", "option", "options", "opt"))
+"""Cards that ngspice takes wherever in a condition they stand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Active:
     """A statement that takes part, and the include lines and instances that led to it."""
@@ -45,9 +49,9 @@ def active(body: Body, netlist: Netlist, statements: Iterable[Statement], chain:
     opened = list(_opened(netlist, statements, chain, 0))
     for item in opened:
         # A condition may use what is defined after it, so conditions come second.
-        if not isinstance(item.statement, Conditional):
+        for one in _unconditional(item) if isinstance(item.statement, Conditional) else [item]:
             with body.shared.collecting():
-                register(body, item)
+                register(body, one)
     return list(_chosen(body, opened))
 
 
@@ -77,10 +81,36 @@ def _chosen(body: Body, items: Iterable[Active], depth: int = 0) -> Iterator[Act
         if branch is not None:
             inside = list(_opened(item.netlist, branch.body, item.chain, 0))
             for inner in inside:
-                if not isinstance(inner.statement, Conditional):
-                    with body.shared.collecting():
-                        register(body, inner)
-            yield from _chosen(body, inside, depth + 1)
+                if isinstance(inner.statement, Conditional) or _is_unconditional(inner.statement):
+                    continue
+                with body.shared.collecting():
+                    register(body, inner)
+            yield from (one for one in _chosen(body, inside, depth + 1) if not _is_unconditional(one.statement))
+        for one in _unconditional(item):
+            what = f"'.{one.statement.name}'" if isinstance(one.statement, Card) else ""
+            message = (
+                f"ngspice takes a {what} in every branch of a condition, and so does netlearn: the last one counts"
+            )
+            error = _card_error(one, message, "write its value as an expression of the condition: {x ? 1k : 2k}")
+            body.shared.warnings.append(NetlistWarning(error.message, error.place, error.hint))
+            yield one
+
+
+def _unconditional(item: Active, depth: int = 0) -> Iterator[Active]:
+    """The cards of a condition that count in all its branches, as they do in ngspice, in the order of the text."""
+    assert isinstance(item.statement, Conditional)
+    if depth >= DEEPEST:
+        raise _card_error(item, f"more than {DEEPEST} conditions within each other")
+    for branch in item.statement.branches:
+        for inner in _opened(item.netlist, branch.body, item.chain, 0):
+            if isinstance(inner.statement, Conditional):
+                yield from _unconditional(inner, depth + 1)
+            elif _is_unconditional(inner.statement):
+                yield inner
+
+
+def _is_unconditional(statement: Statement) -> bool:
+    return isinstance(statement, Card) and statement.name in UNCONDITIONAL
 
 
 def _holds(body: Body, branch: Alternative, item: Active) -> bool:

@@ -124,6 +124,10 @@ class Scope:
         if name not in self.resolved and name not in self.passed:
             self.definitions[name] = text
 
+    def defines(self, name: str) -> bool:
+        """Whether a parameter of that name can be read here."""
+        return self._holder(name) is not None
+
     def find(self, name: str) -> int | None:
         """The quantity of a name, or None if nothing defines it."""
         holder = self._holder(name)

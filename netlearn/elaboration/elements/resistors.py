@@ -104,7 +104,8 @@ def _value_and_model(
     model = None
     for word in words:
         name = word.text.lower()
-        found = found_model(line.body, name)
+        # To ngspice a parameter's name is its value, wherever it stands.
+        found = None if line.body.scope.defines(name) else found_model(line.body, name)
         if found is not None and model is None:
             if found.kind not in ("r", "res"):
                 raise line.error(f"model '{word.text}' is of type {found.kind}, not r", word)
