@@ -30,11 +30,14 @@ class Shared:
     settings: ScopeSettings = field(default_factory=ScopeSettings)
     globals: set[str] = field(default_factory=set)
     errors: list[NetlearnError] = field(default_factory=list)
-    warnings: list[NetlistWarning] = field(default_factory=list)
-    """What is left out as ngspice leaves it out, with a warning."""
     frozen: dict[int, Place] = field(default_factory=dict)
     """Quantities that decide a condition or an option, which no gradient goes through."""
     reported: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def warnings(self) -> list[NetlistWarning]:
+        """What is left out, or read in a way that may not have been meant."""
+        return self.settings.warnings
 
     @contextmanager
     def collecting(self) -> Iterator[None]:

@@ -101,8 +101,8 @@ def _unconditional(item: Active, depth: int = 0) -> Iterator[Active]:
     assert isinstance(item.statement, Conditional)
     if depth >= DEEPEST:
         raise _card_error(item, f"more than {DEEPEST} conditions within each other")
-    for branch in item.statement.branches:
-        for inner in _opened(item.netlist, branch.body, item.chain, 0):
+    for alternative in item.statement.alternatives:
+        for inner in _opened(item.netlist, alternative.body, item.chain, 0):
             if isinstance(inner.statement, Conditional):
                 yield from _unconditional(inner, depth + 1)
             elif _is_unconditional(inner.statement):
@@ -243,11 +243,11 @@ def _set_option(settings: ScopeSettings, name: str, value: float) -> None:
 
 
 def node_guesses(body: Body, items: Iterable[Active]) -> Mapping[str, int]:
-    """``.nodeset`` and ``.ic``: quantities by node name."""
+    """``.nodeset``: quantities by node name. ``.ic`` says what a transient starts from, not an operating point."""
     guesses: dict[str, int] = {}
     for item in items:
         card = item.statement
-        if not isinstance(card, Card) or card.name not in ("nodeset", "ic"):
+        if not isinstance(card, Card) or card.name != "nodeset":
             continue
         for assignment in card.assignments:
             with body.shared.collecting():

@@ -18,8 +18,10 @@ from netlearn.elaboration.elements.handlers import HANDLERS
 from netlearn.elaboration.elements.plain_resistors import add_block
 from netlearn.elaboration.instances import Instances, call_place, note_parameters
 from netlearn.elaboration.names import PathNames
+from netlearn.elaboration.scope import ScopeSettings
 from netlearn.elaboration.template import FIRST_BRANCH, Template
 from netlearn.errors import Place, raise_all
+from netlearn.netlist.dialect import dialect_of
 from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.lint import remarks
@@ -46,7 +48,7 @@ def elaborate(netlist: Netlist) -> Design:
 class _Elaboration:
     def __init__(self, netlist: Netlist) -> None:
         self.netlist = netlist
-        self.shared = Shared()
+        self.shared = Shared(settings=ScopeSettings(dialect_of(netlist)))
         self.instances = Instances(self._fill)
         self.calls: list[ElementLine] = []
 
@@ -148,7 +150,9 @@ class _Elaboration:
             parameters=tuple(template.parameters),
             scope=body.scope,
             frozen=self.shared.frozen,
-            warnings=tuple({str(w.place): w for w in [*remarks(self.netlist), *self.shared.warnings]}.values()),
+            warnings=tuple(
+                {(str(w.place), w.message): w for w in [*remarks(self.netlist), *self.shared.warnings]}.values()
+            ),
         )
 
 

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netlearn.elaboration.valuegraph import ValueGraph
-from netlearn.errors import NetlistError, Place, did_you_mean
-from netlearn.expressions.expression import Expression, ExpressionError, UserFunction, parse_expression
-from netlearn.expressions.functions import CONSTANTS
+from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
+from netlearn.expressions.expression import Expression, ExpressionError, Operation, UserFunction, parse_expression
+from netlearn.expressions.functions import CONSTANTS, is_random
+from netlearn.netlist.dialect import Dialect
 from netlearn.netlist.numbers import parse_number
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Word
@@ -85,11 +86,15 @@ class FunctionText:
 class ScopeSettings:
     """What ``.temp`` and ``.options`` set; temperatures in degrees Celsius."""
 
+    dialect: Dialect = Dialect.NGSPICE
+
     temperature: float = 27.0
     nominal_temperature: float = 27.0
     gmin: float = 1e-12
     scale: float = 1.0
     options: dict[str, float] = field(default_factory=dict)
+    warnings: list[NetlistWarning] = field(default_factory=list)
+    """What is read, but perhaps not as it was meant."""
 
 
 class Scope:
@@ -156,11 +161,34 @@ class Scope:
             # ngspice drops braces inside a behavioural expression: there they do not group.
             written = written.replace("{", " ").replace("}", " ")
         try:
-            expression = parse_expression(written, behavioural)
+            expression = parse_expression(written, behavioural, self.settings.dialect.keeps_sign)
             calls = expression.calls
-            return expression.with_functions({name: f for name in calls if (f := self._function(name, text))})
+            compiled = expression.with_functions({name: f for name in calls if (f := self._function(name, text))})
         except ExpressionError as problem:
             raise text.error(problem.message, problem.hint, problem.offset, 1) from None
+        self._judge(text, compiled)
+        return compiled
+
+    def _judge(self, text: Text, expression: Expression) -> None:
+        """Warn of what simulators read in different ways."""
+        for step in expression.steps:
+            if step.kind == "call" and is_random(step.function, len(step.inputs)):
+                self._warn(
+                    text, step, f"'{step.name}' is a random number to simulators; here it stands at its nominal value"
+                )
+        exponent = expression.odd_power
+        if exponent is not None:
+            power = f"{exponent.value:g}"
+            self._warn(
+                text,
+                exponent,
+                f"to ngspice, and here, x^{power} is |x|^{power}; LTspice keeps the sign of x",
+                "write pwr(x, y) for a power with the sign of x, abs(x) where the sign does not matter",
+            )
+
+    def _warn(self, text: Text, step: Operation, message: str, hint: str = "") -> None:
+        error = text.error(message, hint, step.offset, max(len(step.name), 1))
+        self.settings.warnings.append(NetlistWarning(error.message, error.place, error.hint))
 
     def _literal(self, text: Text) -> int | None:
         value = parse_number(text.text.lower().replace("mil", "m") if text.braced else text.text)
@@ -296,7 +324,7 @@ class Scope:
                 waiting.pop()
                 continue
             written = scope.function_texts[current]
-            body = parse_expression(written.body.text)
+            body = parse_expression(written.body.text, keeps_sign=self.settings.dialect.keeps_sign)
             called = {n: h for n in body.calls if (h := scope._function_holder(n))}
             missing = [(h, n) for n, h in called.items() if n not in h._functions]
             trail[current] = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import cast
@@ -17,6 +17,7 @@ from netlearn.expressions.functions import (
     CHOOSE,
     OPERATORS,
     PARAMETER_FUNCTIONS,
+    SIGNED_POWER,
     Function,
     Number,
 )
@@ -76,6 +77,23 @@ class Expression:
     def calls(self) -> frozenset[str]:
         """Names of functions that are not built in."""
         return frozenset(step.name for step in self.steps if step.kind == "call" and step.function is None)
+
+    @cached_property
+    def odd_power(self) -> Operation | None:
+        """The exponent of a power of something that moves, if it is odd: a sign is lost where that is negative."""
+        moving: list[bool] = []
+        signless = {id(OPERATORS["pow"]), *(id(PARAMETER_FUNCTIONS[name]) for name in ("abs", "sqrt", "exp", "cosh"))}
+        for step in self.steps:
+            if step.function is OPERATORS["pow"] and moving[step.inputs[0]]:
+                exponent = self.steps[step.inputs[1]]
+                if exponent.kind == "number" and exponent.value is not None and exponent.value % 2 == 1:
+                    return exponent
+            moving.append("(" in step.name if step.kind == "name" else self._moves(step, moving, signless))
+        return None
+
+    @staticmethod
+    def _moves(step: Operation, moving: Sequence[bool], signless: Collection[int]) -> bool:
+        return id(step.function) not in signless and any(moving[i] for i in step.inputs)
 
     @cached_property
     def shape(self) -> tuple[Expression, tuple[str | float, ...]]:
@@ -210,11 +228,12 @@ def _grammar() -> Lark:
 
 
 @lru_cache(maxsize=4096)
-def parse_expression(text: str, behavioural: bool = False) -> Expression:
+def parse_expression(text: str, behavioural: bool = False, keeps_sign: bool = False) -> Expression:
     """An expression, without outer braces or quotes or with them.
 
-    ``behavioural`` gives the meaning that functions have in behavioural sources. Functions
-    that are not built in stay as calls. Raises ExpressionError with the offset in ``text``.
+    ``behavioural`` gives the meaning that functions have in behavioural sources, ``keeps_sign`` the one
+    that powers of negative numbers have in LTspice. Functions that are not built in stay
+    as calls. Raises ExpressionError with the offset in ``text``.
     """
     try:
         tree = _grammar().parse(text)
@@ -226,11 +245,14 @@ def parse_expression(text: str, behavioural: bool = False) -> Expression:
         raise ExpressionError(
             message, min(offset, max(len(text) - 1, 0)), "operators, parentheses and commas"
         ) from None
-    return Expression(text, tuple(_steps(cast("Tree[Token] | Token", tree), behavioural)))
+    return Expression(text, tuple(_steps(cast("Tree[Token] | Token", tree), behavioural, keeps_sign)))
 
 
-def _steps(tree: Tree[Token] | Token, behavioural: bool) -> list[Operation]:
+def _steps(tree: Tree[Token] | Token, behavioural: bool, keeps_sign: bool) -> list[Operation]:
     functions = BEHAVIOURAL_FUNCTIONS if behavioural else PARAMETER_FUNCTIONS
+    operators = OPERATORS
+    if keeps_sign:
+        functions, operators = {**functions, "pow": SIGNED_POWER}, {**OPERATORS, "pow": SIGNED_POWER}
     steps: list[Operation] = []
     results: list[int] = []
     # Depth first without recursion: a tree is visited once to queue its children, then again.
@@ -245,19 +267,23 @@ def _steps(tree: Tree[Token] | Token, behavioural: bool) -> list[Operation]:
         count = len(results) - len(children)
         inputs = tuple(results[count:])
         del results[count:]
-        steps.append(_step(node, inputs, functions, behavioural))
+        steps.append(_step(node, inputs, functions, operators, behavioural))
         results.append(len(steps) - 1)
     return steps
 
 
 def _step(
-    node: Tree[Token], inputs: tuple[int, ...], functions: Mapping[str, Function], behavioural: bool
+    node: Tree[Token],
+    inputs: tuple[int, ...],
+    functions: Mapping[str, Function],
+    operators: Mapping[str, Function],
+    behavioural: bool,
 ) -> Operation:
     kind = str(node.data)
     if kind == "choose":
         return Operation("call", inputs, function=CHOOSE)
-    if kind in OPERATORS:
-        return Operation("call", inputs, function=OPERATORS[kind])
+    if kind in operators:
+        return Operation("call", inputs, function=operators[kind])
     token = cast("Token", node.children[0])
     offset = token.start_pos or 0
     word = "".join(str(token).lower().split())
@@ -267,7 +293,8 @@ def _step(
         return Operation("name", name=word, offset=offset)
     function = functions.get(word)
     if function is not None and not function.least <= len(inputs) <= function.most:
-        raise ExpressionError(f"function '{word}' takes {function.least} arguments, not {len(inputs)}", offset)
+        takes = f"{function.least}" + (f" to {function.most}" if function.least < function.most < 10 else "")
+        raise ExpressionError(f"function '{word}' takes {takes} arguments, not {len(inputs)}", offset)
     if function is not None and function.most > 5 and len(inputs) % 2 == 0:
         raise ExpressionError(f"function '{word}' takes x and then pairs of numbers", offset)
     return Operation("call", inputs, name=word, function=function, offset=offset)

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from netlearn.expressions import limits
+
 Number = Any
 """A float, a complex number or an array of either."""
 
@@ -70,6 +72,16 @@ def _odd_power(x: Number, y: Number) -> Number:
 def _odd_power_slopes(x: Number, y: Number) -> tuple[Number, Number]:
     by_base, by_exponent = _power_slopes(x, y)
     return by_base * _sign(x), by_exponent * _sign(x)
+
+
+def _signed_power(x: Number, y: Number) -> Number:
+    """LTspice's power: of a negative base by its sign where the exponent is whole, else zero."""
+    odd = np.where(np.mod(_real(y), 2.0) == 0, 1.0, np.where(np.mod(_real(y), 1.0) == 0, -1.0, 0.0))
+    return np.where(_real(x) < 0, odd, 1.0) * _power(x, y)
+
+
+def _signed_power_slopes(x: Number, y: Number) -> tuple[Number, Number]:
+    return y * _signed_power(x, y - 1), np.where(_real(x) > 0, _power_slopes(x, y)[1], 0.0)
 
 
 def _c_power(x: Number, y: Number) -> Number:
@@ -202,6 +214,9 @@ OPERATORS: Mapping[str, Function] = {
     "ge": _truth(np.greater_equal),
 }
 
+SIGNED_POWER = _two(_signed_power, _signed_power_slopes)
+"""``^`` and ``**`` in a netlist of LTspice's."""
+
 CHOOSE = Function(
     lambda c, x, y: np.where(_real(c) != 0, x, y),
     lambda c, x, y: (0.0, np.where(_real(c) != 0, 1.0, 0.0), np.where(_real(c) != 0, 0.0, 1.0)),
@@ -212,7 +227,60 @@ CHOOSE = Function(
 ROUNDED_TABLE = "_rounded_table"
 """The name under which an E or G source's TABLE is evaluated."""
 
+
+def _first(least: int, most: int) -> Function:
+    """The first of its arguments."""
+    return Function(lambda x, *rest: x, lambda x, *rest: (1.0, *_flat(*rest)), least, most)
+
+
+_LTSPICE: Mapping[str, Function] = {
+    "arctan": _one(np.arctan, lambda x: 1.0 / (1.0 + x * x)),
+    "buf": _level(lambda x: np.where(_real(x) > 0.5, 1.0, 0.0), 1),
+    "inv": _level(lambda x: np.where(_real(x) > 0.5, 0.0, 1.0), 1),
+    "round": _level(lambda x: np.sign(_real(x)) * np.floor(np.abs(_real(x)) + 0.5), 1),
+    "pwrs": _two(_odd_power, _odd_power_slopes),
+    "stp": _level(_step, 1),
+    "uplim": Function(limits.ceiling, limits.ceiling_slopes, 3, 3),
+    "dnlim": Function(limits.floor, limits.floor_slopes, 3, 3),
+}
+"""Functions of LTspice and PSpice that ngspice lacks, or has in its modes for these only."""
+
+
+CLAMP = Function(limits.between, limits.between_slopes, 3, 3)
+"""``limit(x, a, b)``: x, but not beyond a or b, whichever of them is the larger."""
+
+
+def _or_clamp(x: Number, *rest: Number) -> Number:
+    return limits.between(x, *rest) if len(rest) == 2 else x
+
+
+def _or_clamp_slopes(x: Number, *rest: Number) -> Sequence[Number]:
+    return limits.between_slopes(x, *rest) if len(rest) == 2 else (1.0, *_flat(*rest))
+
+
+_RANDOM: Mapping[str, Function] = {
+    "agauss": _first(3, 3),
+    # With one argument, the spread around zero, it is LTspice's.
+    "gauss": Function(
+        lambda x, *rest: x if rest else 0.0 * _real(x), lambda x, *rest: (1.0 if rest else 0.0, *_flat(*rest)), 1, 3
+    ),
+    "unif": _first(2, 2),
+    "aunif": _first(2, 2),
+    # With three arguments it is LTspice's, and no random number.
+    "limit": Function(_or_clamp, _or_clamp_slopes, 2, 3),
+    "mc": _first(2, 2),
+    "flat": _level(lambda x: 0.0 * _real(x), 1),
+}
+"""Functions that draw lots stand at their nominal value: an operating point is no draw of lots."""
+
+
+def is_random(function: Function | None, arguments: int) -> bool:
+    """Whether a function of so many arguments draws lots in a simulator."""
+    return any(function is one for one in _RANDOM.values()) and not (function is _RANDOM["limit"] and arguments == 3)
+
+
 _COMMON: Mapping[str, Function] = {
+    **_LTSPICE,
     "sqrt": _one(np.sqrt, lambda x: 0.5 / np.sqrt(x)),
     "sin": _one(np.sin, np.cos),
     "cos": _one(np.cos, lambda x: -np.sin(x)),
@@ -268,15 +336,9 @@ _COMMON: Mapping[str, Function] = {
 
 PARAMETER_FUNCTIONS: Mapping[str, Function] = {
     **_COMMON,
-    "arctan": _COMMON["atan"],
     "pow": _two(_c_power, _c_power_slopes),
     "pwr": _two(_power, _power_slopes),
-    # Random functions stand at their nominal value: an operating point is not a draw of lots.
-    "gauss": Function(lambda x, *rest: x, lambda x, *rest: (1.0, *_flat(*rest)), 3, 3),
-    "agauss": Function(lambda x, *rest: x, lambda x, *rest: (1.0, *_flat(*rest)), 3, 3),
-    "unif": Function(lambda x, *rest: x, lambda x, *rest: (1.0, *_flat(*rest)), 2, 2),
-    "aunif": Function(lambda x, *rest: x, lambda x, *rest: (1.0, *_flat(*rest)), 2, 2),
-    "limit": Function(lambda x, *rest: x, lambda x, *rest: (1.0, *_flat(*rest)), 2, 2),
+    **_RANDOM,
 }
 """Functions in ``.param``, ``.func`` and braces."""
 
@@ -284,6 +346,7 @@ BEHAVIOURAL_FUNCTIONS: Mapping[str, Function] = {
     **_COMMON,
     "pow": _two(_power, _power_slopes),
     "pwr": _two(_odd_power, _odd_power_slopes),
+    "limit": CLAMP,
     # At an operating point nothing changes with time.
     "ddt": _level(lambda x: 0.0 * _real(x), 1),
 }
@@ -291,7 +354,7 @@ BEHAVIOURAL_FUNCTIONS: Mapping[str, Function] = {
 
 _TABLES: Mapping[str, Mapping[str, Function]] = {
     "operators": OPERATORS,
-    "choose": {"choose": CHOOSE},
+    "choose": {"choose": CHOOSE, "signed power": SIGNED_POWER},
     "parameters": PARAMETER_FUNCTIONS,
     "behavioural": BEHAVIOURAL_FUNCTIONS,
 }

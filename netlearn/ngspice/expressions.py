@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from netlearn.errors import NgspiceError
 from netlearn.expressions.expression import Expression, Operation
-from netlearn.expressions.functions import BEHAVIOURAL_FUNCTIONS, CHOOSE, OPERATORS, ROUNDED_TABLE
+from netlearn.expressions.functions import BEHAVIOURAL_FUNCTIONS, CHOOSE, OPERATORS, ROUNDED_TABLE, SIGNED_POWER
 
 LONGEST = 1_000_000
 """Characters; an expression whose parts are used again and again could grow without limit."""
@@ -17,6 +18,16 @@ LONGEST = 1_000_000
 def _whole(x: str) -> str:
     """Towards zero."""
     return f"(sgn({x})*floor(abs({x})))"
+
+
+def _signed_power(x: str, y: str) -> str:
+    sign = f"ternary_fcn({y}==floor({y}),cos({math.pi!r}*{y}),0)"
+    return f"(({x}^{y})*ternary_fcn({x}<0,{sign},1))"
+
+
+def _ceiling(x: str, limit: str, zone: str) -> str:
+    inside = f"{limit}-({limit}+{zone}-{x})*({limit}+{zone}-{x})/(4*{zone})"
+    return f"ternary_fcn({x}<={limit}-{zone},{x},ternary_fcn({x}>={limit}+{zone},{limit},{inside}))"
 
 
 _INFIX = {
@@ -35,6 +46,17 @@ _WRITTEN: Mapping[str, Callable[..., str]] = {
     "hypot": lambda x, y: f"sqrt({x}*{x}+{y}*{y})",
     "atan2": lambda y, x: f"(2*atan({y}/(sqrt({x}*{x}+{y}*{y})+{x})))",
     "log": lambda x: f"ln({x})",
+    "signed power": _signed_power,
+    "arctan": lambda x: f"atan({x})",
+    "buf": lambda x: f"ternary_fcn({x}>0.5,1,0)",
+    "inv": lambda x: f"ternary_fcn({x}>0.5,0,1)",
+    "round": lambda x: f"(sgn({x})*floor(abs({x})+0.5))",
+    # The power of ngspice's behavioural sources that keeps the sign.
+    "pwrs": lambda x, y: f"pwr({x},{y})",
+    "stp": lambda x: f"u({x})",
+    "limit": lambda x, a, b: f"min(max({x},min({a},{b})),max({a},{b}))",
+    "uplim": _ceiling,
+    "dnlim": lambda x, limit, zone: f"(-{_ceiling(f'(-{x})', f'(-{limit})', zone)})",
     "choose": lambda c, x, y: f"ternary_fcn({c},{x},{y})",
 }
 """Operators, and functions that ngspice's behavioural sources lack or call otherwise."""
@@ -43,6 +65,7 @@ _NAMES = {
     **{id(function): name for name, function in BEHAVIOURAL_FUNCTIONS.items()},
     **{id(function): name if name != "pow" else "power" for name, function in OPERATORS.items()},
     id(CHOOSE): "choose",
+    id(SIGNED_POWER): "signed power",
 }
 """A function is known by itself: what a step calls it may have been dropped."""
 

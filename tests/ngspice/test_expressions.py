@@ -35,6 +35,11 @@ TEXTS = [
     "sqr(v(a))+hypot(v(a),v(b))+if(v(a),1,2)",
     "(7*v(a)) % 2 + (9*v(a)) \\ 2",
     "i(v1)*1k + temper*0.01",
+    "limit(v(a),-1,0.5)+2*limit(v(b),0.5,-0.1)+4*limit(v(a)*v(b),-2,1)",
+    "uplim(v(a),0.65,0.1)+2*uplim(v(b),0.65,0.1)+4*uplim(v(a),0.1,0.1)",
+    "dnlim(v(a),0.65,0.1)+2*dnlim(v(b),0.65,0.1)+4*dnlim(v(a),0.1,0.1)",
+    "arctan(v(a))+buf(v(a))+2*inv(v(a))+4*round(3*v(b))+pwrs(v(b),3)+pwrs(v(b),2)+stp(v(b))",
+    "(v(a)>0 & v(b)>0) + 2*(v(a)>0 | v(b)>0) + 4*~v(b)",
 ]
 
 

@@ -29,7 +29,8 @@ PRODUCT = parse_expression("x*y")
 
 _INSTANCE = ("r", "resistance", "tc", "tc1", "tc2", "tce", "temp", "dtemp", "scale", "m", "l", "w")
 _PIECES = re.compile(r"\{[^}]*\}|'[^']*'|[^\s,]+")
-_IGNORED = ("ac", "noisy", "noise", "bv_max", "c", "tol", "pwr")
+_TOLERANCES = ("tol", "dev", "lot")
+_IGNORED = ("ac", "noisy", "noise", "bv_max", "c", "pwr", *_TOLERANCES)
 _MODEL = {
     "r": 0.0, "rsh": 0.0, "narrow": 0.0, "dw": 0.0, "short": 0.0, "dlr": 0.0, "defw": 10e-6, "l": 10e-6,
     "tc1": 0.0, "tc2": 0.0, "tce": 0.0, "tnom": 0.0, "scale": 1.0, "temp": 0.0, "dtemp": 0.0,
@@ -47,7 +48,7 @@ def resistor(line: ElementLine) -> None:
         return
     nodes = line.nodes(2)
     given: dict[str, int] = {}
-    words = list(line.rest(2))
+    words = _without_tolerances(line)
     for name, assignment in line.assignments(_INSTANCE, _IGNORED).items():
         if name == "tc":
             given.update(zip(("tc1", "tc2"), map(line.quantity, _pair(line, assignment, words)), strict=False))
@@ -74,6 +75,19 @@ def resistor(line: ElementLine) -> None:
     if line.graph.value(value) == 0:
         raise line.error(f"{line.label} has a resistance of zero", _place_word(line), ZERO_HINT)
     line.add(RESISTOR, nodes, {"resistance": value}, written=written)
+
+
+def _without_tolerances(line: ElementLine) -> list[Word]:
+    """The words after the nodes; of tolerances, in pairs or as ``name=value``, is warned."""
+    words = list(line.rest(2))
+    found = [a.name for a in line.element.assignments if a.name.text.lower() in _TOLERANCES]
+    for at in range(len(words) - 2, 0, -1):
+        if words[at].text.lower() in _TOLERANCES:
+            found.append(words[at])
+            del words[at : at + 2]
+    for word in found:
+        line.warn(f"'{word.text}' is a tolerance: {line.label} has its nominal value", word)
+    return words
 
 
 def _place_word(line: ElementLine) -> Word | None:
