@@ -33,6 +33,8 @@ class Shared:
     frozen: dict[int, Place] = field(default_factory=dict)
     """Quantities that decide a condition or an option, which no gradient goes through."""
     reported: set[tuple[str, str]] = field(default_factory=set)
+    shorted: list[tuple[str, Place]] = field(default_factory=list)
+    """Resistors that have the least resistance instead of their own."""
 
     @property
     def warnings(self) -> list[NetlistWarning]:

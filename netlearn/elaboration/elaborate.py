@@ -20,7 +20,8 @@ from netlearn.elaboration.instances import Instances, call_place, note_parameter
 from netlearn.elaboration.names import PathNames
 from netlearn.elaboration.scope import ScopeSettings
 from netlearn.elaboration.template import FIRST_BRANCH, Template
-from netlearn.errors import Place, raise_all
+from netlearn.elaboration.windings import Part, part_windings
+from netlearn.errors import NetlistWarning, Place, raise_all
 from netlearn.netlist.dialect import dialect_of
 from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.letters import LETTERS
@@ -66,7 +67,16 @@ class _Elaboration:
             # What is missing here may stand in a file that is not there.
             absent = [error for part in self.netlist.walk() for error in part.missing.values()]
             raise_all([*absent, *self.shared.errors][:MOST_ERRORS])
+        self._tell_of_shorts()
         return self._assembled(body, guesses)
+
+    def _tell_of_shorts(self) -> None:
+        shorted = dict(reversed(self.shared.shorted))
+        if shorted:
+            name, place = self.shared.shorted[0]
+            more = f" and {len(shorted) - 1} more resistors have" if len(shorted) > 1 else " has"
+            message = f"{name}{more} no resistance to speak of, for which ngspice, and netlearn, take 1 mOhm"
+            self.shared.warnings.append(NetlistWarning(message, place))
 
     def _fill(self, body: Body, definition: Definition) -> None:
         chain = (*definition.chain, *(call_place(line) for line in self.calls))
@@ -108,6 +118,11 @@ class _Elaboration:
             raise line.error(f"{name.text} is a {LETTERS[letter].title}, which netlearn cannot solve")
         handler(line)
 
+    def _place(self, row: Array) -> Place:
+        """The place that a row of ``Rows.places`` stands for."""
+        number, start, end = (int(i) for i in row)
+        return self.shared.graph.sources[number].place(start, end)
+
     def _assembled(self, body: Body, guesses: dict[str, int]) -> Design:
         template = body.template
         graph = self.shared.graph
@@ -115,7 +130,7 @@ class _Elaboration:
         nodes: Sequence[str] = template.nodes.all()
         inside: list[tuple[str, Sequence[str]]] = [("", nodes)]
         count = len(nodes)
-        contents = []
+        contents: list[Part] = []
         for table in template.tables.values():
             rows = table.rows()
             names = PathNames(rows.names, lettered=True)
@@ -125,10 +140,17 @@ class _Elaboration:
                 index, made = _with_internal_nodes(index, table.device, inner, count, names)
                 inside.append(("", made))
                 count += len(made)
-            contents.append((table.device, names, index, rows))
+            contents.append(Part(table.device, names, index, rows))
+        contents = part_windings(contents, values, count, graph, self._place)
+        values = graph.values()
         groups = tuple(
-            Group(device, names, _numbered(index, count), {name: values[ids] for name, ids in rows.values.items()})
-            for device, names, index, rows in contents
+            Group(
+                part.device,
+                part.names,
+                _numbered(part.index, count),
+                {name: values[ids] for name, ids in part.rows.values.items()},
+            )
+            for part in contents
         )
         settings = self.shared.settings
         all_nodes = PathNames(inside) if len(inside) > 1 else nodes
@@ -146,7 +168,7 @@ class _Elaboration:
             self.netlist,
             circuit,
             graph,
-            tuple(Contents(rows.values, rows.places, rows.written) for _, _, _, rows in contents),
+            tuple(Contents(part.rows.values, part.rows.places, part.rows.written) for part in contents),
             parameters=tuple(template.parameters),
             scope=body.scope,
             frozen=self.shared.frozen,

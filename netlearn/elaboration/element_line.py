@@ -76,10 +76,13 @@ class ElementLine:
         """A quantity computed from others."""
         return self.graph.compute(expression, tuple(quantities[name] for name in expression.names))
 
-    def add(self, device: Device, index: tuple[int, ...], values: dict[str, int], written: int = NOTHING) -> None:
+    def add(
+        self, device: Device, index: tuple[int, ...], values: dict[str, int], written: int = NOTHING, name: str = ""
+    ) -> None:
         """Put the element into the template; values left out have the device's defaults.
 
-        ``written`` is the quantity that stands in the line as the element's own value.
+        ``written`` is the quantity that stands in the line as the element's own value. ``name`` is that
+        of something that belongs to the element, such as a resistance in series with it.
         """
         columns = tuple(
             values[name] if name in values else self.graph.constant(default)
@@ -87,7 +90,7 @@ class ElementLine:
         )
         word = self.element.name
         place = (self.graph.source_number(self.source), word.start, word.end)
-        self.body.template.table(device).add(self.name, index, columns, place, written)
+        self.body.template.table(device).add(name or self.name, index, columns, place, written)
 
     def multiplier(self, own: Assignment | None) -> int | None:
         """What multiplies the element: the m= of the outermost instance around it, else its own.

@@ -68,6 +68,7 @@ def _linear(letter: str, value: str) -> Form:
 _LINEAR = {
     "resistor": _linear("r", "resistance"),
     "voltage source": _linear("v", "dc"),
+    "inductor": Form("l", value="inductance"),
     "current source": _linear("i", "dc"),
     "vccs": _linear("g", "gain"),
     "vcvs": _linear("e", "gain"),

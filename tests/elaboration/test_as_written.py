@@ -14,7 +14,8 @@ from netlearn.netlist.netlist import parse
 from netlearn.solve.internal import InternalSolver
 
 # Decks separated by blank lines. A line "*! ngbehavior ltpsa" says how ngspice has to read the deck, and a line
-# "*! warns word" that netlearn warns of that word.
+# "*! warns word" that netlearn warns of that word. "*! tolerance x" is for circuits that ngspice settles in a short
+# transient, to that difference at best.
 FOLDER = Path(__file__).parent / "as_written"
 DECKS = {
     f"{path.stem}: {deck.partition(chr(10))[0][2:]}": deck
@@ -39,10 +40,33 @@ def test_operating_point_is_ngspices(name, ngspice):
         assert any(word in message for message in said), said
     found = InternalSolver().solve(circuit)
     wanted = ngspice.run(deck, behaviour=next((text for kind, text in notes if kind == "ngbehavior"), ""))
+    tolerance = next((float(text) for kind, text in notes if kind == "tolerance"), 1e-9)
     compared = [node for node in circuit.nodes if "#" not in node]
     assert compared
     for node in compared:
-        assert found.voltage(node)[0] == pytest.approx(wanted[f"v({node})"], rel=1e-6, abs=1e-9), node
+        assert found.voltage(node)[0] == pytest.approx(wanted[f"v({node})"], rel=1e-6, abs=tolerance), node
     for branch in circuit.branches:
         if f"i({branch})" in wanted:
-            assert found.current(branch)[0] == pytest.approx(wanted[f"i({branch})"], rel=1e-6, abs=1e-9), branch
+            assert found.current(branch)[0] == pytest.approx(wanted[f"i({branch})"], rel=1e-6, abs=tolerance), branch
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(
+    ("written", "same"),
+    [
+        ("V1 a 0 2 Rser=50\nR1 a 0 100", "V1 b 0 2\nRs a b 50\nR1 a 0 100"),
+        ("I1 0 a 1m\nR1 a b 1k\nL1 b 0 1m Rser=20", "I1 0 a 1m\nR1 a b 1k\nL1 b c 1m\nRs c 0 20"),
+        ("I1 0 a 1m\nR1 a b 1k\nL1 b 0 1m Rser=20 Rpar=20 Cpar=1n", "I1 0 a 1m\nR1 a b 1k\nRs b 0 10"),
+        ("I1 0 a 1m\nR1 a 0 1k noiseless\nC1 a 0 1n Rpar=1k Rser=1", "I1 0 a 1m\nR1 a 0 1k\nRs a 0 1k"),
+        ("X1 a s\nR1 a 0 1k\n.subckt s p\nV1 p 0 3 Rser=1k\n.ends", "R1 a 0 1k\nV1 b 0 3\nRs a b 1k"),
+    ],
+)
+def test_resistances_that_ltspice_puts_into_other_elements(written, same, ngspice):
+    circuit = elaborate(parse(f"written\n{written}\n.end\n")).circuit
+    wanted = ngspice.run(f"the same\n{same}\n.end\n")
+    found = InternalSolver().solve(circuit)
+    for node in ("a", "b"):
+        if node in circuit.nodes:
+            assert found.voltage(node)[0] == pytest.approx(wanted[f"v({node})"], rel=1e-9)
+    if "i(v1)" in wanted and "v1" in circuit.branches:
+        assert found.current("v1")[0] == pytest.approx(wanted["i(v1)"], rel=1e-9)

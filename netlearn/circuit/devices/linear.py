@@ -58,6 +58,16 @@ class VoltageSource(Device):
 
 
 @dataclass(frozen=True)
+class Winding(Device):
+    """v_p - v_n = resistance * i: an inductor at an operating point, with its series resistance."""
+
+    def residual(self, x: Array, prepared: Values) -> Array:
+        current = x[..., 2]
+        branch = x[..., 0] - x[..., 1] - prepared["resistance"] * current
+        return np.stack(np.broadcast_arrays(current, -current, branch), axis=-1)
+
+
+@dataclass(frozen=True)
 class CurrentSource(Device):
     """The current dc flows from p through the source to n."""
 
@@ -126,6 +136,7 @@ class Ccvs(Device):
 
 RESISTOR = Resistor("resistor", ("p", "n"), {"resistance": NAN}, homogeneous=True)
 VOLTAGE_SOURCE = VoltageSource("voltage source", ("p", "n", "i"), {"dc": 0.0})
+WINDING = Winding("inductor", ("p", "n", "i"), {"resistance": 0.0, "inductance": 0.0}, homogeneous=True)
 CURRENT_SOURCE = CurrentSource("current source", ("p", "n"), {"dc": 0.0})
 VCCS = Vccs("vccs", ("p", "n", "cp", "cn"), {"gain": NAN}, homogeneous=True, reciprocal=False)
 VCVS = Vcvs("vcvs", ("p", "n", "cp", "cn", "i"), {"gain": NAN}, homogeneous=True, reciprocal=False)

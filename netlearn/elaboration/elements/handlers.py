@@ -8,16 +8,9 @@ from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.behavioural import behavioural_source, by_expression
 from netlearn.elaboration.elements.modelled import modelled
+from netlearn.elaboration.elements.reactive import capacitor, coupling, inductor
 from netlearn.elaboration.elements.resistors import resistor
-from netlearn.elaboration.elements.sources import (
-    capacitor,
-    current_controlled,
-    current_source,
-    inductor,
-    nothing,
-    voltage_controlled,
-    voltage_source,
-)
+from netlearn.elaboration.elements.sources import current_controlled, current_source, voltage_controlled, voltage_source
 
 Handler = Callable[[ElementLine], None]
 
@@ -40,7 +33,7 @@ HANDLERS: Mapping[str, Handler] = {
     "H": _controlled(current_controlled),
     "C": capacitor,
     "L": inductor,
-    "K": nothing,
+    "K": coupling,
     "B": behavioural_source,
     **dict.fromkeys((kind.letter for kind in MODEL_TYPES.values()), modelled),
 }

@@ -17,7 +17,8 @@ _PIECES = re.compile(r"\{(?:[^{}]|\{[^{}]*\})*\}|'[^']*'|[^\s,()=]+")
 
 _SMALL_SIGNAL = {"ac": 2, "acmag": 1, "acphase": 1, "distof1": 2, "distof2": 2, "pwr": 1, "freq": 1, "phase": 1}
 """Keywords that are of no concern to an operating point, with how many numbers may follow."""
-_ONE = ("dc", "portnum", "z0", "td", "r", "m")
+_LTSPICE = {"load": 0, "cpar": 1}
+_ONE = ("dc", "portnum", "z0", "td", "r", "m", "rser")
 _PORT_RESISTANCE = 50.0
 
 
@@ -38,7 +39,7 @@ def independent(line: ElementLine) -> Independent:
     for name in _ONE:
         if name in found and len(found[name]) != 2:
             raise line.error(f"{line.label} needs one value after {name.upper()}", found[name][0])
-    for name, most in _SMALL_SIGNAL.items():
+    for name, most in (_SMALL_SIGNAL | _LTSPICE).items():
         if len(found.get(name, ())) > most + 1:
             raise line.error(f"{line.label} has too many values after {name.upper()}", found[name][most + 1])
         for word in found.get(name, [])[1:]:
@@ -52,16 +53,22 @@ def independent(line: ElementLine) -> Independent:
         keyword, *arguments = found[name]
         # Read even if a DC value comes before it, so that what is wrong in it is found.
         start = value_at_start(line, name, arguments, options, keyword)
+    if "load" in found:
+        line.warn(f"{line.label} is a constant current here; as a load in LTspice it gives no power", found["load"][0])
     dc = line.quantity(found["dc"][1]) if "dc" in found else start
-    return Independent(line.graph.constant(0.0) if dc is None else dc, _port_resistance(line, found))
+    return Independent(line.graph.constant(0.0) if dc is None else dc, _resistance(line, found))
 
 
-def _port_resistance(line: ElementLine, found: dict[str, list[Word]]) -> int | None:
-    """ngspice puts a port's impedance in series with it, at DC too."""
+def _resistance(line: ElementLine, found: dict[str, list[Word]]) -> int | None:
+    """What is in series with a voltage source: LTspice's Rser, or a port's impedance, which ngspice has at DC too."""
+    for name in ("portnum", "rser"):
+        if name in found and line.name[0] != "v":
+            raise line.error(f"'{found[name][0].text}' belongs to voltage sources", found[name][0])
+    if "rser" in found:
+        resistance = line.quantity(found["rser"][1])
+        return None if line.graph.value(resistance) == 0 else resistance
     if "portnum" not in found:
         return None
-    if line.name[0] != "v":
-        raise line.error("a port is a voltage source", found["portnum"][0])
     resistance = line.quantity(found["z0"][1]) if "z0" in found else line.graph.constant(_PORT_RESISTANCE)
     if not line.graph.value(resistance) > 0:
         raise line.error(f"{line.label} needs a positive impedance z0", found["z0"][0])
@@ -71,7 +78,7 @@ def _port_resistance(line: ElementLine, found: dict[str, list[Word]]) -> int | N
 def _keywords(line: ElementLine) -> Iterator[tuple[str, list[Word]]]:
     """Each keyword in lower case with its word and those that follow; a value at the start goes as ``dc``."""
     current: list[Word] = []
-    known = {*_SMALL_SIGNAL, *_ONE, *WAVEFORMS} - ({"m"} if line.name[0] == "v" else set())
+    known = {*_SMALL_SIGNAL, *_LTSPICE, *_ONE, *WAVEFORMS} - ({"m"} if line.name[0] == "v" else set())
     seen: set[str] = set()
     name = ""
     for word in _tokens(line):
@@ -95,7 +102,7 @@ def _keywords(line: ElementLine) -> Iterator[tuple[str, list[Word]]]:
 
 
 def _longest(name: str) -> int:
-    return _SMALL_SIGNAL.get(name, WAVEFORMS[name][1] if name in WAVEFORMS else 1)
+    return (_SMALL_SIGNAL | _LTSPICE).get(name, WAVEFORMS[name][1] if name in WAVEFORMS else 1)
 
 
 def _tokens(line: ElementLine) -> Sequence[Word]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from netlearn.circuit.devices.linear import RESISTOR
-from netlearn.elaboration.body import MOST_ERRORS, Body
-from netlearn.elaboration.elements.resistors import PARALLEL, ZERO_HINT
+from netlearn.elaboration.body import Body
+from netlearn.elaboration.elements.resistors import LEAST, PARALLEL
 from netlearn.elaboration.names import TextNames
-from netlearn.elaboration.template import Rows
-from netlearn.errors import NetlistError, Place
+from netlearn.elaboration.template import NOTHING, Rows
+from netlearn.errors import Place
 from netlearn.netlist.statements import Block
 
 
@@ -19,14 +19,18 @@ def add_block(body: Body, block: Block, chain: tuple[Place, ...]) -> None:
     graph = body.shared.graph
     names = TextNames(source.text, spans[:, 0])
     body.take_names(source, names, spans[:, 0], chain)
-    for k in np.flatnonzero(np.asarray(block.values) == 0)[:MOST_ERRORS]:
-        place = source.place(int(spans[k, 3, 0]), int(spans[k, 3, 1]), chain)
-        body.shared.report(NetlistError(f"{names[int(k)]} has a resistance of zero", place, ZERO_HINT))
     nodes = body.template.nodes.intern(TextNames(source.text, spans[:, 1:3].reshape(-1, 2)))
     if body.parent is not None:
         for name in body.shared.globals.intersection(body.template.nodes.numbers):
             body.node(name)
     written = quantities = graph.literals(block.values, source, spans[:, 3, 0], spans[:, 3, 1])
+    shorted = np.flatnonzero(np.asarray(block.values) == 0)
+    if len(shorted):
+        quantities, written = quantities.copy(), written.copy()
+        quantities[shorted], written[shorted] = graph.constant(LEAST), NOTHING
+        body.shared.shorted += [
+            (names[k], source.place(int(spans[k, 3, 0]), int(spans[k, 3, 1]), chain)) for k in shorted.tolist()
+        ]
     if body.multiplier is not None:
         quantities = np.array([graph.compute(PARALLEL, (int(q), body.multiplier)) for q in quantities])
     places = np.column_stack([np.full(len(spans), graph.source_number(source)), spans[:, 0]])

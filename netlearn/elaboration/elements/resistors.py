@@ -17,7 +17,8 @@ from netlearn.errors import did_you_mean
 from netlearn.expressions.expression import parse_expression
 from netlearn.netlist.statements import Assignment, Word
 
-ZERO_HINT = "use a small resistance, or a voltage source of 0 V for a short"
+LEAST = 1e-3
+"""What a resistor of zero ohms has to ngspice, and one from a model at least."""
 SHEET = parse_expression("rsh*(l*u-2*short)/(w*u-2*narrow)")
 PARALLEL = parse_expression("r/m")
 SCALED = parse_expression("r*scale")
@@ -36,8 +37,6 @@ _MODEL = {
     "tc1": 0.0, "tc2": 0.0, "tce": 0.0, "tnom": 0.0, "scale": 1.0, "temp": 0.0, "dtemp": 0.0,
 }  # fmt: skip
 _MODEL_ALIASES = {"res": "r", "resistance": "r", "tc1r": "tc1", "tc2r": "tc2", "w": "defw", "dl": "short"}
-_LEAST_OF_MODEL = 1e-3
-"""Below this, in ohms, ngspice takes another value than the model's own."""
 # A multiplier on the card has no effect in ngspice.
 _MODEL_IGNORED = ("m", "kf", "af", "wf", "lf", "ef", "bv_max", "level", "noisy")
 
@@ -59,6 +58,8 @@ def resistor(line: ElementLine) -> None:
     written = NOTHING
     if value is None:
         value = _from_model(line, given, card)
+    elif line.graph.value(value) == 0:
+        value = _least(line)
     else:
         written = value
     value = _at_temperature(line, value, given, card)
@@ -70,10 +71,11 @@ def resistor(line: ElementLine) -> None:
         multiplier = given.get("m")
     if multiplier is not None:
         if line.graph.value(multiplier) == 0:
-            raise line.error(f"{line.label} has the multiplier m=0", hint="leave the element out instead")
+            line.warn(f"{line.label} has the multiplier m=0: it is left out")
+            return
         value = line.formula(PARALLEL, {"r": value, "m": multiplier})
     if line.graph.value(value) == 0:
-        raise line.error(f"{line.label} has a resistance of zero", _place_word(line), ZERO_HINT)
+        raise line.error(f"{line.label} has a resistance of zero", _place_word(line), "use a small resistance")
     line.add(RESISTOR, nodes, {"resistance": value}, written=written)
 
 
@@ -85,6 +87,7 @@ def _without_tolerances(line: ElementLine) -> list[Word]:
         if words[at].text.lower() in _TOLERANCES:
             found.append(words[at])
             del words[at : at + 2]
+    words = [word for word in words if word.text.lower() != "noiseless"]
     for word in found:
         line.warn(f"'{word.text}' is a tolerance: {line.label} has its nominal value", word)
     return words
@@ -138,6 +141,12 @@ def _value_and_model(
     return value, model
 
 
+def _least(line: ElementLine) -> int:
+    word = _place_word(line) or line.element.name
+    line.body.shared.shorted.append((line.label, line.source.place(word.start, word.end, line.chain)))
+    return line.graph.constant(LEAST)
+
+
 def _from_model(line: ElementLine, given: dict[str, int], card: dict[str, int]) -> int:
     constant = line.graph.constant
     if "rsh" in card:
@@ -150,13 +159,9 @@ def _from_model(line: ElementLine, given: dict[str, int], card: dict[str, int]) 
             "u": constant(line.settings.scale),
         }
         value = line.formula(SHEET, quantities)
-        if not line.graph.value(value) > 0:
-            raise line.error(f"{line.label} has no positive length and width after narrowing")
-        return value
+        return value if line.graph.value(value) >= LEAST else _least(line)
     if "r" in card:
-        if line.graph.value(card["r"]) < _LEAST_OF_MODEL:
-            raise line.error(f"{line.label} has less than {_LEAST_OF_MODEL:g} ohms from its model", hint=ZERO_HINT)
-        return card["r"]
+        return card["r"] if line.graph.value(card["r"]) >= LEAST else _least(line)
     raise line.error(f"{line.label} has no resistance, and neither has its model", hint="give a value, or r or rsh")
 
 

@@ -1,4 +1,4 @@
-"""Independent and linear controlled sources, capacitors and inductors at the operating point."""
+"""Independent and linear controlled sources at the operating point."""
 
 from __future__ import annotations
 
@@ -8,11 +8,6 @@ from netlearn.elaboration.elements.independent import independent
 from netlearn.elaboration.elements.resistors import PRODUCT
 from netlearn.netlist.statements import Word
 
-# What may stand on these lines without a say at an operating point; a parallel or series resistance has one.
-_REACTIVE = ("ic", "m", "scale", "temp", "dtemp", "tc1", "tc2", "tc")
-_CAPACITOR = (*_REACTIVE, "c", "cap", "capacitance", "q", "w", "l", "bv_max", "rser", "lser", "cpar")
-_INDUCTOR = (*_REACTIVE, "ind", "inductance", "l", "nt")
-
 
 def voltage_source(line: ElementLine) -> None:
     """``Vname p n [[DC] value] [AC ...] [waveform] [portnum k [z0 r]]``."""
@@ -21,7 +16,7 @@ def voltage_source(line: ElementLine) -> None:
     inside = p
     if source.resistance is not None:
         inside = line.body.node(f"{line.name}#res")
-        line.add(RESISTOR, (p, inside), {"resistance": source.resistance})
+        line.add(RESISTOR, (p, inside), {"resistance": source.resistance}, name=f"{line.name}#res")
     line.add(VOLTAGE_SOURCE, (inside, n, line.branch()), {"dc": source.dc})
 
 
@@ -74,20 +69,3 @@ def _only(line: ElementLine, words: tuple[Word, ...], what: str) -> Word:
     if len(words) > 1:
         raise line.error(f"cannot read '{words[1].text}' after the {what} of {line.label}", words[1])
     return words[0]
-
-
-def capacitor(line: ElementLine) -> None:
-    """Open at the operating point: its nodes exist and nothing flows."""
-    line.assignments((), _CAPACITOR)
-    line.nodes(2)
-
-
-def inductor(line: ElementLine) -> None:
-    """A short at the operating point, with its current as an unknown."""
-    line.assignments((), _INDUCTOR)
-    nodes = line.nodes(2)
-    line.add(VOLTAGE_SOURCE, (*nodes, line.branch()), {"dc": line.graph.constant(0.0)})
-
-
-def nothing(line: ElementLine) -> None:
-    """Couplings of inductors: nothing at the operating point."""

@@ -1,0 +1,95 @@
+"""Capacitors, inductors and their couplings at the operating point, where only their resistances count.
+
+A capacitor is open and an inductor a short. LTspice's ``Rser`` is in series with either, ``Rpar`` in parallel
+with both.
+"""
+
+from __future__ import annotations
+
+import re
+
+from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE, WINDING
+from netlearn.elaboration.element_line import ElementLine
+from netlearn.elaboration.elements.model_cards import found_model
+from netlearn.errors import did_you_mean
+from netlearn.netlist.statements import Word
+
+_HARMLESS = ("ic", "m", "scale", "temp", "dtemp", "tc1", "tc2", "tc", "tol", "noiseless", "noisy", "lser", "cpar")
+_CAPACITOR = (*_HARMLESS, "c", "cap", "capacitance", "q", "w", "l", "bv_max", "rlshunt", "irms", "vrms", "pwr", "mfg")
+_INDUCTOR = (*_HARMLESS, "ind", "inductance", "l", "nt", "ipk", "pwr", "mfg")
+_RESISTANCES = ("rser", "rpar")
+_KINDS = {"c": ("c", "cap"), "l": ("l", "ind")}
+_PROBED = re.compile(r"\b[vi]\s*\(|\btime\b|\bx\b", re.IGNORECASE)
+
+
+def capacitor(line: ElementLine) -> None:
+    """``Cname p n [value] [model] [name=value ...]``: open, but for a resistance in parallel."""
+    given = line.assignments(_RESISTANCES, _CAPACITOR)
+    nodes = line.nodes(2)
+    _value(line, "c", ("c", "cap", "capacitance"))
+    if "rser" in given:
+        line.quantity(given["rser"].value)
+    if "rpar" in given:
+        line.add(RESISTOR, nodes, {"resistance": line.quantity(given["rpar"].value)}, name=f"{line.name}#rpar")
+
+
+def inductor(line: ElementLine) -> None:
+    """``Lname p n [value] [model] [name=value ...]``: a short, whose current is an unknown."""
+    given = line.assignments(_RESISTANCES, _INDUCTOR)
+    nodes = line.nodes(2)
+    inductance = _value(line, "l", ("l", "ind", "inductance"))
+    if "rpar" in given:
+        line.add(RESISTOR, nodes, {"resistance": line.quantity(given["rpar"].value)}, name=f"{line.name}#rpar")
+    if "rser" in given:
+        values = {"resistance": line.quantity(given["rser"].value), "inductance": inductance}
+        line.add(WINDING, (*nodes, line.branch()), values)
+        return
+    # What is written tells inductors from other voltage sources, should they turn out to be in a loop.
+    line.add(VOLTAGE_SOURCE, (*nodes, line.branch()), {"dc": line.graph.constant(0.0)}, written=inductance)
+
+
+def coupling(line: ElementLine) -> None:
+    """``Kname Lname Lname [...] coefficient``: nothing at the operating point."""
+    given = line.assignments(("k", "coupling"))
+    words = list(line.element.words)
+    if not given:
+        line.quantity(words.pop())
+    for assignment in given.values():
+        line.quantity(assignment.value)
+    line.later(lambda: _check_coupled(line, words))
+
+
+def _check_coupled(line: ElementLine, words: list[Word]) -> None:
+    for word in words:
+        name = word.text.lower()
+        if name[0] != "l" or name not in line.body.elements:
+            raise line.error(
+                f"{line.label} couples '{word.text}', which is no inductor here", word, "Kname Lname Lname coefficient"
+            )
+    if len(words) < 2:
+        raise line.error(f"{line.label} couples fewer than two inductors", hint="Kname Lname Lname coefficient")
+
+
+def _value(line: ElementLine, kind: str, names: tuple[str, ...]) -> int:
+    """The quantity of the value, 1 where it is none or moves; every other word has to name a model."""
+    values = [a.value for a in line.element.assignments if a.name.text.lower() in names]
+    model = None
+    for word in line.rest(2):
+        name = word.text.lower()
+        named = None if line.body.scope.defines(name) else found_model(line.body, name)
+        if named is not None and named.kind not in _KINDS[kind]:
+            raise line.error(f"model '{word.text}' is of type {named.kind}, not {kind}", word)
+        if named is not None and model is None:
+            model = named
+        elif not values and not (name.isidentifier() and not line.body.scope.defines(name)):
+            values.append(word)
+        elif name not in _HARMLESS:
+            hint = did_you_mean(name, line.body.known_models())
+            raise line.error(f"cannot read '{word.text}' in {line.label}", word, hint)
+    found = line.graph.constant(1.0)
+    for word in values:
+        if _PROBED.search(word.text):
+            line.compile(word)
+        else:
+            found = line.quantity(word)
+    return found
