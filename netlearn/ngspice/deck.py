@@ -17,7 +17,7 @@ from netlearn.circuit.circuit import GROUND, Circuit, Column, Group, one_sample
 from netlearn.circuit.devices.base import ZERO_CELSIUS
 from netlearn.errors import CircuitError
 from netlearn.ngspice.forms import INTERNAL_NAMES, Form, column, form_of, number
-from netlearn.ngspice.names import Generated, Names
+from netlearn.ngspice.names import Generated, Names, quoted
 
 TIGHT = {"reltol": 1e-9, "abstol": 1e-15, "vntol": 1e-12, "itl1": 500.0}
 """ngspice's own defaults (reltol 1e-3) leave more error than the differences to be judged."""
@@ -135,7 +135,7 @@ def save_commands(vectors: Sequence[str]) -> Iterator[str]:
     """The commands that make ngspice keep just these vectors, among them nodes inside elements."""
     # Control lines are put into lower case, but not what setcs sets, and save wants q1#collCX as it is.
     for start in range(0, len(vectors), 20):
-        yield f"setcs vectors = ( {' '.join(vectors[start : start + 20])} )"
+        yield f"setcs vectors = ( {' '.join(map(quoted, vectors[start : start + 20]))} )"
         yield "save $vectors"
 
 
@@ -239,11 +239,13 @@ class _Writer:
     def _models(self, g: int, form: Form, group: Group) -> list[str]:
         """The model names of the group's elements; equal models are written once."""
         polarity = column(group, "polarity") if "polarity" in group.values else np.ones(len(group))
-        texts = [_assignments(form, group, value, name) for value, name in form.model.items()]
+        level = [f"level={form.level}" if form.level != 1 else ""] * len(group)
+        texts = [level, *(_assignments(form, group, value, name) for value, name in form.model.items())]
         written: dict[str, str] = {}
         result = []
         for k, sign in enumerate(polarity.tolist()):
-            text = f"{form.types[sign]} ({' '.join(filter(None, (parts[k] for parts in texts)))})"
+            kind, *words = form.types[sign].split()
+            text = f"{kind} ({' '.join(filter(None, (*words, *(parts[k] for parts in texts))))})"
             if text not in written:
                 written[text] = f"m{g}x{len(written)}"
                 self.lines.append(f".model {written[text]} {text}")

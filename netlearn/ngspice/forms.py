@@ -26,10 +26,10 @@ class Form:
 
     ``value`` is the value that stands by itself after the nodes. ``instance`` maps value names to
     ngspice's names on the element line and ``model`` those on its ``.model`` card, of the type
-    ``types[sign of polarity]``. ``alterable`` are the values that the ``alter`` command changes.
-    ``flags`` are words that stand where a value is not zero, and ``unless`` names values that are not
-    written where another one is not zero. ``law`` writes what stands after the two nodes of a
-    behavioural source.
+    ``types[sign of polarity]`` with its words, and of a ``level`` if that is not 1. ``alterable`` are the
+    values that the ``alter`` command changes. ``flags`` are words that stand where a value is not zero, and
+    ``unless`` names values that are not written where another one is not zero. ``law`` writes what stands
+    after the two nodes of a behavioural source.
     """
 
     letter: str
@@ -41,6 +41,7 @@ class Form:
     flags: Mapping[str, str] = field(default_factory=dict)
     unless: Mapping[str, str] = field(default_factory=dict)
     law: Callable[[Group, int, Words], str] | None = None
+    level: int = 1
 
     def sens_name(self, element: str, value: str) -> str | None:
         """The name that ``.sens`` gives to the derivative by a value, if it has one."""
@@ -76,8 +77,8 @@ _LINEAR = {
     "ccvs": _linear("h", "gain"),
 }
 
-INTERNAL_NAMES = {"collcx": "collCX"}
-"""ngspice's names of internal nodes, after the element's and a ``#``, where they are not all in lower case."""
+INTERNAL_NAMES = {"collcx": "collCX", "body": "body diode"}
+"""ngspice's names of internal nodes, after the element's and a ``#``, where they are not netlearn's."""
 
 
 def _ideal_diode(group: Group, k: int, word: Words) -> str:
@@ -128,7 +129,8 @@ def form_of(device: Device) -> Form:
     form = _LINEAR.get(device.name)
     if form is not None:
         return form
-    kinds = [kind for kind in MODEL_TYPES.values() if device.name in kind.devices and kind.in_ngspice]
+    every = (kind for first in MODEL_TYPES.values() for kind in first.family)
+    kinds = [kind for kind in every if device.name in kind.devices and kind.in_ngspice]
     if kinds:
         return _model_form(kinds)
     if device.name == "ideal diode":
@@ -144,11 +146,16 @@ def _model_form(kinds: Sequence[ModelType]) -> Form:
     instance = _own_names(kind.element.values())
     return Form(
         kind.letter.lower(),
-        types={kind.fixed.get("polarity", 1.0): kind.name for kind in kinds},
+        types=kind.types or {kind.fixed.get("polarity", 1.0): kind.name for kind in kinds},
         model={name: name for name in _own_names(kind.model.values()) if name not in instance},
         instance=instance,
-        flags={flag[0]: word for word, flag in kind.flags.items() if flag is not None and flag[1] != 0},
+        flags={
+            flag[0]: word
+            for word, flag in kind.flags.items()
+            if flag is not None and flag[1] != 0 and flag[0] != "polarity"
+        },
         unless=kind.unless,
+        level=kind.level,
     )
 
 

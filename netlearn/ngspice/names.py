@@ -17,6 +17,11 @@ TAKEN = frozenset({"all", "allv", "alli", "ally", "null", "gnd"})
 """Words that mean something else to ngspice where a node's name stands."""
 
 
+def quoted(vector: str) -> str:
+    """A vector's name as a word of a command: some of ngspice's internal nodes have a blank in theirs."""
+    return f'"{vector}"' if " " in vector else vector
+
+
 class Names(Protocol):
     """Names for the nodes and elements of one deck."""
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.ngspice.library import shared
+from netlearn.ngspice.names import quoted
 
 
 class Worker:
@@ -52,7 +53,7 @@ class Worker:
         self.current = values
         if saves:
             for start in range(0, len(vectors), 20):
-                self._command("save " + " ".join(vectors[start : start + 20]))
+                self._command("save " + " ".join(map(quoted, vectors[start : start + 20])))
         return said
 
     def alter(self, values: Array) -> None:

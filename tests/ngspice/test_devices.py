@@ -32,8 +32,9 @@ v2 far 0 dc 0.9
 
 def circuit(kind, model, element, terminals, temperature=27.0):
     """v1 - r1 - out - r2 - v2 with one nonlinear element; ``terminals`` are node numbers."""
-    kind = MODEL_TYPES[kind]
-    values = kind.complete(model, element)
+    level = model.get("level", 1)
+    kind = MODEL_TYPES[kind].at_level(level)
+    values = kind.complete({name: value for name, value in model.items() if name != "level"}, element)
     device = kind.device
     inside = [name for name in device.internal if values[device.internal[name].parameter] != 0]
     nodes = [*NODES, *(f"x1#{name}" for name in inside)]
@@ -91,6 +92,54 @@ CASES = {
         (1, 0, -1, -1),
         "m1 out in 0 0 mod nrd=3 nrs=2",
         "nmos(vto=0.5 rsh=100)",
+    ),
+    "nmos of level 2": (
+        "nmos",
+        {"level": 2, "vto": 0.5, "tox": 2e-8, "nsub": 1e16, "nfs": 1e11, "vmax": 5e4, "xj": 2e-7, "rd": 30.0},
+        {"w": 2e-5, "l": 2e-6},
+        (1, 0, -1, -1),
+        "m1 out in 0 0 mod w=2e-5 l=2e-6",
+        "nmos(level=2 vto=0.5 tox=2e-8 nsub=1e16 nfs=1e11 vmax=5e4 xj=2e-7 rd=30)",
+    ),
+    "nmos of level 3": (
+        "nmos",
+        {"level": 3, "vto": 0.5, "tox": 2e-8, "nsub": 1e16, "theta": 0.1, "eta": 0.2, "delvto": 0.1, "rs": 30.0},
+        {"w": 2e-5, "l": 2e-6},
+        (1, 0, -1, -1),
+        "m1 out in 0 0 mod w=2e-5 l=2e-6",
+        "nmos(level=3 vto=0.5 tox=2e-8 nsub=1e16 theta=0.1 eta=0.2 delvto=0.1 rs=30)",
+    ),
+    "pmos of level 6": (
+        "pmos",
+        {"level": 6, "vto": -0.4, "kc": 1e-4, "nc": 1.2, "sigma": 0.02},
+        {"m": 2.0},
+        (1, -1, 0, 0),
+        "m1 out 0 in in mod m=2",
+        "pmos(level=6 vto=-0.4 kc=1e-4 nc=1.2 sigma=0.02)",
+    ),
+    "power mosfet": (
+        "vdmos",
+        {"vto": 1.0, "kp": 0.01, "rd": 30.0, "rg": 5.0, "rs": 10.0, "rb": 20.0, "bv": 50.0},
+        {"m": 2.0},
+        (1, 0, -1),
+        "m1 out in 0 mod m=2",
+        "vdmos(vto=1 kp=0.01 rd=30 rg=5 rs=10 rb=20 bv=50)",
+    ),
+    "p-channel power mosfet": (
+        "vdmos",
+        {"polarity": -1.0, "vto": -1.0, "kp": 0.01, "rd": 30.0, "rq": 100.0, "vq": 1.0},
+        {},
+        (1, -1, 0),
+        "m1 out 0 in mod",
+        "vdmos(pchan vto=-1 kp=0.01 rd=30 rq=100 vq=1)",
+    ),
+    "njf of level 2": (
+        "njf",
+        {"level": 2, "vto": -1.5, "beta": 1e-3, "vst": 0.1, "q": 1.8, "rd": 5.0, "rs": 3.0},
+        {"area": 2.0},
+        (0, -1, 1),
+        "j1 in 0 out mod 2",
+        "njf(level=2 vto=-1.5 beta=1e-3 vst=0.1 q=1.8 rd=5 rs=3)",
     ),
     "njf": (
         "njf",
@@ -162,8 +211,9 @@ def test_currents_balance_at_inner_nodes_too(case, solver, libngspice):
     assert np.all(np.abs(balance[:-1]) <= 1e-6 * size[:-1] + 1e-12)
 
 
-def test_batch_mode_gives_the_same_with_inner_nodes(solver, ngspice, libngspice, monkeypatch):
-    built = circuit(*CASES["npn"][:4])
+@pytest.mark.parametrize("case", ["npn", "nmos of level 2", "power mosfet"])
+def test_batch_mode_gives_the_same_with_inner_nodes(case, solver, ngspice, libngspice, monkeypatch):
+    built = circuit(*CASES[case][:4])
     expected = solver.solve(built)
     monkeypatch.setattr(ngspice_module, "library", lambda: None)
     np.testing.assert_allclose(NgspiceSolver().solve(built).x, expected.x, rtol=1e-12)

@@ -364,7 +364,7 @@ MODELS = {
         ),
         ignored_on_element=("off", "ic", "icvbe", "icvce"),
         refused={"rco": _NO_QUASI_SATURATION},
-        only={"level": (1,), "tlev": (0, 1, 3)},
+        only={"tlev": (0, 1, 3)},
     )
     for name, polarity in (("npn", 1.0), ("pnp", -1.0))
 }

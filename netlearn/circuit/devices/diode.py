@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -253,27 +254,41 @@ PARAMETERS = {
 DIODE = Diode("diode", ("a", "c", "internal"), PARAMETERS, {"internal": Internal("rs", "a")}, linear=False)
 DIODE_WITHOUT_SERIES = Diode("diode without series resistance", ("a", "c"), PARAMETERS, linear=False)
 
-MODELS = {
-    "d": ModelType(
-        "d",
-        "D",
-        DIODE,
-        (2,),
-        names(
-            "is=js n rs trs=trs1 trs2 bv ibv=ib nbv tcv eg xti tnom=tref tlev tlevc jsw ns isr nr"
-            " vj=pb tpb=tvj mj=m tm1 tm2 jtun jtunsw ntun xtitun keg ikf=ik ikr area pj"
-        ),
-        names("area pj m temp dtemp"),
-        ("area",),
-        {"off": None},
-        ignored=names(
-            "tt ttt1 ttt2 cjo cj0 cj cjp cjsw php mjsw cta ctc ctp tphp kf af fc fcs d fv_max"
-            " bv_max id_max te_max pd_max rth0 cth0 lm lp wm wp xom xoi xm xp"
-        ),
-        ignored_on_element=("ic", "off", "w", "l", "lm", "lp", "wm", "wp"),
-        refused={"thermal": "self-heating"},
-        only={"level": (1,), "tlev": (0, 1)},
-        plain=DIODE_WITHOUT_SERIES,
-        variants={IDEAL_DIODE_WORDS: IDEAL_DIODE_MODEL},
-    )
-}
+
+def _geometry(given: Collection[str]) -> dict[str, str]:
+    """Area and perimeter of a level 3 diode, from its width and length where both are given."""
+    if "w" in given and "l" in given:
+        return {"area": "w*l*scale*scale", "pj": "2*(w+l)*scale"}
+    return {"area": "area*scale*scale", "pj": "pj*scale"}
+
+
+_LEVEL_1 = ModelType(
+    "d",
+    "D",
+    DIODE,
+    (2,),
+    names(
+        "is=js n rs trs=trs1 trs2 bv ibv=ib nbv tcv eg xti tnom=tref tlev tlevc jsw ns isr nr"
+        " vj=pb tpb=tvj mj=m tm1 tm2 jtun jtunsw ntun xtitun keg ikf=ik ikr area pj"
+    ),
+    names("area pj m temp dtemp"),
+    ("area",),
+    {"off": None},
+    ignored=names(
+        "tt ttt1 ttt2 cjo cj0 cj cjp cjsw php mjsw cta ctc ctp tphp kf af fc fcs d fv_max"
+        " bv_max id_max te_max pd_max rth0 cth0 lm lp wm wp xom xoi xm xp"
+    ),
+    ignored_on_element=("ic", "off", "w", "l", "lm", "lp", "wm", "wp"),
+    refused={"thermal": "self-heating"},
+    only={"tlev": (0, 1)},
+    plain=DIODE_WITHOUT_SERIES,
+    variants={IDEAL_DIODE_WORDS: IDEAL_DIODE_MODEL},
+)
+_LEVEL_3 = replace(
+    _LEVEL_1,
+    level=3,
+    element={**_LEVEL_1.element, "w": "w", "l": "l"},
+    ignored_on_element=("ic", "off", "lm", "lp", "wm", "wp"),
+    derived=_geometry,
+)
+MODELS = {"d": replace(_LEVEL_1, levels={3: _LEVEL_3})}

@@ -1,4 +1,6 @@
-"""The junction field-effect transistor, ngspice's level 1 (Parker and Skellern's form of Shichman and Hodges)."""
+"""What junction field-effect transistors have in common, and ngspice's level 1 (Parker and Skellern's form of
+Shichman and Hodges's law).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.devices.base import Device, Environment, Internal, Values
+from netlearn.circuit.devices.base import Device, Environment, Internal, Values, derivative
 from netlearn.circuit.devices.junction import (
     critical_voltage,
     given,
@@ -27,10 +29,81 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class Jfet(Device):
-    """Unknowns are drain, gate, source, and the drain and source behind ``rd`` and ``rs``.
+    """A channel that conducts both ways, with a gate junction at either end and series resistances.
 
-    ``polarity`` is 1 for njf and -1 for pjf. A value that is NaN was not given.
+    Unknowns are drain, gate, source, and the drain and source behind ``rd`` and ``rs``.
+    ``polarity`` is 1 for njf and -1 for pjf. A value that is NaN was not given. A level of ngspice's is a
+    subclass that says how the channel conducts forwards, that is with the drain above the source.
     """
+
+    def forward(self, vgs: Array, vds: Array, p: Values) -> Array:
+        """The current from drain to source of an n-channel device with ``vds`` >= 0."""
+        raise NotImplementedError
+
+    def forward_slopes(self, vgs: Array, vds: Array, p: Values) -> tuple[Array, Array]:
+        """The derivatives of ``forward`` by its two voltages."""
+        return (
+            derivative(lambda v: self.forward(v, vds, p), vgs),
+            derivative(lambda v: self.forward(vgs, v, p), vds),
+        )
+
+    def gate_current(self, v: Array, p: Values) -> Array:
+        """The current of a gate junction."""
+        current: Array = junction_current(v, p["vt"], p["saturation"]) + p["gmin"] * v
+        return current
+
+    def gate_conductance(self, v: Array, p: Values) -> Array:
+        """The derivative of ``gate_current``."""
+        conductance: Array = junction_conductance(v, p["vt"], p["saturation"]) + p["gmin"]
+        return conductance
+
+    def residual(self, x: Array, prepared: Values) -> Array:
+        p, sign = prepared, prepared["polarity"]
+        vgs, vgd = sign * (x[..., 1] - x[..., 4]), sign * (x[..., 1] - x[..., 3])
+        normal, gate, drop = _turned(vgs, vgd)
+        current = self.forward(gate, drop, p)
+        drain = sign * np.where(normal, current, -current)
+        to_source, to_drain = (sign * self.gate_current(v, p) for v in (vgs, vgd))
+        rd, rs = p["gd"] * (x[..., 0] - x[..., 3]), p["gs"] * (x[..., 2] - x[..., 4])
+        return np.stack(
+            np.broadcast_arrays(rd, to_source + to_drain, rs, drain - to_drain - rd, -drain - to_source - rs), axis=-1
+        )
+
+    def jacobian(self, x: Array, prepared: Values) -> Array:
+        p, sign = prepared, prepared["polarity"]
+        vgs, vgd = sign * (x[..., 1] - x[..., 4]), sign * (x[..., 1] - x[..., 3])
+        normal, gate, drop = _turned(vgs, vgd)
+        gm, gds = self.forward_slopes(gate, drop, p)
+        result = np.zeros((*x.shape, 5), np.result_type(gm, gds))
+        stamp(result, (0, 3), (0, 3), p["gd"])
+        stamp(result, (2, 4), (2, 4), p["gs"])
+        stamp(result, (3, 4), (1, 4), np.where(normal, gm + gds, gds))
+        stamp(result, (3, 4), (1, 3), np.where(normal, -gds, -(gm + gds)))
+        for t, v in ((4, vgs), (3, vgd)):
+            stamp(result, (1, t), (1, t), self.gate_conductance(v, p))
+        return result
+
+    def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
+        p, sign = prepared, prepared["polarity"].real
+        vt = p["vt"].real
+        critical = critical_voltage(vt, p["saturation"])
+        result = x.copy()
+        for t in (3, 4):
+            new, old = sign * (x[..., 1] - x[..., t]), sign * (previous[..., 1] - previous[..., t])
+            limited = limit_gate(limit_junction(new, old, vt, critical), old, p["vto"].real)
+            result[..., t] = np.where(limited == new, x[..., t], x[..., 1] - sign * limited)
+        return result
+
+
+def _turned(vgs: Array, vgd: Array) -> tuple[Array, Array, Array]:
+    """Whether the drain is above the source, and the gate's and the channel's voltages seen from the lower one."""
+    normal = vgs.real >= vgd.real
+    return normal, np.where(normal, vgs, vgd), np.where(normal, vgs - vgd, vgd - vgs)
+
+
+@dataclass(frozen=True)
+class Jfet1(Jfet):
+    """A square law with a doping tail."""
 
     def prepare(self, values: Values, environment: Environment) -> Values:
         v = {name: np.asarray(value) for name, value in values.items()}
@@ -56,51 +129,26 @@ class Jfet(Device):
             "gmin": environment.gmin * v["m"],
         }
 
-    def residual(self, x: Array, prepared: Values) -> Array:
-        p, sign = prepared, prepared["polarity"]
-        vgs, vgd = sign * (x[..., 1] - x[..., 4]), sign * (x[..., 1] - x[..., 3])
-        drain = sign * _channel(vgs, vgd, p)
-        to_source, to_drain = (
-            sign * (junction_current(v, p["vt"], p["saturation"]) + p["gmin"] * v) for v in (vgs, vgd)
-        )
-        rd, rs = p["gd"] * (x[..., 0] - x[..., 3]), p["gs"] * (x[..., 2] - x[..., 4])
-        return np.stack(
-            np.broadcast_arrays(rd, to_source + to_drain, rs, drain - to_drain - rd, -drain - to_source - rs), axis=-1
-        )
+    def forward(self, vgs: Array, vds: Array, p: Values) -> Array:
+        over, along = _overdrive(vgs, vds, p)
+        current: Array = p["beta"] * (1.0 + p["lambda"] * vds) * _law(over, along, p)
+        return current
 
-    def jacobian(self, x: Array, prepared: Values) -> Array:
-        p, sign = prepared, prepared["polarity"]
-        vgs, vgd = sign * (x[..., 1] - x[..., 4]), sign * (x[..., 1] - x[..., 3])
-        by_source, by_drain = _channel_slopes(vgs, vgd, p)
-        result = np.zeros((*x.shape, 5), by_source.dtype)
-        stamp(result, (0, 3), (0, 3), p["gd"])
-        stamp(result, (2, 4), (2, 4), p["gs"])
-        stamp(result, (3, 4), (1, 4), by_source)
-        stamp(result, (3, 4), (1, 3), by_drain)
-        for t, v in ((4, vgs), (3, vgd)):
-            stamp(result, (1, t), (1, t), junction_conductance(v, p["vt"], p["saturation"]) + p["gmin"])
-        return result
-
-    def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
-        p, sign = prepared, prepared["polarity"].real
-        vt = p["vt"].real
-        critical = critical_voltage(vt, p["saturation"])
-        result = x.copy()
-        for t in (3, 4):
-            new, old = sign * (x[..., 1] - x[..., t]), sign * (previous[..., 1] - previous[..., t])
-            limited = limit_gate(limit_junction(new, old, vt, critical), old, p["vto"].real)
-            result[..., t] = np.where(limited == new, x[..., t], x[..., 1] - sign * limited)
-        return result
+    def forward_slopes(self, vgs: Array, vds: Array, p: Values) -> tuple[Array, Array]:
+        over, along = _overdrive(vgs, vds, p)
+        tail, b = p["tail"], p["b"]
+        strength, left = p["beta"] * (1.0 + p["lambda"] * vds), over - along
+        gm = strength * along * (2.0 * b + 3.0 * tail * (over + left))
+        gds = strength * left * (2.0 * b + 3.0 * tail * left) + p["beta"] * p["lambda"] * _law(over, along, p)
+        return gm, gds
 
 
-def _operating(vgs: Array, vgd: Array, p: Values) -> tuple[Array, Array, Array, Array]:
-    """Whether the channel is in normal mode, and its drain-source, overdrive and limited voltages."""
-    normal = vgs.real >= vgd.real
-    over, other = np.where(normal, vgs, vgd) - p["vto"], np.where(normal, vgd, vgs) - p["vto"]
-    drop = over - other
+def _overdrive(vgs: Array, vds: Array, p: Values) -> tuple[Array, Array]:
+    """The gate's overdrive, and the voltage along the channel, which saturates at it."""
+    over = vgs - p["vto"]
     over = np.where(over.real > 0, over, 0.0)
     # Saturation is the linear law at its edge, where the far end of the channel is just cut off.
-    return normal, drop, over, np.where(drop.real < over.real, drop, over)
+    return over, np.where(vds.real < over.real, vds, over)
 
 
 def _law(over: Array, along: Array, p: Values) -> Array:
@@ -109,24 +157,7 @@ def _law(over: Array, along: Array, p: Values) -> Array:
     return law
 
 
-def _channel(vgs: Array, vgd: Array, p: Values) -> Array:
-    """The current from drain to source of an n-channel device."""
-    normal, drop, over, along = _operating(vgs, vgd, p)
-    current = p["beta"] * (1.0 + p["lambda"] * drop) * _law(over, along, p)
-    return np.where(normal, current, -current)
-
-
-def _channel_slopes(vgs: Array, vgd: Array, p: Values) -> tuple[Array, Array]:
-    """The derivatives of ``_channel`` by its two voltages."""
-    normal, drop, over, along = _operating(vgs, vgd, p)
-    tail, b = p["tail"], p["b"]
-    strength, left = p["beta"] * (1.0 + p["lambda"] * drop), over - along
-    gm = strength * along * (2.0 * b + 3.0 * tail * (over + left))
-    gds = strength * left * (2.0 * b + 3.0 * tail * left) + p["beta"] * p["lambda"] * _law(over, along, p)
-    return np.where(normal, gm + gds, gds), np.where(normal, -gds, -(gm + gds))
-
-
-JFET = Jfet(
+JFET = Jfet1(
     "jfet",
     ("d", "g", "s", "drain", "source"),
     {
@@ -169,7 +200,6 @@ MODELS = {
         {"polarity": polarity},
         ignored=names("cgs cgd fc kf af nlev gdsnoi njf pjf"),
         ignored_on_element=("off", "ic", "ic-vds", "ic-vgs"),
-        only={"level": (1,)},
     )
     for name, polarity in (("njf", 1.0), ("pjf", -1.0))
 }

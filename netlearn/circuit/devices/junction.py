@@ -173,3 +173,19 @@ def limit_channel(v: Array, previous: Array) -> Array:
     low = np.where(far, np.where(v < 3.5, 2.0, -np.inf), -0.5)
     high = np.where(far, 3.0 * previous + 2.0, 4.0)
     return np.clip(v, low, high)
+
+
+def limit_transistor(gate: tuple[Array, Array], channel: tuple[Array, Array], threshold: Array) -> tuple[Array, Array]:
+    """Newton's next gate and drain voltages of a field-effect transistor, both against the source.
+
+    ``gate`` and ``channel`` are each the voltage that Newton's method would go to, and the previous one;
+    ``threshold`` is that of the lower of drain and source, whose places change in reverse mode.
+    """
+    (vgs, old_vgs), (vds, old_vds) = gate, channel
+    normal = old_vds >= 0
+    inner = np.where(normal, vgs, vgs - vds)
+    limited = limit_gate(inner, np.where(normal, old_vgs, old_vgs - old_vds), threshold)
+    # The other gate voltage stays what Newton's method made it; the channel's follows from both.
+    drop = vds + np.where(normal, limited - inner, inner - limited)
+    new_vds = np.where(normal, limit_channel(drop, old_vds), -limit_channel(-drop, -old_vds))
+    return vgs + np.where(normal, limited - inner, limited - inner + (new_vds - vds)), new_vds

@@ -14,6 +14,10 @@ def _as_they_are(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _nothing(given: Collection[str]) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True)
 class ModelType:
     """A type of ``.model`` card: its device, and which words mean which of the device's values.
@@ -44,11 +48,22 @@ class ModelType:
     refused: Mapping[str, str] = field(default_factory=dict)
     """Parameters that would change an operating point by an effect that the device lacks, with the effect's name."""
     only: Mapping[str, Collection[float]] = field(default_factory=dict)
-    """Selectors such as ``level``, with the numbers that the device stands for."""
+    """Selectors such as ``tlev``, with the numbers that the device stands for."""
+    level: int = 1
+    """The ``level`` that the device stands for."""
+    levels: Mapping[int, ModelType] = field(default_factory=dict)
+    """The types that this one turns into at other levels."""
+    derived: Callable[[Collection[str]], Mapping[str, str]] = _nothing
+    """From the values that an element and its model give to expressions for others, in these and ``scale``.
+
+    ``scale`` is that of ``.options``. What an expression needs beside it and is not given is the device's default.
+    """
     controls: int = 0
     """How many words after the nodes name sources whose currents control the element."""
     in_ngspice: bool = True
     """Whether ngspice has this type; a netlist that uses another one cannot be given to ngspice."""
+    types: Mapping[float, str] = field(default_factory=dict)
+    """What ngspice calls the type by its polarity, and words for the card, where that is not just the name."""
     unless: Mapping[str, str] = field(default_factory=dict)
     """Values that ngspice is not told of where another one, which is given instead, is not zero."""
     plain: Device | None = None
@@ -56,6 +71,11 @@ class ModelType:
     variants: Mapping[Collection[str], ModelType] = field(default_factory=dict)
     """Other types that this one turns into where the model has any of these parameters."""
     finish: Callable[[dict[str, Any]], dict[str, Any]] = _as_they_are
+
+    @property
+    def family(self) -> tuple[ModelType, ...]:
+        """The type itself and those of other levels."""
+        return (self, *self.levels.values())
 
     @property
     def devices(self) -> set[str]:
@@ -66,6 +86,18 @@ class ModelType:
         """The type that a model with these parameters really is."""
         names = set(parameters)
         return next((kind for words, kind in self.variants.items() if names & set(words)), self)
+
+    def at_level(self, level: float) -> ModelType:
+        """The type that a model of this level really is. Raises CircuitError for a level that netlearn lacks."""
+        if level == self.level:
+            return self
+        if level in self.levels:
+            return self.levels[int(level)]
+        *others, last = sorted(f"{number}" for number in {self.level, *self.levels})
+        known = f"{', '.join(others)} and {last}" if others else last
+        raise CircuitError(
+            f"a '{self.name}' model of level {level:g} is not supported", hint=f"netlearn has level {known}"
+        )
 
     def model_value(self, parameter: str, value: float) -> str | None:
         """The device's value that a model parameter sets, or None if it sets none at an operating point.
@@ -93,8 +125,9 @@ class ModelType:
 
     def knows(self, parameter: str) -> bool:
         """Whether a model parameter has a meaning at all."""
-        known = (self.model, self.ignored, self.refused, self.only, self.element, self.ignored_on_element)
-        return parameter != "m" and any(parameter in names for names in known)
+        if any(parameter in names for names in (self.model, self.ignored, self.refused, self.only)):
+            return True
+        return parameter == "level" or (parameter != "m" and parameter in {*self.element, *self.ignored_on_element})
 
     def element_value(self, parameter: str, value: float = 0.0) -> str | None:
         """The device's value that an element's parameter sets, or None. Raises CircuitError for an unknown one."""

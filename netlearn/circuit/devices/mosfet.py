@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +20,8 @@ from netlearn.circuit.devices.junction import (
     inverse,
     junction_conductance,
     junction_potential,
-    limit_channel,
-    limit_gate,
     limit_junction,
+    limit_transistor,
     stamp,
     temperatures,
     thermal_voltage,
@@ -171,15 +171,9 @@ class Mosfet(Device):
         p, sign = prepared, prepared["polarity"].real
         vgs, vds, vbs = (sign * (x[..., t] - x[..., 5]) for t in (1, 4, 3))
         old_vgs, old_vds, old_vbs = (sign * (previous[..., t] - previous[..., 5]) for t in (1, 4, 3))
-        # In reverse mode drain and source change places, for the limits too.
-        normal, old_gate, old_drop, old_bulk = _turned(old_vgs, old_vds, old_vbs)
+        _, _, old_drop, old_bulk = _turned(old_vgs, old_vds, old_vbs)
         on = self.threshold(old_drop, old_bulk, p).real
-        gate = np.where(normal, vgs, vgs - vds)
-        limited = limit_gate(gate, old_gate, on)
-        # The other gate voltage stays what Newton's method made it; the channel's follows from both.
-        channel = vds + np.where(normal, limited - gate, gate - limited)
-        new_vds = np.where(normal, limit_channel(channel, old_vds), -limit_channel(-channel, -old_vds))
-        new_vgs = vgs + np.where(normal, limited - gate, limited - gate + (new_vds - vds))
+        new_vgs, new_vds = limit_transistor((vgs, old_vgs), (vds, old_vds), on)
         vt = p["vt"].real
         by_source = limit_junction(vbs, old_vbs, vt, critical_voltage(vt, p["source_saturation"])) - vbs
         vbd = vbs - vds
@@ -313,6 +307,12 @@ def _finish(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _scaled(given: Collection[str]) -> dict[str, str]:
+    """Lengths times ``scale``, areas times its square."""
+    sizes = {"l": "l*scale", "w": "w*scale", "ad": "ad*scale*scale", "as": "as*scale*scale"}
+    return {name: expression for name, expression in sizes.items() if name in given}
+
+
 MODELS = {
     name: ModelType(
         name,
@@ -326,7 +326,7 @@ MODELS = {
         fixed={"polarity": polarity},
         ignored=names("cbd cbs pb cgso cgdo cgbo cj mj cjsw mjsw fc kf af nmos pmos"),
         ignored_on_element=("pd", "ps", "off", "ic", "icvds", "icvgs", "icvbs"),
-        only={"level": (1,)},
+        derived=_scaled,
         finish=_finish,
     )
     for name, polarity in (("nmos", 1.0), ("pmos", -1.0))

@@ -10,7 +10,9 @@ from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.body import ModelCard
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.model_cards import found_model, model_names, model_quantities
+from netlearn.elaboration.scope import Text
 from netlearn.errors import CircuitError, NetlistError, did_you_mean
+from netlearn.expressions.expression import parse_expression
 from netlearn.netlist.statements import Word
 
 _SELECTORS = ("level", "version")
@@ -20,15 +22,14 @@ def modelled(line: ElementLine) -> None:
     """``name node ... model [number ...] [on|off] [name=value ...]``."""
     letter = line.element.letter
     at, model = _model(line, [kind for kind in MODEL_TYPES.values() if kind.letter == letter])
-    kind = MODEL_TYPES[model.kind].variant(model_names(model))
-    nodes = line.nodes(at - kind.controls)
-    if len(nodes) not in kind.terminals:
+    kind = _kind(line, model)
+    count = at - kind.controls
+    if count not in kind.terminals:
         counts = " or ".join(str(count) for count in kind.terminals)
-        raise line.error(f"{line.label} has {len(nodes)} nodes before its model, not {counts}")
-    if letter == "M" and line.settings.scale != 1:
-        raise line.error(f"{line.label} has a size that .options scale changes, which is not supported")
+        hint = "a thermal node belongs to models with self-heating, which netlearn lacks" if count > 4 else ""
+        raise line.error(f"{line.label} has {count} nodes before its model, not {counts}", hint=hint)
     element = _element_quantities(line, kind, line.element.words[at + 1 :])
-    quantities = {**_model_quantities(line, model, kind), **element}
+    quantities = _derived(line, kind, {**_model_quantities(line, model, kind), **element})
     value = line.graph.value
     values = kind.complete({name: value(q) for name, q in quantities.items()}, {})
     device = kind.device_for(values)
@@ -39,12 +40,13 @@ def modelled(line: ElementLine) -> None:
         else line.graph.constant(float(values[name]))
         for name in device.parameters
     }
-    terminals = len(device.unknowns) - len(device.internal)
+    terminals = len(device.unknowns) - len(device.internal) - kind.controls
+    nodes = line.nodes(min(count, terminals))
     filler = (GROUND,) * len(device.internal)
     if not kind.controls:
         line.add(device, (*nodes, *(GROUND,) * (terminals - len(nodes)), *filler), columns)
         return
-    controls = line.element.words[len(nodes) : at]
+    controls = line.element.words[count:at]
     line.later(lambda: line.add(device, (*nodes, *(line.controlling_branch(word) for word in controls)), columns))
 
 
@@ -52,18 +54,42 @@ def _model(line: ElementLine, kinds: Sequence[ModelType]) -> tuple[int, ModelCar
     """The model and its place among the words: the first word after the nodes that names one."""
     words = line.element.words
     first = min(min(kind.terminals) + kind.controls for kind in kinds)
+    by_name = {kind.name: kind for kind in kinds}
+    found: list[tuple[int, ModelCard]] = []
     for at in range(first, len(words)):
         model = found_model(line.body, words[at].text.lower())
         if model is not None:
-            if all(model.kind != kind.name for kind in kinds):
-                wanted = " or ".join(kind.name for kind in kinds)
-                raise line.error(f"model '{words[at].text}' is of type {model.kind}, not {wanted}", words[at])
-            return at, model
+            kind = by_name.get(model.kind)
+            if kind is not None and at - kind.controls in kind.terminals:
+                return at, model
+            # Perhaps a node that has a model's name.
+            found.append((at, model))
+    fitting = [(at, model) for at, model in found if model.kind in by_name]
+    if fitting:
+        return fitting[0]
+    if found:
+        at, model = found[0]
+        message = f"model '{words[at].text}' is of type {model.kind}, not {' or '.join(by_name)}"
+        raise line.error(message, words[at])
     if len(words) <= first:
         raise line.error(f"{line.label} has no model")
     name = words[-1].text if len(words) <= max(max(kind.terminals) for kind in kinds) else ""
     word = words[-1] if name else words[first]
     raise line.error(f"unknown model '{word.text}'", word, did_you_mean(word.text, line.body.known_models()))
+
+
+def _kind(line: ElementLine, model: ModelCard) -> ModelType:
+    """The type that a model really is, by its parameters and its level."""
+    given = model_names(model)
+    kind = MODEL_TYPES[model.kind].variant(given)
+    level = given.get("level")
+    if level is None:
+        return kind
+    quantity = model.body.scope.quantity(Text.of(level.value, model.card.source, model.chain))
+    try:
+        return kind.at_level(line.graph.value(quantity))
+    except CircuitError as problem:
+        raise NetlistError(problem.message, model.place(level.name), problem.hint) from None
 
 
 def _model_quantities(line: ElementLine, model: ModelCard, kind: ModelType) -> dict[str, int]:
@@ -117,4 +143,18 @@ def _element_quantities(line: ElementLine, kind: ModelType, words: tuple[Word, .
         found[kind.element["m"]] = multiplier
     elif own is not None:
         raise line.error(f"{line.label} takes no multiplier", own.name)
+    return found
+
+
+def _derived(line: ElementLine, kind: ModelType, quantities: dict[str, int]) -> dict[str, int]:
+    """The same with what follows from them, such as sizes times ``.options scale``."""
+    constant = line.graph.constant
+    known = {**quantities, "scale": constant(line.settings.scale)}
+    found = dict(quantities)
+    for name, text in kind.derived(quantities).items():
+        expression = parse_expression(text)
+        if expression.names == (name, "scale") and line.settings.scale == 1:
+            continue
+        inputs = {n: known[n] if n in known else constant(kind.device.parameters[n]) for n in expression.names}
+        found[name] = line.formula(expression, inputs)
     return found

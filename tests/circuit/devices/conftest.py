@@ -23,12 +23,12 @@ class Bias:
     element: Mapping[str, float] = field(default_factory=dict)
     celsius: float = 27.0
     flag: str = ""
+    card: str = ""
+    """A word on the model's card, such as ``pchan``."""
 
     def lines(self, number: int) -> list[str]:
         """The element, its model and its sources as netlist lines, named by ``number``."""
-        letter = {"d": "d", "npn": "q", "pnp": "q", "njf": "j", "pjf": "j", "nmos": "m", "pmos": "m", "sw": "s"}[
-            self.kind
-        ]
+        letter = MODEL_TYPES[self.kind].letter.lower()
         nodes = [f"n{number}_{t}" for t in range(len(self.volts))]
         given = " ".join(f"{name}={value!r}" for name, value in self.element.items())
         model = " ".join(f"{name}={value!r}" for name, value in self.model.items())
@@ -36,7 +36,7 @@ class Bias:
             f"v{number}_{t} {node} 0 {volt!r}" for t, (node, volt) in enumerate(zip(nodes, self.volts, strict=True))
         ]
         element = f"{letter}{number} {' '.join(nodes)} mod{number} {self.flag} {given}"
-        return [element, f".model mod{number} {self.kind}({model})", *sources]
+        return [element, f".model mod{number} {self.kind}({self.card} {model})", *sources]
 
     @property
     def environment(self) -> Environment:
@@ -44,12 +44,12 @@ class Bias:
 
     def device(self) -> tuple[Device, dict[str, Array]]:
         """The device with its values as columns of one element."""
-        kind = MODEL_TYPES[self.kind].variant(self.model)
+        kind = MODEL_TYPES[self.kind].variant(self.model).at_level(self.model.get("level", 1))
         model = {kind.model_value(name, value): value for name, value in self.model.items()}
         element = {kind.element_value(name, value): value for name, value in self.element.items()}
-        flag = kind.flags.get(self.flag)
-        if flag is not None:
-            element[flag[0]] = flag[1]
+        for flag in map(kind.flags.get, (self.card, self.flag)):
+            if flag is not None:
+                element[flag[0]] = flag[1]
         model.pop(None, None)
         element.pop(None, None)
         values = kind.complete(model, element)

@@ -70,14 +70,103 @@ MOSFET_BIAS = [  # drain, gate, source, bulk
     (1.0, 2.0, 0.5, 0.7),
     (0.1, 2.0, 0.0, 0.4),
 ]
+LEVEL_2 = [
+    {},
+    {"vto": 0.7, "kp": 1e-4, "gamma": 0.5, "phi": 0.7, "lambda": 0.05},
+    {"tox": 2e-8, "nsub": 1e16},
+    {"tox": 2e-8, "nsub": 1e16, "xj": 3e-7, "ld": 1e-7, "delta": 1.5},
+    {"tox": 2e-8, "nsub": 1e16, "nfs": 1e11, "xj": 3e-7, "ld": 2e-7},
+    {"tox": 2e-8, "nsub": 1e16, "uo": 500.0, "ucrit": 2e4, "uexp": 0.2},
+    {"vto": 0.8, "tox": 4e-8, "nsub": 2e15, "tpg": 0, "nss": 1e10, "rd": 50.0, "rs": 20.0, "js": 1e-6},
+    {"vto": 0.5, "nfs": 1e12, "gamma": 0.3},
+    {"vto": 0.5, "rsh": 25.0, "tnom": 60.0},
+    {"tox": 2e-8, "nsub": 1e14, "xj": 1e-7, "pb": 0.9},
+]
+LEVEL_2_VELOCITY = [
+    {"tox": 2e-8, "nsub": 1e16, "vmax": 5e4, "neff": 2.0, "uo": 500.0, "uexp": 0.1},
+    {"tox": 2e-8, "nsub": 1e16, "vmax": 5e4, "neff": 2.0, "nfs": 5e11, "xj": 2e-7, "delta": 1.0},
+    {"vto": 0.8, "vmax": 5e4, "lambda": 0.02, "gamma": 0.4},
+    {"vto": 0.8, "vmax": 1e5, "nsub": 3e15},
+]
+LEVEL_3 = [
+    {},
+    {"vto": 0.7, "kp": 1e-4, "gamma": 0.5, "phi": 0.7},
+    {"tox": 2e-8, "nsub": 1e16, "xj": 3e-7, "ld": 1e-7, "delta": 1.5},
+    {"tox": 2e-8, "nsub": 1e16, "nfs": 1e11, "xj": 3e-7, "ld": 2e-7, "eta": 0.5, "theta": 0.1},
+    {"tox": 2e-8, "nsub": 1e16, "uo": 500.0, "vmax": 1e5, "theta": 0.05, "kappa": 1.0},
+    {"tox": 2e-8, "nsub": 1e15, "vmax": 5e4, "nfs": 5e11, "xj": 2e-7, "delta": 1.0, "kappa": 3.0},
+    {"vto": 0.8, "vmax": 5e4, "gamma": 0.4},
+    {"vto": 0.8, "tox": 4e-8, "nsub": 2e15, "tpg": 0, "nss": 1e10, "rd": 50.0, "rs": 20.0, "delvto": 0.1},
+    {"vto": 0.5, "nfs": 1e12, "gamma": 0.3, "xl": 1e-7, "wd": 2e-7, "xw": 1e-7, "js": 1e-6},
+    {"vto": 0.5, "rsh": 25.0, "tnom": 60.0, "nsub": 1e16},
+    {"tox": 2e-8, "nsub": 1e14, "xj": 1e-7},
+]
+LEVEL_6 = [
+    {},
+    {"vto": 0.7, "kc": 1e-4, "gamma": 0.5, "phi": 0.7, "lambda": 0.03},
+    {"vto": 0.6, "kv": 0.9, "nv": 0.6, "nc": 1.2, "lambda0": 0.02, "lambda1": 0.01, "gamma1": 0.1, "sigma": 0.03},
+    {"tox": 2e-8, "nsub": 1e16, "ld": 1e-7, "tpg": -1, "nss": 1e10, "uo": 300.0},
+    {"vto": 0.5, "rd": 50.0, "rs": 20.0},
+    {"vto": 0.5, "rsh": 20.0},
+    {"vto": 0.5, "js": 1e-6, "tnom": 50.0},
+]
 MOSFET_SIZE = {"l": 2e-6, "w": 1e-5, "ad": 2e-11, "as": 3e-11, "nrd": 2.0, "nrs": 3.0, "m": 2.0}
 
 
 def mosfets():
-    cases = over("nmos", MOSFETS, MOSFET_BIAS, ({}, MOSFET_SIZE))
+    return every_mosfet(MOSFETS)
+
+
+def mosfets_of_level_2():
+    # In long channels ngspice's own solution for the velocity's limit is spoilt by rounding.
+    return every_mosfet(LEVEL_2, 2) + every_mosfet(LEVEL_2_VELOCITY, 2, sizes=(MOSFET_SIZE,))
+
+
+def mosfets_of_level_3():
+    return every_mosfet(LEVEL_3, 3)
+
+
+def mosfets_of_level_6():
+    return every_mosfet(LEVEL_6, 6)
+
+
+def every_mosfet(models, level=1, sizes=({}, MOSFET_SIZE)):
+    if level != 1:
+        models = [{"level": level, **model} for model in models]
+    cases = over("nmos", models, MOSFET_BIAS, sizes)
     turned = [tuple(-v for v in volts) for volts in MOSFET_BIAS]
-    flipped = [{**model, **({"vto": -model["vto"]} if "vto" in model else {})} for model in MOSFETS]
+    flipped = [{**model, **({"vto": -model["vto"]} if "vto" in model else {})} for model in models]
     return cases + over("pmos", flipped, turned, (MOSFET_SIZE,), (-40.0, 125.0))
+
+
+POWER_MOSFETS = [
+    {},
+    {"vto": 2.0, "kp": 5.0, "lambda": 0.02, "theta": 0.05, "ksubthres": 0.15, "subshift": 0.05, "mtriode": 0.7},
+    {"rd": 0.05, "rs": 0.02, "rg": 3.0, "rb": 0.03, "kp": 8.0},
+    {"bv": 4.0, "ibv": 1e-4, "nbv": 1.5, "is": 1e-12, "n": 1.1},
+    {"bv": 4.0, "ibv": 1e-16},
+    {"rq": 0.5, "vq": 2.0, "rd": 0.1, "kp": 20.0},
+    {"rq": 0.5, "vq": 2.0, "rd": 0.1, "texp0": 1.2, "texp1": 0.5, "mu": -1.2, "tcvth": 3e-3},
+    {"trd1": 1e-3, "trd2": 1e-5, "rd": 0.2, "rs": 0.1, "trs1": 2e-3, "rb": 0.1, "trb1": 1e-3, "rds": 1e4},
+    {"tksubthres1": 1e-3, "tnom": 40.0, "eg": 1.0, "xti": 2.0, "vto": 2.5},
+]
+POWER_BIAS = [  # drain, gate, source
+    (5.0, 0.2, 0.0),
+    (5.0, 4.0, 0.0),
+    (0.3, 5.0, 0.0),
+    (-0.8, 0.0, 0.0),
+    (-0.8, 5.0, 0.0),
+    (5.0, 2.8, 0.1),
+    (-3.0, 6.0, 0.0),
+    (8.0, 1.0, 0.0),
+]
+
+
+def power_mosfets():
+    cases = over("vdmos", POWER_MOSFETS, POWER_BIAS, ({}, {"m": 2.0}))
+    flipped = [{**model, **({"vto": -model["vto"]} if "vto" in model else {})} for model in POWER_MOSFETS]
+    turned = over("vdmos", flipped, [tuple(-v for v in volts) for volts in POWER_BIAS], ({"m": 2.0},), (-40.0, 125.0))
+    return cases + [(*case, "", "pchan") for case in turned]
 
 
 JFETS = [
@@ -101,6 +190,24 @@ JFET_BIAS = [  # drain, gate, source
 def jfets():
     cases = over("njf", JFETS, JFET_BIAS, ({}, {"area": 2.0, "m": 3.0}))
     return cases + over("pjf", JFETS, [tuple(-v for v in volts) for volts in JFET_BIAS], ({},), (-40.0, 125.0))
+
+
+LEVEL_2_JFETS = [
+    {},
+    {"vto": -1.5, "beta": 2e-3, "lambda": 0.02, "is": 1e-13},
+    {"vst": 0.08, "mvst": 0.05, "p": 2.3, "q": 1.8, "z": 0.6, "xi": 1.2, "mxi": 0.1},
+    {"vst": 0.1, "lfgam": 0.05, "lfg1": 0.01, "lfg2": 0.02, "delta": 0.5, "beta": 3e-3},
+    {"rd": 20.0, "rs": 10.0, "beta": 1e-3, "pb": 0.8, "vto": -1.8},
+    {"ibd": 1e-6, "vbd": 2.5, "n": 1.2},
+    {"p": 1.7, "q": 2.2, "xi": 0.5, "z": 0.3, "tnom": 50.0, "is": 1e-12, "pb": 0.7},
+]
+
+
+def jfets_of_level_2():
+    models = [{"level": 2, **model} for model in LEVEL_2_JFETS]
+    bias = [*JFET_BIAS, (3.0, -2.05, 0.0), (5.0, -12.0, 0.0)]
+    cases = over("njf", models, bias, ({}, {"area": 2.0, "m": 3.0}))
+    return cases + over("pjf", models, [tuple(-v for v in volts) for volts in bias], ({},), (-40.0, 125.0))
 
 
 BJTS = [
@@ -153,7 +260,21 @@ def switches():
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize("cases", [diodes, mosfets, jfets, bjts, switches])
+@pytest.mark.parametrize(
+    "cases",
+    [
+        diodes,
+        mosfets,
+        mosfets_of_level_2,
+        mosfets_of_level_3,
+        mosfets_of_level_6,
+        power_mosfets,
+        jfets,
+        jfets_of_level_2,
+        bjts,
+        switches,
+    ],
+)
 def test_terminal_currents(cases, ngspice, bias):
     by_temperature: dict[float, list] = {}
     for number, case in enumerate(bias(*case) for case in cases()):

@@ -14,37 +14,46 @@ from netlearn.circuit.devices.diode import DIODE, DIODE_WITHOUT_SERIES
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.errors import CircuitError
 
+# ngspice's own names of its devices, by model type and level.
 NGSPICE_NAMES = {
-    "d": "diode",
-    "npn": "bjt",
-    "pnp": "bjt",
-    "njf": "jfet",
-    "pjf": "jfet",
-    "nmos": "mos1",
-    "pmos": "mos1",
-    "sw": "switch",
-    "csw": "cswitch",
+    ("d", 1): "diode",
+    ("d", 3): "diode",
+    ("npn", 1): "bjt",
+    ("pnp", 1): "bjt",
+    ("njf", 1): "jfet",
+    ("pjf", 1): "jfet",
+    ("njf", 2): "jfet2",
+    ("pjf", 2): "jfet2",
+    **{(name, level): f"mos{level}" for name in ("nmos", "pmos") for level in (1, 2, 3, 6)},
+    ("vdmos", 1): "vdmos",
+    ("sw", 1): "switch",
+    ("csw", 1): "cswitch",
 }
+EVERY_TYPE = [kind for first in MODEL_TYPES.values() for kind in first.family]
 
 
-@pytest.mark.parametrize("name", list(MODEL_TYPES))
-def test_every_word_leads_to_a_value_of_the_device(name):
-    kind = MODEL_TYPES[name]
+@pytest.mark.parametrize("kind", EVERY_TYPE, ids=lambda kind: f"{kind.name} {kind.level}")
+def test_every_word_leads_to_a_value_of_the_device(kind):
     values = {*kind.model.values(), *kind.element.values(), *kind.positional, *kind.fixed}
     values |= {setting[0] for setting in kind.flags.values() if setting}
-    assert values <= set(kind.device.parameters)
+    # A level 3 diode's width and length give its area and its perimeter.
+    assert values - ({"w", "l"} if (kind.name, kind.level) == ("d", 3) else set()) <= set(kind.device.parameters)
     assert not set(kind.model) & (set(kind.ignored) | set(kind.refused))
-    assert max(kind.terminals) + len(kind.device.internal) <= len(kind.device.unknowns)
+    assert min(kind.terminals) + len(kind.device.internal) <= len(kind.device.unknowns)
     for internal in kind.device.internal.values():
         assert internal.parameter in kind.device.parameters
         assert internal.alias in kind.device.unknowns
 
 
+def test_every_type_is_one_of_ngspices():
+    assert {(kind.name, kind.level) for kind in EVERY_TYPE} == set(NGSPICE_NAMES)
+
+
 @pytest.mark.ngspice
-@pytest.mark.parametrize("name", list(NGSPICE_NAMES))
-def test_every_parameter_of_ngspice_is_known(name, ngspice, tmp_path):
-    listed = ngspice_parameters(ngspice.executable, NGSPICE_NAMES[name], tmp_path)
-    kind = MODEL_TYPES[name]
+@pytest.mark.parametrize(("name", "level"), list(NGSPICE_NAMES))
+def test_every_parameter_of_ngspice_is_known(name, level, ngspice, tmp_path):
+    listed = ngspice_parameters(ngspice.executable, NGSPICE_NAMES[name, level], tmp_path)
+    kind = MODEL_TYPES[name].at_level(level)
     unknown = {word for word in listed["Model"] if not kind.knows(word)}
     assert not unknown
     known_on_element = {*kind.element, *kind.ignored_on_element, *kind.flags, *kind.refused}
@@ -98,8 +107,7 @@ def test_ideal_diode_is_asked_for_by_its_parameters():
 @pytest.mark.parametrize(
     ("name", "parameter", "value", "said"),
     [
-        ("nmos", "level", 8.0, "level=8"),
-        ("d", "level", 3.0, "level=3"),
+        ("nmos", "alpha", 1e-13, "alpha"),
         ("npn", "rco", 10.0, "quasi-saturation"),
         ("npn", "tlev", 2.0, "tlev=2"),
         ("d", "tlev", 2.0, "tlev=2"),
@@ -107,7 +115,18 @@ def test_ideal_diode_is_asked_for_by_its_parameters():
 )
 def test_what_would_change_the_operating_point_is_refused(name, parameter, value, said):
     with pytest.raises(CircuitError, match=said):
-        MODEL_TYPES[name].model_value(parameter, value)
+        MODEL_TYPES[name].at_level(3 if parameter == "alpha" else 1).model_value(parameter, value)
+
+
+def test_a_level_that_is_missing_is_named_with_those_that_are_there():
+    with pytest.raises(CircuitError, match="level 8") as caught:
+        MODEL_TYPES["nmos"].at_level(8.0)
+    assert caught.value.hint == "netlearn has level 1, 2, 3 and 6"
+    with pytest.raises(CircuitError, match=r"level 3\.5"):
+        MODEL_TYPES["nmos"].at_level(3.5)
+    with pytest.raises(CircuitError, match="'npn' model of level 4") as caught:
+        MODEL_TYPES["npn"].at_level(4.0)
+    assert caught.value.hint == "netlearn has level 1"
 
 
 def test_what_has_no_effect_at_dc_is_ignored():
