@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,13 +19,15 @@ from netlearn.learn.data import Dataset, Layout, split
 from netlearn.learn.hardware import hardware_for
 from netlearn.learn.lbfgs import run_lbfgs
 from netlearn.learn.loop import Callback, Record, Task, TrainingState, begin, run
-from netlearn.learn.loss import Loss, accuracy
+from netlearn.learn.loss import CrossEntropy, Loss, accuracy, unit_of
 from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.reciprocity import reciprocity
 from netlearn.learn.settings import Settings
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
+from netlearn.learn.verdict import warning_of
+from netlearn.netlist.directive_text import with_directive_option
 from netlearn.netlist.netlist import Netlist
 from netlearn.project import (
     DataLike,
@@ -50,6 +53,7 @@ class Evaluation:
 
     ``outputs`` (S, o) are what the probes ``names`` read, ``targets`` (S, o) what they should
     or (S,) class numbers into ``classes``; ``losses`` (S,); ``accuracy`` is None without classes.
+    ``notes`` say what was chosen.
     """
 
     loss: float
@@ -61,6 +65,7 @@ class Evaluation:
     losses: Array
     classes: tuple[str, ...] = ()
     data: str = ""
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.losses)
@@ -77,7 +82,8 @@ class TrainResult:
 
     ``train`` and ``test`` evaluate ``netlist`` as it is written, on the training data (with
     the validation part) and the test data. ``theta`` (P,) are the trained values of the
-    parameters ``names``, ``initial`` those before. ``interrupted`` says that Ctrl-C came.
+    parameters ``names``, ``initial`` those before. ``interrupted`` says that Ctrl-C came, and
+    ``stopped`` why training ended. ``settings`` hold what was chosen, and ``notes`` say it.
     """
 
     netlist: Netlist
@@ -91,6 +97,8 @@ class TrainResult:
     best_epoch: int
     interrupted: bool = False
     seconds: float = 0.0
+    stopped: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def loss(self) -> float:
@@ -195,12 +203,12 @@ def train(
 def task_of(project: Project) -> Task:
     """The training task of a project."""
     settings = project.settings
-    whole = project.dataset(project.table)
+    whole, loss = project.dataset(project.table), project.loss
     # A generator of its own, so that the same samples are kept aside whatever else is random.
     part, aside = split(whole, settings.options.validation, np.random.default_rng([settings.options.seed, 1]))
     return Task(
         model=project.model,
-        loss=project.loss,
+        loss=loss,
         rule=settings.rule,
         data=part,
         optimizer=settings.optimizer,
@@ -210,6 +218,7 @@ def task_of(project: Project) -> Task:
         options=settings.options,
         validation=aside,
         writing=hardware_for(settings.hardware, project.parameters),
+        unit=unit_of(loss, whole.targets, len(project.layout.outputs), lambda: _outputs(project, whole)),
     )
 
 
@@ -236,7 +245,8 @@ def evaluate(
             table = given.table
         else:
             table = project.test_table or project.table
-        return _evaluation(project.plain_model, project.loss, project.layout, project.dataset(table))
+        result = _evaluation(project.plain_model, project.loss, project.layout, project.dataset(table))
+        return replace(result, notes=_notes(project))
 
 
 def operating_point(
@@ -305,14 +315,16 @@ class _Keeper:
 def _result(project: Project, task: Task, state: TrainingState, seconds: float) -> TrainResult:
     parameters = project.parameters
     theta = state.best if state.best is not None else state.theta
-    written = project.design.write(parameters, theta)
+    written = _with_chosen_scale(project, project.design.write(parameters, theta))
     again = Project(written, project.settings, project.solver, project.table, project.test_table)
     # What counts is the text: its loss, not that of the numbers it was written from.
     model, layout = again.plain_model, project.layout
     test = project.test_table
+    if state.finished and (said := warning_of(task, state)):
+        warnings.warn(said, stacklevel=3)
     return TrainResult(
         netlist=written,
-        settings=project.settings,
+        settings=replace(project.settings, loss=task.loss),
         names=tuple(parameters.names),
         initial=parameters.initial,
         theta=theta,
@@ -322,7 +334,33 @@ def _result(project: Project, task: Task, state: TrainingState, seconds: float) 
         best_epoch=state.best_epoch,
         interrupted=not state.finished,
         seconds=seconds,
+        stopped=state.stopped or "interrupted",
+        notes=_notes(project),
     )
+
+
+def _notes(project: Project) -> tuple[str, ...]:
+    if not project.chooses_scale:
+        return ()
+    assert isinstance(project.loss, CrossEntropy)
+    return (f"cross_entropy scale={project.loss.scale:g}, chosen by the spread of the outputs before training",)
+
+
+def _with_chosen_scale(project: Project, written: Netlist) -> Netlist:
+    """A scale that was chosen stands in the trained netlist, so that this means the same as in training.
+
+    Not where an option left it to be chosen: options are not written into the netlist.
+    """
+    given = project.settings.loss is not None and "loss" not in project.settings.places
+    if given or not project.chooses_scale:
+        return written
+    assert isinstance(project.loss, CrossEntropy)
+    return with_directive_option(written, "loss", "cross_entropy", "scale", f"{project.loss.scale:g}")
+
+
+def _outputs(project: Project, data: Dataset) -> Array:
+    """Outputs (S, o) before training."""
+    return outputs_of(project.plain_model, project.plain_model.parameters.initial, data.inputs)[0]
 
 
 def _evaluation(model: Model, loss: Loss, layout: Layout, data: Dataset) -> Evaluation:

@@ -32,15 +32,19 @@ def option(
     least: float | None = None,
     below: float | None = None,
     most: float | None = None,
+    absent: str = "none",
 ) -> Any:
-    """A dataclass field that is an option: above < value < below, least <= value <= most."""
-    limits = {"above": above, "least": least, "below": below, "most": most}
+    """A dataclass field that is an option: above < value < below, least <= value <= most.
+
+    ``absent`` is the word for None, where the field may be None.
+    """
+    limits = {"above": above, "least": least, "below": below, "most": most, "absent": absent}
     return field(default=default, metadata={"help": help, "limits": limits})
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option. ``kind`` is bool, int, float or str; ``optional`` ones may be None."""
+    """One option. ``kind`` is bool, int, float or str; ``optional`` ones may be None, in text ``absent``."""
 
     name: str
     kind: type
@@ -52,10 +56,11 @@ class Option:
     least: float | None = None
     below: float | None = None
     most: float | None = None
+    absent: str = "none"
 
     def check(self, value: object, place: Place | None = None) -> object:
         """The value, as the option's own type. Raises OptionError for what cannot be one."""
-        if value is None and self.optional:
+        if self.optional and (value is None or value == self.absent):
             return None
         wrong = isinstance(value, bool) if self.kind is not bool else False
         if self.kind is int and isinstance(value, float) and value.is_integer():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Unpack
@@ -13,11 +13,10 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import OptionError
-from netlearn.learn.data import Layout, inputs_of
+from netlearn.learn.data import inputs_of
 from netlearn.learn.files import table_chunks
 from netlearn.learn.loop import samples_of_the_data
 from netlearn.learn.loss import CrossEntropy, Loss
-from netlearn.learn.model import Model
 from netlearn.learn.output_files import check_ending, output_file
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.table import Table
@@ -152,14 +151,14 @@ def rows_at_a_time(project: Project) -> int:
 
 def _parts(project: Project, tables: Iterator[Table] | list[Table]) -> Iterator[Prediction]:
     rows, done = rows_at_a_time(project), 0
-    model: Model | None = None
+    model, loss = None, _loss(project)
     for table in tables:
         layout = project.input_layout(table)
         if not layout.outputs:
             raise OptionError("there is nothing to measure", hint="say what: --output 'V(out)', or *@output V(out)")
         if model is None:
             model = project.model_of(layout)
-        loss, inputs = _loss(project, layout), inputs_of(table, layout)
+        inputs = inputs_of(table, layout)
         for start in range(0, len(inputs), rows):
             part = inputs[start : start + rows]
             with samples_of_the_data(done + np.arange(len(part))):
@@ -168,9 +167,13 @@ def _parts(project: Project, tables: Iterator[Table] | list[Table]) -> Iterator[
             yield Prediction(layout.outputs, outputs, layout.classes, _probabilities(loss, outputs))
 
 
-def _loss(project: Project, layout: Layout) -> Loss | None:
+def _loss(project: Project) -> Loss | None:
+    """The loss, with its scale if that can be told without looking at the samples that are predicted."""
+    named = replace(project, data=None)
+    if project.named_layout is not None and named.chooses_scale:
+        return named.loss
     loss = project.settings.loss
-    return CrossEntropy() if loss is None and layout.classes else loss
+    return None if isinstance(loss, CrossEntropy) and loss.scale is None else loss
 
 
 def _probabilities(loss: Loss | None, outputs: Array) -> Array | None:

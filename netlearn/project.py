@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.parameters import Parameters
 from netlearn.elaboration.design import Design, Selection
@@ -29,6 +30,7 @@ from netlearn.learn.samples import Unnamed, drive_of, table_of, words_of_classes
 from netlearn.learn.schedule import Schedule
 from netlearn.learn.settings import DIRECTIVES, LoopOptions, Settings, Trained, overridden, settings_of, with_objects
 from netlearn.learn.subset import Subset
+from netlearn.learn.superposition import outputs_of
 from netlearn.learn.table import Table
 from netlearn.netlist.directives import read_directive, read_directives
 from netlearn.netlist.netlist import Netlist, read
@@ -42,6 +44,9 @@ DataLike = Any
 
 EVERY_RESISTOR = (Trained("r*"),)
 """What is trained where no ``*@train`` says."""
+
+CHOSEN_BY = 1000
+"""How many samples are looked at to choose a scale."""
 
 _OPTIONS = tuple(entry.name for entry in options_of(LoopOptions))
 
@@ -249,17 +254,36 @@ class Project:
 
     @cached_property
     def loss(self) -> Loss:
-        """The loss: by default cross-entropy where there are classes, else mse."""
+        """The loss: by default cross-entropy where there are classes, else mse.
+
+        Where it leaves a scale to be chosen, it is chosen by the outputs before training.
+        """
         loss = self.settings.loss
         if loss is None:
-            return CrossEntropy() if self.layout.classes else Mse()
+            loss = CrossEntropy() if self.layout.classes else Mse()
         if isinstance(loss, CrossEntropy) and not self.layout.classes:
             raise OptionError(
                 "cross_entropy needs classes",
                 self.settings.places.get("loss"),
                 "add a column 'class' to the data, or take mse",
             )
-        return loss
+        return loss.chosen(self.first_outputs) if self.chooses_scale else loss  # type: ignore[attr-defined]
+
+    @property
+    def chooses_scale(self) -> bool:
+        """Whether the scale of the cross-entropy is left to be chosen."""
+        loss = self.settings.loss
+        if loss is None:
+            return bool(self.layout.classes)
+        return isinstance(loss, CrossEntropy) and loss.scale is None
+
+    @cached_property
+    def first_outputs(self) -> Array:
+        """Outputs (S, o) of the training data before training, of samples spread evenly over it."""
+        inputs = self.dataset(self.table).inputs
+        if len(inputs) > CHOSEN_BY:
+            inputs = inputs[np.linspace(0, len(inputs) - 1, CHOSEN_BY).astype(int)]
+        return outputs_of(self.plain_model, self.plain_model.parameters.initial, inputs)[0]
 
     @cached_property
     def model(self) -> Model:

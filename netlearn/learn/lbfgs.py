@@ -70,7 +70,7 @@ class _Search:
         if not self.task.options.epochs:
             self._answer(self.start[self.free])
             return
-        minimize(
+        result = minimize(
             self._answer,
             self.start[self.free],
             jac=True,
@@ -85,7 +85,8 @@ class _Search:
                 "gtol": optimizer.gtol,
             },
         )
-        self.state = replace(self.state, finished=True)
+        stopped = self.state.stopped or _reason(str(result.message), optimizer)
+        self.state = replace(self.state, finished=True, stopped=stopped)
 
     def _full(self, u: Array) -> Array:
         full = self.start.copy()
@@ -101,7 +102,7 @@ class _Search:
         loss = float(memory["losses"][number])
         if number == 0:
             self._record(u, loss)
-        return loss, memory["gradients"][number].copy()
+        return loss / self.task.unit, memory["gradients"][number] / self.task.unit
 
     def _evaluate(self, u: Array) -> None:
         """Add what the rule says at ``u`` to the memory."""
@@ -125,10 +126,14 @@ class _Search:
             },
             solves=trial.solves + estimate.solves,
             measurements=trial.measurements + estimate.measurements,
+            last=replace(estimate, point=None),
         ).with_points(self.rows, estimate.point)
 
     def _iterated(self, intermediate_result: OptimizeResult) -> None:
-        self._record(intermediate_result.x, float(intermediate_result.fun))
+        # The number that was noted, not what is left of it by dividing and multiplying.
+        losses = self.state.optimizer["losses"]
+        noted = np.flatnonzero(losses / self.task.unit == float(intermediate_result.fun))
+        self._record(intermediate_result.x, float(losses[noted[-1]]))
         if self.state.finished:
             raise StopIteration
 
@@ -148,3 +153,16 @@ class _Search:
             self.keep(self.state)
         if self.progress:
             self.progress(progress_of(self.task, self.state))
+
+
+def _reason(message: str, optimizer: Lbfgsb) -> str:
+    """Why scipy's optimizer stopped, in words of the settings."""
+    if "GRADIENT" in message:
+        return f"no derivative is above gtol={optimizer.gtol:g}"
+    if "REDUCTION" in message:
+        return f"the loss falls by no more than ftol={optimizer.ftol:g}"
+    if "EVALUATIONS" in message:
+        return "as many values were tried as the epochs allow"
+    if "ABNORMAL" in message:
+        return "the line search found no lower loss, as close to the minimum as numbers can tell"
+    return message.lower()

@@ -60,6 +60,8 @@ class Task:
     options: LoopOptions = field(default_factory=LoopOptions)
     validation: Dataset | None = None
     writing: Writing | None = None
+    unit: float = 1.0
+    """What the loss is measured in for the optimizer; see ``netlearn.learn.loss.unit_of``."""
 
     @property
     def batch(self) -> int:
@@ -135,6 +137,10 @@ class TrainingState:
     points: Array | None = None
     pending: tuple[Array, Array] | None = None
     finished: bool = False
+    stopped: str = ""
+    """Why it is finished."""
+    last: Estimate | None = field(default=None, compare=False)
+    """What the rule said in the last step, without the operating point."""
 
     def settle(self) -> None:
         """Put the pending operating points where they belong."""
@@ -336,15 +342,18 @@ def recorded(task: Task, state: TrainingState, loss: float, outputs: Array) -> T
     if record.score < state.best_score or state.best is None:
         state = replace(state, best=state.theta, best_score=record.score, best_epoch=state.epoch)
     patience = task.options.patience
-    tired = patience is not None and state.epoch - state.best_epoch >= patience
-    return replace(state, finished=tired or state.epoch >= task.options.epochs)
+    if state.epoch >= task.options.epochs:
+        return replace(state, finished=True, stopped=f"all {task.options.epochs} epochs are done")
+    if patience is not None and state.epoch - state.best_epoch >= patience:
+        return replace(state, finished=True, stopped=f"the loss did not fall for {patience} epochs")
+    return state
 
 
 def _stepped(
     task: Task, state: TrainingState, rows: Array, estimate: Estimate, rng: np.random.Generator
 ) -> TrainingState:
     transform, optimizer = task.transform, task.optimizer
-    gradient = transform.gradient(state.theta, estimate.gradient)
+    gradient = transform.gradient(state.theta, estimate.gradient) / task.unit
     mask, draws = _mask(task, state, gradient, rng)
     change, memory = optimizer.step(state.optimizer, gradient)
     factor = task.schedule.factor(state.epoch, task.options.epochs)
@@ -367,6 +376,7 @@ def _stepped(
         draws=draws,
         solves=state.solves + estimate.solves,
         measurements=state.measurements + estimate.measurements,
+        last=replace(estimate, point=None),
     ).with_points(rows, estimate.point)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.errors import OptionError
 from netlearn.options import Declared, option
 
 
@@ -32,6 +33,15 @@ class Mse(Declared):
         """Derivatives (S, o) of each sample's loss by its outputs."""
         return np.asarray(2.0 / outputs.shape[-1] * (outputs - self._wanted(outputs, targets)))
 
+    def unit(self, targets: Array, outputs: int) -> float:
+        """The variance of the targets over the samples, what losses are small or large against.
+
+        Where targets do not differ from sample to sample it is their mean square.
+        """
+        wanted = targets if targets.ndim == 2 else self._wanted(np.zeros((len(targets), outputs)), targets)
+        variance = float(np.mean(np.var(wanted, axis=0)))
+        return variance if variance > 0 else float(np.mean(wanted * wanted))
+
     def _wanted(self, outputs: Array, targets: Array) -> Array:
         if targets.ndim == 2:
             return targets
@@ -43,14 +53,32 @@ class CrossEntropy(Declared):
     """-log softmax(scale * outputs) at the sample's class, in nats.
 
     Voltages that a resistor network can give differ little, so ``scale`` (per volt) sets how
-    sure the network can be.
+    sure the network can be. None stands for a scale that is to be chosen.
     """
 
-    scale: float = option(1.0, "what outputs are multiplied by before the softmax, per V or A", above=0.0)
+    scale: float | None = option(
+        None,
+        "what outputs are multiplied by before the softmax, per V or A; auto: one over the spread of the outputs",
+        above=0.0,
+        absent="auto",
+    )
+
+    def chosen(self, outputs: Array) -> CrossEntropy:
+        """The loss with the scale that suits outputs (S, o) before training.
+
+        It makes the softmax's arguments spread by one around each sample's mean: large enough for
+        gradients to tell classes apart, small enough for none to be certain yet.
+        """
+        if self.scale is not None:
+            return self
+        spread = float(np.sqrt(np.mean((outputs - outputs.mean(axis=-1, keepdims=True)) ** 2)))
+        # Outputs that hardly differ from each other are not made to by any scale.
+        spread = max(spread, SMALLEST_SPREAD * float(np.sqrt(np.mean(outputs * outputs))))
+        return CrossEntropy(float(f"{1.0 / spread:.2g}") if spread > 0 else 1.0)
 
     def value(self, outputs: Array, targets: Array) -> Array:
         """Losses (S,) of outputs (S, o)."""
-        logits = self.scale * outputs
+        logits = self._scale * outputs
         # Shifting by a real constant changes nothing but keeps the exponentials in range.
         shifted = logits - logits.real.max(axis=-1, keepdims=True)
         total = np.log(np.exp(shifted).sum(axis=-1))
@@ -58,16 +86,44 @@ class CrossEntropy(Declared):
 
     def gradient(self, outputs: Array, targets: Array) -> Array:
         """Derivatives (S, o) of each sample's loss by its outputs."""
-        return np.asarray(self.scale * (self.probabilities(outputs) - _own_class(outputs, targets)))
+        return np.asarray(self._scale * (self.probabilities(outputs) - _own_class(outputs, targets)))
 
     def probabilities(self, outputs: Array) -> Array:
         """softmax(scale * outputs) (S, o): how likely each class is held to be."""
-        logits = self.scale * outputs
+        logits = self._scale * outputs
         weights = np.exp(logits - logits.real.max(axis=-1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
 
+    @property
+    def _scale(self) -> float:
+        if self.scale is None:
+            raise OptionError(
+                "the scale of the cross-entropy is not chosen yet", hint="give a number, or take chosen()"
+            )
+        return self.scale
+
+
+SMALLEST_SPREAD = 0.01
+"""The least spread of outputs that a scale is chosen by, relative to their size."""
 
 LOSSES: Mapping[str, type] = {"mse": Mse, "cross_entropy": CrossEntropy}
+
+
+def unit_of(loss: Loss, targets: Array, count: int, outputs: Callable[[], Array]) -> float:
+    """What the loss of ``count`` outputs is small or large against, in its own unit.
+
+    Losses of currents are 1e-12 A² where those of voltages are 1 V². Whatever follows gradients
+    is given them in this unit, so that it need not know. It is what the loss itself says, as the
+    variance of the targets; the loss of ``outputs()`` (S, o), those before training, where the
+    targets are all zero; and 1 for a loss that says nothing.
+    """
+    if not hasattr(loss, "unit"):
+        return 1.0
+    unit = float(loss.unit(targets, count))
+    if unit > 0:
+        return unit
+    first = float(np.mean(loss.value(outputs(), targets)))
+    return first if first > 0 and np.isfinite(first) else 1.0
 
 
 def accuracy(outputs: Array, targets: Array) -> float | None:

@@ -68,7 +68,7 @@ class Adam(Declared):
     lr: float = option(0.05, "learning rate", above=0.0)
     beta1: float = option(0.9, "memory of the gradient's mean", least=0.0, below=1.0)
     beta2: float = option(0.999, "memory of the gradient's square", least=0.0, below=1.0)
-    eps: float = option(1e-12, "added to the root of the mean square", above=0.0)
+    eps: float = option(1e-12, "added to the root of the mean square, in units of the loss", above=0.0)
 
     def start(self, size: int) -> State:
         return {"mean": np.zeros(size), "square": np.zeros(size), "steps": np.zeros(size)}
@@ -90,8 +90,8 @@ class Lbfgsb(Declared):
     """
 
     memory: int = option(20, "corrections that approximate the Hessian", least=1)
-    ftol: float = option(0.0, "stop where the loss falls by less than this part of max(loss, 1)", least=0.0)
-    gtol: float = option(1e-12, "stop where no derivative is larger than this", least=0.0)
+    ftol: float = option(0.0, "stop where the loss falls by less than this part of itself or its unit", least=0.0)
+    gtol: float = option(1e-12, "stop where no derivative is larger than this, in units of the loss", least=0.0)
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ class _Reader:
 
     def _value(self, option: Option, token: Token) -> object:
         text, place = _plain(token), self._place(token)
-        if option.optional and text.lower() == "none":
+        if option.optional and text.lower() == option.absent:
             return None
         value: object = text
         if option.kind is bool:

@@ -20,6 +20,9 @@ def training_lines(result: TrainResult) -> Iterator[str]:
         f"{count} {'value' if count == 1 else 'values'} trained on {len(result.train)} samples"
         f" in {result.epochs} epochs and {result.seconds:.1f} s; the best are those of epoch {result.best_epoch}"
     )
+    yield f"stopped   {result.stopped}"
+    for note in result.notes:
+        yield f"note      {note}"
     yield f"loss      {shown(first)} -> {shown(result.loss)}"
     if result.accuracy is not None:
         yield f"accuracy  {_percent(result.accuracy)}"
@@ -39,6 +42,8 @@ def training_values(result: TrainResult) -> dict[str, Any]:
         "epochs": result.epochs,
         "best_epoch": result.best_epoch,
         "interrupted": result.interrupted,
+        "stopped": result.stopped,
+        "notes": result.notes,
         "seconds": result.seconds,
         "solves": last.solves if last else 0,
         "measurements": last.measurements if last else 0,
@@ -53,6 +58,8 @@ def training_values(result: TrainResult) -> dict[str, Any]:
 def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
     """An evaluation in a few lines."""
     yield f"samples   {len(evaluation)} of {evaluation.data}"
+    for note in evaluation.notes:
+        yield f"note      {note}"
     yield f"loss      {shown(evaluation.loss)}"
     if evaluation.accuracy is not None:
         yield f"accuracy  {_percent(evaluation.accuracy)}"

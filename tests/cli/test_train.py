@@ -165,3 +165,9 @@ def test_no_progress_where_nobody_would_see_it(divider: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=60, check=True)
     assert done.stderr == ""
     assert done.stdout.splitlines()[-1].startswith("written")
+
+
+def test_why_it_stopped_is_said(run: Run, divider: Path) -> None:
+    assert "stopped   all 30 epochs are done" in run("train", divider).output
+    values = json.loads(run("train", divider, "--json", "--patience", "3", "--optimizer", "adam lr=2").output)
+    assert values["stopped"] == "the loss did not fall for 3 epochs"

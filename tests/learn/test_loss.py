@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
-from netlearn.learn.loss import CrossEntropy, Mse, accuracy
+from netlearn.errors import OptionError
+from netlearn.learn.loss import CrossEntropy, Mse, accuracy, unit_of
 
 STEP = 1e-30
 
@@ -44,3 +45,46 @@ def test_accuracy_counts_the_largest_output() -> None:
     y = np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 3.0], [5.0, 4.0]])
     assert accuracy(y, np.array([0, 1, 0, 0])) == 0.75
     assert accuracy(y, y) is None
+
+
+def test_the_chosen_scale_spreads_the_softmax_arguments_by_one() -> None:
+    rng = np.random.default_rng(0)
+    outputs = 0.3 + 0.02 * rng.normal(size=(500, 4)) + rng.normal(size=(500, 1))
+    scale = CrossEntropy().chosen(outputs).scale
+    assert scale is not None
+    spread = np.std(scale * (outputs - outputs.mean(axis=1, keepdims=True)))
+    assert spread == pytest.approx(1.0, rel=0.05)
+    for factor in (1e-9, 1e6):
+        assert CrossEntropy().chosen(factor * outputs).scale == pytest.approx(scale / factor, rel=1e-9)
+    assert CrossEntropy(7.0).chosen(outputs).scale == 7.0
+
+
+def test_outputs_that_do_not_differ_give_a_finite_scale() -> None:
+    assert CrossEntropy().chosen(np.zeros((3, 2))).scale == 1.0
+    assert CrossEntropy().chosen(np.full((3, 2), 0.5)).scale == 200.0
+
+
+def test_a_scale_that_is_not_chosen_is_not_taken_for_one() -> None:
+    with pytest.raises(OptionError, match="not chosen yet"):
+        CrossEntropy().value(np.zeros((1, 2)), np.array([0]))
+    assert CrossEntropy("auto") == CrossEntropy(None)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="'scale' must be a number above 0"):
+        CrossEntropy(0.0)
+
+
+def test_the_unit_of_a_loss_is_that_of_its_targets_squared() -> None:
+    rng = np.random.default_rng(1)
+    targets = rng.normal(2.0, 3.0, (50, 2))
+    outputs = np.zeros_like(targets)
+    unit = unit_of(Mse(), targets, 2, lambda: outputs)
+    assert unit == pytest.approx(np.mean(np.var(targets, axis=0)))
+    assert unit_of(Mse(), 1e-6 * targets, 2, lambda: outputs) == pytest.approx(1e-12 * unit)
+    assert unit_of(Mse(), np.full((4, 1), 3.0), 1, lambda: outputs) == pytest.approx(9.0)
+    assert unit_of(Mse(), np.zeros((4, 1)), 1, lambda: np.full((4, 1), 0.5)) == pytest.approx(0.25)
+    assert unit_of(Mse(), np.zeros((4, 1)), 1, lambda: np.zeros((4, 1))) == 1.0
+    classes = np.array([0, 1, 2, 0])
+    one_hot = np.eye(3)[classes]
+    assert unit_of(Mse(on=0.2, off=0.0), classes, 3, lambda: outputs) == pytest.approx(
+        0.04 * np.mean(np.var(one_hot, axis=0))
+    )
+    assert unit_of(CrossEntropy(3.0), classes, 3, lambda: outputs) == 1.0

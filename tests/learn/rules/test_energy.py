@@ -267,9 +267,9 @@ class TestRefusals:
         model, theta, batch = lab.random_network(0)
         batch = Batch(batch.inputs, np.array([0, 1, 0, 0, 1]))
         with pytest.raises(OptionError, match="names none"):
-            lab.estimate(make_rule("contrastive"), model, theta, batch, CrossEntropy())
+            lab.estimate(make_rule("contrastive"), model, theta, batch, CrossEntropy(1.0))
         with pytest.raises(OptionError, match="only a squared error"):
-            lab.estimate(make_rule("ep", nudge="conductance"), model, theta, batch, CrossEntropy())
+            lab.estimate(make_rule("ep", nudge="conductance"), model, theta, batch, CrossEntropy(1.0))
 
     def test_no_co_content(self, lab: SimpleNamespace) -> None:
         amplifier = Group(VCCS, ["g1"], np.array([[4, GROUND, 2, GROUND]]), {"gain": np.array([1e-4])})
