@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from netlearn.errors import DataError, NetlistError
+from netlearn.errors import DataError, OutputError
 from netlearn.learn.files import read_table, table_chunks
 from netlearn.learn.output_files import output_file
 from netlearn.learn.samples import Unnamed
@@ -143,5 +143,5 @@ def test_nothing_is_left_of_a_file_that_is_not_finished(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
     with pytest.raises(DataError, match="names no form of data"), output_file(tmp_path / "out.xlsx"):
         pass
-    with pytest.raises(NetlistError, match="cannot write"), output_file(tmp_path / "none" / "out.csv"):
+    with pytest.raises(OutputError, match="there is no folder"), output_file(tmp_path / "none" / "out.csv"):
         pass
