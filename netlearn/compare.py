@@ -7,8 +7,8 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
-from math import inf, isnan, nan
+from dataclasses import asdict, dataclass
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from netlearn.api import TrainResult, train
 from netlearn.errors import NetlearnError, OptionError
+from netlearn.json_text import json_text
 from netlearn.learn.rules import RULES
 from netlearn.learn.settings import DIRECTIVES
 from netlearn.netlist.directives import read_directive
@@ -98,7 +99,7 @@ class Comparison:
 
     def as_json(self) -> str:
         """All outcomes with their curves, NaN as null."""
-        return json.dumps([_plain(outcome) for outcome in self.outcomes], indent=1)
+        return json_text(self.outcomes, indent=1)
 
 
 def compare(
@@ -147,7 +148,7 @@ def compare(
     for outcome in _outcomes(work, left, min(processes or os.cpu_count() or 1, max(1, len(left)))):
         done[outcome.run] = outcome
         if path:
-            _append(path, json.dumps(_plain(outcome)))
+            _append(path, json_text(outcome, indent=None))
         if progress:
             progress(outcome, len(done), len(runs))
     return Comparison([done[run] for run in runs])
@@ -290,16 +291,3 @@ def _texts(netlist: Netlist) -> Iterable[str]:
     yield str(netlist)
     for included in netlist.includes.values():
         yield from _texts(included)
-
-
-def _plain(outcome: Outcome) -> dict[str, Any]:
-    """As JSON has it: NaN is null."""
-
-    def clean(value: Any) -> Any:
-        if isinstance(value, float) and isnan(value):
-            return None
-        if isinstance(value, Mapping):
-            return {key: clean(each) for key, each in value.items()}
-        return [clean(each) for each in value] if isinstance(value, list) else value
-
-    return {key: clean(value) for key, value in asdict(replace(outcome)).items()}

@@ -42,29 +42,32 @@ class NetlearnError(Exception):
     message : the cause, in one sentence without a full stop.
     place : where in the text, if it is anywhere.
     hint : what to do about it.
+    sample : which sample it is about, counted from 0; what is shown counts from 1.
     """
 
     exit_code = 2
     severity = "error"
 
-    def __init__(self, message: str, place: Place | None = None, hint: str = "") -> None:
+    def __init__(self, message: str, place: Place | None = None, hint: str = "", sample: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.place = place
         self.hint = hint
+        self.sample = sample
 
     def __str__(self) -> str:
         return visible("\n".join(self._lines()))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.message, self.place, self.hint)
+        return type(self), (self.message, self.place, self.hint, self.sample)
 
     def _lines(self) -> list[str]:
         place = self.place
+        said = _shortened(self.message if self.sample is None else f"sample {self.sample + 1}: {self.message}")
         if place is None:
-            lines = [f"{self.severity}: {_shortened(self.message)}"]
+            lines = [f"{self.severity}: {said}"]
         else:
-            lines = [f"{place}: {self.severity}: {_shortened(self.message)}", *_excerpt(place)]
+            lines = [f"{place}: {self.severity}: {said}", *_excerpt(place)]
             lines += [f"  reached from {link}: {link.text.strip()[:80]}" for link in reversed(place.chain)]
         if self.hint:
             lines.append(f"  help: {self.hint}")

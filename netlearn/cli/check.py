@@ -20,9 +20,10 @@ from netlearn.cli.options import (
 )
 from netlearn.cli.output import FilePath, say
 from netlearn.errors import CheckFailed
+from netlearn.json_text import json_text
 from netlearn.netlist.netlist import read
 from netlearn.project import driven_circuit, open_project
-from netlearn.report.tables import json_text, show, shown, table_of
+from netlearn.report.tables import show, shown, table_of
 from netlearn.solve.difference import Differences, compare
 
 WORST = 10

@@ -12,10 +12,10 @@ import click
 from netlearn.cli.options import allow, as_json, quiet
 from netlearn.cli.output import FilePath, say
 from netlearn.errors import NetlearnError
+from netlearn.json_text import json_text
 from netlearn.netlist.lint import remarks
 from netlearn.netlist.netlist import Netlist, read
 from netlearn.netlist.statements import Block, Card, Conditional, Element, Section, Statement, Subcircuit
-from netlearn.report.tables import json_text
 
 
 @click.command(name="check-syntax", short_help="Say whether files can be read.")

@@ -22,9 +22,10 @@ from netlearn.cli.options import (
     timeout,
 )
 from netlearn.cli.output import FilePath, deliver, say
+from netlearn.json_text import json_text
 from netlearn.netlist.netlist import read
 from netlearn.report.summary import evaluation_lines, evaluation_values, sample_rows
-from netlearn.report.tables import csv_text, json_text, show, table_of
+from netlearn.report.tables import csv_text, show, table_of
 
 
 @click.command(name="eval", short_help="Give loss, accuracy and outputs on data.")

@@ -10,9 +10,9 @@ import click
 from netlearn import api
 from netlearn.cli.options import allow, as_json, directive_options, netlist_argument, overrides
 from netlearn.cli.output import FilePath, say
+from netlearn.json_text import json_text
 from netlearn.netlist.netlist import read
 from netlearn.report.summary import description_rows, description_values
-from netlearn.report.tables import json_text
 
 
 @click.command(name="info", short_help="Say what is in a netlist and what would be trained.")

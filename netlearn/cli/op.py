@@ -18,8 +18,9 @@ from netlearn.cli.options import (
     timeout,
 )
 from netlearn.cli.output import FilePath, deliver, say
+from netlearn.json_text import json_text
 from netlearn.netlist.netlist import read
-from netlearn.report.tables import csv_text, json_text, show, table_of
+from netlearn.report.tables import csv_text, show, table_of
 
 
 @click.command(name="op", short_help="Give the operating point.")

@@ -25,10 +25,11 @@ from netlearn.cli.options import (
     timeout,
 )
 from netlearn.cli.output import FilePath, check_writable, deliver, say
+from netlearn.json_text import json_text
 from netlearn.learn.output_files import csv_writer
 from netlearn.netlist.netlist import read
 from netlearn.prediction import predict_file, predictions
-from netlearn.report.tables import json_text, show, table_of
+from netlearn.report.tables import show, table_of
 
 
 @click.command(name="predict", short_help="Give the outputs for new inputs.")

@@ -11,11 +11,12 @@ from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.cli.options import allow, as_csv, as_json, netlist_argument, quiet, timeout
 from netlearn.cli.output import FilePath, deliver, say
 from netlearn.errors import CheckFailed, OptionError
+from netlearn.json_text import json_text
 from netlearn.learn.probes import probes_of
 from netlearn.netlist.netlist import read
 from netlearn.ngspice.sensitivity import against_ngspice
 from netlearn.project import driven_circuit, open_project
-from netlearn.report.tables import csv_text, json_text, show, table_of
+from netlearn.report.tables import csv_text, show, table_of
 from netlearn.sensitivities import parameter_sensitivities
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.sensitivity import Probe, Sensitivity, sensitivities

@@ -24,10 +24,10 @@ from netlearn.cli.options import (
 from netlearn.cli.output import FilePath, check_writable, deliver, say
 from netlearn.cli.progress import training_progress
 from netlearn.elaboration.elaborate import elaborate
+from netlearn.json_text import json_text
 from netlearn.netlist.netlist import read
 from netlearn.nudged import nudged_netlist
 from netlearn.report.summary import training_lines, training_values
-from netlearn.report.tables import json_text
 
 
 @click.command(name="train", short_help="Train a netlist on its data.")

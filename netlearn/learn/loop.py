@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,8 +25,6 @@ from netlearn.learn.subset import Subset
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
 from netlearn.solve.operating_point import OperatingPoint
-
-SAMPLE = re.compile(r"\bsample (\d+)\b")
 
 
 class Writing(Protocol):
@@ -315,11 +312,8 @@ def samples_of_the_data(rows: Array) -> Iterator[None]:
     try:
         yield
     except NetlearnError as error:
-        found = SAMPLE.search(error.message)
-        if found and int(found[1]) <= len(rows):
-            error.message = (
-                f"{error.message[: found.start(1)]}{rows[int(found[1]) - 1] + 1}{error.message[found.end(1) :]}"
-            )
+        if error.sample is not None and error.sample < len(rows):
+            error.sample = int(rows[error.sample])
         raise
 
 

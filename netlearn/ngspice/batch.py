@@ -13,10 +13,10 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.errors import NgspiceError
+from netlearn.netlist.numbers import format_number
 from netlearn.ngspice.deck import Deck, save_commands, write_deck
-from netlearn.ngspice.forms import number
 from netlearn.ngspice.library import executable, missing
-from netlearn.ngspice.messages import Crashed, not_found
+from netlearn.ngspice.messages import Crashed, not_found, took_longer
 
 
 def run_batch(circuit: Circuit, tolerances: Mapping[str, float], timeout: float, first: int) -> Array:
@@ -33,18 +33,15 @@ def run_batch(circuit: Circuit, tolerances: Mapping[str, float], timeout: float,
         try:
             said, late = _run(path, timeout * samples)
         except Crashed as crash:
-            at = first + len(read_raw(path / "out.raw")) + 1
-            raise NgspiceError(f"ngspice {crash} at sample {at}", hint="try the internal solver") from None
+            at = first + len(read_raw(path / "out.raw"))
+            raise NgspiceError(f"ngspice {crash}", hint="try the internal solver", sample=at) from None
         plots = read_raw(path / "out.raw")
     found = [vectors if kind == "Operating Point" else None for kind, vectors in plots]
     x = np.empty((samples, circuit.size))
     for sample in range(samples):
         point = found[sample] if sample < len(found) else None
         if point is None and late:
-            raise NgspiceError(
-                f"ngspice took longer than {timeout:g} s at sample {first + sample + 1} and was stopped",
-                hint="allow more with --timeout",
-            )
+            raise took_longer(timeout, first + sample)
         if point is None:
             raise not_found(circuit, first + sample, said)
         x[sample] = [point[saved_name(vector)] for vector in deck.vectors]
@@ -56,11 +53,11 @@ def control(deck: Deck, base: Array, places: Array, values: Array) -> list[str]:
     lines = [".control", "set filetype=binary", "set appendwrite"]
     if deck.explicit:
         lines += save_commands(deck.vectors)
-    lines += [deck.targets[k] + number(base[k]) for k in sorted(set(range(len(base))) - set(places.tolist()))]
+    lines += [deck.targets[k] + format_number(base[k]) for k in sorted(set(range(len(base))) - set(places.tolist()))]
     current = np.full(len(places), np.nan)
     for sample in values:
         changed = np.flatnonzero(sample != current)
-        lines += [deck.targets[places[k]] + number(sample[k]) for k in changed]
+        lines += [deck.targets[places[k]] + format_number(sample[k]) for k in changed]
         lines += ["op", "write out.raw", "destroy all"]
         current = sample
     return [*lines, "quit", ".endc"]
@@ -81,7 +78,7 @@ def sens_batch(circuit: Circuit, probe: str, timeout: float, tolerances: Mapping
         said, late = _run(path, timeout)
         plots = read_raw(path / "out.raw")
     if late:
-        raise NgspiceError(f"ngspice took longer than {timeout:g} s and was stopped", hint="allow more with --timeout")
+        raise took_longer(timeout)
     for kind, vectors in plots:
         if kind == "Sensitivity Analysis":
             # A rawfile has the names of voltages within v( ).

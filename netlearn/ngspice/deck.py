@@ -16,7 +16,8 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Column, Group, one_sample
 from netlearn.circuit.devices.base import ZERO_CELSIUS
 from netlearn.errors import CircuitError
-from netlearn.ngspice.forms import INTERNAL_NAMES, Form, column, form_of, number
+from netlearn.netlist.numbers import format_number
+from netlearn.ngspice.forms import INTERNAL_NAMES, Form, column, form_of
 from netlearn.ngspice.names import Generated, Names, quoted
 
 TIGHT = {"reltol": 1e-9, "abstol": 1e-15, "vntol": 1e-12, "itl1": 500.0}
@@ -148,11 +149,11 @@ def _settings(circuit: Circuit, tolerances: Mapping[str, float], vectors: Sequen
         "tnom": round(environment.nominal_temperature - ZERO_CELSIUS, 9),
         "itl1": max(tolerances.get("itl1", DEFAULTS["itl1"]), circuit.options.get("itl1", 0.0)),
     }
-    options = [f"{name}={number(value)}" for name, value in settings.items() if value != DEFAULTS.get(name)]
+    options = [f"{name}={format_number(value)}" for name, value in settings.items() if value != DEFAULTS.get(name)]
     if options:
         yield " ".join([".options", *options])
     for node, value in circuit.nodeset.items():
-        yield f".nodeset v({vectors[node]})={number(value)}"
+        yield f".nodeset v({vectors[node]})={format_number(value)}"
 
 
 class _Writer:
@@ -180,7 +181,7 @@ class _Writer:
         if form.types:
             words.append(self._models(g, form, group))
         if form.value:
-            words.append([number(v) for v in column(group, form.value)])
+            words.append([format_number(v) for v in column(group, form.value)])
         words += [_assignments(form, group, value, name) for value, name in form.instance.items()]
         words += [[word if v else "" for v in column(group, value)] for value, word in form.flags.items()]
         self.lines += [" ".join(filter(None, line)) for line in zip(*words, strict=True)]
@@ -261,4 +262,4 @@ def _assignments(form: Form, group: Group, value: str, name: str) -> list[str]:
     written = np.isfinite(values) & (values != group.device.parameters.get(value, np.nan))
     if value in form.unless:
         written &= column(group, form.unless[value]) == 0
-    return [f"{name}={number(v)}" if w else "" for v, w in zip(values.tolist(), written.tolist(), strict=True)]
+    return [f"{name}={format_number(v)}" if w else "" for v, w in zip(values.tolist(), written.tolist(), strict=True)]

@@ -9,8 +9,8 @@ import numpy as np
 
 from netlearn.circuit.circuit import GROUND, Circuit, sample_columns
 from netlearn.errors import NgspiceError
+from netlearn.netlist.numbers import format_number
 from netlearn.ngspice.deck import TIGHT, alterable, save_commands, write_deck
-from netlearn.ngspice.forms import number
 from netlearn.ngspice.names import COMMAND_SAFE, NETLIST_SAFE, Readable
 
 
@@ -54,7 +54,7 @@ def export_ngspice(circuit: Circuit, outputs: Sequence[Output], title: str = "al
     lines += save_commands(deck.vectors) if deck.explicit else ["save all"]
     current = np.full(len(places), np.nan)
     for sample, row in enumerate(values, 1):
-        lines += [deck.targets[places[k]] + number(row[k]) for k in np.flatnonzero(row != current)]
+        lines += [deck.targets[places[k]] + format_number(row[k]) for k in np.flatnonzero(row != current)]
         lines += ["op", f"echo sample = {sample}"]
         lines += [*(f"print {word}" for word in words), "destroy all"]
         current = row

@@ -14,6 +14,7 @@ from netlearn.circuit.devices.behavioural import BehaviouralSource
 from netlearn.circuit.devices.models import MODEL_TYPES, ModelType
 from netlearn.errors import NgspiceError
 from netlearn.expressions.law import Law
+from netlearn.netlist.numbers import format_number
 from netlearn.ngspice.expressions import ngspice_expression
 
 Words = Callable[[int], str]
@@ -52,11 +53,6 @@ class Form:
         return f"{element}:{self.model[value]}" if value in self.model else None
 
 
-def number(value: float) -> str:
-    """The shortest text that reads back to the same float64."""
-    return repr(float(value)).removesuffix(".0")
-
-
 def column(group: Group, name: str) -> Array:
     """A value of all k elements of a group, (k,)."""
     return np.broadcast_to(np.asarray(group.values[name], dtype=float), len(group))
@@ -88,9 +84,9 @@ def _ideal_diode(group: Group, k: int, word: Words) -> str:
     off, on = scale / v["roff"], scale / v["ron"]
     back = scale / (v["ron"] if np.isnan(v["rrev"]) else v["rrev"])
     across = f"({word(int(group.index[k, 0]))}-{word(int(group.index[k, 1]))})"
-    text = f"i={number(off)}*{across}+{number(on - off)}*max({across}-({number(v['vfwd'])}),0)"
+    text = f"i={format_number(off)}*{across}+{format_number(on - off)}*max({across}-({format_number(v['vfwd'])}),0)"
     if np.isfinite(v["vrev"]):
-        text += f"-{number(back - off)}*max(-({number(v['vrev'])})-{across},0)"
+        text += f"-{format_number(back - off)}*max(-({format_number(v['vrev'])})-{across},0)"
     return text
 
 

@@ -22,17 +22,21 @@ class Unloadable(NgspiceError):
     """There is a libngspice, but it cannot be loaded."""
 
 
-def not_found(circuit: Circuit, sample: int, said: str) -> CircuitError:
-    """The error for a sample without an operating point, from what ngspice said of it.
+def took_longer(timeout: float, sample: int | None = None) -> NgspiceError:
+    """The error for a run that was stopped after ``timeout`` seconds."""
+    message = f"ngspice took longer than {timeout:g} s and was stopped"
+    return NgspiceError(message, hint="allow more with --timeout", sample=sample)
 
-    Samples count from 0 in arrays, and from 1 in messages.
-    """
+
+def not_found(circuit: Circuit, sample: int, said: str) -> CircuitError:
+    """The error for a sample without an operating point, from what ngspice said of it."""
     singular = SINGULAR.search(said)
     where = f"the matrix is singular at {_unknown(circuit, singular.group(1))}" if singular else ""
     if where and circuit.linear:
         return CircuitError(
-            f"ngspice finds no operating point: {where} (sample {sample + 1})",
+            f"ngspice finds no operating point: {where}",
             hint="look for a node with no DC path to ground or a loop of voltage sources",
+            sample=sample,
         )
     lost = [_unknown(circuit, word) for word in dict.fromkeys(UNSETTLED.findall(said))]
     if lost:
@@ -40,8 +44,9 @@ def not_found(circuit: Circuit, sample: int, said: str) -> CircuitError:
     reasons = [line.strip() for line in said.splitlines() if "error" in line.lower() or "fail" in line.lower()]
     reason = where or (reasons[0] if reasons else "")
     return ConvergenceError(
-        f"ngspice found no operating point for sample {sample + 1}" + (f": {reason}" if reason else ""),
+        "ngspice found no operating point" + (f": {reason}" if reason else ""),
         hint="try a .nodeset, or the internal solver",
+        sample=sample,
     )
 
 

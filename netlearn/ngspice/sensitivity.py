@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from netlearn.circuit.circuit import Circuit, Column, one_sample
-from netlearn.errors import CircuitError, NgspiceError
+from netlearn.errors import CircuitError
 from netlearn.ngspice.batch import sens_batch
 from netlearn.ngspice.deck import TIGHT, Deck, write_deck
 from netlearn.ngspice.forms import form_of
 from netlearn.ngspice.library import executable, library, missing
-from netlearn.ngspice.messages import Crashed, Unloadable, not_found
+from netlearn.ngspice.messages import Crashed, Unloadable, not_found, took_longer
 from netlearn.ngspice.process import WorkerProcess
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.solve.operating_point import Solver
@@ -143,6 +143,6 @@ def _through_library(
                 return dict(content)
             if kind == "failed":
                 raise not_found(circuit, 0, content)
-        raise NgspiceError(f"ngspice took longer than {timeout:g} s and was stopped", hint="allow more with --timeout")
+        raise took_longer(timeout)
     finally:
         worker.close()

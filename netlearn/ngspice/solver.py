@@ -17,7 +17,7 @@ from netlearn.errors import NgspiceError
 from netlearn.ngspice.batch import run_batch
 from netlearn.ngspice.deck import TIGHT, alterable, check_connected
 from netlearn.ngspice.library import executable, library, missing
-from netlearn.ngspice.messages import SINGULAR, Crashed, Unloadable, not_found
+from netlearn.ngspice.messages import SINGULAR, Crashed, Unloadable, not_found, took_longer
 from netlearn.ngspice.process import WorkerProcess
 from netlearn.solve.operating_point import OperatingPoint
 
@@ -121,8 +121,9 @@ class NgspiceSolver:
         if left:
             if not retry:
                 raise NgspiceError(
-                    f"ngspice {how} at sample {first + int(left[0][0]) + 1}",
+                    f"ngspice {how}",
                     hint="try the internal solver, or another version of ngspice",
+                    sample=first + int(left[0][0]),
                 )
             self._run(path, circuit, x, left, first=first, retry=False)
 
@@ -133,10 +134,7 @@ class NgspiceSolver:
         ready = wait([task.worker.connection for task in running], max(0.0, soonest - now))
         if not ready:
             late = min(running, key=lambda task: task.since)
-            raise NgspiceError(
-                f"ngspice took longer than {self.timeout:g} s at sample {first + late.todo[0] + 1} and was stopped",
-                hint="allow more with --timeout",
-            )
+            raise took_longer(self.timeout, first + int(late.todo[0]))
         return [task for task in running if task.worker.connection in ready]
 
     def _drop(self, worker: WorkerProcess) -> None:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
-from math import isfinite
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from netlearn.errors import UNSEEN, visible
+from netlearn.errors import visible
 
 DIGITS = 6
 """Significant digits of numbers in tables for people; CSV and JSON hold all of them."""
@@ -62,26 +57,3 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     for row in rows:
         writer.writerow([value.item() if isinstance(value, np.generic) else value for value in row])
     return file.getvalue()
-
-
-def json_text(value: object) -> str:
-    """JSON, with null for what is not finite, which JSON has no numbers for."""
-    text = json.dumps(_plain(value), indent=2, ensure_ascii=False)
-    # As JSON may write any character, and does so for control characters below a space only.
-    return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, Path):
-        return str(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
-    return value

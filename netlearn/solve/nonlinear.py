@@ -144,7 +144,8 @@ def _failure(model: NonlinearModel, samples: Array, found: _Found) -> CircuitErr
     others = f" ({len(lost)} samples failed in all)" if len(lost) > 1 else ""
     tried = ", ".join(name for name, _ in LADDER)
     return ConvergenceError(
-        f"no operating point found for sample {samples[lost[0]] + 1}{others}: {names[unknown]} did not settle{at}",
+        f"no operating point found{others}: {names[unknown]} did not settle{at}",
         hint=f"Newton's method, {tried} were tried; give a .nodeset near the solution, raise itl1, "
         "or check the devices' values and the sources' range",
+        sample=int(samples[lost[0]]),
     )

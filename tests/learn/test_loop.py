@@ -237,7 +237,7 @@ class Refuses(Analytic):
         self.batches += 1
         self.seen = batch.inputs[1] if self.batches == 3 else None
         if self.batches == 3:
-            raise ConvergenceError("no operating point found for sample 2 (3 samples failed in all)")
+            raise ConvergenceError("no operating point found (3 samples failed in all)", sample=1)
         return super().estimate(model, loss, theta, batch, rng)
 
 
@@ -247,7 +247,8 @@ def test_a_sample_that_fails_in_a_batch_is_named_by_its_place_in_the_data(make_t
     with pytest.raises(ConvergenceError) as caught:
         trained(task)
     (place,) = np.flatnonzero((task.data.inputs == rule.seen).all(axis=1))
-    assert caught.value.message == f"no operating point found for sample {place + 1} (3 samples failed in all)"
+    assert caught.value.sample == place
+    assert str(caught.value) == f"error: sample {place + 1}: no operating point found (3 samples failed in all)"
 
 
 def test_no_epochs_change_nothing(make_task: Any) -> None:

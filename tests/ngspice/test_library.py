@@ -102,6 +102,6 @@ def test_a_sample_without_an_operating_point_is_named(libngspice):
     groups = (Group(source, ["b1"], np.array([[0, GROUND, 0]]), {"offset": np.array([[-1.0], [-4.0], [1.0]])}),)
     with (
         NgspiceSolver() as solver,
-        pytest.raises(ConvergenceError, match="no operating point for sample 3: node 'a' did not settle"),
+        pytest.raises(ConvergenceError, match="sample 3: ngspice found no operating point: node 'a' did not settle"),
     ):
         solver.solve(Circuit(["a"], [], groups))

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netlearn.json_text import json_text
 from netlearn.learn.loop import Record
-from netlearn.report.tables import csv_text, json_text, show, table_of
+from netlearn.report.tables import csv_text, show, table_of
 
 
 @given(st.lists(st.floats(allow_nan=False), min_size=1))

@@ -72,9 +72,9 @@ class FreePhase:
         wrong = np.flatnonzero(np.sum(found < 0, axis=-1) < np.sum(plain < 0))
         if len(wrong):
             raise ConvergenceError(
-                f"the negative nudge is beyond what the circuit can hold (sample {wrong[0] + 1}): "
-                "it has no stable operating point",
+                "the negative nudge is beyond what the circuit can hold: it has no stable operating point",
                 hint="make beta smaller, or use states=positive",
+                sample=int(wrong[0]),
             )
 
     def resistances(self, point: OperatingPoint) -> Array:

@@ -10,12 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+from scipy.interpolate import RBFInterpolator
 
 from netlearn.arrays import Array
 
+CUBIC: Final = "cubic"
+LINEAR: Final = "linear"
 DEPENDENT = 1e-10
+"""Directions whose extent is less than this part of the largest are rounding."""
 RIDGE = 1e-10
 """Added to the diagonal, so that samples with the same drive do no harm."""
 
@@ -56,46 +61,23 @@ class Drives:
     def surface(self, known: Array, values: Array) -> Callable[[Array], Array]:
         """A function from samples to interpolated values (len(samples), n), ``values`` (len(known), n) being known."""
         centers = self.points[known]
-        count, width = centers.shape
-        trend = count > 2 * (width + 1)
-        size = count + (1 + width if trend else 1)
-        matrix = np.zeros((size, size))
-        matrix[:count, :count] = _kernel(centers, centers, trend)
-        matrix[:count, :count] += RIDGE * np.abs(matrix).max() * np.eye(count)
-        matrix[:count, count] = 1.0
-        if trend:
-            matrix[:count, count + 1 :] = centers
-        matrix[count:, :count] = matrix[:count, count:].T
-        right = np.concatenate([values, np.zeros((size - count, values.shape[1]))])
+        trend = len(centers) > 2 * (centers.shape[1] + 1)
+        # What interpolates unit vectors weighs any values, and as a matrix product is faster than scipy's own sum.
+        units = np.eye(len(centers))
         try:
-            weights = np.linalg.solve(matrix, right)
+            shares = RBFInterpolator(
+                centers, units, kernel=CUBIC if trend else LINEAR, degree=int(trend), smoothing=RIDGE
+            )
         except np.linalg.LinAlgError:
-            # The known samples lie on a line, say.
-            weights = np.linalg.lstsq(matrix, right)[0]
+            # The known samples lie on a line, say, and tell no trend.
+            shares = RBFInterpolator(centers, units, kernel=LINEAR, degree=0, smoothing=RIDGE)
         least, most = values.min(axis=0), values.max(axis=0)
 
         def at(samples: Array) -> Array:
-            points = self.points[samples]
-            right = np.ones((len(points), size))
-            right[:, :count] = _kernel(points, centers, trend)
-            if trend:
-                right[:, count + 1 :] = points
             # Beyond what was seen an exponential would answer with astronomic currents.
-            result: Array = right @ weights
+            result: Array = shares(self.points[samples]) @ values
             np.minimum(result, most, out=result)
             np.maximum(result, least, out=result)
             return result
 
         return at
-
-
-def _distances(a: Array, b: Array) -> Array:
-    """Squared distances (len(a), len(b))."""
-    squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2.0 * (a @ b.T)
-    return np.asarray(np.maximum(squares, 0.0))
-
-
-def _kernel(a: Array, b: Array, cubic: bool) -> Array:
-    squares = _distances(a, b)
-    distance = np.sqrt(squares)
-    return squares * distance if cubic else -distance

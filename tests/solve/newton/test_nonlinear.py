@@ -273,7 +273,8 @@ def test_a_circuit_without_an_operating_point_is_said_with_sample_node_and_devic
     drive = np.array([[5.0], [0.5], [0.2]])
     circuit = make.circuit(2, [voltages([[0, -1]], drive), resistors([[0, 1]], [1.0]), (NEVER, [[1, -1]], {})])
     with pytest.raises(
-        ConvergenceError, match=r"sample 2 \(2 samples failed in all\): node 'n1' did not settle, at 'x2_0'"
+        ConvergenceError,
+        match=r"sample 2: no operating point found \(2 samples failed in all\): node 'n1' did not settle, at 'x2_0'",
     ):
         InternalSolver().solve(circuit)
 

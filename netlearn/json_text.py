@@ -1,0 +1,38 @@
+"""JSON of results: arrays, records, paths, and null for what is not finite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netlearn.errors import UNSEEN
+
+
+def json_text(value: object, indent: int | None = 2) -> str:
+    """JSON, with null for what is not finite, which JSON has no numbers for."""
+    text = json.dumps(plain(value), indent=indent, ensure_ascii=False)
+    # As JSON may write any character, and does so for control characters below a space only.
+    return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON has it: numbers, texts, lists and mappings."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, Path):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    return value
