@@ -13,7 +13,6 @@ from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE_MODEL, IDEAL_DIODE_
 from netlearn.circuit.devices.junction import (
     EXPONENT_LIMIT,
     REFERENCE_TEMPERATURE,
-    JunctionLaw,
     critical_voltage,
     exponential,
     given,
@@ -22,7 +21,6 @@ from netlearn.circuit.devices.junction import (
     junction_current,
     junction_potential,
     limit_junction,
-    stamp,
     temperatures,
     thermal_voltage,
 )
@@ -121,27 +119,6 @@ class Diode(Device):
         # Only what was limited moves, so that a step that needs no limit is Newton's own to the last bit.
         result[..., anode] = np.where(limited == new, x[..., anode], x[..., 1] + limited)
         return result
-
-    def junction_law(self, terminals: int, prepared: Values) -> JunctionLaw | None:
-        """The law of the junction inside, if that and a series resistance are all there is."""
-        if "side" in prepared:
-            return None
-        vte, series = prepared["vte"], np.zeros((*np.shape(prepared["series"]), terminals, terminals))
-        if terminals == 3:
-            stamp(series, (0, 2), (0, 2), prepared["series"])
-        return JunctionLaw(
-            terminals - 1 if terminals == 3 else 0,
-            1,
-            {
-                "vte": vte,
-                "saturation": prepared["saturation"],
-                "gmin": prepared["gmin"],
-                "breakdown": prepared.get("breakdown", np.asarray(np.inf)),
-                "breakdown_vte": prepared.get("breakdown_vte", vte),
-                "critical": critical_voltage(vte, prepared["saturation"]),
-            },
-            series,
-        )
 
     def _current(self, v: Array, p: Values) -> Array:
         current = _with_breakdown(v, p["vte"], p["saturation"], p)

@@ -7,8 +7,6 @@ by the complex step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from netlearn.arrays import Array
@@ -22,21 +20,6 @@ REFERENCE_TEMPERATURE = 27.0 + ZERO_CELSIUS
 
 EXPONENT_LIMIT = 600.0
 """Beyond it the exponential goes on as its tangent: finite in any product of two, and far beyond any real current."""
-
-
-@dataclass(frozen=True)
-class JunctionLaw:
-    """What is not linear in an element: a junction between two of its unknowns.
-
-    ``anode`` and ``cathode`` are their places among the element's T unknowns, ``values`` (k,) the
-    quantities of ``Diode`` that its current depends on and the ``critical_voltage``, and ``linear``
-    (k, T, T) the derivatives of all the rest.
-    """
-
-    anode: int
-    cathode: int
-    values: Values
-    linear: Array
 
 
 def thermal_voltage(temperature: Array) -> Array:

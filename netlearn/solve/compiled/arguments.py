@@ -10,22 +10,24 @@ from scipy import sparse
 from netlearn.arrays import Array
 
 
-class Junctions(NamedTuple):
-    """Junctions between unknowns ``anode`` and ``cathode`` (m,), n standing for given voltages.
+class Laws(NamedTuple):
+    """All nonlinear elements, by groups that one law's machine code works on.
 
-    ``slots`` (m, 4) are the matrix entries that a conductance between them adds to (anode and
-    cathode on the diagonal, then the two beside it), -1 for none. The rest, (m,), is a JunctionLaw's.
+    Row g of ``table`` (G, 9) has a group's addresses of ``step``, ``balance`` and ``curve`` (0 for
+    none), how many elements there are, where the group begins in ``reads`` and its like, in
+    ``slots`` and in ``values``, how many rows it keeps, and where these begin. An element's terminal
+    stands at row ``reads`` of the unknowns, and moves with unknown ``moves``; its current is part of
+    equation ``writes``, and its slopes of the matrix entries ``slots``. Rows and entries of no
+    meaning come last.
     """
 
-    anode: Array
-    cathode: Array
+    table: Array
+    reads: Array
+    moves: Array
+    writes: Array
     slots: Array
-    vte: Array
-    saturation: Array
-    gmin: Array
-    breakdown: Array
-    breakdown_vte: Array
-    critical: Array
+    values: Array
+    kept: int
 
 
 class Linear(NamedTuple):
@@ -39,9 +41,10 @@ class Linear(NamedTuple):
 class Problem(NamedTuple):
     """Samples to solve: their starts ``y`` (S, n), which the solutions overwrite.
 
-    ``drive`` (S, d) is what sources add to the equations ``driven`` (d,), and ``offset`` (S, l)
-    what they add to the volts across the junctions ``lifted`` (l,). If the starts are ``cold``,
-    junctions begin at no volts, and if they are ``chained``, samples may start from others' solutions.
+    ``drive`` (S, d) is what sources add to the equations ``driven`` (d,), and ``offset`` (S, l) how
+    far they lift further rows above the unknowns ``lifted`` (l,), n standing for ground. If the starts
+    are ``cold``, devices begin where they start, and if they are ``chained``, samples may start from
+    others' solutions.
     """
 
     cold: bool

@@ -1,13 +1,13 @@
 """All compiled loops. Only ``compiled`` imports this module, for numba takes half a second to load."""
 
 from netlearn.solve.compiled.contraction_loops import drop_products, pair_products
-from netlearn.solve.compiled.junction_loops import law, newton, unbalanced
 from netlearn.solve.compiled.lu_loops import eliminate, substitute, substitute_transposed
+from netlearn.solve.compiled.newton_loops import linearized, newton, unbalanced
 
 __all__ = [
     "drop_products",
     "eliminate",
-    "law",
+    "linearized",
     "newton",
     "pair_products",
     "substitute",

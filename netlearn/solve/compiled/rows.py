@@ -116,3 +116,44 @@ def clear(typing: Any, a: Any, i: Any) -> Any:
         builder.store(ir.Constant(VECTOR, [0.0] * LANES), pointers[0], align=8)
 
     return _row_operation(operation)(typing, a, i)
+
+
+@intrinsic
+def spread(typing: Any, a: Any, i: Any, factor: Any) -> Any:
+    """a[i] = factor, the factor being one number."""
+
+    def operation(builder: Any, pointers: list[Any], factor: Any) -> None:
+        builder.store(factor, pointers[0], align=8)
+
+    return _row_operation(operation)(typing, a, i, factor)
+
+
+@intrinsic
+def call(
+    typing: Any,
+    address: Any,
+    count: Any,
+    lanes: Any,
+    reads: Any,
+    moves: Any,
+    writes: Any,
+    slots: Any,
+    values: Any,
+    y: Any,
+    a: Any,
+    b: Any,
+    c: Any,
+    d: Any,
+    e: Any,
+) -> Any:
+    """Call a function of ``codegen.laws`` by its address, with the addresses of its arrays."""
+    integer, number = ir.IntType(64), ir.DoubleType()
+    arrays = [integer.as_pointer()] * 4 + [number.as_pointer()] * 7
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [integer, integer, *arrays])
+        places = [builder.inttoptr(part, array) for part, array in zip(given[3:], arrays, strict=True)]
+        builder.call(builder.inttoptr(given[0], kind.as_pointer()), [*given[1:3], *places])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 14), generate

@@ -1,34 +1,37 @@
-"""Operating points of junction networks, all samples in step in compiled loops.
+"""Operating points of circuits of any devices, all samples in step in compiled loops.
 
-Resistors, sources of any kind and diodes: the circuits that learning with diodes is about. What
-no junction touches is eliminated beforehand, once for all samples, where that saves work or where
-amplifiers make it unsafe to take pivots on the diagonal (static condensation; Guyan, AIAA Journal
-3, 1965). Newton's method then runs in ``junction_loops`` as ``iterate`` has it.
+What no nonlinear element touches is eliminated beforehand, once for all samples, where that saves work or
+where amplifiers make it unsafe to take pivots on the diagonal (static condensation; Guyan, AIAA Journal
+3, 1965). Newton's method then runs in ``newton_loops`` as ``iterate`` has it. Pivots are chosen by what the
+equations are, not by their numbers: who uses this checks the result, and turns to other ways where that
+was not good enough.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from netlearn.arrays import Array
 from netlearn.solve.compiled.arguments import Balance, Problem, Settling
 from netlearn.solve.compiled.load import available, kernels, lanes
-from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES
+from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES, with_ground
 from netlearn.solve.equations.source_reduction import SourceReduction
-from netlearn.solve.lockstep.junctions import Frame, Laws, Sources
+from netlearn.solve.lockstep.elements import Elements, Frame, Sources, some_of
 from netlearn.solve.lockstep.starts import Drives
 from netlearn.solve.matrices.batched_lu import BatchedLu
 from netlearn.solve.matrices.condensation import Condensation
+from netlearn.solve.matrices.many import MOST_WORK
 from netlearn.solve.newton.iteration import EXACT, SETTLED, UNBALANCED, Tolerances
 from netlearn.solve.newton.system import ROUNDING, NonlinearModel
 
 LARGEST_DENSE = 300
-"""Up to so many unknowns that junctions touch may be left of a network with amplifiers."""
+"""Up to so many unknowns that nonlinear elements touch may be left of a network with amplifiers."""
 FIRST = 32
 """So many samples are solved first where the starts of the others are interpolated."""
 INTERPOLATED_FROM = 30
@@ -43,46 +46,90 @@ MOST_NUMBERS = 4_000_000
 Samples = Array | slice
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EliminationLayout:
     """What depends on connections only: how to eliminate the equations of ``frame``, and all reduced ones, ``whole``.
 
-    ``last`` are the unknowns that junctions touch, if the others are to be eliminated beforehand.
+    ``last`` are the unknowns that nonlinear elements touch, if the others are to be eliminated beforehand.
     """
 
+    elements: tuple[bytes, ...]
     plan: BatchedLu
     frame: Frame
     whole: Frame
     last: Array | None
 
+    @classmethod
+    def of(cls, model: NonlinearModel, elements: Elements) -> EliminationLayout | None:
+        """From a cache. None where too much is left to be eliminated sample by sample."""
+        key = (id(model.reduction), elements.key())
+        found = _layouts.get(key)
+        if found is None or found[0] is not model.reduction:
+            found = _layouts[key] = model.reduction, cls.build(model, elements)
+            if len(_layouts) > CACHED_TOPOLOGIES:
+                del _layouts[next(iter(_layouts))]
+        return found[1]
 
-@lru_cache(maxsize=CACHED_TOPOLOGIES)
-def _layout(
-    reduction: SourceReduction, plan: BatchedLu | None, anode: bytes, cathode: bytes
-) -> EliminationLayout | None:
-    """For junctions with these ends (int64), and a ``plan`` if it is safe to take pivots on the diagonal."""
-    ends = np.frombuffer(anode, dtype=np.int64), np.frombuffer(cathode, dtype=np.int64)
-    place, everything = reduction.place, np.arange(reduction.size)
-    last = np.unique(np.append(place, -1)[np.concatenate(ends)])
-    last, entries = last[last >= 0], (reduction.pattern.rows, reduction.columns)
-    if plan is not None and (len(last) == reduction.size or plan.work <= len(last) ** 3 / 6):
-        frame = Frame.of(entries, ends, plan.order, place)
-        return EliminationLayout(plan, frame, frame, None)
-    if len(last) > LARGEST_DENSE:
+    @classmethod
+    def build(cls, model: NonlinearModel, elements: Elements) -> EliminationLayout | None:
+        """Work the layout out."""
+        reduction = model.reduction
+        last = np.append(reduction.place, -1)[elements.touched()]
+        last = np.unique(last[last >= 0])
+        symmetric = isinstance(model.pattern, BatchedLu)
+        plan = model.pattern if isinstance(model.pattern, BatchedLu) else _paired(model)
+        entries = reduction.pattern.rows, reduction.columns
+        # What is left of an amplifier's network keeps its pivots on the diagonal, if voltages are all that is left.
+        dense = len(last) ** 3 / (6 if symmetric else 3)
+        condensed = len(last) < reduction.size and len(last) <= LARGEST_DENSE and reduction.is_node[last].all()
+        if plan is not None and (not condensed or plan.work <= dense):
+            if plan.work > MOST_WORK:
+                return None
+            frame = Frame.of(elements, reduction, entries, plan.order, plan.equations)
+            return cls(elements.key(), plan, frame, frame, None)
+        if not condensed:
+            return None
+        size, everything = len(last), np.arange(reduction.size)
+        rows, columns = np.tile(np.arange(size), size), np.repeat(np.arange(size), size)
+        full = BatchedLu(rows, size * np.arange(size + 1), symmetric=symmetric)
+        members = last[full.order]
+        frame = Frame.of(elements, reduction, (last[rows], last[columns]), members, members)
+        whole = Frame.of(elements, reduction, entries, everything, everything)
+        return cls(elements.key(), full, frame, whole, last)
+
+
+_layouts: dict[tuple[int, tuple[bytes, ...]], tuple[SourceReduction, EliminationLayout | None]] = {}
+
+
+def _paired(model: NonlinearModel) -> BatchedLu | None:
+    """An order of elimination for equations that are not a co-content's. None where no pivots can be had.
+
+    Kirchhoff's law at a node gives the node's voltage or, where a voltage is dictated there, the current of
+    what dictates it, whose own equation then gives the voltage.
+    """
+    reduction = model.reduction
+    rows, pointers, _ = reduction.pattern
+    columns, node = reduction.columns, reduction.is_node
+    cost = np.where((rows == columns) & node[rows], 1.0, 100.0)
+    # A branch's equation, and Kirchhoff's laws at its ends, hold its voltage and current times one.
+    unit = np.abs(reduction.pattern.adder @ model.linear_data) == 1.0
+    cost[unit & (node[rows] != node[columns])] = 1e-3
+    graph = sparse.csr_array((cost, (rows, columns)), shape=(reduction.size, reduction.size))
+    try:
+        equation, unknown = min_weight_full_bipartite_matching(graph)
+    except ValueError:
         return None
-    size = len(last)
-    rows, columns = np.tile(np.arange(size), size), np.repeat(np.arange(size), size)
-    full = BatchedLu(rows, size * np.arange(size + 1), symmetric=plan is not None)
-    frame = Frame.of((rows, columns), ends, last[full.order], place)
-    return EliminationLayout(full, frame, Frame.of(entries, ends, everything, place), last)
+    partner = np.empty(reduction.size, dtype=np.int64)
+    partner[unknown] = equation
+    return BatchedLu(rows, pointers, partner=partner)
 
 
 @dataclass(frozen=True)
 class Lockstep:
-    """A junction network made ready to be solved."""
+    """A circuit made ready to be solved."""
 
     model: NonlinearModel
-    laws: Laws
+    elements: Elements
     sources: Sources
     layout: EliminationLayout
     data: Array
@@ -91,20 +138,20 @@ class Lockstep:
 
     @classmethod
     def of(cls, model: NonlinearModel, count: int) -> Lockstep | None:
-        """For ``count`` samples. None where there are other nonlinear elements, or numba is not installed."""
-        laws = Laws.of(model) if available() else None
-        if laws is None:
+        """For ``count`` samples. None where a device has no compiled law, or numba is not installed."""
+        elements = Elements.of(model) if available() else None
+        if elements is None:
             return None
-        reduction, plan = model.reduction, model.pattern if isinstance(model.pattern, BatchedLu) else None
-        layout = _layout(reduction, plan, laws.anode.tobytes(), laws.cathode.tobytes())
+        layout = EliminationLayout.of(model, elements)
         if layout is None:
             return None
-        data, condensation = np.asarray(reduction.pattern.adder @ laws.data), None
+        reduction = model.reduction
+        data, condensation = np.asarray(reduction.pattern.adder @ model.linear_data), None
         if layout.last is not None:
             condensation = Condensation.of(reduction, data, layout.last)
             if condensation is None:
                 return None
-        return cls(model, laws, Sources.of(model, laws, count), layout, data, condensation)
+        return cls(model, elements, Sources.of(model, count), layout, data, condensation)
 
     def solve(self, guess: Array | None, tolerances: Tolerances, *, unique: bool) -> tuple[Array, Array, Array]:
         """Unknowns x (S, N), which samples converged (S,), and the steps (S,) they took.
@@ -161,39 +208,44 @@ class Lockstep:
         self, samples: Samples, start: Array | None, tolerances: Tolerances, unique: bool
     ) -> tuple[Array, Array, Array]:
         is_node, layout = self.model.reduction.is_node, self.layout
-        plan, frame, whole, lifted = layout.plan, layout.frame, layout.whole, self.sources.lifted
-        drive, offset = (np.array(part[samples], order="C") for part in (self.sources.drive, self.sources.offset))
+        plan, frame, whole = layout.plan, layout.frame, layout.whole
+        drive, tree = (np.array(part[samples], order="C") for part in (self.sources.drive, self.sources.tree))
         count = len(drive)
         converged, steps, excess = np.zeros(count, bool), np.zeros(count, np.int64), np.zeros(count)
         width = lanes(count, plan.cost)
         y = np.zeros((count, plan.size)) if start is None else np.ascontiguousarray(start)
         if self.condensation is None:
-            driven, kept, data = frame.position[self.sources.driven], drive, self.data
+            driven, kept, data = frame.equation[self.sources.driven], drive, self.data
         else:
             full = np.zeros((count, len(whole.members)))
             full[:, self.sources.driven] = drive
             alone = self.condensation.alone(full)
-            driven, kept = frame.position, np.ascontiguousarray(self.condensation.carried(full, alone))
+            driven = frame.equation[self.condensation.last]
+            kept = np.ascontiguousarray(self.condensation.carried(full, alone))
             data = self.condensation.left.T.ravel()
-        problem = Problem(start is None, start is None and unique, y, driven, kept, lifted, offset)
+        offset = np.ascontiguousarray(tree[:, frame.tree])
+        problem = Problem(start is None, start is None and unique, y, driven, kept, frame.lifted, offset)
         floor = tolerances.floor(is_node)[frame.members, 0]
         settling = Settling(tolerances.reltol, floor, tolerances.iterations, EXACT, SETTLED)
-        kernels().newton(
-            plan.fill, frame.linear(data), frame.junctions(self.laws), problem, settling, width, converged, steps
-        )
+        loops, laws = kernels(), frame.laws(self.elements)
+        loops.newton(plan.fill, frame.linear(data), laws, problem, settling, width, 0, count, converged, steps)
         if self.condensation is not None:
-            y = self.condensation.completed(y[:, frame.position], alone)
-        problem = Problem(False, False, y, whole.position[self.sources.driven], drive, lifted, offset)
-        floor = np.where(is_node, tolerances.abstol, tolerances.vntol)[whole.members]
+            y, laws = (
+                self.condensation.completed(y[:, frame.unknown[self.condensation.last]], alone),
+                whole.laws(self.elements),
+            )
+        offset = np.ascontiguousarray(tree[:, whole.tree])
+        problem = Problem(False, False, y, whole.equation[self.sources.driven], drive, whole.lifted, offset)
+        floor = np.where(is_node, tolerances.abstol, tolerances.vntol)[whole.equations]
         sums = np.bincount(whole.rows, np.abs(self.data), len(floor))
         balance = Balance(floor, UNBALANCED, ROUNDING, sums)
-        kernels().unbalanced(whole.linear(self.data), whole.junctions(self.laws), problem, balance, width, excess)
+        loops.unbalanced(whole.linear(self.data), laws, problem, balance, width, 0, count, excess)
         return self._unknowns(samples, y), np.where(converged, excess, np.inf), steps
 
     def _unknowns(self, samples: Samples, y: Array) -> Array:
         """All unknowns x (S, N) from those of ``whole`` (S, r)."""
         reduction, tree = self.model.reduction, self.sources.tree[samples]
-        position = np.append(self.layout.whole.position, 0)
+        position = np.append(self.layout.whole.unknown, 0)
         x = (
             np.take(y, position[reduction.place], axis=1)
             if reduction.size
@@ -206,25 +258,26 @@ class Lockstep:
         constant = self.model.constant[reduction.tree]
         reached, rows = self.tree_rows
         leaving = rows @ x[:, reached].T + (constant[:, samples] if constant.ndim == 2 else constant[:, None])
-        at_tree = reduction.at_tree
-        for sign, ends in ((1.0, self.laws.anode), (-1.0, self.laws.cathode)):
-            touching = np.flatnonzero(at_tree[ends] >= 0)
-            if len(touching):
-                np.add.at(leaving, at_tree[ends[touching]], sign * self._currents(touching, x))
+        self._add_currents(x, leaving)
         x[:, reduction.sources] = reduction.currents(-leaving).T
         return x
 
     @cached_property
     def tree_rows(self) -> tuple[Array, sparse.csr_array]:
         """``SourceReduction.tree_rows`` of the linear part."""
-        return self.model.reduction.tree_rows(self.laws.data)
+        return self.model.reduction.tree_rows(self.model.linear_data)
 
-    def _currents(self, which: Array, x: Array) -> Array:
-        """The currents (k, S) of some junctions."""
-        ends = self.laws.anode[which], self.laws.cathode[which]
-        v = np.subtract(*(np.where(end >= 0, x[:, end], 0.0).T for end in ends), order="C")
-        values = {name: np.ascontiguousarray(value[which]) for name, value in self.laws.values.items()}
-        junctions = self.layout.frame.junctions(self.laws)._replace(**values)
-        current, slope, scale = np.empty_like(v), np.empty_like(v), np.empty(v.size)
-        kernels().law(junctions, v, current, slope, scale, scale.view(np.int64))
-        return current
+    def _add_currents(self, x: Array, leaving: Array) -> None:
+        """Add the currents of nonlinear elements at sources to ``leaving`` (s, S)."""
+        at_tree, equations = self.model.reduction.at_tree, self.model.equations
+        for g in self.model.nonlinear:
+            group = self.model.circuit.groups[g]
+            index = np.asarray(group.index)
+            touching = np.flatnonzero((at_tree[index] >= 0).any(axis=1))
+            if not len(touching):
+                continue
+            prepared = equations.prepared[g]
+            current = group.device.residual(with_ground(x)[:, index[touching]], some_of(prepared, touching))
+            places = at_tree[index[touching]]
+            for k, t in np.argwhere(places >= 0):
+                leaving[places[k, t]] += current[:, k, t]

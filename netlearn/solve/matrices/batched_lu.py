@@ -26,12 +26,17 @@ class BatchedLu:
     ----------
     rows, pointers : the pattern (n, n) by compressed columns; the diagonal must be in it.
     symmetric : whether all matrices are.
+    partner : (n,) the row that has each column's pivot, if it is not that on the diagonal. Then only
+        compiled loops that know of it can use the factors, not ``factorize``.
     """
 
-    def __init__(self, rows: Array, pointers: Array, *, symmetric: bool = False) -> None:
+    def __init__(self, rows: Array, pointers: Array, *, symmetric: bool = False, partner: Array | None = None) -> None:
         self.size = len(pointers) - 1
         columns = np.repeat(np.arange(self.size), np.diff(pointers))
+        if partner is not None:
+            rows = np.argsort(partner)[rows]
         self.order, above = _analyse(rows, columns, self.size)
+        self.equations = self.order if partner is None else partner[self.order]
         self.position = np.argsort(self.order)
         self._pattern = self.position[rows], self.position[columns], above, symmetric
         beside = np.diff(above.indptr).astype(float)

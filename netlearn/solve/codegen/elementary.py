@@ -1,0 +1,134 @@
+"""Exponentials, logarithms and hyperbolic functions of a vector, as instructions.
+
+The C library's take one number at a time, and would take most of a device's time. These are good to two
+units in the last place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+
+LOG2_E = 1.0 / math.log(2.0)
+LN_2_HIGH, LN_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+"""ln 2 in two parts, the first one short enough that its products with exponents are exact."""
+TO_INTEGER = 1.5 * 2.0**52
+"""Added to a small number it leaves the nearest integer in the last bits."""
+POWERS = tuple(1.0 / math.factorial(k) for k in range(13, -1, -1))
+SINE = tuple(1.0 / math.factorial(k) for k in range(19, 0, -2))
+"""Coefficients of sinh(x) / x in x²."""
+LEAST, MOST = -708.0, 709.0
+"""Beyond these the exponential is taken for 0 and for infinite."""
+LOGARITHM = (
+    1.479819860511658591e-01,
+    1.531383769920937332e-01,
+    1.818357216161805012e-01,
+    2.222219843214978396e-01,
+    2.857142874366239149e-01,
+    3.999999999940941908e-01,
+    6.666666666666735130e-01,
+)
+"""Coefficients of the logarithm's series in ((m - 1) / (m + 1))², fitted to all m from √½ to √2 (fdlibm, 1993)."""
+
+
+def intrinsic(module: ir.Module, name: str, kind: ir.VectorType) -> ir.Function:
+    """LLVM's own function of one vector of numbers."""
+    full = f"{name}.v{kind.count}f64"
+    found = module.globals.get(full)
+    return found if found is not None else ir.Function(module, ir.FunctionType(kind, [kind]), full)
+
+
+class _Words:
+    """Short words for instructions on vectors like ``like``."""
+
+    def __init__(self, builder: ir.IRBuilder, like: Any) -> None:
+        self.builder, self.numbers = builder, like.type
+        self.count = like.type.count
+        self.integers = ir.VectorType(ir.IntType(64), self.count)
+
+    def all(self, value: float) -> Any:
+        return ir.Constant(self.numbers, [ir.Constant(self.numbers.element, value)] * self.count)
+
+    def whole(self, value: int) -> Any:
+        return ir.Constant(self.integers, [ir.Constant(self.integers.element, value)] * self.count)
+
+    def add(self, a: Any, b: Any) -> Any:
+        return self.builder.fadd(a, b, flags=("contract",))
+
+    def sub(self, a: Any, b: Any) -> Any:
+        return self.builder.fsub(a, b, flags=("contract",))
+
+    def mul(self, a: Any, b: Any) -> Any:
+        return self.builder.fmul(a, b, flags=("contract",))
+
+    def series(self, x: Any, coefficients: Sequence[float]) -> Any:
+        """The polynomial with these coefficients, the highest power's first."""
+        total = self.all(coefficients[0])
+        for coefficient in coefficients[1:]:
+            total = self.add(self.mul(total, x), self.all(coefficient))
+        return total
+
+    def where(self, test: str, a: Any, b: Any, yes: Any, no: Any) -> Any:
+        return self.builder.select(self.builder.fcmp_ordered(test, a, b), yes, no)
+
+
+def exponential(builder: ir.IRBuilder, x: Any) -> Any:
+    """exp(x): a Taylor polynomial of what is left after taking powers of 2 out."""
+    w = _Words(builder, x)
+    inside = w.where("<", x, w.all(LEAST), w.all(LEAST), w.where(">", x, w.all(MOST), w.all(MOST), x))
+    # Without contraction, which would undo the rounding to an integer.
+    shifted = builder.fadd(builder.fmul(inside, w.all(LOG2_E)), w.all(TO_INTEGER))
+    power = builder.fsub(shifted, w.all(TO_INTEGER))
+    rest = w.sub(w.sub(inside, w.mul(power, w.all(LN_2_HIGH))), w.mul(power, w.all(LN_2_LOW)))
+    bits = builder.shl(builder.add(builder.bitcast(shifted, w.integers), w.whole(1023)), w.whole(52))
+    result = w.mul(w.series(rest, POWERS), builder.bitcast(bits, w.numbers))
+    result = w.where("<", x, w.all(LEAST), w.all(0.0), result)
+    return w.where(">", x, w.all(MOST), w.all(math.inf), result)
+
+
+def logarithm(builder: ir.IRBuilder, x: Any) -> Any:
+    """ln(x), -inf at zero and NaN below."""
+    w = _Words(builder, x)
+    bits = builder.bitcast(x, w.integers)
+    mantissa = builder.bitcast(builder.or_(builder.and_(bits, w.whole((1 << 52) - 1)), w.whole(1023 << 52)), w.numbers)
+    exponent = builder.and_(builder.lshr(bits, w.whole(52)), w.whole(2047))
+    # An integer below 2^52 as a number: put into the last bits of 2^52, which is then taken away.
+    power = builder.fsub(builder.bitcast(builder.or_(exponent, w.whole(0x433 << 52)), w.numbers), w.all(2.0**52))
+    large = builder.fcmp_ordered(">", mantissa, w.all(math.sqrt(2.0)))
+    mantissa = builder.select(large, w.mul(mantissa, w.all(0.5)), mantissa)
+    power = w.sub(power, builder.select(large, w.all(1022.0), w.all(1023.0)))
+    f = w.sub(mantissa, w.all(1.0))
+    s = builder.fdiv(f, w.add(f, w.all(2.0)))
+    z = w.mul(s, s)
+    tail = w.mul(z, w.series(z, LOGARITHM))
+    half = w.mul(w.all(0.5), w.mul(f, f))
+    low = w.add(w.mul(s, w.add(half, tail)), w.mul(power, w.all(LN_2_LOW)))
+    result = w.sub(w.mul(power, w.all(LN_2_HIGH)), w.sub(w.sub(half, low), f))
+    result = w.where("==", x, w.all(math.inf), x, result)
+    result = w.where("==", x, w.all(0.0), w.all(-math.inf), result)
+    return w.where(">=", x, w.all(0.0), result, w.all(math.nan))
+
+
+def hyperbolic(builder: ir.IRBuilder, name: str, x: Any) -> Any:
+    """sinh, cosh or tanh of x, from exp(|x|) and, where that cancels, from a series."""
+    w = _Words(builder, x)
+    size = builder.call(intrinsic(builder.module, "llvm.fabs", x.type), [x])
+    power = exponential(builder, size)
+    inverse = builder.fdiv(w.all(1.0), power)
+    cosine = w.mul(w.all(0.5), w.add(power, inverse))
+    if name == "cosh":
+        return cosine
+    near = builder.fcmp_ordered("<", size, w.all(1.0))
+    # Not beyond where it is used: powers of large numbers would be infinite.
+    small = builder.select(near, x, w.all(0.0))
+    series = w.mul(small, w.series(w.mul(small, small), SINE))
+    if name == "tanh":
+        far = w.sub(w.all(1.0), builder.fdiv(w.all(2.0), w.add(w.mul(power, power), w.all(1.0))))
+        near_value = builder.fdiv(series, cosine)
+    else:
+        far, near_value = w.mul(w.all(0.5), w.sub(power, inverse)), series
+    turned = builder.select(builder.fcmp_ordered("<", x, w.all(0.0)), builder.fneg(far), far)
+    return builder.select(near, near_value, turned)

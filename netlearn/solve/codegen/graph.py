@@ -1,0 +1,299 @@
+"""Arithmetic as a graph: what a device's equations compute, without the numbers.
+
+Every operation stands once, however often it was written, and what can be worked out or left out
+beforehand is: a parameter that is zero takes all that it multiplies away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netlearn.arrays import Array
+
+HUGE = 1e300
+"""What no voltage or current reaches, so that comparisons with it are known."""
+
+OPERATIONS: Mapping[str, Callable[..., Any]] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "neg": np.negative,
+    "abs": np.abs,
+    "min": np.minimum,
+    "max": np.maximum,
+    "pow": np.power,
+    "sqrt": np.sqrt,
+    "exp": np.exp,
+    "log": np.log,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "atan2": np.arctan2,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "tanh": np.tanh,
+    "asinh": np.arcsinh,
+    "acosh": np.arccosh,
+    "atanh": np.arctanh,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "trunc": np.trunc,
+    "rint": np.rint,
+    "lt": np.less,
+    "le": np.less_equal,
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "and": np.logical_and,
+    "or": np.logical_or,
+    "not": np.logical_not,
+    "isnan": np.isnan,
+    "isfinite": np.isfinite,
+    "select": np.where,
+}
+"""Operations by name, with what evaluates them over arrays."""
+
+TRUTHS = frozenset({"lt", "le", "eq", "ne", "and", "or", "not", "isnan", "isfinite"})
+"""Operations whose results are true or false."""
+COMMUTES = frozenset({"add", "mul", "min", "max", "eq", "ne", "and", "or"})
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Node:
+    """A number or truth of a graph: a constant or an input with its ``value``, or an operation on others."""
+
+    graph: Graph
+    number: int
+    operation: str
+    inputs: tuple[Node, ...] = ()
+    value: Any = None
+
+    @property
+    def is_truth(self) -> bool:
+        """Whether it is true or false, and not a number."""
+        if self.operation == "constant":
+            return isinstance(self.value, bool)
+        if self.operation == "select":
+            return self.inputs[1].is_truth
+        return self.operation in TRUTHS
+
+    def equals(self, number: float) -> bool:
+        """Whether it is this constant."""
+        return self.operation == "constant" and not isinstance(self.value, bool) and bool(self.value == number)
+
+
+class Graph:
+    """Nodes, each of them once."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self._known: dict[tuple[Any, ...], Node] = {}
+
+    def constant(self, value: Any) -> Node:
+        """A number or a truth."""
+        value = bool(value) if isinstance(value, bool | np.bool_) else float(value)
+        # By its bits: NaN is not equal to itself, and -0 is not 0.
+        return self._node("constant", (), value, value if isinstance(value, bool) else value.hex())
+
+    def input(self, *name: Any) -> Node:
+        """A number that is given when the graph is evaluated."""
+        return self._node("input", (), name, name)
+
+    def cut(self, node: Node, *name: Any) -> Node:
+        """The same number under a name of its own: derivatives are taken by it, not through it."""
+        return self._node("cut", (node,), name, name)
+
+    def _node(self, operation: str, inputs: tuple[Node, ...], value: Any = None, key: Any = None) -> Node:
+        place = (operation, key, *(node.number for node in inputs))
+        found = self._known.get(place)
+        if found is None:
+            found = self._known[place] = Node(self, len(self.nodes), operation, inputs, value)
+            self.nodes.append(found)
+        return found
+
+    def apply(self, operation: str, *inputs: Node) -> Node:
+        """An operation on nodes, or what is known to be the same."""
+        if all(node.operation == "constant" for node in inputs):
+            with np.errstate(all="ignore"):
+                return self.constant(OPERATIONS[operation](*(node.value for node in inputs))[()])
+        simple = _SIMPLER.get(operation)
+        found = simple(self, *inputs) if simple is not None else None
+        if found is not None:
+            return found
+        if operation in COMMUTES:
+            inputs = tuple(sorted(inputs, key=lambda node: node.number))
+        return self._node(operation, inputs)
+
+
+class Program:
+    """Some nodes made ready to be evaluated over arrays."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self._nodes, self._order = tuple(nodes), reached(nodes)
+
+    def __call__(self, given: Mapping[tuple[Any, ...], Array]) -> list[Array]:
+        """The nodes' values, with those of the inputs ``given`` by name."""
+        values: dict[int, Any] = {}
+        with np.errstate(all="ignore"):
+            for node in self._order:
+                if node.operation == "constant":
+                    values[node.number] = node.value
+                elif node.operation == "input":
+                    values[node.number] = given[node.value]
+                elif node.operation == "cut":
+                    values[node.number] = values[node.inputs[0].number]
+                else:
+                    values[node.number] = OPERATIONS[node.operation](*(values[part.number] for part in node.inputs))
+        return [values[node.number] for node in self._nodes]
+
+
+def rebuilt(nodes: Sequence[Node], others: Mapping[int, Node]) -> list[Node]:
+    """The same nodes made of ``others`` where these have the number of one."""
+    made = dict(others)
+    for node in reached(nodes, made):
+        if node.number not in made:
+            parts = [made[part.number] for part in node.inputs]
+            changed = any(new is not old for new, old in zip(parts, node.inputs, strict=True))
+            made[node.number] = node.graph.apply(node.operation, *parts) if changed else node
+    return [made[node.number] for node in nodes]
+
+
+def reached(nodes: Sequence[Node], known: Container[int] = ()) -> list[Node]:
+    """All nodes that some are made of, in an order of evaluation; none beyond those with ``known`` numbers."""
+    seen: dict[int, Node] = {}
+    pending = list(nodes)
+    while pending:
+        node = pending.pop()
+        if node.number not in seen:
+            seen[node.number] = node
+            if node.number not in known:
+                pending.extend(node.inputs)
+    return [seen[number] for number in sorted(seen)]
+
+
+def _add(graph: Graph, a: Node, b: Node) -> Node | None:
+    if a.equals(0.0):
+        return b
+    if b.equals(0.0):
+        return a
+    if b.operation == "neg":
+        return graph.apply("sub", a, b.inputs[0])
+    return graph.apply("sub", b, a.inputs[0]) if a.operation == "neg" else None
+
+
+def _sub(graph: Graph, a: Node, b: Node) -> Node | None:
+    if b.equals(0.0):
+        return a
+    if a is b:
+        return graph.constant(0.0)
+    if a.equals(0.0):
+        return graph.apply("neg", b)
+    return graph.apply("add", a, b.inputs[0]) if b.operation == "neg" else None
+
+
+def _mul(graph: Graph, a: Node, b: Node) -> Node | None:
+    for one, other in ((a, b), (b, a)):
+        if one.equals(0.0):
+            return graph.constant(0.0)
+        if one.equals(1.0):
+            return other
+        if one.equals(-1.0):
+            return graph.apply("neg", other)
+        if one.operation == "neg":
+            return graph.apply("neg", graph.apply("mul", one.inputs[0], other))
+    return None
+
+
+def _div(graph: Graph, a: Node, b: Node) -> Node | None:
+    if a.equals(0.0):
+        return a
+    if b.equals(1.0):
+        return a
+    return graph.apply("neg", graph.apply("div", a.inputs[0], b)) if a.operation == "neg" else None
+
+
+def _neg(graph: Graph, a: Node) -> Node | None:
+    if a.operation == "neg":
+        return a.inputs[0]
+    return graph.apply("sub", a.inputs[1], a.inputs[0]) if a.operation == "sub" else None
+
+
+def _pow(graph: Graph, a: Node, b: Node) -> Node | None:
+    if a.equals(1.0) or b.equals(0.0):
+        return graph.constant(1.0)
+    if b.operation != "constant":
+        return None
+    if b.value == 0.5:
+        return graph.apply("sqrt", a)
+    if b.value == round(b.value) and 1 <= abs(b.value) <= 4:
+        product = a
+        for _ in range(abs(round(b.value)) - 1):
+            product = graph.apply("mul", product, a)
+        return product if b.value > 0 else graph.apply("div", graph.constant(1.0), product)
+    return None
+
+
+def _select(graph: Graph, which: Node, a: Node, b: Node) -> Node | None:
+    if which.operation == "constant":
+        return a if which.value else b
+    if a is b:
+        return a
+    return graph.apply("select", which.inputs[0], b, a) if which.operation == "not" else None
+
+
+def _less(graph: Graph, a: Node, b: Node) -> Node | None:
+    for node, at_left in ((a, True), (b, False)):
+        if node.operation == "constant" and abs(node.value) >= HUGE:
+            return graph.constant((node.value < 0) == at_left)
+    return graph.constant(False) if a is b else None
+
+
+def _at_most(graph: Graph, a: Node, b: Node) -> Node | None:
+    return graph.constant(True) if a is b else _less(graph, a, b)
+
+
+def _equal(graph: Graph, a: Node, b: Node) -> Node | None:
+    return graph.constant(True) if a is b else None
+
+
+def _unequal(graph: Graph, a: Node, b: Node) -> Node | None:
+    return graph.constant(False) if a is b else None
+
+
+def _junction(dominant: bool) -> Callable[[Graph, Node, Node], Node | None]:
+    def simpler(graph: Graph, a: Node, b: Node) -> Node | None:
+        for one, other in ((a, b), (b, a)):
+            if one.operation == "constant":
+                return one if one.value == dominant else other
+        return a if a is b else None
+
+    return simpler
+
+
+def _not(graph: Graph, a: Node) -> Node | None:
+    return a.inputs[0] if a.operation == "not" else None
+
+
+_SIMPLER: Mapping[str, Callable[..., Node | None]] = {
+    "add": _add,
+    "sub": _sub,
+    "mul": _mul,
+    "div": _div,
+    "neg": _neg,
+    "pow": _pow,
+    "select": _select,
+    "lt": _less,
+    "le": _at_most,
+    "eq": _equal,
+    "ne": _unequal,
+    "and": _junction(False),
+    "or": _junction(True),
+    "not": _not,
+}

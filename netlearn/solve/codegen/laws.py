@@ -1,0 +1,425 @@
+"""The equations of a group of elements as machine code, made from what the device states for arrays.
+
+Three functions come from one trace of the device: Newton's step (where limiting puts the junctions,
+currents and slopes there), the balance of currents at a point, and the curvature of the currents along
+a step. Each works on rows: one number of every sample in step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from llvmlite import ir
+
+from netlearn.arrays import Array
+from netlearn.circuit.devices.base import Device, Values
+from netlearn.solve.codegen.derivatives import Differentiation
+from netlearn.solve.codegen.graph import Graph, Node, Program, reached, rebuilt
+from netlearn.solve.codegen.trace import Traced, Untraceable
+from netlearn.solve.codegen.vector_code import DOUBLE, INTEGER, VECTOR, WIDTH, VectorCode, machine_code, splat
+
+FREE, COLD, WARM = 0.0, 1.0, 2.0
+"""Whether a sample's next step is limited by its last one, starts where devices do, or is taken as it is."""
+MOST_NODES = 4000
+"""Longer laws would take long to compile, and are left to arrays."""
+NEAR = 0.25
+"""Steps are corrected for curvature where that is up to this part of what is linear in them."""
+ROWS = ("y", "a", "b", "c", "d", "e")
+"""What rows the functions take: those of the unknowns, and five more that each of them has its own names for."""
+
+Terminals = tuple[int, ...]
+"""For each unknown of a device the first one that is the same in all elements; -1 for ground."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """The machine code for elements whose terminals coincide in one way.
+
+    ``terminals`` (c,) are the device's unknowns that are left, ``entries`` (e, 2) pairs of them
+    (row, column) at which the Jacobian may not be zero, ``kept`` how many rows the step keeps
+    for limiting the next one. ``step``, ``balance`` and ``curve`` are addresses; the last one is 0
+    for laws made of straight lines.
+    """
+
+    device: Device
+    terminals: tuple[int, ...]
+    entries: tuple[tuple[int, int], ...]
+    kept: int
+    step: int
+    balance: int
+    curve: int
+    hoisted: Program
+
+    def parameters(self, prepared: Values, count: int) -> Array:
+        """What the functions take of the ``count`` elements' prepared values, (p, count)."""
+        given = {("value", name): np.asarray(value) for name, value in prepared.items()}
+        values = self.hoisted(given)
+        result = np.empty((len(values), count))
+        for row, value in zip(result, values, strict=True):
+            row[:] = value
+        return result
+
+
+_laws: dict[tuple[Any, ...], tuple[Device, Law | None]] = {}
+
+
+def law_of(device: Device, prepared: Values, terminals: Terminals) -> Law | None:
+    """The law of elements with these prepared values; None where a device cannot be compiled."""
+    constants = {name: value for name, value in prepared.items() if _is_plain(value)}
+    plain = tuple((name, np.asarray(value).flat[0].item()) for name, value in sorted(constants.items()))
+    key = (id(device), terminals, plain, tuple(sorted(prepared)))
+    if key not in _laws:
+        try:
+            law: Law | None = _Maker(device, prepared, dict(plain), terminals).law()
+        except (Untraceable, AttributeError, IndexError, TypeError, ValueError):
+            law = None
+        _laws[key] = device, law
+    return _laws[key][1]
+
+
+def _is_plain(value: Array) -> bool:
+    """Whether all elements have the one value 0, 1, -1, infinity, or a truth: then it is part of the law."""
+    array = np.asarray(value)
+    if not array.size or not (array == array.flat[0]).all():
+        return False
+    return array.dtype == bool or array.flat[0] in (0.0, 1.0, -1.0, np.inf)
+
+
+class _Maker:
+    def __init__(self, device: Device, prepared: Values, plain: dict[str, Any], terminals: Terminals) -> None:
+        self.graph, self.device, self.terminals = Graph(), device, terminals
+        self.classes = tuple(sorted({t for t in terminals if t >= 0}))
+        self.values = {
+            name: _array(self._traced([plain[name] if name in plain else self.graph.input("value", name)])[0])
+            for name in prepared
+        }
+
+    def _traced(self, entries: Sequence[Any]) -> Traced:
+        return Traced.of(self.graph, np.array([*entries, None], dtype=object)[:-1])
+
+    def _row(self, kind: str, t: int) -> Node:
+        """The input of a kind at a terminal, which is one with others, or ground."""
+        same = self.terminals[t]
+        return self.graph.constant(0.0) if same < 0 else self.graph.input(kind, same)
+
+    def law(self) -> Law:
+        graph, device, count = self.graph, self.device, len(self.terminals)
+        x = [self._row("y", t) for t in range(count)]
+        places, kept = self._places(x)
+        variables = [graph.cut(place, "place", t) for t, place in enumerate(places)]
+        currents = self._currents(variables)
+        rows = Differentiation(graph, variables).rows(currents)
+        step = self._step(x, places, currents, rows)
+        plain_currents = self._currents(x)
+        plain_variables = [graph.cut(place, "unknown", t) for t, place in enumerate(x)]
+        plain_rows = Differentiation(graph, plain_variables).rows(self._currents(plain_variables))
+        balance = self._balance(plain_currents, plain_rows)
+        curve = self._curve(plain_variables, plain_rows)
+        entries = tuple(sorted(step[1]))
+        outputs = [*step[0].values(), *step[1].values(), step[2], *kept]
+        everything = [*outputs, *(node for pair in balance.values() for node in pair), *curve.values()]
+        if len(reached(everything)) > MOST_NODES:
+            raise Untraceable("a long law")
+        hoisted = _hoisted(everything)
+        module = ir.Module("law")
+        writer = _Writer(module, hoisted, self.classes, entries, len(kept))
+        writer.step(step, kept)
+        writer.balance(balance)
+        if curve:
+            writer.curve(curve)
+        addresses = machine_code(module)
+        return Law(
+            device,
+            self.classes,
+            entries,
+            len(kept),
+            addresses["step"],
+            addresses["balance"],
+            addresses.get("curve", 0),
+            Program(hoisted),
+        )
+
+    def _currents(self, at: Sequence[Node]) -> list[Node]:
+        found = Traced.of(self.graph, self.device.residual(_array(self._traced(at)), self.values))
+        if found.shape != (len(self.terminals),):
+            raise Untraceable("currents of another shape")
+        return list(found.nodes)
+
+    def _places(self, x: Sequence[Node]) -> tuple[list[Node], list[Node]]:
+        """Where limiting puts the unknowns, and what of that it has to know the next time."""
+        graph, here = self.graph, _array(self._traced(x))
+        last = [graph.input("last", t) for t in range(len(x))]
+        limited = list(Traced.of(graph, self.device.limit(here, _array(self._traced(last)), self.values)).nodes)
+        start = Traced.of(graph, self.device.start(here, self.values)).nodes
+        # Mostly voltages across junctions, which are fewer than the unknowns.
+        wanted = _frontier(limited, {node.number for node in last})
+        known = {node.number: graph.input("kept", k) for k, node in enumerate(wanted)}
+        mode = graph.input("mode")
+        cold, warm = (graph.apply("eq", mode, graph.constant(kind)) for kind in (COLD, WARM))
+        places = [
+            graph.apply("select", warm, at, graph.apply("select", cold, first, later))
+            for at, first, later in zip(x, start, rebuilt(limited, known), strict=True)
+        ]
+        now = {node.number: place for node, place in zip(last, places, strict=True)}
+        return places, rebuilt(wanted, now)
+
+    def _step(
+        self, x: Sequence[Node], places: Sequence[Node], currents: Sequence[Node], rows: Sequence[dict[int, Node]]
+    ) -> tuple[dict[int, Node], dict[tuple[int, int], Node], Node]:
+        """Currents by terminal, slopes by pair of them, and whether the sample was limited."""
+        graph, terminals = self.graph, self.terminals
+        moved = {t: graph.apply("sub", x[t], place) for t, place in enumerate(places) if place is not x[t]}
+        held = graph.constant(False)
+        for t, distance in moved.items():
+            allowed = graph.apply(
+                "add",
+                graph.constant(1e-12),
+                graph.apply("mul", graph.constant(1e-9), graph.apply("abs", x[t])),
+            )
+            held = graph.apply("or", held, graph.apply("lt", allowed, graph.apply("abs", distance)))
+        total: dict[int, Node] = {}
+        slopes: dict[tuple[int, int], Node] = {}
+        for t, current in enumerate(currents):
+            row = terminals[t]
+            if row < 0:
+                continue
+            # The device is linear from where it was evaluated to where the unknowns are.
+            for u, slope in rows[t].items():
+                if u in moved:
+                    current = graph.apply("add", current, graph.apply("mul", slope, moved[u]))  # noqa: PLW2901
+                if terminals[u] >= 0:
+                    self._sum(slopes, (row, terminals[u]), slope)
+            self._sum(total, row, current)
+        return total, slopes, held
+
+    def _sum(self, sums: dict[Any, Node], key: Any, part: Node) -> None:
+        sums[key] = self.graph.apply("add", sums[key], part) if key in sums else part
+
+    def _balance(self, currents: Sequence[Node], rows: Sequence[dict[int, Node]]) -> dict[int, tuple[Node, Node]]:
+        """Currents by terminal, and the sum of the magnitudes that may cancel in them."""
+        graph, rounding = self.graph, self.graph.input("rounding")
+        total: dict[int, Node] = {}
+        size: dict[int, Node] = {}
+        for t, current in enumerate(currents):
+            row = self.terminals[t]
+            if row < 0 or current.equals(0.0):
+                continue
+            self._sum(total, row, current)
+            self._sum(size, row, graph.apply("abs", current))
+            for slope in rows[t].values():
+                self._sum(size, row, graph.apply("mul", graph.apply("abs", slope), rounding))
+        return {row: (total[row], size[row]) for row in total}
+
+    def _curve(self, variables: Sequence[Node], rows: Sequence[dict[int, Node]]) -> dict[int, Node]:
+        """Half the second derivative of the currents along a step, by terminal."""
+        graph, half = self.graph, self.graph.constant(0.5)
+        along: list[Node] = []
+        for row in rows:
+            total = graph.constant(0.0)
+            for u, slope in row.items():
+                total = graph.apply("add", total, graph.apply("mul", slope, self._row("change", u)))
+            along.append(total)
+        bends = Differentiation(graph, variables).rows(along)
+        zero, result = graph.constant(0.0), dict[int, Node]()
+        for t, bend in enumerate(bends):
+            if self.terminals[t] < 0:
+                continue
+            total = zero
+            for u, slope in bend.items():
+                total = graph.apply("add", total, graph.apply("mul", slope, self._row("change", u)))
+            if total.equals(0.0):
+                continue
+            second = graph.apply("mul", half, total)
+            limit = graph.apply("mul", graph.constant(NEAR), graph.apply("abs", along[t]))
+            near = graph.apply("lt", graph.apply("abs", second), limit)
+            self._sum(result, self.terminals[t], graph.apply("select", near, second, zero))
+        return {row: node for row, node in result.items() if not node.equals(0.0)}
+
+
+def _array(traced: Traced) -> Array:
+    """What devices take for an array of numbers."""
+    return cast(Array, traced)
+
+
+def _frontier(results: Sequence[Node], last: set[int]) -> list[Node]:
+    """Sums and differences of the inputs ``last`` that all else of the results is made of, if they are fewer."""
+    order = reached(results)
+    plain = {number: number in last for number in (node.number for node in order)}
+    for node in order:
+        if node.operation in ("add", "sub", "neg"):
+            plain[node.number] = all(plain[part.number] for part in node.inputs)
+    used = {part.number for node in order if not plain[node.number] for part in node.inputs}
+    used |= {node.number for node in results}
+    inputs = [node for node in order if node.number in last]
+    wanted = [node for node in order if plain[node.number] and node.number in used]
+    return wanted if len(wanted) <= len(inputs) else inputs
+
+
+def _hoisted(outputs: Sequence[Node]) -> list[Node]:
+    """What does not differ by sample, and is used by something that does: worked out once for each element."""
+    order = reached(list(outputs))
+    fixed: dict[int, bool] = {}
+    for node in order:
+        own = node.operation != "input" or node.value[0] == "value"
+        fixed[node.number] = own and all(fixed[part.number] for part in node.inputs)
+    used = {part.number for node in order if not fixed[node.number] for part in node.inputs}
+    used |= {node.number for node in outputs}
+    return [node for node in order if fixed[node.number] and node.operation != "constant" and node.number in used]
+
+
+class _Writer:
+    """Writes functions that go through elements and, within each, through the samples in step."""
+
+    def __init__(
+        self,
+        module: ir.Module,
+        hoisted: Sequence[Node],
+        classes: Sequence[int],
+        entries: Sequence[tuple[int, int]],
+        kept: int,
+    ) -> None:
+        self.module, self.hoisted = module, {node.number: k for k, node in enumerate(hoisted)}
+        self.classes = {t: k for k, t in enumerate(classes)}
+        self.entries, self.kept = {pair: k for k, pair in enumerate(entries)}, kept
+
+    def step(self, parts: tuple[dict[int, Node], dict[tuple[int, int], Node], Node], kept: Sequence[Node]) -> None:
+        """Rows: y, kept, mode, total, data, held."""
+        total, slopes, held = parts
+        with _Loop(self, "step", {"y": "y", "kept": "a", "mode": "b"}) as loop:
+            code = loop.code([*total.values(), *slopes.values(), *kept, held])
+            for k, node in enumerate(kept):
+                loop.store(code[node], "a", loop.kept(k))
+            for row, node in total.items():
+                loop.add(code[node], "c", loop.write(row))
+            for pair, node in slopes.items():
+                loop.add(code[node], "d", loop.slot(pair))
+            if not (held.operation == "constant" and not held.value):
+                flag = loop.builder.uitofp(code[held], VECTOR)
+                loop.add(flag, "e", ir.Constant(INTEGER, 0))
+
+    def balance(self, parts: dict[int, tuple[Node, Node]]) -> None:
+        """Rows: y, rounding, total, size."""
+        with _Loop(self, "balance", {"y": "y", "rounding": "a"}) as loop:
+            code = loop.code([node for pair in parts.values() for node in pair])
+            for row, (total, size) in parts.items():
+                loop.add(code[total], "b", loop.write(row))
+                loop.add(code[size], "c", loop.write(row))
+
+    def curve(self, parts: dict[int, Node]) -> None:
+        """Rows: y, change, held, second."""
+        with _Loop(self, "curve", {"y": "y", "change": "a"}) as loop:
+            code = loop.code(list(parts.values()))
+            zero = ir.Constant(VECTOR, [ir.Constant(DOUBLE, 0.0)] * WIDTH)
+            free = loop.builder.fcmp_ordered("==", loop.load("b", ir.Constant(INTEGER, 0)), zero)
+            for row, node in parts.items():
+                loop.add(loop.builder.select(free, code[node], zero), "c", loop.write(row))
+
+
+class _Loop:
+    """A function, with the builder inside its two loops: ``for element: for vector of samples``."""
+
+    def __init__(self, writer: _Writer, name: str, inputs: dict[str, str]) -> None:
+        self.writer, self.inputs = writer, inputs
+        numbers, doubles = INTEGER.as_pointer(), DOUBLE.as_pointer()
+        kinds = [INTEGER, INTEGER, *[numbers] * 4, doubles, *[doubles] * len(ROWS)]
+        function = ir.Function(writer.module, ir.FunctionType(ir.VoidType(), kinds), name)
+        self.count, self.lanes, self.reads, self.moves, self.writes, self.slots, self.values, *rows = function.args
+        self.rows = dict(zip(ROWS, rows, strict=True))
+        for argument in function.args[2:]:
+            argument.add_attribute("noalias")
+        self.function, self.builder = function, ir.IRBuilder(function.append_basic_block())
+
+    def __enter__(self) -> _Loop:
+        builder = self.builder
+        zero, entry = ir.Constant(INTEGER, 0), builder.block
+        self._elements, inner, self._next = (self.function.append_basic_block() for _ in range(3))
+        self._end = self.function.append_basic_block()
+        some = builder.icmp_signed("<", zero, self.count)
+        builder.cbranch(some, self._elements, self._end)
+        builder.position_at_end(self._elements)
+        self.element = builder.phi(INTEGER)
+        self.element.add_incoming(zero, entry)
+        builder.branch(inner)
+        builder.position_at_end(inner)
+        self.sample = builder.phi(INTEGER)
+        self.sample.add_incoming(zero, self._elements)
+        self._inner = inner
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        builder = self.builder
+        further = builder.add(self.sample, ir.Constant(INTEGER, WIDTH))
+        self.sample.add_incoming(further, builder.block)
+        builder.cbranch(builder.icmp_signed("<", further, self.lanes), self._inner, self._next)
+        builder.position_at_end(self._next)
+        following = builder.add(self.element, ir.Constant(INTEGER, 1))
+        self.element.add_incoming(following, self._next)
+        builder.cbranch(builder.icmp_signed("<", following, self.count), self._elements, self._end)
+        builder.position_at_end(self._end)
+        builder.ret_void()
+
+    def code(self, nodes: list[Node]) -> VectorCode:
+        return VectorCode(self.builder, nodes, self._given)
+
+    def _given(self, node: Node) -> Any:
+        place = self.writer.hoisted.get(node.number)
+        if place is not None:
+            return self._value(place, node.is_truth)
+        if node.operation != "input":
+            return None
+        kind = node.value[0]
+        rows = self.inputs[kind]
+        if kind in ("y", "change"):
+            return self.load(rows, self._at(self.reads if kind == "y" else self.moves, node.value[1]))
+        return self.load(rows, self.kept(node.value[1]) if kind == "kept" else ir.Constant(INTEGER, 0))
+
+    def _value(self, place: int, truth: bool) -> Any:
+        builder = self.builder
+        at = builder.add(builder.mul(ir.Constant(INTEGER, place), self.count), self.element)
+        vector = splat(builder, builder.load(builder.gep(self.values, [at])))
+        if not truth:
+            return vector
+        return builder.fcmp_unordered("!=", vector, ir.Constant(VECTOR, [ir.Constant(DOUBLE, 0.0)] * WIDTH))
+
+    def _at(self, numbers: Any, terminal: int) -> Any:
+        builder, classes = self.builder, self.writer.classes
+        at = builder.add(
+            builder.mul(self.element, ir.Constant(INTEGER, len(classes))), ir.Constant(INTEGER, classes[terminal])
+        )
+        return builder.load(builder.gep(numbers, [at]))
+
+    def write(self, terminal: int) -> Any:
+        """The row that a terminal's current is added to."""
+        return self._at(self.writes, terminal)
+
+    def slot(self, pair: tuple[int, int]) -> Any:
+        """The row that a slope is added to."""
+        builder, entries = self.builder, self.writer.entries
+        at = builder.add(
+            builder.mul(self.element, ir.Constant(INTEGER, len(entries))), ir.Constant(INTEGER, entries[pair])
+        )
+        return builder.load(builder.gep(self.slots, [at]))
+
+    def kept(self, number: int) -> Any:
+        """The row of the element's own that keeps something for the next step."""
+        builder = self.builder
+        first = builder.mul(self.element, ir.Constant(INTEGER, self.writer.kept))
+        return builder.add(first, ir.Constant(INTEGER, number))
+
+    def _pointer(self, rows: str, row: Any) -> Any:
+        builder = self.builder
+        at = builder.add(builder.mul(row, self.lanes), self.sample)
+        return builder.bitcast(builder.gep(self.rows[rows], [at]), VECTOR.as_pointer())
+
+    def load(self, rows: str, row: Any) -> Any:
+        return self.builder.load(self._pointer(rows, row), align=8)
+
+    def store(self, value: Any, rows: str, row: Any) -> None:
+        self.builder.store(value, self._pointer(rows, row), align=8)
+
+    def add(self, value: Any, rows: str, row: Any) -> None:
+        pointer = self._pointer(rows, row)
+        self.builder.store(self.builder.fadd(self.builder.load(pointer, align=8), value), pointer, align=8)

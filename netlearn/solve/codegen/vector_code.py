@@ -1,0 +1,241 @@
+"""Graphs as machine code that works on eight samples at a time.
+
+The code is made with llvmlite, which numba brings, straight from the graph: some tenths of a second
+for a device, where compiling a function takes numba seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+
+from netlearn.solve.codegen.elementary import exponential, hyperbolic, intrinsic, logarithm
+from netlearn.solve.codegen.graph import Node
+
+WIDTH = 8
+"""Samples in a vector."""
+SKIPPED_FROM = 12
+"""What costs as much as so many additions is left out where no sample of a vector needs it."""
+
+DOUBLE, INTEGER, TRUTH = ir.DoubleType(), ir.IntType(64), ir.IntType(1)
+VECTOR, TRUTHS = ir.VectorType(DOUBLE, WIDTH), ir.VectorType(TRUTH, WIDTH)
+
+_COSTS = {"exp": 20, "log": 25, "sinh": 40, "cosh": 25, "tanh": 45, "div": 5, "sqrt": 6, "pow": 200}
+_LIBM = frozenset({"sin", "cos", "tan", "asin", "acos", "atan", "asinh", "acosh", "atanh", "atan2", "pow"})
+"""Functions that the C library is called for, sample by sample."""
+_INTRINSICS = {"abs": "llvm.fabs", "sqrt": "llvm.sqrt", "floor": "llvm.floor", "ceil": "llvm.ceil"} | {
+    "trunc": "llvm.trunc",
+    "rint": "llvm.rint",
+}
+_ORDERED = {"lt": "<", "le": "<=", "eq": "=="}
+
+Path = tuple[tuple[int, int], ...]
+"""Which branches of which selections have to be wanted for a node to be: (the selection's number, 1 or 2)."""
+
+
+class VectorCode:
+    """Emits the values of nodes into a function, at the builder's place.
+
+    ``load`` gives the vector for an input or another node that is not to be worked out here, None
+    for those that are.
+    """
+
+    def __init__(self, builder: ir.IRBuilder, nodes: Sequence[Node], load: Callable[[Node], Any]) -> None:
+        self._builder, self._module = builder, builder.module
+        self._values: dict[int, Any] = {}
+        self._load = load
+        self._order = list(_wanted(nodes, load))
+        self._guards = _guards(self._order, nodes)
+        self._emit(())
+
+    def __getitem__(self, node: Node) -> Any:
+        return self._values[node.number]
+
+    def _emit(self, path: Path) -> None:
+        for node in self._order:
+            if self._guards[node.number] == path:
+                self._values[node.number] = self._value(node, path)
+
+    def _value(self, node: Node, path: Path) -> Any:
+        given = self._load(node)
+        if given is not None:
+            return given
+        if node.operation == "constant":
+            kind = TRUTHS if node.is_truth else VECTOR
+            return ir.Constant(kind, [ir.Constant(kind.element, node.value)] * WIDTH)
+        if node.operation == "cut":
+            return self._values[node.inputs[0].number]
+        if node.operation == "select":
+            return self._select(node, path)
+        return self._operation(node, [self._values[part.number] for part in node.inputs])
+
+    def _select(self, node: Node, path: Path) -> Any:
+        builder, which = self._builder, self._values[node.inputs[0].number]
+        branches = []
+        for arm in (1, 2):
+            inner = (*path, (node.number, arm))
+            if any(guard[: len(inner)] == inner for guard in self._guards.values()):
+                branches.append(self._only_where_wanted(node.inputs[arm], inner, which, arm))
+            else:
+                branches.append(self._values[node.inputs[arm].number])
+        return builder.select(which, *branches)
+
+    def _only_where_wanted(self, node: Node, path: Path, which: Any, arm: int) -> Any:
+        builder = self._builder
+        wanted = which if arm == 1 else builder.not_(which)
+        some = builder.icmp_unsigned(
+            "!=", builder.bitcast(wanted, ir.IntType(WIDTH)), ir.Constant(ir.IntType(WIDTH), 0)
+        )
+        before = builder.block
+        inside, after = builder.append_basic_block(), builder.append_basic_block()
+        builder.cbranch(some, inside, after)
+        builder.position_at_end(inside)
+        self._emit(path)
+        value, end = self._values[node.number], builder.block
+        builder.branch(after)
+        builder.position_at_end(after)
+        result = builder.phi(value.type)
+        result.add_incoming(value, end)
+        result.add_incoming(ir.Constant(value.type, None), before)
+        return result
+
+    def _operation(self, node: Node, v: list[Any]) -> Any:
+        builder, name = self._builder, node.operation
+        plain = {
+            "add": builder.fadd,
+            "sub": builder.fsub,
+            "mul": builder.fmul,
+            "div": builder.fdiv,
+        }.get(name)
+        if plain is not None:
+            return plain(*v, flags=("contract",))
+        if name == "neg":
+            return builder.fneg(v[0])
+        if name in _ORDERED:
+            return builder.fcmp_ordered(_ORDERED[name], *v)
+        if name == "ne":
+            return builder.fcmp_unordered("!=", *v) if v[0].type == VECTOR else builder.xor(*v)
+        if name in ("and", "or"):
+            return (builder.and_ if name == "and" else builder.or_)(*v)
+        if name == "not":
+            return builder.not_(v[0])
+        if name == "isnan":
+            return builder.fcmp_unordered("uno", v[0], v[0])
+        if name == "isfinite":
+            infinite = ir.Constant(VECTOR, [ir.Constant(DOUBLE, float("inf"))] * WIDTH)
+            return builder.fcmp_ordered("<", self._call("llvm.fabs", v), infinite)
+        if name in ("min", "max"):
+            # A NaN on either side comes through, as in numpy.
+            first = builder.fcmp_unordered("<" if name == "min" else ">", *v)
+            nan = builder.fcmp_unordered("uno", v[1], v[1])
+            return builder.select(nan, v[1], builder.select(first, *v))
+        if name == "exp":
+            return exponential(builder, v[0])
+        if name == "log":
+            return logarithm(builder, v[0])
+        if name in ("sinh", "cosh", "tanh"):
+            return hyperbolic(builder, name, v[0])
+        if name in _INTRINSICS:
+            return self._call(_INTRINSICS[name], v)
+        assert name in _LIBM, name
+        return self._one_by_one(name, v)
+
+    def _call(self, name: str, v: list[Any]) -> Any:
+        return self._builder.call(intrinsic(self._module, name, VECTOR), v)
+
+    def _one_by_one(self, name: str, v: list[Any]) -> Any:
+        builder = self._builder
+        function = self._module.globals.get(name)
+        if function is None:
+            function = ir.Function(self._module, ir.FunctionType(DOUBLE, [DOUBLE] * len(v)), name)
+        result = ir.Constant(VECTOR, ir.Undefined)
+        for lane in range(WIDTH):
+            at = ir.Constant(ir.IntType(32), lane)
+            value = builder.call(function, [builder.extract_element(each, at) for each in v])
+            result = builder.insert_element(result, value, at)
+        return result
+
+
+def _wanted(nodes: Sequence[Node], load: Callable[[Node], Any]) -> Iterator[Node]:
+    """What has to be worked out for some nodes, in order; nothing that only given ones are made of."""
+    seen: dict[int, Node] = {}
+    pending = list(nodes)
+    while pending:
+        node = pending.pop()
+        if node.number not in seen:
+            seen[node.number] = node
+            if load(node) is None:
+                pending.extend(node.inputs)
+    for number in sorted(seen):
+        yield seen[number]
+
+
+def _guards(order: Sequence[Node], results: Sequence[Node]) -> dict[int, Path]:
+    """For each node the selections' branches that alone it is for, as far as leaving them out pays."""
+    guards: dict[int, Path | None] = {node.number: None for node in order}
+    for node in results:
+        guards[node.number] = ()
+    known = {node.number for node in order}
+    for node in reversed(order):
+        path = guards[node.number]
+        assert path is not None
+        for k, part in enumerate(node.inputs):
+            if part.number not in known:
+                continue
+            inner = (*path, (node.number, k)) if node.operation == "select" and k > 0 else path
+            other = guards[part.number]
+            guards[part.number] = inner if other is None else _common(inner, other)
+    final = {number: path or () for number, path in guards.items()}
+    costs: dict[tuple[int, int], float] = {}
+    for node in order:
+        for branch in final[node.number]:
+            costs[branch] = costs.get(branch, 0.0) + (200 if node.operation in _LIBM else _COSTS.get(node.operation, 1))
+    return {number: tuple(branch for branch in path if costs[branch] >= SKIPPED_FROM) for number, path in final.items()}
+
+
+def _common(a: Path, b: Path) -> Path:
+    length = next((k for k, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    return a[:length]
+
+
+def splat(builder: ir.IRBuilder, value: Any) -> Any:
+    """One number in all places of a vector."""
+    undefined = ir.Constant(VECTOR, ir.Undefined)
+    single = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH))
+
+
+@cache
+def _machine() -> Any:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features().flatten()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=3)
+
+
+@cache
+def _engine() -> Any:
+    # Functions of the C library are found in the process itself.
+    llvm.load_library_permanently("")
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
+
+
+def machine_code(module: ir.Module) -> Mapping[str, int]:
+    """Addresses of a module's functions, which stay as long as the process."""
+    parsed = llvm.parse_assembly(str(module))
+    parsed.verify()
+    tuning = llvm.create_pipeline_tuning_options(speed_level=2)
+    tuning.loop_vectorization = tuning.slp_vectorization = False
+    passes = llvm.create_pass_builder(_machine(), tuning)
+    passes.getModulePassManager().run(parsed, passes)
+    engine = _engine()
+    engine.add_module(parsed)
+    engine.finalize_object()
+    return {
+        function.name: engine.get_function_address(function.name) for function in module.functions if function.blocks
+    }

@@ -1,0 +1,293 @@
+"""The compiled loops of ``Lockstep``: Newton's method, a few dozen samples in step.
+
+Every number of the equations is a row here, with one number for each sample (``rows``), so that a
+step of the innermost loops is the same operation on all of them. What nonlinear elements do to the rows
+is machine code of its own (``codegen``), called by its address.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.solve.compiled.jit import compiled
+from netlearn.solve.compiled.lu_loops import eliminate, substitute, substitute_back, substitute_transposed
+from netlearn.solve.compiled.rows import add, call, clear, copy, spread
+
+if TYPE_CHECKING:
+    from netlearn.solve.compiled.arguments import Balance, Fill, Laws, Linear, Problem, Settling
+
+STEP, BALANCE, CURVE, COUNT, TERMINALS, SLOTS, VALUES, KEEPS, KEPT = range(9)
+"""The columns of the laws' table."""
+FREE, COLD, WARM = 0.0, 1.0, 2.0
+"""``codegen.laws`` has what they mean."""
+
+
+@compiled
+def evaluate(laws: Laws, what: int, y: Array, a: Array, b: Array, c: Array, d: Array, e: Array) -> None:
+    """Call the function ``what`` of all groups with these rows; with STEP, ``a`` are the rows that groups keep."""
+    lanes = y.shape[1]
+    for g in range(len(laws.table)):
+        entry = laws.table[g]
+        if entry[what] == 0:
+            continue
+        first = entry[KEPT] * lanes * 8 if what == STEP else 0
+        terminals, slots, values = 8 * entry[TERMINALS], 8 * entry[SLOTS], 8 * entry[VALUES]
+        call(
+            entry[what],
+            entry[COUNT],
+            lanes,
+            laws.reads.ctypes.data + terminals,
+            laws.moves.ctypes.data + terminals,
+            laws.writes.ctypes.data + terminals,
+            laws.slots.ctypes.data + slots,
+            laws.values.ctypes.data + values,
+            y.ctypes.data,
+            a.ctypes.data + first,
+            b.ctypes.data,
+            c.ctypes.data,
+            d.ctypes.data,
+            e.ctypes.data,
+        )
+
+
+@compiled
+def lift(problem: Problem, offset: Array, y: Array) -> None:
+    """The rows of ``y`` that sources lift above unknowns; the row of ground is zero."""
+    first = len(y) - len(problem.lifted)
+    for k in range(len(problem.lifted)):
+        copy(y, first + k, offset, k)
+        add(y, first + k, y, problem.lifted[k], 1.0)
+
+
+@compiled
+def multiply_linear(linear: Linear, y: Array, total: Array) -> None:
+    """Add the linear part's matrix times ``y`` to ``total``."""
+    for p in range(len(linear.data)):
+        add(total, linear.rows[p], y, linear.columns[p], linear.data[p])
+
+
+@compiled
+def load(problem: Problem, sample: int, w: int, drive: Array, offset: Array) -> None:
+    """A sample's drive and offset, into lane ``w``."""
+    for k in range(len(problem.driven)):
+        drive[problem.driven[k], w] = problem.drive[sample, k]
+    for k in range(len(problem.lifted)):
+        offset[k, w] = problem.offset[sample, k]
+
+
+@compiled
+def load_unknowns(problem: Problem, sample: int, w: int, y: Array) -> None:
+    """A sample's start, into lane ``w``."""
+    for i in range(problem.y.shape[1]):
+        y[i, w] = problem.y[sample, i]
+
+
+@compiled
+def newton(
+    fill: Fill,
+    linear: Linear,
+    laws: Laws,
+    problem: Problem,
+    settling: Settling,
+    lanes: int,
+    first_sample: int,
+    last_sample: int,
+    converged: Array,
+    steps: Array,
+) -> None:
+    """Newton's method for some samples, as ``iterate`` has it: from ``problem.y`` (S, n), which it overwrites.
+
+    A lane takes the next sample when its own one has converged or failed.
+    """
+    n, lifted = problem.y.shape[1], len(problem.lifted)
+    nnz, filled = len(linear.data), len(fill.upper)
+    lower, upper = np.empty((filled, lanes)), np.empty((filled, lanes))
+    inverse, work = np.empty((n, lanes)), np.empty((n, lanes))
+    y, change, drive = np.zeros((n + 1 + lifted, lanes)), np.zeros((n + 1, lanes)), np.zeros((n + 1, lanes))
+    second, offset, data = np.zeros((n + 1, lanes)), np.zeros((max(lifted, 1), lanes)), np.empty((nnz + 1, lanes))
+    kept = np.zeros((max(laws.kept, 1), lanes))
+    mode, held = np.zeros((1, lanes)), np.zeros((1, lanes))
+    sample, step = np.full(lanes, -1), np.zeros(lanes, np.int64)
+    move, before = np.zeros(lanes), np.ones(lanes)
+    begin = COLD if problem.cold else WARM
+    start = np.zeros(lanes, np.bool_)
+    curved = False
+    for g in range(len(laws.table)):
+        curved |= laws.table[g, CURVE] != 0
+    active = min(lanes, last_sample - first_sample)
+    next_sample = first_sample + active
+    for w in range(active):
+        sample[w], start[w] = first_sample + w, True
+        load(problem, sample[w], w, drive, offset)
+    while active > 0:
+        for w in range(lanes):
+            mode[0, w] = FREE
+            if start[w]:
+                mode[0, w] = begin
+                load_unknowns(problem, sample[w], w, y)
+                start[w] = False
+        lift(problem, offset, y)
+        for p in range(nnz):
+            spread(data, p, linear.data[p])
+        for i in range(n):
+            copy(change, i, drive, i)
+        multiply_linear(linear, y, change)
+        clear(held, 0)
+        evaluate(laws, STEP, y, kept, mode, change, data, held)
+        eliminate(fill, data, lower, upper, inverse, work, change)
+        substitute_back(fill, upper, inverse, change)
+        if curved:
+            clear(change, n)
+            for i in range(n):
+                clear(second, i)
+            evaluate(laws, CURVE, y, change, held, second, second, second)
+            substitute(fill, lower, upper, inverse, second)
+        for w in range(lanes):
+            move[w] = 0.0
+        for i in range(n):
+            for w in range(lanes):
+                now = y[i, w]
+                after = now - (change[i, w] + second[i, w])
+                ratio = abs(change[i, w]) / (settling.reltol * max(abs(now), abs(after)) + settling.floor[i])
+                # NaN counts as the largest of all.
+                move[w] = move[w] if (ratio <= move[w]) | math.isnan(move[w]) else ratio
+                y[i, w] = after
+        for w in range(lanes):
+            if sample[w] < 0:
+                continue
+            step[w] += 1
+            free = held[0, w] == 0.0
+            finite = move[w] < np.inf
+            # Steps shrink at least by the square of what the last one shrank by, with a correction for curvature;
+            # without one they do so by what it shrank by.
+            shrunk = move[w] / before[w]
+            rest = (shrunk * shrunk if curved else shrunk) * move[w]
+            small = move[w] <= settling.exact or (move[w] <= settling.settled and rest <= settling.exact)
+            stalled = move[w] <= settling.settled and move[w] > 0.3 * before[w]
+            done = finite and free and (small or stalled)
+            before[w] = min(move[w], 1.0) if free else 1.0
+            if not done and finite and step[w] < settling.iterations:
+                continue
+            s = sample[w]
+            for i in range(n):
+                problem.y[s, i] = y[i, w]
+            converged[s], steps[s] = done, step[w]
+            step[w], before[w] = 0, 1.0
+            if next_sample < last_sample:
+                sample[w] = next_sample
+                load(problem, next_sample, w, drive, offset)
+                # Where there is one operating point only, the last sample's is as good a start as zero, or better.
+                start[w] = not (problem.chained and done)
+                next_sample += 1
+            else:
+                sample[w] = -1
+                active -= 1
+
+
+@compiled
+def unbalanced(
+    linear: Linear,
+    laws: Laws,
+    problem: Problem,
+    balance: Balance,
+    lanes: int,
+    first_sample: int,
+    last_sample: int,
+    excess: Array,
+) -> None:
+    """How far samples (S,) are from Kirchhoff's laws at ``problem.y``, as ``balanced`` has it, 1 the limit."""
+    n, lifted = problem.y.shape[1], len(problem.lifted)
+    y, total, drive = np.zeros((n + 1 + lifted, lanes)), np.zeros((n + 1, lanes)), np.zeros((n + 1, lanes))
+    size, offset = np.zeros((n + 1, lanes)), np.zeros((max(lifted, 1), lanes))
+    rounding = np.zeros((1, lanes))
+    for first in range(first_sample, last_sample, lanes):
+        width = min(lanes, last_sample - first)
+        for w in range(width):
+            load(problem, first + w, w, drive, offset)
+            load_unknowns(problem, first + w, w, y)
+        clear(rounding, 0)
+        for i in range(n):
+            clear(total, i)
+            for w in range(lanes):
+                rounding[0, w] = max(rounding[0, w], balance.rounding * abs(y[i, w]))
+        lift(problem, offset, y)
+        multiply_linear(linear, y, total)
+        for i in range(n):
+            for w in range(lanes):
+                size[i, w] = abs(total[i, w]) + abs(drive[i, w]) + balance.row_sums[i] * rounding[0, w]
+                total[i, w] += drive[i, w]
+        evaluate(laws, BALANCE, y, rounding, total, size, size, size)
+        clear(rounding, 0)
+        for i in range(n):
+            for w in range(lanes):
+                part = abs(total[i, w]) / (balance.floor[i] + balance.share * size[i, w])
+                most = rounding[0, w]
+                rounding[0, w] = most if (part <= most) | math.isnan(most) else part
+        for w in range(width):
+            excess[first + w] = rounding[0, w]
+
+
+@compiled
+def linearized(
+    fill: Fill,
+    linear: Linear,
+    laws: Laws,
+    problem: Problem,
+    right: Array,
+    transpose: bool,
+    lanes: int,
+    first_sample: int,
+    last_sample: int,
+    error: Array,
+) -> None:
+    """Solve the equations linear around ``problem.y``, or the transposed ones, for ``right`` (S, n), overwritten.
+
+    ``error`` (S,) is what is left of the equations, beside the largest of ``right``.
+    """
+    n, lifted = problem.y.shape[1], len(problem.lifted)
+    nnz, filled = len(linear.data), len(fill.upper)
+    lower, upper = np.empty((filled, lanes)), np.empty((filled, lanes))
+    inverse, work, none = np.empty((n, lanes)), np.empty((n, lanes)), np.empty((0, lanes))
+    y, drive = np.zeros((n + 1 + lifted, lanes)), np.zeros((n + 1, lanes))
+    offset, data = np.zeros((max(lifted, 1), lanes)), np.empty((nnz + 1, lanes))
+    kept, rest = np.zeros((max(laws.kept, 1), lanes)), np.zeros((n + 1, lanes))
+    x, mode, held = np.zeros((n, lanes)), np.zeros((1, lanes)), np.zeros((1, lanes))
+    spread(mode, 0, WARM)
+    for first in range(first_sample, last_sample, lanes):
+        width = min(lanes, last_sample - first)
+        for w in range(width):
+            load(problem, first + w, w, drive, offset)
+            load_unknowns(problem, first + w, w, y)
+            for i in range(n):
+                x[i, w] = right[first + w, i]
+        lift(problem, offset, y)
+        for p in range(nnz):
+            spread(data, p, linear.data[p])
+        evaluate(laws, STEP, y, kept, mode, rest, data, held)
+        eliminate(fill, data, lower, upper, inverse, work, none)
+        if transpose:
+            substitute_transposed(fill, lower, upper, inverse, x)
+        else:
+            substitute(fill, lower, upper, inverse, x)
+        for i in range(n):
+            clear(rest, i)
+        for p in range(nnz):
+            for w in range(lanes):
+                if transpose:
+                    rest[linear.columns[p], w] += data[p, w] * x[linear.rows[p], w]
+                else:
+                    rest[linear.rows[p], w] += data[p, w] * x[linear.columns[p], w]
+        for w in range(width):
+            left, most = 0.0, 0.0
+            for i in range(n):
+                left = max(left, abs(rest[i, w] - right[first + w, i]))
+                most = max(most, abs(right[first + w, i]))
+                if math.isnan(x[i, w]):
+                    left = np.inf
+            error[first + w] = left / most if most > 0.0 else left
+            for i in range(n):
+                right[first + w, i] = x[i, w]

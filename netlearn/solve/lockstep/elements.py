@@ -1,0 +1,237 @@
+"""The equations of a circuit as the compiled loops take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import GROUND
+from netlearn.circuit.devices.base import Values
+from netlearn.solve.compiled.arguments import Laws, Linear
+from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES
+from netlearn.solve.equations.source_reduction import SourceReduction
+from netlearn.solve.newton.system import NonlinearModel
+
+if TYPE_CHECKING:
+    from netlearn.solve.codegen.laws import Law
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Elements that one law's machine code works on: all of a group, or those whose terminals coincide alike.
+
+    ``index`` (k, c) are the unknowns at the law's terminals, ``values`` (p, k) what its code takes.
+    """
+
+    law: Law
+    group: int
+    elements: Array
+    index: Array
+    values: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Elements:
+    """All nonlinear elements of a circuit."""
+
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def of(cls, model: NonlinearModel) -> Elements | None:
+        """None where values differ by sample or are complex, and where a device cannot be compiled."""
+        # With numba, which may not be there.
+        from netlearn.solve.codegen.laws import law_of
+
+        if model.linear_data.ndim > 1 or model.dtype.kind == "c":
+            return None
+        parts = []
+        for g in model.nonlinear:
+            prepared = model.equations.prepared[g]
+            if any(np.ndim(value) > 1 for value in prepared.values()):
+                return None
+            group = model.circuit.groups[g]
+            index, count = np.asarray(group.index), len(group)
+            for terminals, elements in _alike(group.index):
+                every = len(elements) == count
+                own = {
+                    name: value if every or np.ndim(value) == 0 else value[elements] for name, value in prepared.items()
+                }
+                law = law_of(group.device, own, terminals)
+                if law is None:
+                    return None
+                left = index[elements][:, list(law.terminals)]
+                parts.append(Part(law, g, elements, left, law.parameters(own, len(elements))))
+        return cls(tuple(parts))
+
+    def touched(self) -> Array:
+        """The unknowns that the elements depend on or carry currents of, each once."""
+        found = [np.ravel(part.index) for part in self.parts]
+        return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
+
+    def key(self) -> tuple[bytes, ...]:
+        """What depends on connections only."""
+        return tuple(part.index.astype(np.int64).tobytes() for part in self.parts)
+
+
+def some_of(prepared: Values, elements: Array) -> Values:
+    """Prepared values of some of the elements of a group."""
+    return {name: value if np.ndim(value) == 0 else value[elements] for name, value in prepared.items()}
+
+
+def _alike(index: Array) -> Sequence[tuple[tuple[int, ...], Array]]:
+    """Elements in sets with one pattern of coinciding and grounded terminals, from a cache.
+
+    The pattern gives for each terminal the first one that is the same unknown, -1 for ground.
+    """
+    found = _patterns.get(id(index))
+    if found is None or found[0] is not index:
+        found = _patterns[id(index)] = index, _split(np.asarray(index))
+        if len(_patterns) > CACHED_TOPOLOGIES:
+            del _patterns[next(iter(_patterns))]
+    return found[1]
+
+
+_patterns: dict[int, tuple[Array, Sequence[tuple[tuple[int, ...], Array]]]] = {}
+
+
+def _split(index: Array) -> Sequence[tuple[tuple[int, ...], Array]]:
+    same = index[:, :, None] == index[:, None, :]
+    first = np.where(index == GROUND, -1, same.argmax(axis=2))
+    patterns, which = np.unique(first, axis=0, return_inverse=True)
+    which = which.reshape(-1)
+    return [(tuple(pattern.tolist()), np.flatnonzero(which == k)) for k, pattern in enumerate(patterns)]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the independent sources of all samples do to the equations.
+
+    ``driven`` (d,) are the reduced equations that get ``drive`` (S, d), and ``tree`` (S, s) are the
+    volts at the reduction's tree nodes.
+    """
+
+    driven: Array
+    drive: Array
+    tree: Array
+
+    @classmethod
+    def of(cls, model: NonlinearModel, count: int) -> Sources:
+        """For ``count`` samples."""
+        reduction = model.reduction
+        constant = model.constant if model.constant.ndim == 2 else model.constant[:, None]
+        tree = reduction.potentials(-constant[reduction.sources])
+        reached, columns = reduction.tree_columns(model.linear_data)
+        injected = model.driven[reduction.place[model.driven] >= 0]
+        driven = np.union1d(reached, reduction.place[injected])
+        drive = np.zeros((len(driven), constant.shape[1]))
+        drive[np.searchsorted(driven, reached)] = columns @ tree
+        np.add.at(drive, np.searchsorted(driven, reduction.place[injected]), constant[injected])
+        drive, tree = drive.T, tree.T
+        if len(tree) != count:
+            drive, tree = (np.broadcast_to(part, (count, part.shape[1])) for part in (drive, tree))
+        return cls(driven, drive, tree)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where n equations and their unknowns stand, which are some of the reduced ones.
+
+    ``members`` (n,) are the reduced unknowns in the order of elimination, ``equations`` (n,) the
+    reduced equations that are paired with them. ``unknown`` and ``equation`` (r,) are the places of
+    all reduced ones, n for none. ``rows`` and ``columns`` (nnz,) are the places of the matrix's
+    entries. ``lifted`` (l,) are the unknowns n and below that rows n + 1 and so on stand above, and
+    ``tree`` (l,) by which of the sources' tree nodes.
+    """
+
+    members: Array
+    equations: Array
+    unknown: Array
+    equation: Array
+    rows: Array
+    columns: Array
+    lifted: Array
+    tree: Array
+    reads: Array
+    moves: Array
+    writes: Array
+    slots: Array
+    firsts: Array
+
+    @classmethod
+    def of(
+        cls,
+        elements: Elements,
+        reduction: SourceReduction,
+        entries: tuple[Array, Array],
+        members: Array,
+        equations: Array,
+    ) -> Frame:
+        """From ``entries`` (rows, columns) among the reduced equations and unknowns."""
+        place, at_tree = reduction.place, reduction.at_tree
+        size, everything = len(members), place.max(initial=-1) + 1
+        unknown, equation = np.full(everything + 1, size), np.full(everything + 1, size)
+        unknown[members], equation[equations] = np.arange(size), np.arange(size)
+        rows, columns = equation[entries[0]], unknown[entries[1]]
+        keys = columns.astype(np.int64) * (size + 1) + rows
+        order = np.argsort(keys)
+        place = np.append(place, -1)
+        touched = elements.touched()
+        touched = touched[touched != GROUND]
+        raised = touched[at_tree[touched] >= 0]
+        row = unknown[place]
+        row[raised] = size + 1 + np.arange(len(raised))
+        reads, moves, writes, slots, firsts = [], [], [], [], [(0, 0)]
+        for part in elements.parts:
+            reads.append(row[part.index].ravel())
+            moves.append(unknown[place[part.index]].ravel())
+            writes.append(equation[place[part.index]].ravel())
+            number = {t: c for c, t in enumerate(part.law.terminals)}
+            pairs = np.array([(number[t], number[u]) for t, u in part.law.entries], dtype=np.int64).reshape(-1, 2)
+            down, beside = equation[place[part.index[:, pairs[:, 0]]]], unknown[place[part.index[:, pairs[:, 1]]]]
+            wanted = beside.astype(np.int64) * (size + 1) + down
+            found = (
+                order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
+                if len(keys)
+                else 0 * wanted
+            )
+            inside = (down < size) & (beside < size)
+            slots.append(np.where(inside, found, len(keys)).ravel())
+            firsts.append((firsts[-1][0] + part.index.size, firsts[-1][1] + slots[-1].size))
+        return cls(
+            members,
+            equations,
+            unknown[:-1],
+            equation[:-1],
+            rows,
+            columns,
+            unknown[place[raised]],
+            at_tree[raised],
+            _joined(reads),
+            _joined(moves),
+            _joined(writes),
+            _joined(slots),
+            np.array(firsts, dtype=np.int64),
+        )
+
+    def linear(self, data: Array) -> Linear:
+        """The linear part with these entries."""
+        return Linear(self.rows, self.columns, data)
+
+    def laws(self, elements: Elements) -> Laws:
+        """The nonlinear part."""
+        values = np.concatenate([np.zeros(0), *(part.values.ravel() for part in elements.parts)])
+        table, kept, first = np.zeros((len(elements.parts), 9), dtype=np.int64), 0, 0
+        for g, part in enumerate(elements.parts):
+            law, (terminals, slots) = part.law, self.firsts[g]
+            table[g] = law.step, law.balance, law.curve, len(part.elements), terminals, slots, first, law.kept, kept
+            kept += law.kept * len(part.elements)
+            first += part.values.size
+        return Laws(table, self.reads, self.moves, self.writes, self.slots, values, kept)
+
+
+def _joined(parts: Sequence[Array]) -> Array:
+    return np.concatenate([np.zeros(0, dtype=np.int64), *parts]).astype(np.int64)

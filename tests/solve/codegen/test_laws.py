@@ -1,0 +1,244 @@
+"""Machine code of devices against the array code that it was made from."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import pytest
+
+import netlearn
+from netlearn.arrays import Array
+from netlearn.circuit.devices.base import Device, Environment, Values
+from netlearn.circuit.devices.models import MODEL_TYPES
+from netlearn.solve.codegen import laws
+from netlearn.solve.codegen.laws import COLD, FREE, WARM, Law, law_of
+
+ELEMENTS, SAMPLES = 3, 64
+
+MODELS = {
+    "diode": ("d", {}),
+    "diode with breakdown": ("d", {"rs": 5.0, "bv": 0.9, "ibv": 1e-6, "nbv": 1.3}),
+    "diode with recombination": ("d", {"isr": 1e-12, "jsw": 1e-13, "pj": 2.0, "ikf": 1e-2, "jtun": 1e-10}),
+    "ideal diode": ("d", {"ron": 1.0, "vfwd": 0.3, "vrev": 0.7}),
+    "npn": ("npn", {}),
+    "pnp with all": (
+        "pnp",
+        {
+            "rb": 100.0,
+            "rbm": 20.0,
+            "rc": 10.0,
+            "re": 1.0,
+            "vaf": 50.0,
+            "ikf": 0.1,
+            "nkf": 0.6,
+            "ise": 1e-14,
+            "irb": 1e-4,
+        },
+    ),
+    "lateral pnp": ("pnp", {"iss": 1e-15, "var": 20.0, "rb": 10.0}),
+    "nmos": ("nmos", {"vto": 0.7, "lambda": 0.01, "gamma": 0.5, "kp": 1e-4, "rd": 10.0}),
+    "pmos": ("pmos", {"vto": -0.4, "kp": 1e-4}),
+    "njf": ("njf", {"lambda": 0.01, "rd": 3.0}),
+    "pjf": ("pjf", {"b": 0.7}),
+    "switch": ("sw", {"vt": 0.2, "vh": 0.1}),
+    "current switch": ("csw", {"it": 0.2}),
+}
+EXPRESSIONS = [
+    "1m*sinh(v(a,b))",
+    "tanh(3*v(a))+cosh(v(b))/10",
+    "exp(v(a))*ln(2+v(a)*v(b))+sqrt(abs(v(a)))",
+    "v(a)>v(b) ? v(a)**2 : pow(abs(v(b)),1.7)",
+    "sin(v(a))*cos(v(b))+tan(v(a)/3)",
+    "atan(v(a))+asin(v(a)/4)+acos(v(b)/4)+atan2(v(a),v(b))",
+    "asinh(v(a))+acosh(5+v(b))+atanh(v(a)/4)",
+    "table(v(a), -1, 0.5, 0, 0, 1, 2)+pwl(v(b), -1, 0, 0.5, 1, 1, 0)",
+    "min(v(a),v(b))*max(v(a),0.3)+floor(v(a))+ceil(v(b))+int(v(a))+nint(v(b))",
+    "u(v(a))+uramp(v(b))+u2(v(a))+sgn(v(b))+(v(a)&&v(b))+(v(a)==v(b))+!v(a)",
+    "hypot(v(a),v(b))+log10(3+v(a))+pwr(v(a),3)+sqr(v(b))+v(a)^2",
+]
+
+
+def of_model(name: str) -> tuple[Device, Values]:
+    kind, words = MODELS[name]
+    model = MODEL_TYPES[kind].variant(words)
+    values = model.complete(words, {})
+    device = model.device_for(values)
+    columns = {key: np.full(ELEMENTS, float(value)) for key, value in values.items()}
+    # Not all elements alike.
+    for key in ("is", "ron", "kp", "beta"):
+        if key in columns and np.isfinite(columns[key]).all():
+            columns[key] = columns[key] * np.array([1.0, 1.5, 2.0])
+    return device, device.prepare(columns, Environment())
+
+
+def of_expression(text: str) -> tuple[Device, Values]:
+    body = f"* t\nB1 c 0 I={text}\nR1 a 0 1\nR2 b 0 1\nR3 c 0 1\n.end"
+    circuit = netlearn.elaborate(netlearn.parse(body)).circuit
+    group = next(group for group in circuit.groups if not group.device.linear)
+    columns = {key: np.repeat(value, ELEMENTS) for key, value in group.values.items()}
+    return group.device, group.device.prepare(columns, Environment())
+
+
+class Rows:
+    """Rows for elements that share no unknowns, and the law's functions on them."""
+
+    def __init__(self, law: Law, prepared: Values, y: Array) -> None:
+        self.law, self.width = law, y.shape[2]
+        self.y = np.ascontiguousarray(y.reshape(-1, self.width))
+        self.numbers = np.arange(len(self.y), dtype=np.int64)
+        self.slots = np.arange(ELEMENTS * len(law.entries), dtype=np.int64)
+        self.values = law.parameters(prepared, ELEMENTS)
+
+    def call(self, address: int, *rows: Array) -> None:
+        function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 11)(address)
+        nothing = np.zeros((1, self.width))
+        arrays = [self.numbers] * 3 + [self.slots, self.values, self.y, *rows, *[nothing] * (5 - len(rows))]
+        function(ELEMENTS, self.width, *(array.ctypes.data for array in arrays))
+
+    def by_element(self, rows: Array, numbers: int) -> Array:
+        """Rows as (samples, elements, numbers)."""
+        return np.moveaxis(rows.reshape(ELEMENTS, numbers, self.width), 2, 0)
+
+
+def check(device: Device, prepared: Values, rng: np.random.Generator) -> None:
+    terminals = len(device.unknowns)
+    law = law_of(device, prepared, tuple(range(terminals)))
+    assert law is not None
+    y = rng.uniform(-1.2, 1.2, (ELEMENTS, terminals, SAMPLES))
+    rows, x = Rows(law, prepared, y), np.moveaxis(y, 2, 0)
+    total, held = np.zeros_like(rows.y), np.zeros((1, SAMPLES))
+    data, kept = np.zeros((len(rows.slots), SAMPLES)), np.zeros((ELEMENTS * law.kept + 1, SAMPLES))
+    rows.call(law.step, kept, np.full((1, SAMPLES), WARM), total, data, held)
+    currents, slopes = device.residual(x, prepared), device.jacobian(x, prepared)
+    found = np.zeros(slopes.shape)
+    for k, (t, u) in enumerate(law.entries):
+        found[..., t, u] = rows.by_element(data, len(law.entries))[..., k]
+    close(rows.by_element(total, terminals), currents, 1e-13)
+    # The base resistance falls with a function whose own derivative cancels.
+    close(found, slopes, 1e-6 if "crowding" in prepared and prepared["crowding"].any() else 1e-10)
+    assert not held.any()
+    # A step from there is limited as the device limits it, and linear beyond.
+    further = y + rng.normal(size=y.shape) * 10.0 ** rng.uniform(-2, 1, (1, 1, SAMPLES))
+    x_next = np.moveaxis(further, 2, 0)
+    for mode, place in ((FREE, device.limit(x_next, x, prepared)), (COLD, device.start(x_next, prepared))):
+        rows.y = np.ascontiguousarray(further.reshape(-1, SAMPLES))
+        total, held, memory = np.zeros_like(rows.y), np.zeros((1, SAMPLES)), kept.copy()
+        rows.call(law.step, memory, np.full((1, SAMPLES), mode), total, data, held)
+        moved = x_next - place
+        at = device.jacobian(place, prepared) @ moved[..., None]
+        close(rows.by_element(total, terminals), device.residual(place, prepared) + at[..., 0], 1e-8)
+        limited = (np.abs(moved) > 1e-12 + 1e-9 * np.abs(x_next)).any(axis=(1, 2))
+        assert np.array_equal(held[0] > 0, limited)
+    rows.y = np.ascontiguousarray(y.reshape(-1, SAMPLES))
+    rounding = rng.uniform(0, 1e-8, (1, SAMPLES))
+    total, size = np.zeros_like(rows.y), np.zeros_like(rows.y)
+    rows.call(law.balance, rounding, total, size)
+    close(rows.by_element(total, terminals), currents, 1e-13)
+    around = np.abs(currents) + np.abs(slopes).sum(axis=-1) * rounding[0][:, None, None]
+    close(rows.by_element(size, terminals), around, 1e-8)
+
+
+def close(found: Array, wanted: Array, relative: float) -> None:
+    finite = np.isfinite(wanted)
+    assert np.isfinite(found[finite]).all()
+    scale = np.abs(np.where(finite, wanted, 0.0)).max(axis=-1, keepdims=True)
+    assert (np.abs(found - wanted)[finite] <= (relative * scale + 1e-20 + 0 * wanted)[finite]).all()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_models(name: str) -> None:
+    check(*of_model(name), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("text", EXPRESSIONS)
+def test_expressions(text: str) -> None:
+    check(*of_expression(text), np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("name", ["diode", "npn", "nmos", "njf"])
+def test_curvature(name: str) -> None:
+    """Half the second derivative along a step, against a difference of Jacobians."""
+    device, prepared = of_model(name)
+    rng, terminals = np.random.default_rng(2), len(device.unknowns)
+    law = law_of(device, prepared, tuple(range(terminals)))
+    assert law is not None
+    assert law.curve
+    y, change = rng.uniform(0.2, 0.7, (ELEMENTS, terminals, SAMPLES)), rng.normal(size=(ELEMENTS, terminals, SAMPLES))
+    change *= 1e-4
+    rows, second = Rows(law, prepared, y), np.zeros((ELEMENTS * terminals, SAMPLES))
+    free = np.zeros((1, SAMPLES))
+    free[0, ::2] = 1.0
+    rows.call(law.curve, np.ascontiguousarray(change.reshape(-1, SAMPLES)), free, second)
+    x, step = np.moveaxis(y, 2, 0), np.moveaxis(change, 2, 0)
+    h = 1e-3
+    slopes = [device.jacobian(x + way * h * step, prepared) @ step[..., None] for way in (1.0, -1.0)]
+    wanted = ((slopes[0] - slopes[1]) / (4.0 * h))[..., 0]
+    wanted[::2] = 0.0
+    found = rows.by_element(second, terminals)
+    scale = np.abs(wanted).max()
+    assert scale > 0
+    # Next to a corner of a law differences see the other side of it.
+    assert np.mean(np.abs(found - wanted) < 1e-5 * scale) > 0.98
+
+
+def test_terminals_at_ground_and_in_common() -> None:
+    device, prepared = of_model("lateral pnp")
+    law = law_of(device, prepared, (0, 1, 0, -1, 0, 5, -1))
+    assert law is not None
+    assert law.terminals == (0, 1, 5)
+    y = np.random.default_rng(3).uniform(-0.8, 0.8, (ELEMENTS, 3, SAMPLES))
+    rows = Rows(law, prepared, y)
+    total, data = np.zeros_like(rows.y), np.zeros((len(rows.slots), SAMPLES))
+    mode, held = np.full((1, SAMPLES), WARM), np.zeros((1, SAMPLES))
+    rows.call(law.step, np.zeros((ELEMENTS * law.kept + 1, SAMPLES)), mode, total, data, held)
+    at = np.moveaxis(y, 2, 0)
+    zero = 0.0 * at[..., 0]
+    x = np.stack([at[..., 0], at[..., 1], at[..., 0], zero, at[..., 0], at[..., 2], zero], axis=-1)
+    currents = device.residual(x, prepared)
+    wanted = np.stack([currents[..., [0, 2, 4]].sum(axis=-1), currents[..., 1], currents[..., 5]], axis=-1)
+    close(rows.by_element(total, 3), wanted, 1e-12)
+
+
+def test_the_elementary_functions_are_numpys() -> None:
+    """To a few units in the last place, at the ends of their ranges too."""
+    points = np.concatenate(
+        [np.linspace(-690, 690, 500), np.linspace(-3, 3, 501), [-1e-300, 0.0, 1e-9, -750.0, 750.0, 23.0, 0.99]]
+    )
+    positive = np.concatenate(
+        [10.0 ** np.linspace(-300, 300, 1000), np.linspace(0.5, 2, 99), [0.0, -1.0, np.inf, np.nan, 1.0]]
+    )
+    cases = {
+        "exp(v(a))": (points, np.exp, 4e-16),
+        "ln(v(a))": (positive, np.log, 4e-16),
+        "sinh(v(a))": (points, np.sinh, 2e-15),
+        "cosh(v(a))": (points, np.cosh, 2e-15),
+        "tanh(v(a))": (points, np.tanh, 2e-15),
+    }
+    for text, (x, function, error) in cases.items():
+        device, prepared = of_expression(text)
+        law = law_of(device, prepared, (0, -1, 2))
+        assert law is not None
+        width = -(-len(x) // 8) * 8
+        y = np.zeros((ELEMENTS, 2, width))
+        y[:, 1, : len(x)] = x
+        rows = Rows(law, prepared, y)
+        total, size = np.zeros_like(rows.y), np.zeros_like(rows.y)
+        rows.call(law.balance, np.zeros((1, width)), total, size)
+        with np.errstate(all="ignore"):
+            wanted = function(x)
+            distance = np.abs(rows.by_element(total, 2)[: len(x), 0, 0] - wanted)
+        found = rows.by_element(total, 2)[: len(x), 0, 0]
+        same = (found == wanted) | (np.isnan(found) & np.isnan(wanted)) | (distance <= error * np.abs(wanted))
+        # The exponential ends a little before overflow.
+        assert (same | (np.abs(x) > 708.0)).all(), text
+
+
+def test_what_depends_on_numbers_is_not_compiled() -> None:
+    class Odd(Device):
+        def residual(self, x: Array, prepared: Values) -> Array:
+            return x if x[0] > 0 else -x
+
+    odd = Odd("odd", ("p", "n"), linear=False)
+    assert law_of(odd, {}, (0, 1)) is None
+    assert laws.law_of(odd, {}, (0, 1)) is None
