@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from netlearn.netlist.netlist import Netlist, parse, read
 
 if TYPE_CHECKING:
-    from netlearn.api import Evaluation, TrainResult, describe, evaluate, operating_point, train
+    from netlearn.api import describe, evaluate, operating_point, train
     from netlearn.elaboration.elaborate import elaborate
     from netlearn.prediction import Prediction, predict, predict_file, predictions
+    from netlearn.results import Evaluation, TrainResult
 
 __all__ = [
     "Evaluation",
@@ -31,8 +32,9 @@ __all__ = [
 _ELSEWHERE = {
     name: f"netlearn.{module}"
     for module, names in {
-        "api": ("Evaluation", "TrainResult", "describe", "evaluate", "operating_point", "train"),
+        "api": ("describe", "evaluate", "operating_point", "train"),
         "elaboration.elaborate": ("elaborate",),
+        "results": ("Evaluation", "TrainResult"),
         "prediction": ("Prediction", "predict", "predict_file", "predictions"),
     }.items()
     for name in names

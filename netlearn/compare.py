@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from netlearn.api import TrainResult, train
+from netlearn.api import train
 from netlearn.errors import NetlearnError, OptionError
 from netlearn.json_text import json_text
 from netlearn.learn.rules import RULES
@@ -23,6 +23,7 @@ from netlearn.netlist.directives import read_directive
 from netlearn.netlist.netlist import Netlist
 from netlearn.options import options_of
 from netlearn.project import DataLike, NetlistLike, netlist_of, open_project
+from netlearn.results import TrainResult
 
 QUANTITIES = ("loss", "accuracy", "test_loss", "test_accuracy", "solves", "measurements", "seconds")
 CURVES = ("epoch", "loss", "accuracy", "solves", "measurements")

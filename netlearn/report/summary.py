@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from netlearn.api import Description, Evaluation, TrainResult
 from netlearn.report.tables import shown
+from netlearn.results import Description, Evaluation, TrainResult
 
 LISTED = 12
 """How many names a line lists before it says how many more there are."""
