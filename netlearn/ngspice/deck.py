@@ -176,7 +176,7 @@ class _Writer:
         self._internal(group, names)
         if OWN_BRANCH in device.unknowns:
             for name, unknown in zip(names, group.index[:, device.unknowns.index(OWN_BRANCH)], strict=True):
-                self.vectors[unknown] = f"{name}#branch"
+                self.vectors[unknown] = f"{name}#{form.branch}"
         words = [names, *self._connections(form, group)]
         if form.types:
             words.append(self._models(g, form, group))
@@ -184,6 +184,7 @@ class _Writer:
             words.append([format_number(v) for v in column(group, form.value)])
         words += [_assignments(form, group, value, name) for value, name in form.instance.items()]
         words += [[word if v else "" for v in column(group, value)] for value, word in form.flags.items()]
+        words.append([form.words] * len(group))
         self.lines += [" ".join(filter(None, line)) for line in zip(*words, strict=True)]
         for value, name in form.alterable.items():
             self.columns.append((g, value))

@@ -43,6 +43,10 @@ class Form:
     unless: Mapping[str, str] = field(default_factory=dict)
     law: Callable[[Group, int, Words], str] | None = None
     level: int = 1
+    words: str = ""
+    """What stands at the end of every line."""
+    branch: str = "branch"
+    """What follows the element's name and a ``#`` in the name of its own branch current."""
 
     def sens_name(self, element: str, value: str) -> str | None:
         """The name that ``.sens`` gives to the derivative by a value, if it has one."""
@@ -71,6 +75,15 @@ _LINEAR = {
     "vcvs": _linear("e", "gain"),
     "cccs": _linear("f", "gain"),
     "ccvs": _linear("h", "gain"),
+}
+
+_LINES = {
+    "lossless line": Form("t", words="z0=1 td=1n", branch="i1"),
+    # Inductances and capacitances make a line of it that ngspice knows; they have no effect here.
+    "lossless line of any reference": Form("o", types={1.0: "ltra len=1 l=1n c=1p"}, branch="i1"),
+    "lossy line": Form("o", types={1.0: "ltra len=1 c=1p"}, model={"resistance": "r"}),
+    "lossy line of any reference": Form("o", types={1.0: "ltra len=1 c=1p"}, model={"resistance": "r"}),
+    "leaky line": Form("o", types={1.0: "ltra len=1"}, model={"resistance": "r", "conductance": "g"}),
 }
 
 INTERNAL_NAMES = {"collcx": "collCX", "body": "body diode"}
@@ -122,7 +135,7 @@ def _law(law: Law, controls: Sequence[str], values: Mapping[str, float]) -> str:
 
 def form_of(device: Device) -> Form:
     """The form of a device's elements. Raises NgspiceError for a device that ngspice does not have."""
-    form = _LINEAR.get(device.name)
+    form = _LINEAR.get(device.name) or _LINES.get(device.name)
     if form is not None:
         return form
     every = (kind for first in MODEL_TYPES.values() for kind in first.family)

@@ -89,10 +89,10 @@ def test_info_says_whether_energy_based_rules_are_right(
 
 
 def test_info_names_what_is_not_supported(divider: Path, run: Run) -> None:
-    divider.write_text(divider.read_text().replace(".end", "T1 out 0 in 0 Z0=50 TD=1n\n.end"))
+    divider.write_text(divider.read_text().replace(".end", "Z1 out in 0 zm\n.model zm nmf\n.end"))
     result = run("info", divider)
     assert result.exit_code == 0
-    assert "transmission line" in result.stdout
+    assert "MESFET" in result.stdout
     assert f"{divider}:12:1" in result.stdout
 
 

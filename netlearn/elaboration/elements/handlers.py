@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.behavioural import behavioural_source, by_expression
+from netlearn.elaboration.elements.lines import coupled_lines, ideal_line, lossy_line, single_line, uniform_line
 from netlearn.elaboration.elements.modelled import modelled
 from netlearn.elaboration.elements.reactive import capacitor, coupling, inductor
 from netlearn.elaboration.elements.resistors import resistor
@@ -35,5 +36,10 @@ HANDLERS: Mapping[str, Handler] = {
     "L": inductor,
     "K": coupling,
     "B": behavioural_source,
+    "T": ideal_line,
+    "O": lossy_line,
+    "Y": single_line,
+    "P": coupled_lines,
+    "U": uniform_line,
     **dict.fromkeys((kind.letter for kind in MODEL_TYPES.values()), modelled),
 }
