@@ -45,7 +45,10 @@ NUDGES: Mapping[str, Nudge] = {"conductance": ConductanceNudge(), "current": Cur
 class Energetic(Reading):
     """What all energy-based rules are told: how well node voltages are read, and what a circuit needs."""
 
-    reciprocal: Literal["warn", "require"] = option("warn", "what to do where the circuit has no co-content")
+    reciprocal: Literal["warn", "require", "correct"] = option(
+        "warn",
+        "what to do where the circuit has no co-content: correct adds what is not reciprocal to the nudged phase",
+    )
 
     def with_nudge(
         self, nudge: Nudge, beta: float, states: States, contrast: Contrast = "energy", *, relative: bool = False
@@ -87,10 +90,13 @@ class GeneralizedEP(Energetic):
     contrast : "energy", the difference of ∂Φ/∂θ, or "product", which takes only the part
         that is linear in x_β - x_0.
     noise, averages : how well the node voltages of each state are read.
-    reciprocal : "warn" or "require". A circuit with elements that break reciprocity, and
-        that no weights mend (see reciprocity.py), has no co-content; the estimate then takes the
-        Jacobian for its own transpose, so that it is not the gradient at any β. "require"
-        refuses such circuits.
+    reciprocal : "warn", "require" or "correct". A circuit with elements that break reciprocity,
+        and that no weights mend (see reciprocity.py), has no co-content; the estimate then takes
+        the Jacobian J for its own transpose, so that it is not the gradient at any β. "require"
+        refuses such circuits. "correct" adds (Jᵀ - J)(x - x_0) to the equations of the nudged
+        phase, sources that pass on backwards what moves, and the estimate tends to the gradient
+        of any circuit's loss (A. E. Scurria, D. Vanden Abeele, B. M. Mognetti, S. Massar,
+        "Equilibrium Propagation for Non-Conservative Systems", arXiv 2602.03670, 2026).
 
     Raises OptionError for an option that cannot be used, CircuitError for an output that
     cannot be nudged, ConvergenceError for a nudge under which there is no operating point.

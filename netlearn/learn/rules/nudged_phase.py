@@ -9,16 +9,19 @@ from typing import Literal
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.errors import CircuitError, ConvergenceError
 from netlearn.learn.loss import Loss
-from netlearn.learn.model import Model
+from netlearn.learn.model import Model, Probes
 from netlearn.learn.rules.circuitry import Circuitry
 from netlearn.learn.rules.nudges import Nudge, curvature
 from netlearn.learn.rules.reciprocity import Reciprocity, reciprocity
 from netlearn.solve.linear import SharedLinearization
-from netlearn.solve.operating_point import OperatingPoint, Solver
+from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.sensitivity import linearize
+from netlearn.solve.transposed import Transposed, corrected_circuit
+
+Policy = Literal["warn", "require", "correct"]
 
 SAMPLED = 8
 """Samples of a nonlinear circuit that are asked for the conductances that its outputs see."""
@@ -28,7 +31,8 @@ SAMPLED = 8
 class FreePhase:
     """The free state of S samples, and all that their nudges are made from.
 
-    ``outputs`` (S, o) are the free outputs as they were read, ``targets`` as in a Batch.
+    ``outputs`` (S, o) are the free outputs as they were read, ``targets`` as in a Batch. ``corrected``
+    is the circuit that is nudged in the place of the free one where that has no co-content.
     """
 
     model: Model
@@ -37,6 +41,7 @@ class FreePhase:
     outputs: Array
     targets: Array
     co_content: Reciprocity
+    corrected: Transposed | None = None
 
     def circuitry(self, nudge: Nudge, beta: complex) -> Circuitry:
         """What stands at the outputs at strength ``beta``."""
@@ -45,12 +50,27 @@ class FreePhase:
 
     def circuit(self, nudge: Nudge, beta: complex) -> Circuit:
         """The circuit of the nudged phase."""
-        return self.circuitry(nudge, beta).attach(self.point.circuit, self.model.probes)
+        probes, circuitry = self.model.probes, self.circuitry(nudge, beta)
+        if self.corrected is None:
+            return circuitry.attach(self.point.circuit, probes)
+        ends = (np.where(end == GROUND, GROUND, self.corrected.unknowns[end]) for end in (probes.plus, probes.minus))
+        return circuitry.attach(self.corrected.circuit, Probes(probes.names, *ends))
 
     def nudged(self, nudge: Nudge, beta: complex) -> Array:
         """The nudged state (S, N) of the free circuit's unknowns. Raises ConvergenceError where there is none."""
-        point = solve_nudged(self.model.solver, self.circuit(nudge, beta), self.point, beta)
-        return np.asarray(point.x[:, : self.point.x.shape[-1]])
+        circuit, free = self.circuit(nudge, beta), self.point
+        places = np.arange(free.x.shape[1]) if self.corrected is None else self.corrected.unknowns
+        start = np.zeros((len(free.x), circuit.size), complex if isinstance(beta, complex) else float)
+        start[:, places] = free.x
+        try:
+            point = self.model.solver.solve(circuit, replace(free, circuit=circuit, x=start, linearization=None))
+        except CircuitError as error:
+            raise ConvergenceError(
+                f"the circuit has no operating point under the nudge of beta={beta:g}: {error.message}",
+                error.place,
+                "make beta smaller, and do not take outputs that fix each other",
+            ) from error
+        return np.asarray(point.x[:, places])
 
     def require_stable(self, nudge: Nudge, beta: float, state: Array) -> None:
         """Raise ConvergenceError where the nudged ``state`` (S, N) is unstable because of negative conductances.
@@ -113,10 +133,12 @@ def free_phase(
     outputs: Array,
     targets: Array,
     *,
-    policy: Literal["warn", "require"],
+    policy: Policy,
 ) -> FreePhase:
-    """The phase that a batch begins with. Where the circuit has no co-content, a warning or a CircuitError."""
+    """The phase that a batch begins with. Where the circuit has no co-content, what ``policy`` says."""
     found = reciprocity(point.circuit, point.x, model.probes, model.parameters)
+    if not found.exists and policy == "correct":
+        return FreePhase(model, loss, point, outputs, targets, found, corrected_circuit(point))
     if not found.exists:
         names = found.breaking
         shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
@@ -125,24 +147,9 @@ def free_phase(
             f"{'breaks' if len(names) == 1 else 'break'} reciprocity: an energy-based rule does not follow the gradient"
         )
         if policy == "require":
-            raise CircuitError(message, hint="use rule analytic, or reciprocal=warn to train nevertheless")
+            raise CircuitError(message, hint="use rule analytic, or reciprocal=correct")
         warnings.warn(message, stacklevel=2)
     return FreePhase(model, loss, point, outputs, targets, found)
-
-
-def solve_nudged(solver: Solver, circuit: Circuit, free: OperatingPoint, beta: complex) -> OperatingPoint:
-    """The operating point of a nudged circuit, from the free one. Raises ConvergenceError."""
-    dtype = complex if isinstance(beta, complex) else float
-    start = np.zeros((len(free.x), circuit.size), dtype)
-    start[:, : free.x.shape[-1]] = free.x
-    try:
-        return solver.solve(circuit, replace(free, circuit=circuit, x=start, linearization=None))
-    except CircuitError as error:
-        raise ConvergenceError(
-            f"the circuit has no operating point under the nudge of beta={beta:g}: {error.message}",
-            error.place,
-            "make beta smaller, and do not take outputs that fix each other",
-        ) from error
 
 
 def samples_of(circuit: Circuit, rows: Array) -> Circuit:

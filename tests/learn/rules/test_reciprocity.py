@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.reciprocity import Reciprocity, reciprocity
+from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.project import open_project
 from netlearn.solve.equations.assembly import Equations, MatrixTopology
 
@@ -168,6 +170,54 @@ def test_no_weights(elements: str, breaking: str) -> None:
     with pytest.warns(UserWarning, match=f"no co-content, because .*{breaking}.* break"):
         found = estimate(make_rule("ep", beta=1e-9, unit="siemens"), model, theta, batch)
     assert np.linalg.norm(found - exact) > 1e-2 * np.linalg.norm(exact)
+
+
+ONE_WAY = {
+    "an amplifier one way": "R1 in h 1k\nR2 h 0 3k\nE1 a 0 h 0 4\nR3 a out 2k\nR4 out 0 5k\n",
+    "a sensed current": "R1 in h 1k\nVs h s 0\nR2 s 0 3k\nF1 0 out Vs 2\nR3 h out 2k\nR4 out 0 5k\n",
+    "a transconductance": "R1 in h 1k\nG1 out 0 h 0 1m\nR3 h out 2k\nR4 out 0 5k\n",
+    "laws": "R1 in h 1k\nB1 0 out I=1m*tanh(V(h))\nB2 x 0 V=V(h)^2\nR2 x out 3k\nR3 h out 2k\nR4 out 0 5k\n",
+    "two that sense one current": "R1 in h 1k\nVs h s 0\nR2 s 0 3k\nF1 0 out Vs 2\n"
+    "H1 x 0 Vs 1k\nR3 x out 2k\nR4 out 0 5k\n",
+    "transistors": "M1 out h 0 0 m\nR1 in h 1k\nR2 h 0 9k\n"
+    "Vd d 0 3\nR3 d out 2k\nR4 h out 5k\n.model m nmos(vto=0.3 kp=1m)\n",
+}
+
+
+@pytest.mark.parametrize("name", ONE_WAY)
+@pytest.mark.parametrize(
+    ("rule", "options"),
+    [
+        ("ep", {"beta": 1e-7}),
+        ("ep", {"beta": 1e-8, "nudge": "current", "states": "positive"}),
+        ("al", {"beta": 1e-8}),
+        ("holomorphic", {"beta": 1e-3}),
+    ],
+)
+def test_corrected_nudges_follow_the_gradient(name: str, rule: str, options: dict[str, object]) -> None:
+    """Whether or not there is a co-content (Scurria and others, arXiv 2602.03670)."""
+    model, theta, batch = lab(ONE_WAY[name])
+    exact = estimate(Analytic(), model, theta, batch)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = estimate(make_rule(rule, reciprocal="correct", **options), model, theta, batch)
+    assert found == pytest.approx(exact, rel=1e-5, abs=1e-6 * np.abs(exact).max())
+
+
+def test_correction_changes_nothing_where_there_is_a_co_content() -> None:
+    model, theta, batch = lab(NETWORKS["an amplifier pair"])
+    plain, corrected = (make_rule("ep", beta=0.1, reciprocal=each) for each in ("warn", "correct"))
+    assert np.array_equal(estimate(plain, model, theta, batch), estimate(corrected, model, theta, batch))
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("name", ["an amplifier one way", "two that sense one current", "transistors"])
+def test_ngspice_runs_corrected_nudges(name: str, libngspice: str) -> None:
+    model, theta, batch = lab(ONE_WAY[name])
+    exact = estimate(Analytic(), model, theta, batch)
+    with NgspiceSolver() as solver:
+        found = estimate(make_rule("ep", beta=1e-3, reciprocal="correct"), replace(model, solver=solver), theta, batch)
+    assert found == pytest.approx(exact, rel=1e-3, abs=1e-3 * np.abs(exact).max())
 
 
 def test_negative_nudges_are_held_as_far_as_the_weighted_co_content_is_convex() -> None:
