@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.errors import OptionError
@@ -35,12 +33,7 @@ def nudged_circuit(project: Project, sign: float | None = None, sample: int | No
     rule = project.settings.rule
     if not isinstance(rule, Nudging):
         raise OptionError("this rule has no nudged state", hint="choose one that has: --rule ep, cl, al or contrastive")
-    data = project.dataset(project.table)
-    if sample is not None:
-        if not 1 <= sample <= len(data):
-            raise OptionError(f"there is no sample {sample}, only 1 to {len(data)}")
-        data = data.part(np.array([sample - 1]))
-    model = project.model
+    data, model = project.samples(sample), project.model
     general = rule.general(model, project.loss, data.targets)
     free = model.forward(model.parameters.initial, data.inputs)
     return general.nudged_circuit(model, project.loss, free, data.targets, sign or STATES[general.states][0][0])

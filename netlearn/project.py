@@ -252,6 +252,15 @@ class Project:
         """A table's samples."""
         return dataset_of(table, self.layout)
 
+    def samples(self, sample: int | None = None) -> Dataset:
+        """The training data, or one sample of it, counted from 1. Raises OptionError for one that there is not."""
+        data = self.dataset(self.table)
+        if sample is None:
+            return data
+        if not 1 <= sample <= len(data):
+            raise OptionError(f"there is no sample {sample}, only 1 to {len(data)}")
+        return data.part(np.array([sample - 1]))
+
     @cached_property
     def loss(self) -> Loss:
         """The loss: by default cross-entropy where there are classes, else mse.

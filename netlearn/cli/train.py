@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from netlearn import api
+from netlearn.adjoint import adjoint_netlist
 from netlearn.cli.group import INTERRUPTED
 from netlearn.cli.options import (
     allow,
@@ -49,6 +50,12 @@ from netlearn.report.summary import training_lines, training_values
     metavar="FILE",
     help="Before training, write the nudged circuit that the rule compares, as a deck for ngspice.",
 )
+@click.option(
+    "--show-adjoint",
+    type=FilePath,
+    metavar="FILE",
+    help="Before training, write the adjoint network, driven by the output errors, as a deck for ngspice.",
+)
 @as_json
 @quiet
 @click.pass_context
@@ -68,6 +75,7 @@ def command(
     resume: bool,
     plot: Path | None,
     show_nudged: Path | None,
+    show_adjoint: Path | None,
     as_json: bool,
     quiet: bool,
     **directives: Any,
@@ -91,6 +99,8 @@ def command(
     source = read(netlist, allow)
     if show_nudged:
         deliver(nudged_netlist(source, data, **overrides(directives)), show_nudged)
+    if show_adjoint:
+        deliver(adjoint_netlist(source, data, **overrides(directives)), show_adjoint)
     with solver(forward, timeout, processes) as solving, training_progress(quiet or as_json) as progress:
         result = api.train(
             source,

@@ -293,7 +293,8 @@ def check_finite(what: str, values: Array, names: Sequence[str], state: Training
 def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Generator) -> Estimate:
     """What the rule says about some samples. Raises NetlearnError for what is not finite."""
     model, data = task.model, task.data.part(rows)
-    batch = Batch(data.inputs, data.targets, state.start(rows, model.parameters.circuit))
+    step = state.epoch * task.steps + state.position // task.batch
+    batch = Batch(data.inputs, data.targets, state.start(rows, model.parameters.circuit), step)
     with samples_of_the_data(rows):
         estimate = task.rule.estimate(model, task.loss, state.theta, batch, rng)
     if not np.isfinite(estimate.loss):

@@ -42,6 +42,10 @@ class Transposed:
     circuit: Circuit
     unknowns: Array
 
+    def at(self, numbers: Array) -> Array:
+        """Where unknowns stand, GROUND staying what it is."""
+        return np.where(numbers == GROUND, GROUND, self.unknowns[numbers])
+
 
 def adjoint_circuit(point: OperatingPoint) -> Transposed:
     """The linear circuit with the equations Jᵀλ = 0 at each sample of ``point``; sources are to drive it.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from netlearn.errors import OptionError, did_you_mean
+from netlearn.learn.rules.adjoint_circuit import AdjointCircuit
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Rule
 from netlearn.learn.rules.energy import (
@@ -30,6 +31,7 @@ RULES: Mapping[str, type] = {
     "gauss-newton": GaussNewton,
     "natural": NaturalGradient,
     "in-the-loop": InTheLoop,
+    "adjoint-circuit": AdjointCircuit,
     "ep": EquilibriumPropagation,
     "cl": CoupledLearning,
     "contrastive": ContrastiveLearning,

@@ -18,12 +18,14 @@ class Batch:
     """S samples: ``inputs`` (S, p) volts or amperes, and what the outputs should be.
 
     ``targets`` is (S, o) wanted outputs, or (S,) integer class numbers. ``start`` is an
-    operating point of the same samples from before, to start the solver from.
+    operating point of the same samples from before, to start the solver from. ``step`` counts
+    the steps that training has taken before this one.
     """
 
     inputs: Array
     targets: Array
     start: OperatingPoint | None = None
+    step: int = 0
 
     def __len__(self) -> int:
         return len(self.inputs)

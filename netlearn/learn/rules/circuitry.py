@@ -82,11 +82,12 @@ def is_current(circuit: Circuit, probes: Probes) -> Array:
 
 
 def require_free(circuit: Circuit, probes: Probes) -> None:
-    """Raise CircuitError if voltage sources alone fix the voltage at a probe."""
+    """Raise CircuitError if voltage sources alone fix the voltage at a probe, and no element senses their currents."""
     n = len(circuit.nodes)  # and the number of ground, here
     tied = voltage_branches(circuit)
     tails, heads = (np.where(ends == GROUND, n, ends) for ends in (tied.plus, tied.minus))
-    graph = sparse.coo_array((np.ones(len(tails)), (tails, heads)), shape=(n + 1, n + 1))
+    silent = ~np.isin(_branch_numbers(circuit), _sensed(circuit))
+    graph = sparse.coo_array((np.ones(silent.sum()), (tails[silent], heads[silent])), shape=(n + 1, n + 1))
     part = connected_components(graph, directed=False)[1]
     for name, plus, minus in zip(probes.names, probes.plus, probes.minus, strict=True):
         if plus < n and minus < n and part[n if plus == GROUND else plus] == part[n if minus == GROUND else minus]:
@@ -94,6 +95,22 @@ def require_free(circuit: Circuit, probes: Probes) -> None:
                 f"the output {name} is held by voltage sources, so there is nothing to nudge",
                 hint="probe a node behind a resistor, or the current of the source",
             )
+
+
+def _branch_numbers(circuit: Circuit) -> Array:
+    """The branch currents of the elements of :func:`voltage_branches`, in their order."""
+    mine = [group.index[:, -1] for group in circuit.groups if group.device.unknowns[-1:] == ("i",) and len(group)]
+    return np.concatenate([np.zeros(0, dtype=np.intp), *mine])
+
+
+def _sensed(circuit: Circuit) -> Array:
+    """Branch currents on which other elements depend."""
+    others = [
+        np.ravel(group.index[:, :-1] if group.device.unknowns[-1:] == ("i",) else group.index)
+        for group in circuit.groups
+    ]
+    index = np.concatenate([np.zeros(0, dtype=np.intp), *others])
+    return index[index >= len(circuit.nodes)]
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.circuit.circuit import Circuit
 from netlearn.errors import CircuitError, ConvergenceError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model, Probes
@@ -53,7 +53,7 @@ class FreePhase:
         probes, circuitry = self.model.probes, self.circuitry(nudge, beta)
         if self.corrected is None:
             return circuitry.attach(self.point.circuit, probes)
-        ends = (np.where(end == GROUND, GROUND, self.corrected.unknowns[end]) for end in (probes.plus, probes.minus))
+        ends = (self.corrected.at(end) for end in (probes.plus, probes.minus))
         return circuitry.attach(self.corrected.circuit, Probes(probes.names, *ends))
 
     def nudged(self, nudge: Nudge, beta: complex) -> Array:

@@ -1,0 +1,37 @@
+"""The adjoint network of a task as SPICE text, to look at or to give to a simulator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netlearn.learn.rules.adjoint_circuit import AdjointCircuit
+from netlearn.learn.rules.base import Batch
+from netlearn.ngspice.export import Output, export_ngspice, flatten
+from netlearn.project import DataLike, NetlistLike, open_project
+
+
+def adjoint_netlist(
+    netlist: NetlistLike, data: DataLike | None = None, *, sample: int | None = None, **settings: Any
+) -> str:
+    """The adjoint network as SPICE text: the circuit with transposed derivatives, driven by the output errors.
+
+    With ``sample``, counted from 1, a flat netlist at that sample; without, a deck that ``ngspice -b``
+    runs over all samples, printing the adjoint state at the outputs. ∂ℓ/∂g of a resistor is minus
+    the product of its drops in the two circuits, over β where the rule is adjoint-circuit, whose
+    drive and mismatch are then taken. ``settings`` are as for :func:`netlearn.train`.
+
+    Raises OptionError for a sample that there is not.
+    """
+    project = open_project(netlist, data, overrides=settings)
+    rule = project.settings.rule
+    rule = rule if isinstance(rule, AdjointCircuit) else AdjointCircuit(beta=1.0, unit="siemens")
+    given, model = project.samples(sample), project.model
+    free = model.forward(model.parameters.initial, given.inputs)
+    batch = Batch(given.inputs, given.targets)
+    backward, _ = rule.backward(model, project.loss, free, model.outputs(free), batch)
+    title = f"* {project.netlist.source.path}, the adjoint network"
+    if sample is not None:
+        return flatten(backward.circuit, title=f"{title} at sample {sample}")
+    ends = (backward.at(end) for end in (model.probes.plus, model.probes.minus))
+    outputs = [Output(int(plus), int(minus)) for plus, minus in zip(*ends, strict=True)]
+    return export_ngspice(backward.circuit, outputs, title)
