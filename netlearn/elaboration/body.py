@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from netlearn.arrays import Array
+from netlearn.elaboration.meters import Meters
 from netlearn.elaboration.scope import Scope, ScopeSettings
 from netlearn.elaboration.template import Template
 from netlearn.elaboration.valuegraph import ValueGraph
@@ -134,6 +135,7 @@ class Body:
         self.parent = parent
         self.scope: Scope = Scope(shared.graph, shared.settings, parent.scope if parent else None)
         self.template = Template()
+        self.meters = Meters(self.template, shared.graph)
         self.multiplier = multiplier
         """The quantity that multiplies every element: the m= of the instances around it."""
         self.models: dict[str, ModelCard] = {}

@@ -92,6 +92,7 @@ class _Elaboration:
                     self._element(body, statement, item.chain)
         for action in body.deferred:
             action()
+        body.meters.close()
         for name in body.scope.definitions:
             # A parameter that nothing uses may still be wrong, and may still be asked for.
             with self.shared.collecting():

@@ -14,6 +14,9 @@ from netlearn.expressions.expression import Expression
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Assignment, Element, Word
 
+_MANY_CURRENTS = "akpx"
+"""The letters of elements that have no current to be asked for: none, or several."""
+
 
 class ElementLine:
     """An element line as its handler sees it."""
@@ -88,9 +91,12 @@ class ElementLine:
             values[name] if name in values else self.graph.constant(default)
             for name, default in device.parameters.items()
         )
+        index = (self.body.meters.terminal(self.name, index[0]), *index[1:])
+        self.body.template.table(device).add(name or self.name, index, columns, self._place(), written)
+
+    def _place(self) -> tuple[int, int, int]:
         word = self.element.name
-        place = (self.graph.source_number(self.source), word.start, word.end)
-        self.body.template.table(device).add(name or self.name, index, columns, place, written)
+        return self.graph.source_number(self.source), word.start, word.end
 
     def multiplier(self, own: Assignment | None) -> int | None:
         """What multiplies the element: the m= of the outermost instance around it, else its own.
@@ -129,22 +135,27 @@ class ElementLine:
         self.body.deferred.append(collected)
 
     def controlling_branch(self, word: Word) -> int:
-        """The branch current of the source that ``word`` names; to be called late."""
+        """The branch current of the element that ``word`` names; to be called late.
+
+        That of an element without one is what flows into it at its first terminal.
+        """
         name = word.text.lower()
         branches = self.body.template.branches
         number = branches.anywhere(name, lettered=True)
         if number is None:
             # A source inside an instance by its plain path instead of ngspice's name of it.
             number = branches.anywhere(f"{name.rpartition('.')[2][:1]}.{name}", lettered=True)
-        if number is None:
-            raise self.error(
-                f"{self.label} is controlled by the current of '{word.text}', which is no voltage source here",
-                word,
-                "put a voltage source of 0 V in series with it"
-                if name in self.body.elements
-                else did_you_mean(name, branches.all(lettered=True)[:1000]),
-            )
-        return branch_code(number)
+        if number is not None:
+            return branch_code(number)
+        if name in self.body.elements and name[0] not in _MANY_CURRENTS:
+            return self.body.meters.branch(name, self._place())
+        raise self.error(
+            f"{self.label} is controlled by the current of '{word.text}', which is no element with one current here",
+            word,
+            "put a voltage source of 0 V in series with it"
+            if "." in name or name in self.body.elements
+            else did_you_mean(name, branches.all(lettered=True)[:1000]),
+        )
 
     def warn(self, message: str, word: Word | None = None, hint: str = "") -> None:
         """Note what is read, but perhaps not as it was meant."""

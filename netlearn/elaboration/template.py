@@ -68,6 +68,28 @@ class InstanceTable:
         self._finish()
         self.finished.append(rows)
 
+    def positions(self, name: str) -> list[tuple[Rows | None, int]]:
+        """Where the element of this level with that name stands, and what belongs to it (``name#...``)."""
+        found: list[tuple[Rows | None, int]] = []
+        for rows in (None, *self.finished):
+            at = 0
+            for path, names in [("", self.names)] if rows is None else rows.names:
+                if not path:
+                    places = (k for k, other in enumerate(names, at) if other.partition("#")[0] == name)
+                    found += [(rows, k) for k in places]
+                at += len(names)
+        return found
+
+    def first_terminal(self, position: tuple[Rows | None, int], node: int) -> int:
+        """Put the first terminal of the element at ``position`` to ``node``; gives where it was."""
+        rows, at = position
+        if rows is None:
+            before, self.index[at] = self.index[at][0], (node, *self.index[at][1:])
+            return before
+        before = int(rows.index[at, 0])
+        rows.index[at, 0] = node
+        return before
+
     def rows(self) -> Rows:
         """All elements in one."""
         self._finish()

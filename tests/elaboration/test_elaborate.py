@@ -321,7 +321,7 @@ def test_every_float_survives_writing(resistances, theta):
         ("V1 a 0 {V(b)*2}", 2, 9, "only in a behavioural source"),
         ("B1 a 0 V=V(zz)", 2, 1, "'zz', which is no node"),
         ("B1 a 0 V=V(a)+zz", 2, 1, "unknown parameter 'zz'"),
-        ("B1 a 0 V=I(R1)\nR1 a 0 1", 2, 1, "0 V in series"),
+        ("B1 a 0 V=I(X1)\nX1 a s\n.subckt s p\nR1 p 0 1\n.ends", 2, 1, "0 V in series"),
         ("B1 a 0 V=V(a) 2", 2, 15, "cannot read '2'"),
         ("G1 a 0 b 0 1e-.15", 2, 12, "cannot read the value"),
         ("L1 a 0 1m Rfoo=2", 2, 11, "has no parameter 'rfoo'"),
