@@ -1,47 +1,118 @@
-"""Train resistive networks written as SPICE netlists."""
+"""Train circuits that are written as SPICE netlists.
+
+What is public is what ``netlearn.__all__`` lists: a function for everything that a command does, what these
+functions give, and the errors that they raise. The modules behind it may change.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from netlearn.errors import (
+    CheckFailed,
+    CircuitError,
+    ConvergenceError,
+    DataError,
+    NetlearnError,
+    NetlearnErrors,
+    NetlistError,
+    NetlistWarning,
+    NgspiceError,
+    OptionError,
+    OutputError,
+    Place,
+)
 from netlearn.netlist.netlist import Netlist, parse, read
 
 if TYPE_CHECKING:
     from netlearn.api import describe, evaluate, operating_point, train
+    from netlearn.comparison import Comparison, compare
+    from netlearn.elaboration.design import Design
     from netlearn.elaboration.elaborate import elaborate
+    from netlearn.exports import export, flatten
+    from netlearn.generate import NewNetlist
+    from netlearn.generate import new_netlist as new
+    from netlearn.judge import check
+    from netlearn.nudged import nudged_netlist
     from netlearn.prediction import Prediction, predict, predict_file, predictions
-    from netlearn.results import Evaluation, TrainResult
+    from netlearn.results import Description, Evaluation, TrainResult
+    from netlearn.sensitivity import sensitivities
+    from netlearn.solve.difference import Differences
+    from netlearn.solve.operating_point import OperatingPoint
+    from netlearn.solve.sensitivity import Sensitivity
 
 __all__ = [
+    "CheckFailed",
+    "CircuitError",
+    "Comparison",
+    "ConvergenceError",
+    "DataError",
+    "Description",
+    "Design",
+    "Differences",
     "Evaluation",
+    "NetlearnError",
+    "NetlearnErrors",
     "Netlist",
+    "NetlistError",
+    "NetlistWarning",
+    "NewNetlist",
+    "NgspiceError",
+    "OperatingPoint",
+    "OptionError",
+    "OutputError",
+    "Place",
     "Prediction",
+    "Sensitivity",
     "TrainResult",
+    "check",
+    "compare",
     "describe",
     "elaborate",
     "evaluate",
+    "export",
+    "flatten",
+    "new",
+    "nudged_netlist",
     "operating_point",
     "parse",
     "predict",
     "predict_file",
     "predictions",
     "read",
+    "sensitivities",
     "train",
 ]
 
 # Solvers take a second to import, which a program that only reads netlists need not wait for.
 _ELSEWHERE = {
-    name: f"netlearn.{module}"
+    name: module
     for module, names in {
         "api": ("describe", "evaluate", "operating_point", "train"),
+        "comparison": ("Comparison", "compare"),
+        "elaboration.design": ("Design",),
         "elaboration.elaborate": ("elaborate",),
-        "results": ("Evaluation", "TrainResult"),
+        "exports": ("export", "flatten"),
+        "generate": ("NewNetlist", "new"),
+        "judge": ("check",),
+        "nudged": ("nudged_netlist",),
         "prediction": ("Prediction", "predict", "predict_file", "predictions"),
+        "results": ("Description", "Evaluation", "TrainResult"),
+        "sensitivity": ("sensitivities",),
+        "solve.difference": ("Differences",),
+        "solve.operating_point": ("OperatingPoint",),
+        "solve.sensitivity": ("Sensitivity",),
     }.items()
     for name in names
 }
+_OWN_NAMES = {"new": "new_netlist"}
+"""What is called otherwise in its module."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in _ELSEWHERE:
         raise AttributeError(f"module 'netlearn' has no attribute '{name}'")
-    return getattr(import_module(_ELSEWHERE[name]), name)
+    return getattr(import_module(f"netlearn.{_ELSEWHERE[name]}"), _OWN_NAMES.get(name, name))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

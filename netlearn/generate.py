@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, Protocol
 
@@ -193,7 +193,10 @@ class NewNetlist:
 
     netlist: str
     data: str
-    network: Network = field(repr=False)
+    network: Network
+
+    def __repr__(self) -> str:
+        return f"<new netlist: {self.netlist.splitlines()[0].lstrip('* ')}>"
 
 
 def new_netlist(kind: str, data: str = "data.csv", **options: object) -> NewNetlist:

@@ -43,6 +43,11 @@ class Prediction:
     def __len__(self) -> int:
         return len(self.outputs)
 
+    def __repr__(self) -> str:
+        return (
+            f"<prediction: {len(self)} samples of {', '.join(self.names[:4])}{', ...' if len(self.names) > 4 else ''}>"
+        )
+
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> Array:
         """The labels where there are classes, else the outputs."""
         return np.array(self.labels if self.classes else self.outputs, dtype)

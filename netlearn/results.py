@@ -38,6 +38,10 @@ class Evaluation:
     def __len__(self) -> int:
         return len(self.losses)
 
+    def __repr__(self) -> str:
+        rate = "" if self.accuracy is None else f", accuracy {self.accuracy:.4g}"
+        return f"<evaluation: {len(self)} samples, loss {self.loss:.6g}{rate}>"
+
     @property
     def predictions(self) -> Array:
         """(S,) the number of the class with the largest output."""
@@ -67,6 +71,11 @@ class TrainResult:
     seconds: float = 0.0
     stopped: str = ""
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        rate = "" if self.accuracy is None else f", accuracy {self.accuracy:.4g}"
+        path = self.netlist.source.path
+        return f"<training of {path}: {len(self.names)} parameters, {self.epochs} epochs, loss {self.loss:.6g}{rate}>"
 
     @property
     def loss(self) -> float:
@@ -116,3 +125,8 @@ class Description:
     samples: int = 0
     test_samples: int = 0
     problems: tuple[NetlearnError, ...] = ()
+
+    def __repr__(self) -> str:
+        count = sum(number for _, number in self.elements)
+        wrong = f", {len(self.problems)} problems" if self.problems else ""
+        return f"<{self.netlist.source.path}: {count} elements, {self.nodes} nodes{wrong}>"

@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from setting import main
 
-from netlearn.compare import Comparison, compare
+from netlearn.comparison import Comparison, compare
 from netlearn.generate import new_netlist
 
 RULES = (

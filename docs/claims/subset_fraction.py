@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from setting import main
 
-from netlearn.compare import Comparison, compare
+from netlearn.comparison import Comparison, compare
 from netlearn.generate import new_netlist
 
 RULES = ("analytic", "ep unit=siemens beta=1e-5", "cl beta=0.01")

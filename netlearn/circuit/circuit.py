@@ -57,6 +57,10 @@ class Circuit:
     options: Mapping[str, float] = field(default_factory=dict)
     """``.options`` that concern the operating point: reltol, abstol, vntol, itl1."""
 
+    def __repr__(self) -> str:
+        count = sum(len(group) for group in self.groups)
+        return f"<circuit: {count} elements, {len(self.nodes)} nodes, {len(self.branches)} branch currents>"
+
     @property
     def size(self) -> int:
         """The number of unknowns, n + m."""

@@ -15,16 +15,15 @@ from netlearn.cli.options import (
     overrides,
     processes,
     quiet,
-    solver,
     timeout,
 )
 from netlearn.cli.output import FilePath, say
 from netlearn.errors import CheckFailed
 from netlearn.json_text import json_text
+from netlearn.judge import check
 from netlearn.netlist.netlist import read
-from netlearn.project import driven_circuit, open_project
 from netlearn.report.tables import show, shown, table_of
-from netlearn.solve.difference import Differences, compare
+from netlearn.solve.difference import Differences
 
 WORST = 10
 
@@ -66,9 +65,15 @@ def command(
     Exits with 1 if any of them differs by more than the tolerance. Without data, the netlist's
     own source values are the one sample.
     """
-    circuit = driven_circuit(open_project(read(netlist, allow), data, overrides=overrides(directives)), samples)
-    with solver("internal", timeout, processes) as ours, solver("ngspice", timeout, processes) as theirs:
-        comparison = compare(ours.solve(circuit), theirs.solve(circuit), floor)
+    comparison = check(
+        read(netlist, allow),
+        data,
+        samples=samples,
+        floor=floor,
+        timeout=timeout,
+        processes=processes,
+        **overrides(directives),
+    )
     passed = comparison.within(tolerance)
     if as_json:
         say(json_text({"netlist": netlist, "passed": passed, **_values(comparison)}))

@@ -19,7 +19,7 @@ from netlearn.cli.options import (
 )
 from netlearn.cli.output import FilePath, check_writable, deliver, say
 from netlearn.cli.progress import comparison_progress
-from netlearn.compare import compare
+from netlearn.comparison import compare
 from netlearn.errors import OptionError
 from netlearn.learn.settings import DIRECTIVES
 from netlearn.netlist.netlist import read

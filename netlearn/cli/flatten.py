@@ -8,9 +8,8 @@ import click
 
 from netlearn.cli.options import allow, netlist_argument
 from netlearn.cli.output import deliver, out_option
-from netlearn.elaboration.elaborate import elaborate
+from netlearn.exports import flatten
 from netlearn.netlist.netlist import read
-from netlearn.ngspice.export import flatten
 
 
 @click.command(name="flatten", short_help="Write a netlist without its hierarchy.")
@@ -19,6 +18,4 @@ from netlearn.ngspice.export import flatten
 @allow
 def command(netlist: Path, out: Path | None, allow: tuple[Path, ...]) -> None:
     """Write the circuit of FILE flat: subcircuits, parameters, expressions and included files worked out."""
-    source = read(netlist, allow)
-    directives = [line.text.text for line in source.directives]
-    deliver(flatten(elaborate(source).circuit, directives, f"* {netlist.name}, flat"), out)
+    deliver(flatten(read(netlist, allow)), out)

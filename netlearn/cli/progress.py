@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from netlearn.compare import Outcome
+from netlearn.comparison import Outcome
 from netlearn.learn.loop import Callback
 from netlearn.learn.loop import Progress as Step
 

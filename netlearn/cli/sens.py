@@ -7,19 +7,14 @@ from pathlib import Path
 
 import click
 
-from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.cli.options import allow, as_csv, as_json, netlist_argument, quiet, timeout
 from netlearn.cli.output import FilePath, deliver, say
-from netlearn.errors import CheckFailed, OptionError
+from netlearn.errors import CheckFailed
 from netlearn.json_text import json_text
-from netlearn.learn.probes import probes_of
 from netlearn.netlist.netlist import read
-from netlearn.ngspice.sensitivity import against_ngspice
-from netlearn.project import driven_circuit, open_project
 from netlearn.report.tables import csv_text, show, table_of
-from netlearn.sensitivities import parameter_sensitivities
-from netlearn.solve.internal import InternalSolver
-from netlearn.solve.sensitivity import Probe, Sensitivity, sensitivities
+from netlearn.sensitivity import sensitivities
+from netlearn.solve.sensitivity import Sensitivity
 
 
 @click.command(name="sens", short_help="Give the derivatives of a probe.")
@@ -60,17 +55,8 @@ def command(
 
     With --against ngspice, exits with 1 if any differs by more than the tolerance.
     """
-    project = open_project(read(netlist, allow), data)
-    circuit = project.circuit if sample is None and data is None else driven_circuit(project)
-    index = (sample or 1) - 1
-    if index >= (circuit.samples or 1):
-        raise OptionError(f"there is no sample {index + 1} among {circuit.samples or 1}")
-    wanted = _probe(circuit, probe)
-    if against:
-        found = against_ngspice(InternalSolver(), circuit, wanted, index, timeout)
-    else:
-        found = sensitivities(InternalSolver(), circuit, wanted, index)
-    found += parameter_sensitivities(project.design, circuit, wanted, index)
+    at = None if sample is None else sample - 1
+    found = sensitivities(read(netlist, allow), probe, data, sample=at, against=against, timeout=timeout)  # type: ignore[arg-type]
     columns = ["element", "of", "value", f"d{probe}"] + (["by ngspice", "difference"] if against else [])
     rows = [_row(entry, bool(against)) for entry in found]
     if as_json:
@@ -112,12 +98,3 @@ def _judge(found: list[Sensitivity], tolerance: float) -> None:
             f"{len(beyond)} of {len(effects)} derivatives differ by more than {tolerance:g}; that by {worst.name}"
             f" of {worst.element} is {worst.derivative:.6g} here and {worst.by_ngspice:.6g} by ngspice"
         )
-
-
-def _probe(circuit: Circuit, text: str) -> Probe:
-    probes = probes_of(circuit, [text])
-    plus, minus = int(probes.plus[0]), int(probes.minus[0])
-    n = len(circuit.nodes)
-    if plus >= n:
-        return Probe(element=circuit.branches[plus - n])
-    return Probe(*("0" if k == GROUND else circuit.nodes[k] for k in (plus, minus)))

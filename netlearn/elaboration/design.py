@@ -74,6 +74,9 @@ class Design:
         """What was left out of the circuit, or read in a way that may not have been meant, each with its place."""
         self._quantities: dict[str, int] = {}
 
+    def __repr__(self) -> str:
+        return f"<elaborated {self.netlist.source.path}: {self.circuit!r}>"
+
     # Names and places ------------------------------------------------------------------------
 
     def element_place(self, name: str) -> Place:

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from netlearn.arrays import Array
-from netlearn.compare import Comparison, Outcome
+from netlearn.comparison import Comparison, Outcome
 
 AGAINST = {"epoch": "epochs", "solves": "operating points", "measurements": "physical measurements"}
 SPREAD = ("loss", "accuracy", "test_loss", "test_accuracy")

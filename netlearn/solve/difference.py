@@ -38,6 +38,10 @@ class Differences:
     absolute: Array
     relative: Array
 
+    def __repr__(self) -> str:
+        samples, unknowns = self.absolute.shape
+        return f"<differences: {samples} samples, {unknowns} unknowns, at most {self.relative.max():.3g} relative>"
+
     @property
     def largest_absolute(self) -> Difference:
         """The unknown and sample with the largest absolute difference."""

@@ -33,6 +33,10 @@ class OperatingPoint:
     iterations: int = 1
     linearization: Linearization | None = None
 
+    def __repr__(self) -> str:
+        nodes, branches = len(self.circuit.nodes), len(self.circuit.branches)
+        return f"<operating point: {len(self.x)} samples, {nodes} nodes, {branches} branch currents>"
+
     def voltage(self, plus: str, minus: str = "0") -> Array:
         """v(plus) - v(minus), (S,) volts. Raises CircuitError for an unknown node."""
         return self._unknown(self.circuit.node(plus)) - self._unknown(self.circuit.node(minus))

@@ -17,7 +17,7 @@ Run = Callable[..., Result]
 
 
 @pytest.mark.parametrize("kind", TOPOLOGIES)
-def test_a_new_netlist_trains_as_it_is(kind: str, run: Run, tmp_path: Path) -> None:
+def test_a_new_trains_as_it_is(kind: str, run: Run, tmp_path: Path) -> None:
     path = tmp_path / "new.cir"
     result = run("new", kind, path)
     assert result.exit_code == 0, result.stderr

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import netlearn
-from netlearn.compare import Comparison, Outcome, Run
+from netlearn.comparison import Comparison, Outcome, Run
 from netlearn.errors import OptionError
 from netlearn.learn.loop import Record
 from netlearn.report.comparison import comparison_figure, comparison_rows

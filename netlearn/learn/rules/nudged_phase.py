@@ -69,7 +69,7 @@ class FreePhase:
                 f"the circuit has no operating point under the nudge of beta={beta:g}: {error.message}",
                 error.place,
                 "make beta smaller, and do not take outputs that fix each other",
-            ) from error
+            ) from None
         return np.asarray(point.x[:, places])
 
     def require_stable(self, nudge: Nudge, beta: float, state: Array) -> None:

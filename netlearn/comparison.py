@@ -73,6 +73,10 @@ class Comparison:
 
     outcomes: Sequence[Outcome]
 
+    def __repr__(self) -> str:
+        failed = sum(bool(outcome.error) for outcome in self.outcomes)
+        return f"<comparison: {len(self.outcomes)} runs, {failed} of them failed>"
+
     def rows(self) -> list[dict[str, Any]]:
         """One row per run, without the curves."""
         return [

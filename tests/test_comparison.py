@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import netlearn
-from netlearn.compare import Comparison, Run, compare, load, runs_of
+from netlearn.comparison import Comparison, Run, compare, load, runs_of
 from netlearn.errors import OptionError
 from netlearn.generate import new_netlist
 from netlearn.report.comparison import comparison_figure
@@ -125,7 +125,7 @@ def test_goes_on_after_it_was_killed(path: Path, tmp_path: Path) -> None:
     """Killed with the second run under way, it trains only what is not in the file."""
     results = tmp_path / "results.jsonl"
     program = (
-        "import sys, time\nfrom netlearn.compare import compare\n"
+        "import sys, time\nfrom netlearn.comparison import compare\n"
         "compare(sys.argv[1], rules=['analytic', 'cl', 'ep'], epochs=3, results=sys.argv[2], processes=1,\n"
         "        progress=lambda *_: (print('done', flush=True), time.sleep(60)))\n"
     )

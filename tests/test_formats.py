@@ -17,7 +17,7 @@ from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VCVS, VOLT
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import NgspiceError
-from netlearn.export import export_csv, export_graphml, export_json
+from netlearn.formats import export_csv, export_graphml, export_json
 from netlearn.ngspice.export import Output, export_ngspice, flatten
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.solve.internal import InternalSolver

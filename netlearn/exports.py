@@ -1,0 +1,67 @@
+"""A netlist's circuit in other forms, as texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Unpack
+
+from netlearn.elaboration.elaborate import elaborate
+from netlearn.errors import OptionError, did_you_mean
+from netlearn.formats import export_csv, export_graphml, export_json
+from netlearn.learn.probes import probes_of
+from netlearn.ngspice.export import Output, export_ngspice
+from netlearn.ngspice.export import flatten as flat_text
+from netlearn.project import DataLike, NetlistLike, Overrides, Project, driven_circuit, netlist_of, open_project
+
+FORMS = {"json": export_json, "graphml": export_graphml, "csv": export_csv}
+"""Forms that hold the flat circuit at its own source values."""
+
+
+def flatten(netlist: NetlistLike) -> str:
+    """The netlist without its hierarchy: subcircuits, parameters, expressions and included files worked out.
+
+    Raises NetlistError for what cannot be elaborated, and NgspiceError for an element that SPICE has no line for.
+    """
+    source = netlist_of(netlist)
+    directives = [line.text.text for line in source.directives]
+    return flat_text(elaborate(source).circuit, directives, f"* {Path(source.source.path).name}, flat")
+
+
+def export(
+    netlist: NetlistLike,
+    to: Literal["ngspice", "json", "graphml", "csv"],
+    data: DataLike | None = None,
+    *,
+    samples: int | None = None,
+    **settings: Unpack[Overrides],
+) -> str:
+    """The circuit of a netlist in another form.
+
+    Parameters
+    ----------
+    netlist : a netlist or the path of one.
+    to : ``ngspice`` for a deck that ``ngspice -b`` runs by itself over all samples of the data, printing the
+        outputs; ``json``, ``graphml`` or ``csv`` for the flat circuit at its own source values.
+    data : the samples, for ``ngspice``; else the netlist's training and test data.
+    samples : take so many samples, evenly spread.
+    settings : as :func:`netlearn.train` takes them.
+
+    Raises OptionError for another form or where there is nothing to print, and what reading and elaborating raise.
+    """
+    if to != "ngspice" and to not in FORMS:
+        raise OptionError(f"there is no form '{to}'", hint=did_you_mean(to, ("ngspice", *FORMS)))
+    project = open_project(netlist, data, overrides=settings)
+    if to != "ngspice":
+        return FORMS[to](project.circuit)
+    circuit = driven_circuit(project, samples)
+    name = Path(project.netlist.source.path).name
+    return export_ngspice(circuit, _outputs(project), f"* {name}, over {circuit.samples or 1} samples")
+
+
+def _outputs(project: Project) -> list[Output]:
+    has_data = project.data is not None or project.settings.data.train is not None
+    names = project.input_layout(project.table).outputs if has_data else project.settings.output
+    if not names:
+        raise OptionError("there is nothing to print", hint="say what to measure: --output 'V(out)'")
+    probes = probes_of(project.circuit, names)
+    return [Output(int(plus), int(minus)) for plus, minus in zip(probes.plus, probes.minus, strict=True)]
