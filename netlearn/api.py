@@ -23,7 +23,7 @@ from netlearn.learn.loss import CrossEntropy, Loss, accuracy, unit_of
 from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.reciprocity import reciprocity
-from netlearn.learn.settings import Settings
+from netlearn.learn.settings import DataFiles, Settings
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
 from netlearn.learn.verdict import warning_of
@@ -181,9 +181,13 @@ def describe(netlist: NetlistLike, data: DataLike | None = None, **settings: Unp
         project = Project(read, Settings(), InternalSolver(), data)
     note(lambda: _contents(project))
     if known:
-        note(lambda: _trained(project))
         if data is not None or project.settings.data.train is not None:
+            found = len(problems)
             note(lambda: _task(project))
+            if len(problems) > found:
+                # What would be trained can be said without the data that set other numbers.
+                project = replace(project, data=None, settings=replace(project.settings, data=DataFiles()))
+        note(lambda: _trained(project))
         note(lambda: _co_content(project, has_data=known.get("samples", 0) != 0))
     return Description(read, project.settings, problems=tuple(problems), **known)  # type: ignore[arg-type]
 

@@ -8,7 +8,7 @@ the tables of the documentation all read the same declaration.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
 from math import isfinite
 from types import NoneType, UnionType
@@ -57,11 +57,16 @@ class Option:
     below: float | None = None
     most: float | None = None
     absent: str = "none"
+    many: bool = False
+    """Whether it has any number of values, as a tuple."""
 
     def check(self, value: object, place: Place | None = None) -> object:
         """The value, as the option's own type. Raises OptionError for what cannot be one."""
         if self.optional and (value is None or value == self.absent):
             return None
+        if self.many:
+            one = replace(self, many=False)
+            return tuple(one.check(each, place) for each in (value if isinstance(value, tuple | list) else (value,)))
         wrong = isinstance(value, bool) if self.kind is not bool else False
         if self.kind is int and isinstance(value, float) and value.is_integer():
             value = int(value)
@@ -177,11 +182,20 @@ class Directive:
     options: tuple[Option, ...] = ()
     kinds: Mapping[str, type] = field(default_factory=dict)
     repeats: bool = False
+    any_name: Option | None = None
+    """How an option is read whose name is that of a quantity of the circuit."""
 
     @property
     def many(self) -> bool:
         """Whether any number of words may stand."""
         return self.words.endswith("...")
+
+    def option_for(self, name: str, words: tuple[str, ...], what: str, place: Place | None = None) -> Option:
+        """The option of that name that may follow these words. Raises OptionError for an unknown one."""
+        known = self.options_for(words)
+        if self.any_name is not None and name not in known:
+            return replace(self.any_name, name=name)
+        return find(known, name, what, place)
 
     def options_for(self, words: tuple[str, ...]) -> Mapping[str, Option]:
         """The options that may follow these words, by name."""

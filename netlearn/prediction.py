@@ -15,13 +15,13 @@ from netlearn.arrays import Array
 from netlearn.errors import OptionError
 from netlearn.learn.data import inputs_of
 from netlearn.learn.files import table_chunks
-from netlearn.learn.loop import samples_of_the_data
 from netlearn.learn.loss import CrossEntropy, Loss
 from netlearn.learn.output_files import check_ending, output_file
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.table import Table
 from netlearn.project import DataLike, NetlistLike, Overrides, Project, open_project, solver_of
 from netlearn.solve.operating_point import Solver
+from netlearn.solve.parts import numbered
 
 HELD = 4_000_000
 """About how many node voltages are held at a time."""
@@ -158,7 +158,8 @@ def _parts(project: Project, tables: Iterator[Table] | list[Table]) -> Iterator[
     rows, done = rows_at_a_time(project), 0
     model, loss = None, _loss(project)
     for table in tables:
-        layout = project.input_layout(table)
+        # An output for every row: corners are for data with targets.
+        layout = replace(project.input_layout(table), corners={})
         if not layout.outputs:
             raise OptionError("there is nothing to measure", hint="say what: --output 'V(out)', or *@output V(out)")
         if model is None:
@@ -166,7 +167,7 @@ def _parts(project: Project, tables: Iterator[Table] | list[Table]) -> Iterator[
         inputs = inputs_of(table, layout)
         for start in range(0, len(inputs), rows):
             part = inputs[start : start + rows]
-            with samples_of_the_data(done + np.arange(len(part))):
+            with numbered(done + np.arange(len(part))):
                 outputs, _ = outputs_of(model, model.parameters.initial, part)
             done += len(part)
             yield Prediction(layout.outputs, outputs, layout.classes, _probabilities(loss, outputs))

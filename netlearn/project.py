@@ -15,6 +15,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.parameters import Parameters
+from netlearn.circuit.samples import alike
 from netlearn.elaboration.design import Design, Selection
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import DataError, NetlearnError, OptionError, Place, did_you_mean
@@ -31,7 +32,7 @@ from netlearn.learn.schedule import Schedule
 from netlearn.learn.settings import DIRECTIVES, LoopOptions, Settings, Trained, overridden, settings_of, with_objects
 from netlearn.learn.subset import Subset
 from netlearn.learn.superposition import outputs_of
-from netlearn.learn.table import Table
+from netlearn.learn.table import IN_MEMORY, Table
 from netlearn.netlist.directives import read_directive, read_directives
 from netlearn.netlist.netlist import Netlist, read
 from netlearn.options import Given, options_of
@@ -65,6 +66,7 @@ class Overrides(TypedDict, total=False):
     optimizer: str | Optimizer | Lbfgsb | None
     schedule: str | Schedule | None
     subset: str | Subset | None
+    corner: str | Sequence[str] | Mapping[str, Sequence[float]] | None
     options: str | LoopOptions | None
     hardware: str | Hardware | None
     epochs: int | None
@@ -165,20 +167,60 @@ class Project:
         """The flat circuit with the netlist's own values."""
         return self.design.circuit
 
+    @property
+    def driven(self) -> Design:
+        """The elaborated netlist, ready for samples that set what the data's columns and corners name.
+
+        Raises DataError or OptionError for a name of nothing that can be set.
+        """
+        has_data = self.data is not None or self.settings.data.train is not None
+        return self._driven(self.layout) if has_data else self.design
+
+    def _driven(self, layout: Layout, table: Table | None = None) -> Design:
+        """The same for a layout, with mistakes placed in its table."""
+        found = self._designs.get(layout.driven)
+        if found is None:
+            try:
+                found = self._designs[layout.driven] = self.design.driven(layout.driven)
+            except OptionError as error:
+                for name in layout.driven:
+                    self._drivable(name, layout, table)
+                # Each name by itself is right: it is two that do not go together.
+                place = None if table is None else Place(table.path, 1)
+                raise DataError(error.message, place, error.hint) from None
+        return found
+
+    @cached_property
+    def _designs(self) -> dict[tuple[str, ...], Design]:
+        return {}
+
+    def _drivable(self, name: str, layout: Layout, table: Table | None) -> None:
+        try:
+            self.design.driven([name])
+        except OptionError as error:
+            if name in layout.corners:
+                place = self.settings.places.get(f"corner {name}")
+                raise OptionError(f"the corner {error.message}", place, error.hint) from None
+            hint = "; ".join(filter(None, [error.hint, "V(node) and I(source) name targets, 'class' a class"]))
+            if table is not None and table.path == IN_MEMORY:
+                hint += "; or give arrays, whose columns drive what input=['V1', ...] says"
+            place = None if table is None else table.heading(name)
+            raise DataError(f"the column {error.message}", place, hint) from None
+
     @cached_property
     def parameters(self) -> Parameters:
         """What is trained. Raises OptionError where a pattern matches nothing."""
         train, fix = self.settings.train or EVERY_RESISTOR, self.settings.fix
         selections = [Selection(entry.pattern, entry.min, entry.max) for entry in train]
         try:
-            return self.design.parameters(selections, fix)
+            return self.driven.parameters(selections, fix)
         except OptionError as error:
             for entry, selection in zip(train, selections, strict=True):
                 with _placed(entry.place):
-                    self.design.parameters([selection])
+                    self.driven.parameters([selection])
             for pattern in fix:
                 with _placed(self.settings.places.get(f"fix {pattern}")):
-                    self.design.parameters([Selection(pattern)])
+                    self.driven.parameters([Selection(pattern)])
             # Each pattern by itself is right: it is what is fixed that leaves nothing.
             error.place = self.settings.places.get("fix")
             raise
@@ -210,7 +252,9 @@ class Project:
             # A class that happens not to be in this part of the data may be in the other.
             both = classes_in(self.table, self.test_table) if self.test_table is not None else ()
             classes = both if len(both) == len(outputs) else ()
-        return layout_of(self.table, self.circuit, outputs, self._output_places, classes)
+        layout = layout_of(self.table, outputs, self._output_places, classes, self.settings.corner)
+        self._driven(layout, self.table)
+        return layout
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
@@ -234,23 +278,47 @@ class Project:
             return None
 
     def input_layout(self, table: Table) -> Layout:
-        """What the columns of a table drive, whatever it has of targets.
+        """What the columns of a table set, whatever it has of targets.
 
         All must be there that the training data has which the netlist names, or else all that
         ``*@input`` names. Raises DataError and OptionError.
         """
         named, outputs = self.named_layout, self.settings.output
-        layout = input_layout_of(table, self.circuit, outputs, self.classes)
+        layout = input_layout_of(table, outputs, self.classes, self.settings.corner)
+        self._driven(layout, table)
         if named is not None:
             layout = replace(layout, outputs=named.outputs, classes=named.classes)
         words = self.settings.input
         needed = named.inputs if named is not None else [name for word in words for name, _ in drive_of(word)]
-        inputs_of(table, Layout(tuple(needed), (), ()))
+        inputs_of(table, Layout(tuple(needed), ()))
         return layout
 
     def dataset(self, table: Table) -> Dataset:
-        """A table's samples."""
-        return dataset_of(table, self.layout)
+        """A table's samples. Raises DataError for one that sets a value which an element cannot have."""
+        data = dataset_of(table, self.layout)
+        self._check(data, table)
+        return data
+
+    def _check(self, data: Dataset, table: Table) -> None:
+        model = self.plain_model
+        settings = model.settings(data.inputs)
+        if settings is None:
+            return
+        first = np.array([samples[0] for samples in alike([settings])])
+        circuit = model.parameters.apply(model.parameters.initial, settings[first])
+        for g, name in model.parameters.set_columns:
+            group, values = self.circuit.groups[g], np.asarray(circuit.groups[g].values[name])
+            inside = group.device.internal.values()
+            series = name == "resistance" or any(name in (each.parameter, *each.factors) for each in inside)
+            wrong = ~np.isfinite(values) & np.isfinite(group.values[name]) | (series & (values == 0))
+            # A series resistance of zero has no node behind it, which all samples share.
+            wrong &= np.asarray(group.values[name]) != 0
+            if wrong.any():
+                part, k = (int(i) for i in np.argwhere(wrong)[0])
+                sample = int(first[part])
+                row = sample if data.rows is None else int(data.rows[sample])
+                message = f"{data.label(sample)}: the {name} of '{group.names[k]}' would be {values[part, k]:g}"
+                raise DataError(message, table.place(row))
 
     def samples(self, sample: int | None = None) -> Dataset:
         """The training data, or one sample of it, counted from 1. Raises OptionError for one that there is not."""
@@ -305,12 +373,12 @@ class Project:
         return self.model_of(self.layout)
 
     def model_of(self, layout: Layout) -> Model:
-        """The circuit as a function of what a layout drives, with nothing to train."""
-        return self._model(self.design.parameters((), ()), layout)
+        """The circuit as a function of what a layout sets, with nothing to train."""
+        return self._model(self._driven(layout).parameters((), ()), layout)
 
     def _model(self, parameters: Parameters, layout: Layout) -> Model:
         probes = probes_of(self.circuit, layout.outputs, self._output_places)
-        return Model(parameters, layout.sources, probes, self.solver)
+        return Model(parameters, self._driven(layout).inputs, probes, self.solver)
 
     @property
     def _output_places(self) -> Mapping[str, Place]:

@@ -200,7 +200,7 @@ def test_one_row_without_inputs_sets_an_operating_point() -> None:
         ({"fix": ["Q1"]}, "'Q1' matches no resistor"),
         ({"output": "V(nowhere)", "data": {"V1": [1.0], "V(nowhere)": [1.0]}}, "there is no node 'nowhere'"),
         ({"loss": "cross_entropy"}, "cross_entropy needs classes"),
-        ({"data": {"V9": [1.0], "V(out)": [1.0]}}, "'V9' names no source or probe"),
+        ({"data": {"V9": [1.0], "V(out)": [1.0]}}, "'V9' names no source, element or parameter of the circuit"),
         ({"data": "none.csv"}, "does not exist"),
         ({"epohcs": 3}, "did you mean 'epochs'?"),
         ({"epochs": 1.5}, "'epochs' must be a whole number"),

@@ -10,13 +10,16 @@ from typing import TypeVar
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.devices.base import Device, Environment, Values
+from netlearn.circuit.devices.base import ZERO_CELSIUS, Device, Environment, Values
 from netlearn.errors import CircuitError, did_you_mean
 
 T = TypeVar("T")
 
 GROUND = -1
 """The number that stands for the ground node wherever an unknown's number stands."""
+
+TEMPERATURE = "temper"
+"""The name that expressions have for the circuit's temperature in degrees Celsius."""
 
 Column = tuple[int, str]
 """A value of all elements of a group: the group's number and the value's name."""
@@ -56,6 +59,8 @@ class Circuit:
     """First guesses in volts, by node number."""
     options: Mapping[str, float] = field(default_factory=dict)
     """``.options`` that concern the operating point: reltol, abstol, vntol, itl1."""
+    quantities: Mapping[str, Array] = field(default_factory=dict)
+    """Numbers of the netlist that probes read besides voltages and currents, by name: () or (samples,) each."""
 
     def __repr__(self) -> str:
         count = sum(len(group) for group in self.groups)
@@ -70,6 +75,9 @@ class Circuit:
     def samples(self) -> int | None:
         """How many samples the values hold, or None where no value differs by sample."""
         counts = {np.shape(v)[0] for g in self.groups for v in g.values.values() if np.ndim(v) == 2}
+        counts |= {len(value) for value in self.quantities.values() if np.ndim(value)}
+        if np.ndim(self.environment.temperature):
+            counts.add(len(np.asarray(self.environment.temperature)))
         if len(counts) > 1:
             raise CircuitError(f"value columns disagree on the number of samples: {sorted(counts)}")
         return counts.pop() if counts else None
@@ -103,19 +111,33 @@ class Circuit:
         """The group and the place in it of an element. Raises CircuitError."""
         return _look_up(self._elements, name, "element")
 
+    def has_element(self, name: str) -> bool:
+        """Whether there is an element of that name, in either notation."""
+        return _found(self._elements, name) is not None
+
     def group(self, device: str) -> int | None:
         """The number of the first group of that device name, or None."""
         return next((g for g, group in enumerate(self.groups) if group.device.name == device), None)
 
-    def with_values(self, columns: Mapping[Column, Array]) -> Circuit:
-        """The same circuit with other values, (k,) or (samples, k) each."""
+    def with_values(self, columns: Mapping[Column, Array], quantities: Mapping[str, Array] | None = None) -> Circuit:
+        """The same circuit with other values, (k,) or (samples, k) each.
+
+        ``quantities``, () or (samples,) each, are put beside those that there are; TEMPERATURE among them is
+        the circuit's temperature in degrees Celsius.
+        """
         changed: dict[int, dict[str, Array]] = {}
         for (g, name), value in columns.items():
             changed.setdefault(g, dict(self.groups[g].values))[name] = value
         groups = tuple(
             replace(group, values=changed[g]) if g in changed else group for g, group in enumerate(self.groups)
         )
-        result = replace(self, groups=groups)
+        environment, others = self.environment, dict(quantities or {})
+        celsius = others.pop(TEMPERATURE, None)
+        if celsius is not None:
+            kelvin = np.asarray(celsius) + ZERO_CELSIUS
+            # One more axis, so that it stands beside the k values of a group.
+            environment = replace(environment, temperature=kelvin[:, None] if kelvin.ndim else kelvin[()])
+        result = replace(self, groups=groups, environment=environment, quantities={**self.quantities, **others})
         # The names have not changed, so the tables that were made from them serve again.
         for table in ("_node_numbers", "_branch_numbers", "_elements", "linear"):
             if table in self.__dict__:
@@ -124,9 +146,17 @@ class Circuit:
 
 
 def _look_up(table: Mapping[str, T], name: str, what: str) -> T:
-    found = table.get(name.lower())
+    found = _found(table, name)
     if found is None:
         raise CircuitError(f"there is no {what} '{name}' in the circuit", hint=did_you_mean(name, list(table)[:2000]))
+    return found
+
+
+def _found(table: Mapping[str, T], name: str) -> T | None:
+    found = table.get(name.lower())
+    if found is None and "." in name:
+        # An element inside an instance by its plain path, x1.r3, instead of ngspice's name of it, r.x1.r3.
+        found = table.get(f"{name.rpartition('.')[2][:1]}.{name}".lower())
     return found
 
 
@@ -137,4 +167,16 @@ def sample_columns(circuit: Circuit) -> list[Column]:
 
 def one_sample(circuit: Circuit, sample: int) -> Circuit:
     """The circuit with one sample's values and no sample axis."""
-    return circuit.with_values({(g, n): circuit.groups[g].values[n][sample] for g, n in sample_columns(circuit)})
+    return taken(circuit, sample)
+
+
+def taken(circuit: Circuit, samples: Array | int) -> Circuit:
+    """The circuit with the values of some samples; of a single number, without a sample axis."""
+    columns = {(g, n): np.asarray(circuit.groups[g].values[n])[samples] for g, n in sample_columns(circuit)}
+    quantities = {name: np.asarray(v)[samples] for name, v in circuit.quantities.items() if np.ndim(v)}
+    result = circuit.with_values(columns, quantities)
+    kelvin = np.asarray(circuit.environment.temperature)
+    if not kelvin.ndim:
+        return result
+    environment = replace(circuit.environment, temperature=kelvin[samples] if np.ndim(samples) else kelvin[samples, 0])
+    return replace(result, environment=environment)

@@ -1,19 +1,20 @@
-"""What is trained, and how element values follow from it."""
+"""What is trained, what samples set, and how element values follow from both."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit, Column
+from netlearn.circuit.circuit import TEMPERATURE, Circuit, Column
 
 
 class Binding(Protocol):
-    """How some elements of one column follow from the parameters."""
+    """How some elements of one column follow from P trained numbers and p settings, one after the other."""
 
     @property
     def column(self) -> Column: ...
@@ -23,29 +24,57 @@ class Binding(Protocol):
         """(q,) places in the column."""
         ...
 
-    def values(self, theta: Array) -> Array:
-        """The q values at ``theta`` (P,)."""
+    @property
+    def trained(self) -> bool:
+        """Whether any of the values depends on a trained number."""
         ...
 
-    def pullback(self, theta: Array, gradient: Array) -> Array:
-        """The transposed Jacobian at ``theta`` times ``gradient`` (q,): (P,)."""
+    @property
+    def by_sample(self) -> bool:
+        """Whether any of the values depends on a setting."""
+        ...
+
+    def values(self, numbers: Array) -> Array:
+        """The q values at ``numbers`` (P + p,), or (S, q) at (S, P + p)."""
+        ...
+
+    def pullback(self, numbers: Array, gradient: Array) -> Array:
+        """The transposed Jacobian at ``numbers`` (..., P + p) times ``gradient`` (..., q): (..., P + p)."""
         ...
 
 
 @dataclass(frozen=True)
 class Direct:
-    """values = scale * theta[parameters]: a number as it stands in the text, perhaps shared."""
+    """values = scale * numbers[parameters]: a number as it stands in the text, perhaps shared."""
 
     column: Column
     elements: Array
     parameters: Array
     scale: Array
+    trained: bool = True
+    by_sample: bool = False
 
-    def values(self, theta: Array) -> Array:
-        return self.scale * theta[self.parameters]
+    def values(self, numbers: Array) -> Array:
+        return np.asarray(self.scale * numbers[..., self.parameters])
 
-    def pullback(self, theta: Array, gradient: Array) -> Array:
-        return np.bincount(self.parameters, self.scale * gradient, minlength=len(theta))
+    def pullback(self, numbers: Array, gradient: Array) -> Array:
+        if gradient.ndim == 1 and not np.iscomplexobj(gradient):
+            return np.bincount(self.parameters, self.scale * gradient, minlength=numbers.shape[-1])
+        total = np.zeros((*gradient.shape[:-1], numbers.shape[-1]), np.result_type(gradient, float))
+        np.add.at(total.T, self.parameters, (self.scale * gradient).T)
+        return total
+
+
+Input = tuple[int, int] | int
+"""What one column of data sets: an independent source, by group and place, or a setting, by its number."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A number of the netlist that samples set, with its ``value`` in the text."""
+
+    name: str
+    value: float
 
 
 @dataclass(frozen=True)
@@ -53,7 +82,9 @@ class Parameters:
     """P trained numbers of a circuit, in the units in which the netlist writes them.
 
     ``lower`` and ``upper`` (P,) are bounds, infinite where there are none. ``positive`` (P,)
-    says which ones must stay above zero, as a resistance must.
+    says which ones must stay above zero, as a resistance must. ``settings`` are p further
+    numbers, which samples may set; ``bindings`` say which values of elements follow from both,
+    and ``quantities`` which numbers of the circuit itself, by name (the element is always 0).
     """
 
     circuit: Circuit
@@ -63,30 +94,103 @@ class Parameters:
     upper: Array
     positive: Array
     bindings: tuple[Binding, ...] = field(default=())
+    settings: tuple[Setting, ...] = ()
+    quantities: tuple[tuple[str, Binding], ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
 
-    @property
+    @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """The value columns that depend on the parameters."""
-        return tuple(dict.fromkeys(binding.column for binding in self.bindings))
+        """The value columns that depend on trained numbers."""
+        return tuple(dict.fromkeys(binding.column for binding in self.bindings if binding.trained))
 
-    def apply(self, theta: Array) -> Circuit:
-        """The circuit at ``theta`` (P,)."""
+    @cached_property
+    def mixed(self) -> tuple[Column, ...]:
+        """Those of ``columns`` whose dependence on trained numbers differs by sample: settings have a say in it."""
+        mixed = (binding.column for binding in self.bindings if binding.trained and binding.by_sample)
+        return tuple(dict.fromkeys(mixed))
+
+    @cached_property
+    def set_columns(self) -> tuple[Column, ...]:
+        """The value columns that depend on settings."""
+        return tuple(dict.fromkeys(binding.column for binding in self.bindings if binding.by_sample))
+
+    def apply(self, theta: Array, settings: Array | None = None) -> Circuit:
+        """The circuit at ``theta`` (P,), with ``settings`` (S, p) instead of the text's own."""
+        numbers, each = self._numbers(theta, settings)
         columns: dict[Column, Array] = {}
         for binding in self.bindings:
             g, name = binding.column
+            values = binding.values(each if binding.by_sample else numbers)
             if binding.column not in columns:
                 columns[binding.column] = np.array(
-                    self.circuit.groups[g].values[name], dtype=np.result_type(theta, float)
+                    self.circuit.groups[g].values[name], dtype=np.result_type(values, float)
                 )
-            columns[binding.column][binding.elements] = binding.values(theta)
-        return self.circuit.with_values(columns)
+            whole = columns[binding.column]
+            dtype, shape = np.result_type(whole, values), (*values.shape[:-1], whole.shape[-1])
+            if dtype != whole.dtype or whole.ndim < len(shape):
+                whole = columns[binding.column] = np.array(np.broadcast_to(whole, shape), dtype=dtype)
+            whole[..., binding.elements] = values
+        quantities = {
+            name: binding.values(each if binding.by_sample else numbers)[..., 0] for name, binding in self.quantities
+        }
+        return self.circuit.with_values(columns, quantities)
 
-    def pullback(self, theta: Array, gradients: Mapping[Column, Array]) -> Array:
-        """From derivatives by column values, (k,) each, to derivatives by parameter, (P,)."""
-        total = np.zeros(len(self), dtype=np.result_type(float, *gradients.values()))
+    def pullback(
+        self,
+        theta: Array,
+        gradients: Mapping[Column, Array],
+        settings: Array | None = None,
+        quantities: Mapping[str, Array] | None = None,
+    ) -> Array:
+        """From derivatives by column values to derivatives by trained number, (P,).
+
+        ``gradients`` holds (k,), or for columns that are ``mixed`` (S, k) at these ``settings``; and
+        ``quantities`` (S,) by name.
+        """
+        numbers, each = self._numbers(theta, settings)
+        total = np.zeros(numbers.shape, dtype=np.result_type(float, *gradients.values()))
+        parts = [(b, gradients[b.column][..., b.elements]) for b in self.bindings if b.trained]
+        named = dict(quantities or {})
+        parts += [(b, named[name][:, None]) for name, b in self.quantities if b.trained and name in named]
+        for binding, gradient in parts:
+            if binding.by_sample and each.ndim == 2:
+                total += binding.pullback(each, gradient).sum(axis=0)
+            else:
+                total += binding.pullback(numbers, gradient.sum(axis=0) if gradient.ndim == 2 else gradient)
+        return total[: len(self)]
+
+    def setting_pullback(
+        self,
+        theta: Array,
+        gradients: Mapping[Column, Array],
+        settings: Array,
+        quantities: Mapping[str, Array] | None = None,
+    ) -> Array:
+        """From derivatives by column values (S, k), and by ``quantities`` (S,), to derivatives by setting, (S, p)."""
+        _, each = self._numbers(theta, settings)
+        total = np.zeros(each.shape, dtype=np.result_type(float, *gradients.values()))
         for binding in self.bindings:
-            total += binding.pullback(theta, gradients[binding.column][binding.elements])
-        return total
+            if binding.by_sample:
+                total += binding.pullback(each, gradients[binding.column][:, binding.elements])
+        for name, binding in self.quantities:
+            if binding.by_sample and quantities and name in quantities:
+                total += binding.pullback(each, quantities[name][:, None])
+        return total[:, len(self) :]
+
+    @property
+    def sets_temperature(self) -> bool:
+        """Whether a setting is, or gives, the circuit's temperature."""
+        return any(name == TEMPERATURE and binding.by_sample for name, binding in self.quantities)
+
+    def _numbers(self, theta: Array, settings: Array | None) -> tuple[Array, Array]:
+        """Trained numbers and settings, the latter as in the text (P + p,), and as the samples have them (S, P + p)."""
+        if not self.settings:
+            return theta, theta
+        own = np.array([setting.value for setting in self.settings])
+        numbers = np.concatenate([theta, own.astype(np.result_type(theta, float))])
+        if settings is None:
+            return numbers, numbers
+        rows = np.broadcast_to(theta, (len(settings), len(theta)))
+        return numbers, np.concatenate([rows, settings], axis=1)

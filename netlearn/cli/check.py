@@ -40,7 +40,7 @@ WORST = 10
     show_default=True,
     help="Differences to ignore, in V or A.",
 )
-@directive_options("output")
+@directive_options("corner", "output")
 @timeout
 @processes
 @allow

@@ -18,7 +18,7 @@ from netlearn.netlist.netlist import read
 @click.option("--to", "form", type=click.Choice(["ngspice", *FORMS]), required=True, help="The form.")
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's training and test data].")
 @click.option("--samples", type=click.IntRange(min=1), metavar="N", help="Take so many samples, evenly spread [all].")
-@directive_options("output")
+@directive_options("corner", "output")
 @out_option
 @allow
 def command(

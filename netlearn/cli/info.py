@@ -18,7 +18,7 @@ from netlearn.report.summary import description_rows, description_values
 @click.command(name="info", short_help="Say what is in a netlist and what would be trained.")
 @netlist_argument
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples to train on, instead of the netlist's.")
-@directive_options("output", "train", "fix")
+@directive_options("corner", "output", "train", "fix")
 @allow
 @as_json
 def command(netlist: Path, data: Path | None, allow: tuple[Path, ...], as_json: bool, **directives: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import cached_property
@@ -12,8 +13,9 @@ from functools import cached_property
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit, Column
-from netlearn.circuit.parameters import Binding, Direct, Parameters
+from netlearn.circuit.circuit import TEMPERATURE, Circuit, Column
+from netlearn.circuit.parameters import Binding, Direct, Input, Parameters
+from netlearn.elaboration.columns import Contents, Driven, Named, drive
 from netlearn.elaboration.names import plain_notation
 from netlearn.elaboration.scope import Scope
 from netlearn.elaboration.template import NOTHING
@@ -31,15 +33,6 @@ class Selection:
     pattern: str
     lower: float = -math.inf
     upper: float = math.inf
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """Quantities (k,) by value name, places (k, 3) and written quantities (k,) of one group's elements."""
-
-    values: Mapping[str, Array]
-    places: Array
-    written: Array
 
 
 class Design:
@@ -61,6 +54,7 @@ class Design:
         parameters: Sequence[tuple[str, Sequence[str], Array]],
         scope: Scope,
         frozen: Mapping[int, Place],
+        temperature: int,
         warnings: Sequence[NetlistWarning] = (),
     ) -> None:
         self.netlist = netlist
@@ -70,6 +64,8 @@ class Design:
         self._parameters = parameters
         self._scope = scope
         self._frozen = frozen
+        self._temperature = temperature
+        self._driven = Driven((), (), (), tuple(contents))
         self.warnings = warnings
         """What was left out of the circuit, or read in a way that may not have been meant, each with its place."""
         self._quantities: dict[str, int] = {}
@@ -97,7 +93,7 @@ class Design:
 
     def trainable_names(self) -> list[str]:
         """Names of all parameters and resistors that a selection can match."""
-        return [plain for _, plain, _ in self._selectable]
+        return [plain for _, plain, _ in (*self._selectable, *self._stated)]
 
     def _resistors(self) -> Iterable[tuple[str, int]]:
         """Name and written quantity of every resistor."""
@@ -109,6 +105,29 @@ class Design:
         for path, names, quantities in self._parameters:
             for name, quantity in zip(names, quantities.tolist(), strict=True):
                 yield (f"{path}.{name}" if path else name), quantity
+
+    # What samples set -------------------------------------------------------------------------
+
+    def driven(self, columns: Sequence[str]) -> Design:
+        """The same netlist, ready for samples that set what ``columns`` name.
+
+        A source by its name, an element's own value (``Rload``), a ``.param``, an instance's, a
+        model's or an element's parameter (``x1.r``, ``dm.is``, ``m1.w``), or ``temp``.
+
+        Raises OptionError for a name of something that cannot be set, or of nothing.
+        """
+        result = copy(self)
+        for made in ("_selectable", "_stated", "_canonical"):
+            result.__dict__.pop(made, None)
+        named = Named(self.circuit, self._graph, self._contents, self._parameters, self._frozen, self._temperature)
+        result._driven = drive(named, columns)
+        result._contents = result._driven.contents
+        return result
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What each of the columns given to ``driven`` sets."""
+        return self._driven.inputs
 
     # Choosing what to train ------------------------------------------------------------------
 
@@ -136,15 +155,26 @@ class Design:
     @cached_property
     def _selectable(self) -> list[tuple[str, str, int]]:
         """Every name that can be selected in both notations, with its quantity."""
-        found = [(name, name, quantity) for name, quantity in self._parameter_items()]
+        found = [(name, name, quantity) for name, quantity in self._parameter_items() if not self._is_stated(name)]
         found += [(name, plain_notation(name), quantity) for name, quantity in self._resistors()]
         return found
+
+    @cached_property
+    def _stated(self) -> list[tuple[str, str, int]]:
+        """Parameters of single elements, such as ``m1.w``, likewise."""
+        items = ((name, quantity) for name, quantity in self._parameter_items() if self._is_stated(name))
+        return [(name, name, quantity) for name, quantity in items]
+
+    def _is_stated(self, name: str) -> bool:
+        """Whether a parameter's name is that of an element and one of its own parameters."""
+        owner = name.rpartition(".")[0]
+        return bool(owner) and self.circuit.has_element(owner)
 
     @cached_property
     def _canonical(self) -> dict[int, str]:
         """The name of each literal: its ``.param``'s if it has one, else its first resistor's."""
         names: dict[int, str] = {}
-        for _, plain, quantity in self._selectable:
+        for _, plain, quantity in (*self._selectable, *self._stated):
             names.setdefault(quantity, plain)
         return names
 
@@ -152,18 +182,31 @@ class Design:
         """The literals that a pattern chooses."""
         match = re.compile(translate(pattern.lower())).match
         hits = [q for name, plain, q in self._selectable if match(plain) or (name is not plain and match(name))]
+        # A parameter of an element is meant only where the pattern names one: R* and x1.* mean resistors.
+        owner, _, parameter = pattern.lower().rpartition(".")
+        is_owner, is_parameter = (re.compile(translate(part)).match for part in (owner, parameter))
+        for name, _, quantity in self._stated if owner else ():
+            of, _, stated = name.rpartition(".")
+            if is_owner(of) and is_parameter(stated):
+                hits.append(quantity)
         if not hits:
             known = [plain for _, plain, _ in self._selectable[:2000]]
             message = f"'{pattern}' matches no resistor and no parameter of the netlist"
             raise OptionError(message, hint=did_you_mean(pattern, known))
         chosen: dict[int, None] = {}
+        held = set(self._driven.held.intersection(hits))
         for quantity in dict.fromkeys(hits):
-            if quantity == NOTHING:
+            if quantity == NOTHING or quantity in held:
                 continue
             if self._graph.is_literal(quantity):
                 chosen[quantity] = None
             else:
-                chosen.update(dict.fromkeys(q for q in self._graph.origins(quantity) if q in self._canonical))
+                origins = self._graph.origins(quantity)
+                held.update(self._driven.held.intersection(origins))
+                chosen.update(dict.fromkeys(q for q in origins if q in self._canonical and q not in held))
+        if held and not chosen:
+            message = f"what '{pattern}' matches is set by the data, so that it cannot be trained"
+            raise OptionError(message, hint="a column drives a number or it is trained, not both")
         if not chosen:
             message = f"what '{pattern}' matches has no number of its own in the text"
             raise OptionError(message, hint="train the .param or the model parameter that gives the value")
@@ -172,7 +215,7 @@ class Design:
     def _made(self, chosen: Mapping[int, Selection]) -> Parameters:
         quantities = list(chosen)
         names = [self._canonical[quantity] for quantity in quantities]
-        values = self._graph.values()
+        values, settings = self._graph.values(), self._driven.settings
         resistances = np.zeros(len(values), bool)
         for group, contents in zip(self.circuit.groups, self._contents, strict=True):
             if group.device.name == "resistor":
@@ -186,27 +229,44 @@ class Design:
             np.array([selection.upper for selection in chosen.values()], float),
             resistances[np.array(quantities, dtype=np.int64)],
             tuple(self._bindings(quantities)),
+            settings,
+            tuple(self._quantities_bound(quantities)),
         )
 
-    def _bindings(self, quantities: Sequence[int]) -> Iterable[Binding]:
-        depends = self._graph.dependants(quantities)
+    def _bindings(self, trained: Sequence[int]) -> Iterable[Binding]:
+        depends = self._graph.dependants(trained, self._driven.quantities)
         for quantity, place in self._frozen.items():
             if depends[quantity]:
-                culprit = next(self._canonical[q] for q in self._graph.origins(quantity) if q in set(quantities))
+                culprit = next(self._canonical[q] for q in self._graph.origins(quantity) if q in set(trained))
                 message = f"'{culprit}' cannot be trained: it decides a condition or an option"
                 raise OptionError(message, place, "fix it, or write the circuit without it")
-        literal = self._graph.literal_mask()
-        parameter = np.zeros(len(literal), dtype=np.int64)
-        parameter[list(quantities)] = np.arange(len(quantities))
+        set_by_sample = self._graph.dependants(self._driven.quantities, (*trained, *self._driven.quantities))
+        number = np.full(len(self._graph), -1)
+        number[[*trained, *self._driven.quantities]] = np.arange(len(trained) + len(self._driven.quantities))
         for g, contents in enumerate(self._contents):
             for name, ids in contents.values.items():
-                column: Column = (g, name)
-                direct = np.flatnonzero(depends[ids] & literal[ids])
-                if len(direct):
-                    yield Direct(column, direct, parameter[ids[direct]], np.ones(len(direct)))
-                computed = np.flatnonzero(depends[ids] & ~literal[ids])
-                if len(computed):
-                    yield ThroughExpressions(column, computed, compile_program(self._graph, quantities, ids[computed]))
+                yield from self._bound((g, name), ids, number, depends[ids], set_by_sample[ids])
+
+    def _quantities_bound(self, trained: Sequence[int]) -> Iterable[tuple[str, Binding]]:
+        """The numbers of the circuit itself that samples set or training changes."""
+        if self._temperature in self._driven.quantities:
+            parameter = len(trained) + self._driven.quantities.index(self._temperature)
+            yield TEMPERATURE, Direct((0, ""), np.zeros(1, int), np.array([parameter]), np.ones(1), False, True)
+
+    def _bound(
+        self, column: Column, ids: Array, number: Array, by_training: Array, by_sample: Array
+    ) -> Iterable[Binding]:
+        """The bindings of one column, apart for what training changes, what samples set, and both."""
+        for both in ((True, False), (False, True), (True, True)):
+            elements = np.flatnonzero((by_training == both[0]) & (by_sample == both[1]))
+            own = number[ids[elements]] >= 0
+            direct, computed = elements[own], elements[~own]
+            if len(direct):
+                yield Direct(column, direct, number[ids[direct]], np.ones(len(direct)), *both)
+            if len(computed):
+                numbers = np.flatnonzero(number >= 0)
+                program = compile_program(self._graph, numbers[np.argsort(number[numbers])].tolist(), ids[computed])
+                yield ThroughExpressions(column, computed, program, *both)
 
     # Writing back ----------------------------------------------------------------------------
 

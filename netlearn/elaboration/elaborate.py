@@ -12,7 +12,8 @@ from netlearn.circuit.circuit import Circuit, Group
 from netlearn.circuit.devices.base import ZERO_CELSIUS, Device, Environment
 from netlearn.elaboration.body import MOST_ERRORS, Body, Definition, Shared, TooManyErrors
 from netlearn.elaboration.cards import Active, active, node_guesses, read_options
-from netlearn.elaboration.design import Contents, Design
+from netlearn.elaboration.columns import Contents
+from netlearn.elaboration.design import Design
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.handlers import HANDLERS
 from netlearn.elaboration.elements.plain_resistors import add_block
@@ -173,6 +174,7 @@ class _Elaboration:
             parameters=tuple(template.parameters),
             scope=body.scope,
             frozen=self.shared.frozen,
+            temperature=graph.temperature(settings.temperature),
             warnings=tuple(
                 {(str(w.place), w.message): w for w in [*remarks(self.netlist), *self.shared.warnings]}.values()
             ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from netlearn.circuit.devices.base import Device
 from netlearn.elaboration.body import Body
@@ -97,6 +97,10 @@ class ElementLine:
     def _place(self) -> tuple[int, int, int]:
         word = self.element.name
         return self.graph.source_number(self.source), word.start, word.end
+
+    def state(self, quantities: Mapping[str, int]) -> None:
+        """Keep what the line states besides its own value, by parameter, to be selected by ``element.parameter``."""
+        self.body.template.stated.update((f"{self.name}.{name}", quantity) for name, quantity in quantities.items())
 
     def multiplier(self, own: Assignment | None) -> int | None:
         """What multiplies the element: the m= of the outermost instance around it, else its own.

@@ -93,7 +93,7 @@ class Instances:
                 if expression is not None and own.intersection(expression.names) - {name}:
                     passed.texts[name] = text, expression
                 else:
-                    passed.given[name] = scope.quantity(text)
+                    passed.given[name] = scope.definition(name, text)
             elif name == "m":
                 passed.multiplier = line.multiplier(assignment)
                 passed.undeclared[name] = scope.quantity(text)
@@ -178,8 +178,8 @@ def _still(body: Body, reads: dict[str, int | None]) -> bool:
 
 
 def note_parameters(body: Body) -> None:
-    """Keep the parameters of a finished body and of its models under their names, to be selected by them."""
-    found = dict(body.scope.resolved)
+    """Keep the parameters of a finished body, its models and its elements under their names, to be selected by them."""
+    found = {**body.scope.resolved, **body.template.stated}
     for model, card in body.models.items():
         found.update((f"{model}.{name}", quantity) for name, quantity in (card.quantities or {}).items())
     if found:

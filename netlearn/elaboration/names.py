@@ -80,6 +80,17 @@ class PathNames(Sequence[str]):
             else:
                 yield from names
 
+    def under(self, path: str) -> Array:
+        """The places (k,) of the names below a path; of all names if the path is empty."""
+        starts = [0, *self._ends[:-1]]
+        inside = f"{path}."
+        parts = [
+            np.arange(start, end)
+            for (at, _), start, end in zip(self._pieces, starts, self._ends, strict=True)
+            if not path or at == path or at.startswith(inside)
+        ]
+        return np.concatenate([np.zeros(0, dtype=np.intp), *parts])
+
     def _written(self, path: str, name: str) -> str:
         if not path:
             return name
@@ -110,6 +121,14 @@ class Selected(Sequence[str]):
         chosen = np.zeros(len(self._names), bool)
         chosen[self._places] = True
         return compress(self._names, chosen.tolist())
+
+
+def under(names: Sequence[str], path: str) -> Array:
+    """The places (k,) of the elements below a path, of all of them if it is empty."""
+    if isinstance(names, PathNames):
+        return names.under(path)
+    inside = f"{path}." if path else ""
+    return np.flatnonzero([plain_notation(name).startswith(inside) for name in names])
 
 
 def plain_notation(name: str) -> str:

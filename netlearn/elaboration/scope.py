@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from netlearn.circuit.circuit import TEMPERATURE
 from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.expressions.expression import Expression, ExpressionError, Operation, UserFunction, parse_expression
@@ -154,6 +155,11 @@ class Scope:
             raise text.error(f"cannot read the value '{text.text[:40]}'", "an expression stands in braces: {...}")
         return self._bound(text, self.compile(text))
 
+    def definition(self, name: str, text: Text) -> int:
+        """The same as the value of a parameter: a quantity that no other name has, even where it equals one."""
+        quantity = self.quantity(text)
+        return quantity if self.graph.stands_at(quantity, text.source, text.start) else self.graph.named(name, quantity)
+
     def compile(self, text: Text, behavioural: bool = False) -> Expression:
         """The expression, functions written out."""
         written = text.text
@@ -260,7 +266,9 @@ class Scope:
             if missing:
                 stack.extend(missing)
             else:
-                scope.resolved[name] = scope._bound(text, expression, name)
+                bound = scope._bound(text, expression, name)
+                own = scope.graph.stands_at(bound, text.source, text.start)
+                scope.resolved[name] = bound if own else scope.graph.named(name, bound)
 
     def _holder(self, name: str) -> Scope | None:
         scope: Scope | None = self
@@ -288,10 +296,12 @@ class Scope:
         return self._constant(name)
 
     def _constant(self, name: str) -> int | None:
-        value = self.settings.temperature if name == "temper" else CONSTANTS.get(name)
-        if value is None:
+        if name == TEMPERATURE:
+            quantity = self.graph.temperature(self.settings.temperature)
+        elif name in CONSTANTS:
+            quantity = self.graph.constant(CONSTANTS[name])
+        else:
             return None
-        quantity = self.graph.constant(value)
         self._note(name, quantity, None)
         return quantity
 

@@ -196,7 +196,9 @@ class Template:
     instances: dict[int, InstanceRows] = field(default_factory=dict)
     """InstanceRows whose elements are not in the tables yet, by the identity of their template."""
     parameters: list[tuple[str, Sequence[str], Array]] = field(default_factory=list)
-    """Names and quantities of ``.param`` and subcircuit parameters: path, names, quantities."""
+    """Names and quantities of ``.param``, subcircuit, model and element parameters: path, names, quantities."""
+    stated: dict[str, int] = field(default_factory=dict)
+    """Quantities that element lines state besides their own value, by names such as ``m1.w``."""
 
     def table(self, device: Device) -> InstanceTable:
         key = id(device)

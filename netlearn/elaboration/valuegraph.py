@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Column
-from netlearn.expressions.expression import Expression
+from netlearn.expressions.expression import Expression, Operation
 from netlearn.netlist.source import Source
 
 NOWHERE = -1
@@ -40,6 +41,7 @@ class ValueGraph:
         self._constants: dict[float, int] = {}
         self._literals: dict[tuple[int, int], int] = {}
         self._known: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._temperatures: dict[float, int] = {}
         self.sources: list[Source] = []
         self._source_numbers: dict[int, int] = {}
         self.computed: dict[int, Computed] = {}
@@ -93,6 +95,20 @@ class ValueGraph:
             self._constants[value] = self._append(value, NOWHERE, 0, 0)
         return self._constants[value]
 
+    def temperature(self, value: float) -> int:
+        """The circuit's temperature in degrees Celsius: a quantity of its own, whatever other numbers equal it."""
+        if value not in self._temperatures:
+            self._temperatures[value] = self._append(value, NOWHERE, 0, 0)
+        return self._temperatures[value]
+
+    def free(self, value: float) -> int:
+        """A quantity that stands nowhere in the text and that nothing else shares, to be set by samples."""
+        return self._append(value, NOWHERE, 0, 0)
+
+    def named(self, name: str, quantity: int) -> int:
+        """A quantity equal to another one under a name of its own, so that one can be set without the other."""
+        return self.compute(_itself(name), (quantity,))
+
     def compute(self, expression: Expression, inputs: tuple[int, ...]) -> int:
         """The result of ``expression`` with ``inputs`` for its names; an equal one is shared."""
         key = (id(expression), inputs)
@@ -114,6 +130,10 @@ class ValueGraph:
         mask: Array = np.array(self._sources) != NOWHERE
         return mask
 
+    def stands_at(self, quantity: int, source: Source, start: int) -> bool:
+        """Whether a quantity is the number that is written there."""
+        return self._literals.get((self.source_number(source), start)) == quantity
+
     def stretch(self, quantity: int) -> tuple[Source, int, int]:
         """Where a literal stands."""
         return self.sources[self._sources[quantity]], self._starts[quantity], self._ends[quantity]
@@ -133,15 +153,37 @@ class ValueGraph:
                 found[at] = None
         return list(found)
 
-    def dependants(self, literals: Iterable[int]) -> Array:
-        """Which quantities depend on any of ``literals``, themselves included."""
+    def dependants(self, quantities: Iterable[int], cuts: Collection[int] = ()) -> Array:
+        """Which quantities depend on any of ``quantities``, themselves included; not by way of a cut."""
         mask = np.zeros(len(self), bool)
-        mask[list(literals)] = True
+        mask[list(quantities)] = True
         if np.any(mask):
             for quantity, computed in self.computed.items():
-                if any(mask[i] for i in computed.inputs):
+                if quantity not in cuts and any(mask[i] for i in computed.inputs):
                     mask[quantity] = True
         return mask
+
+    def substituted(self, quantity: int, swaps: dict[int, int]) -> int:
+        """The quantity that comes of ``quantity`` once others take the place of some that it depends on.
+
+        What is found is added to ``swaps``, so that one dictionary serves for many.
+        """
+        pending = [quantity]
+        while pending:
+            at = pending[-1]
+            if at in swaps or at not in self.computed:
+                swaps.setdefault(at, at)
+                pending.pop()
+                continue
+            computed = self.computed[at]
+            missing = [i for i in computed.inputs if i not in swaps]
+            if missing:
+                pending.extend(missing)
+                continue
+            inputs = tuple(swaps[i] for i in computed.inputs)
+            swaps[at] = at if inputs == computed.inputs else self.compute(computed.expression, inputs)
+            pending.pop()
+        return swaps[quantity]
 
     def _append(self, value: float, source: int, start: int, end: int) -> int:
         self._values.append(value)
@@ -169,28 +211,29 @@ class Program:
     outputs: Array = field(repr=False)
 
     def run(self, theta: Array) -> Array:
-        """The values of all slots."""
-        slots = self.start.astype(np.result_type(theta, float))
-        slots[: len(theta)] = theta
+        """The values of all slots, (..., slots) for ``theta`` (..., P)."""
+        slots = np.empty((*theta.shape[:-1], len(self.start)), np.result_type(theta, float))
+        slots[...] = self.start
+        slots[..., : theta.shape[-1]] = theta
         for stage in self.stages:
-            slots[stage.outputs] = stage.expression.evaluate(self._environment(stage, slots))
+            slots[..., stage.outputs] = stage.expression.evaluate(self._environment(stage, slots))
         return slots
 
     def transposed(self, theta: Array, gradient: Array) -> Array:
-        """The transposed Jacobian of the outputs times ``gradient``, in reverse over the stages."""
+        """The transposed Jacobian (..., P) of the outputs times ``gradient`` (..., q), in reverse over the stages."""
         slots = self.run(theta)
-        adjoint = np.zeros(len(slots), dtype=np.result_type(slots, gradient))
-        np.add.at(adjoint, self.outputs, gradient)
+        adjoint = np.zeros(slots.shape, dtype=np.result_type(slots, gradient))
+        np.add.at(adjoint.T, self.outputs, gradient.T)
         for stage in reversed(self.stages):
             names = stage.expression.names
             _, slopes = stage.expression.evaluate_with_derivatives(self._environment(stage, slots), names)
             for j, slope in enumerate(slopes):
-                np.add.at(adjoint, stage.inputs[:, j], slope * adjoint[stage.outputs])
-        return adjoint[: len(theta)]
+                np.add.at(adjoint.T, stage.inputs[:, j], (slope * adjoint[..., stage.outputs]).T)
+        return adjoint[..., : theta.shape[-1]]
 
     @staticmethod
     def _environment(stage: Stage, slots: Array) -> Mapping[str, Array]:
-        return {name: slots[stage.inputs[:, j]] for j, name in enumerate(stage.expression.names)}
+        return {name: slots[..., stage.inputs[:, j]] for j, name in enumerate(stage.expression.names)}
 
 
 @dataclass(frozen=True)
@@ -200,26 +243,28 @@ class ThroughExpressions:
     column: Column
     elements: Array
     program: Program
+    trained: bool = True
+    by_sample: bool = False
 
     def values(self, theta: Array) -> Array:
         slots = self.program.run(theta)
-        return slots[self.program.outputs]
+        return np.asarray(slots[..., self.program.outputs])
 
     def pullback(self, theta: Array, gradient: Array) -> Array:
         return self.program.transposed(theta, gradient)
 
 
 def compile_program(graph: ValueGraph, parameters: Sequence[int], wanted: Array) -> Program:
-    """The program for the quantities ``wanted`` (q,) where ``parameters`` may change.
+    """The program for the quantities ``wanted`` (q,) where ``parameters`` may change, whatever gives them else.
 
     Quantities of the same depth whose expressions differ only in names and numbers become one
     stage, evaluated as arrays.
     """
-    mask = graph.dependants(parameters)
+    mask = graph.dependants(parameters, set(parameters))
     slot: dict[int, int] = {quantity: p for p, quantity in enumerate(parameters)}
     numbers: dict[float, int] = {}
     start = [graph.value(quantity) for quantity in parameters]
-    needed = _needed(graph, mask, wanted)
+    needed = _needed(graph, mask, wanted, set(parameters))
     depth: dict[int, int] = {}
     stages: dict[tuple[int, int], tuple[Expression, list[tuple[int, ...]], list[int]]] = {}
 
@@ -252,14 +297,23 @@ def compile_program(graph: ValueGraph, parameters: Sequence[int], wanted: Array)
     )
 
 
-def _needed(graph: ValueGraph, mask: Array, wanted: Array) -> set[int]:
-    """The computed quantities under ``mask`` that ``wanted`` depends on."""
+def _needed(graph: ValueGraph, mask: Array, wanted: Array, cuts: set[int]) -> set[int]:
+    """The computed quantities under ``mask`` that ``wanted`` depends on, without those that are ``cuts``."""
+
+    def follows(quantity: int) -> bool:
+        return bool(mask[quantity]) and quantity in graph.computed and quantity not in cuts
+
     needed: set[int] = set()
-    pending = [int(q) for q in np.unique(wanted) if mask[q] and int(q) in graph.computed]
+    pending = [int(q) for q in np.unique(wanted) if follows(int(q))]
     while pending:
         at = pending.pop()
         if at in needed:
             continue
         needed.add(at)
-        pending.extend(i for i in graph.computed[at].inputs if mask[i] and i in graph.computed and i not in needed)
+        pending.extend(i for i in graph.computed[at].inputs if follows(i) and i not in needed)
     return needed
+
+
+@lru_cache(maxsize=4096)
+def _itself(name: str) -> Expression:
+    return Expression(name, (Operation("name", name=name),))

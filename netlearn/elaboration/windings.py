@@ -19,7 +19,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND
 from netlearn.circuit.devices.base import Device
 from netlearn.circuit.devices.linear import VOLTAGE_SOURCE, WINDING
-from netlearn.elaboration.template import NOTHING, Rows
+from netlearn.elaboration.template import Rows
 from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlistError, Place
 
@@ -45,7 +45,7 @@ def part_windings(
 
     ``values`` are those of all quantities; ``place`` gives the place for a row of ``Rows.places``.
     """
-    if not any(part.device is VOLTAGE_SOURCE and (part.rows.written != NOTHING).any() for part in parts):
+    if not any(_inductors(part).any() for part in parts):
         return list(parts)
     ends = [part.index[:, :2] if part.device.unknowns[-1] == "i" else np.zeros((0, 2), int) for part in parts]
     edges = np.concatenate([*ends, np.zeros((0, 2), int)])
@@ -56,7 +56,10 @@ def part_windings(
     looped = np.bincount(label[edges[:, 0]], minlength=count) >= np.bincount(label, minlength=count)
     found: list[Part] = []
     for part, both in zip(parts, ends, strict=True):
-        inductors = (part.rows.written != NOTHING) if part.device is VOLTAGE_SOURCE else np.zeros(len(both), bool)
+        inductors = _inductors(part)
+        if not inductors.any():
+            found.append(part)
+            continue
         inductors[inductors] = looped[label[both[inductors][:, 0]]]
         if not inductors.any():
             found.append(part)
@@ -69,6 +72,18 @@ def part_windings(
         made = {"resistance": quantities, "inductance": windings.rows.written}
         found += [others, replace(windings, device=WINDING, rows=replace(windings.rows, values=made))]
     return found
+
+
+def _inductors(part: Part) -> Array:
+    """(k,) which elements of a part are inductors without a resistance of their own."""
+    if part.device is not VOLTAGE_SOURCE:
+        return np.zeros(len(part.index), bool)
+    return np.fromiter((is_inductor(name) for name in part.names), bool, len(part.names))
+
+
+def is_inductor(name: str) -> bool:
+    """Whether the name of an element, as ngspice writes it, is that of an inductor."""
+    return name.startswith("l")
 
 
 def _resistances(inductances: Array, component: Array) -> Array:
@@ -115,7 +130,7 @@ def _sources(parts: Iterable[Part], values: Array) -> _Potentials:
     potentials = _Potentials()
     for part in parts:
         if part.device is VOLTAGE_SOURCE:
-            sources = np.flatnonzero(part.rows.written == NOTHING)
+            sources = np.flatnonzero(~_inductors(part))
             levels = values[part.rows.values["dc"][sources]].tolist()
             for (plus, minus), level in zip(part.index[sources, :2].tolist(), levels, strict=True):
                 potentials.join(plus, minus, level)

@@ -3,65 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import product
 
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit
 from netlearn.errors import DataError, Place, did_you_mean
-from netlearn.learn.probes import is_probe, sources_of
-from netlearn.learn.table import CLASS, IN_MEMORY, Table
+from netlearn.learn.probes import is_probe
+from netlearn.learn.table import Table
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How columns of a table map to a circuit: what is driven, what is wanted.
+    """What columns of a table mean: what a sample sets, and what is wanted.
 
-    ``classes`` are the labels in the order of the outputs, empty where targets are values.
-    Classes are in the order of their numbers where all are numbers, else in alphabetical order.
+    ``corners`` are further names that samples set, each with its values: every row of the table is
+    taken at all their combinations. ``classes`` are the labels in the order of the outputs, empty
+    where targets are values. Classes are in the order of their numbers where all are numbers, else in
+    alphabetical order.
     """
 
     inputs: tuple[str, ...]
-    sources: tuple[tuple[int, int], ...]
     outputs: tuple[str, ...]
     classes: tuple[str, ...] = ()
+    corners: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    @property
+    def driven(self) -> tuple[str, ...]:
+        """The names of the p inputs, those of the corners last."""
+        return (*self.inputs, *self.corners)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """S samples: ``inputs`` (S, p), and ``targets`` (S, o) values or (S,) class numbers."""
+    """S samples: ``inputs`` (S, p), and ``targets`` (S, o) values or (S,) class numbers.
+
+    ``rows`` (S,) are the rows of the table that the samples come from; several samples do where there are
+    corners.
+    """
 
     inputs: Array
     targets: Array
     path: str = "<data>"
+    rows: Array | None = None
+    corners: tuple[str, ...] = ()
+    """The names of the last inputs, which tell the samples of one row apart."""
 
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def part(self, rows: Array) -> Dataset:
+    def part(self, samples: Array) -> Dataset:
         """Some of the samples."""
-        return Dataset(self.inputs[rows], self.targets[rows], self.path)
+        rows = None if self.rows is None else self.rows[samples]
+        return replace(self, inputs=self.inputs[samples], targets=self.targets[samples], rows=rows)
+
+    def label(self, sample: int) -> str:
+        """How a sample, counted from 0, is called: by its number, and by the corner that it is taken at."""
+        if not self.corners or self.rows is None:
+            return f"sample {sample + 1}"
+        values = self.inputs[sample, len(self.inputs[sample]) - len(self.corners) :]
+        at = " ".join(f"{name}={value:g}" for name, value in zip(self.corners, values, strict=True))
+        return f"sample {sample + 1} (row {self.rows[sample] + 1} at {at})"
 
 
 def layout_of(
     table: Table,
-    circuit: Circuit,
     outputs: Sequence[str] = (),
     places: Mapping[str, Place] | None = None,
     classes: Sequence[str] = (),
+    corners: Mapping[str, Sequence[float]] | None = None,
 ) -> Layout:
-    """What the columns of training data mean for a circuit.
+    """What the columns of training data mean: those named like a probe are targets, all others are set.
 
     ``classes`` are the labels in the order of the outputs, if they are not to be those that
-    the table has. Raises DataError for a column that names no source or probe, or where outputs
-    and columns or classes do not fit.
+    the table has. Raises DataError where outputs and columns or classes do not fit.
     """
-    driven, targets = _columns(table, circuit)
-    if not driven and len(table) > 1:
+    (inputs, targets), corners = _columns(table), dict(corners or {})
+    _check_corners(table, inputs, corners)
+    if not inputs and len(table) > 1:
         hint = "name a column after a source, such as V1, or keep one row"
         raise DataError("no column drives a source, so that all rows are one sample", Place(table.path, 1), hint)
-    inputs, sources = tuple(driven), tuple(driven.values())
     place = next(iter((places or {}).values()), None)
     if table.labels is not None:
         if targets:
@@ -71,7 +93,7 @@ def layout_of(
         if not classes:
             classes = classes_in(table)
             check_classes(outputs, classes, f"in '{table.path}'", place)
-        return Layout(inputs, sources, tuple(outputs), tuple(classes))
+        return Layout(inputs, tuple(outputs), tuple(classes), corners)
     columns = {_plain(name): name for name in targets}
     if not targets:
         raise DataError("there is no target", Place(table.path, 1), "add a column such as V(out), or 'class'")
@@ -79,17 +101,23 @@ def layout_of(
         if _plain(name) not in columns:
             hint = did_you_mean(name, targets)
             raise DataError(f"the output '{name}' has no column in '{table.path}'", (places or {}).get(name), hint)
-    return Layout(inputs, sources, tuple(outputs or targets))
+    return Layout(inputs, tuple(outputs or targets), (), corners)
 
 
-def input_layout_of(table: Table, circuit: Circuit, outputs: Sequence[str] = (), classes: Sequence[str] = ()) -> Layout:
-    """What the columns of a table drive, where nothing is wanted of the outputs.
+def input_layout_of(
+    table: Table,
+    outputs: Sequence[str] = (),
+    classes: Sequence[str] = (),
+    corners: Mapping[str, Sequence[float]] | None = None,
+) -> Layout:
+    """What the columns of a table set, where nothing is wanted of the outputs.
 
     Targets that the table has are not looked at, but are the outputs where none are given.
-    Raises DataError for a column that names no source or probe.
+    Raises DataError for a column that is a corner, too.
     """
-    driven, targets = _columns(table, circuit)
-    return Layout(tuple(driven), tuple(driven.values()), tuple(outputs or targets), tuple(classes))
+    inputs, targets = _columns(table)
+    _check_corners(table, inputs, corners or {})
+    return Layout(inputs, tuple(outputs or targets), tuple(classes), dict(corners or {}))
 
 
 def check_classes(outputs: Sequence[str], classes: Sequence[str], found: str, place: Place | None) -> None:
@@ -104,30 +132,23 @@ def check_classes(outputs: Sequence[str], classes: Sequence[str], found: str, pl
         )
 
 
-def _columns(table: Table, circuit: Circuit) -> tuple[dict[str, tuple[int, int]], list[str]]:
-    """Group and place of the source that each column drives, and the columns that are targets."""
-    sources = sources_of(circuit)
-    driven: dict[str, tuple[int, int]] = {}
-    targets: list[str] = []
-    for name in table.columns:
-        if is_probe(name):
-            targets.append(name)
-        elif name.lower() in sources:
-            driven[name] = sources[name.lower()]
-        else:
-            known = [*table.columns, CLASS] if not sources else [*sources, CLASS]
-            hint = did_you_mean(name, known) + "; V(node) and I(source) name targets, 'class' a class"
-            if table.path == IN_MEMORY:
-                hint += "; or give arrays, whose columns drive what input=['V1', ...] says"
-            raise DataError(f"the column '{name}' names no source or probe", Place(table.path, 1), hint)
-    return driven, targets
+def _columns(table: Table) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns that samples set, and those that are targets."""
+    inputs = tuple(name for name in table.columns if not is_probe(name))
+    return inputs, tuple(name for name in table.columns if is_probe(name))
+
+
+def _check_corners(table: Table, inputs: Sequence[str], corners: Mapping[str, Sequence[float]]) -> None:
+    for name in inputs:
+        if _plain(name) in {_plain(corner) for corner in corners}:
+            raise DataError(f"'{name}' is a column and a corner as well", table.heading(name), "leave one of them out")
 
 
 def dataset_of(table: Table, layout: Layout) -> Dataset:
     """The samples of a table in a layout. Raises DataError for a missing column or an unseen class."""
-    inputs = inputs_of(table, layout)
+    inputs = _taken(table, layout.inputs)
     if not layout.classes:
-        return Dataset(inputs, _taken(table, layout.outputs), table.path)
+        return _cornered(layout, inputs, _taken(table, layout.outputs), table.path)
     if table.labels is None:
         raise DataError("there is no column 'class', which the training data has", Place(table.path, 1))
     numbers = {label: i for i, label in enumerate(layout.classes)}
@@ -140,12 +161,28 @@ def dataset_of(table: Table, layout: Layout) -> Dataset:
             raise DataError(f"{table.row(row)}: there is no class", table.place(row))
         hint = did_you_mean(label, layout.classes)
         raise DataError(f"{table.row(row)}: the class '{label}' is not among the training data", table.place(row), hint)
-    return Dataset(inputs, targets, table.path)
+    return _cornered(layout, inputs, targets, table.path)
+
+
+def _cornered(layout: Layout, inputs: Array, targets: Array, path: str) -> Dataset:
+    """The samples of a table's rows, each at all corners."""
+    inputs, rows = _at_corners(layout, inputs)
+    return Dataset(inputs, targets[rows], path, rows, tuple(layout.corners))
+
+
+def _at_corners(layout: Layout, inputs: Array) -> tuple[Array, Array]:
+    """Inputs (S, p), each row of the table (rows, columns) at all corners, and the rows (S,) that they come from."""
+    rows = np.arange(len(inputs))
+    if not layout.corners:
+        return inputs, rows
+    combinations = np.array(list(product(*layout.corners.values())), dtype=float)
+    rows = np.repeat(rows, len(combinations))
+    return np.hstack([inputs[rows], np.tile(combinations, (len(inputs), 1))]), rows
 
 
 def inputs_of(table: Table, layout: Layout) -> Array:
-    """What drives the circuit (S, p), column by column of the layout. Raises DataError for a missing one."""
-    return _taken(table, layout.inputs)
+    """What the samples set (S, p), by columns and corners of the layout. Raises DataError for a missing column."""
+    return _at_corners(layout, _taken(table, layout.inputs))[0]
 
 
 def _taken(table: Table, names: Sequence[str]) -> Array:
@@ -161,14 +198,19 @@ def _taken(table: Table, names: Sequence[str]) -> Array:
 
 
 def split(data: Dataset, fraction: float, rng: np.random.Generator) -> tuple[Dataset, Dataset | None]:
-    """Training and validation parts; the second is None at fraction 0. Raises DataError for an empty part."""
+    """Training and validation parts; the second is None at fraction 0. Raises DataError for an empty part.
+
+    The samples of one row of the table, which differ by their corners, stay together.
+    """
     if not fraction:
         return data, None
-    aside = round(fraction * len(data))
-    if not 0 < aside < len(data):
-        raise DataError(f"a validation part of {fraction:g} of {len(data)} samples leaves one part empty")
-    order = rng.permutation(len(data))
-    return data.part(np.sort(order[aside:])), data.part(np.sort(order[:aside]))
+    rows, row = (np.arange(len(data)),) * 2 if data.rows is None else np.unique(data.rows, return_inverse=True)
+    aside = round(fraction * len(rows))
+    if not 0 < aside < len(rows):
+        raise DataError(f"a validation part of {fraction:g} of {len(rows)} samples leaves one part empty")
+    kept_aside = np.zeros(len(rows), dtype=bool)
+    kept_aside[rng.permutation(len(rows))[:aside]] = True
+    return data.part(np.flatnonzero(~kept_aside[row])), data.part(np.flatnonzero(kept_aside[row]))
 
 
 def classes_in(*tables: Table) -> tuple[str, ...]:

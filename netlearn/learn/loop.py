@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
@@ -25,6 +24,7 @@ from netlearn.learn.subset import Subset
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
 from netlearn.solve.operating_point import OperatingPoint
+from netlearn.solve.parts import numbered
 
 
 class Writing(Protocol):
@@ -273,7 +273,8 @@ def measure(task: Task, data: Dataset, state: TrainingState) -> Measured:
     start = state.start(rows, task.model.parameters.circuit)
     outputs, point = outputs_of(task.model, state.theta, data.inputs, start)
     losses = task.loss.value(outputs, data.targets)
-    check_finite("the loss", losses, [f"sample {i + 1} of '{data.path}'" for i in range(len(losses))], state)
+    if not np.isfinite(losses).all():
+        check_finite("the loss", losses, [f"{data.label(i)} of '{data.path}'" for i in range(len(losses))], state)
     return Measured(float(np.mean(losses)), outputs, point, rows)
 
 
@@ -295,27 +296,16 @@ def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Gene
     model, data = task.model, task.data.part(rows)
     step = state.epoch * task.steps + state.position // task.batch
     batch = Batch(data.inputs, data.targets, state.start(rows, model.parameters.circuit), step)
-    with samples_of_the_data(rows):
+    with numbered(rows):
         estimate = task.rule.estimate(model, task.loss, state.theta, batch, rng)
     if not np.isfinite(estimate.loss):
-        outputs = [f"'{name}' at sample {rows[i] + 1}" for i in range(len(rows)) for name in model.probes.names]
+        samples = [task.data.label(row) for row in rows]
+        outputs = [f"'{name}' at {sample}" for sample in samples for name in model.probes.names]
         check_finite("the output", np.ravel(estimate.outputs), outputs, state)
-        samples = [f"sample {row + 1}" for row in rows]
         check_finite("the loss", task.loss.value(estimate.outputs, data.targets), samples, state)
     names = [f"'{name}'" for name in model.parameters.names] if not np.isfinite(estimate.gradient).all() else []
     check_finite("the derivative", estimate.gradient, names, state)
     return estimate
-
-
-@contextmanager
-def samples_of_the_data(rows: Array) -> Iterator[None]:
-    """Errors that count samples within a batch, said with their numbers in the data."""
-    try:
-        yield
-    except NetlearnError as error:
-        if error.sample is not None and error.sample < len(rows):
-            error.sample = int(rows[error.sample])
-        raise
 
 
 def recorded(task: Task, state: TrainingState, loss: float, outputs: Array) -> TrainingState:

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Column
-from netlearn.circuit.parameters import Parameters
+from netlearn.circuit.parameters import Input, Parameters
 from netlearn.solve.operating_point import OperatingPoint, Solver
 
 
@@ -42,11 +42,12 @@ class Probes:
 class Model:
     """A circuit as a function from inputs to outputs.
 
-    ``inputs`` names, for each of the p inputs, the group and place of its independent source.
+    ``inputs`` says what each of the p inputs sets: an independent source, by group and place,
+    or one of the parameters' settings, by its number.
     """
 
     parameters: Parameters
-    inputs: Sequence[tuple[int, int]]
+    inputs: Sequence[Input]
     probes: Probes
     solver: Solver
 
@@ -57,11 +58,11 @@ class Model:
 
     def circuit(self, theta: Array, inputs: Array) -> Circuit:
         """The circuit at parameters ``theta`` (P,), driven by ``inputs`` (S, p)."""
-        circuit = self.parameters.apply(theta)
+        circuit = self.parameters.apply(theta, self.settings(inputs))
         columns: dict[Column, Array] = {}
-        for g in dict.fromkeys(g for g, _ in self.inputs):
-            driven = [(j, k) for j, (group, k) in enumerate(self.inputs) if group == g]
-            j, k = np.array(driven, dtype=np.intp).T
+        sources = [(j, *place) for j, place in enumerate(self.inputs) if isinstance(place, tuple)]
+        for g in dict.fromkeys(g for _, g, _ in sources):
+            j, k = np.array([(j, k) for j, group, k in sources if group == g], dtype=np.intp).T
             fixed = np.asarray(circuit.groups[g].values["dc"])
             values = np.array(
                 np.broadcast_to(fixed, (len(inputs), fixed.shape[-1])), dtype=np.result_type(fixed, inputs)
@@ -70,21 +71,38 @@ class Model:
             columns[g, "dc"] = values
         return circuit.with_values(columns)
 
+    def settings(self, inputs: Array) -> Array | None:
+        """Those of the inputs (S, p) that set other numbers than sources' values, in the order of the parameters'."""
+        if not self.parameters.settings:
+            return None
+        return np.asarray(inputs[:, self.setting_places])
+
+    @cached_property
+    def setting_places(self) -> list[int]:
+        """Which input each of the parameters' settings is."""
+        places = {number: j for j, number in enumerate(self.inputs) if not isinstance(number, tuple)}
+        return [places[i] for i in range(len(self.parameters.settings))]
+
     def forward(self, theta: Array, inputs: Array, start: OperatingPoint | None = None) -> OperatingPoint:
         """The free state of every sample. Raises what the solver raises."""
         return self.solver.solve(self.circuit(theta, inputs), start)
 
-    def pullback(self, theta: Array, gradients: Mapping[Column, Array]) -> Array:
-        """From derivatives by column values, (k,) each, to derivatives by parameter, (P,)."""
-        return self.parameters.pullback(theta, {column: self.undriven(column, g) for column, g in gradients.items()})
+    def pullback(self, theta: Array, gradients: Mapping[Column, Array], inputs: Array | None = None) -> Array:
+        """From derivatives by column values to derivatives by parameter, (P,).
+
+        ``gradients`` (k,) are summed over the samples, but for the parameters' ``mixed`` columns: these are
+        (S, k), at ``inputs`` (S, p).
+        """
+        own = {column: self.undriven(column, gradient) for column, gradient in gradients.items()}
+        return self.parameters.pullback(theta, own, None if inputs is None else self.settings(inputs))
 
     def undriven(self, column: Column, change: Array) -> Array:
         """``change`` (k,) of a column with zeros where an input sets the value, whatever the parameters say."""
-        driven = [k for g, k in self.inputs if (g, "dc") == column]
+        driven = [place[1] for place in self.inputs if isinstance(place, tuple) and (place[0], "dc") == column]
         if not driven:
             return change
         result = np.array(change)
-        result[driven] = 0.0
+        result[..., driven] = 0.0
         return result
 
     def outputs(self, point: OperatingPoint) -> Array:

@@ -1,4 +1,4 @@
-"""Probes and driven sources by the names that SPICE has for them."""
+"""Probes by the names that SPICE has for them."""
 
 from __future__ import annotations
 
@@ -48,16 +48,6 @@ def probes_of(circuit: Circuit, names: Sequence[str], places: Mapping[str, Place
         plus.append(ends[0])
         minus.append(ends[1])
     return Probes(tuple(names), np.array(plus, dtype=np.intp), np.array(minus, dtype=np.intp))
-
-
-def sources_of(circuit: Circuit) -> dict[str, tuple[int, int]]:
-    """Group and place of every independent source that can be driven, by lower-case name."""
-    return {
-        name.lower(): (g, k)
-        for g, group in enumerate(circuit.groups)
-        if group.device.name in SOURCES
-        for k, name in enumerate(group.names)
-    }
 
 
 def source_names(circuit: Circuit) -> tuple[str, ...]:

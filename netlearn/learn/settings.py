@@ -16,7 +16,7 @@ from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Rule
 from netlearn.learn.schedule import SCHEDULES, Constant, Schedule
 from netlearn.learn.subset import Subset
-from netlearn.options import Declared, Directive, Given, build, option, options_of
+from netlearn.options import Declared, Directive, Given, Option, build, option, options_of
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class Settings:
     """
 
     data: DataFiles = field(default_factory=DataFiles)
+    corner: Mapping[str, Sequence[float]] = field(default_factory=dict)
     input: tuple[str, ...] = ()
     output: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
@@ -79,6 +80,12 @@ DIRECTIVES: dict[str, Directive] = {
     entry.name: entry
     for entry in (
         Directive("data", "the samples to train on", "FILE", options_of(DataFiles)),
+        Directive(
+            "corner",
+            "values that every sample is taken at, in all combinations",
+            "",
+            any_name=Option("corner", float, None, "values of a column", many=True),
+        ),
         Directive("input", "what the columns of an array without names drive, in their order", "SOURCE..."),
         Directive("output", "what is measured; with classes, one probe per class in their order", "PROBE..."),
         Directive("classes", "the classes in the order of the outputs, if not those of the data", "LABEL..."),
@@ -116,6 +123,8 @@ def settings_of(given: Iterable[Given]) -> Settings:
             values[name] = _chosen(one)
         elif name in ("input", "output", "classes", "fix"):
             values[name] = one.words
+        elif name == "corner":
+            values[name] = one.values
         elif name == "data":
             values[name] = DataFiles(one.words[0] if one.words else None, **_texts(one.values))
         else:

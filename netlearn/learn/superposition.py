@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from netlearn.arrays import Array
+from netlearn.circuit.samples import alike
 from netlearn.learn.model import Model
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint
@@ -14,54 +16,76 @@ from netlearn.solve.operating_point import OperatingPoint
 
 @dataclass(frozen=True)
 class Superposition:
-    """The operating points of S samples as weighted sums of p + 1 of them, for p inputs.
+    """The operating points of S samples as weighted sums of p + 1 of them, for p driven sources.
 
-    ``point`` holds the operating points without input and at each unit input. The state of a
-    linear circuit is an affine function of its inputs, so that sample s is at
+    ``point`` holds the operating points at ``inputs``: without any source, and with a unit of each. The
+    state of a linear circuit is an affine function of its sources, so that sample s is at
     Σ_i ``weights``[s, i] x_i, with weights that sum to one. Derivatives of linear elements'
     equations are affine in x too. Therefore a sum over samples of λ_s ∂F/∂p(x_s) is the sum
     over i of (Σ_s weights[s, i] λ_s) ∂F/∂p(x_i), and a full-batch gradient takes p + 1
     forward and p + 1 adjoint solutions of one factorization, however many samples there are.
+    Where samples set other numbers, too, it takes p + 1 for each combination of these.
     """
 
     point: OperatingPoint
-    weights: Array
+    weights: Array | sparse.csr_array
+    inputs: Array
 
     def outputs(self, model: Model) -> Array:
         """What the probes read, (S, o)."""
         return np.asarray(self.weights @ model.outputs(self.point))
 
     def gathered(self, errors: Array) -> Array:
-        """Σ_s weights[s, i] errors[s], (p + 1, o), of errors (S, o)."""
+        """Σ_s weights[s, i] errors[s], one row for each operating point, of errors (S, o)."""
         return np.asarray(self.weights.T @ errors)
 
 
-def superposes(model: Model, samples: int) -> bool:
-    """Whether superposition is possible, and less work than ``samples`` solutions.
+def superposes(model: Model, inputs: Array) -> bool:
+    """Whether superposition is possible, and less work than a solution for each of ``inputs`` (S, p).
 
     Measured outputs are never superposed: only the internal solver is a model.
     """
-    linear = model.parameters.circuit.linear and isinstance(model.solver, InternalSolver)
-    return linear and samples > 2 * (len(model.inputs) + 1)
+    if not (model.parameters.circuit.linear and isinstance(model.solver, InternalSolver)):
+        return False
+    settings = model.settings(inputs)
+    sources = len(model.inputs) - len(model.parameters.settings)
+    least = 2 * (sources + 1)
+    return len(inputs) > least and (settings is None or len(inputs) > least * len(alike([settings])))
 
 
 def superpose(model: Model, theta: Array, inputs: Array) -> Superposition:
     """The operating points at ``inputs`` (S, p). Raises what the solver raises."""
-    size = inputs.shape[1]
+    driven = np.array([isinstance(place, tuple) for place in model.inputs], dtype=bool)
+    sources, count = inputs[:, driven], int(driven.sum())
     # Units of the size of the inputs keep the sums free of cancellation.
-    units = np.abs(inputs).max(axis=0, initial=0.0)
+    units = np.abs(sources).max(axis=0, initial=0.0)
     units[units == 0] = 1.0
-    corners = np.vstack([np.zeros(size), np.diag(units)])
-    parts = inputs / units
+    parts = sources / units
     weights = np.column_stack([1.0 - parts.sum(axis=1), parts])
-    return Superposition(model.forward(theta, corners), weights)
+    corners = np.zeros((count + 1, inputs.shape[1]))
+    corners[1:, driven] = np.diag(units)
+    settings = model.settings(inputs)
+    if settings is None:
+        return Superposition(model.forward(theta, corners), weights, corners)
+    alikes = alike([settings])
+    number = np.empty(len(inputs), dtype=np.intp)
+    blocks = []
+    for i, rows in enumerate(alikes):
+        number[rows] = i
+        blocks.append(np.where(driven, corners, inputs[rows[0]]))
+    places = number[:, None] * (count + 1) + np.arange(count + 1)
+    starts = np.arange(len(inputs) + 1) * (count + 1)
+    shape = (len(inputs), len(alikes) * (count + 1))
+    every = np.concatenate(blocks)
+    mixed = sparse.csr_array((weights.ravel(), places.ravel(), starts), shape=shape)
+    return Superposition(model.forward(theta, every), mixed, every)
 
 
 def outputs_of(
     model: Model, theta: Array, inputs: Array, start: OperatingPoint | None = None
 ) -> tuple[Array, OperatingPoint | None]:
     """Outputs (S, o) at ``inputs`` (S, p), and the operating points if they had to be found."""
-    if superposes(model, len(inputs)):
+    if superposes(model, inputs):
         return superpose(model, theta, inputs).outputs(model), None
     point = model.forward(theta, inputs, start)
     return model.outputs(point), point

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -34,6 +34,8 @@ class Table:
     labels: Array | None = None
     lines: Array | None = None
     first: int = 0
+    header: Place | None = None
+    """The row of the file that names the columns."""
 
     def __len__(self) -> int:
         return (
@@ -47,6 +49,13 @@ class Table:
     def row(self, row: int) -> str:
         """What row ``row``, counted from 0, is called in messages."""
         return f"row {self.first + row + 1}"
+
+    def heading(self, name: str) -> Place:
+        """Where the name of a column stands, as far as that is known."""
+        start = -1 if self.header is None else self.header.text.find(name)
+        if self.header is None or start < 0:
+            return Place(self.path, 1)
+        return replace(self.header, column=start + 1, length=len(name))
 
     @classmethod
     def of(cls, columns: Mapping[str, object], path: str = IN_MEMORY, first: int = 0) -> Table:
@@ -117,7 +126,7 @@ def csv_chunks(path: Path, rows: int | None = None) -> Iterator[Table]:
             table = part.numbers() or part.fields()
             if len(table):
                 table.check()
-                yield table
+                yield replace(table, header=place)
             number, first = number + len(lines), first + len(table)
         if not first:
             Table(str(path), {name: np.zeros(0) for name in header}).check()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from lark.exceptions import UnexpectedInput, UnexpectedToken
 from netlearn.errors import NetlearnError, OptionError, Place, did_you_mean, raise_all
 from netlearn.netlist.grammar import grammar_text
 from netlearn.netlist.numbers import parse_number
-from netlearn.options import Directive, Given, Option, find
+from netlearn.options import Directive, Given, Option
 
 if TYPE_CHECKING:
     from netlearn.netlist.statements import DirectiveLine
@@ -58,27 +58,31 @@ class _Reader:
         if place := self._place(name):
             places[""] = place
         words: dict[str, Token] = {}
-        pairs: list[tuple[Token, Token]] = []
+        pairs: list[tuple[Token, Token, bool]] = []
         for item in items:
             assert isinstance(item, Tree)
             if item.data == "pair":
                 key, value = item.children
                 assert isinstance(key, Token)
                 assert isinstance(value, Tree)
-                pairs.append((key, _token(value)))
+                pairs.append((key, _token(value), value.data == "list"))
             else:
                 token = _token(item)
                 self._check_word(entry, token, words)
                 words[token.lower() if entry.kinds else _plain(token)] = token
-        known = entry.options_for(tuple(words))
         values: dict[str, object] = {}
-        for key, token in pairs:
+        for key, token, is_list in pairs:
             option = key.lower()
             place = self._place(key)
             what = f"'{next(iter(words))}'" if entry.kinds and words else f"'*@{entry.name}'"
             if option in values:
                 raise OptionError(f"'{key}' is given twice", place)
-            values[option] = self._value(find(known, option, what, place), token)
+            wanted = entry.option_for(option, tuple(words), what, place)
+            if is_list and not wanted.many:
+                raise self._not_one(wanted, token)
+            parts = _parts(token) if wanted.many else [token]
+            read = [self._value(replace(wanted, many=False), part) for part in parts]
+            values[option] = tuple(read) if wanted.many else read[0]
             if place:
                 places[option] = place
         for word, token in words.items():
@@ -95,6 +99,12 @@ class _Reader:
             raise OptionError(f"'*@{entry.name}' takes one {entry.words}, and '{token}' is a second", place)
         if entry.kinds and token.lower() not in entry.kinds:
             raise OptionError(f"unknown {entry.name} '{token}'", place, did_you_mean(token, entry.kinds))
+
+    def _not_one(self, option: Option, token: Token) -> OptionError:
+        parts = token.split(",")
+        decimal = len(parts) == 2 and all(part.lstrip("+-").isdigit() for part in parts)
+        hint = f"a decimal point is written as one: {'.'.join(parts)}" if decimal else "give it once"
+        return OptionError(f"'{option.name}' takes one value, not '{token}'", self._place(token), hint)
 
     def _value(self, option: Option, token: Token) -> object:
         text, place = _plain(token), self._place(token)
@@ -148,6 +158,15 @@ def _token(value: Tree[Token]) -> Token:
     token = value.children[0]
     assert isinstance(token, Token)
     return token
+
+
+def _parts(token: Token) -> list[Token]:
+    """The values of a list, each where it stands."""
+    found, start = [], token.start_pos or 0
+    for part in token.split(","):
+        found.append(Token("WORD", part, start_pos=start))
+        start += len(part) + 1
+    return found
 
 
 def _plain(token: Token) -> str:

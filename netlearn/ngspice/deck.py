@@ -145,7 +145,7 @@ def _settings(circuit: Circuit, tolerances: Mapping[str, float], vectors: Sequen
     settings = {
         **tolerances,
         "gmin": environment.gmin,
-        "temp": round(environment.temperature - ZERO_CELSIUS, 9),
+        "temp": round(float(environment.temperature) - ZERO_CELSIUS, 9),
         "tnom": round(environment.nominal_temperature - ZERO_CELSIUS, 9),
         "itl1": max(tolerances.get("itl1", DEFAULTS["itl1"]), circuit.options.get("itl1", 0.0)),
     }

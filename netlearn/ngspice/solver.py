@@ -12,7 +12,8 @@ from types import TracebackType
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit, one_sample, sample_columns
+from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.samples import by_setting
 from netlearn.errors import NgspiceError
 from netlearn.ngspice.batch import run_batch
 from netlearn.ngspice.deck import TIGHT, alterable, check_connected
@@ -20,6 +21,7 @@ from netlearn.ngspice.library import executable, library, missing
 from netlearn.ngspice.messages import SINGULAR, Crashed, Unloadable, not_found, took_longer
 from netlearn.ngspice.process import WorkerProcess
 from netlearn.solve.operating_point import OperatingPoint
+from netlearn.solve.parts import solve_parts
 
 SAMPLES_PER_PROCESS = 200
 """Starting a process costs about as much as some hundred samples of a small circuit."""
@@ -52,13 +54,8 @@ class NgspiceSolver:
         device; ConvergenceError or CircuitError where it finds no operating point, with the sample.
         """
         check_connected(circuit)
-        samples = circuit.samples or 1
-        if all(alterable(circuit, column) for column in sample_columns(circuit)):
-            x = self._solve(circuit, samples, first=0)
-        else:
-            # alter cannot change some value that differs by sample: one deck for each sample.
-            x = np.concatenate([self._solve(one_sample(circuit, s), 1, first=s) for s in range(samples)])
-        return OperatingPoint(circuit, x)
+        # What alter cannot change is written into a deck: one for each combination of such values.
+        return solve_parts(circuit, by_setting(circuit, alterable), self._solved, None)
 
     def close(self) -> None:
         """End the worker processes."""
@@ -73,6 +70,9 @@ class NgspiceSolver:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _solved(self, circuit: Circuit, _: OperatingPoint | None) -> OperatingPoint:
+        return OperatingPoint(circuit, self._solve(circuit, circuit.samples or 1, first=0))
 
     def _solve(self, circuit: Circuit, samples: int, first: int) -> Array:
         path = library()

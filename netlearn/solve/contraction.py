@@ -27,12 +27,17 @@ WORTH_LOADING = 200_000
 """From so many products on, arrays of them take milliseconds."""
 
 
-def contract(group: Group, left: Array, right: Array, environment: Environment, name: str) -> Array:
+def contract(
+    group: Group, left: Array, right: Array, environment: Environment, name: str, *, apart: bool = False
+) -> Array:
     """Σ_s left_sᵀ ∂F/∂name(right_s) for each element (k,), with F the group's equations.
 
-    ``left`` and ``right`` are (S, N) unknowns, real or complex; ``name`` is one of the group's values.
+    Where samples are to stay ``apart`` it is (S, k), not summed. ``left`` and ``right`` are (S, N) unknowns,
+    real or complex; ``name`` is one of the group's values.
     """
     values = group.values.values()
+    if apart:
+        return _by_states(group, left, right, environment, name, apart=True)
     if not group.device.linear or any(np.ndim(value) > 1 or np.iscomplexobj(value) for value in values):
         return _by_states(group, left, right, environment, name)
     if isinstance(group.device, Resistor):
@@ -114,16 +119,23 @@ def _by_pairs(group: Group, left: Array, right: Array, environment: Environment,
     return np.asarray(result)
 
 
-def _by_states(group: Group, left: Array, right: Array, environment: Environment, name: str) -> Array:
+def _by_states(
+    group: Group, left: Array, right: Array, environment: Environment, name: str, *, apart: bool = False
+) -> Array:
     """From the derivatives at the states themselves, some samples at a time."""
     index = np.asarray(group.index)
     a, b = with_ground(left), with_ground(right)
     total = np.zeros(len(index), np.result_type(left, right, *group.values.values()))
+    each: list[Array] = []
     for part in _samples(len(left), index.size):
         place = b[part][:, index]
-        slope = group.device.value_jacobian(place, _some(group.values, part), environment, name)
-        total = total + np.einsum("skt,skt->k", a[part][:, index], np.broadcast_to(slope, place.shape))
-    return total
+        slope = group.device.value_jacobian(place, _some(group.values, part), environment.taken(part), name)
+        products = np.einsum("skt,skt->sk", a[part][:, index], np.broadcast_to(slope, place.shape))
+        if apart:
+            each.append(products)
+        else:
+            total = total + products.sum(axis=0)
+    return np.concatenate(each) if apart else total
 
 
 def _samples(count: int, numbers: int) -> Iterator[slice]:

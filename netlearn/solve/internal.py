@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.samples import by_setting
 from netlearn.solve.linear import LinearSolver
 from netlearn.solve.nonlinear import NonlinearSolver
 from netlearn.solve.operating_point import OperatingPoint
+from netlearn.solve.parts import solve_parts
+
+LEAST_SHARED = 4
+"""Samples to a setting, on average, from which each setting is solved as a circuit of its own."""
 
 
 class InternalSolver:
     """The Solver that needs no other program."""
 
     def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
-        """Operating points of every sample. Raises CircuitError and ConvergenceError."""
-        return LinearSolver().solve(circuit) if circuit.linear else NonlinearSolver().solve(circuit, start)
+        """Operating points of every sample. Raises CircuitError and ConvergenceError.
+
+        Samples that differ in nothing but their independent sources share what is made ready for them.
+        """
+        if circuit.linear:
+            return LinearSolver().solve(circuit)
+        parts = by_setting(circuit)
+        if len(parts) > 1 and len(parts) * LEAST_SHARED <= (circuit.samples or 1):
+            return solve_parts(circuit, parts, NonlinearSolver().solve, start)
+        return NonlinearSolver().solve(circuit, start)

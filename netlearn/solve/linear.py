@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,15 +12,21 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.linear import Resistor
 from netlearn.circuit.graph import two_terminal
+from netlearn.circuit.samples import alike
 from netlearn.solve.equations.assembly import Equations, MatrixTopology
 from netlearn.solve.equations.diagnosis import not_finite, singular
 from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.matrices.one import Factorization, SingularMatrix, factorize
-from netlearn.solve.operating_point import OperatingPoint
+from netlearn.solve.newton.linearization import NonlinearLinearization
+from netlearn.solve.newton.system import NonlinearModel
+from netlearn.solve.operating_point import Linearization, OperatingPoint
+from netlearn.solve.parts import PartedLinearization
 from netlearn.solve.threads import one_thread
 
 REFINED_BELOW = 1e-13
 ACCEPTED = 1e-6
+MOST_FACTORIZATIONS = 16
+"""Beyond so many different Jacobians they are solved with together, as those of nonlinear circuits are."""
 
 
 @dataclass(frozen=True)
@@ -81,18 +86,6 @@ class SharedLinearization:
         return x.T
 
 
-@dataclass(frozen=True)
-class PerSampleLinearization:
-    """A Jacobian for each sample, each with its own factorization: a Linearization."""
-
-    samples: Sequence[SharedLinearization]
-
-    def solve(self, rhs: Array, *, transpose: bool = False) -> Array:
-        """Solutions (S, N) of J x = rhs, or with ``transpose`` of Jᵀ x = rhs, for ``rhs`` (S, N)."""
-        parts = zip(self.samples, np.asarray(rhs), strict=True)
-        return np.concatenate([each.solve(row[None], transpose=transpose) for each, row in parts])
-
-
 def topology_matrix(topology: MatrixTopology, data: Array, transpose: bool) -> sparse.csc_array | sparse.csr_array:
     """The full Jacobian or its transpose."""
     matrix = topology.matrix(data)
@@ -137,8 +130,11 @@ def _superposed(linearization: SharedLinearization, rhs: Array) -> Array:
     return result
 
 
-def linear_system(circuit: Circuit, equations: Equations) -> SharedLinearization | PerSampleLinearization:
-    """The equations of a linear circuit, ready to be solved. Raises CircuitError."""
+def linear_system(circuit: Circuit, equations: Equations) -> Linearization:
+    """The equations of a linear circuit, ready to be solved; samples with equal Jacobians share one factorization.
+
+    Raises CircuitError.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         data = equations.jacobian()
     if not np.isfinite(data).all():
@@ -147,7 +143,11 @@ def linear_system(circuit: Circuit, equations: Equations) -> SharedLinearization
     definite = two_terminal(circuit) and positive(circuit)
     if data.ndim == 1:
         return SharedLinearization(circuit, reduction, data, definite)
-    return PerSampleLinearization([SharedLinearization(circuit, reduction, column, definite) for column in data.T])
+    parts = alike([data.T])
+    if len(parts) > MOST_FACTORIZATIONS:
+        return NonlinearLinearization(NonlinearModel.of(circuit), np.zeros((data.shape[1], circuit.size), data.dtype))
+    shared = [SharedLinearization(circuit, reduction, np.array(data[:, rows[0]]), definite) for rows in parts]
+    return PartedLinearization(tuple(zip(parts, shared, strict=True)))
 
 
 def positive(circuit: Circuit) -> bool:

@@ -7,7 +7,7 @@ value p of every element.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Column, one_sample
 from netlearn.solve.contraction import contract
-from netlearn.solve.equations.assembly import Equations
+from netlearn.solve.equations.assembly import Equations, with_ground
 from netlearn.solve.linear import linear_system
 from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel
@@ -36,15 +36,36 @@ def _at(op: OperatingPoint) -> Linearization:
     return NonlinearLinearization(NonlinearModel.of(op.circuit), op.x)
 
 
-def pullback(op: OperatingPoint, adjoint: Array, columns: Iterable[Column]) -> dict[Column, Array]:
+def pullback(
+    op: OperatingPoint, adjoint: Array, columns: Iterable[Column], apart: Collection[Column] = ()
+) -> dict[Column, Array]:
     """-Σ λᵀ ∂F/∂value for each value of the given columns, (k,) each, summed over samples.
 
-    ``adjoint`` (S, N) is λ = J⁻ᵀ ∂f/∂x at the operating points; real or complex.
+    Columns that are ``apart`` are not summed: (S, k). ``adjoint`` (S, N) is λ = J⁻ᵀ ∂f/∂x at the operating
+    points; real or complex.
     """
     environment = op.circuit.environment
     return {
-        (g, name): -contract(op.circuit.groups[g], np.asarray(adjoint), op.x, environment, name) for g, name in columns
+        (g, name): -contract(
+            op.circuit.groups[g], np.asarray(adjoint), op.x, environment, name, apart=(g, name) in apart
+        )
+        for g, name in columns
     }
+
+
+def by_temperature(op: OperatingPoint, adjoint: Array) -> Array:
+    """-λᵀ ∂F/∂T by the circuit's temperature, as far as the devices' own equations know of it: (S,).
+
+    What expressions say of the temperature is in the elements' values.
+    """
+    x, weights = with_ground(op.x), with_ground(np.asarray(adjoint))
+    total = np.zeros(len(x), weights.dtype)
+    for group in op.circuit.groups:
+        if len(group) and not group.device.linear:
+            index = np.asarray(group.index)
+            slope = group.device.temperature_jacobian(x[:, index], group.values, op.circuit.environment)
+            total -= np.einsum("skt,skt->s", weights[:, index], np.broadcast_to(slope, (len(x), *index.shape)))
+    return total
 
 
 @dataclass(frozen=True)

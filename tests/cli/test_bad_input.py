@@ -63,7 +63,7 @@ MISTAKES = {
     ),
     "no number": Mistake("", "", ("data.csv:3", "row 2", "'V(out)'"), "V1,V(out)\n1,0.5\n2,\n"),
     "not finite": Mistake("", "", ("data.csv", "V(out)"), "V1,V(out)\n1,0.5\n2,nan\n"),
-    "column of nothing": Mistake("", "", ("data.csv:1", "'V7'", "no source or probe"), "V7,V(out)\n1,0.5\n"),
+    "column of nothing": Mistake("", "", ("data.csv:1", "'V7'", "names no source"), "V7,V(out)\n1,0.5\n"),
     "no rows": Mistake("", "", ("data.csv", "error"), "V1,V(out)\n"),
     "empty data": Mistake("", "", ("data.csv", "empty"), ""),
     "class never seen": Mistake(

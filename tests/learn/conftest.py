@@ -81,9 +81,14 @@ def make_task() -> MakeTask:
         else:
             columns |= {name: rng.uniform(-0.2, 0.2, samples) for name in outputs}
         table = Table.of(columns)
-        layout = layout_of(table, circuit, outputs)
+        layout = layout_of(table, outputs)
         parameters = changes.pop("parameters", None) or _parameters(circuit)
-        model = Model(parameters, layout.sources, probes_of(circuit, layout.outputs), InternalSolver())
+        model = Model(
+            parameters,
+            [circuit.element(name) for name in layout.inputs],
+            probes_of(circuit, layout.outputs),
+            InternalSolver(),
+        )
         parts: dict[str, Any] = {
             "model": model,
             "loss": CrossEntropy(20.0) if classes else Mse(),

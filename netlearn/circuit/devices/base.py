@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -31,11 +31,19 @@ def derivative(function: Callable[[Array], Array], at: Array, direction: Array |
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What all elements of a circuit share: temperatures in kelvin, gmin in siemens."""
+    """What all elements of a circuit share: temperatures in kelvin, gmin in siemens.
 
-    temperature: float = 27.0 + ZERO_CELSIUS
+    The temperature is (samples, 1) where it differs by sample.
+    """
+
+    temperature: float | Array = 27.0 + ZERO_CELSIUS
     nominal_temperature: float = 27.0 + ZERO_CELSIUS
     gmin: float = 1e-12
+
+    def taken(self, samples: slice | Array) -> Environment:
+        """What some of the samples have."""
+        kelvin = self.temperature
+        return self if np.ndim(kelvin) == 0 else replace(self, temperature=np.asarray(kelvin)[samples])
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,8 @@ class Internal:
 
     parameter: str
     alias: str
+    factors: tuple[str, ...] = ()
+    """Other values whose product the series resistance may be."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,14 @@ class Device:
         # A complex step through a complex state would mix the two imaginary parts.
         scale = np.where(value == 0, 1.0, np.abs(value))
         return derivative(residual, value.astype(complex), scale) / scale[..., None]
+
+    def temperature_jacobian(self, x: Array, values: Values, environment: Environment) -> Array:
+        """Derivative (..., k, T) of the residual by the circuit's temperature in kelvin, for real ``x``."""
+
+        def residual(kelvin: Array) -> Array:
+            return self.residual(x, self.prepare(values, replace(environment, temperature=kelvin)))
+
+        return derivative(residual, np.asarray(environment.temperature))
 
     def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
         """The unknowns that Newton's method may move to, from ``previous`` towards ``x``."""

@@ -52,9 +52,10 @@ class Diode(Device):
         prepared = {
             "vte": v["n"] * vt,
             "saturation": saturation * scale * np.exp(thermal / v["n"]),
-            "series": inverse(v["rs"]) * scale / (1.0 + v["trs"] * dt + v["trs2"] * dt**2),
             "gmin": np.asarray(environment.gmin),
         }
+        if "rs" in v:
+            prepared["series"] = inverse(v["rs"]) * scale / (1.0 + v["trs"] * dt + v["trs2"] * dt**2)
         if np.isfinite(v["bv"].real).any():
             prepared |= _breakdown(v, prepared, vt, dt, saturation)
         if any((v[name].real != 0).any() for name in ("jsw", "isr", "jtun", "jtunsw", "ikf", "ikr")):
@@ -229,7 +230,8 @@ PARAMETERS = {
 """Values by ngspice's names, with its defaults; NaN where one was not given and another rule applies."""
 
 DIODE = Diode("diode", ("a", "c", "internal"), PARAMETERS, {"internal": Internal("rs", "a")}, linear=False)
-DIODE_WITHOUT_SERIES = Diode("diode without series resistance", ("a", "c"), PARAMETERS, linear=False)
+WITHOUT_SERIES = {name: default for name, default in PARAMETERS.items() if name not in ("rs", "trs", "trs2")}
+DIODE_WITHOUT_SERIES = Diode("diode without series resistance", ("a", "c"), WITHOUT_SERIES, linear=False)
 
 
 def _geometry(given: Collection[str]) -> dict[str, str]:

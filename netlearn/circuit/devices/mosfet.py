@@ -290,7 +290,7 @@ MOSFET = Mosfet1(
         "temp": NAN,
         "dtemp": 0.0,
     },
-    {"drain": Internal("rd", "d"), "source": Internal("rs", "s")},
+    {"drain": Internal("rd", "d", ("rsh", "nrd")), "source": Internal("rs", "s", ("rsh", "nrs"))},
     linear=False,
     reciprocal=False,
 )

@@ -29,6 +29,8 @@ def modelled(line: ElementLine) -> None:
         hint = "a thermal node belongs to models with self-heating, which netlearn lacks" if count > 4 else ""
         raise line.error(f"{line.label} has {count} nodes before its model, not {counts}", hint=hint)
     element = _element_quantities(line, kind, line.element.words[at + 1 :])
+    flags = {flag[0] for flag in kind.flags.values() if flag is not None}
+    line.state({name: quantity for name, quantity in element.items() if name not in flags})
     quantities = _derived(line, kind, {**_model_quantities(line, model, kind), **element})
     value = line.graph.value
     values = kind.complete({name: value(q) for name, q in quantities.items()}, {})

@@ -44,7 +44,6 @@ def inductor(line: ElementLine) -> None:
         values = {"resistance": line.quantity(given["rser"].value), "inductance": inductance}
         line.add(WINDING, (*nodes, line.branch()), values)
         return
-    # What is written tells inductors from other voltage sources, should they turn out to be in a loop.
     line.add(VOLTAGE_SOURCE, (*nodes, line.branch()), {"dc": line.graph.constant(0.0)}, written=inductance)
 
 

@@ -76,6 +76,7 @@ def resistor(line: ElementLine) -> None:
         value = line.formula(PARALLEL, {"r": value, "m": multiplier})
     if line.graph.value(value) == 0:
         raise line.error(f"{line.label} has a resistance of zero", _place_word(line), "use a small resistance")
+    line.state({name: quantity for name, quantity in given.items() if name not in ("r", "resistance")})
     line.add(RESISTOR, nodes, {"resistance": value}, written=written)
 
 
@@ -170,7 +171,7 @@ def _at_temperature(line: ElementLine, value: int, given: dict[str, int], card: 
     coefficients = {name: given.get(name, card.get(name)) for name in ("tc1", "tc2", "tce")}
     if all(quantity is None for quantity in coefficients.values()):
         return value
-    ambient = constant(line.settings.temperature)
+    ambient = line.graph.temperature(line.settings.temperature)
     own = {**card, **given}
     if "temp" in own:
         ambient = own["temp"]

@@ -17,18 +17,21 @@ def voltage_source(line: ElementLine) -> None:
     if source.resistance is not None:
         inside = line.body.node(f"{line.name}#res")
         line.add(RESISTOR, (p, inside), {"resistance": source.resistance}, name=f"{line.name}#res")
-    line.add(VOLTAGE_SOURCE, (inside, n, line.branch()), {"dc": source.dc})
+    line.add(VOLTAGE_SOURCE, (inside, n, line.branch()), {"dc": source.dc}, written=source.dc)
 
 
 def current_source(line: ElementLine) -> None:
     """``Iname p n [[DC] value] [AC ...] [waveform] [m=...]``."""
     nodes = line.nodes(2)
-    line.add(CURRENT_SOURCE, nodes, {"dc": multiplied(line, independent(line).dc)})
+    dc = independent(line).dc
+    line.add(CURRENT_SOURCE, nodes, {"dc": multiplied(line, dc)}, written=dc)
 
 
 def multiplied(line: ElementLine, value: int) -> int:
     """A current times the multiplier of the element or of the instances around it."""
     own = next((a for a in line.element.assignments if a.name.text.lower() == "m"), None)
+    if own is not None:
+        line.state({"m": line.quantity(own.value)})
     multiplier = line.multiplier(own)
     return value if multiplier is None else line.formula(PRODUCT, {"x": value, "y": multiplier})
 
@@ -41,9 +44,9 @@ def voltage_controlled(line: ElementLine) -> None:
     gains = [*rest, *(a.value for a in line.element.assignments if a.name.text.lower() == "gain")]
     gain = line.quantity(_only(line, tuple(gains), "gain"))
     if line.name[0] == "e":
-        line.add(VCVS, (*nodes, line.branch()), {"gain": gain})
+        line.add(VCVS, (*nodes, line.branch()), {"gain": gain}, written=gain)
     else:
-        line.add(VCCS, nodes, {"gain": multiplied(line, gain)})
+        line.add(VCCS, nodes, {"gain": multiplied(line, gain)}, written=gain)
 
 
 def current_controlled(line: ElementLine) -> None:
@@ -57,10 +60,12 @@ def current_controlled(line: ElementLine) -> None:
     gain = line.quantity(_only(line, tuple(gains), "gain"))
     if line.name[0] == "h":
         own = line.branch()
-        line.later(lambda: line.add(CCVS, (*nodes, line.controlling_branch(rest[0]), own), {"gain": gain}))
+        line.later(
+            lambda: line.add(CCVS, (*nodes, line.controlling_branch(rest[0]), own), {"gain": gain}, written=gain)
+        )
         return
-    gain = multiplied(line, gain)
-    line.later(lambda: line.add(CCCS, (*nodes, line.controlling_branch(rest[0])), {"gain": gain}))
+    total = multiplied(line, gain)
+    line.later(lambda: line.add(CCCS, (*nodes, line.controlling_branch(rest[0])), {"gain": total}, written=gain))
 
 
 def _only(line: ElementLine, words: tuple[Word, ...], what: str) -> Word:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.learn.adjoint import Adjoint
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.superposition import superpose, superposes
 from netlearn.solve.operating_point import OperatingPoint
-from netlearn.solve.sensitivity import linearize, pullback
 
 
 @dataclass(frozen=True)
@@ -31,26 +31,20 @@ class Analytic:
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """One free state and one adjoint solve per sample, or fewer by superposition; no randomness."""
         free: OperatingPoint | None = None
-        if self.superpose and superposes(model, len(batch)):
+        if self.superpose and superposes(model, batch.inputs):
             sums = superpose(model, theta, batch.inputs)
-            outputs, point = sums.outputs(model), sums.point
+            outputs, point, inputs = sums.outputs(model), sums.point, sums.inputs
             errors = sums.gathered(loss.gradient(outputs, batch.targets) / len(batch))
         else:
             point = free = model.forward(theta, batch.inputs, batch.start)
+            inputs = batch.inputs
             outputs = model.outputs(point)
             errors = loss.gradient(outputs, batch.targets) / len(batch)
         return Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
-            gradient=adjoint_gradient(model, theta, point, errors),
+            gradient=Adjoint(model, theta, inputs, point, errors).by_parameters(),
             outputs=outputs,
             point=free,
             solves=len(batch),
             measurements=outputs.size,
         )
-
-
-def adjoint_gradient(model: Model, theta: Array, point: OperatingPoint, errors: Array) -> Array:
-    """The derivative (P,) by the parameters of what has the derivatives ``errors`` (S, o) by the outputs."""
-    adjoint = linearize(point).solve(np.asarray(errors @ model.probe_matrix), transpose=True)
-    columns = pullback(point, adjoint, model.parameters.columns)
-    return model.pullback(theta, columns)

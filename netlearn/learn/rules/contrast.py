@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -16,9 +16,17 @@ QUADRATURE = 6
 
 
 def co_content_difference(
-    circuit: Circuit, before: Array, after: Array, columns: Sequence[Column], weights: Array | float = 1.0
+    circuit: Circuit,
+    before: Array,
+    after: Array,
+    columns: Sequence[Column],
+    weights: Array | float = 1.0,
+    *,
+    apart: Collection[Column] = (),
 ) -> dict[Column, Array]:
     """∂Φ/∂p at the state ``after`` minus at ``before``, (S, N) each, summed over samples: {column: (k,)}.
+
+    Columns that are ``apart`` are not summed: (S, k).
 
     Φ is the co-content (Millar, Phil. Mag. 42, 1951; Cherry, Phil. Mag. 42, 1951), the
     function of the unknowns whose gradient are the circuit's equations. Hence
@@ -30,36 +38,43 @@ def co_content_difference(
     ``weights`` (N,) are those of the equations in a weighted co-content (see reciprocity.py): the integrand is
     then (b - a) · weights ∂F/∂p.
     """
-    return _integrate(circuit, before, after, columns, weights, along_path=True)
+    return _integrate(circuit, (before, after), columns, weights, apart, along_path=True)
 
 
 def co_content_product(
-    circuit: Circuit, state: Array, change: Array, columns: Sequence[Column], weights: Array | float = 1.0
+    circuit: Circuit,
+    state: Array,
+    change: Array,
+    columns: Sequence[Column],
+    weights: Array | float = 1.0,
+    *,
+    apart: Collection[Column] = (),
 ) -> dict[Column, Array]:
-    """change · weights ∂F/∂p at ``state``, (S, N) each, summed over samples: {column: (k,)}.
+    """change · weights ∂F/∂p at ``state``, (S, N) each, summed over samples: {column: (k,)}, but for those ``apart``.
 
     For a conductance Δv δ, the product of the drop in one state and in another.
     """
-    return _integrate(circuit, state, state + change, columns, weights, along_path=False)
+    return _integrate(circuit, (state, state + change), columns, weights, apart, along_path=False)
 
 
 def _integrate(
     circuit: Circuit,
-    before: Array,
-    after: Array,
+    states: tuple[Array, Array],
     columns: Sequence[Column],
     weights: Array | float,
+    apart: Collection[Column],
     *,
     along_path: bool,
 ) -> dict[Column, Array]:
     result = {}
+    before, after = states
     change = after - before
     weighted = weights * change
     for g, name in columns:
         group = circuit.groups[g]
         places, shares = _path(group.device) if along_path else (np.zeros(1), np.ones(1))
         result[g, name] = sum(
-            share * contract(group, weighted, before + s * change, circuit.environment, name)
+            share * contract(group, weighted, before + s * change, circuit.environment, name, apart=(g, name) in apart)
             for s, share in zip(places, shares, strict=True)
         )
     return result

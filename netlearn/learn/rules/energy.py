@@ -127,7 +127,8 @@ class GeneralizedEP(Energetic):
         for sign, share in STATES[self.states]:
             state = phase.nudged(self.nudge, sign * beta)
             phase.require_stable(self.nudge, sign * beta, state)
-            gradient += share * model.pullback(theta, self._contrast(phase, before, self.read(state, rng)))
+            local = self._contrast(phase, before, self.read(state, rng))
+            gradient += share * model.pullback(theta, local, batch.inputs)
         states = 1 + len(STATES[self.states])
         return Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
@@ -156,9 +157,10 @@ class GeneralizedEP(Energetic):
 
     def _contrast(self, phase: FreePhase, before: Array, after: Array) -> dict[Column, Array]:
         circuit, columns, weights = phase.point.circuit, phase.model.parameters.columns, phase.co_content.weights
+        mixed = phase.model.parameters.mixed
         if self.contrast == "product":
-            return co_content_product(circuit, before, after - before, columns, weights)
-        return co_content_difference(circuit, before, after, columns, weights)
+            return co_content_product(circuit, before, after - before, columns, weights, apart=mixed)
+        return co_content_difference(circuit, before, after, columns, weights, apart=mixed)
 
 
 @dataclass(frozen=True)

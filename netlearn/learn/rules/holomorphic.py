@@ -84,10 +84,12 @@ class HolomorphicEP(Energetic):
         circle.require_holomorphic(free, states)
         circle.require_convergence(free, states)
         total = np.zeros(len(theta))
-        start, columns, weights = free.x.astype(complex), model.parameters.columns, phase.co_content.weights
+        start, weights = free.x.astype(complex), phase.co_content.weights
+        columns, mixed = model.parameters.columns, model.parameters.mixed
         for share, state in zip(circle.shares, states, strict=True):
-            local = co_content_difference(free.circuit, start, state, columns, weights)
-            total += model.pullback(theta, {column: np.real(share * each) for column, each in local.items()})
+            local = co_content_difference(free.circuit, start, state, columns, weights, apart=mixed)
+            shares = {column: np.real(share * each) for column, each in local.items()}
+            total += model.pullback(theta, shares, batch.inputs)
         return Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
             gradient=total / len(batch),

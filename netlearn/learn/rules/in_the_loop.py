@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.learn.adjoint import Adjoint
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
-from netlearn.learn.rules.analytic import adjoint_gradient
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.reading import Reading
 from netlearn.solve.internal import InternalSolver
@@ -40,7 +40,7 @@ class InTheLoop(Reading):
         errors = loss.gradient(outputs, batch.targets) / len(batch)
         return Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
-            gradient=adjoint_gradient(model, theta, point, errors),
+            gradient=Adjoint(model, theta, batch.inputs, point, errors).by_parameters(),
             outputs=outputs,
             point=point,
             solves=len(batch) * (1 if alone else 2),

@@ -28,15 +28,16 @@ class OutputJacobian:
     ∂θ/∂u.
     """
 
-    def __init__(self, model: Model, theta: Array, point: OperatingPoint) -> None:
-        self.model, self.theta, self.point = model, theta, point
+    def __init__(self, model: Model, theta: Array, point: OperatingPoint, inputs: Array | None = None) -> None:
+        self.model, self.theta, self.point, self.inputs = model, theta, point, inputs
         self.scale = np.where(model.parameters.positive, theta, 1.0)
         self.linear = linearize(point)
 
     def forward(self, direction: Array) -> Array:
         """∂y/∂u · direction, (S, o) for (P,)."""
         circuit, x = self.point.circuit, with_ground(self.point.x)
-        stepped = self.model.parameters.apply(self.theta + 1j * COMPLEX_STEP * self.scale * direction)
+        settings = None if self.inputs is None else self.model.settings(self.inputs)
+        stepped = self.model.parameters.apply(self.theta + 1j * COMPLEX_STEP * self.scale * direction, settings)
         topology = MatrixTopology.of(circuit)
         rhs = np.zeros(self.point.x.shape)
         for g, name in self.model.parameters.columns:
@@ -49,8 +50,8 @@ class OutputJacobian:
     def backward(self, weights: Array) -> Array:
         """Σ_s (∂y_s/∂u)ᵀ weights_s, (P,) for (S, o)."""
         adjoint = self.linear.solve(np.asarray(weights @ self.model.probe_matrix), transpose=True)
-        columns = pullback(self.point, adjoint, self.model.parameters.columns)
-        return self.scale * self.model.pullback(self.theta, columns)
+        columns = pullback(self.point, adjoint, self.model.parameters.columns, self.model.parameters.mixed)
+        return self.scale * self.model.pullback(self.theta, columns, self.inputs)
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class NaturalGradient(Declared):
         """The exact gradient, and what it becomes in the metric. Raises ConvergenceError."""
         exact = Analytic(superpose=False).estimate(model, loss, theta, batch, rng)
         assert exact.point is not None
-        jacobian = OutputJacobian(model, theta, exact.point)
+        jacobian = OutputJacobian(model, theta, exact.point, batch.inputs)
         curvature = self.curvature(loss, exact.outputs, batch.targets)
         used = 0
 
