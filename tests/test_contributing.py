@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from netlearn.export import export_csv, export_graphml, export_json
 
 import netlearn
 from netlearn.arrays import Array
@@ -18,6 +17,7 @@ from netlearn.circuit.devices.model_type import ModelType, names
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.cards import CARDS
 from netlearn.errors import NgspiceError
+from netlearn.formats import export_csv, export_graphml, export_json
 from netlearn.generate import TOPOLOGIES, Network, new_netlist
 from netlearn.learn.loss import LOSSES
 from netlearn.learn.model import Model
