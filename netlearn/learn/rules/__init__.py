@@ -16,6 +16,8 @@ from netlearn.learn.rules.energy import (
     EquilibriumPropagation,
     GeneralizedEP,
 )
+from netlearn.learn.rules.finite_nudges import FiniteEP
+from netlearn.learn.rules.frequency import FrequencyPropagation
 from netlearn.learn.rules.holomorphic import HolomorphicEP
 from netlearn.learn.rules.in_the_loop import InTheLoop
 from netlearn.learn.rules.perturbative import FiniteDifferences, Homodyne, Spsa
@@ -37,6 +39,8 @@ RULES: Mapping[str, type] = {
     "contrastive": ContrastiveLearning,
     "al": AdjointCoupledLearning,
     "holomorphic": HolomorphicEP,
+    "finite-ep": FiniteEP,
+    "frequency": FrequencyPropagation,
     "differences": FiniteDifferences,
     "spsa": Spsa,
     "homodyne": Homodyne,

@@ -59,10 +59,10 @@ class AdjointCircuit(Reading):
         settled = model.solver.solve(backward.circuit)
         adjoint = self.read(settled.x[:, backward.unknowns], rng) / beta
         forward = replace(free, x=self.read(free.x, rng))
-        columns = pullback(forward, adjoint / len(batch), model.parameters.columns)
+        columns = pullback(forward, adjoint / len(batch), model.parameters.columns, model.parameters.mixed)
         return Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
-            gradient=model.pullback(theta, columns),
+            gradient=model.pullback(theta, columns, batch.inputs),
             outputs=outputs,
             point=free,
             solves=2 * len(batch),

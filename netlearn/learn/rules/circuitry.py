@@ -27,11 +27,27 @@ class Circuitry:
     volts, lower that source's voltage: the dual element.
     ``conductance`` (o,): siemens between the output's two nodes; may be negative.
     ``clamp`` (S, o): a voltage source of so many volts across the output.
+    ``constant`` (S,): what the energy is at outputs of zero, in watts; no element, but part of the nudge n.
     """
 
     current: Array | None = None
     conductance: Array | None = None
     clamp: Array | None = None
+    constant: Array | None = None
+
+    def energy(self, outputs: Array) -> Array:
+        """n(β, y) (S,) at outputs (S, o): Σ_j i_j y_j + g_j y_j²/2, and the constant. Clamps have none."""
+        return np.asarray(
+            np.sum(self.force(outputs, half=True) * outputs, axis=-1)
+            + (0.0 if self.constant is None else self.constant)
+        )
+
+    def force(self, outputs: Array, *, half: bool = False) -> Array:
+        """∂n/∂y (S, o), the currents that the elements draw at ``outputs`` (S, o); those of conductances ``half``."""
+        part = 0.5 if half else 1.0
+        current = 0.0 if self.current is None else self.current
+        drawn = 0.0 if self.conductance is None else part * self.conductance * outputs
+        return np.asarray(current + drawn + 0.0 * outputs)
 
     def scaled(self, factors: Array) -> Circuitry:
         """Currents and conductances times ``factors`` (o,); a clamp stays as it is."""

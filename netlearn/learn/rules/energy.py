@@ -7,7 +7,7 @@ Network: Generalized Equilibrium Propagation and Analytical Learning", arXiv 260
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +23,7 @@ from netlearn.learn.rules.circuitry import is_current
 from netlearn.learn.rules.contrast import co_content_difference, co_content_product
 from netlearn.learn.rules.nudged_phase import FreePhase, free_phase
 from netlearn.learn.rules.nudges import ClampNudge, ConductanceNudge, CurrentNudge, Nudge, quadratic_form
+from netlearn.learn.rules.orders import NudgedLoss, nudged_loss, require_order
 from netlearn.learn.rules.reading import Reading
 from netlearn.options import option
 from netlearn.solve.operating_point import OperatingPoint
@@ -35,7 +36,7 @@ STATES = {
     "negative": ((-1.0, -1.0),),
     "centered": ((1.0, 0.5), (-1.0, -0.5)),
 }
-"""The nudged states by name: the sign of β, and the weight of the contrast with the free state."""
+"""The nudged states by name: the sign of β, and what the contrast with the free state counts."""
 
 
 NUDGES: Mapping[str, Nudge] = {"conductance": ConductanceNudge(), "current": CurrentNudge()}
@@ -122,14 +123,16 @@ class GeneralizedEP(Energetic):
         outputs = model.outputs(free)
         phase = self.phase(model, loss, free, self.read(outputs, rng), batch.targets)
         beta = self.strength(phase)
+        if not isinstance(self.nudge, ConductanceNudge | CurrentNudge | ClampNudge):
+            require_order(self.nudge, phase.outputs, batch.targets, loss, beta)
         gradient = np.zeros(len(theta))
         before = self.read(free.x, rng)
-        for sign, share in STATES[self.states]:
-            state = phase.nudged(self.nudge, sign * beta)
-            phase.require_stable(self.nudge, sign * beta, state)
+        for factor, share in self.scheme:
+            state = phase.nudged(self.nudge, factor * beta)
+            phase.require_stable(self.nudge, factor * beta, state)
             local = self._contrast(phase, before, self.read(state, rng))
             gradient += share * model.pullback(theta, local, batch.inputs)
-        states = 1 + len(STATES[self.states])
+        states = 1 + len(self.scheme)
         return Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
             gradient=gradient / (beta**self.nudge.contrast_order * len(batch)),
@@ -140,9 +143,19 @@ class GeneralizedEP(Energetic):
             measurements=self.averages * (outputs.size + 2 * len(batch) * trained_elements(model)),
         )
 
+    @property
+    def scheme(self) -> Sequence[tuple[float, float]]:
+        """The nudged states: what β is multiplied by, and what the contrast with the free state counts."""
+        return STATES[self.states]
+
     def general(self, *_: object) -> GeneralizedEP:
         """Itself: the other rules are instances of this one."""
         return self
+
+    def nudged_loss(self, model: Model, loss: Loss, theta: Array, batch: Batch) -> NudgedLoss | None:
+        """ℓ = (1/k!) ∂ᵏn/∂βᵏ at the free states of a batch, see :func:`nudged_loss`."""
+        outputs = model.outputs(model.forward(theta, batch.inputs, batch.start))
+        return nudged_loss(self.nudge, outputs, batch.targets, loss, self.beta)
 
     def strength(self, phase: FreePhase) -> float:
         """β in the nudge's own unit."""

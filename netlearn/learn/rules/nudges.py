@@ -49,7 +49,9 @@ class CurrentNudge:
     contrast_order: int = 1
 
     def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
-        return Circuitry(current=beta * loss.gradient(outputs, targets))
+        slope = loss.gradient(outputs, targets)
+        constant = loss.value(outputs, targets) - np.sum(slope * outputs, axis=-1)
+        return Circuitry(current=beta * slope, constant=beta * constant)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ class ConductanceNudge:
         if form is None:
             raise OptionError("a conductance nudges only a squared error", hint="use nudge=current for other losses")
         curvature, wanted = form
-        return Circuitry(conductance=beta * curvature, current=-beta * curvature * wanted)
+        constant = np.sum(curvature * wanted * wanted, axis=-1) / 2
+        return Circuitry(conductance=beta * curvature, current=-beta * curvature * wanted, constant=beta * constant)
 
 
 @dataclass(frozen=True)
