@@ -1,5 +1,5 @@
 """``python -m netlearn`` is the command ``netlearn``."""
 
-from netlearn.cli import main
+from netlearn.cli import run
 
-main(prog_name="netlearn")
+run()

@@ -7,14 +7,15 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Unpack
 
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.atomic import Destination
 from netlearn.errors import DataError, NetlearnError, NetlearnErrors
-from netlearn.learn.checkpoint import load_checkpoint, save_checkpoint
+from netlearn.keeping import Keeper, after_training
+from netlearn.learn.checkpoint import load_checkpoint
 from netlearn.learn.data import Dataset, Layout, split
 from netlearn.learn.hardware import hardware_for
 from netlearn.learn.lbfgs import run_lbfgs
@@ -44,9 +45,6 @@ from netlearn.results import Description, Evaluation, TrainResult
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint, Solver
 
-SAVE_EVERY = 60.0
-"""Seconds between the checkpoints of a run that goes well."""
-
 
 def train(
     netlist: NetlistLike,
@@ -55,7 +53,8 @@ def train(
     *,
     forward: str | Solver = "internal",
     progress: Callback | None = None,
-    checkpoint: str | os.PathLike[str] | None = None,
+    out: Destination | str | os.PathLike[str] | None = None,
+    checkpoint: Destination | str | os.PathLike[str] | None = None,
     resume: bool = False,
     **settings: Unpack[Overrides],
 ) -> TrainResult:
@@ -71,7 +70,10 @@ def train(
         (S,) of one output, or class labels (S,), which may be words or numbers.
     forward : what finds operating points: ``internal``, ``ngspice``, or a solver.
     progress : called after every step.
-    checkpoint : a file that is written when training is interrupted, and now and then before.
+    out : a file that the trained netlist is written to. Whether it can be is found out before,
+        and it is written even if something fails later.
+    checkpoint : a file that is written when training is interrupted or fails, and now and then
+        before; it is removed when ``out`` is written.
     resume : continue from ``checkpoint``, to the result that no interruption would have changed.
     settings : instead of directives, the text that would follow their name
         (``optimizer="adam lr=0.1"``), or a ready object; and single options (``epochs=50``).
@@ -80,22 +82,29 @@ def train(
     it with the best values so far.
     """
     began = time.monotonic()
-    path = Path(checkpoint) if checkpoint is not None else None
-    if resume and path is None:
+    target, kept = Destination.of(out), Destination.of(checkpoint)
+    if resume and kept is None:
         raise NetlearnError("to resume takes a checkpoint", hint="give the checkpoint's path")
     with solver_of(forward) as solver:
         project = open_project(netlist, with_targets(data, targets), solver, settings)
         task = task_of(project)
-        if project.test_table is not None:
+        keeper = Keeper(task, lambda state: _trained_netlist(project, state), target, kept, resume)
+        start = load_checkpoint(kept.path, task) if resume and kept is not None else begin(task)
+        test = project.test_table
+        keeper.check(start, tuple(table.path for table in (project.table, test) if table is not None))
+        if test is not None:
             # What is wrong with it is said before the work, not after.
-            project.dataset(project.test_table)
-        start = load_checkpoint(path, task) if resume and path is not None else begin(task)
-        keep = _Keeper(path, task) if path is not None else None
+            _evaluation(project.plain_model, task.loss, project.layout, project.dataset(test))
         search = run_lbfgs if isinstance(task.optimizer, Lbfgsb) else run
-        state = search(task, start, progress, keep)
-        if path is not None and not state.finished:
-            save_checkpoint(path, task, state)
-        return _result(project, task, state, time.monotonic() - began)
+        with keeper.whatever_happens():
+            state = search(task, start, progress, keeper)
+        if not state.finished:
+            keeper.interrupted(state)
+            return _result(project, task, state, _trained_netlist(project, state), time.monotonic() - began)
+        trained = keeper.finish(state)
+        with after_training(target):
+            result = _result(project, task, state, trained, time.monotonic() - began)
+        return replace(result, written=keeper.written)
 
 
 def task_of(project: Project) -> Task:
@@ -200,24 +209,16 @@ def _has_training_data(project: Project) -> bool:
         return False
 
 
-class _Keeper:
-    """Saves a checkpoint now and then."""
-
-    def __init__(self, path: Path, task: Task) -> None:
-        self.path, self.task = path, task
-        self.last = time.monotonic()
-
-    def __call__(self, state: TrainingState) -> None:
-        now = time.monotonic()
-        if now - self.last > SAVE_EVERY:
-            save_checkpoint(self.path, self.task, state)
-            self.last = now
+def _trained_netlist(project: Project, state: TrainingState) -> Netlist:
+    return _with_chosen_scale(project, project.design.write(project.parameters, _best(state)))
 
 
-def _result(project: Project, task: Task, state: TrainingState, seconds: float) -> TrainResult:
+def _best(state: TrainingState) -> Array:
+    return state.best if state.best is not None else state.theta
+
+
+def _result(project: Project, task: Task, state: TrainingState, written: Netlist, seconds: float) -> TrainResult:
     parameters = project.parameters
-    theta = state.best if state.best is not None else state.theta
-    written = _with_chosen_scale(project, project.design.write(parameters, theta))
     again = Project(written, project.settings, project.solver, project.table, project.test_table)
     # What counts is the text: its loss, not that of the numbers it was written from.
     model, layout = again.plain_model, project.layout
@@ -229,7 +230,7 @@ def _result(project: Project, task: Task, state: TrainingState, seconds: float) 
         settings=replace(project.settings, loss=task.loss),
         names=tuple(parameters.names),
         initial=parameters.initial,
-        theta=theta,
+        theta=_best(state),
         train=_evaluation(model, task.loss, layout, project.dataset(project.table)),
         test=_evaluation(model, task.loss, layout, project.dataset(test)) if test is not None else None,
         history=state.history,

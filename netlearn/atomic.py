@@ -28,6 +28,25 @@ _HINTS = {
 }
 
 
+@dataclass(frozen=True)
+class Destination:
+    """A file to write, and how it came to be the one.
+
+    ``named`` says that the user named it: then a link is followed, and a checkpoint of another
+    run may be replaced. ``force`` allows what is else refused, such as writing over files that
+    were not written for the same output.
+    """
+
+    path: Path
+    named: bool = True
+    force: bool = False
+
+    @classmethod
+    def of(cls, given: Destination | PathLike | None) -> Destination | None:
+        """A destination, where only its path may be given."""
+        return given if given is None or isinstance(given, Destination) else cls(Path(given))
+
+
 def write_atomically(path: PathLike, data: bytes, *, follow: bool = True) -> None:
     """Write a whole file or nothing, as :func:`replacing` does. Raises OutputError."""
     write_together([(path, data, follow)])

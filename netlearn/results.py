@@ -55,7 +55,8 @@ class TrainResult:
     ``train`` and ``test`` evaluate ``netlist`` as it is written, on the training data (with
     the validation part) and the test data. ``theta`` (P,) are the trained values of the
     parameters ``names``, ``initial`` those before. ``interrupted`` says that Ctrl-C came, and
-    ``stopped`` why training ended. ``settings`` hold what was chosen, and ``notes`` say it.
+    ``stopped`` why training ended. ``written`` are the files that training wrote: copies of
+    included files, and the netlist last. ``settings`` hold what was chosen, and ``notes`` say it.
     """
 
     netlist: Netlist
@@ -69,6 +70,7 @@ class TrainResult:
     best_epoch: int
     interrupted: bool = False
     seconds: float = 0.0
+    written: tuple[Path, ...] = ()
     stopped: str = ""
     notes: tuple[str, ...] = ()
 

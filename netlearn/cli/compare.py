@@ -17,7 +17,7 @@ from netlearn.cli.options import (
     overrides,
     quiet,
 )
-from netlearn.cli.output import FilePath, check_writable, deliver, say
+from netlearn.cli.output import FilePath, beside, check_outputs, deliver, say
 from netlearn.cli.progress import comparison_progress
 from netlearn.comparison import compare
 from netlearn.errors import OptionError
@@ -97,11 +97,10 @@ def command(
     from netlearn.report.comparison import comparison_figure, comparison_rows
     from netlearn.report.figure import check_format, save_figure
 
-    results = results or netlist.with_suffix(".compare.jsonl")
-    plot = plot or netlist.with_suffix(".compare.png")
-    for path in (results, plot):
-        check_writable(path)
-    check_format(plot)
+    kept = beside(netlist, ".compare.jsonl", results)
+    figure = beside(netlist, ".compare.png", plot)
+    check_outputs(kept, figure, inputs=(netlist, data, test))
+    check_format(figure.path)
     with comparison_progress(quiet or as_json or as_csv) as progress:
         comparison = compare(
             read(netlist, allow),
@@ -111,14 +110,14 @@ def command(
             fractions=fractions,
             betas=betas,
             scatter=scatter,
-            results=results,
+            results=kept.path,
             processes=processes,
             progress=progress,
             forward=forward,
             test=test,
             **overrides(directives),
         )
-    save_figure(comparison_figure(comparison, netlist.name), plot)
+    save_figure(comparison_figure(comparison, netlist.name), figure.path, follow=figure.named)
     if as_json:
         say(comparison.as_json())
     elif as_csv:
@@ -126,7 +125,7 @@ def command(
         deliver(csv_text(list(rows[0]), [list(row.values()) for row in rows]))
     elif not quiet:
         show(table_of(*comparison_rows(comparison)))
-        say(f"figure    {plot}\nresults   {results}")
+        say(f"figure    {figure.path}\nresults   {kept.path}")
     for outcome in comparison.outcomes:
         if outcome.error:
             say(f"{outcome.run.text}, seed {outcome.run.seed}: {outcome.error}", err=True)

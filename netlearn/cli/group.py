@@ -9,11 +9,9 @@ from typing import Any
 
 import click
 
+from netlearn.cli import INTERRUPTED
 from netlearn.cli.output import say
 from netlearn.errors import NetlearnError, NetlistWarning
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C, as shells have it."""
 
 COMMANDS = (
     "train",
@@ -64,8 +62,14 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             say("interrupted", err=True)
             ctx.exit(INTERRUPTED)
-        except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
-            say(f"error: {error.filename}: {error.strerror}", err=True)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            say(f"error: {error.filename or 'the system'}: {error.strerror or error}", err=True)
+            ctx.exit(NetlearnError.exit_code)
+        except MemoryError as error:
+            said = f": {error}" if str(error) else ""
+            say(f"error: there is not enough memory{said[0].lower() + said[1:] if said else ''}", err=True)
             ctx.exit(NetlearnError.exit_code)
 
 

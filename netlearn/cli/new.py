@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from netlearn.atomic import check_output
 from netlearn.cli.options import option_flags
-from netlearn.cli.output import FilePath, check_writable, deliver, say
+from netlearn.cli.output import FilePath, deliver, say
 from netlearn.errors import OptionError
 from netlearn.generate import TOPOLOGIES, Start, new_netlist
 from netlearn.options import options_of
@@ -28,7 +29,7 @@ def _subcommand(kind: str, topology: type) -> click.Command:
     def new(out: Path, force: bool, **options: Any) -> None:
         data = out.with_suffix(".csv")
         for path in (out, data):
-            check_writable(path)
+            check_output(path)
             if path.exists() and not force:
                 raise OptionError(f"'{path}' is there already", hint="--force writes over it")
         given = {name.removeprefix("setting_"): value for name, value in options.items() if value is not None}

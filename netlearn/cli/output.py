@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from netlearn.atomic import write_atomically
-from netlearn.errors import OptionError, visible
+from netlearn.atomic import Destination, check_output, write_atomically
+from netlearn.errors import OutputError, visible
+
+OTHER = "name another file"
 
 FilePath = click.Path(path_type=Path)
 
 out_option = click.option("-o", "--out", type=FilePath, metavar="FILE", help="Where to write [the standard output].")
 
 
-def check_writable(path: Path) -> None:
-    """Say before the work, not after, that a file cannot be written. Raises OptionError."""
-    if path.is_dir():
-        raise OptionError(f"'{path}' is a folder", hint="name a file in it")
-    if not path.parent.is_dir():
-        raise OptionError(f"there is no folder '{path.parent}' to write '{path.name}' into")
+def beside(path: Path, ending: str, named: Path | None, force: bool = False) -> Destination:
+    """Where the user wants a file, or else one beside ``path`` that is called like it but for its ending."""
+    return Destination(named or path.parent / f"{path.stem}{ending}", named is not None, force)
+
+
+def check_outputs(*places: Destination, inputs: Iterable[Path | None] = ()) -> None:
+    """Say before the work, not after, that a file cannot be written, or that it is used twice. Raises OutputError."""
+    read = {os.path.realpath(path) for path in inputs if path is not None}
+    for place in places:
+        path = os.path.realpath(place.path)
+        if path in read:
+            raise OutputError(f"'{place.path}' is read or written by this command for something else", hint=OTHER)
+        check_output(place.path, follow=place.named)
+        read.add(path)
 
 
 def say(text: str, err: bool = False) -> None:
     """Print a line for people, in which nothing can make the terminal do anything but show it."""
-    click.echo(visible(text), err=err)
+    try:
+        click.echo(visible(text), err=err)
+    except OSError:
+        # Nobody is left who could read that something went wrong.
+        if not err:
+            raise
 
 
 def deliver(text: str, out: Path | None = None) -> None:
@@ -34,7 +51,6 @@ def deliver(text: str, out: Path | None = None) -> None:
     Bytes that are no UTF-8 in the file that it came from are so again. A terminal shows them escaped.
     """
     if out is not None:
-        check_writable(out)
         write_atomically(out, text.encode("utf-8", "surrogateescape"))
     elif sys.stdout.isatty():
         click.echo(visible(text), nl=False)

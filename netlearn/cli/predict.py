@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from netlearn.arrays import Array
+from netlearn.atomic import Destination
 from netlearn.cli.options import (
     allow,
     as_csv,
@@ -24,7 +25,7 @@ from netlearn.cli.options import (
     solver,
     timeout,
 )
-from netlearn.cli.output import FilePath, check_writable, deliver, say
+from netlearn.cli.output import FilePath, check_outputs, deliver, say
 from netlearn.json_text import json_text
 from netlearn.learn.output_files import csv_writer
 from netlearn.netlist.netlist import read
@@ -65,7 +66,7 @@ def command(
     source, settings = read(netlist, allow), overrides(directives)
     with solver(forward, timeout, processes) as solving:
         if out is not None:
-            check_writable(out)
+            check_outputs(Destination(out), inputs=(netlist, data))
             samples = predict_file(source, data, out, forward=solving, **settings)
             if as_json:
                 say(json_text({"netlist": netlist, "data": data, "written": out, "samples": samples}))

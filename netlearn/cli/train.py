@@ -9,7 +9,8 @@ import click
 
 from netlearn import api
 from netlearn.adjoint import adjoint_netlist
-from netlearn.cli.group import INTERRUPTED
+from netlearn.atomic import Destination
+from netlearn.cli import INTERRUPTED
 from netlearn.cli.options import (
     allow,
     as_json,
@@ -22,10 +23,11 @@ from netlearn.cli.options import (
     solver,
     timeout,
 )
-from netlearn.cli.output import FilePath, check_writable, deliver, say
+from netlearn.cli.output import FilePath, beside, check_outputs, deliver, say
 from netlearn.cli.progress import training_progress
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.json_text import json_text
+from netlearn.keeping import after_training
 from netlearn.netlist.netlist import read
 from netlearn.nudged import nudged_netlist
 from netlearn.report.summary import training_lines, training_values
@@ -43,6 +45,9 @@ from netlearn.report.summary import training_lines, training_values
 @allow
 @click.option("--checkpoint", type=FilePath, metavar="FILE", help="Where an interrupted run is kept.")
 @click.option("--resume", is_flag=True, help="Continue an interrupted run, to the result it would have had.")
+@click.option(
+    "--force", is_flag=True, help="Begin anew where an interrupted run is kept, and write over files of other origin."
+)
 @click.option("--plot", type=FilePath, metavar="FILE", help="Draw the loss and the network into this file too.")
 @click.option(
     "--show-nudged",
@@ -73,6 +78,7 @@ def command(
     allow: tuple[Path, ...],
     checkpoint: Path | None,
     resume: bool,
+    force: bool,
     plot: Path | None,
     show_nudged: Path | None,
     show_adjoint: Path | None,
@@ -86,15 +92,15 @@ def command(
     in FILE as *@ comments; an option takes what would follow the directive's name, as in
     --optimizer "adam lr=0.1", and wins.
     """
-    out = out or netlist.with_suffix(f".trained{netlist.suffix or '.cir'}")
-    check_writable(out)
-    checkpoint = checkpoint or out.with_suffix(".checkpoint.npz")
-    check_writable(checkpoint)
+    target = beside(netlist, f".trained{netlist.suffix or '.cir'}", out, force)
+    kept = beside(target.path, ".checkpoint.npz", checkpoint, force)
+    others = [Destination(path) for path in (plot, show_nudged, show_adjoint) if path is not None]
+    check_outputs(target, inputs=(data, test))
+    check_outputs(kept, *others, inputs=(netlist, target.path, data, test))
     if plot:
         # Drawing takes a second to import, which most runs can do without.
         from netlearn.report.figure import check_format, save_figure, training_figure
 
-        check_writable(plot)
         check_format(plot)
     source = read(netlist, allow)
     if show_nudged:
@@ -107,22 +113,24 @@ def command(
             data,
             forward=solving,
             progress=progress,
-            checkpoint=checkpoint,
+            out=target,
+            checkpoint=kept,
             resume=resume,
             test=test,
             **overrides(directives),
         )
     if result.interrupted:
         say(f"interrupted in epoch {result.epochs + 1}, with a best loss of {result.loss:.6g}", err=True)
-        say(f"kept in '{checkpoint}'; add --resume to the same command to continue", err=True)
+        say(f"kept in '{kept.path}'; add --resume to the same command to continue", err=True)
         ctx.exit(INTERRUPTED)
-    result.save(out)
-    checkpoint.unlink(missing_ok=True)
-    if plot:
-        save_figure(training_figure(result.history, elaborate(result.netlist).circuit, netlist.name), plot)
+    with after_training(target):
+        if plot:
+            save_figure(training_figure(result.history, elaborate(result.netlist).circuit, netlist.name), plot)
     if as_json:
-        say(json_text({"netlist": netlist, "written": out, **training_values(result)}))
+        *copies, written = result.written
+        say(json_text({"netlist": netlist, "written": written, "copies": copies, **training_values(result)}))
     elif not quiet:
         for line in training_lines(result):
             say(line)
-        say(f"written   {out}")
+        for path in result.written:
+            say(f"written   {path}")

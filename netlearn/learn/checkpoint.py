@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
@@ -14,18 +13,22 @@ from typing import Any
 
 import numpy as np
 
+from netlearn.atomic import write_atomically
 from netlearn.circuit.circuit import Circuit
-from netlearn.errors import NetlearnError
+from netlearn.errors import NetlearnError, OutputError
 from netlearn.learn.loop import Record, Task, TrainingState
 
 FORMAT = 1
+
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile)
+"""What reading a file that is no archive of plain arrays may raise."""
 
 _ARRAYS = ("u", "theta", "order", "mask", "best", "points")
 _NUMBERS = ("epoch", "position", "draws", "solves", "measurements", "best_score", "best_epoch", "finished")
 
 
-def save_checkpoint(path: Path, task: Task, state: TrainingState) -> None:
-    """Write a checkpoint, moved into place when it is whole."""
+def save_checkpoint(path: Path, task: Task, state: TrainingState, *, follow: bool = True) -> None:
+    """Write a checkpoint, moved into place when it is whole. Raises OutputError."""
     state.settle()
     arrays: dict[str, Any] = {name: value for name in _ARRAYS if (value := getattr(state, name)) is not None}
     arrays |= {f"optimizer.{name}": value for name, value in state.optimizer.items()}
@@ -37,14 +40,34 @@ def save_checkpoint(path: Path, task: Task, state: TrainingState) -> None:
         "state": {name: getattr(state, name) for name in _NUMBERS},
     }
     arrays["notes"] = np.array(json.dumps(notes))
-    handle, temporary = tempfile.mkstemp(dir=path.parent or Path(), prefix=f".{path.name}.")
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    write_atomically(path, buffer.getvalue(), follow=follow)
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file is a checkpoint of netlearn's, of whatever task and version."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        with np.load(path, allow_pickle=False) as archive:
+            notes = json.loads(str(archive["notes"]))
+    except UNREADABLE:
+        return False
+    return isinstance(notes, dict) and {"format", "of", "state"} <= notes.keys()
+
+
+def check_checkpoint(path: Path, *, replaced: bool) -> None:
+    """See that nothing else is lost where a checkpoint is to be written.
+
+    ``replaced`` says that a checkpoint which is there may be replaced. Raises OutputError.
+    """
+    if not path.exists() or not path.is_file():
+        return
+    if not is_checkpoint(path):
+        raise OutputError(f"'{path}' is there already and is no checkpoint", hint="name another file for it")
+    if not replaced:
+        raise OutputError(
+            f"'{path}' holds an interrupted run", hint="--resume continues it, and --force begins anew without it"
+        )
 
 
 def load_checkpoint(path: Path, task: Task) -> TrainingState:
@@ -56,7 +79,7 @@ def load_checkpoint(path: Path, task: Task) -> TrainingState:
         of, version = notes["of"], notes["format"]
     except FileNotFoundError:
         raise NetlearnError(f"there is no checkpoint '{path}' to resume from") from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise NetlearnError(f"'{path}' is not a netlearn checkpoint ({error})") from None
     if version != FORMAT:
         raise NetlearnError(f"the checkpoint '{path}' has format {version}, and this version reads {FORMAT}")

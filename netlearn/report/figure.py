@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from netlearn.report.style import UNSAFE_FORMATS, as_drawn, style
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
+from netlearn.atomic import write_atomically
 from netlearn.circuit.circuit import Circuit
 from netlearn.errors import OptionError
 from netlearn.learn.loop import Record
@@ -36,9 +38,14 @@ def check_format(path: Path) -> None:
 
 
 @style()
-def save_figure(figure: Figure, path: Path) -> None:
-    """Save a figure in the format that the file's ending names. Raises OptionError for an unknown one."""
+def save_figure(figure: Figure, path: Path, *, follow: bool = True) -> None:
+    """Save a figure in the format that the file's ending names, whole or not at all.
+
+    Raises OptionError for an unknown format, and OutputError for what cannot be written.
+    """
     check_format(path)
     # No date goes into the file, so that the same figure is the same file.
     metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
-    figure.savefig(path, dpi=150, metadata=metadata)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=path.suffix[1:].lower(), dpi=150, metadata=metadata)
+    write_atomically(path, buffer.getvalue(), follow=follow)
