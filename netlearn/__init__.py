@@ -7,7 +7,6 @@ functions give, and the errors that they raise. The modules behind it may change
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-<<<<<<< HEAD
 from netlearn.errors import (
     CheckFailed,
     CircuitError,
@@ -22,28 +21,18 @@ from netlearn.errors import (
     OutputError,
     Place,
 )
-from netlearn.netlist.netlist import Netlist, parse, read
 
-||||||| parent of 342d510 (Find out before training what can be written, keep what was trained whatever fails, and end on signals as on Ctrl-C)
-from netlearn.netlist.netlist import Netlist, parse, read
-
-=======
->>>>>>> 342d510 (Find out before training what can be written, keep what was trained whatever fails, and end on signals as on Ctrl-C)
 if TYPE_CHECKING:
     from netlearn.api import describe, evaluate, operating_point, train
     from netlearn.comparison import Comparison, compare
     from netlearn.elaboration.design import Design
     from netlearn.elaboration.elaborate import elaborate
-<<<<<<< HEAD
     from netlearn.exports import export, flatten
     from netlearn.generate import NewNetlist
     from netlearn.generate import new_netlist as new
     from netlearn.judge import check
-    from netlearn.nudged import nudged_netlist
-||||||| parent of 342d510 (Find out before training what can be written, keep what was trained whatever fails, and end on signals as on Ctrl-C)
-=======
     from netlearn.netlist.netlist import Netlist, parse, read
->>>>>>> 342d510 (Find out before training what can be written, keep what was trained whatever fails, and end on signals as on Ctrl-C)
+    from netlearn.nudged import nudged_netlist
     from netlearn.prediction import Prediction, predict, predict_file, predictions
     from netlearn.results import Description, Evaluation, TrainResult
     from netlearn.sensitivity import sensitivities
@@ -103,17 +92,11 @@ _ELSEWHERE = {
         "comparison": ("Comparison", "compare"),
         "elaboration.design": ("Design",),
         "elaboration.elaborate": ("elaborate",),
-<<<<<<< HEAD
         "exports": ("export", "flatten"),
         "generate": ("NewNetlist", "new"),
         "judge": ("check",),
-        "nudged": ("nudged_netlist",),
-||||||| parent of 342d510 (Find out before training what can be written, keep what was trained whatever fails, and end on signals as on Ctrl-C)
-        "results": ("Evaluation", "TrainResult"),
-=======
         "netlist.netlist": ("Netlist", "parse", "read"),
-        "results": ("Evaluation", "TrainResult"),
->>>>>>> 342d510 (Find out before training what can be written, keep what was trained whatever fails, and end on signals as on Ctrl-C)
+        "nudged": ("nudged_netlist",),
         "prediction": ("Prediction", "predict", "predict_file", "predictions"),
         "results": ("Description", "Evaluation", "TrainResult"),
         "sensitivity": ("sensitivities",),
