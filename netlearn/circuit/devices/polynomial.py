@@ -23,8 +23,10 @@ def least_positive_root(a: Array, b: Array, c: Array, d: Array) -> tuple[Array, 
     product = np.sqrt(np.maximum(0.25 * y * y - rd, 0.0))
     t = np.where(r > 0, (0.5 * ra * y - rc) / np.where(r > 0, 2.0 * r, 1.0), product)
     roots = [*_quadratic_roots(0.5 * ra + r, 0.5 * y + t), *_quadratic_roots(0.5 * ra - r, 0.5 * y - t)]
-    least = np.min([np.where(root > 0, root, np.inf) for root in roots], axis=0)
-    found = np.isfinite(least)
+    least, found = roots[0], np.zeros_like(r) > 0
+    for root in roots:
+        better = (root > 0) & (~found | (root < least))
+        least, found = np.where(better, root, least), found | better
     x: Array = np.where(found, least, 1.0)
     for _ in range(POLISHES):
         value = (((x + a) * x + b) * x + c) * x + d
@@ -34,14 +36,14 @@ def least_positive_root(a: Array, b: Array, c: Array, d: Array) -> tuple[Array, 
 
 
 def _quadratic_roots(p: Array, q: Array) -> tuple[Array, Array]:
-    """The real roots of x^2 + p x + q, NaN where there are none."""
+    """The real roots of x^2 + p x + q, 0 where there are none."""
     discriminant = 0.25 * p * p - q
     real = discriminant >= 0
     root = np.sqrt(np.where(real, discriminant, 0.0))
     # The greater in size first, without cancellation; their product is q.
     far = -0.5 * p - np.where(p > 0, root, -root)
     near = np.where(far != 0, q / np.where(far != 0, far, 1.0), 0.0)
-    return np.where(real, far, np.nan), np.where(real, near, np.nan)
+    return np.where(real, far, 0.0), np.where(real, near, 0.0)
 
 
 def _greatest_cubic_root(a: Array, b: Array, c: Array) -> Array:
@@ -51,7 +53,10 @@ def _greatest_cubic_root(a: Array, b: Array, c: Array) -> Array:
     size = np.sqrt(np.where(three, q, 1.0))
     angle = np.arccos(np.clip(r / np.where(size > 0, size**3, 1.0), -1.0, 1.0))
     trigonometric = -2.0 * size * np.cos((angle + 2.0 * np.pi) / 3.0)
-    cube = -np.sign(r) * np.cbrt(np.abs(r) + np.sqrt(np.where(three, 0.0, r * r - q**3)))
-    single = cube + np.where(cube != 0, q / np.where(cube != 0, cube, 1.0), 0.0)
+    size_cubed = np.abs(r) + np.sqrt(np.where(three, 0.0, r * r - q**3))
+    none = size_cubed == 0
+    # Not np.cbrt, which compiled code lacks: Newton's method mends the last digits.
+    cube = -np.sign(r) * np.exp(np.log(np.where(none, 1.0, size_cubed)) / 3.0)
+    single = np.where(none, 0.0, cube + q / np.where(none, 1.0, cube))
     y: Array = np.where(three, trigonometric, single) - a / 3.0
     return y

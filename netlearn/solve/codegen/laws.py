@@ -41,7 +41,7 @@ class Law:
     ``terminals`` (c,) are the device's unknowns that are left, ``entries`` (e, 2) pairs of them
     (row, column) at which the Jacobian may not be zero, ``kept`` how many rows the step keeps
     for limiting the next one. ``step``, ``balance`` and ``curve`` are addresses; the last one is 0
-    for laws made of straight lines.
+    for laws made of straight lines, and for others that would be too long with it, which are not ``corrected``.
     """
 
     device: Device
@@ -51,6 +51,7 @@ class Law:
     step: int
     balance: int
     curve: int
+    corrected: bool
     hoisted: Program
 
     def parameters(self, prepared: Values, count: int) -> Array:
@@ -120,7 +121,11 @@ class _Maker:
         curve = self._curve(plain_variables, plain_rows)
         entries = tuple(sorted(step[1]))
         outputs = [*step[0].values(), *step[1].values(), step[2], *kept]
-        everything = [*outputs, *(node for pair in balance.values() for node in pair), *curve.values()]
+        plain = [*outputs, *(node for pair in balance.values() for node in pair)]
+        corrected = not curve or len(reached([*plain, *curve.values()])) <= MOST_NODES
+        if not corrected:
+            curve = {}
+        everything = [*plain, *curve.values()]
         if len(reached(everything)) > MOST_NODES:
             raise Untraceable("a long law")
         hoisted = _hoisted(everything)
@@ -139,6 +144,7 @@ class _Maker:
             addresses["step"],
             addresses["balance"],
             addresses.get("curve", 0),
+            corrected,
             Program(hoisted),
         )
 

@@ -225,9 +225,12 @@ class Frame:
         """The nonlinear part."""
         values = np.concatenate([np.zeros(0), *(part.values.ravel() for part in elements.parts)])
         table, kept, first = np.zeros((len(elements.parts), 9), dtype=np.int64), 0, 0
+        # Steps are corrected for all curvature or for none, as their convergence is foretold from it.
+        corrected = all(part.law.corrected for part in elements.parts)
         for g, part in enumerate(elements.parts):
             law, (terminals, slots) = part.law, self.firsts[g]
-            table[g] = law.step, law.balance, law.curve, len(part.elements), terminals, slots, first, law.kept, kept
+            curve = law.curve if corrected else 0
+            table[g] = law.step, law.balance, curve, len(part.elements), terminals, slots, first, law.kept, kept
             kept += law.kept * len(part.elements)
             first += part.values.size
         return Laws(table, self.reads, self.moves, self.writes, self.slots, values, kept)

@@ -13,6 +13,7 @@ from netlearn.circuit.devices.base import Device, Environment, Values
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.solve.codegen import laws
 from netlearn.solve.codegen.laws import COLD, FREE, WARM, Law, law_of
+from netlearn.solve.internal import InternalSolver
 
 ELEMENTS, SAMPLES = 3, 64
 
@@ -39,6 +40,14 @@ MODELS = {
     "lateral pnp": ("pnp", {"iss": 1e-15, "var": 20.0, "rb": 10.0}),
     "nmos": ("nmos", {"vto": 0.7, "lambda": 0.01, "gamma": 0.5, "kp": 1e-4, "rd": 10.0}),
     "pmos": ("pmos", {"vto": -0.4, "kp": 1e-4}),
+    "pmos of level 2": ("pmos", {"level": 2, "vto": -0.2, "kp": 1e-4, "gamma": 0.4, "lambda": 0.03, "rs": 5.0}),
+    "nmos of level 3": (
+        "nmos",
+        {"level": 3, "vto": 0.2, "kp": 1e-4, "nsub": 3e15, "kappa": 0.3, "eta": 0.1, "rd": 5.0},
+    ),
+    "nmos of level 6": ("nmos", {"level": 6, "vto": 0.1, "nv": 0.6, "nc": 1.2, "lambda0": 0.02, "sigma": 0.03}),
+    "power mosfet": ("vdmos", {"vto": 0.3, "theta": 0.05, "rd": 0.1, "rq": 0.5, "vq": 2.0, "rb": 0.03, "bv": 0.6}),
+    "njf of level 2": ("njf", {"level": 2, "vst": 0.1, "p": 2.3, "q": 1.8, "delta": 0.5, "ibd": 1e-6, "vbd": 2.5}),
     "njf": ("njf", {"lambda": 0.01, "rd": 3.0}),
     "pjf": ("pjf", {"b": 0.7}),
     "switch": ("sw", {"vt": 0.2, "vh": 0.1}),
@@ -61,8 +70,8 @@ EXPRESSIONS = [
 
 def of_model(name: str) -> tuple[Device, Values]:
     kind, words = MODELS[name]
-    model = MODEL_TYPES[kind].variant(words)
-    values = model.complete(words, {})
+    model = MODEL_TYPES[kind].variant(words).at_level(words.get("level", 1))
+    values = model.complete({name: value for name, value in words.items() if name != "level"}, {})
     device = model.device_for(values)
     columns = {key: np.full(ELEMENTS, float(value)) for key, value in values.items()}
     # Not all elements alike.
@@ -232,6 +241,40 @@ def test_the_elementary_functions_are_numpys() -> None:
         same = (found == wanted) | (np.isnan(found) & np.isnan(wanted)) | (distance <= error * np.abs(wanted))
         # The exponential ends a little before overflow.
         assert (same | (np.abs(x) > 708.0)).all(), text
+
+
+@pytest.mark.parametrize(
+    ("most", "compiled", "corrected"), [(900, False, False), (2000, True, False), (9999, True, True)]
+)
+def test_what_would_take_long_to_compile_is_left_out(
+    most: int, compiled: bool, corrected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The correction for curvature first, then the whole law, which then is left to arrays."""
+    text = """too long
+v1 in 0 3
+vg g 0 1.2
+r1 in d 1k
+m1 d g 0 0 nm l=2u w=10u
+.model nm nmos(level=3 tox=20n nsub=2e16 kappa=0.5 eta=0.1 theta=0.05)
+.end
+"""
+    monkeypatch.setattr(laws, "MOST_NODES", most)
+    monkeypatch.setattr(laws, "_laws", {})
+    circuit = netlearn.elaborate(netlearn.parse(text)).circuit
+    transistor = next(group for group in circuit.groups if not group.device.linear)
+    prepared = transistor.device.prepare(transistor.values, circuit.environment)
+    law = law_of(transistor.device, prepared, (0, 1, -1, -1, 0, -1))
+    assert (law is not None, law is not None and law.corrected) == (compiled, corrected)
+    g, k = circuit.element("vg")
+    volts = np.linspace(0.0, 3.0, 9)
+    column = np.tile(circuit.groups[g].values["dc"], (len(volts), 1))
+    column[:, k] = volts
+    together = InternalSolver().solve(circuit.with_values({(g, "dc"): column}))
+    for volt, found in zip(volts, together.voltage("d"), strict=True):
+        column = np.array(circuit.groups[g].values["dc"])
+        column[k] = volt
+        alone = InternalSolver().solve(circuit.with_values({(g, "dc"): column})).voltage("d")[0]
+        assert found == pytest.approx(alone, rel=1e-9)
 
 
 def test_what_depends_on_numbers_is_not_compiled() -> None:
