@@ -84,7 +84,7 @@ def train(
     began = time.monotonic()
     target, kept = Destination.of(out), Destination.of(checkpoint)
     if resume and kept is None:
-        raise NetlearnError("to resume takes a checkpoint", hint="give the checkpoint's path")
+        raise NetlearnError("resuming needs a checkpoint", hint="give the path of the checkpoint")
     with solver_of(forward) as solver:
         project = open_project(netlist, with_targets(data, targets), solver, settings)
         task = task_of(project)

@@ -184,7 +184,7 @@ class Start(Declared):
     min: float = option(100.0, "lower bound of training, in ohms", above=0.0)
     max: float = option(1e6, "upper bound of training, in ohms", above=0.0)
     samples: int = option(20, "rows of the data template", least=1)
-    seed: int = option(0, "seed of everything random", least=0)
+    seed: int = option(0, "seed of all random numbers", least=0)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     allow,
     as_json,
@@ -28,7 +29,7 @@ from netlearn.solve.difference import Differences
 WORST = 10
 
 
-@click.command(name="check", short_help="Compare operating points with ngspice.")
+@click.command(cls=SectionedCommand, name="check", short_help="Compare operating points with ngspice.")
 @netlist_argument
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's training and test data].")
 @click.option("--samples", type=click.IntRange(min=1), metavar="N", help="Take so many samples, evenly spread [all].")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     allow,
     as_csv,
@@ -36,7 +37,7 @@ def _numbers(_: click.Context, option: click.Parameter, text: str) -> list[float
         raise OptionError(f"--{option.name} takes numbers with commas between them, not '{text}'") from None
 
 
-@click.command(name="compare", short_help="Train with several learning rules and compare them.")
+@click.command(cls=SectionedCommand, name="compare", short_help="Train with several learning rules and compare them.")
 @netlist_argument
 @click.option(
     "--rules", required=True, metavar="RULE,...", help='What to compare, such as "analytic,ep states=positive,cl".'

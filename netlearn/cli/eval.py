@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from netlearn import api
+from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     allow,
     as_csv,
@@ -28,7 +29,7 @@ from netlearn.report.summary import evaluation_lines, evaluation_values, sample_
 from netlearn.report.tables import csv_text, show, table_of
 
 
-@click.command(name="eval", short_help="Give loss, accuracy and outputs on data.")
+@click.command(cls=SectionedCommand, name="eval", short_help="Give loss, accuracy and outputs on data.")
 @netlist_argument
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's test data, else its data].")
 @directive_options("corner", "output", "loss")

@@ -12,6 +12,7 @@ import click
 
 from netlearn.arrays import Array
 from netlearn.atomic import Destination
+from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     allow,
     as_csv,
@@ -33,7 +34,7 @@ from netlearn.prediction import predict_file, predictions
 from netlearn.report.tables import show, table_of
 
 
-@click.command(name="predict", short_help="Give the outputs for new inputs.")
+@click.command(cls=SectionedCommand, name="predict", short_help="Give the outputs for new inputs.")
 @netlist_argument
 @click.option("--data", type=FilePath, required=True, metavar="FILE", help="The inputs: CSV, Parquet or .npz.")
 @click.option("-o", "--out", type=FilePath, metavar="FILE", help="Where to write: .csv, .parquet or .npz.")

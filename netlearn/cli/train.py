@@ -11,6 +11,7 @@ from netlearn import api
 from netlearn.adjoint import adjoint_netlist
 from netlearn.atomic import Destination
 from netlearn.cli import INTERRUPTED
+from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     allow,
     as_json,
@@ -33,7 +34,7 @@ from netlearn.nudged import nudged_netlist
 from netlearn.report.summary import training_lines, training_values
 
 
-@click.command(name="train", short_help="Train a netlist on its data.")
+@click.command(cls=SectionedCommand, name="train", short_help="Train a netlist on its data.")
 @netlist_argument
 @click.option("-o", "--out", type=FilePath, metavar="FILE", help="Where to write [FILE.trained.cir next to the input].")
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples to train on, instead of the netlist's.")

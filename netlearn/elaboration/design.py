@@ -282,5 +282,5 @@ class Design:
     def _stretch(self, name: str) -> tuple[Source, int, int]:
         quantity = self._quantities.get(name)
         if quantity is None:
-            raise OptionError(f"'{name}' is no trained parameter", hint=did_you_mean(name, list(self._quantities)))
+            raise OptionError(f"'{name}' is not a trained parameter", hint=did_you_mean(name, list(self._quantities)))
         return self._graph.stretch(quantity)

@@ -120,7 +120,7 @@ class ElementLine:
         if number is None:
             known = [known for known in list(body.template.nodes.numbers)[:2000] if known != "gnd"]
             raise self.error(
-                f"{self.label} reads the voltage of '{name}', which is no node", hint=did_you_mean(name, known)
+                f"{self.label} reads the voltage of '{name}', which is not a node", hint=did_you_mean(name, known)
             )
         return number
 
@@ -154,7 +154,7 @@ class ElementLine:
         if name in self.body.elements and name[0] not in _MANY_CURRENTS:
             return self.body.meters.branch(name, self._place())
         raise self.error(
-            f"{self.label} is controlled by the current of '{word.text}', which is no element with one current here",
+            f"{self.label} is controlled by the current of '{word.text}', which is not an element with one current",
             word,
             "put a voltage source of 0 V in series with it"
             if "." in name or name in self.body.elements

@@ -85,7 +85,7 @@ class _Member:
         if self.dtype.hasobject:
             raise ValueError("objects cannot be loaded")
         if not self.shape:
-            raise ValueError("a number by itself is no column")
+            raise ValueError("a number by itself is not a column")
         self._file, self._row = file, int(np.prod(self.shape[1:]))
         self._whole: Array | None = None
         self._at = 0

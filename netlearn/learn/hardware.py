@@ -50,11 +50,11 @@ class Hardware(Declared):
         "conductance", "in what the levels are equally far apart"
     )
     series: Literal["none", "e3", "e6", "e12", "e24", "e48", "e96", "e192"] = option("none", "preferred numbers")
-    noise: float = option(0.0, "standard deviation of what is written, relative", least=0.0)
-    stuck: float = option(0.0, "part of the devices that never change", least=0.0, below=1.0)
-    asymmetry: float = option(0.0, "how much steps up and down differ at the bounds", least=0.0, most=1.0)
-    memory: Literal["digital", "device"] = option("digital", "what a step starts from")
-    seed: int = option(0, "seed of which devices are stuck", least=0)
+    noise: float = option(0.0, "relative standard deviation of a written value", least=0.0)
+    stuck: float = option(0.0, "fraction of the devices that never change", least=0.0, below=1.0)
+    asymmetry: float = option(0.0, "asymmetry of steps up and down, at the bounds", least=0.0, most=1.0)
+    memory: Literal["digital", "device"] = option("digital", "values that a step starts from")
+    seed: int = option(0, "seed of the choice of stuck devices", least=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()

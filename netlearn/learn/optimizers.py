@@ -105,8 +105,8 @@ class TikiTaka(Declared):
     arrays", Frontiers in Neuroscience 14, 103 (2020).
     """
 
-    lr: float = option(0.1, "how fast the slow array follows the fast one", above=0.0)
-    fast: float = option(0.1, "how fast the fast array follows the gradient", above=0.0)
+    lr: float = option(0.1, "rate at which the slow array follows the fast one", above=0.0)
+    fast: float = option(0.1, "rate at which the fast array follows the gradient", above=0.0)
     asymmetry: float = option(0.5, "asymmetry of the fast array's devices", least=0.0, most=1.0)
     share: float = option(0.1, "part of the fast array in the trained value", least=0.0)
     every: int = option(1, "steps from one transfer to the next", least=1)
@@ -134,8 +134,8 @@ class HamiltonianDescent(Declared):
     training with asymmetric crosspoint elements", arXiv 2201.13377 (2022).
     """
 
-    lr: float = option(0.1, "how fast the position follows the momentum", above=0.0)
-    fast: float = option(0.1, "how fast the momentum follows the gradient", above=0.0)
+    lr: float = option(0.1, "rate at which the position follows the momentum", above=0.0)
+    fast: float = option(0.1, "rate at which the momentum follows the gradient", above=0.0)
     asymmetry: float = option(0.5, "asymmetry of the momentum's devices", least=0.0, most=1.0)
 
     def start(self, size: int) -> State:

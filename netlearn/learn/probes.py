@@ -32,10 +32,10 @@ def probes_of(circuit: Circuit, names: Sequence[str], places: Mapping[str, Place
         place = (places or {}).get(name)
         found = _PROBE.fullmatch(name.strip())
         if found is None:
-            raise OptionError(f"'{name}' is no probe", place, "write V(node), V(plus,minus) or I(source)")
+            raise OptionError(f"'{name}' is not a probe", place, "write V(node), V(plus,minus) or I(source)")
         kind, inside = found[1].lower(), [part.strip() for part in found[2].split(",")]
         if len(inside) > (2 if kind == "v" else 1) or not all(inside):
-            raise OptionError(f"'{name}' is no probe", place, "write V(node), V(plus,minus) or I(source)")
+            raise OptionError(f"'{name}' is not a probe", place, "write V(node), V(plus,minus) or I(source)")
         try:
             if kind == "i":
                 ends = circuit.branch(inside[0]), GROUND

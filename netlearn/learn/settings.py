@@ -23,13 +23,13 @@ from netlearn.options import Declared, Directive, Given, Option, build, option, 
 class LoopOptions(Declared):
     """How long and on what a run trains."""
 
-    epochs: int = option(100, "times that every sample is used", least=0)
-    batch: int = option(0, "samples of each step; 0 for all", least=0)
-    seed: int = option(0, "seed of everything random", least=0)
-    validation: float = option(0.0, "part of the data kept aside to judge by", least=0.0, below=1.0)
-    patience: int | None = option(None, "stop after so many epochs without a better loss", least=1)
+    epochs: int = option(100, "passes over the training data", least=0)
+    batch: int = option(0, "samples in each step; 0 for all", least=0)
+    seed: int = option(0, "seed of all random numbers", least=0)
+    validation: float = option(0.0, "fraction of the data kept for validation", least=0.0, below=1.0)
+    patience: int | None = option(None, "epochs without a better loss after which training stops", least=1)
     coordinates: Literal["log", "conductance", "resistance"] = option(
-        "log", "what is trained of a resistance: log-conductance, conductance or resistance"
+        "log", "coordinate of a trained resistance: log-conductance, conductance or resistance"
     )
 
 
@@ -38,7 +38,7 @@ class DataFiles:
     """Files of samples, CSV or .npz."""
 
     train: str | None = None
-    test: str | None = option(None, "data that is only tested on, after training")
+    test: str | None = option(None, "test data, evaluated after training")
 
 
 @dataclass(frozen=True)
@@ -79,25 +79,25 @@ class Settings:
 DIRECTIVES: dict[str, Directive] = {
     entry.name: entry
     for entry in (
-        Directive("data", "the samples to train on", "FILE", options_of(DataFiles)),
+        Directive("data", "training samples", "FILE", options_of(DataFiles)),
         Directive(
             "corner",
             "values that every sample is taken at, in all combinations",
             "",
             any_name=Option("corner", float, None, "values of a column", many=True),
         ),
-        Directive("input", "what the columns of an array without names drive, in their order", "SOURCE..."),
-        Directive("output", "what is measured; with classes, one probe per class in their order", "PROBE..."),
+        Directive("input", "sources that the columns of an array without names drive, in their order", "SOURCE..."),
+        Directive("output", "probes to measure; with classes, one probe for each class in their order", "PROBE..."),
         Directive("classes", "the classes in the order of the outputs, if not those of the data", "LABEL..."),
-        Directive("loss", "what is made small", "NAME", kinds=LOSSES),
-        Directive("train", "what is trained, and its bounds", "PATTERN...", options_of(Trained), repeats=True),
-        Directive("fix", "what is not trained though a *@train matches it", "PATTERN..."),
-        Directive("rule", "how the gradient is found", "NAME", kinds=RULES),
-        Directive("optimizer", "how the gradient is followed", "NAME", kinds=OPTIMIZERS),
-        Directive("schedule", "how the learning rate changes", "NAME", kinds=SCHEDULES),
-        Directive("subset", "which part of the parameters a step changes", "", options_of(Subset)),
-        Directive("hardware", "what devices hold the trained resistances", "", options_of(Hardware)),
-        Directive("options", "how long and on what to train", "", options_of(LoopOptions)),
+        Directive("loss", "loss function to minimise", "NAME", kinds=LOSSES),
+        Directive("train", "parameters to train, and their bounds", "PATTERN...", options_of(Trained), repeats=True),
+        Directive("fix", "parameters to keep though a *@train matches them", "PATTERN..."),
+        Directive("rule", "learning rule, which estimates the gradient", "NAME", kinds=RULES),
+        Directive("optimizer", "optimizer", "NAME", kinds=OPTIMIZERS),
+        Directive("schedule", "schedule of the learning rate", "NAME", kinds=SCHEDULES),
+        Directive("subset", "subset of the parameters that a step updates", "", options_of(Subset)),
+        Directive("hardware", "devices that hold the trained resistances", "", options_of(Hardware)),
+        Directive("options", "length, batches and seed of the training", "", options_of(LoopOptions)),
     )
 }
 """The directives by name, in the order in which they are documented."""

@@ -27,8 +27,8 @@ class Subset(Declared):
     """
 
     fraction: float = option(1.0, "fraction of the parameters that a step changes", above=0.0, most=1.0)
-    by: Literal["random", "largest", "turns"] = option("random", "how they are chosen: largest is by the gradient")
-    redraw: Literal["step", "epoch", "never"] = option("step", "how often they are chosen anew")
+    by: Literal["random", "largest", "turns"] = option("random", "choice of the subset; largest: by the gradient")
+    redraw: Literal["step", "epoch", "never"] = option("step", "when a new subset is drawn")
     only: str = option("*", "patterns of the names that may be chosen, such as R1* or (R1*,R2*)")
     nodes: str = option("*", "patterns of nodes: only what touches one of them may be chosen")
 

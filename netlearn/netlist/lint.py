@@ -25,7 +25,7 @@ def _title(netlist: Netlist) -> Iterator[NetlistWarning]:
     text = netlist.source.text[first.start : first.end]
     if _is_element(text) and _is_connected(text, netlist.source.text[first.end :]):
         yield NetlistWarning(
-            f"the first line is the title, so that '{text.split()[0]}' is no element",
+            f"the first line is the title, so that '{text.split()[0]}' is not an element",
             netlist.place(first.start, first.end),
             "put a line with a title before it",
         )

@@ -85,10 +85,10 @@ def test_probes_read_voltages_differences_and_currents() -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "said"),
     [
-        ("out", OptionError, "'out' is no probe"),
-        ("V(in,out,0)", OptionError, "is no probe"),
-        ("I(V1,V2)", OptionError, "is no probe"),
-        ("V()", OptionError, "is no probe"),
+        ("out", OptionError, "'out' is not a probe"),
+        ("V(in,out,0)", OptionError, "is not a probe"),
+        ("I(V1,V2)", OptionError, "is not a probe"),
+        ("V()", OptionError, "is not a probe"),
         ("V(gnd)", OptionError, "always reads zero"),
         ("V(in,in)", OptionError, "always reads zero"),
         ("V(ouy)", CircuitError, "did you mean 'out'?"),

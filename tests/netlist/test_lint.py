@@ -22,7 +22,7 @@ REST = "\nV9 a 0 1\nR9 a 0 1k\nR8 a OUT 1k\nR7 (b,x) 1k\nR6 c in 1k\n.end\n"
 def test_a_title_that_is_an_element_is_warned_of(title):
     (warning,) = remarks(netlearn.parse(title + REST))
     assert warning.place.line == 1
-    assert f"'{title.split()[0]}' is no element" in str(warning)
+    assert f"'{title.split()[0]}' is not an element" in str(warning)
     assert str(warning).startswith("<string>:1:1: warning: ")
 
 

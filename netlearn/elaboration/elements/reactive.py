@@ -63,7 +63,9 @@ def _check_coupled(line: ElementLine, words: list[Word]) -> None:
         name = word.text.lower()
         if name[0] != "l" or name not in line.body.elements:
             raise line.error(
-                f"{line.label} couples '{word.text}', which is no inductor here", word, "Kname Lname Lname coefficient"
+                f"{line.label} couples '{word.text}', which is not an inductor here",
+                word,
+                "Kname Lname Lname coefficient",
             )
     if len(words) < 2:
         raise line.error(f"{line.label} couples fewer than two inductors", hint="Kname Lname Lname coefficient")

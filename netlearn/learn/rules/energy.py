@@ -105,8 +105,8 @@ class GeneralizedEP(Energetic):
 
     nudge: Nudge
     beta: float = option(1e-3, "strength of the nudge", above=0.0)
-    states: Literal["positive", "negative", "centered"] = option("centered", "which states are compared")
-    contrast: Literal["energy", "product"] = option("energy", "what each element compares")
+    states: Literal["positive", "negative", "centered"] = option("centered", "states to compare")
+    contrast: Literal["energy", "product"] = option("energy", "quantity that each element compares")
     relative: bool = False
 
     def __post_init__(self) -> None:
@@ -195,8 +195,8 @@ class EquilibriumPropagation(Energetic):
 
     beta: float = option(1e-3, "strength of the nudge, relative to the conductance that the outputs see", above=0.0)
     unit: Literal["relative", "siemens"] = option("relative", "unit of beta")
-    states: Literal["positive", "negative", "centered"] = option("centered", "which states are compared")
-    nudge: Literal["auto", "conductance", "current"] = option("auto", "what is put at the outputs")
+    states: Literal["positive", "negative", "centered"] = option("centered", "states to compare")
+    nudge: Literal["auto", "conductance", "current"] = option("auto", "circuitry that nudges the outputs")
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """See :meth:`GeneralizedEP.estimate`."""
@@ -223,7 +223,7 @@ class CoupledLearning(Energetic):
     """
 
     beta: float = option(1e-2, "part of the way to the target at which the outputs are clamped", above=0.0)
-    states: Literal["positive", "negative", "centered"] = option("centered", "which states are compared")
+    states: Literal["positive", "negative", "centered"] = option("centered", "states to compare")
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """See :meth:`GeneralizedEP.estimate`."""
@@ -276,7 +276,7 @@ class AdjointCoupledLearning(Energetic):
 
     beta: float = option(1e-3, "strength of the current, relative to the conductance that the outputs see", above=0.0)
     unit: Literal["relative", "siemens"] = option("relative", "unit of beta")
-    states: Literal["positive", "negative", "centered"] = option("positive", "which states are compared")
+    states: Literal["positive", "negative", "centered"] = option("positive", "states to compare")
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """See :meth:`GeneralizedEP.estimate`."""

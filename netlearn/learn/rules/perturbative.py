@@ -56,7 +56,7 @@ class FiniteDifferences(Perturbative):
     """
 
     step: float = option(1e-4, "change of each parameter, as a fraction of it", above=0.0, below=1.0)
-    form: Literal["central", "forward"] = option("central", "which differences are taken")
+    form: Literal["central", "forward"] = option("central", "form of the differences")
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """2P (central) or P + 1 (forward) operating points per sample."""

@@ -15,7 +15,7 @@ class Reading(Declared):
     """Readings with independent Gaussian errors of standard deviation ``noise``, ``averages`` times each."""
 
     noise: float = option(0.0, "standard deviation of one reading, in V or A", least=0.0)
-    averages: int = option(1, "how often each reading is taken and averaged", least=1)
+    averages: int = option(1, "number of readings to average", least=1)
 
     def read(self, values: Array, rng: np.random.Generator) -> Array:
         """What is read of ``values``."""

@@ -1,0 +1,32 @@
+"""Help with options in groups, for commands that have many."""
+
+from __future__ import annotations
+
+import click
+
+SECTIONS = {
+    "Task": ("data", "test", "input", "output", "classes", "loss", "goal", "corner", "train", "fix", "start"),
+    "Training": (
+        *("rule", "optimizer", "schedule", "subset", "hardware", "tolerance", "epochs", "batch", "seed", "validation"),
+        *("patience", "coordinates", "rules", "seeds", "fractions", "betas", "scatter", "for"),
+    ),
+    "Simulator": ("forward", "timeout", "processes", "threads", "allow-include", "solver"),
+}
+"""Which options stand under which heading; all others are about the output."""
+
+
+class SectionedCommand(click.Command):
+    """A command whose help lists its options by what they are about."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        named = {name: section for section, names in SECTIONS.items() for name in names}
+        rows: dict[str, list[tuple[str, str]]] = {section: [] for section in (*SECTIONS, "Output")}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if record is not None:
+                long = next((word for word in parameter.opts if word.startswith("--")), "").lstrip("-")
+                rows[named.get(long, "Output")].append(record)
+        for section, records in rows.items():
+            if records:
+                with formatter.section(section):
+                    formatter.write_dl(records)
