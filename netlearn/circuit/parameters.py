@@ -54,10 +54,22 @@ class Direct:
     trained: bool = True
     by_sample: bool = False
 
+    @cached_property
+    def _in_order(self) -> bool:
+        """Whether value k follows from number k."""
+        return np.array_equal(self.parameters, np.arange(len(self.parameters)))
+
+    @cached_property
+    def _unscaled(self) -> bool:
+        return bool(np.all(self.scale == 1.0))
+
     def values(self, numbers: Array) -> Array:
-        return np.asarray(self.scale * numbers[..., self.parameters])
+        chosen = numbers[..., : len(self.parameters)] if self._in_order else numbers[..., self.parameters]
+        return chosen if self._unscaled else np.asarray(self.scale * chosen)
 
     def pullback(self, numbers: Array, gradient: Array) -> Array:
+        if self._in_order and gradient.shape[-1] == numbers.shape[-1]:
+            return gradient if self._unscaled else np.asarray(self.scale * gradient)
         if gradient.ndim == 1 and not np.iscomplexobj(gradient):
             return np.bincount(self.parameters, self.scale * gradient, minlength=numbers.shape[-1])
         total = np.zeros((*gradient.shape[:-1], numbers.shape[-1]), np.result_type(gradient, float))

@@ -56,13 +56,18 @@ class Model:
         """(o, N): outputs = x Mᵀ."""
         return self.probes.matrix(self.parameters.circuit.size)
 
+    @cached_property
+    def _driven(self) -> dict[int, tuple[Array, Array]]:
+        """For each group of sources with inputs the numbers of these, and their places in the group."""
+        sources = [(j, *place) for j, place in enumerate(self.inputs) if isinstance(place, tuple)]
+        numbers, groups, places = np.array(sources, dtype=np.intp).reshape(-1, 3).T
+        return {g: (numbers[groups == g], places[groups == g]) for g in dict.fromkeys(groups.tolist())}
+
     def circuit(self, theta: Array, inputs: Array) -> Circuit:
         """The circuit at parameters ``theta`` (P,), driven by ``inputs`` (S, p)."""
         circuit = self.parameters.apply(theta, self.settings(inputs))
         columns: dict[Column, Array] = {}
-        sources = [(j, *place) for j, place in enumerate(self.inputs) if isinstance(place, tuple)]
-        for g in dict.fromkeys(g for _, g, _ in sources):
-            j, k = np.array([(j, k) for j, group, k in sources if group == g], dtype=np.intp).T
+        for g, (j, k) in self._driven.items():
             fixed = np.asarray(circuit.groups[g].values["dc"])
             values = np.array(
                 np.broadcast_to(fixed, (len(inputs), fixed.shape[-1])), dtype=np.result_type(fixed, inputs)
@@ -98,11 +103,11 @@ class Model:
 
     def undriven(self, column: Column, change: Array) -> Array:
         """``change`` (k,) of a column with zeros where an input sets the value, whatever the parameters say."""
-        driven = [place[1] for place in self.inputs if isinstance(place, tuple) and (place[0], "dc") == column]
-        if not driven:
+        g, name = column
+        if name != "dc" or g not in self._driven:
             return change
         result = np.array(change)
-        result[..., driven] = 0.0
+        result[..., self._driven[g][1]] = 0.0
         return result
 
     def outputs(self, point: OperatingPoint) -> Array:

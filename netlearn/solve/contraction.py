@@ -23,6 +23,8 @@ from netlearn.solve.equations.assembly import with_ground
 
 HELD = 4_000_000
 """How many numbers of element states are held at a time where there is no loop for them."""
+CACHED = 16
+"""Of so many groups the ends are kept."""
 WORTH_LOADING = 200_000
 """From so many products on, arrays of them take milliseconds."""
 
@@ -75,9 +77,23 @@ def _loops_pay(index: Array, states: Array) -> bool:
 
 
 def _looped(loop: Callable[..., None], index: Array, left: Array, right: Array) -> Array:
-    result, (first, second) = np.empty(len(index)), np.where(index == GROUND, left.shape[1], index).T
+    result, (first, second) = np.empty(len(index)), _ends(index, left.shape[1])
     loop(0, len(index), first, second, _by_unknown(left), _by_unknown(right), result)
     return result
+
+
+def _ends(index: Array, size: int) -> tuple[Array, Array]:
+    """Both columns of ``index``, ground being the last of ``size`` + 1; from a cache."""
+    found = _cache.get((id(index), size))
+    if found is None or found[0] is not index:
+        first, second = np.ascontiguousarray(np.where(index == GROUND, size, index).T)
+        found = _cache[id(index), size] = index, (first, second)
+        if len(_cache) > CACHED:
+            del _cache[next(iter(_cache))]
+    return found[1]
+
+
+_cache: dict[tuple[int, int], tuple[Array, tuple[Array, Array]]] = {}
 
 
 def _by_unknown(x: Array) -> Array:

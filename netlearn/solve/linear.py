@@ -60,6 +60,10 @@ class SharedLinearization:
         with one_thread():
             return self._refined(np.asarray(rhs), transpose)
 
+    def transfer(self, drives: Array, reads: Array) -> Array:
+        """What ``reads`` (o, N) see of the solutions for ``drives`` (m, N), (1, m, o)."""
+        return np.asarray((self.solve(drives) @ reads.T)[None])
+
     def _refined(self, rhs: Array, transpose: bool) -> Array:
         x = self._solve(rhs, transpose)
         matrix = topology_matrix(self.reduction.topology, self.data, transpose)

@@ -66,7 +66,7 @@ class NonlinearSolver:
                     raise _failure(model, samples, found)
                 x[samples] = system.unknowns(found.y).T
                 iterations = max(iterations, int(found.iterations.max(initial=0)))
-        return OperatingPoint(circuit, x, iterations, NonlinearLinearization(model, x))
+        return OperatingPoint(circuit, x, iterations, NonlinearLinearization(model, x, together))
 
 
 def _unique(model: NonlinearModel) -> bool:

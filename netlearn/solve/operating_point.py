@@ -18,6 +18,10 @@ class Linearization(Protocol):
         """Solutions (S, N) for right-hand sides (S, N); with ``transpose``, of Jᵀ x = rhs."""
         ...
 
+    def transfer(self, drives: Array, reads: Array) -> Array:
+        """What ``reads`` (o, N) see of the solutions for ``drives`` (m, N), (S, m, o); S is 1 where all are equal."""
+        ...
+
 
 @dataclass(frozen=True)
 class OperatingPoint:

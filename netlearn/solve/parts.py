@@ -41,6 +41,15 @@ class PartedLinearization:
             x[rows] = part
         return x
 
+    def transfer(self, drives: Array, reads: Array) -> Array:
+        """What ``reads`` (o, N) see of the solutions for ``drives`` (m, N), (S, m, o)."""
+        found = [(rows, each.transfer(drives, reads)) for rows, each in self.parts]
+        count = sum(len(rows) for rows, _ in found)
+        seen = np.empty((count, *found[0][1].shape[1:]), np.result_type(*(part for _, part in found)))
+        for rows, part in found:
+            seen[rows] = part
+        return seen
+
 
 def solve_parts(
     circuit: Circuit,

@@ -17,6 +17,7 @@ from netlearn.circuit.circuit import GROUND, Circuit, Column, one_sample
 from netlearn.solve.contraction import contract
 from netlearn.solve.equations.assembly import Equations, with_ground
 from netlearn.solve.linear import linear_system
+from netlearn.solve.lockstep.lockstep import Lockstep
 from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel
 from netlearn.solve.operating_point import Linearization, OperatingPoint, Solver
@@ -33,7 +34,8 @@ def linearize(op: OperatingPoint) -> Linearization:
 def _at(op: OperatingPoint) -> Linearization:
     if op.circuit.linear:
         return linear_system(op.circuit, Equations.of(op.circuit))
-    return NonlinearLinearization(NonlinearModel.of(op.circuit), op.x)
+    model = NonlinearModel.of(op.circuit)
+    return NonlinearLinearization(model, op.x, Lockstep.of(model, len(op.x)) if len(op.x) > 1 else None)
 
 
 def pullback(

@@ -105,6 +105,14 @@ class Device:
         columns = [derivative(lambda moved: self.residual(moved, prepared), x, unit) for unit in np.eye(x.shape[-1])]
         return np.stack(columns, axis=-1)
 
+    def scaled_slopes(self, prepared: Values) -> tuple[Array, Array] | None:
+        """Of a linear element whose derivatives are one number times a constant matrix: (..., k) and (T, T)."""
+        return None
+
+    def driven(self, prepared: Values) -> tuple[tuple[int, Array], ...] | None:
+        """Of a linear element, its residual (..., k) at zero by terminal; None where ``residual`` has to say it."""
+        return () if self.homogeneous else None
+
     def value_jacobian(self, x: Array, values: Values, environment: Environment, name: str) -> Array:
         """Derivative (..., k, T) of the residual by the value ``name`` of the same instance."""
 

@@ -31,10 +31,12 @@ class Resistor(Device):
     """Ohm's law, i = (v_p - v_n) / resistance."""
 
     def jacobian(self, x: Array, prepared: Values) -> Array:
-        pattern = np.array([[1.0, -1.0], [-1.0, 1.0]])
-        conductance = 1.0 / np.asarray(prepared["resistance"])
+        conductance, pattern = self.scaled_slopes(prepared)
         stamps: Array = conductance[..., None, None] * pattern
         return stamps
+
+    def scaled_slopes(self, prepared: Values) -> tuple[Array, Array]:
+        return 1.0 / np.asarray(prepared["resistance"]), np.array([[1.0, -1.0], [-1.0, 1.0]])
 
     def residual(self, x: Array, prepared: Values) -> Array:
         current = (x[..., 0] - x[..., 1]) / prepared["resistance"]
@@ -55,6 +57,9 @@ class VoltageSource(Device):
 
     def jacobian(self, x: Array, prepared: Values) -> Array:
         return _constant([[0, 0, 1], [0, 0, -1], [1, -1, 0]], x)
+
+    def driven(self, prepared: Values) -> tuple[tuple[int, Array], ...]:
+        return ((2, -np.asarray(prepared["dc"])),)
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,9 @@ class CurrentSource(Device):
 
     def jacobian(self, x: Array, prepared: Values) -> Array:
         return _constant([[0, 0], [0, 0]], x)
+
+    def driven(self, prepared: Values) -> tuple[tuple[int, Array], ...]:
+        return (0, np.asarray(prepared["dc"])), (1, -np.asarray(prepared["dc"]))
 
 
 @dataclass(frozen=True)

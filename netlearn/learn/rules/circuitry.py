@@ -17,6 +17,8 @@ from netlearn.circuit.graph import voltage_branches
 from netlearn.errors import CircuitError
 from netlearn.learn.model import Probes
 
+CACHED_NAMES = 64
+
 
 @dataclass(frozen=True)
 class Circuitry:
@@ -171,7 +173,7 @@ def _source(circuit: Circuit, number: int, probe: str) -> tuple[int, int]:
 
 
 def _names(circuit: Circuit, stem: str, outputs: Sequence[int] | Array) -> list[str]:
-    taken = {name for group in circuit.groups for name in group.names}
+    taken = set().union(*(_nudges(group.names) for group in circuit.groups))
     names = []
     for j in outputs:
         name = f"{stem}{j + 1}"
@@ -179,3 +181,16 @@ def _names(circuit: Circuit, stem: str, outputs: Sequence[int] | Array) -> list[
             name += "_"
         names.append(name)
     return names
+
+
+def _nudges(names: Sequence[str]) -> frozenset[str]:
+    """Those names that a nudge's element might have, from a cache: thousands of names are looked at once."""
+    found = _looked_at.get(id(names))
+    if found is None or found[0] is not names:
+        found = _looked_at[id(names)] = names, frozenset(name for name in names if name[1:6] == "nudge")
+        if len(_looked_at) > CACHED_NAMES:
+            del _looked_at[next(iter(_looked_at))]
+    return found[1]
+
+
+_looked_at: dict[int, tuple[Sequence[str], frozenset[str]]] = {}

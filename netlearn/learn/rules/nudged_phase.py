@@ -16,7 +16,6 @@ from netlearn.learn.model import Model, Probes
 from netlearn.learn.rules.circuitry import Circuitry
 from netlearn.learn.rules.nudges import Nudge, curvature
 from netlearn.learn.rules.reciprocity import Reciprocity, reciprocity
-from netlearn.solve.linear import SharedLinearization
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.sensitivity import linearize
 from netlearn.solve.transposed import Transposed, corrected_circuit
@@ -104,11 +103,7 @@ class FreePhase:
         """
         probes, weights = self.model.probe_matrix.toarray(), self.co_content.weights
         currents = probes / np.where(weights == 0, 1.0, weights)
-        linear = linearize(point)
-        if isinstance(linear, SharedLinearization):
-            return np.asarray((linear.solve(currents) @ probes.T)[None])
-        shape = point.x.shape
-        return np.stack([linear.solve(np.broadcast_to(each, shape)) @ probes.T for each in currents], axis=1)
+        return linearize(point).transfer(currents, probes)
 
     def unit(self) -> float:
         """What a relative strength of 1 is: the β at which a negative conductance β h takes stability away.

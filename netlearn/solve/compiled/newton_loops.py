@@ -15,7 +15,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.solve.compiled.jit import compiled
 from netlearn.solve.compiled.lu_loops import eliminate, substitute, substitute_back, substitute_transposed
-from netlearn.solve.compiled.rows import add, call, clear, copy, spread
+from netlearn.solve.compiled.rows import add, call, clear, copy, multiply_add, spread
 
 if TYPE_CHECKING:
     from netlearn.solve.compiled.arguments import Balance, Fill, Laws, Linear, Problem, Settling
@@ -244,7 +244,7 @@ def linearized(
     last_sample: int,
     error: Array,
 ) -> None:
-    """Solve the equations linear around ``problem.y``, or the transposed ones, for ``right`` (S, n), overwritten.
+    """Solve the equations linear around ``problem.y``, or the transposed ones, for ``right`` (S, m, n), overwritten.
 
     ``error`` (S,) is what is left of the equations, beside the largest of ``right``.
     """
@@ -257,37 +257,37 @@ def linearized(
     kept, rest = np.zeros((max(laws.kept, 1), lanes)), np.zeros((n + 1, lanes))
     x, mode, held = np.zeros((n, lanes)), np.zeros((1, lanes)), np.zeros((1, lanes))
     spread(mode, 0, WARM)
+    rows, columns = (linear.columns, linear.rows) if transpose else (linear.rows, linear.columns)
     for first in range(first_sample, last_sample, lanes):
         width = min(lanes, last_sample - first)
         for w in range(width):
             load(problem, first + w, w, drive, offset)
             load_unknowns(problem, first + w, w, y)
-            for i in range(n):
-                x[i, w] = right[first + w, i]
+            error[first + w] = 0.0
         lift(problem, offset, y)
         for p in range(nnz):
             spread(data, p, linear.data[p])
         evaluate(laws, STEP, y, kept, mode, rest, data, held)
         eliminate(fill, data, lower, upper, inverse, work, none)
-        if transpose:
-            substitute_transposed(fill, lower, upper, inverse, x)
-        else:
-            substitute(fill, lower, upper, inverse, x)
-        for i in range(n):
-            clear(rest, i)
-        for p in range(nnz):
-            for w in range(lanes):
-                if transpose:
-                    rest[linear.columns[p], w] += data[p, w] * x[linear.rows[p], w]
-                else:
-                    rest[linear.rows[p], w] += data[p, w] * x[linear.columns[p], w]
-        for w in range(width):
-            left, most = 0.0, 0.0
+        for m in range(right.shape[1]):
+            for w in range(width):
+                for i in range(n):
+                    x[i, w] = right[first + w, m, i]
+            if transpose:
+                substitute_transposed(fill, lower, upper, inverse, x)
+            else:
+                substitute(fill, lower, upper, inverse, x)
             for i in range(n):
-                left = max(left, abs(rest[i, w] - right[first + w, i]))
-                most = max(most, abs(right[first + w, i]))
-                if math.isnan(x[i, w]):
-                    left = np.inf
-            error[first + w] = left / most if most > 0.0 else left
-            for i in range(n):
-                right[first + w, i] = x[i, w]
+                clear(rest, i)
+            for p in range(nnz):
+                multiply_add(rest, rows[p], data, p, x, columns[p])
+            for w in range(width):
+                left, most = 0.0, 0.0
+                for i in range(n):
+                    given = right[first + w, m, i]
+                    left = max(left, abs(rest[i, w] - given))
+                    most = max(most, abs(given))
+                    if not abs(x[i, w]) < np.inf:
+                        left = np.inf
+                    right[first + w, m, i] = x[i, w]
+                error[first + w] = max(error[first + w], left / most if most > 0.0 else left)

@@ -76,6 +76,18 @@ def subtract(typing: Any, a: Any, i: Any, b: Any, j: Any, c: Any, k: Any) -> Any
 
 
 @intrinsic
+def multiply_add(typing: Any, a: Any, i: Any, b: Any, j: Any, c: Any, k: Any) -> Any:
+    """a[i] += b[j] * c[k]."""
+
+    def operation(builder: Any, pointers: list[Any]) -> None:
+        target, left, right = (_load(builder, pointer) for pointer in pointers)
+        product = builder.fmul(left, right, flags=("contract",))
+        builder.store(builder.fadd(target, product, flags=("contract",)), pointers[0], align=8)
+
+    return _row_operation(operation)(typing, a, i, b, j, c, k)
+
+
+@intrinsic
 def multiply(typing: Any, a: Any, i: Any, b: Any, j: Any, c: Any, k: Any) -> Any:
     """a[i] = b[j] * c[k]."""
 

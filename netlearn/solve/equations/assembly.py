@@ -103,6 +103,37 @@ class MatrixTopology:
         entries = jacobian[..., self.masks[g]]
         return np.asarray(self.stamps[g] @ entries.reshape(*entries.shape[:-2], -1).T)
 
+    def add_scaled(self, g: int, scale: Array, slopes: Array) -> Array:
+        """Entries (nnz,) or (nnz, S) from derivatives that are ``scale``, (k,) or (S, k), times ``slopes`` (T, T)."""
+        key = g, slopes.tobytes()
+        if key not in self._scaled:
+            one = np.broadcast_to(slopes[self.masks[g]], (len(self.indices[g]), int(self.masks[g].sum()))).ravel()
+            columns = sparse.coo_array(
+                (one, (np.arange(len(one)), np.repeat(np.arange(len(self.indices[g])), int(self.masks[g].sum()))))
+            )
+            self._scaled[key] = (self.stamps[g] @ columns.tocsr()).tocsr()
+        return np.asarray(self._scaled[key] @ scale.T)
+
+    def add_at(self, g: int, terminal: int, values: Array) -> Array:
+        """Contributions (N,) or (N, S) of ``values``, (k,) or (S, k), to the equations at a group's terminal."""
+        rows = self.indices[g][:, terminal]
+        total = np.zeros((self.size + 1, *values.shape[:-1]), values.dtype)
+        # Ground, -1, is the last row.
+        if terminal in self._single[g]:
+            total[rows] = values.T
+        else:
+            np.add.at(total, rows, values.T)
+        return total[:-1]
+
+    @cached_property
+    def _scaled(self) -> dict[tuple[int, bytes], sparse.csr_array]:
+        return {}
+
+    @cached_property
+    def _single(self) -> list[set[int]]:
+        """For each group the terminals at which no two elements meet."""
+        return [{t for t, rows in enumerate(index.T) if len(np.unique(rows)) == len(rows)} for index in self.indices]
+
     def add_currents(self, g: int, residual: Array) -> Array:
         """Contributions (N,) or (N, S) from a group's residual (k, T) or (S, k, T)."""
         return np.asarray(self.currents[g] @ residual.reshape(*residual.shape[:-2], -1).T)
@@ -149,9 +180,15 @@ class Equations:
         """F(0) of the linear groups, (N,) or (N, S): what the sources drive."""
         total: Array | None = None
         for g, group in enumerate(self.circuit.groups):
-            if len(group) and group.device.linear and not group.device.homogeneous:
+            if not len(group) or not group.device.linear:
+                continue
+            driven = group.device.driven(self.prepared[g])
+            if driven is None:
                 origin = np.zeros(np.asarray(group.index).shape)
-                part = self.topology.add_currents(g, group.device.residual(origin, self.prepared[g]))
+                parts = [self.topology.add_currents(g, group.device.residual(origin, self.prepared[g]))]
+            else:
+                parts = [self.topology.add_at(g, terminal, values) for terminal, values in driven]
+            for part in parts:
                 total = part if total is None else _sum(total, part)
         return np.zeros(self.topology.size) if total is None else total
 
@@ -165,6 +202,10 @@ class Equations:
         for g in range(len(self.prepared)) if groups is None else groups:
             group = self.circuit.groups[g]
             if not len(group):
+                continue
+            scaled = group.device.scaled_slopes(self.prepared[g]) if group.device.linear else None
+            if scaled is not None:
+                total = _sum(total, self.topology.add_scaled(g, *scaled))
                 continue
             linear = group.device.linear or padded is None
             place = np.zeros(np.asarray(group.index).shape) if linear else self.at(g, padded)  # type: ignore[arg-type]

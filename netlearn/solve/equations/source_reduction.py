@@ -42,6 +42,69 @@ class Sparsity(NamedTuple):
     """(nnz, entries of the other): what sums the entries."""
 
 
+DENSE_SHARE = 0.1
+"""From this part of entries that are not zero on a full matrix is multiplied faster, as in layered networks."""
+
+
+@dataclass(frozen=True, eq=False)
+class Extract:
+    """Some entries of a Jacobian as a matrix of their own, at ``rows`` and ``columns``, whose other entries are zero.
+
+    ``reached`` (d,) are the Jacobian's columns that its columns stand for.
+    """
+
+    reached: Array
+    entries: Array
+    rows: Array
+    columns: Array
+    shape: tuple[int, int]
+    last: list[tuple[Array, Array, Any]]
+    """What a matrix was made of last, all entries and its own, and the matrix: nudged states have the free one's."""
+
+    @classmethod
+    def of(cls, entries: Array, rows: Array, columns: Array, height: int) -> Extract:
+        """For ``entries`` (e,) of the Jacobian that go to ``rows`` (e,) and stand in its ``columns`` (e,)."""
+        order = np.argsort(rows, kind="stable")
+        reached, number = np.unique(columns[order], return_inverse=True)
+        return cls(reached, entries[order], rows[order], number, (height, len(reached)), [])
+
+    def matrix(self, data: Array) -> Any:
+        """The matrix with the entries of ``data`` (nnz,), full where that makes its products faster."""
+        for before, _, matrix in self.last:
+            if before is data:
+                return matrix
+        values = data[self.entries]
+        for _, own, matrix in self.last:
+            if np.array_equal(own, values):
+                self.last[:] = [(data, own, matrix)]
+                return matrix
+        made = self._full(values) if self._dense else self._sparse(values)
+        self.last[:] = [(data, values, made)]
+        return made
+
+    @cached_property
+    def _dense(self) -> bool:
+        height, width = self.shape
+        return len(self.entries) >= DENSE_SHARE * height * width
+
+    @cached_property
+    def _places(self) -> Array:
+        return self.rows * self.shape[1] + self.columns
+
+    def _full(self, values: Array) -> Array:
+        # The Jacobian has every entry once.
+        result = np.zeros(self.shape, values.dtype)
+        result.ravel()[self._places] = values
+        return result
+
+    @cached_property
+    def _pointers(self) -> Array:
+        return np.searchsorted(self.rows, np.arange(self.shape[0] + 1))
+
+    def _sparse(self, values: Array) -> sparse.csr_array:
+        return sparse.csr_array((values, self.columns, self._pointers), shape=self.shape)
+
+
 @dataclass(frozen=True, eq=False)
 class SourceReduction:
     """Which unknowns are left, and how the others follow from them.
@@ -60,6 +123,8 @@ class SourceReduction:
     size: int
     plus: Array
     minus: Array
+    symmetric: bool
+    """Whether all linear elements are reciprocal."""
 
     @classmethod
     def of(cls, circuit: Circuit) -> SourceReduction:
@@ -98,7 +163,8 @@ class SourceReduction:
         place[sources] = -1
         kept, compact = np.unique(place[place >= 0], return_inverse=True)
         place[place >= 0] = compact
-        return cls(topology, len(circuit.nodes), sources, tree, place, len(kept), plus, minus)
+        symmetric = all(group.device.reciprocal for group in circuit.groups if group.device.linear and len(group))
+        return cls(topology, len(circuit.nodes), sources, tree, place, len(kept), plus, minus, symmetric)
 
     @cached_property
     def _alone(self) -> tuple[Array, Array] | None:
@@ -151,35 +217,71 @@ class SourceReduction:
         result[self.tree] = np.arange(len(self.tree))
         return result
 
-    def tree_rows(self, data: Array) -> tuple[Array, sparse.csr_array]:
-        """Those unknowns (d,) that the tree nodes' rows of J reach, and these rows at them, (s, d).
+    def at_sources(self, data: Array, x: Array, *, transpose: bool = False) -> Array:
+        """J x, or with ``transpose`` Jᵀ x, at the tree nodes, (s, S), for x (S, N).
 
-        ``data`` (nnz,) are J's entries; the eliminated sources' currents are left out.
+        ``data`` (nnz,) are J's entries; the eliminated sources' currents have no part in it.
         """
-        reached, entries, columns, pointers = self._tree_rows
-        return reached, sparse.csr_array((data[entries], columns, pointers), shape=(len(self.tree), len(reached)))
+        total = np.zeros((len(self.tree), len(x)), np.result_type(data, x))
+        for part in self._transposed_rows if transpose else self._rows:
+            if len(part.entries):
+                total += part.matrix(data) @ x[:, part.reached].T
+        return total
 
-    def tree_columns(self, data: Array) -> tuple[Array, sparse.csr_array]:
-        """Those rows (d,) of Zᵀ J that the tree nodes' columns reach, and these columns in them, (d, s)."""
-        rows, entries, columns, pointers = self._tree_columns
-        return rows, sparse.csr_array((data[entries], columns, pointers), shape=(len(rows), len(self.tree)))
+    def from_sources(self, data: Array, tree: Array) -> tuple[Array, Array]:
+        """What the tree nodes' voltages ``tree`` (s, S) do to Zᵀ J: those equations (d,), and the sums (d, S)."""
+        equations, sums = self._driven
+        parts = [part.matrix(data) for part in self._transposed_rows]
+        for before, volts, result in self._last_driven:
+            # All states of a training step have the same inputs.
+            if all(a is b for a, b in zip(before, parts, strict=True)) and np.array_equal(volts, tree):
+                return equations, result
+        result = sum(
+            add @ np.asarray(part.T @ tree) for add, part in zip(sums, parts, strict=True) if part.shape[1]
+        ) + np.zeros((len(equations), tree.shape[1]))
+        self._last_driven[:] = [(parts, tree, result)]
+        return equations, result
 
     @cached_property
-    def _tree_rows(self) -> tuple[Array, Array, Array, Array]:
-        row, column = self.at_tree[self.topology.rows], self.topology.columns
-        entries = np.flatnonzero((row >= 0) & self.inner)
-        entries = entries[np.argsort(row[entries], kind="stable")]
-        reached, columns = np.unique(column[entries], return_inverse=True)
-        return reached, entries, columns, np.searchsorted(row[entries], np.arange(len(self.tree) + 1))
+    def _last_driven(self) -> list[tuple[list[Any], Array, Array]]:
+        return []
 
     @cached_property
-    def _tree_columns(self) -> tuple[Array, Array, Array, Array]:
-        row, column = self.place[self.topology.rows], self.at_tree[self.topology.columns]
-        entries = np.flatnonzero((row >= 0) & (column >= 0) & self.inner)
-        entries = entries[np.argsort(row[entries], kind="stable")]
-        rows = np.unique(row[entries])
-        pointers = np.searchsorted(row[entries], np.append(rows, len(self.place)))
-        return rows, entries, column[entries], pointers
+    def _driven(self) -> tuple[Array, list[sparse.csr_array]]:
+        """The reduced equations that tree nodes have a part in, and matrices that sum up what all equations get."""
+        places = [self.place[part.reached] for part in self._transposed_rows]
+        equations = np.unique(np.concatenate(places))
+        equations = equations[equations >= 0]
+        sums = []
+        for place in places:
+            kept = np.flatnonzero(place >= 0)
+            entries = (np.ones(len(kept)), (np.searchsorted(equations, place[kept]), kept))
+            sums.append(sparse.coo_array(entries, shape=(len(equations), len(place))).tocsr())
+        return equations, sums
+
+    @cached_property
+    def _rows(self) -> tuple[Extract, Extract]:
+        return self._at_tree(self.topology.rows, self.topology.columns)
+
+    @cached_property
+    def _transposed_rows(self) -> tuple[Extract, Extract]:
+        return self._rows if self.symmetric else self._at_tree(self.topology.columns, self.topology.rows)
+
+    def _at_tree(self, rows: Array, columns: Array) -> tuple[Extract, Extract]:
+        """Rows at tree nodes, in two parts: what other nodes do there, which may be much, and tree nodes themselves."""
+        row, own = self.at_tree[rows], self.at_tree[columns] >= 0
+        others, among = (
+            Extract.of(entries, row[entries], columns[entries], len(self.tree))
+            for entries in (np.flatnonzero((row >= 0) & self.inner & which) for which in (~own, own))
+        )
+        return others, among
+
+    def gathered(self, x: Array) -> Array:
+        """x Z, (..., size) for (..., N): sums what stands at unknowns that move together."""
+        if len(self.members) == np.count_nonzero(self.place >= 0):
+            return np.asarray(x[..., self.members])
+        flat = x.reshape(-1, x.shape[-1])
+        return np.asarray((self.gather @ flat.T).T.reshape(*x.shape[:-1], self.size))
 
     @cached_property
     def gather(self) -> sparse.csr_array:

@@ -10,7 +10,6 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND
-from netlearn.circuit.devices.base import Values
 from netlearn.solve.compiled.arguments import Laws, Linear
 from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES
 from netlearn.solve.equations.source_reduction import SourceReduction
@@ -77,11 +76,6 @@ class Elements:
         return tuple(part.index.astype(np.int64).tobytes() for part in self.parts)
 
 
-def some_of(prepared: Values, elements: Array) -> Values:
-    """Prepared values of some of the elements of a group."""
-    return {name: value if np.ndim(value) == 0 else value[elements] for name, value in prepared.items()}
-
-
 def _alike(index: Array) -> Sequence[tuple[tuple[int, ...], Array]]:
     """Elements in sets with one pattern of coinciding and grounded terminals, from a cache.
 
@@ -124,11 +118,11 @@ class Sources:
         reduction = model.reduction
         constant = model.constant if model.constant.ndim == 2 else model.constant[:, None]
         tree = reduction.potentials(-constant[reduction.sources])
-        reached, columns = reduction.tree_columns(model.linear_data)
+        reached, moved = reduction.from_sources(model.linear_data, tree)
         injected = model.driven[reduction.place[model.driven] >= 0]
         driven = np.union1d(reached, reduction.place[injected])
         drive = np.zeros((len(driven), constant.shape[1]))
-        drive[np.searchsorted(driven, reached)] = columns @ tree
+        drive[np.searchsorted(driven, reached)] = moved
         np.add.at(drive, np.searchsorted(driven, reduction.place[injected]), constant[injected])
         drive, tree = drive.T, tree.T
         if len(tree) != count:

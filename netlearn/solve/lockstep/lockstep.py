@@ -22,13 +22,13 @@ from netlearn.solve.compiled.arguments import Balance, Problem, Settling
 from netlearn.solve.compiled.load import available, kernels, lanes
 from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES, with_ground
 from netlearn.solve.equations.source_reduction import SourceReduction
-from netlearn.solve.lockstep.elements import Elements, Frame, Sources, some_of
+from netlearn.solve.lockstep.elements import Elements, Frame, Sources
 from netlearn.solve.lockstep.starts import Drives
 from netlearn.solve.matrices.batched_lu import BatchedLu
 from netlearn.solve.matrices.condensation import Condensation
 from netlearn.solve.matrices.many import MOST_WORK
 from netlearn.solve.newton.iteration import EXACT, SETTLED, UNBALANCED, Tolerances
-from netlearn.solve.newton.system import ROUNDING, NonlinearModel
+from netlearn.solve.newton.system import ROUNDING, NonlinearModel, some_of
 
 LARGEST_DENSE = 300
 """Up to so many unknowns that nonlinear elements touch may be left of a network with amplifiers."""
@@ -112,7 +112,7 @@ def _paired(model: NonlinearModel) -> BatchedLu | None:
     columns, node = reduction.columns, reduction.is_node
     cost = np.where((rows == columns) & node[rows], 1.0, 100.0)
     # A branch's equation, and Kirchhoff's laws at its ends, hold its voltage and current times one.
-    unit = np.abs(reduction.pattern.adder @ model.linear_data) == 1.0
+    unit = np.abs(model.reduced_data) == 1.0
     cost[unit & (node[rows] != node[columns])] = 1e-3
     graph = sparse.csr_array((cost, (rows, columns)), shape=(reduction.size, reduction.size))
     try:
@@ -130,7 +130,7 @@ class Lockstep:
 
     model: NonlinearModel
     elements: Elements
-    sources: Sources
+    count: int
     layout: EliminationLayout
     data: Array
     """Entries (nnz,) of the linear part of the reduced equations."""
@@ -146,12 +146,17 @@ class Lockstep:
         if layout is None:
             return None
         reduction = model.reduction
-        data, condensation = np.asarray(reduction.pattern.adder @ model.linear_data), None
+        data, condensation = model.reduced_data, None
         if layout.last is not None:
             condensation = Condensation.of(reduction, data, layout.last)
             if condensation is None:
                 return None
-        return cls(model, elements, Sources.of(model, count), layout, data, condensation)
+        return cls(model, elements, count, layout, data, condensation)
+
+    @cached_property
+    def sources(self) -> Sources:
+        """What the independent sources do."""
+        return Sources.of(self.model, self.count)
 
     def solve(self, guess: Array | None, tolerances: Tolerances, *, unique: bool) -> tuple[Array, Array, Array]:
         """Unknowns x (S, N), which samples converged (S,), and the steps (S,) they took.
@@ -159,7 +164,7 @@ class Lockstep:
         Newton's method starts at ``guess`` (r, S). Without it, it starts at zero, or where the
         operating point is ``unique`` at what those of other samples suggest.
         """
-        count = len(self.sources.drive)
+        count = self.count
         x = np.empty((count, self.model.circuit.size))
         steps = np.zeros(count, dtype=np.int64)
         known = None if guess is None else guess[self.layout.frame.members].T
@@ -187,7 +192,11 @@ class Lockstep:
         constant = self.model.constant
         if constant.ndim == 1 or self.layout.plan.size < INTERPOLATED_FROM or count <= 4 * FIRST:
             return None
-        drives = Drives.of(constant[self.model.driven])
+        driven = constant[self.model.driven]
+        # An input in both polarities is one direction, but thousands of inputs are not a few.
+        if np.count_nonzero((driven != driven[:, :1]).any(axis=1)) > 4 * MOST_SOURCES:
+            return None
+        drives = Drives.of(driven)
         return drives if 0 < drives.points.shape[1] <= MOST_SOURCES else None
 
     def _parts(self, guess: Array | None, drives: Drives | None, x: Array) -> Iterator[tuple[Samples, Array | None]]:
@@ -256,16 +265,42 @@ class Lockstep:
         if not len(reduction.sources):
             return x
         constant = self.model.constant[reduction.tree]
-        reached, rows = self.tree_rows
-        leaving = rows @ x[:, reached].T + (constant[:, samples] if constant.ndim == 2 else constant[:, None])
+        leaving = reduction.at_sources(self.model.linear_data, x) + (
+            constant[:, samples] if constant.ndim == 2 else constant[:, None]
+        )
         self._add_currents(x, leaving)
         x[:, reduction.sources] = reduction.currents(-leaving).T
         return x
 
-    @cached_property
-    def tree_rows(self) -> tuple[Array, sparse.csr_array]:
-        """``SourceReduction.tree_rows`` of the linear part."""
-        return self.model.reduction.tree_rows(self.model.linear_data)
+    def linearized(self, x: Array, right: Array, *, transpose: bool) -> tuple[Array, Array]:
+        """Solve the reduced equations linear around x (S, N), or the transposed ones, for ``right`` (S, m, r).
+
+        Returns the solutions, and what is left (S,) of the equations beside the largest of ``right``.
+        """
+        reduction, frame = self.model.reduction, self.layout.frame
+        condensed, laws = self.condensation, frame.laws(self.elements)
+        given, alone, data, error = right, right, self.data, np.empty(len(x))
+        if condensed is not None:
+            data = condensed.left.T.ravel()
+            given, alone = (condensed.carried_back(right), right) if transpose else condensed.carried_forth(right)
+        # Their places in the order of elimination.
+        column, row = frame.members, frame.equations
+        if condensed is not None:
+            column, row = (np.searchsorted(condensed.last, each) for each in (column, row))
+        work = np.ascontiguousarray(given[..., column if transpose else row])
+        # Nodes at sources have their voltages from x, not from those of other nodes.
+        lifted, raised = np.full(len(frame.tree), len(column)), np.ascontiguousarray(x[:, reduction.tree[frame.tree]])
+        none = np.zeros(0, dtype=np.int64), np.zeros((len(x), 0))
+        problem = Problem(False, False, np.ascontiguousarray(self._in_frame(x)), *none, lifted, raised)
+        width = lanes(len(x), self.layout.plan.cost)
+        kernels().linearized(
+            self.layout.plan.fill, frame.linear(data), laws, problem, work, transpose, width, 0, len(x), error
+        )
+        solved = np.empty_like(work)
+        solved[..., row if transpose else column] = work
+        if condensed is not None:
+            solved = condensed.completed_back(right, solved) if transpose else condensed.completed_forth(solved, alone)
+        return solved, error
 
     def _add_currents(self, x: Array, leaving: Array) -> None:
         """Add the currents of nonlinear elements at sources to ``leaving`` (s, S)."""

@@ -177,3 +177,30 @@ class Condensation:
         result = np.empty((len(y), len(self.first) + len(self.last)))
         result[:, self.last], result[:, self.first] = y, alone.T - y @ self.beside.T
         return result
+
+    def carried_back(self, right: Array) -> Array:
+        """What the transposed equations of all unknowns, (..., r), leave for those of the others, (..., k)."""
+        result: Array = right[..., self.last] - right[..., self.first] @ self.beside
+        return result
+
+    def completed_back(self, right: Array, y: Array) -> Array:
+        """The solution (..., r) of the transposed equations from that of the others, ``y`` (..., k)."""
+        count, k = int(np.prod(y.shape[:-1])), len(self.last)
+        left = right[..., self.first] - (self.below.T @ y.reshape(count, k).T).T.reshape(*y.shape[:-1], -1)
+        result = np.empty(right.shape)
+        alone = self.factors.solve(np.ascontiguousarray(left.reshape(count, -1).T), transpose=True)
+        result[..., self.last], result[..., self.first] = y, alone.T.reshape(left.shape)
+        return result
+
+    def carried_forth(self, right: Array) -> tuple[Array, Array]:
+        """What equations with ``right`` (..., r) leave for the others, (..., k), and the first ones' own, (..., n)."""
+        shape = (*right.shape[:-1], len(self.first))
+        flat = np.ascontiguousarray(right[..., self.first].reshape(-1, len(self.first)).T)
+        alone = self.factors.solve(flat)
+        return right[..., self.last] - (self.below @ alone).T.reshape(*shape[:-1], -1), alone.T.reshape(shape)
+
+    def completed_forth(self, y: Array, alone: Array) -> Array:
+        """All unknowns (..., r) from the others, ``y`` (..., k)."""
+        result = np.empty((*y.shape[:-1], len(self.first) + len(self.last)))
+        result[..., self.last], result[..., self.first] = y, alone - y @ self.beside.T
+        return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -10,29 +11,106 @@ from netlearn.arrays import Array
 from netlearn.errors import CircuitError
 from netlearn.solve.equations.assembly import with_ground
 from netlearn.solve.equations.diagnosis import explain_singular
-from netlearn.solve.newton.system import NonlinearModel, apply_inner, chunks
+from netlearn.solve.newton.system import NonlinearModel, apply_inner, chunks, some_of
 from netlearn.solve.threads import one_thread
 
 REFINED_ABOVE = 1e-13
 ACCEPTED = 1e-6
+EXACT = 1e-11
+"""What is solved in step is taken without refinement up to this error."""
+
+
+class Together(Protocol):
+    """A circuit made ready to be solved for all samples in step."""
+
+    def linearized(self, x: Array, right: Array, *, transpose: bool) -> tuple[Array, Array]:
+        """Solve the reduced equations linear around x (S, N), or the transposed ones, for ``right`` (S, m, r).
+
+        Returns the solutions, and what is left (S,) of the equations beside the largest of ``right``.
+        """
+        ...
 
 
 @dataclass(frozen=True)
 class NonlinearLinearization:
-    """The Jacobians at ``x`` (S, N), evaluated and factorized when they are solved with: a Linearization."""
+    """The Jacobians at ``x`` (S, N), evaluated and factorized when they are solved with: a Linearization.
+
+    ``together``, where there is one, solves all samples in step.
+    """
 
     model: NonlinearModel
     x: Array
+    together: Together | None = None
 
     def solve(self, rhs: Array, *, transpose: bool = False) -> Array:
         """Solutions (S, N) of J x = rhs, or with ``transpose`` of Jᵀ x = rhs, for ``rhs`` (S, N).
 
-        Raises CircuitError where a sample's Jacobian is singular.
+        With ``rhs`` (S, m, N) there are m of them for each sample. Raises CircuitError where a
+        sample's Jacobian is singular.
         """
         rhs = np.asarray(rhs)
+        if rhs.ndim == 2:
+            return self._solve(rhs[:, None], transpose)[:, 0]
+        return self._solve(rhs, transpose)
+
+    def _solve(self, rhs: Array, transpose: bool) -> Array:
         with one_thread():
-            parts = [_Part(self.model, part, self.x).solve(rhs, transpose) for part in chunks(self.model, len(self.x))]
-        return np.concatenate(parts)
+            if self.together is not None and not rhs[..., self.model.reduction.sources].any():
+                solved = self._in_step(self.together, rhs, transpose)
+                if solved is not None:
+                    return solved
+            columns = []
+            for m in range(rhs.shape[1]):
+                parts = (_Part(self.model, part, self.x) for part in chunks(self.model, len(self.x)))
+                columns.append(np.concatenate([part.solve(rhs[:, m], transpose) for part in parts]))
+        return np.stack(columns, axis=1)
+
+    def transfer(self, drives: Array, reads: Array) -> Array:
+        """What ``reads`` (o, N) see of the solutions for ``drives`` (m, N), (S, m, o)."""
+        reduction, count = self.model.reduction, len(self.x)
+        eliminated = reduction.sources
+        if self.together is not None and not (drives[:, eliminated].any() or reads[:, eliminated].any()):
+            right = np.broadcast_to(reduction.gathered(drives), (count, len(drives), reduction.size))
+            with one_thread():
+                solved, error = self.together.linearized(self.x, right, transpose=False)
+            if (error <= EXACT).all():
+                return np.asarray(solved @ reduction.gathered(reads).T)
+        return np.asarray(self.solve(np.broadcast_to(drives, (count, *drives.shape))) @ reads.T)
+
+    def _in_step(self, together: Together, rhs: Array, transpose: bool) -> Array | None:
+        """For right-hand sides that leave the eliminated sources alone; None where a sample is too inexact."""
+        model, reduction = self.model, self.model.reduction
+        flat = rhs.reshape(-1, rhs.shape[-1])
+        solved, error = together.linearized(self.x, reduction.gathered(rhs), transpose=transpose)
+        if not (error <= EXACT).all():
+            return None
+        solution = np.zeros(rhs.shape)
+        moving = np.flatnonzero(reduction.place >= 0)
+        solution[..., moving] = solved[..., reduction.place[moving]]
+        if len(reduction.sources):
+            moved = reduction.at_sources(model.linear_data, solution.reshape(flat.shape), transpose=transpose)
+            left = flat[:, reduction.tree].T - moved
+            leaving = left.T.reshape(*rhs.shape[:-1], -1)
+            self._add_nonlinear(solution, leaving, transpose)
+            currents = reduction.currents(leaving.reshape(len(flat), -1).T)
+            solution[..., reduction.sources] = currents.T.reshape(leaving.shape)
+        return solution
+
+    def _add_nonlinear(self, solution: Array, leaving: Array, transpose: bool) -> None:
+        """Take what nonlinear elements make of the ``solution`` (S, m, N) at sources off ``leaving`` (S, m, s)."""
+        model, at_tree = self.model, self.model.reduction.at_tree
+        for g in model.nonlinear:
+            group = model.circuit.groups[g]
+            index = np.asarray(group.index)
+            touching = np.flatnonzero((at_tree[index] >= 0).any(axis=1))
+            if len(touching):
+                padded, moves = with_ground(self.x), with_ground(solution)
+                prepared = some_of(model.equations.prepared[g], touching)
+                slopes = group.device.jacobian(padded[:, index[touching]], prepared)
+                turned = slopes.swapaxes(-1, -2) if transpose else slopes
+                currents = (turned[:, None] @ moves[..., index[touching], None])[..., 0]
+                for k, t in np.argwhere(at_tree[index[touching]] >= 0):
+                    leaving[..., at_tree[index[touching[k], t]]] -= currents[..., k, t]
 
 
 class _Part:

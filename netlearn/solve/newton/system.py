@@ -60,6 +60,11 @@ class NonlinearModel:
             return self.equations.jacobian(groups=linear)
 
     @cached_property
+    def reduced_data(self) -> Array:
+        """The linear groups' entries in the reduced Jacobian, (nnz,) or (nnz, S)."""
+        return np.asarray(self.reduction.pattern.adder @ self.linear_data)
+
+    @cached_property
     def linear_matrix(self) -> sparse.csr_array:
         """The linear part of the reduced Jacobian, where all samples share it."""
         return self.reduction.matrix(self.linear_data).tocsr()
@@ -110,6 +115,11 @@ class NonlinearModel:
             name: value[samples] if np.ndim(value) >= 2 and len(value) == count else value
             for name, value in prepared.items()
         }
+
+
+def some_of(prepared: Values, elements: Array) -> Values:
+    """Prepared values of some of the elements of a group."""
+    return {name: value if np.ndim(value) == 0 else value[elements] for name, value in prepared.items()}
 
 
 def chunks(model: NonlinearModel, count: int) -> list[Array]:
