@@ -11,11 +11,12 @@ import click
 
 from netlearn.cli.options import allow, as_json, quiet
 from netlearn.cli.output import FilePath, say
-from netlearn.errors import NetlearnError
+from netlearn.errors import NetlearnError, raise_all
 from netlearn.json_text import json_text
 from netlearn.netlist.lint import remarks
 from netlearn.netlist.netlist import Netlist, read
-from netlearn.netlist.statements import Block, Card, Conditional, Element, Section, Statement, Subcircuit
+from netlearn.netlist.parser import MOST_ERRORS
+from netlearn.netlist.statements import Block, Broken, Card, Conditional, Element, Section, Statement, Subcircuit
 
 
 @click.command(name="check-syntax", short_help="Say whether files can be read.")
@@ -35,6 +36,7 @@ def command(
     for path in files:
         try:
             netlist = read(path, allow)
+            raise_all([error for part in netlist.walk() for error in _broken(part)][:MOST_ERRORS])
             counts, error = _counts(netlist), ""
             for remark in remarks(netlist):
                 warnings.warn(remark, stacklevel=1)
@@ -53,6 +55,14 @@ def command(
         say(f"{len(files)} files, {bad} of them cannot be read")
     if bad:
         ctx.exit(NetlearnError.exit_code)
+
+
+def _broken(part: Netlist) -> Iterator[NetlearnError]:
+    """What is wrong in parts of a file, whether or not a circuit would use them."""
+    for statement in _flat(part.statements):
+        if isinstance(statement, Broken):
+            yield statement.error
+    yield from part.broken.values()
 
 
 def _counts(netlist: Netlist) -> dict[str, int]:

@@ -11,18 +11,24 @@ from netlearn.elaboration.elements.model_cards import read_model
 from netlearn.elaboration.scope import FunctionText, ScopeSettings, Text, is_wrapped
 from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.netlist.netlist import Netlist
-from netlearn.netlist.statements import Alternative, Card, Conditional, Statement, Subcircuit
+from netlearn.netlist.statements import Alternative, Broken, Card, Conditional, Statement, Subcircuit
 
 DEEPEST = 100
 """Conditions or includes within each other; more is a mistake."""
 
 HARMLESS = frozenset((
-    "ac", "backanno", "control", "csparam", "dc", "disto", "end", "endc", "endl", "ends", "four", "fourier", "func",
-    "global", "hdl", "ic", "inc", "incl", "include", "lib", "meas", "measure", "model", "nodeset", "noise", "op",
-    "opt", "option", "options", "param", "params", "plot", "print", "probe", "prot", "pss", "pz", "save", "savebias",
-    "sens", "sp", "step", "subckt", "temp", "tf", "title", "tran", "unprot", "wave", "width",
+    "ac", "acmatch", "ananoise", "asteady", "autoconverge", "backanno", "biaschk", "check", "control", "csparam",
+    "dc", "dcmatch", "dcvolt", "disto", "distribution", "embeddedsampling", "end", "endc", "endl", "ends",
+    "envelope", "external", "ferret", "fft", "four", "fourier", "func", "global", "graph", "hb", "hbac", "hbnoise",
+    "hbosc", "hbxf", "hdl", "ic", "inc", "incl", "include", "iprobe", "lib", "lin", "load", "loadbias", "loadpull",
+    "lstb", "machine", "mc", "meas", "measure", "model", "monitor", "mpde", "net", "nodeset", "noise", "noisetran",
+    "op", "opt", "option", "options", "pac", "param", "params", "pce", "phasenoise", "pkg", "plot", "pnoise",
+    "preprocess", "print", "probe", "probe64", "prot", "pss", "ptdnoise", "pxf", "pz", "result", "sampling", "save",
+    "savebias", "sens", "shooting", "sn", "snac", "snnoise", "snosc", "snxf", "sp", "stb", "step", "stim", "stmlib",
+    "store", "subckt", "temp", "text", "tf", "title", "tran", "trannoise", "unprot", "vec", "vector", "view",
+    "watch", "wave", "wcase", "width",
 ))  # fmt: skip
-"""Cards that are read elsewhere or do not change an operating point."""
+"""Cards that are read elsewhere or do not change an operating point, in any dialect."""
 
 _NUMERIC_OPTIONS = ("reltol", "abstol", "vntol", "itl1", "itl2", "pivtol", "pivrel", "gminsteps", "srcsteps")
 _REFUSED_OPTIONS: Mapping[str, str] = {
@@ -131,6 +137,8 @@ def _card_error(item: Active, message: str, hint: str = "") -> NetlistError:
 def register(body: Body, item: Active) -> None:
     """Take note of a definition; elements and other cards are left for later."""
     statement = item.statement
+    if isinstance(statement, Broken):
+        raise statement.error
     if isinstance(statement, Subcircuit):
         name = statement.name.text.lower()
         if name in body.definitions:

@@ -44,11 +44,17 @@ class Files:
         own = [] if main.startswith("<") else [folder]
         self._roots = [*own, *(Path(path).resolve() for path in self.allow)]
         self._folder = Path.cwd() if main.startswith("<") else folder
+        self._folders: dict[str, tuple[Path, ...]] = {}
+        """The folders of included files by their ``path``: as it was found, and with links followed."""
+        if not main.startswith("<"):
+            self._folders[main] = (Path(main).parent.absolute(), folder, Path(main).resolve().parent)
 
     def replaced(self, new: Mapping[Source, Source]) -> Files:
         """The same files with some of them in an edited state."""
         sources = {path: new.get(source, source) for path, source in self.sources.items()}
-        return Files(self.main, self.allow, sources, self.originals)
+        files = Files(self.main, self.allow, sources, self.originals)
+        files._folders = self._folders
+        return files
 
     def statements(self, source: Source, chain: tuple[Place, ...], *, main: bool) -> tuple[Statement, ...]:
         """The statements of a file, parsed once."""
@@ -65,11 +71,11 @@ class Files:
         ------
         NetlistError : if it lies outside the allowed folders.
         """
-        for folder in (Path(including.path).parent, self._folder):
+        for folder in dict.fromkeys((*self._folders.get(including.path, ()), self._folder)):
             for spelling in dict.fromkeys((name, name.replace("\\", "/"))):
                 try:
                     # Links are followed before the check, so that none leads out.
-                    path = (self._folder / folder / spelling).resolve()
+                    path = (folder / spelling).resolve()
                     if not path.is_file():
                         continue
                 except (OSError, ValueError, RuntimeError):
@@ -80,6 +86,7 @@ class Files:
                         place,
                         f"if you trust this netlist, allow it: --allow-include {path.parent}",
                     )
+                self._folders.setdefault(_shown(path), ((folder / spelling).parent, path.parent))
                 return path
         return None
 
@@ -94,6 +101,7 @@ class Files:
                 source = Source.read(_shown(path))
             except NetlistError as error:
                 raise NetlistError(error.message, chain[-1] if chain else error.place, error.hint) from None
+            self._folders.setdefault(source.path, (path.parent,))
             self.sources[path] = self.originals[path] = source
         return self.sources[path]
 

@@ -25,7 +25,7 @@ _CARD_RULES = {
     "func": "function",
     "model": "model",
 }
-_CARD_NAME = re.compile(r"\.([^ \t\f\v,=(){}'\"]*)")
+_CARD_NAME = re.compile(r"\.(\w*)")
 _RULES = ("element", *dict.fromkeys(_ELEMENT_RULES.values()), *dict.fromkeys(_CARD_RULES.values()), "rest")
 
 

@@ -16,6 +16,8 @@ _PHYSICAL = re.compile(r"[ \t\f\v]*+(?P<text>[^\r\n]*+)(?P<end>\r\n|\r|\n|\Z)")
 # a file name.
 _COMMENT = re.compile(r""";|//|(?<![^ \t\f\v,])\$|"[^"]*+"|'[^']*+'""")
 _ODD = re.compile(r"[;$/\\]")
+END_OF_FILE = "\x1a"
+"""What DOS ends a text with."""
 
 
 class Kind(Enum):
@@ -74,7 +76,9 @@ class LineReader:
             start, end = match.span("text")
             if start < end:
                 first = text[start]
-                if first == "*" and not joined:
+                if first == "$" and not joined:
+                    pass
+                elif first == "*" and not joined:
                     kind = {"@": Kind.DIRECTIVE, "#": Kind.COMMAND}.get(text[start + 1 : start + 2])
                     if kind is not None:
                         self._waiting.append(LogicalLine(kind, start, end, text[start:end]))

@@ -15,7 +15,7 @@ from netlearn.netlist.statements import Kept
 
 def remarks(netlist: Netlist) -> list[NetlistWarning]:
     """Warnings of files that are not there, directives that are not read, and a title that is an element line."""
-    return [*_title(netlist), *_missing(netlist), *_directives(netlist)]
+    return [*_title(netlist), *_missing(netlist), *_directives(netlist), *_alternatives(netlist)]
 
 
 def _title(netlist: Netlist) -> Iterator[NetlistWarning]:
@@ -58,6 +58,14 @@ def _missing(netlist: Netlist) -> Iterator[NetlistWarning]:
     for part in netlist.walk():
         for error in part.missing.values():
             yield NetlistWarning(f"{error.message}; what it may hold is left out", error.place)
+
+
+def _alternatives(netlist: Netlist) -> Iterator[NetlistWarning]:
+    for part in netlist.walk():
+        for kept in part.statements:
+            if isinstance(kept, Kept) and kept.what == "alter":
+                message = "what follows .alter is another run of the circuit and is left out"
+                yield NetlistWarning(message, part.place(kept.start, kept.start + len(".alter")))
 
 
 def _directives(netlist: Netlist) -> Iterator[NetlistWarning]:

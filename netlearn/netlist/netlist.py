@@ -85,7 +85,7 @@ class Netlist:
             return statements
         sections = [statement for statement in statements if isinstance(statement, Section)]
         for section in sections:
-            if section.name.text.lower() == self.section.lower():
+            if unquoted(section.name.text).lower() == self.section.lower():
                 return tuple(section.body)
         names = [section.name.text for section in sections]
         raise NetlistError(
@@ -121,23 +121,41 @@ class Netlist:
         """The files that are not there, as the errors to raise if they turn out to be needed."""
         return self._loaded[1]
 
+    @property
+    def broken(self) -> Mapping[Card, NetlearnError]:
+        """Include lines in subcircuits and conditions that cannot be followed, as the errors to raise if they count."""
+        return self._loaded[2]
+
     @cached_property
-    def _loaded(self) -> tuple[dict[Card, Netlist], dict[Card, NetlistError]]:
+    def _loaded(self) -> tuple[dict[Card, Netlist], dict[Card, NetlistError], dict[Card, NetlearnError]]:
         includes: dict[Card, Netlist] = {}
         missing: dict[Card, NetlistError] = {}
+        broken: dict[Card, NetlearnError] = {}
+        always = {id(statement) for statement in self.statements}
         for card in flattened(self.statements):
             if not isinstance(card, Card) or card.name not in FILE_CARDS:
                 continue
-            if not card.words:
-                raise NetlistError(f".{card.name} needs a file name", self.place(card.start, card.end))
-            name = unquoted(card.words[0].text)
-            place = self.place(card.words[0].start, card.words[0].end)
-            path = self.files.find(name, self.source, place)
-            if path is None:
-                missing[card] = NetlistError(f"there is no file '{name}'", place)
-            else:
-                includes[card] = self._include(card, path, place)
-        return includes, missing
+            try:
+                self._load(card, includes, missing)
+                if id(card) not in always and card in includes:
+                    _ = includes[card].statements
+            except NetlearnError as error:
+                if id(card) in always:
+                    raise
+                includes.pop(card, None)
+                broken[card] = error
+        return includes, missing, broken
+
+    def _load(self, card: Card, includes: dict[Card, Netlist], missing: dict[Card, NetlistError]) -> None:
+        if not card.words:
+            raise NetlistError(f".{card.name} needs a file name", self.place(card.start, card.end))
+        name = unquoted(card.words[0].text)
+        place = self.place(card.words[0].start, card.words[0].end)
+        path = self.files.find(name, self.source, place)
+        if path is None:
+            missing[card] = NetlistError(f"there is no file '{name}'", place)
+        else:
+            includes[card] = self._include(card, path, place)
 
     def _include(self, card: Card, path: Path, place: Place) -> Netlist:
         section = unquoted(card.words[1].text).lower() if card.name == "lib" and len(card.words) > 1 else None

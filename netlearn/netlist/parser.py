@@ -11,7 +11,7 @@ from netlearn.errors import NetlearnError, NetlistError, Place, raise_all
 from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.grammar import BadLine, Span, card_name, parse_line
 from netlearn.netlist.letters import LETTERS
-from netlearn.netlist.lines import Kind, LineReader, LogicalLine
+from netlearn.netlist.lines import END_OF_FILE, Kind, LineReader, LogicalLine
 from netlearn.netlist.numbers import parse_number, starts_like_number
 from netlearn.netlist.plain_lines import plain_resistors
 from netlearn.netlist.source import Source
@@ -19,6 +19,7 @@ from netlearn.netlist.statements import (
     FILE_CARDS,
     Alternative,
     Assignment,
+    Broken,
     Card,
     Conditional,
     DirectiveLine,
@@ -35,9 +36,16 @@ DEEPEST = 100
 """How deep subcircuits, conditions and sections may be nested in one another."""
 
 # Blocks that are kept whole: what opens them, what closes them.
-_KEPT_BLOCKS = {"control": ("endc", "control"), "prot": ("unprot", "protected"), "protect": ("unprotect", "protected")}
+_KEPT_BLOCKS = {
+    "control": ("endc", "control"),
+    "prot": ("unprot", "protected"),
+    "protect": ("unprotect", "protected"),
+    "aliases": ("endaliases", "aliases"),
+    "data": ("enddata", "data"),
+}
 # As a title such a line would be lost, and nobody means that.
 _NO_TITLES = {"param", "csparam", "func", "model", "subckt", "if", "global", "option", "options", "temp"}
+_BEFORE_PARAMETERS = ("params:", "optional:", "text:")
 _LATE_DIRECTIVE = re.compile(r"[\r\n][ \t\f\v]*+(\*@[^\r\n]*+)")
 
 
@@ -81,6 +89,7 @@ class _Parser:
         self.chain = chain
         self.reader = LineReader(source.text)
         self.errors: list[NetlistError] = []
+        self.broken = 0
         self.scopes = [_Scope("file", LogicalLine(Kind.STATEMENT, 0, 0, ""))]
 
     # Reading ---------------------------------------------------------------------------------
@@ -102,7 +111,9 @@ class _Parser:
             elif line.kind is Kind.COMMAND:
                 self._add(Kept(self.source, line.start, line.end, "command"))
             elif line.kind is Kind.STRAY:
-                self._error("'+' continues a line, but there is none before it", line.start, line.start + 1)
+                self._wrong("'+' continues a line, but there is none before it", line.start, line.start + 1)
+            elif line.text[0] == END_OF_FILE:
+                self._rest(line)
             elif line.text[0] == ".":
                 self._card(line)
             else:
@@ -133,7 +144,7 @@ class _Parser:
     def _element(self, line: LogicalLine) -> None:
         letter = LETTERS.get(line.text[0].upper())
         if letter is None:
-            self._error(
+            self._wrong(
                 f"unknown element type '{line.text[0]}'", line.start, line.start + 1, "a comment starts with '*'"
             )
             return
@@ -144,11 +155,11 @@ class _Parser:
             return
         words = self._words(line, parts.words)
         if line.text[0] in "xX":
-            words = _without_params(words)
+            words = _without_slash(_without_params(words))
         given = len(words) + len(parts.assignments) + len(parts.calls)
         name = self._word(line, parts.name)
         if len(words) < letter.nodes or given < letter.words:
-            self._error(
+            self._wrong(
                 f"{letter.title} '{name.text}' needs at least {max(letter.words, letter.nodes)} words after its name, "
                 f"not {given}",
                 line.start,
@@ -159,22 +170,28 @@ class _Parser:
         # Node names may look like anything, so only what R, C, L, V and I have after their two nodes is judged.
         for word in words[2:] if line.text[0] in "rRcClLvViI" else ():
             if _unreadable(word.text):
-                self._error(f"'{word.text}' is not a number", word.start, word.end, "write it like 4.7k, 2e-3 or 10meg")
+                self._wrong(f"'{word.text}' is not a number", word.start, word.end, "write it like 4.7k, 2e-3 or 10meg")
         calls = self._words(line, parts.calls) if parts.calls else ()
         assignments = self._assignments(line, parts.assignments) if parts.assignments else ()
+        if assignments and line.text[0] in "xX":
+            assignments = _named(assignments)
         self._add(Element(self.source, line.start, line.end, name, words, assignments, calls))
 
     # Cards -----------------------------------------------------------------------------------
 
     def _card(self, line: LogicalLine) -> None:
         name = card_name(line.text)
-        if name in _KEPT_BLOCKS:
-            self._kept_block(line, name)
+        if name in _KEPT_BLOCKS and self._kept_block(line, name):
             return
         # ngspice overlooks the .end of an included file.
+        if name == "alter":
+            closing = _line_start("end").search(self.source.text, line.end)
+            end = closing.start() if closing else len(self.source.text)
+            self._add(Kept(self.source, line.start, end, "alter"))
+            self.reader.position = end
+            return
         if name == "end" and self.main:
-            self._add(Kept(self.source, line.start, len(self.source.text), "rest"))
-            self.reader.position = len(self.source.text)
+            self._rest(line)
             late = _LATE_DIRECTIVE.search(self.source.text, line.end)
             if late:
                 self._error("a directive after .end is not read", late.start(1), late.end(1), "move it before .end")
@@ -192,7 +209,7 @@ class _Parser:
             elif assignments and assignments[0].name.start < words[0].start:
                 first = assignments[0]
                 self._error("a subcircuit's name cannot have '=' in it", first.name.start, first.value.end)
-            self._open(_Scope("subckt", line, _without_params(words), assignments))
+            self._open(_Scope("subckt", line, _without_params(words), _named(assignments)))
         elif name == "if":
             self._open(_Scope("if", line, words))
         elif name == "lib" and len(words) == 1 and line.end < self._last_endl:
@@ -205,13 +222,20 @@ class _Parser:
         else:
             self._add(Card(self.source, line.start, line.end, name, words, assignments))
 
-    def _kept_block(self, line: LogicalLine, name: str) -> None:
+    def _rest(self, line: LogicalLine) -> None:
+        self._add(Kept(self.source, line.start, len(self.source.text), "rest"))
+        self.reader.position = len(self.source.text)
+
+    def _kept_block(self, line: LogicalLine, name: str) -> bool:
         closing, what = _KEPT_BLOCKS[name]
         match = _line_start(closing).search(self.source.text, line.end)
+        if match is None and name in ("aliases", "data"):
+            return False
         # ngspice lets a file end inside of .control.
         end = match.end() if match else len(self.source.text)
         self._add(Kept(self.source, line.start, end, what))
         self.reader.position = end
+        return True
 
     def _open(self, scope: _Scope) -> None:
         if len(self.scopes) > DEEPEST:
@@ -285,7 +309,16 @@ class _Parser:
         return tuple([Assignment(self._word(line, name), self._word(line, value)) for name, value in spans])
 
     def _bad_line(self, line: LogicalLine, error: BadLine) -> None:
-        self._error(error.message, line.start + error.start, line.start + error.end, error.hint)
+        self._wrong(error.message, line.start + error.start, line.start + error.end, error.hint)
+
+    def _wrong(self, message: str, start: int, end: int, hint: str = "") -> None:
+        """Note a line that cannot be read: an error at once, or once the part that it stands in is used."""
+        if len(self.scopes) == 1:
+            self._error(message, start, end, hint)
+        elif self.broken < MOST_ERRORS:
+            self.broken += 1
+            error = NetlistError(message, self.source.place(start, end, self.chain), hint)
+            self._add(Broken(self.source, start, end, error))
 
     def _error(self, message: str, start: int, end: int, hint: str = "") -> None:
         if len(self.errors) < MOST_ERRORS:
@@ -303,7 +336,23 @@ def _statement(source: Source, start: int, end: int, scope: _Scope) -> Statement
 
 def _without_params(words: tuple[Word, ...]) -> tuple[Word, ...]:
     """``params:`` before the parameters of a subcircuit says nothing that ``=`` does not."""
-    return tuple([word for word in words if word.text.lower() not in ("params:", "optional:", "text:")])
+    return tuple([word for word in words if word.text.lower() not in _BEFORE_PARAMETERS])
+
+
+def _without_slash(words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """CDL has a slash between the nodes and the subcircuit's name."""
+    return (*words[:-2], words[-1]) if len(words) > 2 and words[-2].text == "/" else words
+
+
+def _named(assignments: tuple[Assignment, ...]) -> tuple[Assignment, ...]:
+    """The assignments without a ``params:`` that stands right before a name."""
+    found = []
+    for assignment in assignments:
+        name = assignment.name
+        prefix = next((word for word in _BEFORE_PARAMETERS if name.text.lower().startswith(word)), "")
+        cut = Word(name.text[len(prefix) :], name.start + len(prefix), name.end)
+        found.append(Assignment(cut, assignment.value) if prefix and cut.text else assignment)
+    return tuple(found)
 
 
 def _line_and_column(error: NetlearnError) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from netlearn.arrays import Array
+from netlearn.errors import NetlistError
 
 if TYPE_CHECKING:
     from netlearn.netlist.source import Source
@@ -124,6 +125,13 @@ class Section(Statement):
 
 
 @dataclass(frozen=True, slots=True)
+class Broken(Statement):
+    """A line inside a subcircuit, a condition or a section that cannot be read: an error if that takes part."""
+
+    error: NetlistError
+
+
+@dataclass(frozen=True, slots=True)
 class DirectiveLine(Statement):
     """A ``*@`` line; ``text`` is what follows the ``*@``."""
 
@@ -135,7 +143,9 @@ class Kept(Statement):
     """Text that is kept and never read.
 
     ``what`` is ``title``, ``control`` (a block down to ``.endc``), ``command`` (a ``*#`` line),
-    ``protected`` (``.prot`` down to ``.unprot``) or ``rest`` (all from ``.end`` on).
+    ``protected`` (``.prot`` down to ``.unprot``), ``aliases`` (``.aliases`` to ``.endaliases``), ``data`` (``.data``
+    to ``.enddata``), ``alter`` (from ``.alter`` on, what HSPICE runs after the circuit before it) or ``rest`` (all
+    from ``.end`` on, or from DOS's end-of-file byte).
     """
 
     what: str

@@ -56,7 +56,6 @@ MISTAKES = {
     "floating node": Mistake("R2 out 0 2k", "R2 out 0 2k\nR3 a b 1k", ("error", "'a'", "no DC path to ground")),
     "loop of voltage sources": Mistake("V1 in 0 1", "V1 in 0 1\nV2 in 0 2", ("error", "V2")),
     "negative resistance": Mistake("R1 in out 1k", "R1 in out -1k", ("error", "R1")),
-    "zero resistance": Mistake("R1 in out 1k", "R1 in out 0", ("error", "R1")),
     "ragged data": Mistake("", "", ("data.csv:3", "row 2 has 3 fields"), data="V1,V(out)\n1,0.5\n2,1,3\n"),
     "text for a number": Mistake(
         "", "", ("data.csv:3:3: error", "row 2", "'V(out)'", "'much'"), "V1,V(out)\n1,0.5\n2,much\n"

@@ -112,7 +112,7 @@ def test_hspice() -> None:
     netlist = netlearn.read(FOLDER / "hspice.sp")
     assert netlist["vsup"].value == "'1.8*1.0'"
     assert netlist["m1"].parameters == {"w": "'wn*10'", "l": 0.18, "ad": "'wn*0.5'", "as": 1.0}
-    assert [kept.what for kept in only(Kept, netlist.statements)] == ["title", "protected", "rest"]
+    assert [kept.what for kept in only(Kept, netlist.statements)] == ["title", "protected", "alter", "rest"]
     (corner,) = netlist.includes.values()
     (models,) = corner.includes.values()
     assert [card.words[0].text for card in only(Card, models.statements)] == ["nch", "pch"]
