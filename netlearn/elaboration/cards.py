@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from netlearn.elaboration.body import Body, Definition
 from netlearn.elaboration.elements.model_cards import read_model
 from netlearn.elaboration.scope import FunctionText, ScopeSettings, Text, is_wrapped
-from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
+from netlearn.errors import NetlearnErrors, NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.statements import Alternative, Broken, Card, Conditional, Statement, Subcircuit
 
@@ -37,7 +37,7 @@ _REFUSED_OPTIONS: Mapping[str, str] = {
 }
 
 
-UNCONDITIONAL = frozenset(("param", "params", "csparam", "func", "global", "option", "options", "opt"))
+UNCONDITIONAL = frozenset(("param", "params", "func", "global", "option", "options", "opt"))
 """Cards that ngspice takes wherever in a condition they stand."""
 
 
@@ -147,6 +147,11 @@ def register(body: Body, item: Active) -> None:
             body.definitions[name] = Definition(statement, item.netlist, item.chain, body)
     if not isinstance(statement, Card):
         return
+    broken = item.netlist.broken.get(statement)
+    if broken is not None:
+        for error in broken.errors if isinstance(broken, NetlearnErrors) else (broken,):
+            body.shared.report(error)
+        return
     read = CARDS.get(statement.name)
     if read is not None:
         read(body, item, statement)
@@ -192,7 +197,7 @@ def _register_model(body: Body, item: Active, card: Card) -> None:
 
 
 CARDS: dict[str, Callable[[Body, Active, Card], None]] = {
-    **dict.fromkeys(("param", "params", "csparam"), _register_parameters),
+    **dict.fromkeys(("param", "params"), _register_parameters),
     "func": _register_function,
     "model": _register_model,
     "global": _register_globals,

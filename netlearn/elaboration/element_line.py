@@ -52,7 +52,11 @@ class ElementLine:
         return self.element.words[count:]
 
     def text(self, word: Word) -> Text:
-        return Text.of(word, self.source, self.chain)
+        """What a word says. After ``name=`` an expression that starts with a name needs no braces."""
+        bare = word.text[:1].isalpha() or word.text[:1] in "_("
+        return Text.of(
+            word, self.source, self.chain, braced=bare and any(word is a.value for a in self.element.assignments)
+        )
 
     def quantity(self, word: Word) -> int:
         return self.body.scope.quantity(self.text(word))

@@ -10,7 +10,7 @@ import numpy as np
 from netlearn.elaboration.body import Body, Definition
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.scope import Text
-from netlearn.elaboration.template import Template
+from netlearn.elaboration.template import GROUND_NAMES, Template
 from netlearn.errors import NetlistError, Place, did_you_mean
 from netlearn.expressions.expression import Expression
 from netlearn.netlist.files import flattened
@@ -144,7 +144,8 @@ class Instances:
         subcircuit = definition.subcircuit
         template = body.template
         for port in subcircuit.nodes:
-            name = port.text.lower()
+            # A port called ground is ground inside; what is connected to it outside stays as it is.
+            name = f"#{len(template.nodes)}" if port.text.lower() in GROUND_NAMES else port.text.lower()
             before = len(template.nodes)
             if template.nodes.local(name) != before:
                 place = subcircuit.source.place(port.start, port.end, definition.chain)

@@ -17,6 +17,8 @@ FIRST_BRANCH = -2
 
 NOTHING = -1
 
+GROUND_NAMES = ("0", "gnd")
+
 
 def branch_code(branch: int) -> int:
     return FIRST_BRANCH - branch
@@ -125,7 +127,7 @@ class Unknowns:
     """Growing names of nodes or of branches."""
 
     def __init__(self) -> None:
-        self.numbers: dict[str, int] = {"0": GROUND, "gnd": GROUND}
+        self.numbers: dict[str, int] = dict.fromkeys(GROUND_NAMES, GROUND)
         self.pieces: list[tuple[str, Sequence[str]]] = []
         self._local: list[str] = []
         self._count = 0

@@ -149,7 +149,7 @@ class _Lines:
         anchor = np.where(inside, center - half, center)
         slope = np.where(inside | (side < 0), low, high)
         bend = np.where(inside, (high - low) / (4.0 * half), 0.0)
-        return x - anchor, slope, bend, value - low * np.where(inside, half, 0.0)
+        return x - anchor, slope, bend, value - np.where(inside, low * half, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,11 +109,16 @@ def test_sections_that_are_not_chosen_may_be_wrong(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "library",
-    [f".subckt part p n\nR1 p n 1k\n{BAD}.ends\n", f".subckt part p n\nR1 p n 1k\n.if (1)\n{BAD}.endif\n.ends\n"],
+    [
+        f".subckt part p n\nR1 p n 1k\n{BAD}.ends\n",
+        ".subckt part p n\nR1 p n 1k\n.include bad.inc\n.ends\n",
+        f".subckt part p n\nR1 p n 1k\n.if (1)\n{BAD}.endif\n.ends\n",
+    ],
 )
 def test_what_is_wrong_in_a_part_that_is_used_is_an_error_with_its_place(library: str, tmp_path: Path) -> None:
     (tmp_path / "main.cir").write_text(MAIN.format(include=".include lib.inc"))
     (tmp_path / "lib.inc").write_text(library)
+    (tmp_path / "bad.inc").write_text(BAD)
     with pytest.raises(NetlearnError) as caught:
         elaborate(netlearn.read(tmp_path / "main.cir"))
     said = str(caught.value)

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from itertools import combinations_with_replacement, pairwise
 
 from netlearn.circuit.devices.base import Device
 from netlearn.circuit.devices.behavioural import behavioural_current_source, behavioural_voltage_source
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, VOLTAGE_SOURCE
 from netlearn.elaboration.element_line import ElementLine
-from netlearn.elaboration.scope import Text
-from netlearn.expressions.expression import Expression, Operation
-from netlearn.expressions.functions import OPERATORS, ROUNDED_TABLE
+from netlearn.elaboration.elements.temperature import TEMPERATURE, at_temperature
+from netlearn.expressions.expression import Expression, Operation, parse_expression
+from netlearn.expressions.functions import OPERATORS
 from netlearn.expressions.law import Law
-from netlearn.netlist.statements import Word
+from netlearn.netlist.statements import Assignment, Word
 
 _PROBE = re.compile(r"([vi])\(([^(),]+)(?:,([^(),]+))?\)")
 _HAS_PROBE = re.compile(r"\b[vi]\s*\(", re.IGNORECASE)
 _AT_REST: Mapping[str, float] = {"time": 0.0, "hertz": 0.0, "freq": 0.0}
 """Names that only a behavioural source has, and what they are at an operating point."""
 
-_LARGEST_POLYNOMIAL = 50
+RECIPROCAL = parse_expression("1/x")
 
 
 @lru_cache(maxsize=4096)
@@ -58,40 +57,24 @@ def _is_affine(expression: Expression) -> bool:
 
 
 def behavioural_source(line: ElementLine) -> None:
-    """``Bname p n V=expression`` and ``Bname p n I=expression [m=...]``."""
-    given = line.assignments(("v", "i", "m"))
+    """``Bname p n V=expression`` and ``Bname p n I=expression [m=...]``, with temperature coefficients."""
+    given = line.assignments(("v", "i", "m", *TEMPERATURE), ("reciprocm",))
     if ("v" in given) == ("i" in given):
         raise line.error(f"{line.label} needs either V=expression or I=expression")
-    _refuse_more(line)
+    refuse_more(line)
     kind = "i" if "i" in given else "v"
-    add_source(line, line.compile(given[kind].value), current=kind == "i", own_multiplier_only=True)
+    factor = at_temperature(line, line.graph.constant(1.0), _quantities(line, given))
+    add_source(line, line.compile(given[kind].value), current=kind == "i", own_multiplier_only=True, factor=factor)
 
 
-def _refuse_more(line: ElementLine) -> None:
-    for word in line.rest(2):
+def _quantities(line: ElementLine, given: Mapping[str, Assignment]) -> dict[str, int]:
+    return {name: line.quantity(given[name].value) for name in TEMPERATURE if name in given}
+
+
+def refuse_more(line: ElementLine, count: int = 2) -> None:
+    """Raise NetlistError for a word after so many."""
+    for word in line.rest(count):
         raise line.error(f"cannot read '{word.text}' in the source {line.label}", word)
-
-
-def by_expression(line: ElementLine) -> bool:
-    """An E, G, F or H line given by VALUE, TABLE or POLY; False if it is none of these."""
-    current = line.name[0] in "gf"
-    values = [a for a in line.element.assignments if a.name.text.lower() in ("value", "vol", "cur")]
-    if values:
-        line.assignments(("value", "vol", "cur", *(("m",) if current else ())))
-        _refuse_more(line)
-        add_source(line, line.compile(values[0].value), current=current)
-        return True
-    for call in line.element.calls:
-        word = call.text[:5].lower()
-        if word.startswith("poly"):
-            _polynomial(line, call, current)
-        elif word == "table":
-            _refuse_more(line)
-            add_source(line, _table(line, call), current=current)
-        else:
-            raise line.error(f"{call.text.split('(')[0].split()[0].upper()} sources are not supported", call)
-        return True
-    return False
 
 
 def resistor_by_expression(line: ElementLine) -> bool:
@@ -100,75 +83,18 @@ def resistor_by_expression(line: ElementLine) -> bool:
     word = next((word for word in (*named, *line.rest(2)[:1]) if _HAS_PROBE.search(word.text)), None)
     if word is None:
         return False
-    line.assignments(("r", "resistance", "m"), ("ac", "noisy"))
+    given = line.assignments(("r", "resistance", "m", *TEMPERATURE), ("ac", "noisy"))
+    if not named:
+        refuse_more(line, 3)
     across = f"v({line.element.words[0].text.lower()},{line.element.words[1].text.lower()})"
     steps = line.compile(word).steps
     last = len(steps) - 1
     current = Operation("call", (last + 1, last), function=OPERATORS["div"])
-    add_source(line, Expression(word.text, (*steps, Operation("name", name=across), current)), current=True)
+    warmer = at_temperature(line, line.graph.constant(1.0), _quantities(line, given))
+    factor = line.formula(RECIPROCAL, {"x": warmer})
+    expression = Expression(word.text, (*steps, Operation("name", name=across), current))
+    add_source(line, expression, current=True, factor=factor)
     return True
-
-
-def _table(line: ElementLine, call: Word) -> Expression:
-    """``TABLE {expression} = (x, y) (x, y) ...``."""
-    match = re.fullmatch(r"table\s*=?\s*(?:\{(.*?)\}|'(.*?)')\s*=?\s*(.*)", call.text, re.IGNORECASE | re.DOTALL)
-    if match is None:
-        raise line.error("cannot read the table", call, "TABLE {V(a)} = (x1,y1) (x2,y2)")
-    points = re.findall(r"\{[^}]*\}|[^\s,()]+", match[3])
-    if len(points) < 4 or len(points) % 2:
-        raise line.error("a table needs at least two pairs of numbers", call, "TABLE {V(a)} = (x1,y1) (x2,y2)")
-    text = f"{ROUNDED_TABLE}({match[1] or match[2]}, {', '.join(points)})"
-    expression = line.body.scope.compile(Text(text, line.source, call.start, line.chain), behavioural=True)
-    numbers = [step.value for step in expression.steps if step.kind == "number"][-len(points) :: 2]
-    if any(step.kind == "name" and "(" not in step.name for step in expression.steps):
-        return expression
-    if any(a is None or b is None or a >= b for a, b in pairwise(numbers)):
-        raise line.error("the x values of a table must rise", call)
-    return expression
-
-
-def _polynomial(line: ElementLine, call: Word, current: bool) -> None:
-    """``POLY(n) controls coefficients``: constant, linear terms, then all products in order."""
-    size = re.fullmatch(r"poly\s*\(\s*(\d+)\s*\)", call.text, re.IGNORECASE)
-    dimension = int(size[1]) if size else 0
-    if not 1 <= dimension <= _LARGEST_POLYNOMIAL:
-        raise line.error(f"cannot read '{call.text}'", call, "POLY(1), POLY(2), ...")
-    by_current = line.name[0] in "fh"
-    words = line.rest(2)
-    count = dimension if by_current else 2 * dimension
-    if len(words) <= count:
-        raise line.error(f"{line.label} needs {count} controls and then coefficients", call)
-    controls = [word.text.lower() for word in words[:count]]
-    if by_current:
-        probes = [f"i({name})" for name in controls]
-    else:
-        probes = [f"v({p},{n})" for p, n in zip(controls[::2], controls[1::2], strict=True)]
-    line.assignments(("m",) if current else ())
-    coefficients = words[count:]
-    steps, names = _polynomial_steps(probes, len(coefficients))
-    quantities = dict(zip(names, (line.quantity(word) for word in coefficients), strict=True))
-    add_source(line, Expression(call.text, tuple(steps)), current=current, quantities=quantities)
-
-
-def _polynomial_steps(probes: list[str], coefficients: int) -> tuple[list[Operation], list[str]]:
-    steps = [Operation("name", name=probe) for probe in probes]
-    names = [f"coefficient {k}" for k in range(coefficients)]
-    total: int | None = None
-    degree = 0
-    terms: Iterator[tuple[int, ...]] = iter([()])
-    for name in names:
-        term = next(terms, None)
-        if term is None:
-            degree += 1
-            terms = combinations_with_replacement(range(len(probes)), degree)
-            term = next(terms)
-        steps.append(Operation("name", name=name))
-        for factor in term:
-            steps.append(Operation("call", (len(steps) - 1, factor), function=OPERATORS["mul"]))
-        if total is not None:
-            steps.append(Operation("call", (total, len(steps) - 1), function=OPERATORS["add"]))
-        total = len(steps) - 1
-    return steps, names
 
 
 def add_source(
@@ -178,13 +104,17 @@ def add_source(
     current: bool,
     quantities: Mapping[str, int] | None = None,
     own_multiplier_only: bool = False,
+    factor: int | None = None,
 ) -> None:
-    """Put a source with this value into the template, once all branch currents are known."""
+    """Put a source with this value, times ``factor``, into the template, once all branch currents are known."""
     nodes = line.nodes(2)
     own = () if current else (line.branch(),)
     probes, parameters = _names(line, expression, dict(quantities or {}))
-    if current:
-        expression, parameters = _with_multiplier(line, expression, parameters, own_multiplier_only)
+    if factor is not None and line.graph.value(factor) != 1:
+        expression, parameters = _times(expression, parameters, "at this temperature", factor)
+    multiplier = _multiplier(line, own_multiplier_only) if current else None
+    if multiplier is not None:
+        expression, parameters = _times(expression, parameters, "multiplier m", multiplier)
     if not probes:
         quantity = line.graph.compute(expression, tuple(parameters[name] for name in expression.names))
         line.add(CURRENT_SOURCE if current else VOLTAGE_SOURCE, (*nodes, *own), {"dc": quantity})
@@ -249,20 +179,18 @@ def _names(
     return probes, parameters
 
 
-def _with_multiplier(
-    line: ElementLine, expression: Expression, parameters: dict[str, int], own_only: bool
+def _times(
+    expression: Expression, parameters: dict[str, int], name: str, factor: int
 ) -> tuple[Expression, dict[str, int]]:
-    """A current times m=; of the instances around, ngspice multiplies E to H sources but not B."""
-    factor = _multiplier(line, own_only)
-    if factor is None:
-        return expression, parameters
+    """An expression times a quantity."""
     last = len(expression.steps) - 1
     product = Operation("call", (last, last + 1), function=OPERATORS["mul"])
-    steps = (*expression.steps, Operation("name", name="multiplier m"), product)
-    return Expression(expression.text, steps), {**parameters, "multiplier m": factor}
+    steps = (*expression.steps, Operation("name", name=name), product)
+    return Expression(expression.text, steps), {**parameters, name: factor}
 
 
 def _multiplier(line: ElementLine, own_only: bool) -> int | None:
+    """What m= multiplies; of the instances around, ngspice multiplies E to H sources but not B."""
     own = next((a for a in line.element.assignments if a.name.text.lower() == "m"), None)
     if own_only:
         return None if own is None else line.quantity(own.value)

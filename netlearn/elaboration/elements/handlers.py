@@ -6,32 +6,22 @@ from collections.abc import Callable, Mapping
 
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.element_line import ElementLine
-from netlearn.elaboration.elements.behavioural import behavioural_source, by_expression
+from netlearn.elaboration.elements.behavioural import behavioural_source
+from netlearn.elaboration.elements.controlled import controlled
 from netlearn.elaboration.elements.lines import coupled_lines, ideal_line, lossy_line, single_line, uniform_line
 from netlearn.elaboration.elements.modelled import modelled
 from netlearn.elaboration.elements.reactive import capacitor, coupling, inductor
 from netlearn.elaboration.elements.resistors import resistor
-from netlearn.elaboration.elements.sources import current_controlled, current_source, voltage_controlled, voltage_source
+from netlearn.elaboration.elements.sources import current_source, voltage_source
 
 Handler = Callable[[ElementLine], None]
-
-
-def _controlled(linear: Handler) -> Handler:
-    def handle(line: ElementLine) -> None:
-        if not by_expression(line):
-            linear(line)
-
-    return handle
 
 
 HANDLERS: Mapping[str, Handler] = {
     "R": resistor,
     "V": voltage_source,
     "I": current_source,
-    "E": _controlled(voltage_controlled),
-    "G": _controlled(voltage_controlled),
-    "F": _controlled(current_controlled),
-    "H": _controlled(current_controlled),
+    **dict.fromkeys("EFGH", controlled),
     "C": capacitor,
     "L": inductor,
     "K": coupling,

@@ -12,6 +12,7 @@ from netlearn.elaboration.body import ModelCard
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.behavioural import resistor_by_expression as by_expression
 from netlearn.elaboration.elements.model_cards import found_model, known_quantities
+from netlearn.elaboration.elements.temperature import at_temperature
 from netlearn.elaboration.template import NOTHING
 from netlearn.errors import did_you_mean
 from netlearn.expressions.expression import parse_expression
@@ -22,11 +23,6 @@ LEAST = 1e-3
 SHEET = parse_expression("rsh*(l*u-2*short)/(w*u-2*narrow)")
 PARALLEL = parse_expression("r/m")
 SCALED = parse_expression("r*scale")
-POLYNOMIAL = parse_expression("r*((tc2*dt+tc1)*dt+1)")
-EXPONENTIAL = parse_expression("r*1.01^(tce*dt)")
-DIFFERENCE = parse_expression("temp-tnom")
-SUM = parse_expression("x+y")
-PRODUCT = parse_expression("x*y")
 
 _INSTANCE = ("r", "resistance", "tc", "tc1", "tc2", "tce", "temp", "dtemp", "scale", "m", "l", "w")
 _PIECES = re.compile(r"\{[^}]*\}|'[^']*'|[^\s,]+")
@@ -62,7 +58,7 @@ def resistor(line: ElementLine) -> None:
         value = _least(line)
     else:
         written = value
-    value = _at_temperature(line, value, given, card)
+    value = at_temperature(line, value, {**card, **given})
     scale = given.get("scale", card.get("scale"))
     if scale is not None:
         value = line.formula(SCALED, {"r": value, "scale": scale})
@@ -164,23 +160,3 @@ def _from_model(line: ElementLine, given: dict[str, int], card: dict[str, int]) 
     if "r" in card:
         return card["r"] if line.graph.value(card["r"]) >= LEAST else _least(line)
     raise line.error(f"{line.label} has no resistance, and neither has its model", hint="give a value, or r or rsh")
-
-
-def _at_temperature(line: ElementLine, value: int, given: dict[str, int], card: dict[str, int]) -> int:
-    constant = line.graph.constant
-    coefficients = {name: given.get(name, card.get(name)) for name in ("tc1", "tc2", "tce")}
-    if all(quantity is None for quantity in coefficients.values()):
-        return value
-    ambient = line.graph.temperature(line.settings.temperature)
-    own = {**card, **given}
-    if "temp" in own:
-        ambient = own["temp"]
-    elif "dtemp" in own:
-        ambient = line.formula(SUM, {"x": ambient, "y": own["dtemp"]})
-    nominal = card.get("tnom", constant(line.settings.nominal_temperature))
-    difference = line.formula(DIFFERENCE, {"temp": ambient, "tnom": nominal})
-    if coefficients["tce"] is not None:
-        return line.formula(EXPONENTIAL, {"r": value, "tce": coefficients["tce"], "dt": difference})
-    zero = constant(0.0)
-    tc1, tc2 = (zero if quantity is None else quantity for quantity in (coefficients["tc1"], coefficients["tc2"]))
-    return line.formula(POLYNOMIAL, {"r": value, "tc1": tc1, "tc2": tc2, "dt": difference})
