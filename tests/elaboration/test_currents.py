@@ -83,5 +83,5 @@ def test_what_has_no_one_current_is_refused_by_name(control):
     text = deck(
         f"R1 a b 1k\nF1 0 o {control} 2\nX1 a s\nL1 b 0 1m\nL2 b y 1m\nK1 L1 L2 0.9\n.subckt s p\nR1 p 0 1k\n.ends"
     )
-    with pytest.raises((NetlistError, NetlearnErrors), match="no element with one current"):
+    with pytest.raises((NetlistError, NetlearnErrors), match="not an element with one current"):
         elaborate(parse(text))
