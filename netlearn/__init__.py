@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     from netlearn.netlist.netlist import Netlist, parse, read
     from netlearn.nudged import nudged_netlist
     from netlearn.prediction import Prediction, predict, predict_file, predictions
-    from netlearn.results import Description, Evaluation, TrainResult
+    from netlearn.results import Description, Evaluation, TrainResult, load_run
     from netlearn.sensitivity import sensitivities
     from netlearn.solve.difference import Differences
     from netlearn.solve.operating_point import OperatingPoint
     from netlearn.solve.sensitivity import Sensitivity
+    from netlearn.trainer import Trainer
 
 __all__ = [
     "CheckFailed",
@@ -64,6 +65,7 @@ __all__ = [
     "Prediction",
     "Sensitivity",
     "TrainResult",
+    "Trainer",
     "check",
     "compare",
     "describe",
@@ -71,6 +73,7 @@ __all__ = [
     "evaluate",
     "export",
     "flatten",
+    "load_run",
     "new",
     "nudged_netlist",
     "operating_point",
@@ -98,11 +101,12 @@ _ELSEWHERE = {
         "netlist.netlist": ("Netlist", "parse", "read"),
         "nudged": ("nudged_netlist",),
         "prediction": ("Prediction", "predict", "predict_file", "predictions"),
-        "results": ("Description", "Evaluation", "TrainResult"),
+        "results": ("Description", "Evaluation", "TrainResult", "load_run"),
         "sensitivity": ("sensitivities",),
         "solve.difference": ("Differences",),
         "solve.operating_point": ("OperatingPoint",),
         "solve.sensitivity": ("Sensitivity",),
+        "trainer": ("Trainer",),
     }.items()
     for name in names
 }

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Unpack
+from typing import Literal, Unpack
 
 import numpy as np
 
@@ -18,13 +18,16 @@ from netlearn.keeping import Keeper, after_training
 from netlearn.learn.checkpoint import load_checkpoint
 from netlearn.learn.data import Dataset, Layout, split
 from netlearn.learn.hardware import hardware_for
+from netlearn.learn.history import History
+from netlearn.learn.kept_parameters import store_of
 from netlearn.learn.lbfgs import run_lbfgs
-from netlearn.learn.loop import Callback, Task, TrainingState, begin, run
+from netlearn.learn.loop import Task, begin, run
 from netlearn.learn.loss import CrossEntropy, Loss, accuracy, unit_of
 from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.reciprocity import reciprocity
 from netlearn.learn.settings import DataFiles, Settings
+from netlearn.learn.state import Callback, Progress, TrainingState
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
 from netlearn.learn.verdict import warning_of
@@ -52,10 +55,13 @@ def train(
     targets: object = None,
     *,
     forward: str | Solver = "internal",
-    progress: Callback | None = None,
+    progress: Callback | Iterable[Callback] | None = None,
     out: Destination | str | os.PathLike[str] | None = None,
     checkpoint: Destination | str | os.PathLike[str] | None = None,
     resume: bool = False,
+    keep: Literal["parameters"] | None = None,
+    keep_every: int = 1,
+    keep_in: str | os.PathLike[str] | None = None,
     **settings: Unpack[Overrides],
 ) -> TrainResult:
     """Train a netlist on data.
@@ -69,12 +75,15 @@ def train(
     targets : what the outputs should be, where it is not in ``data``: values (S, o), values
         (S,) of one output, or class labels (S,), which may be words or numbers.
     forward : what finds operating points: ``internal``, ``ngspice``, or a solver.
-    progress : called after every step.
+    progress : called after every step with a Progress, which has the parameters, the gradient
+        and the outputs; or several such. One that raises StopIteration ends the training.
     out : a file that the trained netlist is written to. Whether it can be is found out before,
         and it is written even if something fails later.
     checkpoint : a file that is written when training is interrupted or fails, and now and then
         before; it is removed when ``out`` is written.
     resume : continue from ``checkpoint``, to the result that no interruption would have changed.
+    keep : "parameters" for ``result.history.parameters``, their values at every ``keep_every``-th
+        epoch, in memory or in the file ``keep_in``, ``.npz`` or ``.zarr``.
     settings : instead of directives, the text that would follow their name
         (``optimizer="adam lr=0.1"``), or a ready object; and single options (``epochs=50``).
 
@@ -87,7 +96,8 @@ def train(
         raise NetlearnError("resuming needs a checkpoint", hint="give the path of the checkpoint")
     with solver_of(forward) as solver:
         project = open_project(netlist, with_targets(data, targets), solver, settings)
-        task = task_of(project)
+        store = store_of(keep, keep_every, keep_in, tuple(project.parameters.names), resume)
+        task = replace(task_of(project), store=store)
         keeper = Keeper(task, lambda state: _trained_netlist(project, state), target, kept, resume)
         start = load_checkpoint(kept.path, task) if resume and kept is not None else begin(task)
         test = project.test_table
@@ -97,12 +107,16 @@ def train(
             _evaluation(project.plain_model, task.loss, project.layout, project.dataset(test))
         search = run_lbfgs if isinstance(task.optimizer, Lbfgsb) else run
         with keeper.whatever_happens():
-            state = search(task, start, progress, keeper)
+            state = search(task, start, _together(progress), keeper)
         if not state.finished:
             keeper.interrupted(state)
+            if store is not None:
+                store.close()
             return _result(project, task, state, _trained_netlist(project, state), time.monotonic() - began)
         trained = keeper.finish(state)
         with after_training(target):
+            if store is not None:
+                store.close()
             result = _result(project, task, state, trained, time.monotonic() - began)
         return replace(result, written=keeper.written)
 
@@ -233,13 +247,33 @@ def _result(project: Project, task: Task, state: TrainingState, written: Netlist
         theta=_best(state),
         train=_evaluation(model, task.loss, layout, project.dataset(project.table)),
         test=_evaluation(model, task.loss, layout, project.dataset(test)) if test is not None else None,
-        history=state.history,
+        history=_history(task, state),
         best_epoch=state.best_epoch,
         interrupted=not state.finished,
         seconds=seconds,
         stopped=state.stopped or "interrupted",
         notes=_notes(project),
     )
+
+
+def _history(task: Task, state: TrainingState) -> History:
+    names = tuple(task.model.parameters.names)
+    if task.store is None:
+        return History(state.history, names)
+    return History(state.history, names, *task.store.arrays())
+
+
+def _together(progress: Callback | Iterable[Callback] | None) -> Callback | None:
+    """Several callbacks as one."""
+    if progress is None or callable(progress):
+        return progress
+    each = tuple(progress)
+
+    def tell(said: Progress) -> None:
+        for callback in each:
+            callback(said)
+
+    return tell
 
 
 def _notes(project: Project) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from netlearn.atomic import Destination, check_output
 from netlearn.errors import CheckFailed, NetlearnError, NgspiceError, OutputError
 from netlearn.interrupts import shielded
 from netlearn.learn.checkpoint import check_checkpoint, is_checkpoint, save_checkpoint
-from netlearn.learn.loop import Task, TrainingState
+from netlearn.learn.loop import Task
+from netlearn.learn.state import TrainingState
 from netlearn.netlist.netlist import Netlist
 
 SAVE_EVERY = 60.0

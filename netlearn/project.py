@@ -401,7 +401,7 @@ class Project:
         return Unnamed(
             settings.input,
             settings.output,
-            labels=bool(settings.classes) or isinstance(settings.loss, CrossEntropy),
+            labels=True if settings.classes or isinstance(settings.loss, CrossEntropy) else None,
             sources=self._unnamed_sources,
         )
 

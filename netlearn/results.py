@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import NetlearnError
-from netlearn.learn.loop import Record
+from netlearn.learn.history import History
 from netlearn.learn.settings import Settings
+from netlearn.learn.settings_text import directive_texts, settings_from
 from netlearn.netlist.netlist import Netlist
+from netlearn.run_files import read_run, write_run
+
+EVALUATION_ARRAYS = ("inputs", "outputs", "targets", "losses")
+EVALUATION_VALUES = ("loss", "accuracy", "names", "classes", "data", "notes")
+RUN_VALUES = ("names", "best_epoch", "interrupted", "seconds", "stopped", "notes")
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ class TrainResult:
     theta: Array
     train: Evaluation
     test: Evaluation | None
-    history: tuple[Record, ...]
+    history: History
     best_epoch: int
     interrupted: bool = False
     seconds: float = 0.0
@@ -98,6 +106,69 @@ class TrainResult:
         """Write the trained netlist, moved into place when it is whole."""
         self.netlist.save(path)
         return Path(path)
+
+    def save_run(self, folder: str | os.PathLike[str]) -> Path:
+        """Write all of this into a folder that ``load_run`` reads: the netlist, JSON and a .npz archive.
+
+        Raises OutputError where something else is there already.
+        """
+        texts, unsaid = directive_texts(self.settings)
+        parts = {"train": self.train} | ({"test": self.test} if self.test is not None else {})
+        arrays = {"initial": self.initial, "theta": self.theta, "history": self.history.array()}
+        if self.history.parameters is not None and self.history.kept is not None:
+            arrays |= {"kept": self.history.kept, "parameters": np.asarray(self.history.parameters)}
+        for name, part in parts.items():
+            arrays |= {f"{name}.{field}": value for field, value in _fields(part, EVALUATION_ARRAYS).items()}
+        values = {
+            "settings": texts,
+            "unsaid": unsaid,
+            "evaluations": {
+                name: {field: getattr(part, field) for field in EVALUATION_VALUES} for name, part in parts.items()
+            },
+            **_fields(self, RUN_VALUES),
+        }
+        write_run(Path(folder), self.netlist, values, arrays)
+        return Path(folder)
+
+
+def load_run(folder: str | os.PathLike[str], allow: Sequence[str | os.PathLike[str]] = ()) -> TrainResult:
+    """The result that ``TrainResult.save_run`` wrote into a folder.
+
+    ``allow`` names folders that its netlist may include files from. Objects of classes of one's own
+    (a loss, a rule) are not in it; ``notes`` say which were there. Raises NetlearnError for a folder
+    that holds no run.
+    """
+    netlist, values, arrays = read_run(Path(folder), allow)
+    try:
+        evaluations = {name: _evaluation(name, given, arrays) for name, given in values["evaluations"].items()}
+        lost = tuple(f"not in the run that was saved: {what}" for what in values["unsaid"])
+        names = tuple(values["names"])
+        return TrainResult(
+            netlist=netlist,
+            settings=settings_from(values["settings"]),
+            initial=arrays["initial"],
+            theta=arrays["theta"],
+            train=evaluations["train"],
+            test=evaluations.get("test"),
+            history=History.of(arrays["history"], names, arrays.get("kept"), arrays.get("parameters")),
+            **{field: _tupled(values[field]) for field in RUN_VALUES if field != "notes"},
+            notes=(*values["notes"], *lost),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise NetlearnError(f"'{folder}' holds no run that can be read ({error!r})") from None
+
+
+def _evaluation(name: str, given: Mapping[str, Any], arrays: Mapping[str, Array]) -> Evaluation:
+    parts: dict[str, Any] = {field: _tupled(given[field]) for field in EVALUATION_VALUES}
+    return Evaluation(**parts | {field: arrays[f"{name}.{field}"] for field in EVALUATION_ARRAYS})
+
+
+def _fields(of: object, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(of, name) for name in names}
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import pytest
 import netlearn
 from netlearn.errors import DataError, NetlearnError, OptionError
 from netlearn.learn.hardware import Hardware
-from netlearn.learn.loop import Progress
 from netlearn.learn.optimizers import Sgd
+from netlearn.learn.state import Progress
 
 DIVIDER = """* A divider that is to halve its input; Ä in a comment
 *@data d.csv test=t.csv

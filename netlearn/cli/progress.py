@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from netlearn.comparison import Outcome
-from netlearn.learn.loop import Callback
-from netlearn.learn.loop import Progress as Step
+from netlearn.learn.state import Callback
+from netlearn.learn.state import Progress as Step
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,10 @@ import numpy as np
 from netlearn.atomic import write_atomically
 from netlearn.circuit.circuit import Circuit
 from netlearn.errors import NetlearnError, OutputError
-from netlearn.learn.loop import Record, Task, TrainingState
+from netlearn.learn.history import History
+from netlearn.learn.kept_parameters import InMemory
+from netlearn.learn.loop import Task
+from netlearn.learn.state import TrainingState
 
 FORMAT = 1
 
@@ -32,7 +35,11 @@ def save_checkpoint(path: Path, task: Task, state: TrainingState, *, follow: boo
     state.settle()
     arrays: dict[str, Any] = {name: value for name in _ARRAYS if (value := getattr(state, name)) is not None}
     arrays |= {f"optimizer.{name}": value for name, value in state.optimizer.items()}
-    arrays["history"] = np.array([list(asdict(record).values()) for record in state.history], dtype=float)
+    arrays["history"] = History(state.history).array()
+    if isinstance(task.store, InMemory):
+        arrays["kept.epochs"], arrays["kept.parameters"] = task.store.arrays()
+    elif task.store is not None:
+        task.store.close()
     notes = {
         "format": FORMAT,
         "of": fingerprint(task),
@@ -87,7 +94,10 @@ def load_checkpoint(path: Path, task: Task) -> TrainingState:
         if of.get(what) != digest:
             hint = "resume with what it was started with, or start again without it"
             raise NetlearnError(f"the checkpoint '{path}' was made with another {what}", hint=hint)
-    history = tuple(_record(row) for row in arrays.pop("history").reshape(-1, len(fields(Record))).tolist())
+    history = History.of(arrays.pop("history")).records
+    if isinstance(task.store, InMemory) and "kept.epochs" in arrays:
+        for epoch, theta in zip(arrays["kept.epochs"].tolist(), arrays["kept.parameters"], strict=True):
+            task.store.take(epoch, theta)
     memory = {name.removeprefix("optimizer."): value for name, value in arrays.items() if name.startswith("optimizer.")}
     return TrainingState(
         **{name: arrays[name] for name in _ARRAYS if name in arrays},
@@ -96,11 +106,6 @@ def load_checkpoint(path: Path, task: Task) -> TrainingState:
         generator=notes["generator"],
         history=history,
     )
-
-
-def _record(row: list[float]) -> Record:
-    epoch, loss, rate, validation_loss, validation_rate, solves, measurements = row
-    return Record(int(epoch), loss, rate, validation_loss, validation_rate, int(solves), int(measurements))
 
 
 def fingerprint(task: Task) -> dict[str, str]:

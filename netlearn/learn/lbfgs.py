@@ -11,8 +11,9 @@ from scipy.optimize import Bounds, OptimizeResult, minimize
 
 from netlearn.arrays import Array
 from netlearn.errors import OptionError
-from netlearn.learn.loop import Callback, Task, TrainingState, estimated, measure, progress_of, recorded
+from netlearn.learn.loop import Task, estimated, measure, recorded, told
 from netlearn.learn.optimizers import Lbfgsb
+from netlearn.learn.state import Callback, Step, TrainingState
 
 
 def run_lbfgs(
@@ -28,7 +29,7 @@ def run_lbfgs(
     before, and so arrives where it was at no cost.
     """
     search = _Search(task, state, progress, keep)
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt, StopIteration):
         search.run()
     return search.state
 
@@ -102,6 +103,8 @@ class _Search:
         loss = float(memory["losses"][number])
         if number == 0:
             self._record(u, loss)
+            if self.state.finished:
+                raise StopIteration
         return loss / self.task.unit, memory["gradients"][number] / self.task.unit
 
     def _evaluate(self, u: Array) -> None:
@@ -126,7 +129,7 @@ class _Search:
             },
             solves=trial.solves + estimate.solves,
             measurements=trial.measurements + estimate.measurements,
-            last=replace(estimate, point=None),
+            last=Step(self.rows, estimate.loss, estimate.gradient, estimate.outputs),
         ).with_points(self.rows, estimate.point)
 
     def _iterated(self, intermediate_result: OptimizeResult) -> None:
@@ -151,8 +154,7 @@ class _Search:
         self.state = recorded(self.task, state, loss, outputs)
         if self.keep:
             self.keep(self.state)
-        if self.progress:
-            self.progress(progress_of(self.task, self.state))
+        self.state = told(self.progress, self.task, self.state)
 
 
 def _reason(message: str, optimizer: Lbfgsb) -> str:

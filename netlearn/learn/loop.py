@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import inf
 from typing import Any, Protocol
 
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit
 from netlearn.errors import NetlearnError
 from netlearn.learn.data import Dataset
+from netlearn.learn.history import Record
+from netlearn.learn.kept_parameters import ParameterStore
 from netlearn.learn.loss import Loss, accuracy
 from netlearn.learn.model import Model
-from netlearn.learn.optimizers import State
 from netlearn.learn.rules.base import Batch, Estimate, Rule
 from netlearn.learn.schedule import Schedule
 from netlearn.learn.settings import LoopOptions
+from netlearn.learn.state import Callback, Progress, Step, TrainingState
 from netlearn.learn.subset import Subset
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
@@ -57,6 +57,7 @@ class Task:
     options: LoopOptions = field(default_factory=LoopOptions)
     validation: Dataset | None = None
     writing: Writing | None = None
+    store: ParameterStore | None = None
     unit: float = 1.0
     """What the loss is measured in for the optimizer; see ``netlearn.learn.loss.unit_of``."""
 
@@ -80,105 +81,6 @@ class Task:
         """Steps of each epoch."""
         return -(-len(self.data) // self.batch)
 
-
-@dataclass(frozen=True)
-class Record:
-    """What is known at the beginning of an epoch, before its first step; NaN for what is not.
-
-    ``solves`` counts operating points since training began and ``measurements`` the readings
-    that hardware would have made for them.
-    """
-
-    epoch: int
-    loss: float
-    accuracy: float = np.nan
-    validation_loss: float = np.nan
-    validation_accuracy: float = np.nan
-    solves: int = 0
-    measurements: int = 0
-
-    @property
-    def score(self) -> float:
-        """What decides which values are the best: the validation loss if there is one."""
-        return self.loss if np.isnan(self.validation_loss) else self.validation_loss
-
-
-@dataclass(frozen=True)
-class TrainingState:
-    """Where training stands between two steps. A step makes a new one and changes none.
-
-    ``u`` and ``theta`` (P,) are the parameters in the coordinates of the transform and in
-    their units; ``order`` (S,) is the order of the samples in this epoch, of which the first
-    ``position`` have been used; ``generator`` is the state of the random generator.
-    ``points`` (S + S', N) are the last operating points of the samples, those for validation
-    at the end, and NaN where there is none yet; None for linear circuits, which need no place
-    to start from. ``pending`` are the rows that the last step has not yet put there: put
-    again after an interruption they are the same, so that no interruption can do harm.
-    """
-
-    u: Array
-    theta: Array
-    optimizer: State
-    generator: Mapping[str, Any]
-    epoch: int = 0
-    position: int = 0
-    order: Array = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
-    mask: Array | None = None
-    draws: int = 0
-    solves: int = 0
-    measurements: int = 0
-    best: Array | None = None
-    best_score: float = inf
-    best_epoch: int = 0
-    history: tuple[Record, ...] = ()
-    points: Array | None = None
-    pending: tuple[Array, Array] | None = None
-    finished: bool = False
-    stopped: str = ""
-    """Why it is finished."""
-    last: Estimate | None = field(default=None, compare=False)
-    """What the rule said in the last step, without the operating point."""
-
-    def settle(self) -> None:
-        """Put the pending operating points where they belong."""
-        if self.points is not None and self.pending is not None:
-            rows, x = self.pending
-            self.points[rows] = x
-
-    @property
-    def measured(self) -> bool:
-        """Whether the record of this epoch has been made."""
-        return len(self.history) > self.epoch
-
-    def start(self, rows: Array, circuit: Circuit) -> OperatingPoint | None:
-        """Where to start the solver for these samples, if all of them were solved before."""
-        if self.points is None or np.isnan(self.points[rows]).any():
-            return None
-        return OperatingPoint(circuit, self.points[rows])
-
-    def with_points(self, rows: Array, point: OperatingPoint | None) -> TrainingState:
-        """The state with further operating points pending."""
-        if self.points is None or point is None:
-            return self
-        if self.pending is None:
-            return replace(self, pending=(rows, point.x))
-        before, x = self.pending
-        return replace(self, pending=(np.concatenate([before, rows]), np.concatenate([x, point.x])))
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a progress callback is told after each step: how many epochs are done, and steps of the next."""
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    record: Record
-    best: float
-
-
-Callback = Callable[[Progress], None]
 
 # What overflows is reported as an error of its own, with the sample where it happened.
 _quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -218,17 +120,26 @@ def run(
             state = advance(task, state)
             if keep:
                 keep(state)
-            if progress:
-                progress(progress_of(task, state))
+            state = told(progress, task, state)
     except KeyboardInterrupt:
         return state
     return state
 
 
-def progress_of(task: Task, state: TrainingState) -> Progress:
-    """What there is to tell of a state after a step."""
-    step = state.position // task.batch
-    return Progress(state.epoch, task.options.epochs, step, task.steps, state.history[-1], state.best_score)
+def told(progress: Callback | None, task: Task, state: TrainingState) -> TrainingState:
+    """The state after a callback was told of it, finished if that raised StopIteration."""
+    if progress is None:
+        return state
+    step, record = state.position // task.batch, state.history[-1]
+    try:
+        progress(
+            Progress(
+                state.epoch, task.options.epochs, step, task.steps, record, state.best_score, state.theta, state.last
+            )
+        )
+    except StopIteration as reason:
+        return replace(state, finished=True, stopped=str(reason) or "a callback ended it")
+    return state
 
 
 def advance(task: Task, state: TrainingState) -> TrainingState:
@@ -250,6 +161,14 @@ def advance(task: Task, state: TrainingState) -> TrainingState:
         if state.finished:
             return state
     return _stepped(task, state, rows, estimate, rng)
+
+
+def step(task: Task, state: TrainingState) -> TrainingState:
+    """One step on all samples of the task's data, without a record."""
+    rng = np.random.default_rng()
+    rng.bit_generator.state = state.generator
+    rows = np.arange(len(task.data))
+    return _stepped(task, state, rows, estimated(task, state, rows, rng), rng)
 
 
 @dataclass(frozen=True)
@@ -324,6 +243,8 @@ def recorded(task: Task, state: TrainingState, loss: float, outputs: Array) -> T
         record = replace(record, validation_loss=seen.loss, validation_accuracy=np.nan if rate is None else rate)
         state = state.with_points(seen.rows, seen.point)
     state = replace(state, history=(*state.history, record))
+    if task.store is not None and state.epoch % task.store.every == 0:
+        task.store.take(state.epoch, state.theta)
     if record.score < state.best_score or state.best is None:
         state = replace(state, best=state.theta, best_score=record.score, best_epoch=state.epoch)
     patience = task.options.patience
@@ -361,7 +282,7 @@ def _stepped(
         draws=draws,
         solves=state.solves + estimate.solves,
         measurements=state.measurements + estimate.measurements,
-        last=replace(estimate, point=None),
+        last=Step(rows, estimate.loss, estimate.gradient, estimate.outputs),
     ).with_points(rows, estimate.point)
 
 

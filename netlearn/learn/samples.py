@@ -24,13 +24,13 @@ class Unnamed:
     """What the columns of arrays without names stand for.
 
     ``input`` are the words of ``*@input``, ``output`` those of ``*@output``. Where there are no
-    input words, the ``sources`` of the netlist are taken in their order. ``labels`` says that
-    targets are class labels, where that is known.
+    input words, the ``sources`` of the netlist are taken in their order. ``labels`` says whether
+    targets are class labels, and None that their form tells.
     """
 
     input: Sequence[str] = ()
     output: Sequence[str] = ()
-    labels: bool = False
+    labels: bool | None = None
     sources: Callable[[], Sequence[str]] = tuple
 
     def drives(self, width: int) -> Sequence[Drive]:
@@ -174,7 +174,10 @@ def _targets(data: object, unnamed: Unnamed) -> dict[str, Any]:
     values, outputs = plain_array(_dense(data)), list(unnamed.output)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    if values.ndim == 1 and (unnamed.labels or values.dtype.kind not in "buif" or _may_be_labels(values, len(outputs))):
+    labels = unnamed.labels
+    if labels is None:
+        labels = values.dtype.kind not in "buif" or _may_be_labels(values, len(outputs))
+    if values.ndim == 1 and labels:
         if values.dtype.kind == "f" and not _whole(values):
             value = values[values != np.round(values)][0]
             raise DataError(f"targets are values such as {value:g}, not class labels", hint="*@loss mse takes values")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from netlearn.learn.loop import Task, TrainingState
+from netlearn.learn.loop import Task
+from netlearn.learn.state import TrainingState
 
 STILL = 1e-6
 """A loss that fell by no more than this part of itself has not moved."""

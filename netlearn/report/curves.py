@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netlearn.learn.loop import Record
+from netlearn.learn.history import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

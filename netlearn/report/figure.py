@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from netlearn.atomic import write_atomically
 from netlearn.circuit.circuit import Circuit
 from netlearn.errors import OptionError
-from netlearn.learn.loop import Record
+from netlearn.learn.history import Record
 from netlearn.report.curves import draw_history
 from netlearn.report.network import draw_network
 

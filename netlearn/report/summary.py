@@ -51,7 +51,7 @@ def training_values(result: TrainResult) -> dict[str, Any]:
             {"name": name, "before": before, "after": after}
             for name, before, after in zip(result.names, result.initial, result.theta, strict=True)
         ],
-        "history": result.history,
+        "history": result.history.records,
     }
 
 

@@ -11,7 +11,7 @@ from netlearn.circuit.devices.diode import DIODE
 from netlearn.errors import ConvergenceError, NetlearnError
 from netlearn.learn.checkpoint import load_checkpoint, save_checkpoint
 from netlearn.learn.lbfgs import run_lbfgs
-from netlearn.learn.loop import Progress, Task, TrainingState, begin, measure, run
+from netlearn.learn.loop import Task, begin, measure, run
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Adam, Lbfgsb, Momentum, Sgd
@@ -19,6 +19,7 @@ from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.schedule import Cosine, Exponential
 from netlearn.learn.settings import LoopOptions
+from netlearn.learn.state import Progress, TrainingState
 from netlearn.learn.subset import Subset
 
 DIODES = Group(

@@ -10,7 +10,7 @@ import pytest
 import netlearn
 from netlearn.comparison import Comparison, Outcome, Run
 from netlearn.errors import OptionError
-from netlearn.learn.loop import Record
+from netlearn.learn.history import Record
 from netlearn.report.comparison import comparison_figure, comparison_rows
 from netlearn.report.figure import save_figure, training_figure
 

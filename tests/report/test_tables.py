@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netlearn.json_text import json_text
-from netlearn.learn.loop import Record
+from netlearn.learn.history import Record
 from netlearn.report.tables import csv_text, show, table_of
 
 

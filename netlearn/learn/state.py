@@ -1,0 +1,125 @@
+"""Where a training run stands, and what it tells of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import Circuit
+from netlearn.learn.history import Record
+from netlearn.learn.optimizers import State
+from netlearn.solve.operating_point import OperatingPoint
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step saw of the samples ``rows`` (B,) before it changed the parameters.
+
+    ``loss`` is their mean loss, ``gradient`` (P,) what the rule says of its derivatives, in the
+    parameters' units, and ``outputs`` (B, o) what the probes read.
+    """
+
+    rows: Array
+    loss: float
+    gradient: Array
+    outputs: Array
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Where training stands between two steps. A step makes a new one and changes none.
+
+    ``u`` and ``theta`` (P,) are the parameters in the coordinates of the transform and in
+    their units; ``order`` (S,) is the order of the samples in this epoch, of which the first
+    ``position`` have been used; ``generator`` is the state of the random generator.
+    ``points`` (S + S', N) are the last operating points of the samples, those for validation
+    at the end, and NaN where there is none yet; None for linear circuits, which need no place
+    to start from. ``pending`` are the rows that the last step has not yet put there: put
+    again after an interruption they are the same, so that no interruption can do harm.
+    """
+
+    u: Array
+    theta: Array
+    optimizer: State
+    generator: Mapping[str, Any]
+    epoch: int = 0
+    position: int = 0
+    order: Array = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+    mask: Array | None = None
+    draws: int = 0
+    solves: int = 0
+    measurements: int = 0
+    best: Array | None = None
+    best_score: float = inf
+    best_epoch: int = 0
+    history: tuple[Record, ...] = ()
+    points: Array | None = None
+    pending: tuple[Array, Array] | None = None
+    finished: bool = False
+    stopped: str = ""
+    """Why it is finished."""
+    last: Step | None = field(default=None, compare=False)
+    """What the last step saw."""
+
+    def settle(self) -> None:
+        """Put the pending operating points where they belong."""
+        if self.points is not None and self.pending is not None:
+            rows, x = self.pending
+            self.points[rows] = x
+
+    @property
+    def measured(self) -> bool:
+        """Whether the record of this epoch has been made."""
+        return len(self.history) > self.epoch
+
+    def start(self, rows: Array, circuit: Circuit) -> OperatingPoint | None:
+        """Where to start the solver for these samples, if all of them were solved before."""
+        if self.points is None or np.isnan(self.points[rows]).any():
+            return None
+        return OperatingPoint(circuit, self.points[rows])
+
+    def with_points(self, rows: Array, point: OperatingPoint | None) -> TrainingState:
+        """The state with further operating points pending."""
+        if self.points is None or point is None:
+            return self
+        if self.pending is None:
+            return replace(self, pending=(rows, point.x))
+        before, x = self.pending
+        return replace(self, pending=(np.concatenate([before, rows]), np.concatenate([x, point.x])))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback is told after each step: how many epochs are done, and steps of the next.
+
+    ``theta`` (P,) are the parameters after the step, in their units; ``last`` is what the step
+    saw before, None where the record of an epoch was made without one.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    record: Record
+    best: float
+    theta: Array | None = None
+    last: Step | None = None
+
+    @property
+    def gradient(self) -> Array | None:
+        """(P,) the derivatives of the loss by the parameters before the step, as the rule says."""
+        return None if self.last is None else self.last.gradient
+
+    @property
+    def outputs(self) -> Array | None:
+        """(B, o) what the probes read before the step, for the samples ``last.rows``."""
+        return None if self.last is None else self.last.outputs
+
+
+Callback = Callable[[Progress], None]
+"""Told of every step; it may raise StopIteration to end the training in good order."""

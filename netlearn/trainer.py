@@ -1,0 +1,187 @@
+"""Training step by step, on samples as they come."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.errors import OptionError
+from netlearn.learn.data import Dataset, dataset_of, inputs_of
+from netlearn.learn.hardware import hardware_for
+from netlearn.learn.loop import Task, begin, step
+from netlearn.learn.loss import CrossEntropy, Loss, Mse, unit_of
+from netlearn.learn.optimizers import Lbfgsb
+from netlearn.learn.samples import table_of
+from netlearn.learn.state import Step, TrainingState
+from netlearn.learn.superposition import outputs_of
+from netlearn.learn.transforms import Transform
+from netlearn.netlist.netlist import Netlist
+from netlearn.project import NetlistLike, Overrides, open_project
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.operating_point import Solver
+
+SEEN = 1000
+"""How many of the last targets tell what losses are measured against."""
+
+
+class Trainer:
+    """A netlist that is trained by one step at a time.
+
+    Parameters
+    ----------
+    netlist : a netlist or the path of one. ``*@input`` and ``*@output``, or ``input`` and
+        ``output`` here, say what is driven and measured; ``*@classes`` names classes.
+    solver : what finds operating points.
+    settings : as for ``train``. A schedule counts each step as an epoch.
+
+    Raises NetlearnError for what the user can mend.
+
+    >>> import netlearn
+    >>> netlist = netlearn.parse('''divider
+    ... *@output V(b)
+    ... V1 a 0 0
+    ... R1 a b 1k
+    ... R2 b 0 1k
+    ... ''')
+    >>> trainer = netlearn.Trainer(netlist, optimizer="adam lr=0.1")
+    >>> for _ in range(200):
+    ...     done = trainer.step([1.0], [0.25])
+    >>> [round(float(volts), 3) for volts in trainer.predict([[1.0], [2.0]]).ravel()]
+    [0.25, 0.5]
+    """
+
+    def __init__(self, netlist: NetlistLike, *, solver: Solver | None = None, **settings: Unpack[Overrides]) -> None:
+        project = open_project(netlist, None, solver or InternalSolver(), settings)
+        self._unnamed = project.unnamed
+        given = project.settings
+        if isinstance(given.optimizer, Lbfgsb):
+            raise OptionError("lbfgs needs all samples at once", hint="take another optimizer, or netlearn.train")
+        width = len(self._unnamed.input or self._unnamed.sources())
+        self.layout = project.input_layout(table_of(np.zeros((1, width)), self._unnamed))
+        if not self.layout.outputs:
+            raise OptionError("there is nothing to measure", hint="say what: output=['V(out)'], or *@output V(out)")
+        labels = bool(self.layout.classes)
+        self._unnamed = replace(self._unnamed, labels=labels)
+        # One sample, of which only the names of its columns are looked at.
+        wanted = [self.layout.classes[0]] if labels else np.zeros((1, len(self.layout.outputs)))
+        one = table_of((np.zeros((1, width)), wanted), self._unnamed)
+        project = replace(project, data=one, settings=replace(given, classes=self.layout.classes))
+        self._project = project
+        self.layout = project.layout
+        parameters = project.parameters
+        self._task = Task(
+            model=project.model,
+            loss=self._loss(),
+            rule=given.rule,
+            data=Dataset(np.zeros((0, width)), np.zeros((0, len(self.layout.outputs)))),
+            optimizer=given.optimizer,
+            schedule=given.schedule,
+            transform=Transform.of(parameters, given.options.coordinates, project.design.parameter_place),
+            subset=given.subset,
+            options=given.options,
+            writing=hardware_for(given.hardware, parameters),
+        )
+        self._state = begin(self._task)
+        self._seen = np.zeros((0,))
+        self.steps = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the trained parameters."""
+        return tuple(self._project.parameters.names)
+
+    @property
+    def theta(self) -> Array:
+        """(P,) their present values, in the units of the netlist."""
+        return self._state.theta.copy()
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """Their present values by name."""
+        return dict(zip(self.names, self._state.theta.tolist(), strict=True))
+
+    @property
+    def state(self) -> TrainingState:
+        """Where training stands: the optimizer's memory, the random generator, counts of solves."""
+        return self._state
+
+    @property
+    def netlist(self) -> Netlist:
+        """The netlist with the present values."""
+        return self._project.design.write(self._project.parameters, self._state.theta)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the netlist with the present values."""
+        self.netlist.save(path)
+        return Path(path)
+
+    def step(self, inputs: Any, targets: Any) -> Step:
+        """One step of the optimizer along the rule's gradient.
+
+        Parameters
+        ----------
+        inputs : (S, p), or (p,) for one sample; or columns by name.
+        targets : (S, o) or (o,) wanted outputs, NaN where nothing is asked; or class labels (S,),
+            or one.
+
+        What the step saw before it changed the parameters. Raises NetlearnError.
+        """
+        data = self._samples(inputs, targets)
+        if isinstance(self._task.loss, CrossEntropy) and self._task.loss.scale is None:
+            self._task = replace(self._task, loss=self._task.loss.chosen(self._outputs(data.inputs)))
+        self._note(data)
+        unit = unit_of(self._task.loss, self._seen, len(self.layout.outputs), lambda: self._outputs(data.inputs))
+        task = replace(self._task, data=data, unit=unit)
+        state = self._state
+        if state.points is not None and len(state.points) != len(data):
+            state = replace(state, points=np.full((len(data), state.points.shape[1]), np.nan), pending=None)
+        state = step(task, state)
+        # The operating points are where the next step starts from, if it has as many samples.
+        state.settle()
+        self._state = replace(state, pending=None)
+        self.steps += 1
+        assert state.last is not None
+        return state.last
+
+    def predict(self, inputs: Any) -> Array:
+        """What the outputs are for inputs (S, p), or (p,) for one sample: (S, o)."""
+        return self._outputs(inputs_of(table_of(_rows(inputs)[0], self._unnamed), self.layout))
+
+    def loss(self, inputs: Any, targets: Any) -> float:
+        """The mean loss at the present values."""
+        data = self._samples(inputs, targets)
+        return float(np.mean(self._task.loss.value(self._outputs(data.inputs), data.targets)))
+
+    def _samples(self, inputs: Any, targets: Any) -> Dataset:
+        rows, one = _rows(inputs)
+        if one:
+            wanted = np.asarray(targets)
+            targets = wanted.reshape(1) if self.layout.classes else wanted.reshape(1, -1)
+        return dataset_of(table_of((rows, targets), self._unnamed), self.layout)
+
+    def _outputs(self, inputs: Array) -> Array:
+        return outputs_of(self._task.model, self._state.theta, inputs)[0]
+
+    def _note(self, data: Dataset) -> None:
+        """Keep the last targets in mind."""
+        seen = self._seen if self._seen.shape[1:] == data.targets.shape[1:] else data.targets[:0]
+        self._seen = np.concatenate([seen, data.targets])[-SEEN:]
+
+    def _loss(self) -> Loss:
+        loss = self._project.settings.loss
+        if loss is None:
+            return CrossEntropy() if self.layout.classes else Mse()
+        return loss
+
+
+def _rows(inputs: Any) -> tuple[Any, bool]:
+    """Inputs as rows, and whether they were one sample by itself."""
+    array = np.asarray(inputs) if isinstance(inputs, list | tuple) else inputs
+    one = isinstance(array, np.ndarray) and array.dtype.names is None and array.ndim == 1
+    return (array[None] if one else inputs), one

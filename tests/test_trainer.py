@@ -1,0 +1,148 @@
+"""Training step by step."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import netlearn
+from netlearn.errors import DataError, NetlearnError, OptionError
+
+NETWORK = """* two outputs
+*@input V1 V2
+*@output V(a) V(b)
+*@optimizer adam lr=0.05
+V1 x 0 0
+V2 y 0 0
+R1 x a 1k
+R2 y a 3k
+R3 x b 2k
+R4 y b 1k
+R5 a b 1k
+R6 a 0 5k
+R7 b 0 5k
+"""
+DIODES = NETWORK + "D1 a 0 d\nD2 0 b d\n.model d d(is=1n)\n"
+
+
+@pytest.fixture
+def samples() -> tuple[np.ndarray, np.ndarray]:
+    x = np.random.default_rng(1).uniform(-1, 1, (30, 2))
+    return x, x @ np.array([[0.3, 0.1], [0.2, 0.4]])
+
+
+@pytest.mark.parametrize("text", [NETWORK, DIODES])
+@pytest.mark.parametrize("optimizer", ["adam lr=0.05", "momentum lr=0.1", "sgd"])
+def test_steps_on_all_samples_are_those_of_train(
+    text: str, optimizer: str, samples: tuple[np.ndarray, np.ndarray]
+) -> None:
+    x, y = samples
+    whole = netlearn.train(netlearn.parse(text), x, y, optimizer=optimizer, epochs=12, keep="parameters")
+    trainer = netlearn.Trainer(netlearn.parse(text), optimizer=optimizer)
+    assert whole.history.parameters is not None
+    for epoch in range(12):
+        np.testing.assert_allclose(trainer.theta, whole.history.parameters[epoch], rtol=1e-9)
+        seen = trainer.step(x, y)
+        assert seen.loss == pytest.approx(whole.history.loss[epoch], rel=1e-9)
+    assert trainer.steps == 12
+    np.testing.assert_allclose(trainer.predict(x), netlearn.predict(trainer.netlist, x).outputs, rtol=1e-9)
+    assert trainer.loss(x, y) == pytest.approx(whole.history.loss[12], rel=1e-9)
+
+
+def test_samples_as_they_come(samples: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    x, y = samples
+    trainer = netlearn.Trainer(netlearn.parse(DIODES))
+    before = trainer.loss(x, y)
+    rng = np.random.default_rng(0)
+    for _ in range(400):
+        k = rng.integers(len(x))
+        seen = trainer.step(x[k], y[k])
+        assert seen.outputs.shape == (1, 2)
+        assert seen.gradient.shape == (7,)
+    assert trainer.loss(x, y) < 0.1 * before
+    assert list(trainer.values) == list(trainer.names) == [f"r{k}" for k in range(1, 8)]
+    trainer.save(tmp_path / "trained.cir")
+    np.testing.assert_array_equal(netlearn.predict(tmp_path / "trained.cir", x).outputs, trainer.predict(x))
+
+
+def test_every_form_of_samples(samples: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = samples
+    columns = {"V1": x[:, 0], "V2": x[:, 1]}
+    targets = {"V(a)": y[:, 0], "V(b)": y[:, 1]}
+    thetas = []
+    for inputs, wanted in (
+        (x, y),
+        (x.tolist(), y.tolist()),
+        (columns, targets),
+        (pd.DataFrame(columns), pd.DataFrame(targets)),
+        (pd.DataFrame(columns), y),
+    ):
+        trainer = netlearn.Trainer(netlearn.parse(NETWORK))
+        trainer.step(inputs, wanted)
+        thetas.append(trainer.theta)
+    for theta in thetas[1:]:
+        np.testing.assert_array_equal(theta, thetas[0])
+
+
+def test_classes_by_their_labels(samples: tuple[np.ndarray, np.ndarray]) -> None:
+    x, _ = samples
+    labels = np.where(x[:, 0] > x[:, 1], "up", "down")
+    trainer = netlearn.Trainer(netlearn.parse(NETWORK), classes=["up", "down"])
+    for _ in range(150):
+        trainer.step(x, labels)
+    chosen = np.array(["up", "down"])[trainer.predict(x).argmax(axis=1)]
+    assert np.mean(chosen == labels) > 0.95
+    trainer.step(x[0], "up")
+    with pytest.raises(DataError, match="the class 'sideways'"):
+        trainer.step(x[0], "sideways")
+
+
+def test_the_size_of_the_signals_makes_no_difference(samples: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = samples
+    thetas = []
+    for size in (1.0, 1e-6):
+        trainer = netlearn.Trainer(netlearn.parse(NETWORK), optimizer="sgd lr=0.5")
+        for k in range(30):
+            trainer.step(size * x[k], size * y[k])
+        thetas.append(trainer.theta)
+    np.testing.assert_allclose(thetas[1], thetas[0], rtol=1e-9)
+
+
+def test_a_trainer_goes_on_after_pickling(samples: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = samples
+    trainer = netlearn.Trainer(netlearn.parse(DIODES), batch=0)
+    trainer.step(x, y)
+    again = pickle.loads(pickle.dumps(trainer))
+    trainer.step(x, y)
+    again.step(x, y)
+    np.testing.assert_array_equal(again.theta, trainer.theta)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "said"),
+    [
+        ([1.0], [1.0, 2.0], "1 column of inputs, and *@input names 2"),
+        ([1.0, 2.0], [1.0], "targets have the shape (1,), not (samples, 2)"),
+        ([1.0, "x"], [1.0, 2.0], "inputs hold"),
+        ([[1.0, 2.0]], [[1.0, 2.0], [1.0, 2.0]], "inputs of 1 samples and targets of 2"),
+        ([np.nan, 2.0], [1.0, 2.0], "nan is not finite"),
+    ],
+)
+def test_samples_that_do_not_fit(inputs: list[object], targets: list[object], said: str) -> None:
+    trainer = netlearn.Trainer(netlearn.parse(NETWORK))
+    before = trainer.theta
+    with pytest.raises(NetlearnError) as caught:
+        trainer.step(inputs, targets)
+    assert said in str(caught.value)
+    np.testing.assert_array_equal(trainer.theta, before)
+
+
+def test_what_cannot_train_step_by_step() -> None:
+    with pytest.raises(OptionError, match="lbfgs needs all samples at once"):
+        netlearn.Trainer(netlearn.parse(NETWORK), optimizer="lbfgs")
+    with pytest.raises(OptionError, match="there is nothing to measure"):
+        netlearn.Trainer(netlearn.parse(NETWORK.replace("*@output V(a) V(b)\n", "")))
