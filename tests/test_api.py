@@ -142,7 +142,7 @@ def test_an_interrupted_run_resumes_to_the_same_file(classes: Path, tmp_path: Pa
     assert repr(resumed.history) == repr(whole.history)
     with pytest.raises(NetlearnError, match="made with another options"):
         netlearn.train(classes, checkpoint=checkpoint, resume=True, seed=9)
-    with pytest.raises(NetlearnError, match="takes a checkpoint"):
+    with pytest.raises(NetlearnError, match="needs a checkpoint"):
         netlearn.train(classes, resume=True)
 
 
