@@ -97,9 +97,7 @@ def check_output(path: PathLike, *, follow: bool = True, size: int = 1) -> None:
     follow : whether the user named the file. One that was not named may not lead out of its
         folder by a link, and replaces a link within it; nor is it written into a device or a pipe.
 
-    Raises
-    ------
-    OutputError : if not, with the reason.
+    Raises OutputError if not, with the reason.
     """
     with _explained(path):
         place = _place(path, follow)

@@ -106,9 +106,7 @@ class Option:
 class Declared:
     """The base of dataclasses whose fields are options: they are checked however an object is made.
 
-    Raises
-    ------
-    OptionError : when it is made, for a value that the option cannot have.
+    Raises OptionError when it is made, for a value that the option cannot have.
     """
 
     def __post_init__(self) -> None:

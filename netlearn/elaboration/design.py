@@ -137,10 +137,8 @@ class Design:
         A resistor whose value is an expression stands for the numbers of the ``.param`` lines
         that it uses.
 
-        Raises
-        ------
-        OptionError : for a pattern that matches nothing, or nothing that is written as a number;
-            if nothing is left to train; and for a number that decides a condition or an option.
+        Raises OptionError for a pattern that matches nothing, or nothing that is written as a number; if
+        nothing is left to train; and for a number that decides a condition or an option.
         """
         held = {quantity for pattern in fix for quantity in self._matched(pattern)}
         chosen: dict[int, Selection] = {}

@@ -36,9 +36,7 @@ def elaborate(netlist: Netlist) -> Design:
 
     Warns of what was left out or may not have been meant (NetlistWarning); ``Design.warnings`` keeps it.
 
-    Raises
-    ------
-    NetlistError : at what cannot be or is not supported; up to 20 such places as NetlearnErrors.
+    Raises NetlistError at what cannot be or is not supported; up to 20 such places as NetlearnErrors.
     """
     with no_garbage_collection():
         design = _Elaboration(netlist).design()

@@ -142,9 +142,7 @@ class Elements(Mapping[str, ElementView]):
     def statement(self, name: str) -> Element:
         """The line of an element.
 
-        Raises
-        ------
-        OptionError : if there is no such element.
+        Raises OptionError if there is no such element.
         """
         *calls, last = name.lower().split(".") if name.lower() not in self._places else [name.lower()]
         places, definitions = self._places, self._definitions

@@ -67,9 +67,7 @@ class Files:
 
         Looks beside the including file, then beside the netlist.
 
-        Raises
-        ------
-        NetlistError : if it lies outside the allowed folders.
+        Raises NetlistError if it lies outside the allowed folders.
         """
         for folder in dict.fromkeys((*self._folders.get(including.path, ()), self._folder)):
             for spelling in dict.fromkeys((name, name.replace("\\", "/"))):

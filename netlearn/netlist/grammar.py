@@ -118,9 +118,7 @@ def card_name(text: str) -> str:
 def parse_line(text: str) -> LineParts:
     """Parse the text of one logical line, which starts with neither a blank nor a comment.
 
-    Raises
-    ------
-    BadLine : with the span of what is wrong.
+    Raises BadLine with the span of what is wrong.
     """
     if text[0] == ".":
         return parse_by_grammar(text, _CARD_RULES.get(card_name(text), "rest"))

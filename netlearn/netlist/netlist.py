@@ -76,9 +76,7 @@ class Netlist:
     def statements(self) -> tuple[Statement, ...]:
         """The statements of this file, or of the chosen section of it.
 
-        Raises
-        ------
-        NetlistError : for what is wrong in the text, up to 20 errors at once.
+        Raises NetlistError for what is wrong in the text, up to 20 errors at once.
         """
         statements = self.files.statements(self.source, self.chain, main=not self.chain)
         if self.section is None:
@@ -172,9 +170,7 @@ class Netlist:
     def check(self) -> None:
         """Parse everything that is included.
 
-        Raises
-        ------
-        NetlistError : for what is wrong in any file, up to 20 errors at once.
+        Raises NetlistError for what is wrong in any file, up to 20 errors at once.
         """
         errors: list[NetlearnError] = []
         for _ in self._walk(errors):
@@ -234,9 +230,7 @@ class Netlist:
     def edit(self, edits: Iterable[Edit]) -> Netlist:
         """A copy in which some stretches of the text are replaced, in this file or in included ones.
 
-        Raises
-        ------
-        ValueError : if two edits overlap.
+        Raises ValueError if two edits overlap.
         """
         by_source: dict[Source, list[tuple[int, int, str]]] = {}
         for source, start, end, text in edits:
@@ -248,9 +242,7 @@ class Netlist:
     def change(self, edits: Iterable[Edit]) -> None:
         """Replace stretches of the text in place.
 
-        Raises
-        ------
-        NetlistError : if the text is no netlist then; it is left as it was.
+        Raises NetlistError if the text is no netlist then; it is left as it was.
         """
         new = self.edit(edits)
         new.check()
@@ -260,20 +252,16 @@ class Netlist:
     def update(self, values: Mapping[str, float | str]) -> None:
         """Set the values of many elements at once.
 
-        Raises
-        ------
-        OptionError : for an unknown element, or what is neither a number nor an expression.
-        NetlistError : for an element without a value.
+        Raises OptionError for an unknown element, or what is neither a number nor an expression, and
+        NetlistError for an element without a value.
         """
         self.change([value_edit(self.elements.statement(name), value) for name, value in values.items()])
 
     def add(self, text: str, after: str | None = None) -> None:
         """Add element lines after the element ``after``, or at the end of the netlist.
 
-        Raises
-        ------
-        NetlistError : if ``text`` is not element lines, or an element of that name is there already.
-        OptionError : if there is no element ``after``.
+        Raises NetlistError if ``text`` is not element lines, or an element of that name is there already, and
+        OptionError if there is no element ``after``.
         """
         for statement in parse_source(Source("<added>", text), main=False):
             if not isinstance(statement, Element):
@@ -298,9 +286,7 @@ class Netlist:
     def remove(self, *names: str) -> None:
         """Remove elements, each with its whole line.
 
-        Raises
-        ------
-        OptionError : if there is no such element.
+        Raises OptionError if there is no such element.
         """
         elements = [self.elements.statement(name) for name in names]
         self.change([(part.source, *part.source.whole_lines(part.start, part.end), "") for part in elements])
@@ -317,10 +303,8 @@ class Netlist:
         force : whether copies may take the place of files that were not written for ``path``.
         follow : whether a link at ``path`` is followed; see :func:`netlearn.atomic.check_output`.
 
-        Raises
-        ------
-        OutputError : if a file cannot, or must not, be written.
-        NetlistError : if a file's encoding lacks a character that an edit brought in.
+        Raises OutputError if a file cannot, or must not, be written, and NetlistError if a file's encoding
+        lacks a character that an edit brought in.
         """
         written = self.outputs(path, force=force)
         *copies, main = written
@@ -349,9 +333,7 @@ def read(path: str | os.PathLike[str], allow: Sequence[str | os.PathLike[str]] =
     path : the netlist's file.
     allow : folders from which it may include files, besides its own folder and those below.
 
-    Raises
-    ------
-    NetlistError : for what is wrong in the files, up to 20 errors at once, each with its place.
+    Raises NetlistError for what is wrong in the files, up to 20 errors at once, each with its place.
     """
     source = Source.read(path)
     files = Files(source.path, allow)
@@ -365,9 +347,7 @@ def read(path: str | os.PathLike[str], allow: Sequence[str | os.PathLike[str]] =
 def parse(text: str, path: str = "<string>", allow: Sequence[str | os.PathLike[str]] = ()) -> Netlist:
     """A netlist from its text, the first line of which is its title; ``path`` is what errors call it.
 
-    Raises
-    ------
-    NetlistError : as :func:`read` does.
+    Raises NetlistError as :func:`read` does.
     """
     if not text.strip() or "\0" in text:
         raise NetlistError(

@@ -71,9 +71,7 @@ class _Scope:
 def parse_source(source: Source, *, main: bool = True, chain: tuple[Place, ...] = ()) -> tuple[Statement, ...]:
     """The statements of a file. The first line of a ``main`` file is its title, whatever it says.
 
-    Raises
-    ------
-    NetlistError : up to 20 of them at once, each with its place.
+    Raises NetlistError up to 20 of them at once, each with its place.
     """
     parser = _Parser(source, chain, main)
     with no_garbage_collection():

@@ -37,9 +37,7 @@ class Source:
     def read(cls, path: str | os.PathLike[str]) -> Source:
         """Read a file.
 
-        Raises
-        ------
-        NetlistError : if it cannot be read, is empty, or is not text.
+        Raises NetlistError if it cannot be read, is empty, or is not text.
         """
         try:
             data = Path(path).read_bytes()
@@ -69,9 +67,7 @@ class Source:
     def encode(self) -> bytes:
         """The bytes of the file.
 
-        Raises
-        ------
-        NetlistError : if an edit brought in a character that the file's encoding lacks.
+        Raises NetlistError if an edit brought in a character that the file's encoding lacks.
         """
         try:
             return self.bom + self.text.encode(self.encoding)
@@ -82,9 +78,7 @@ class Source:
     def spliced(self, edits: Iterable[tuple[int, int, str]]) -> Source:
         """The source with stretches [start, end) of its text replaced.
 
-        Raises
-        ------
-        ValueError : if two of them overlap.
+        Raises ValueError if two of them overlap.
         """
         pieces: list[str] = []
         position = 0

@@ -56,9 +56,7 @@ def _read(word: Word) -> float | str:
 def written(value: float | str) -> str:
     """A value as it stands in a netlist.
 
-    Raises
-    ------
-    OptionError : if it is neither a finite number nor an expression.
+    Raises OptionError if it is neither a finite number nor an expression.
     """
     if isinstance(value, str):
         text = value.strip()
@@ -76,9 +74,7 @@ def written(value: float | str) -> str:
 def value_edit(element: Element, value: float | str) -> tuple[Source, int, int, str]:
     """The edit that gives an element a value.
 
-    Raises
-    ------
-    NetlistError : if the element has none to replace.
+    Raises NetlistError if the element has none to replace.
     """
     word = _value_word(element)
     if word is None:

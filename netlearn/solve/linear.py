@@ -23,7 +23,7 @@ from netlearn.solve.operating_point import Linearization, OperatingPoint
 from netlearn.solve.parts import PartedLinearization
 from netlearn.solve.threads import one_thread
 
-REFINED_BELOW = 1e-13
+REFINED_ABOVE = 1e-13
 ACCEPTED = 1e-6
 MOST_FACTORIZATIONS = 16
 """Beyond so many different Jacobians they are solved with together, as those of nonlinear circuits are."""
@@ -71,7 +71,7 @@ class SharedLinearization:
         # What the equations' own terms cancel down to is the measure of the residual.
         scale = np.abs(rhs) + (abs(matrix) @ np.abs(x).T).T
         worst = _worst(left, scale)
-        if worst > REFINED_BELOW:
+        if worst > REFINED_ABOVE:
             x = x + self._solve(left, transpose)
             worst = _worst(rhs - (matrix @ x.T).T, scale)
         if not worst <= ACCEPTED:

@@ -2,7 +2,7 @@
 
 A row has a multiple of LANES numbers. numba's own loops over so few numbers spend most of their
 time on finding out whether the arrays overlap; here that is known, since a row is only ever changed
-in place.
+in place. With plain loops the factorization of a 16x16 lattice takes twice as long.
 """
 
 from __future__ import annotations
