@@ -41,6 +41,13 @@ class Destination:
     named: bool = True
     force: bool = False
 
+    @property
+    def replaced(self) -> str:
+        """The path of the file that is written over, links followed where they are when it is written."""
+        if self.named:
+            return os.path.realpath(self.path)
+        return os.path.join(os.path.realpath(self.path.parent), self.path.name)
+
     @classmethod
     def of(cls, given: Destination | PathLike | None) -> Destination | None:
         """A destination, where only its path may be given."""

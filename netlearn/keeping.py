@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from netlearn.atomic import Destination, check_output
@@ -42,12 +42,14 @@ class Keeper:
 
     def check(self, start: TrainingState, inputs: tuple[str, ...]) -> None:
         """Find out before training whether everything can be written, and that no input is. Raises OutputError."""
-        read = {os.path.realpath(path): path for path in inputs}
+        read = {os.path.realpath(path) for path in inputs}
         for place in filter(None, (self.out, self.checkpoint)):
-            if os.path.realpath(place.path) in read:
+            if place.replaced in read:
                 raise OutputError(f"'{place.path}' is read by this run, and cannot be written by it")
         if self.out is not None:
-            *copies, (target, data) = self.trained(start).outputs(self.out.path, force=self.out.force)
+            # Every value another one, so that all the files are named that training may change.
+            moved = replace(start, best=None, theta=1.37 * start.theta + 1.0)
+            *copies, (target, data) = self.trained(moved).outputs(self.out.path, force=self.out.force)
             check_output(target, follow=self.out.named, size=len(data))
             for copy, content in copies:
                 check_output(copy, follow=False, size=len(content))

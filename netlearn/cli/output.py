@@ -28,11 +28,10 @@ def check_outputs(*places: Destination, inputs: Iterable[Path | None] = ()) -> N
     """Say before the work, not after, that a file cannot be written, or that it is used twice. Raises OutputError."""
     read = {os.path.realpath(path) for path in inputs if path is not None}
     for place in places:
-        path = os.path.realpath(place.path)
-        if path in read:
+        if place.replaced in read:
             raise OutputError(f"'{place.path}' is read or written by this command for something else", hint=OTHER)
         check_output(place.path, follow=place.named)
-        read.add(path)
+        read.add(place.replaced)
 
 
 def say(text: str, err: bool = False) -> None:
