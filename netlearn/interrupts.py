@@ -52,6 +52,7 @@ def shielded() -> Iterator[None]:
 def _raise_again(unraisable: sys.UnraisableHookArgs) -> None:
     """Where an interruption came while nobody could hear it (in a callback of compiled code), let it come again."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
-        threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]).start()
+        main = threading.main_thread().ident
+        threading.Timer(0.05, signal.pthread_kill, [main, signal.SIGINT]).start()
     else:
         sys.__unraisablehook__(unraisable)
