@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from netlearn.elaboration.body import Body, Definition
 from netlearn.elaboration.elements.model_cards import read_model
-from netlearn.elaboration.scope import FunctionText, ScopeSettings, Text, is_wrapped
+from netlearn.elaboration.scope import FunctionText, ScopeSettings, Shunt, Text, is_wrapped
 from netlearn.errors import NetlearnErrors, NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.netlist.netlist import Netlist
-from netlearn.netlist.statements import Alternative, Broken, Card, Conditional, Statement, Subcircuit
+from netlearn.netlist.statements import Alternative, Assignment, Broken, Card, Conditional, Statement, Subcircuit
 
 DEEPEST = 100
 """Conditions or includes within each other; more is a mistake."""
@@ -32,12 +32,11 @@ HARMLESS = frozenset((
 
 _NUMERIC_OPTIONS = ("reltol", "abstol", "vntol", "itl1", "itl2", "pivtol", "pivrel", "gminsteps", "srcsteps")
 _REFUSED_OPTIONS: Mapping[str, str] = {
-    "rshunt": "it puts a resistor from every node to ground",
     **dict.fromkeys(("defl", "defw", "defad", "defas"), "write the size of each transistor"),
 }
 
 
-UNCONDITIONAL = frozenset(("param", "params", "func", "global", "option", "options", "opt"))
+UNCONDITIONAL = frozenset(("param", "params", "global_param", "func", "global", "option", "options", "opt"))
 """Cards that ngspice takes wherever in a condition they stand."""
 
 
@@ -197,7 +196,7 @@ def _register_model(body: Body, item: Active, card: Card) -> None:
 
 
 CARDS: dict[str, Callable[[Body, Active, Card], None]] = {
-    **dict.fromkeys(("param", "params"), _register_parameters),
+    **dict.fromkeys(("param", "params", "global_param"), _register_parameters),
     "func": _register_function,
     "model": _register_model,
     "global": _register_globals,
@@ -223,6 +222,8 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
                 if name in _REFUSED_OPTIONS:
                     place = card.source.place(assignment.name.start, assignment.name.end, item.chain)
                     raise NetlistError(f"the option '{name}' is not supported: {_REFUSED_OPTIONS[name]}", place)
+                if name == "rshunt":
+                    settings.shunt = _shunt(body, item, assignment)
                 if name not in ("temp", "tnom", "gmin", "scale", *_NUMERIC_OPTIONS):
                     continue
                 _set_option(settings, name, _fixed(body, Text.of(assignment.value, card.source, item.chain)))
@@ -233,6 +234,18 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
                 if len(card.words) > 1:
                     raise _card_error(item, ".temp takes one temperature", "run each temperature by itself")
                 settings.temperature = _fixed(body, Text.of(card.words[0], card.source, item.chain))
+
+
+def _shunt(body: Body, item: Active, assignment: Assignment) -> Shunt | None:
+    """The resistor from each node to ground; none, with a warning, where its resistance is not positive."""
+    source, word = item.statement.source, assignment.value
+    text, graph = Text.of(word, source, item.chain), body.shared.graph
+    value = _fixed(body, text)
+    if value > 0:
+        return Shunt(graph.constant(value), (graph.source_number(source), word.start, word.end))
+    message = f"rshunt={value:g} is too small: as in ngspice, there are no resistors from nodes to ground"
+    body.shared.warnings.append(NetlistWarning(message, text.place()))
+    return None
 
 
 def _fixed(body: Body, text: Text) -> float:

@@ -20,6 +20,7 @@ from netlearn.elaboration.elements.plain_resistors import add_block
 from netlearn.elaboration.instances import Instances, call_place, note_parameters
 from netlearn.elaboration.names import PathNames
 from netlearn.elaboration.scope import ScopeSettings
+from netlearn.elaboration.shunts import shunted
 from netlearn.elaboration.template import FIRST_BRANCH, Template
 from netlearn.elaboration.windings import Part, part_windings
 from netlearn.errors import NetlistWarning, Place, raise_all
@@ -142,6 +143,8 @@ class _Elaboration:
                 count += len(made)
             contents.append(Part(table.device, names, index, rows))
         contents = part_windings(contents, values, count, graph, self._place)
+        if self.shared.settings.shunt is not None:
+            contents.append(shunted(self.shared.settings.shunt, PathNames(inside)))
         values = graph.values()
         groups = tuple(
             Group(

@@ -113,7 +113,7 @@ class Instances:
         if key not in self._names:
             names = {a.name.text.lower() for a in definition.subcircuit.assignments}
             for statement in flattened(definition.subcircuit.body, into_subcircuits=False):
-                if isinstance(statement, Card) and statement.name in ("param", "params"):
+                if isinstance(statement, Card) and statement.name in ("param", "params", "global_param"):
                     names.update(a.name.text.lower() for a in statement.assignments)
             self._names[key] = frozenset(names)
         return self._names[key]

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netlearn.circuit.circuit import TEMPERATURE
+from netlearn.circuit.devices.base import ZERO_CELSIUS
+from netlearn.circuit.devices.junction import K_OVER_Q
 from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.expressions.expression import Expression, ExpressionError, Operation, UserFunction, parse_expression
@@ -23,6 +25,13 @@ from netlearn.netlist.statements import Word
 
 _NAME = re.compile(r"[a-z_][\w.$#@]*", re.IGNORECASE)
 _BRACKETS = {"(": ")", "{": "}", "'": "'", '"': '"'}
+
+
+_TEMPERATURES = frozenset((TEMPERATURE, "temp"))
+"""What ngspice, PSpice and LTspice call the circuit's temperature in degrees Celsius."""
+_AT_REST = frozenset(("time", "hertz"))
+"""What is zero at an operating point."""
+_THERMAL_VOLTAGE = parse_expression(f"(temp+{ZERO_CELSIUS!r})*{K_OVER_Q!r}")
 
 
 def is_wrapped(text: str) -> bool:
@@ -83,6 +92,14 @@ class FunctionText:
     body: Text
 
 
+@dataclass(frozen=True, slots=True)
+class Shunt:
+    """``.options rshunt``: the quantity in ohms, and where it stands, as in ``Rows.places``."""
+
+    resistance: int
+    place: tuple[int, int, int]
+
+
 @dataclass
 class ScopeSettings:
     """What ``.temp`` and ``.options`` set; temperatures in degrees Celsius."""
@@ -93,6 +110,7 @@ class ScopeSettings:
     nominal_temperature: float = 27.0
     gmin: float = 1e-12
     scale: float = 1.0
+    shunt: Shunt | None = None
     options: dict[str, float] = field(default_factory=dict)
     warnings: list[NetlistWarning] = field(default_factory=list)
     """What is read, but perhaps not as it was meant."""
@@ -296,8 +314,14 @@ class Scope:
         return self._constant(name)
 
     def _constant(self, name: str) -> int | None:
-        if name == TEMPERATURE:
+        if name in _TEMPERATURES:
             quantity = self.graph.temperature(self.settings.temperature)
+        elif name == "vt":
+            quantity = self.graph.compute(_THERMAL_VOLTAGE, (self.graph.temperature(self.settings.temperature),))
+        elif name == "gmin":
+            quantity = self.graph.constant(self.settings.gmin)
+        elif name in _AT_REST:
+            quantity = self.graph.constant(0.0)
         elif name in CONSTANTS:
             quantity = self.graph.constant(CONSTANTS[name])
         else:

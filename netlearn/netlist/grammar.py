@@ -20,7 +20,7 @@ _ELEMENT_RULES = {
 }
 _CARD_RULES = {
     **dict.fromkeys(("subckt", "ends", "endl", "global", "temp", "options", "option", "opt", "ic", "nodeset"), "plain"),
-    **dict.fromkeys(("param", "params", "csparam"), "parameters"),
+    **dict.fromkeys(("param", "params", "csparam", "global_param"), "parameters"),
     **dict.fromkeys(("include", "inc", "incl", "lib"), "file"),
     "func": "function",
     "model": "model",

@@ -44,7 +44,9 @@ _KEPT_BLOCKS = {
     "data": ("enddata", "data"),
 }
 # As a title such a line would be lost, and nobody means that.
-_NO_TITLES = {"param", "csparam", "func", "model", "subckt", "if", "global", "option", "options", "temp"}
+_NO_TITLES = {
+    *("param", "csparam", "global_param", "func", "model", "subckt", "if", "global", "option", "options", "temp"),
+}
 _BEFORE_PARAMETERS = ("params:", "optional:", "text:")
 _LATE_DIRECTIVE = re.compile(r"[\r\n][ \t\f\v]*+(\*@[^\r\n]*+)")
 

@@ -15,6 +15,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Column, Group, one_sample
 from netlearn.circuit.devices.base import ZERO_CELSIUS
+from netlearn.circuit.devices.linear import SHUNT
 from netlearn.errors import CircuitError
 from netlearn.netlist.numbers import format_number
 from netlearn.ngspice.forms import INTERNAL_NAMES, Form, column, form_of
@@ -105,8 +106,9 @@ def write_deck(circuit: Circuit, tolerances: Mapping[str, float] = TIGHT, names:
     """
     writer = _Writer(one_sample(circuit, 0), names or Generated(circuit))
     for g, group in enumerate(writer.circuit.groups):
-        if len(group):
+        if len(group) and group.device is not SHUNT:
             writer.add(g, group)
+    writer.add_alone()
     lines = ["netlearn", *writer.lines, *_settings(circuit, tolerances, writer.vectors), ".end"]
     return Deck(
         circuit=circuit,
@@ -149,6 +151,9 @@ def _settings(circuit: Circuit, tolerances: Mapping[str, float], vectors: Sequen
         "tnom": round(environment.nominal_temperature - ZERO_CELSIUS, 9),
         "itl1": max(tolerances.get("itl1", DEFAULTS["itl1"]), circuit.options.get("itl1", 0.0)),
     }
+    shunts = [group for group in circuit.groups if group.device is SHUNT and len(group)]
+    if shunts:
+        settings["rshunt"] = float(column(shunts[0], "resistance")[0])
     options = [f"{name}={format_number(value)}" for name, value in settings.items() if value != DEFAULTS.get(name)]
     if options:
         yield " ".join([".options", *options])
@@ -189,6 +194,16 @@ class _Writer:
         for value, name in form.alterable.items():
             self.columns.append((g, value))
             self.targets += [f"alter {element} {name} = " for element in names]
+
+    def add_alone(self) -> None:
+        """A capacitor at each node that nothing but a shunt touches, for ngspice to know the node."""
+        touched = np.zeros(self.circuit.size + 1, dtype=bool)
+        shunted = np.zeros(self.circuit.size + 1, dtype=bool)
+        for group in self.circuit.groups:
+            (shunted if group.device is SHUNT else touched)[group.index] = True
+        alone = np.flatnonzero((shunted & ~touched)[:-1])
+        words = self.names.elements("c", [f"c#{k}" for k in range(len(alone))]) if len(alone) else []
+        self.lines += [f"{name} {self._word(int(node))} 0 1p" for name, node in zip(words, alone, strict=True)]
 
     def _connections(self, form: Form, group: Group) -> list[list[str]]:
         """The words after the name: nodes and controlling sources, or two nodes and a law."""

@@ -77,7 +77,8 @@ _LINEAR = {
     "ccvs": _linear("h", "gain"),
 }
 
-_LINES = {
+_OTHERS = {
+    "shunt": Form("r"),
     "lossless line": Form("t", words="z0=1 td=1n", branch="i1"),
     # Inductances and capacitances make a line of it that ngspice knows; they have no effect here.
     "lossless line of any reference": Form("o", types={1.0: "ltra len=1 l=1n c=1p"}, branch="i1"),
@@ -135,7 +136,7 @@ def _law(law: Law, controls: Sequence[str], values: Mapping[str, float]) -> str:
 
 def form_of(device: Device) -> Form:
     """The form of a device's elements. Raises NgspiceError for a device that ngspice does not have."""
-    form = _LINEAR.get(device.name) or _LINES.get(device.name)
+    form = _LINEAR.get(device.name) or _OTHERS.get(device.name)
     if form is not None:
         return form
     every = (kind for first in MODEL_TYPES.values() for kind in first.family)

@@ -105,7 +105,8 @@ def _probe_word(deck: Deck, probe: Probe) -> tuple[str, float]:
 def _by_element(deck: Deck, vectors: Mapping[str, float]) -> dict[tuple[str, str], float]:
     found = {}
     for group, elements in zip(deck.circuit.groups, deck.elements, strict=True):
-        if not len(group):
+        # What an option of the deck stands for has no elements there.
+        if not elements:
             continue
         form = form_of(group.device)
         for name, element in zip(group.names, elements, strict=True):

@@ -342,7 +342,7 @@ def test_every_float_survives_writing(resistances, theta):
         (".if (nix)\nR1 a 0 1\n.endif", 2, 6, "unknown parameter 'nix'"),
         (".if !(1==2)\nR1 a 0 1\n.endif", 2, 5, "in parentheses"),
         (".if (1==1)||(1==2)\nR1 a 0 1\n.endif", 2, 5, "in parentheses"),
-        (".options rshunt=1meg", 2, 10, "'rshunt' is not supported"),
+        (".options defw=1u", 2, 10, "'defw' is not supported"),
         (".nodeset foo=1", 2, 1, "cannot read 'foo'"),
         (".subckt s a a\nR1 a 0 1\n.ends\nX1 a b s", 2, 13, "has the node 'a' twice"),
     ],
@@ -443,3 +443,34 @@ def test_a_pair_of_temperature_coefficients_without_a_blank():
     (error,) = errors_of("R1 a 0 1k tc=0.01,0.001,3")
     assert "more than two" in error.message
     assert (error.place.line, error.place.column) == (2, 14)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temp", 85.0),
+        ("temper", 85.0),
+        ("TEMP", 85.0),
+        # The thermal voltage with CODATA's constants of 2014, as ngspice 39 has them.
+        ("vt", 1.38064852e-23 * (85.0 + 273.15) / 1.6021766208e-19),
+        ("gmin", 2e-12),
+        ("time", 0.0),
+        ("hertz", 0.0),
+    ],
+)
+def test_names_that_simulators_define(name, value):
+    cards = ".temp 85\n.options gmin=2p"
+    for text in (f".param x={{1+{name}}}\nV1 a 0 {{x}}", f"V1 a 0 {{1+{name}}}", f"B1 a 0 V=1+{name}"):
+        circuit = elaborate(parse(f"t\n{text}\n{cards}\nR1 a 0 1k\n.end\n")).circuit
+        assert InternalSolver().solve(circuit).voltage("a")[0] == pytest.approx(1.0 + value, rel=1e-12)
+
+
+def test_a_parameter_may_have_a_name_that_simulators_define():
+    circuit = elaborate(parse("t\n.param vt=3 temp=2\nB1 a 0 V=vt+temp\nR1 a 0 1k\n.temp 50\n.end\n")).circuit
+    assert InternalSolver().solve(circuit).voltage("a")[0] == pytest.approx(5.0)
+
+
+def test_global_parameters_of_xyce():
+    text = "t\n.global_param k = 2 big={3*k}\nX1 a s\n.subckt s p\nV1 p 0 {big}\n.ends\nR1 a 0 1k\n.end\n"
+    circuit = elaborate(parse(text)).circuit
+    assert InternalSolver().solve(circuit).voltage("a")[0] == pytest.approx(6.0)

@@ -1,4 +1,4 @@
-"""Transmission lines in the decks that netlearn writes, against its own equations."""
+"""Transmission lines and shunts in the decks that netlearn writes, against its own equations."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from netlearn.solve.internal import InternalSolver
 
 pytestmark = pytest.mark.ngspice
 
-WRITTEN = Path(__file__).parents[1] / "elaboration" / "as_written" / "lines.txt"
-DECKS = {deck.splitlines()[0][2:]: deck for deck in WRITTEN.read_text(encoding="utf-8").strip().split("\n\n")}
+FOLDER = Path(__file__).parents[1] / "elaboration" / "as_written"
+DECKS = {
+    deck.splitlines()[0][2:]: deck
+    for name in ("lines", "shunts", "temperatures")
+    for deck in (FOLDER / f"{name}.txt").read_text(encoding="utf-8").strip().split("\n\n")
+}
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +28,7 @@ def solver():
         yield solver
 
 
+@pytest.mark.filterwarnings("ignore::netlearn.errors.NetlistWarning")
 @pytest.mark.parametrize("name", DECKS)
 def test_every_unknown_is_the_same(name, solver, libngspice):
     circuit = netlearn.elaborate(netlearn.parse(f"{DECKS[name]}\n.end\n")).circuit

@@ -143,6 +143,8 @@ class Ccvs(Device):
 
 
 RESISTOR = Resistor("resistor", ("p", "n"), {"resistance": NAN}, homogeneous=True)
+SHUNT = Resistor("shunt", ("p", "n"), {"resistance": NAN}, homogeneous=True)
+"""What ``.options rshunt`` puts between each node, also inside elements, and ground."""
 VOLTAGE_SOURCE = VoltageSource("voltage source", ("p", "n", "i"), {"dc": 0.0})
 WINDING = Winding("inductor", ("p", "n", "i"), {"resistance": 0.0, "inductance": 0.0}, homogeneous=True)
 CURRENT_SOURCE = CurrentSource("current source", ("p", "n"), {"dc": 0.0})

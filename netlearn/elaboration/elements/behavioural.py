@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -19,7 +19,7 @@ from netlearn.netlist.statements import Assignment, Word
 
 _PROBE = re.compile(r"([vi])\(([^(),]+)(?:,([^(),]+))?\)")
 _HAS_PROBE = re.compile(r"\b[vi]\s*\(", re.IGNORECASE)
-_AT_REST: Mapping[str, float] = {"time": 0.0, "hertz": 0.0, "freq": 0.0}
+_AT_REST: Mapping[str, float] = {"freq": 0.0}
 """Names that only a behavioural source has, and what they are at an operating point."""
 
 RECIPROCAL = parse_expression("1/x")
@@ -57,18 +57,26 @@ def _is_affine(expression: Expression) -> bool:
 
 
 def behavioural_source(line: ElementLine) -> None:
-    """``Bname p n V=expression`` and ``Bname p n I=expression [m=...]``, with temperature coefficients."""
+    """``Bname p n V=expression`` and ``Bname p n I=expression``, with a multiplier and temperature coefficients."""
     given = line.assignments(("v", "i", "m", *TEMPERATURE), ("reciprocm",))
     if ("v" in given) == ("i" in given):
         raise line.error(f"{line.label} needs either V=expression or I=expression")
     refuse_more(line)
     kind = "i" if "i" in given else "v"
-    factor = at_temperature(line, line.graph.constant(1.0), _quantities(line, given))
+    factor = warmer(line, given)
     add_source(line, line.compile(given[kind].value), current=kind == "i", own_multiplier_only=True, factor=factor)
 
 
-def _quantities(line: ElementLine, given: Mapping[str, Assignment]) -> dict[str, int]:
-    return {name: line.quantity(given[name].value) for name in TEMPERATURE if name in given}
+def warmer(line: ElementLine, given: Mapping[str, Assignment], names: Sequence[str] = TEMPERATURE) -> int | None:
+    """What temperature coefficients multiply the value of a behavioural element by, None without any.
+
+    As in ngspice, they count from 27 degrees Celsius, whatever the nominal temperature.
+    """
+    quantities = {name: line.quantity(given[name].value) for name in names if name in given}
+    if not {"tc1", "tc2"} & set(quantities):
+        return None
+    constant = line.graph.constant
+    return at_temperature(line, constant(1.0), {**quantities, "tnom": constant(27.0)})
 
 
 def refuse_more(line: ElementLine, count: int = 2) -> None:
@@ -83,17 +91,24 @@ def resistor_by_expression(line: ElementLine) -> bool:
     word = next((word for word in (*named, *line.rest(2)[:1]) if _HAS_PROBE.search(word.text)), None)
     if word is None:
         return False
-    given = line.assignments(("r", "resistance", "m", *TEMPERATURE), ("ac", "noisy"))
+    given = line.assignments(("r", "resistance", "m", "tc", *TEMPERATURE), ("ac", "noisy"))
+    for name in ("tc", "temp", "dtemp"):
+        if name in given:
+            line.warn(
+                f"'{name}' has no effect on a resistance that depends on voltages or currents, as in ngspice",
+                given[name].name,
+                "write tc1=... tc2=..." if name == "tc" else "",
+            )
     if not named:
         refuse_more(line, 3)
     across = f"v({line.element.words[0].text.lower()},{line.element.words[1].text.lower()})"
     steps = line.compile(word).steps
     last = len(steps) - 1
     current = Operation("call", (last + 1, last), function=OPERATORS["div"])
-    warmer = at_temperature(line, line.graph.constant(1.0), _quantities(line, given))
-    factor = line.formula(RECIPROCAL, {"x": warmer})
+    warmth = warmer(line, given, ("tc1", "tc2"))
+    factor = None if warmth is None else line.formula(RECIPROCAL, {"x": warmth})
     expression = Expression(word.text, (*steps, Operation("name", name=across), current))
-    add_source(line, expression, current=True, factor=factor)
+    add_source(line, expression, current=True, own_multiplier_only=True, factor=factor)
     return True
 
 
@@ -110,9 +125,9 @@ def add_source(
     nodes = line.nodes(2)
     own = () if current else (line.branch(),)
     probes, parameters = _names(line, expression, dict(quantities or {}))
-    if factor is not None and line.graph.value(factor) != 1:
+    if factor is not None:
         expression, parameters = _times(expression, parameters, "at this temperature", factor)
-    multiplier = _multiplier(line, own_multiplier_only) if current else None
+    multiplier = _multiplier(line, own_multiplier_only) if current or own_multiplier_only else None
     if multiplier is not None:
         expression, parameters = _times(expression, parameters, "multiplier m", multiplier)
     if not probes:

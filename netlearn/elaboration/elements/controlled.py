@@ -8,8 +8,9 @@ from itertools import combinations_with_replacement, pairwise
 
 from netlearn.circuit.devices.linear import CCCS, CCVS, VCCS, VCVS
 from netlearn.elaboration.element_line import ElementLine
-from netlearn.elaboration.elements.behavioural import add_source, refuse_more
+from netlearn.elaboration.elements.behavioural import add_source, refuse_more, warmer
 from netlearn.elaboration.elements.sources import multiplied
+from netlearn.elaboration.elements.temperature import TEMPERATURE
 from netlearn.elaboration.scope import Text
 from netlearn.expressions.expression import Expression, Operation
 from netlearn.expressions.functions import OPERATORS, ROUNDED_TABLE
@@ -25,7 +26,8 @@ def controlled(line: ElementLine) -> None:
     current = line.name[0] in "gf"
     expression = _expression(line)
     if expression is not None:
-        add_source(line, line.compile(expression), current=current)
+        given = {assignment.name.text.lower(): assignment for assignment in line.element.assignments}
+        add_source(line, line.compile(expression), current=current, factor=warmer(line, given))
         return
     for call in line.element.calls:
         word = call.text[:5].lower()
@@ -47,12 +49,12 @@ def _expression(line: ElementLine) -> Word | None:
     """What stands after VALUE, with ``=`` or without."""
     for assignment in line.element.assignments:
         if assignment.name.text.lower() in _EXPRESSIONS:
-            line.assignments((*_EXPRESSIONS, *(("m",) if line.name[0] in "gf" else ())))
+            line.assignments((*_EXPRESSIONS, *(("m",) if line.name[0] in "gf" else ()), *TEMPERATURE))
             refuse_more(line)
             return assignment.value
     words = line.rest(2)
     if len(words) > 1 and words[0].text.lower() in _EXPRESSIONS and words[1].text[0] in "{'":
-        line.assignments(("m",) if line.name[0] in "gf" else ())
+        line.assignments((*(("m",) if line.name[0] in "gf" else ()), *TEMPERATURE))
         refuse_more(line, 4)
         return words[1]
     return None
