@@ -114,7 +114,13 @@ _OWN_NAMES = {"new": "new_netlist"}
 """What is called otherwise in its module."""
 
 
+_MODULES = ("jax", "sklearn", "torch")
+"""What needs libraries that not everybody has."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"netlearn.{name}")
     if name not in _ELSEWHERE:
         raise AttributeError(f"module 'netlearn' has no attribute '{name}'")
     return getattr(import_module(f"netlearn.{_ELSEWHERE[name]}"), _OWN_NAMES.get(name, name))

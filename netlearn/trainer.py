@@ -17,7 +17,8 @@ from netlearn.learn.hardware import hardware_for
 from netlearn.learn.loop import Task, begin, step
 from netlearn.learn.loss import CrossEntropy, Loss, Mse, unit_of
 from netlearn.learn.optimizers import Lbfgsb
-from netlearn.learn.samples import table_of
+from netlearn.learn.samples import Unnamed, table_of
+from netlearn.learn.settings import DataFiles
 from netlearn.learn.state import Step, TrainingState
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
@@ -58,28 +59,24 @@ class Trainer:
 
     def __init__(self, netlist: NetlistLike, *, solver: Solver | None = None, **settings: Unpack[Overrides]) -> None:
         project = open_project(netlist, None, solver or InternalSolver(), settings)
-        self._unnamed = project.unnamed
         given = project.settings
         if isinstance(given.optimizer, Lbfgsb):
             raise OptionError("lbfgs needs all samples at once", hint="take another optimizer, or netlearn.train")
-        width = len(self._unnamed.input or self._unnamed.sources())
-        self.layout = project.input_layout(table_of(np.zeros((1, width)), self._unnamed))
-        if not self.layout.outputs:
+        if not given.output:
             raise OptionError("there is nothing to measure", hint="say what: output=['V(out)'], or *@output V(out)")
-        labels = bool(self.layout.classes)
-        self._unnamed = replace(self._unnamed, labels=labels)
-        # One sample, of which only the names of its columns are looked at.
-        wanted = [self.layout.classes[0]] if labels else np.zeros((1, len(self.layout.outputs)))
-        one = table_of((np.zeros((1, width)), wanted), self._unnamed)
-        project = replace(project, data=one, settings=replace(given, classes=self.layout.classes))
-        self._project = project
+        words = given.input or tuple(project.unnamed.sources())
+        self._unnamed = Unnamed(words, given.output, labels=bool(given.classes))
+        # One sample, of which only the names of its columns are looked at; and no others, whatever data are named.
+        wanted = [project.classes[0]] if given.classes else np.zeros((1, len(given.output)))
+        one = table_of((np.zeros((1, len(words))), wanted), self._unnamed)
+        self._project = project = replace(project, data=one, settings=replace(given, data=DataFiles()))
         self.layout = project.layout
         parameters = project.parameters
         self._task = Task(
             model=project.model,
             loss=self._loss(),
             rule=given.rule,
-            data=Dataset(np.zeros((0, width)), np.zeros((0, len(self.layout.outputs)))),
+            data=Dataset(np.zeros((0, len(words))), np.zeros((0, len(given.output)))),
             optimizer=given.optimizer,
             schedule=given.schedule,
             transform=Transform.of(parameters, given.options.coordinates, project.design.parameter_place),
@@ -105,6 +102,16 @@ class Trainer:
     def values(self) -> Mapping[str, float]:
         """Their present values by name."""
         return dict(zip(self.names, self._state.theta.tolist(), strict=True))
+
+    @property
+    def batch(self) -> int:
+        """Samples of each step as the options say, 0 for all."""
+        return self._task.options.batch
+
+    @property
+    def loss_function(self) -> Loss:
+        """The loss, with its scale where one was chosen."""
+        return self._task.loss
 
     @property
     def state(self) -> TrainingState:
