@@ -37,10 +37,16 @@ class Hardware(Declared):
     equal at w = 0 only, and noise pulls the device there (M. Onen and others, "Neural network
     training with asymmetric crosspoint elements", arXiv 2201.13377, 2022).
 
+    ``bias`` is what each device is off by in the same direction at every write, whether it should
+    move or not: the logarithm of its resistance moves by a fixed number of this standard deviation over the
+    devices. Where the device is the memory it adds up from step to step, and is the update bias that
+    keeps learning circuits from the last of their error (S. Dillavou, M. Guzman, A. J. Liu, D. J. Durian,
+    "Understanding and embracing imperfection in physical learning networks", arXiv 2505.22887, 2025).
+
     ``memory`` says what a step starts from: "digital" keeps exact values beside the devices,
     and writes them anew; "device" has nothing but what the devices hold.
 
-    Deterministic: stuck devices follow from ``seed``, all else from the generator given.
+    Deterministic: stuck devices and biases follow from ``seed``, all else from the generator given.
     """
 
     min: float = option(0.0, "lowest resistance of a device, in ohms", least=0.0)
@@ -53,8 +59,9 @@ class Hardware(Declared):
     noise: float = option(0.0, "relative standard deviation of a written value", least=0.0)
     stuck: float = option(0.0, "fraction of the devices that never change", least=0.0, below=1.0)
     asymmetry: float = option(0.0, "asymmetry of steps up and down, at the bounds", least=0.0, most=1.0)
+    bias: float = option(0.0, "relative standard deviation of a device's fixed error at every write", least=0.0)
     memory: Literal["digital", "device"] = option("digital", "values that a step starts from")
-    seed: int = option(0, "seed of the choice of stuck devices", least=0)
+    seed: int = option(0, "seed of the choice of stuck devices and of the biases", least=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -67,7 +74,7 @@ class Hardware(Declared):
 
     def write(self, wanted: Array, present: Array, rng: np.random.Generator) -> Array:
         """The resistances (P,) after writing ``wanted`` over ``present``, in ohms."""
-        aimed = self._limited(self._stepped(wanted, present))
+        aimed = self._limited(self._stepped(wanted, present) * np.exp(self.biases(len(wanted))))
         aimed = self._nearest(aimed)
         if self.noise:
             written = self._limited(aimed * np.exp(self.noise * rng.normal(size=len(aimed))))
@@ -79,6 +86,10 @@ class Hardware(Declared):
         """(P,) which devices never change."""
         order = np.random.default_rng([self.seed, count]).permutation(count)
         return np.asarray(order < round(self.stuck * count))
+
+    def biases(self, count: int) -> Array:
+        """(P,) by how much the logarithm of each resistance is off at every write."""
+        return np.asarray(self.bias * np.random.default_rng([self.seed, count, 1]).normal(size=count))
 
     def _limited(self, resistance: Array) -> Array:
         return np.clip(resistance, self.min, inf if self.max is None else self.max)

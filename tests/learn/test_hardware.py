@@ -167,3 +167,33 @@ class TestTraining:
 def test_refuses(options: dict[str, object], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         Hardware(**options)  # type: ignore[arg-type]
+
+
+class TestBias:
+    """Steps that devices take by themselves, and a clamp that outweighs them."""
+
+    def test_moves_every_device_by_its_own_factor(self) -> None:
+        hardware, rng = Hardware(bias=0.01, seed=3), np.random.default_rng(0)
+        wanted = np.full(2000, 1e3)
+        moved = np.log(hardware.write(wanted, wanted, rng) / wanted)
+        assert np.std(moved) == pytest.approx(0.01, rel=0.1)
+        assert abs(np.mean(moved)) < 1e-3
+        assert np.array_equal(np.log(hardware.write(wanted, wanted, rng) / wanted), moved)
+        assert not np.allclose(np.log(Hardware(bias=0.01, seed=4).write(wanted, wanted, rng) / wanted), moved)
+
+    def test_leaves_an_error_that_overclamping_takes_away(self) -> None:
+        """Dillavou and others, arXiv 2505.22887: the error grows with the square of the bias."""
+
+        def left(bias: float, overclamp: float) -> float:
+            result = netlearn.train(
+                netlearn.parse(NETLIST.replace("*@hardware series=e12\n", "")),
+                DATA,
+                rule=f"cl beta=0.5 states=positive overclamp={overclamp}",
+                optimizer="sgd lr=30",
+                hardware=f"memory=device bias={bias} min=10 max=1meg",
+                epochs=200,
+            )
+            return float(np.mean([record.loss for record in result.history[-20:]]))
+
+        assert left(1e-3, 0.0) / left(1e-4, 0.0) == pytest.approx(100, rel=0.3)
+        assert left(1e-3, 3e-3) < 0.05 * left(1e-3, 0.0)

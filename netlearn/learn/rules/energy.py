@@ -220,10 +220,16 @@ class CoupledLearning(Energetic):
     β negative for the negative form.
     M. Stern, D. Hexner, J. W. Rocks, A. J. Liu, Phys. Rev. X 11, 021045 (2021); the forms by
     sign: B. Scellier and others, arXiv 2312.15103.
+
+    With ``overclamp`` the outputs are clamped so many volts further, whatever is left of the
+    error. The learning signal then does not vanish with it, and outweighs what the devices do
+    by themselves at every step (``*@hardware bias=``): S. Dillavou, M. Guzman, A. J. Liu, D. J.
+    Durian, arXiv 2505.22887 (2025).
     """
 
     beta: float = option(1e-2, "part of the way to the target at which the outputs are clamped", above=0.0)
     states: Literal["positive", "negative", "centered"] = option("centered", "states to compare")
+    overclamp: float = option(0.0, "further voltage of the clamps, in V", least=0.0)
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """See :meth:`GeneralizedEP.estimate`."""
@@ -231,7 +237,7 @@ class CoupledLearning(Energetic):
 
     def general(self, *_: object) -> GeneralizedEP:
         """The same rule, spelt out."""
-        return self.with_nudge(ClampNudge(), self.beta, self.states)
+        return self.with_nudge(ClampNudge(self.overclamp), self.beta, self.states)
 
 
 @dataclass(frozen=True)

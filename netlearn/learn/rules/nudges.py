@@ -82,16 +82,18 @@ class ClampNudge:
     free state is of order 2 in η. M. Stern, D. Hexner, J. W. Rocks, A. J. Liu, "Supervised
     learning in physical networks: from machine learning to learning machines", Phys. Rev. X
     11, 021045 (2021). Where the loss is not a squared error, and so names no voltages to
-    reach, the outputs are moved by -η ∂ℓ/∂y.
+    reach, the outputs are moved by -η ∂ℓ/∂y. ``overclamp`` volts are added in the direction in
+    which an output is to move.
     """
 
+    overclamp: float = 0.0
     order: int = 2
     contrast_order: int = 1
 
     def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
         form = quadratic_form(loss, outputs, targets)
         step = -loss.gradient(outputs, targets) if form is None else form[1] - outputs
-        return Circuitry(clamp=outputs + beta * step)
+        return Circuitry(clamp=outputs + beta * step + np.sign(beta) * self.overclamp * np.sign(step))
 
 
 def quadratic_form(loss: Loss, outputs: Array, targets: Array) -> tuple[Array, Array] | None:

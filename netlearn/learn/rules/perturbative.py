@@ -118,26 +118,47 @@ class Homodyne(Perturbative):
     the error is of the order a². M. N. Boon and others, "Gradient descent in materia through
     homodyne gradient extraction", arXiv 2105.11233 (2021).
 
-    The p-th frequency is p + 1 periods in the observed time, and ``oversampling`` times the
-    highest one is how often the outputs are read.
+    The p-th frequency is ``lowest`` + p periods in a frame, and ``oversampling`` times the highest
+    one is how often the outputs are read in it. ``frames`` are integrated over: noise in the
+    estimate falls with the root of that time. Below the frequency ``corner``, in periods per frame, the
+    readings' noise is mostly 1/f noise, of the spectral density noise² (1 + corner/f): parameters that swing
+    slowly then suffer most, unless ``lowest`` lifts all above it.
     """
 
     amplitude: float = option(1e-3, "swing of each parameter, as a fraction of it", above=0.0, below=1.0)
     oversampling: int = option(4, "readings per period of the highest frequency", least=3)
+    frames: int = option(1, "how long to integrate, in frames: periods of the frequencies' common divisor", least=1)
+    lowest: int = option(1, "the lowest frequency, in periods per frame", least=1)
+    corner: float = option(0.0, "frequency below which readings have mostly 1/f noise, in periods per frame", least=0.0)
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
-        """``oversampling`` (P + 1) operating points per sample."""
+        """``oversampling`` (P + ``lowest``) operating points per sample and frame."""
         free = model.forward(theta, batch.inputs, batch.start)
         outputs = model.outputs(free)
-        instants = self.oversampling * (len(theta) + 1)
+        instants = self.oversampling * (len(theta) + self.lowest)
         steps = self.amplitude * scale(theta)
         slope = loss.gradient(self.read(outputs, rng), batch.targets) / len(batch)
+        errors = self.frame_noise(instants, outputs.shape, rng)
         locked = np.zeros(len(theta))
         for t in range(instants):
-            reference = np.sin(2 * np.pi * (np.arange(len(theta)) + 1) * t / instants)
-            seen = self.outputs_at(model, theta + steps * reference, batch, free, rng)
-            locked += reference * np.sum(slope * (seen - outputs))
-        return self.result(loss, batch.targets, (free, outputs), 2 / instants * locked / steps, instants)
+            reference = np.sin(2 * np.pi * (np.arange(len(theta)) + self.lowest) * t / instants)
+            moved = model.outputs(model.forward(theta + steps * reference, batch.inputs, free))
+            locked += reference * np.sum(slope * (moved + errors[t] - outputs))
+        looks = self.frames * instants
+        return self.result(loss, batch.targets, (free, outputs), 2 / instants * locked / steps, looks)
+
+    def frame_noise(self, instants: int, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        """What the readings of a frame are off by, (instants, ...), in the mean over all frames."""
+        if self.noise == 0.0:
+            return np.zeros((instants, *shape))
+        count = self.frames * instants
+        errors = rng.normal(scale=self.noise / np.sqrt(self.averages), size=(count, *shape))
+        if self.corner:
+            # In periods per frame; what drifts more slowly than is looked at counts as the slowest.
+            frequency = np.maximum(np.arange(count // 2 + 1), 1) / self.frames
+            factor = np.sqrt(1.0 + self.corner / frequency).reshape(-1, *[1] * len(shape))
+            errors = np.fft.irfft(factor * np.fft.rfft(errors, axis=0), count, axis=0)
+        return np.asarray(errors.reshape(self.frames, instants, *shape).mean(axis=0))
 
 
 def scale(theta: Array) -> Array:

@@ -94,3 +94,47 @@ def test_costs_are_counted(lab: SimpleNamespace) -> None:
 def test_refuses(name: str, options: dict[str, object]) -> None:
     with pytest.raises(OptionError, match=next(iter(options))):
         make_rule(name, **options)
+
+
+class TestIntegrationTime:
+    """Homodyne detection with noise, against what a lock-in is known to leave of it."""
+
+    def locked(self, frequency: int, **options: object) -> float:
+        """The variance of (2/T) Σ noise sin 2π f t/T over T = 24 instants, in that of one reading over T."""
+        rule = make_rule("homodyne", noise=1e-3, **options)
+        noise = rule.frame_noise(24, (4000,), np.random.default_rng(1))  # type: ignore[attr-defined]
+        reference = np.sin(2 * np.pi * frequency * np.arange(24) / 24)
+        return float(np.var(2 / 24 * reference @ noise) * 24 / 2 / 1e-6)
+
+    @pytest.mark.parametrize("options", [{}, {"frames": 16}, {"averages": 16}])
+    def test_noise_falls_with_the_time(self, options: dict[str, object]) -> None:
+        assert self.locked(3, **options) * 16 ** len(options) == pytest.approx(1.0, rel=0.1)
+
+    @pytest.mark.parametrize("frames", [1, 4, 7])
+    @pytest.mark.parametrize("frequency", [1, 2, 5, 11])
+    def test_one_over_f_noise_is_worse_at_low_frequencies(self, frames: int, frequency: int) -> None:
+        """The variance at f periods per frame is 1 + corner/f of the white noise's."""
+        found = self.locked(frequency, frames=frames, corner=30.0) * frames
+        assert found == pytest.approx(1 + 30 / frequency, rel=0.1)
+
+    def test_reaches_the_estimate(self, lab: SimpleNamespace) -> None:
+        """σ ℓ' √(2/T) / a at the divider, whose loss has the slope 0.5, and which two swings read 12 times."""
+        model, theta, batch = lab.divider()
+        clean = lab.estimate(make_rule("homodyne"), model, theta, batch)
+        rule = make_rule("homodyne", noise=1e-3, frames=9)
+        found = [rule.estimate(model, Mse(), theta, batch, RNG(s)).gradient - clean for s in range(80)]
+        wanted = 1e-3 * 0.5 * np.sqrt(2 / 12 / 9) / 1e-3
+        assert np.std(found, axis=0) * theta == pytest.approx(wanted * np.ones(2), rel=0.2)
+
+    def test_frequencies_that_are_lifted_tell_the_same(self, lab: SimpleNamespace) -> None:
+        model, theta, batch = lab.random_network(0)
+        found = [lab.estimate(make_rule("homodyne", lowest=lowest), model, theta, batch) for lowest in (1, 20)]
+        assert found[0] == pytest.approx(found[1], rel=1e-4)
+
+    def test_costs(self, lab: SimpleNamespace) -> None:
+        model, theta, batch = lab.divider()
+        found = [
+            make_rule("homodyne", frames=frames).estimate(model, Mse(), theta, batch, RNG(0)) for frames in (1, 10)
+        ]
+        assert found[1].measurements - 1 == 10 * (found[0].measurements - 1)
+        assert found[1].gradient == pytest.approx(found[0].gradient, rel=1e-12)
