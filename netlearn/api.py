@@ -25,6 +25,7 @@ from netlearn.learn.loop import Task, begin, run
 from netlearn.learn.loss import CrossEntropy, Loss, accuracy, unit_of
 from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Lbfgsb
+from netlearn.learn.rules.power import dissipated_at, weight_of
 from netlearn.learn.rules.reciprocity import reciprocity
 from netlearn.learn.settings import DataFiles, Settings
 from netlearn.learn.state import Callback, Progress, TrainingState
@@ -301,8 +302,9 @@ def _outputs(project: Project, data: Dataset) -> Array:
 
 
 def _evaluation(model: Model, loss: Loss, layout: Layout, data: Dataset) -> Evaluation:
-    outputs, _ = outputs_of(model, model.parameters.initial, data.inputs)
-    losses = loss.value(outputs, data.targets)
+    outputs, point = outputs_of(model, model.parameters.initial, data.inputs)
+    watts = dissipated_at(model, model.parameters.initial, data.inputs, point)
+    losses = loss.value(outputs, data.targets) + weight_of(loss) * watts
     return Evaluation(
         loss=float(np.mean(losses)),
         accuracy=accuracy(outputs, data.targets),
@@ -311,6 +313,7 @@ def _evaluation(model: Model, loss: Loss, layout: Layout, data: Dataset) -> Eval
         outputs=outputs,
         targets=data.targets,
         losses=losses,
+        watts=watts,
         classes=layout.classes,
         data=data.path,
     )

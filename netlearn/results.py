@@ -28,7 +28,8 @@ class Evaluation:
     """How a netlist does on S samples with o outputs.
 
     ``outputs`` (S, o) are what the probes ``names`` read, ``targets`` (S, o) what they should
-    or (S,) class numbers into ``classes``; ``losses`` (S,); ``accuracy`` is None without classes.
+    or (S,) class numbers into ``classes``; ``losses`` (S,) and ``watts`` (S,), the power that all
+    elements but sources dissipate; ``accuracy`` is None without classes.
     ``notes`` say what was chosen.
     """
 
@@ -39,12 +40,18 @@ class Evaluation:
     outputs: Array
     targets: Array
     losses: Array
+    watts: Array
     classes: tuple[str, ...] = ()
     data: str = ""
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.losses)
+
+    @property
+    def power(self) -> float:
+        """The mean dissipated power, in watts."""
+        return float(np.mean(self.watts))
 
     def __repr__(self) -> str:
         rate = "" if self.accuracy is None else f", accuracy {self.accuracy:.4g}"

@@ -17,6 +17,7 @@ from netlearn.learn.kept_parameters import ParameterStore
 from netlearn.learn.loss import Loss, accuracy
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate, Rule
+from netlearn.learn.rules.power import dissipated_at, weight_of
 from netlearn.learn.schedule import Schedule
 from netlearn.learn.settings import LoopOptions
 from netlearn.learn.state import Callback, Progress, Step, TrainingState
@@ -192,6 +193,8 @@ def measure(task: Task, data: Dataset, state: TrainingState) -> Measured:
     start = state.start(rows, task.model.parameters.circuit)
     outputs, point = outputs_of(task.model, state.theta, data.inputs, start)
     losses = task.loss.value(outputs, data.targets)
+    if weight := weight_of(task.loss):
+        losses = losses + weight * dissipated_at(task.model, state.theta, data.inputs, point)
     if not np.isfinite(losses).all():
         check_finite("the loss", losses, [f"{data.label(i)} of '{data.path}'" for i in range(len(losses))], state)
     return Measured(float(np.mean(losses)), outputs, point, rows)

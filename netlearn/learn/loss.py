@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -13,8 +13,15 @@ from netlearn.errors import OptionError
 from netlearn.options import Declared, option
 
 
+@dataclass(frozen=True, kw_only=True)
+class Dissipating(Declared):
+    """What losses of the outputs have in common: the power that the circuit dissipates can be added to them."""
+
+    power: float = option(0.0, "weight of the dissipated power, per watt", least=0.0)
+
+
 @dataclass(frozen=True)
-class Mse(Declared):
+class Mse(Dissipating):
     """The mean over the outputs of (output - target)², in V² or A².
 
     Where the targets are classes, the output of the sample's own class should be ``on`` and
@@ -49,7 +56,7 @@ class Mse(Declared):
 
 
 @dataclass(frozen=True)
-class CrossEntropy(Declared):
+class CrossEntropy(Dissipating):
     """-log softmax(scale * outputs) at the sample's class, in nats.
 
     Voltages that a resistor network can give differ little, so ``scale`` (per volt) sets how
@@ -74,7 +81,7 @@ class CrossEntropy(Declared):
         spread = float(np.sqrt(np.mean((outputs - outputs.mean(axis=-1, keepdims=True)) ** 2)))
         # Outputs that hardly differ from each other are not made to by any scale.
         spread = max(spread, SMALLEST_SPREAD * float(np.sqrt(np.mean(outputs * outputs))))
-        return CrossEntropy(float(f"{1.0 / spread:.2g}") if spread > 0 else 1.0)
+        return replace(self, scale=float(f"{1.0 / spread:.2g}") if spread > 0 else 1.0)
 
     def value(self, outputs: Array, targets: Array) -> Array:
         """Losses (S,) of outputs (S, o)."""

@@ -63,6 +63,7 @@ def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
     yield f"loss      {shown(evaluation.loss)}"
     if evaluation.accuracy is not None:
         yield f"accuracy  {_percent(evaluation.accuracy)}"
+    yield f"power     {shown(evaluation.power)} W dissipated in the mean"
 
 
 def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
@@ -72,23 +73,24 @@ def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
         "samples": len(evaluation),
         "loss": evaluation.loss,
         "accuracy": evaluation.accuracy,
+        "power": evaluation.power,
     }
 
 
 def sample_rows(evaluation: Evaluation) -> tuple[list[str], list[list[object]]]:
-    """Columns and rows of the samples: outputs, what was wanted, and the loss."""
+    """Columns and rows of the samples: outputs, what was wanted, the loss, and the power in watts."""
     names = list(evaluation.names)
     if evaluation.classes:
-        columns = ["sample", *names, "predicted", "class", "loss"]
+        columns = ["sample", *names, "predicted", "class", "loss", "power"]
         wanted = [
             [evaluation.classes[k] for k in pair]
             for pair in zip(evaluation.predictions, evaluation.targets, strict=True)
         ]
     else:
-        columns = ["sample", *names, *(f"wanted {name}" for name in names), "loss"]
+        columns = ["sample", *names, *(f"wanted {name}" for name in names), "loss", "power"]
         wanted = evaluation.targets.tolist()
-    parts = zip(evaluation.outputs.tolist(), wanted, evaluation.losses.tolist(), strict=True)
-    return columns, [[k, *outputs, *ends, loss] for k, (outputs, ends, loss) in enumerate(parts, start=1)]
+    parts = zip(evaluation.outputs.tolist(), wanted, evaluation.losses.tolist(), evaluation.watts.tolist(), strict=True)
+    return columns, [[k, *outputs, *ends, *last] for k, (outputs, ends, *last) in enumerate(parts, start=1)]
 
 
 def description_rows(description: Description) -> Iterator[tuple[str, str]]:

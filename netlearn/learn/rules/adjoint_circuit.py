@@ -16,6 +16,7 @@ from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.circuitry import Circuitry
 from netlearn.learn.rules.energy import trained_elements
 from netlearn.learn.rules.nudged_phase import FreePhase
+from netlearn.learn.rules.power import with_power
 from netlearn.learn.rules.reading import Reading
 from netlearn.learn.rules.reciprocity import Reciprocity
 from netlearn.options import option
@@ -60,7 +61,7 @@ class AdjointCircuit(Reading):
         adjoint = self.read(settled.x[:, backward.unknowns], rng) / beta
         forward = replace(free, x=self.read(free.x, rng))
         columns = pullback(forward, adjoint / len(batch), model.parameters.columns, model.parameters.mixed)
-        return Estimate(
+        estimate = Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
             gradient=model.pullback(theta, columns, batch.inputs),
             outputs=outputs,
@@ -68,6 +69,7 @@ class AdjointCircuit(Reading):
             solves=2 * len(batch),
             measurements=self.averages * (outputs.size + 2 * len(batch) * trained_elements(model)),
         )
+        return with_power(estimate, model, loss, theta, batch, local=True)
 
     def backward(
         self, model: Model, loss: Loss, free: OperatingPoint, outputs: Array, batch: Batch

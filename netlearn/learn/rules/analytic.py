@@ -11,6 +11,7 @@ from netlearn.learn.adjoint import Adjoint
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
+from netlearn.learn.rules.power import with_power
 from netlearn.learn.superposition import superpose, superposes
 from netlearn.solve.operating_point import OperatingPoint
 
@@ -40,7 +41,7 @@ class Analytic:
             inputs = batch.inputs
             outputs = model.outputs(point)
             errors = loss.gradient(outputs, batch.targets) / len(batch)
-        return Estimate(
+        estimate = Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
             gradient=Adjoint(model, theta, inputs, point, errors).by_parameters(),
             outputs=outputs,
@@ -48,3 +49,4 @@ class Analytic:
             solves=len(batch),
             measurements=outputs.size,
         )
+        return with_power(estimate, model, loss, theta, batch)

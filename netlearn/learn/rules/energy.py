@@ -24,6 +24,7 @@ from netlearn.learn.rules.contrast import co_content_difference, co_content_prod
 from netlearn.learn.rules.nudged_phase import FreePhase, free_phase
 from netlearn.learn.rules.nudges import ClampNudge, ConductanceNudge, CurrentNudge, Nudge, quadratic_form
 from netlearn.learn.rules.orders import NudgedLoss, nudged_loss, require_order
+from netlearn.learn.rules.power import with_power
 from netlearn.learn.rules.reading import Reading
 from netlearn.options import option
 from netlearn.solve.operating_point import OperatingPoint
@@ -133,7 +134,7 @@ class GeneralizedEP(Energetic):
             local = self._contrast(phase, before, self.read(state, rng))
             gradient += share * model.pullback(theta, local, batch.inputs)
         states = 1 + len(self.scheme)
-        return Estimate(
+        estimate = Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
             gradient=gradient / (beta**self.nudge.contrast_order * len(batch)),
             outputs=outputs,
@@ -142,6 +143,7 @@ class GeneralizedEP(Energetic):
             # Two states are compared element by element, however many are made.
             measurements=self.averages * (outputs.size + 2 * len(batch) * trained_elements(model)),
         )
+        return with_power(estimate, model, loss, theta, batch, local=True)
 
     @property
     def scheme(self) -> Sequence[tuple[float, float]]:

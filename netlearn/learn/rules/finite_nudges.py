@@ -38,7 +38,7 @@ class FiniteEP(Energetic):
     beta: float = option(0.1, "largest nudge, relative to the conductance that the outputs see", above=0.0)
     unit: Literal["relative", "siemens"] = option("relative", "unit of beta")
     points: int = option(4, "nudges in the interval", least=1)
-    states: Literal["positive", "centered"] = option("centered", "whether nudges are of both signs")
+    states: Literal["positive", "centered"] = option("centered", "nudges of one sign or of both")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -14,6 +14,7 @@ from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.contrast import co_content_product
 from netlearn.learn.rules.energy import Energetic, trained_elements
 from netlearn.learn.rules.nudges import CurrentNudge
+from netlearn.learn.rules.power import with_power
 from netlearn.options import option
 
 
@@ -50,7 +51,7 @@ class FrequencyPropagation(Energetic):
             error += 2 * now * state / self.readings
         columns, mixed, weights = model.parameters.columns, model.parameters.mixed, phase.co_content.weights
         local = co_content_product(free.circuit, activation, error / beta, columns, weights, apart=mixed)
-        return Estimate(
+        estimate = Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
             gradient=model.pullback(theta, local, batch.inputs) / len(batch),
             outputs=outputs,
@@ -58,3 +59,4 @@ class FrequencyPropagation(Energetic):
             solves=(1 + self.readings) * len(batch),
             measurements=self.averages * (outputs.size + self.readings * len(batch) * trained_elements(model)),
         )
+        return with_power(estimate, model, loss, theta, batch, local=True)

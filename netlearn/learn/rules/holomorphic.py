@@ -17,6 +17,7 @@ from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.contrast import co_content_difference
 from netlearn.learn.rules.energy import Energetic, suitable_nudge, trained_elements
+from netlearn.learn.rules.power import with_power
 from netlearn.options import option
 from netlearn.solve.equations.assembly import Equations, with_ground
 from netlearn.solve.internal import InternalSolver
@@ -90,7 +91,7 @@ class HolomorphicEP(Energetic):
             local = co_content_difference(free.circuit, start, state, columns, weights, apart=mixed)
             shares = {column: np.real(share * each) for column, each in local.items()}
             total += model.pullback(theta, shares, batch.inputs)
-        return Estimate(
+        estimate = Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
             gradient=total / len(batch),
             outputs=outputs,
@@ -98,6 +99,7 @@ class HolomorphicEP(Energetic):
             solves=(1 + len(states)) * len(batch),
             measurements=outputs.size + (1 + len(states)) * len(batch) * trained_elements(model),
         )
+        return with_power(estimate, model, loss, theta, batch, local=True)
 
 
 @dataclass(frozen=True)

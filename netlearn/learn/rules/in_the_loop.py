@@ -11,6 +11,7 @@ from netlearn.learn.adjoint import Adjoint
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
+from netlearn.learn.rules.power import with_power
 from netlearn.learn.rules.reading import Reading
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import Solver
@@ -38,7 +39,7 @@ class InTheLoop(Reading):
         point = measured if alone else InternalSolver().solve(circuit, batch.start)
         outputs = self.read(model.outputs(measured), rng)
         errors = loss.gradient(outputs, batch.targets) / len(batch)
-        return Estimate(
+        estimate = Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
             gradient=Adjoint(model, theta, batch.inputs, point, errors).by_parameters(),
             outputs=outputs,
@@ -46,3 +47,4 @@ class InTheLoop(Reading):
             solves=len(batch) * (1 if alone else 2),
             measurements=outputs.size * self.averages,
         )
+        return with_power(estimate, model, loss, theta, batch)

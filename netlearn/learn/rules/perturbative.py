@@ -15,6 +15,7 @@ from netlearn.arrays import Array
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
+from netlearn.learn.rules.power import dissipated, weight_of
 from netlearn.learn.rules.reading import Reading
 from netlearn.options import option
 from netlearn.solve.operating_point import OperatingPoint
@@ -27,17 +28,21 @@ Free = tuple[OperatingPoint, Array]
 class Perturbative(Reading):
     """What these rules share: the free state's outputs, and readings of changed ones."""
 
-    def outputs_at(
-        self, model: Model, theta: Array, batch: Batch, free: OperatingPoint, rng: np.random.Generator
-    ) -> Array:
-        """The outputs (S, o) as they are read at other parameters."""
-        return self.read(model.outputs(model.forward(theta, batch.inputs, free)), rng)
+    def measured(
+        self, model: Model, loss: Loss, point: OperatingPoint, targets: Array, rng: np.random.Generator
+    ) -> float:
+        """The mean loss of outputs as they are read, and of the power that the sources are seen to give."""
+        value = float(np.mean(loss.value(self.read(model.outputs(point), rng), targets)))
+        weight = weight_of(loss)
+        return value + weight * float(np.mean(dissipated(point))) if weight else value
 
     def result(self, loss: Loss, targets: Array, free: Free, gradient: Array, looks: int) -> Estimate:
         """The estimate after ``looks`` batches of changed outputs."""
         point, outputs = free
+        weight = weight_of(loss)
+        watts = weight * float(np.mean(dissipated(point))) if weight else 0.0
         return Estimate(
-            loss=float(np.mean(loss.value(outputs, targets))),
+            loss=float(np.mean(loss.value(outputs, targets))) + watts,
             gradient=gradient,
             outputs=outputs,
             point=point,
@@ -66,9 +71,9 @@ class FiniteDifferences(Perturbative):
         gradient = np.empty(len(theta))
 
         def mean_loss(changed: Array) -> float:
-            return float(np.mean(loss.value(self.outputs_at(model, changed, batch, free, rng), batch.targets)))
+            return self.measured(model, loss, model.forward(changed, batch.inputs, free), batch.targets, rng)
 
-        base = float(np.mean(loss.value(self.read(outputs, rng), batch.targets)))
+        base = self.measured(model, loss, free, batch.targets, rng)
         for p, h in enumerate(steps):
             changed = theta.copy()
             changed[p] += h
@@ -97,12 +102,8 @@ class Spsa(Perturbative):
         steps = self.step * scale(theta)
         total = np.zeros(len(theta))
         for signs in rng.choice([-1.0, 1.0], size=(self.directions, len(theta))):
-            above, below = (
-                np.mean(
-                    loss.value(self.outputs_at(model, theta + way * steps * signs, batch, free, rng), batch.targets)
-                )
-                for way in (1.0, -1.0)
-            )
+            points = (model.forward(theta + way * steps * signs, batch.inputs, free) for way in (1.0, -1.0))
+            above, below = (self.measured(model, loss, point, batch.targets, rng) for point in points)
             total += (above - below) / 2 * signs / steps
         measured = free, model.outputs(free)
         return self.result(loss, batch.targets, measured, total / self.directions, 2 * self.directions)
@@ -127,9 +128,9 @@ class Homodyne(Perturbative):
 
     amplitude: float = option(1e-3, "swing of each parameter, as a fraction of it", above=0.0, below=1.0)
     oversampling: int = option(4, "readings per period of the highest frequency", least=3)
-    frames: int = option(1, "how long to integrate, in frames: periods of the frequencies' common divisor", least=1)
-    lowest: int = option(1, "the lowest frequency, in periods per frame", least=1)
-    corner: float = option(0.0, "frequency below which readings have mostly 1/f noise, in periods per frame", least=0.0)
+    frames: int = option(1, "frames to integrate over: periods of the common divisor of the frequencies", least=1)
+    lowest: int = option(1, "lowest frequency, in periods per frame", least=1)
+    corner: float = option(0.0, "corner frequency of 1/f noise, in periods per frame", least=0.0)
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """``oversampling`` (P + ``lowest``) operating points per sample and frame."""
@@ -139,11 +140,16 @@ class Homodyne(Perturbative):
         steps = self.amplitude * scale(theta)
         slope = loss.gradient(self.read(outputs, rng), batch.targets) / len(batch)
         errors = self.frame_noise(instants, outputs.shape, rng)
+        weight, watts = weight_of(loss) / len(batch), np.zeros(len(batch))
+        if weight:
+            watts = dissipated(free)
         locked = np.zeros(len(theta))
         for t in range(instants):
             reference = np.sin(2 * np.pi * (np.arange(len(theta)) + self.lowest) * t / instants)
-            moved = model.outputs(model.forward(theta + steps * reference, batch.inputs, free))
-            locked += reference * np.sum(slope * (moved + errors[t] - outputs))
+            point = model.forward(theta + steps * reference, batch.inputs, free)
+            locked += reference * np.sum(slope * (model.outputs(point) + errors[t] - outputs))
+            if weight:
+                locked += weight * reference * np.sum(dissipated(point) - watts)
         looks = self.frames * instants
         return self.result(loss, batch.targets, (free, outputs), 2 / instants * locked / steps, looks)
 

@@ -13,6 +13,7 @@ from netlearn.errors import CircuitError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
+from netlearn.learn.rules.power import with_power
 from netlearn.solve.projector import NetworkProjector
 
 
@@ -45,13 +46,14 @@ class Projector:
         by_current[:, at] = (probes[:, n:].T @ errors.T)[branch].T
         local = network.pullback(by_current, (probes[:, :n].T @ errors.T).T)
         gradients = {column: _by_resistance(local, network, *column) for column in model.parameters.columns}
-        return Estimate(
+        estimate = Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
             gradient=model.pullback(theta, gradients),
             outputs=outputs,
             solves=len(batch),
             measurements=outputs.size,
         )
+        return with_power(estimate, model, loss, theta, batch)
 
 
 def _source_currents(circuit: Circuit, network: NetworkProjector) -> tuple[Array, Array]:

@@ -1,0 +1,125 @@
+"""The power that a circuit turns into heat, and what each trained value has to do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import Group
+from netlearn.circuit.devices.behavioural import BehaviouralSource
+from netlearn.circuit.devices.linear import Cccs, Ccvs, CurrentSource, Vccs, Vcvs, VoltageSource
+from netlearn.learn.loss import Loss
+from netlearn.learn.model import Model
+from netlearn.learn.rules.base import Batch, Estimate
+from netlearn.solve.contraction import contract
+from netlearn.solve.equations.assembly import Equations, with_ground
+from netlearn.solve.operating_point import OperatingPoint
+from netlearn.solve.sensitivity import linearize, pullback
+
+SOURCES = (VoltageSource, CurrentSource, Vccs, Vcvs, Cccs, Ccvs, BehaviouralSource)
+"""Devices that may give power to the others, and are not counted."""
+
+HELD = 4_000_000
+"""How many unknowns of samples are held at a time."""
+
+
+def weight_of(loss: Loss) -> float:
+    """The loss of one watt."""
+    return float(getattr(loss, "power", 0.0))
+
+
+def dissipated(point: OperatingPoint) -> Array:
+    """Watts (S,) that all elements other than sources turn into heat, Σ v i over their terminals."""
+    padded = _volts(point)
+    equations = Equations.of(point.circuit)
+    total = np.zeros(len(padded))
+    for g, group in _counted(point):
+        currents = group.device.residual(_at(with_ground(point.x), group), equations.prepared[g])
+        total += np.sum(_at(padded, group) * currents, axis=(-2, -1))
+    return total
+
+
+def dissipated_at(model: Model, theta: Array, inputs: Array, point: OperatingPoint | None = None) -> Array:
+    """Watts (S,) at ``inputs`` (S, p), from the operating points if they are known."""
+    if point is not None:
+        return dissipated(point)
+    step = max(1, HELD // max(1, model.parameters.circuit.size))
+    parts = [inputs[first : first + step] for first in range(0, len(inputs), step)]
+    return np.concatenate([np.zeros(0), *(dissipated(model.forward(theta, part)) for part in parts)])
+
+
+def with_power(
+    estimate: Estimate, model: Model, loss: Loss, theta: Array, batch: Batch, *, local: bool = False
+) -> Estimate:
+    """An estimate with the part of the dissipated power in the loss, if it has any.
+
+    ∂P/∂g = Δv² of a resistor if the circuit's state were to stay, which each element knows by itself (M.
+    Stern, S. Dillavou, D. Jayaraman, D. J. Durian, A. J. Liu, "Training self-learning circuits for
+    power-efficient solutions", APL Machine Learning 2, 016114, 2024). Where resistors and voltage
+    sources are all that there is, the state does not matter to first order, as it is the one of least
+    power (Maxwell). Elsewhere it does, and the adjoint state tells how; with ``local`` it is left out.
+    """
+    weight = weight_of(loss)
+    if not weight:
+        return estimate
+    point = estimate.point or model.forward(theta, batch.inputs, batch.start)
+    columns, mixed = model.parameters.columns, model.parameters.mixed
+    volts = _volts(point)[:, :-1]
+    counted = dict(_counted(point))
+    environment = point.circuit.environment
+    zero = np.zeros_like(volts)
+    gradients = {
+        (g, name): contract(
+            point.circuit.groups[g],
+            volts if g in counted else zero,
+            point.x,
+            environment,
+            name,
+            apart=(g, name) in mixed,
+        )
+        for g, name in columns
+    }
+    if not local:
+        adjoint = linearize(point).solve(_slope(point), transpose=True)
+        for column, change in pullback(point, adjoint, columns, mixed).items():
+            gradients[column] = gradients[column] + change
+    by_parameters = model.pullback(theta, gradients, batch.inputs)
+    return replace(
+        estimate,
+        loss=estimate.loss + weight * float(np.mean(dissipated(point))),
+        gradient=estimate.gradient + weight * by_parameters / len(batch),
+    )
+
+
+def _slope(point: OperatingPoint) -> Array:
+    """∂P/∂x (S, N)."""
+    equations, padded, volts = Equations.of(point.circuit), with_ground(point.x), _volts(point)
+    total = np.zeros(point.x.T.shape)
+    for g, group in _counted(point):
+        x, v = _at(padded, group), _at(volts, group)
+        nodes = np.asarray(group.index) < len(point.circuit.nodes)
+        jacobian = group.device.jacobian(x, equations.prepared[g])
+        slope = nodes * group.device.residual(x, equations.prepared[g])
+        slope = slope + np.einsum("...kt,...ktu->...ku", v, np.broadcast_to(jacobian, (*x.shape, x.shape[-1])))
+        total += equations.topology.add_currents(g, slope)
+    return np.asarray(total.T)
+
+
+def _counted(point: OperatingPoint) -> Iterator[tuple[int, Group]]:
+    for g, group in enumerate(point.circuit.groups):
+        if len(group) and not isinstance(group.device, SOURCES):
+            yield g, group
+
+
+def _volts(point: OperatingPoint) -> Array:
+    """Node voltages with zeros for branch currents and ground, (S, N + 1)."""
+    volts = with_ground(point.x)
+    volts[:, len(point.circuit.nodes) :] = 0.0
+    return np.asarray(volts)
+
+
+def _at(padded: Array, group: Group) -> Array:
+    return np.asarray(padded[:, np.asarray(group.index)])
