@@ -23,6 +23,7 @@ from netlearn.errors import (
 )
 
 if TYPE_CHECKING:
+    from netlearn.adjoint import adjoint_netlist
     from netlearn.api import describe, evaluate, operating_point, train
     from netlearn.comparison import Comparison, compare
     from netlearn.elaboration.design import Design
@@ -66,6 +67,7 @@ __all__ = [
     "Sensitivity",
     "TrainResult",
     "Trainer",
+    "adjoint_netlist",
     "check",
     "compare",
     "describe",
@@ -91,6 +93,7 @@ __all__ = [
 _ELSEWHERE = {
     name: module
     for module, names in {
+        "adjoint": ("adjoint_netlist",),
         "api": ("describe", "evaluate", "operating_point", "train"),
         "comparison": ("Comparison", "compare"),
         "elaboration.design": ("Design",),

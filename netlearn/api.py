@@ -27,6 +27,7 @@ from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.power import dissipated_at, weight_of
 from netlearn.learn.rules.reciprocity import reciprocity
+from netlearn.learn.rules.second_order import NaturalGradient
 from netlearn.learn.settings import DataFiles, Settings
 from netlearn.learn.state import Callback, Progress, TrainingState
 from netlearn.learn.superposition import outputs_of
@@ -140,7 +141,10 @@ def task_of(project: Project) -> Task:
         options=settings.options,
         validation=aside,
         writing=hardware_for(settings.hardware, project.parameters),
-        unit=unit_of(loss, whole.targets, len(project.layout.outputs), lambda: _outputs(project, whole)),
+        # A step that curvature has scaled has no unit left.
+        unit=1.0
+        if isinstance(settings.rule, NaturalGradient)
+        else unit_of(loss, whole.targets, len(project.layout.outputs), lambda: _outputs(project, whole)),
     )
 
 
@@ -278,10 +282,11 @@ def _together(progress: Callback | Iterable[Callback] | None) -> Callback | None
 
 
 def _notes(project: Project) -> tuple[str, ...]:
+    notes = project.settings.notes
     if not project.chooses_scale:
-        return ()
+        return notes
     assert isinstance(project.loss, CrossEntropy)
-    return (f"cross_entropy scale={project.loss.scale:g}, chosen by the spread of the outputs before training",)
+    return (*notes, f"cross_entropy scale={project.loss.scale:g}, chosen by the spread of the outputs before training")
 
 
 def _with_chosen_scale(project: Project, written: Netlist) -> Netlist:

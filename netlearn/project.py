@@ -29,7 +29,16 @@ from netlearn.learn.probes import probes_of, source_names
 from netlearn.learn.rules.base import Rule
 from netlearn.learn.samples import Unnamed, drive_of, table_of, words_of_classes, words_of_input
 from netlearn.learn.schedule import Schedule
-from netlearn.learn.settings import DIRECTIVES, LoopOptions, Settings, Trained, overridden, settings_of, with_objects
+from netlearn.learn.settings import (
+    DIRECTIVES,
+    LoopOptions,
+    Settings,
+    Trained,
+    overridden,
+    settings_of,
+    with_objects,
+    with_suitable_optimizer,
+)
 from netlearn.learn.subset import Subset
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.table import IN_MEMORY, Table
@@ -113,6 +122,9 @@ def solver_of(forward: str | Solver) -> Iterator[Solver]:
 def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
     """The netlist's directives with ``overrides`` (see Overrides) put over them.
 
+    A rule with which not every optimizer trains brings its own, unless one is given with it: an
+    optimizer in the netlist is meant for the rule in the netlist.
+
     Raises OptionError for an unknown or wrong directive or option.
     """
     texts: list[Given] = []
@@ -139,7 +151,10 @@ def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
         texts.append(Given("options", values=options))
     lines = read_directives(netlist.directives, DIRECTIVES)
     kept = [given for given in lines if given.name not in objects]
-    return with_objects(settings_of(overridden(kept, texts)), objects)
+    settings = with_objects(settings_of(overridden(kept, texts)), objects)
+    over = {*objects, *(given.name for given in texts)}
+    beside = "rule" in over or not any(given.name == "optimizer" for given in lines)
+    return with_suitable_optimizer(settings) if beside and "optimizer" not in over else settings
 
 
 def _listed(name: str, values: Iterable[str]) -> Iterable[Given]:

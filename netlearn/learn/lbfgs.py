@@ -46,6 +46,8 @@ class _Search:
     ) -> None:
         if not task.whole:
             raise OptionError("lbfgs trains on full batches", hint="set batch=0, or take another optimizer")
+        if hasattr(task.rule, "suits"):
+            raise OptionError("lbfgs makes steps of gradients, and this rule gives steps", hint="use rule analytic")
         if task.writing is not None:
             raise OptionError("lbfgs cannot train through the limits of hardware", hint="take another optimizer")
         if task.subset.fraction < 1:

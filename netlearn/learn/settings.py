@@ -56,7 +56,8 @@ class Settings:
     """Everything that a run is told besides the netlist and the data.
 
     ``places`` holds where each directive stands that was given in a netlist, and for
-    ``output``, ``fix`` and the like where each word does, as 'output V(a)'.
+    ``output``, ``fix`` and the like where each word does, as 'output V(a)'. ``notes`` say what was
+    chosen where nothing was given.
     """
 
     data: DataFiles = field(default_factory=DataFiles)
@@ -74,6 +75,7 @@ class Settings:
     options: LoopOptions = field(default_factory=LoopOptions)
     hardware: Hardware | None = None
     places: Mapping[str, Place] = field(default_factory=dict, compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 DIRECTIVES: dict[str, Directive] = {
@@ -155,6 +157,24 @@ def overridden(given: Sequence[Given], overrides: Sequence[Given]) -> list[Given
 def with_objects(settings: Settings, objects: Mapping[str, object]) -> Settings:
     """The settings with ready objects (an optimizer, a loss, a rule) in their places."""
     return replace(settings, **objects)  # type: ignore[arg-type]
+
+
+def with_suitable_optimizer(settings: Settings) -> Settings:
+    """The settings with the optimizer that a rule says suits it, if it says one."""
+    suits = getattr(settings.rule, "suits", None)
+    if suits is None:
+        return settings
+    rule, optimizer = (described(each, kinds) for each, kinds in ((settings.rule, RULES), (suits, OPTIMIZERS)))
+    return replace(
+        settings, optimizer=suits, notes=(*settings.notes, f"optimizer {optimizer}, which suits rule {rule}")
+    )
+
+
+def described(thing: object, kinds: Mapping[str, type]) -> str:
+    """What a directive would say for an object: its name, and its options that are not at their defaults."""
+    name = next((name for name, kind in kinds.items() if type(thing) is kind), type(thing).__name__)
+    options = (entry for entry in options_of(type(thing)) if getattr(thing, entry.name) != entry.default)
+    return " ".join([name, *(f"{entry.name}={getattr(thing, entry.name)}" for entry in options)])
 
 
 def _merged(entries: Sequence[Given]) -> Given:

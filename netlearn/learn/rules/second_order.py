@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
@@ -13,6 +14,7 @@ from netlearn.circuit.devices.base import COMPLEX_STEP
 from netlearn.errors import ConvergenceError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
+from netlearn.learn.optimizers import Optimizer, Sgd
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.options import Declared, option
@@ -63,7 +65,13 @@ class NaturalGradient(Declared):
     returned acts as a gradient by θ whose step in log coordinates is the natural one. The
     system is solved by conjugate gradients, from products alone, at two linear solves per
     sample and iteration. λ is ``damping`` times the curvature along the gradient.
+
+    The step has its size already: an optimizer that takes it for a direction only, as Adam does,
+    throws away what the curvature told.
     """
+
+    suits: ClassVar[Optimizer] = Sgd(lr=0.3)
+    """What trains with it where no optimizer is named: a part of each step, for that the model is local."""
 
     damping: float = option(1e-3, "damping, relative to the curvature along the gradient", above=0.0)
     iterations: int = option(100, "most conjugate-gradient iterations", least=1)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import netlearn
 from netlearn.arrays import Array
+from netlearn.errors import OptionError
 from netlearn.learn.loss import CrossEntropy, Loss, Mse
 from netlearn.learn.model import Model
+from netlearn.learn.optimizers import Adam, Sgd
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.in_the_loop import InTheLoop
 from netlearn.learn.rules.second_order import GaussNewton, NaturalGradient, OutputJacobian
+from netlearn.project import settings_for
 
 RNG = np.random.default_rng
 
@@ -100,3 +106,47 @@ class TestInTheLoop:
         exact = lab.estimate(Analytic(), model, theta, batch)
         error = np.abs(np.mean(found, axis=0) - exact)
         assert np.all(error <= 5 * np.std(found, axis=0) / 20 + 1e-15)
+
+
+class TestOptimizer:
+    """What trains with a rule whose steps have their size already."""
+
+    NETLIST = Path(__file__).parents[3] / "netlists" / "iris.cir"
+
+    def train(self, **settings: object) -> netlearn.TrainResult:
+        return netlearn.train(self.NETLIST, epochs=20, batch=0, **settings)  # type: ignore[arg-type]
+
+    def test_the_one_that_suits_the_rule_is_taken_and_told(self) -> None:
+        """Adam knows directions only, and throws the curvature's sizes away."""
+        result, adam = self.train(rule="gauss-newton"), self.train(rule="gauss-newton", optimizer="adam lr=0.05")
+        assert result.settings.optimizer == Sgd(lr=0.3)
+        assert result.notes == ("optimizer sgd lr=0.3, which suits rule gauss-newton",)
+        assert adam.settings.optimizer == Adam(lr=0.05)
+        assert not adam.notes
+        assert result.loss < 0.1
+        assert adam.loss > 0.5
+
+    def test_an_optimizer_in_the_netlist_is_meant_for_the_rule_in_the_netlist(self) -> None:
+        text = self.NETLIST.read_text(encoding="utf-8")
+        beside = netlearn.parse(text.replace("*@optimizer", "*@rule gauss-newton\n*@optimizer"))
+        alone = netlearn.parse(re.sub(r"\*@optimizer.*", "*@rule natural damping=0.01", text))
+        assert settings_for(beside, {}).optimizer == Adam(lr=0.05)
+        assert settings_for(alone, {}).optimizer == Sgd(lr=0.3)
+        assert settings_for(alone, {"rule": "analytic"}).optimizer == Adam()
+        assert settings_for(alone, {}).notes == ("optimizer sgd lr=0.3, which suits rule natural damping=0.01",)
+
+    def test_steps_have_no_unit(self) -> None:
+        """A circuit whose outputs are a thousand times as large trains alike."""
+        netlist = "*\n*@output V(out)\n*@train R*\nV1 in 0 1\nR1 in out 1k\nR2 out 0 1k\nR3 out 0 2k\n.end\n"
+        losses = []
+        for scale in (1.0, 1e3):
+            data = {"V1": scale * np.array([1.0, 0.5]), "V(out)": scale * np.array([0.3, 0.15])}
+            found = netlearn.train(netlearn.parse(netlist), data, rule="gauss-newton", epochs=10)
+            losses.append([record.loss / scale**2 for record in found.history])
+        assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+        # Each step takes three tenths of the error away, and more where the outputs bend.
+        assert losses[0][-1] / losses[0][0] < 0.7 ** (2 * 9)
+
+    def test_lbfgs_makes_its_own_steps(self) -> None:
+        with pytest.raises(OptionError, match="lbfgs makes steps of gradients, and this rule gives steps"):
+            self.train(rule="gauss-newton", optimizer="lbfgs")
