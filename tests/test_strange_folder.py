@@ -63,6 +63,7 @@ main(prog_name="netlearn")
 ARGUMENTS = {
     "train": ["xor.cir", "-o", "out.cir", "--epochs", "2", "--plot=figure.png"],
     "eval": ["xor.cir"],
+    "predict": ["xor.cir", "--data", "xor.csv"],
     "op": ["xor.cir", "--forward", "ngspice"],
     "check": ["xor.cir"],
     "sens": ["xor.cir", "V(h1)"],

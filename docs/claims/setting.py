@@ -55,7 +55,7 @@ def task(kind: str = "lattice", diodes: bool = False, **options: Any) -> Task:
     columns = dict(zip(header.split(","), table.T, strict=True))
     whole = open_project(netlearn.parse(text), columns)
     data = whole.dataset(whole.table)
-    inputs = len(whole.layout.sources)
+    inputs = len(whole.layout.inputs)
     wanted = 0.3 * np.random.default_rng(1).normal(size=(len(table), table.shape[1] - inputs))
     return Task(whole.model, whole.parameters.initial, Batch(data.inputs, wanted), Mse())
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from netlearn.elaboration.body import Body, Definition
 from netlearn.elaboration.elements.model_cards import read_model
-from netlearn.elaboration.scope import FunctionText, ScopeSettings, Shunt, Text, is_wrapped
+from netlearn.elaboration.scope import FunctionText, NodeShunt, ScopeSettings, Text, is_wrapped
 from netlearn.errors import NetlearnErrors, NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.statements import Alternative, Assignment, Broken, Card, Conditional, Statement, Subcircuit
@@ -236,13 +236,13 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
                 settings.temperature = _fixed(body, Text.of(card.words[0], card.source, item.chain))
 
 
-def _shunt(body: Body, item: Active, assignment: Assignment) -> Shunt | None:
+def _shunt(body: Body, item: Active, assignment: Assignment) -> NodeShunt | None:
     """The resistor from each node to ground; none, with a warning, where its resistance is not positive."""
     source, word = item.statement.source, assignment.value
     text, graph = Text.of(word, source, item.chain), body.shared.graph
     value = _fixed(body, text)
     if value > 0:
-        return Shunt(graph.constant(value), (graph.source_number(source), word.start, word.end))
+        return NodeShunt(graph.constant(value), (graph.source_number(source), word.start, word.end))
     message = f"rshunt={value:g} is too small: as in ngspice, there are no resistors from nodes to ground"
     body.shared.warnings.append(NetlistWarning(message, text.place()))
     return None

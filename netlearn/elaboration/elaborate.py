@@ -22,7 +22,7 @@ from netlearn.elaboration.names import PathNames
 from netlearn.elaboration.scope import ScopeSettings
 from netlearn.elaboration.shunts import shunted
 from netlearn.elaboration.template import FIRST_BRANCH, Template
-from netlearn.elaboration.windings import Part, part_windings
+from netlearn.elaboration.windings import WindingPart, part_windings
 from netlearn.errors import NetlistWarning, Place, raise_all
 from netlearn.netlist.dialect import dialect_of
 from netlearn.netlist.garbage import no_garbage_collection
@@ -131,7 +131,7 @@ class _Elaboration:
         nodes: Sequence[str] = template.nodes.all()
         inside: list[tuple[str, Sequence[str]]] = [("", nodes)]
         count = len(nodes)
-        contents: list[Part] = []
+        contents: list[WindingPart] = []
         for table in template.tables.values():
             rows = table.rows()
             names = PathNames(rows.names, lettered=True)
@@ -141,7 +141,7 @@ class _Elaboration:
                 index, made = _with_internal_nodes(index, table.device, inner, count, names)
                 inside.append(("", made))
                 count += len(made)
-            contents.append(Part(table.device, names, index, rows))
+            contents.append(WindingPart(table.device, names, index, rows))
         contents = part_windings(contents, values, count, graph, self._place)
         if self.shared.settings.shunt is not None:
             contents.append(shunted(self.shared.settings.shunt, PathNames(inside)))

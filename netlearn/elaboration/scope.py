@@ -93,7 +93,7 @@ class FunctionText:
 
 
 @dataclass(frozen=True, slots=True)
-class Shunt:
+class NodeShunt:
     """``.options rshunt``: the quantity in ohms, and where it stands, as in ``Rows.places``."""
 
     resistance: int
@@ -110,7 +110,7 @@ class ScopeSettings:
     nominal_temperature: float = 27.0
     gmin: float = 1e-12
     scale: float = 1.0
-    shunt: Shunt | None = None
+    shunt: NodeShunt | None = None
     options: dict[str, float] = field(default_factory=dict)
     warnings: list[NetlistWarning] = field(default_factory=list)
     """What is read, but perhaps not as it was meant."""

@@ -8,12 +8,12 @@ import numpy as np
 
 from netlearn.circuit.circuit import GROUND
 from netlearn.circuit.devices.linear import SHUNT
-from netlearn.elaboration.scope import Shunt
+from netlearn.elaboration.scope import NodeShunt
 from netlearn.elaboration.template import NOTHING, Rows
-from netlearn.elaboration.windings import Part
+from netlearn.elaboration.windings import WindingPart
 
 
-def shunted(shunt: Shunt, nodes: Sequence[str]) -> Part:
+def shunted(shunt: NodeShunt, nodes: Sequence[str]) -> WindingPart:
     """A resistor for each of ``nodes`` (n,), those inside elements among them."""
     count = len(nodes)
     names = [f"rshunt#{node}" for node in nodes]
@@ -25,4 +25,4 @@ def shunted(shunt: Shunt, nodes: Sequence[str]) -> Part:
         np.tile(np.array(shunt.place, dtype=np.int64), (count, 1)),
         np.full(count, NOTHING),
     )
-    return Part(SHUNT, names, index, rows)
+    return WindingPart(SHUNT, names, index, rows)

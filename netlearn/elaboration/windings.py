@@ -29,7 +29,7 @@ _SAME = 1e-12
 
 
 @dataclass(frozen=True)
-class Part:
+class WindingPart:
     """All elements of one device: their names, and their connections (k, T) with GROUND for ground."""
 
     device: Device
@@ -39,8 +39,8 @@ class Part:
 
 
 def part_windings(
-    parts: Sequence[Part], values: Array, nodes: int, graph: ValueGraph, place: Callable[[Array], Place]
-) -> list[Part]:
+    parts: Sequence[WindingPart], values: Array, nodes: int, graph: ValueGraph, place: Callable[[Array], Place]
+) -> list[WindingPart]:
     """The parts with inductors in loops as windings. Raises NetlistError for one that lies across a voltage.
 
     ``values`` are those of all quantities; ``place`` gives the place for a row of ``Rows.places``.
@@ -54,7 +54,7 @@ def part_windings(
     joined = sparse.coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=shape)
     count, label = csgraph.connected_components(joined, directed=False)
     looped = np.bincount(label[edges[:, 0]], minlength=count) >= np.bincount(label, minlength=count)
-    found: list[Part] = []
+    found: list[WindingPart] = []
     for part, both in zip(parts, ends, strict=True):
         inductors = _inductors(part)
         if not inductors.any():
@@ -74,7 +74,7 @@ def part_windings(
     return found
 
 
-def _inductors(part: Part) -> Array:
+def _inductors(part: WindingPart) -> Array:
     """(k,) which elements of a part are inductors without a resistance of their own."""
     if part.device is not VOLTAGE_SOURCE:
         return np.zeros(len(part.index), bool)
@@ -94,12 +94,12 @@ def _resistances(inductances: Array, component: Array) -> Array:
     return np.asarray(LARGEST * size / largest[component])
 
 
-def _chosen(part: Part, chosen: Array) -> Part:
+def _chosen(part: WindingPart, chosen: Array) -> WindingPart:
     rows = part.rows
     names = [name for name, take in zip(part.names, chosen.tolist(), strict=True) if take]
     values = {name: ids[chosen] for name, ids in rows.values.items()}
     picked = Rows(rows.index[chosen], values, [("", names)], rows.places[chosen], rows.written[chosen])
-    return Part(part.device, names, part.index[chosen], picked)
+    return WindingPart(part.device, names, part.index[chosen], picked)
 
 
 class _Potentials:
@@ -125,7 +125,7 @@ class _Potentials:
         return None
 
 
-def _sources(parts: Iterable[Part], values: Array) -> _Potentials:
+def _sources(parts: Iterable[WindingPart], values: Array) -> _Potentials:
     """What the independent sources hold the nodes at."""
     potentials = _Potentials()
     for part in parts:
@@ -137,7 +137,9 @@ def _sources(parts: Iterable[Part], values: Array) -> _Potentials:
     return potentials
 
 
-def _refuse_voltages(potentials: _Potentials, part: Part, inductors: Array, place: Callable[[Array], Place]) -> None:
+def _refuse_voltages(
+    potentials: _Potentials, part: WindingPart, inductors: Array, place: Callable[[Array], Place]
+) -> None:
     """Raise NetlistError for an inductor between nodes that sources hold at different potentials."""
     for k in np.flatnonzero(inductors).tolist():
         plus, minus = part.index[k, :2].tolist()

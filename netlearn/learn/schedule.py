@@ -27,7 +27,7 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Step(Declared):
+class StepDecay(Declared):
     """Multiplied by ``gamma`` after every ``every`` epochs."""
 
     every: int = option(50, "epochs between the steps", least=1)
@@ -58,4 +58,4 @@ class Exponential(Declared):
         return float(self.gamma**epoch)
 
 
-SCHEDULES: Mapping[str, type] = {"constant": Constant, "step": Step, "cosine": Cosine, "exponential": Exponential}
+SCHEDULES: Mapping[str, type] = {"constant": Constant, "step": StepDecay, "cosine": Cosine, "exponential": Exponential}

@@ -175,7 +175,7 @@ def test_a_missing_ngspice_is_said_with_the_command_that_installs_it(
 def test_what_takes_too_long_is_stopped(clamped: Path, run: Run, words: tuple[str, ...]) -> None:
     result = run(words[0], clamped, "--timeout", "1e-6", *words[1:])
     assert result.exit_code == 2
-    assert "ngspice took longer than 1e-06 s at sample" in result.stderr
+    assert "ngspice took longer than 1e-06 s" in result.stderr
     assert "--timeout" in result.stderr
 
 

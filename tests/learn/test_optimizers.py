@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from netlearn.learn.optimizers import OPTIMIZERS, Adam, Momentum, Sgd
-from netlearn.learn.schedule import Constant, Cosine, Exponential, Step
+from netlearn.learn.schedule import Constant, Cosine, Exponential, StepDecay
 
 GRADIENTS = [np.array([1.0, -2.0]), np.array([0.5, 0.25]), np.array([-1.0, 3.0])]
 
@@ -56,7 +56,7 @@ def test_adam_stands_still_without_a_gradient() -> None:
 
 def test_schedules() -> None:
     assert [Constant().factor(e, 10) for e in (0, 9)] == [1.0, 1.0]
-    assert [Step(3, 0.1).factor(e, 10) for e in (0, 2, 3, 6)] == pytest.approx([1, 1, 0.1, 0.01])
+    assert [StepDecay(3, 0.1).factor(e, 10) for e in (0, 2, 3, 6)] == pytest.approx([1, 1, 0.1, 0.01])
     assert [Cosine(0.2).factor(e, 11) for e in (0, 5, 10)] == pytest.approx([1, 0.6, 0.2])
     assert [Exponential(0.5).factor(e, 10) for e in (0, 1, 3)] == [1.0, 0.5, 0.125]
     assert Cosine().factor(0, 1) == 1.0

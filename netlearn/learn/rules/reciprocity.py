@@ -75,7 +75,7 @@ def reciprocity(
     unlike = _entries(circuit, x)
     merged = _series(circuit, probes, like, unlike)
     everywhere = np.ones(size, dtype=bool)
-    found = _weights(circuit, probes, *merged, Part(everywhere, everywhere, ~everywhere))
+    found = _weights(circuit, probes, *merged, WeightedPart(everywhere, everywhere, ~everywhere))
     if not found.exists and probes is not None and parameters is not None:
         part = _relevant(circuit, probes, parameters, like, unlike)
         if part is not None:
@@ -100,7 +100,7 @@ class Entries:
 
 
 @dataclass(frozen=True)
-class Part:
+class WeightedPart:
     """Which unknowns move with the nudges, which equations must hold for λ = D δ, and where λ is zero, (N,) each."""
 
     moving: Array
@@ -191,7 +191,7 @@ def _series(
 
 def _relevant(
     circuit: Circuit, probes: Probes, parameters: Parameters, like: tuple[Array, Array], unlike: Entries
-) -> Part | None:
+) -> WeightedPart | None:
     """The part of the circuit that must be symmetric; None where the equations cannot be matched to the unknowns.
 
     With a matching of equations to unknowns, an unknown depends on the others in its equation. λ is zero in
@@ -215,7 +215,7 @@ def _relevant(
     touched = match[np.unique(touched[touched != GROUND])]
     inside = sparse.diags_array(heard.astype(float), format="csr")
     needed = _reached((inside @ depends @ inside).tocsr(), touched[heard[touched]])
-    return Part(moving, needed, ~heard[match])
+    return WeightedPart(moving, needed, ~heard[match])
 
 
 def _reached(graph: sparse.csr_array, start: Array) -> Array:
@@ -229,7 +229,7 @@ def _reached(graph: sparse.csr_array, start: Array) -> Array:
 
 
 def _weights(
-    circuit: Circuit, probes: Probes | None, like: tuple[Array, Array], unlike: Entries, part: Part
+    circuit: Circuit, probes: Probes | None, like: tuple[Array, Array], unlike: Entries, part: WeightedPart
 ) -> Reciprocity:
     """d with d_r J_rc = d_c J_cr where r moves and c is needed; d = 0 where λ is known to be zero."""
     size, moving, needed = circuit.size, part.moving, part.needed

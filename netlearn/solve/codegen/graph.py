@@ -132,7 +132,7 @@ class Graph:
         return self._node(operation, inputs)
 
 
-class Program:
+class LawProgram:
     """Some nodes made ready to be evaluated over arrays."""
 
     def __init__(self, nodes: Sequence[Node]) -> None:

@@ -17,7 +17,7 @@ from llvmlite import ir
 from netlearn.arrays import Array
 from netlearn.circuit.devices.base import Device, Values
 from netlearn.solve.codegen.derivatives import Differentiation
-from netlearn.solve.codegen.graph import Graph, Node, Program, reached, rebuilt
+from netlearn.solve.codegen.graph import Graph, LawProgram, Node, reached, rebuilt
 from netlearn.solve.codegen.trace import Traced, Untraceable
 from netlearn.solve.codegen.vector_code import DOUBLE, INTEGER, VECTOR, WIDTH, VectorCode, machine_code, splat
 
@@ -35,7 +35,7 @@ Terminals = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Law:
+class CompiledLaw:
     """The machine code for elements whose terminals coincide in one way.
 
     ``terminals`` (c,) are the device's unknowns that are left, ``entries`` (e, 2) pairs of them
@@ -52,7 +52,7 @@ class Law:
     balance: int
     curve: int
     corrected: bool
-    hoisted: Program
+    hoisted: LawProgram
 
     def parameters(self, prepared: Values, count: int) -> Array:
         """What the functions take of the ``count`` elements' prepared values, (p, count)."""
@@ -64,17 +64,17 @@ class Law:
         return result
 
 
-_laws: dict[tuple[Any, ...], tuple[Device, Law | None]] = {}
+_laws: dict[tuple[Any, ...], tuple[Device, CompiledLaw | None]] = {}
 
 
-def law_of(device: Device, prepared: Values, terminals: Terminals) -> Law | None:
+def law_of(device: Device, prepared: Values, terminals: Terminals) -> CompiledLaw | None:
     """The law of elements with these prepared values; None where a device cannot be compiled."""
     constants = {name: value for name, value in prepared.items() if _is_plain(value)}
     plain = tuple((name, np.asarray(value).flat[0].item()) for name, value in sorted(constants.items()))
     key = (id(device), terminals, plain, tuple(sorted(prepared)))
     if key not in _laws:
         try:
-            law: Law | None = _Maker(device, prepared, dict(plain), terminals).law()
+            law: CompiledLaw | None = _Maker(device, prepared, dict(plain), terminals).law()
         except (Untraceable, AttributeError, IndexError, TypeError, ValueError):
             law = None
         _laws[key] = device, law
@@ -106,7 +106,7 @@ class _Maker:
         same = self.terminals[t]
         return self.graph.constant(0.0) if same < 0 else self.graph.input(kind, same)
 
-    def law(self) -> Law:
+    def law(self) -> CompiledLaw:
         graph, device, count = self.graph, self.device, len(self.terminals)
         x = [self._row("y", t) for t in range(count)]
         places, kept = self._places(x)
@@ -136,7 +136,7 @@ class _Maker:
         if curve:
             writer.curve(curve)
         addresses = machine_code(module)
-        return Law(
+        return CompiledLaw(
             device,
             self.classes,
             entries,
@@ -145,7 +145,7 @@ class _Maker:
             addresses["balance"],
             addresses.get("curve", 0),
             corrected,
-            Program(hoisted),
+            LawProgram(hoisted),
         )
 
     def _currents(self, at: Sequence[Node]) -> list[Node]:

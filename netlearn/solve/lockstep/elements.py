@@ -16,17 +16,17 @@ from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.newton.system import NonlinearModel
 
 if TYPE_CHECKING:
-    from netlearn.solve.codegen.laws import Law
+    from netlearn.solve.codegen.laws import CompiledLaw
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """Elements that one law's machine code works on: all of a group, or those whose terminals coincide alike.
+class ElementPart:
+    """LockstepElements that one law's machine code works on: all of a group, or those whose terminals coincide alike.
 
     ``index`` (k, c) are the unknowns at the law's terminals, ``values`` (p, k) what its code takes.
     """
 
-    law: Law
+    law: CompiledLaw
     group: int
     elements: Array
     index: Array
@@ -34,13 +34,13 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Elements:
+class LockstepElements:
     """All nonlinear elements of a circuit."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[ElementPart, ...]
 
     @classmethod
-    def of(cls, model: NonlinearModel) -> Elements | None:
+    def of(cls, model: NonlinearModel) -> LockstepElements | None:
         """None where values differ by sample or are complex, and where a device cannot be compiled."""
         # With numba, which may not be there.
         from netlearn.solve.codegen.laws import law_of
@@ -63,7 +63,7 @@ class Elements:
                 if law is None:
                     return None
                 left = index[elements][:, list(law.terminals)]
-                parts.append(Part(law, g, elements, left, law.parameters(own, len(elements))))
+                parts.append(ElementPart(law, g, elements, left, law.parameters(own, len(elements))))
         return cls(tuple(parts))
 
     def touched(self) -> Array:
@@ -77,7 +77,7 @@ class Elements:
 
 
 def _alike(index: Array) -> Sequence[tuple[tuple[int, ...], Array]]:
-    """Elements in sets with one pattern of coinciding and grounded terminals, from a cache.
+    """LockstepElements in sets with one pattern of coinciding and grounded terminals, from a cache.
 
     The pattern gives for each terminal the first one that is the same unknown, -1 for ground.
     """
@@ -158,7 +158,7 @@ class Frame:
     @classmethod
     def of(
         cls,
-        elements: Elements,
+        elements: LockstepElements,
         reduction: SourceReduction,
         entries: tuple[Array, Array],
         members: Array,
@@ -215,7 +215,7 @@ class Frame:
         """The linear part with these entries."""
         return Linear(self.rows, self.columns, data)
 
-    def laws(self, elements: Elements) -> Laws:
+    def laws(self, elements: LockstepElements) -> Laws:
         """The nonlinear part."""
         values = np.concatenate([np.zeros(0), *(part.values.ravel() for part in elements.parts)])
         table, kept, first = np.zeros((len(elements.parts), 9), dtype=np.int64), 0, 0

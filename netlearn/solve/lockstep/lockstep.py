@@ -22,7 +22,7 @@ from netlearn.solve.compiled.arguments import Balance, Problem, Settling
 from netlearn.solve.compiled.load import available, kernels, lanes
 from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES, with_ground
 from netlearn.solve.equations.source_reduction import SourceReduction
-from netlearn.solve.lockstep.elements import Elements, Frame, Sources
+from netlearn.solve.lockstep.elements import Frame, LockstepElements, Sources
 from netlearn.solve.lockstep.starts import Drives
 from netlearn.solve.matrices.batched_lu import BatchedLu
 from netlearn.solve.matrices.condensation import Condensation
@@ -60,7 +60,7 @@ class EliminationLayout:
     last: Array | None
 
     @classmethod
-    def of(cls, model: NonlinearModel, elements: Elements) -> EliminationLayout | None:
+    def of(cls, model: NonlinearModel, elements: LockstepElements) -> EliminationLayout | None:
         """From a cache. None where too much is left to be eliminated sample by sample."""
         key = (id(model.reduction), elements.key())
         found = _layouts.get(key)
@@ -71,7 +71,7 @@ class EliminationLayout:
         return found[1]
 
     @classmethod
-    def build(cls, model: NonlinearModel, elements: Elements) -> EliminationLayout | None:
+    def build(cls, model: NonlinearModel, elements: LockstepElements) -> EliminationLayout | None:
         """Work the layout out."""
         reduction = model.reduction
         last = np.append(reduction.place, -1)[elements.touched()]
@@ -129,7 +129,7 @@ class Lockstep:
     """A circuit made ready to be solved."""
 
     model: NonlinearModel
-    elements: Elements
+    elements: LockstepElements
     count: int
     layout: EliminationLayout
     data: Array
@@ -139,7 +139,7 @@ class Lockstep:
     @classmethod
     def of(cls, model: NonlinearModel, count: int) -> Lockstep | None:
         """For ``count`` samples. None where a device has no compiled law, or numba is not installed."""
-        elements = Elements.of(model) if available() else None
+        elements = LockstepElements.of(model) if available() else None
         if elements is None:
             return None
         layout = EliminationLayout.of(model, elements)

@@ -12,7 +12,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.devices.base import Device, Environment, Values
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.solve.codegen import laws
-from netlearn.solve.codegen.laws import COLD, FREE, WARM, Law, law_of
+from netlearn.solve.codegen.laws import COLD, FREE, WARM, CompiledLaw, law_of
 from netlearn.solve.internal import InternalSolver
 
 ELEMENTS, SAMPLES = 3, 64
@@ -92,7 +92,7 @@ def of_expression(text: str) -> tuple[Device, Values]:
 class Rows:
     """Rows for elements that share no unknowns, and the law's functions on them."""
 
-    def __init__(self, law: Law, prepared: Values, y: Array) -> None:
+    def __init__(self, law: CompiledLaw, prepared: Values, y: Array) -> None:
         self.law, self.width = law, y.shape[2]
         self.y = np.ascontiguousarray(y.reshape(-1, self.width))
         self.numbers = np.arange(len(self.y), dtype=np.int64)
