@@ -65,6 +65,10 @@ class BehaviouralSource(Device):
             result[..., 1, 2:] = -slopes
         return result
 
+    def start(self, x: Array, prepared: Values) -> Array:
+        # At controls of zero, as in SPICE: where sources drive a control at once, a limiting amplifier would saturate.
+        return np.zeros_like(x)
+
     def _slopes(self, controls: Array, prepared: Values) -> Array:
         if self.gradient is not None:
             return self.gradient(controls, prepared)

@@ -121,6 +121,14 @@ class Diode(Device):
         result[..., anode] = np.where(limited == new, x[..., anode], x[..., 1] + limited)
         return result
 
+    def start(self, x: Array, prepared: Values) -> Array:
+        # On, as in SPICE: of several operating points, the same one is then found.
+        result = np.zeros_like(x)
+        result[..., x.shape[-1] - 1 if x.shape[-1] == 3 else 0] = critical_voltage(
+            prepared["vte"], prepared["saturation"]
+        )
+        return result
+
     def _current(self, v: Array, p: Values) -> Array:
         current = _with_breakdown(v, p["vte"], p["saturation"], p)
         if "side" in p:

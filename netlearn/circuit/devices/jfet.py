@@ -142,6 +142,12 @@ class Jfet1(Jfet):
         gds = strength * left * (2.0 * b + 3.0 * tail * left) + p["beta"] * p["lambda"] * _law(over, along, p)
         return gm, gds
 
+    def start(self, x: Array, prepared: Values) -> Array:
+        # At a volt of reverse bias, as in SPICE.
+        result = np.zeros_like(x)
+        result[..., 1] = -prepared["polarity"].real
+        return result
+
 
 def _overdrive(vgs: Array, vds: Array, p: Values) -> tuple[Array, Array]:
     """The gate's overdrive, and the voltage along the channel, which saturates at it."""

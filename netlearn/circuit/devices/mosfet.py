@@ -184,6 +184,14 @@ class Mosfet(Device):
             result[..., t] = np.where(new == old, x[..., t], x[..., 5] + sign * new)
         return result
 
+    def start(self, x: Array, prepared: Values) -> Array:
+        # At the threshold, with the bulk a volt in reverse, as in SPICE.
+        p, sign = prepared, prepared["polarity"].real
+        result, none = np.zeros_like(x), np.zeros(x.shape[:-1])
+        result[..., 1] = sign * self.threshold(none, none, p).real
+        result[..., 3] = -sign
+        return result
+
 
 def _turned(vgs: Array, vds: Array, vbs: Array) -> tuple[Array, Array, Array, Array]:
     """Whether the drain is above the source, and the gate, channel and bulk voltages seen from the lower one."""
