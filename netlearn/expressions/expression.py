@@ -14,6 +14,7 @@ from lark.exceptions import UnexpectedInput
 from netlearn.errors import NetlistError, did_you_mean
 from netlearn.expressions.functions import (
     BEHAVIOURAL_FUNCTIONS,
+    BEHAVIOURAL_OPERATORS,
     CHOOSE,
     OPERATORS,
     PARAMETER_FUNCTIONS,
@@ -82,7 +83,8 @@ class Expression:
     def odd_power(self) -> Operation | None:
         """The exponent of a power of something that moves, if it is odd: a sign is lost where that is negative."""
         moving: list[bool] = []
-        signless = {id(OPERATORS["pow"]), *(id(PARAMETER_FUNCTIONS[name]) for name in ("abs", "sqrt", "exp", "cosh"))}
+        tables, names = (PARAMETER_FUNCTIONS, BEHAVIOURAL_FUNCTIONS), ("abs", "sqrt", "exp", "cosh")
+        signless = {id(OPERATORS["pow"]), *(id(table[name]) for table in tables for name in names)}
         for step in self.steps:
             if step.function is OPERATORS["pow"] and moving[step.inputs[0]]:
                 exponent = self.steps[step.inputs[1]]
@@ -250,9 +252,9 @@ def parse_expression(text: str, behavioural: bool = False, keeps_sign: bool = Fa
 
 def _steps(tree: Tree[Token] | Token, behavioural: bool, keeps_sign: bool) -> list[Operation]:
     functions = BEHAVIOURAL_FUNCTIONS if behavioural else PARAMETER_FUNCTIONS
-    operators = OPERATORS
+    operators = BEHAVIOURAL_OPERATORS if behavioural else OPERATORS
     if keeps_sign:
-        functions, operators = {**functions, "pow": SIGNED_POWER}, {**OPERATORS, "pow": SIGNED_POWER}
+        functions, operators = {**functions, "pow": SIGNED_POWER}, {**operators, "pow": SIGNED_POWER}
     steps: list[Operation] = []
     results: list[int] = []
     # Depth first without recursion: a tree is visited once to queue its children, then again.

@@ -342,11 +342,31 @@ PARAMETER_FUNCTIONS: Mapping[str, Function] = {
 }
 """Functions in ``.param``, ``.func`` and braces."""
 
+LARGEST_EXPONENTIAL = 1e99
+"""ngspice's exponentials in behavioural sources go no further."""
+
+
+def _ratio(x: Number, y: Number) -> Number:
+    """x / y, and zero for 0 / 0, as in ngspice."""
+    return np.divide(x, np.where((x == 0) & (y == 0), 1.0, y))
+
+
+def _bounded_exponential(x: Number) -> Number:
+    return np.where(_real(x) > np.log(LARGEST_EXPONENTIAL), LARGEST_EXPONENTIAL, np.exp(x))
+
+
+BEHAVIOURAL_OPERATORS: Mapping[str, Function] = {
+    **OPERATORS,
+    "div": Function(_ratio, OPERATORS["div"].slopes, 2, 2),
+}
+"""Operators in behavioural sources."""
+
 BEHAVIOURAL_FUNCTIONS: Mapping[str, Function] = {
     **_COMMON,
     "pow": _two(_power, _power_slopes),
     "pwr": _two(_odd_power, _odd_power_slopes),
     "limit": CLAMP,
+    "exp": _one(_bounded_exponential, _bounded_exponential),
     # At an operating point nothing changes with time.
     "ddt": _level(lambda x: 0.0 * _real(x), 1),
 }
@@ -357,6 +377,7 @@ _TABLES: Mapping[str, Mapping[str, Function]] = {
     "choose": {"choose": CHOOSE, "signed power": SIGNED_POWER},
     "parameters": PARAMETER_FUNCTIONS,
     "behavioural": BEHAVIOURAL_FUNCTIONS,
+    "behavioural operators": BEHAVIOURAL_OPERATORS,
 }
 
 

@@ -37,7 +37,7 @@ class Law:
         return np.stack([np.broadcast_to(column, shape) for column in columns], axis=-1)
 
     def _environment(self, controls: Array, values: Values) -> dict[str, Array]:
-        environment = {f"${i}": np.asarray(values[f"p{i}"]) for i in range(self.parameters)}
+        environment = {f"${i}": values[f"p{i}"] for i in range(self.parameters)}
         at = 0
         for i, difference in enumerate(self.differences):
             environment[f"#{i}"] = controls[..., at] - controls[..., at + 1] if difference else controls[..., at]

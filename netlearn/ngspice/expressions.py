@@ -9,7 +9,15 @@ import numpy as np
 
 from netlearn.errors import NgspiceError
 from netlearn.expressions.expression import Expression, Operation
-from netlearn.expressions.functions import BEHAVIOURAL_FUNCTIONS, CHOOSE, OPERATORS, ROUNDED_TABLE, SIGNED_POWER
+from netlearn.expressions.functions import (
+    BEHAVIOURAL_FUNCTIONS,
+    BEHAVIOURAL_OPERATORS,
+    CHOOSE,
+    OPERATORS,
+    PARAMETER_FUNCTIONS,
+    ROUNDED_TABLE,
+    SIGNED_POWER,
+)
 
 LONGEST = 1_000_000
 """Characters; an expression whose parts are used again and again could grow without limit."""
@@ -63,7 +71,12 @@ _WRITTEN: Mapping[str, Callable[..., str]] = {
 
 _NAMES = {
     **{id(function): name for name, function in BEHAVIOURAL_FUNCTIONS.items()},
-    **{id(function): name if name != "pow" else "power" for name, function in OPERATORS.items()},
+    **{
+        id(function): name if name != "pow" else "power"
+        for table in (OPERATORS, BEHAVIOURAL_OPERATORS)
+        for name, function in table.items()
+    },
+    id(PARAMETER_FUNCTIONS["exp"]): "exp",
     id(CHOOSE): "choose",
     id(SIGNED_POWER): "signed power",
 }

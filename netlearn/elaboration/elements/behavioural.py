@@ -13,7 +13,7 @@ from netlearn.circuit.devices.linear import CURRENT_SOURCE, VOLTAGE_SOURCE
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.temperature import TEMPERATURE, at_temperature
 from netlearn.expressions.expression import Expression, Operation, parse_expression
-from netlearn.expressions.functions import OPERATORS
+from netlearn.expressions.functions import BEHAVIOURAL_OPERATORS, OPERATORS
 from netlearn.expressions.law import Law
 from netlearn.netlist.statements import Assignment, Word
 
@@ -39,7 +39,7 @@ def _is_affine(expression: Expression) -> bool:
     """Whether probes occur only in sums and with constant factors."""
     moving: list[bool] = []
     affine = {id(OPERATORS[name]) for name in ("add", "sub", "neg", "pos")}
-    product, quotient = OPERATORS["mul"], OPERATORS["div"]
+    product, quotient = OPERATORS["mul"], BEHAVIOURAL_OPERATORS["div"]
     for step in expression.steps:
         inputs = [moving[i] for i in step.inputs]
         moves = step.kind == "name" and step.name.startswith("#")
@@ -104,7 +104,7 @@ def resistor_by_expression(line: ElementLine) -> bool:
     across = f"v({line.element.words[0].text.lower()},{line.element.words[1].text.lower()})"
     steps = line.compile(word).steps
     last = len(steps) - 1
-    current = Operation("call", (last + 1, last), function=OPERATORS["div"])
+    current = Operation("call", (last + 1, last), function=BEHAVIOURAL_OPERATORS["div"])
     warmth = warmer(line, given, ("tc1", "tc2"))
     factor = None if warmth is None else line.formula(RECIPROCAL, {"x": warmth})
     expression = Expression(word.text, (*steps, Operation("name", name=across), current))
