@@ -11,26 +11,61 @@ from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.diode import Diode
 from netlearn.circuit.devices.ideal_diode import IdealDiode
 from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSource
-from netlearn.errors import CircuitError, ConvergenceError
-from netlearn.solve.equations.diagnosis import explain_singular, listed
 from netlearn.solve.lockstep.lockstep import Lockstep
 from netlearn.solve.matrices.many import Pattern
-from netlearn.solve.newton.homotopy import LADDER, hurried
-from netlearn.solve.newton.iteration import Shunt, Tolerances, balanced, iterate
+from netlearn.solve.newton.failure import failure, not_finite
+from netlearn.solve.newton.homotopy import LADDER, hurried, source_stepping
+from netlearn.solve.newton.iteration import Tolerances, balanced, iterate
 from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel, System, chunks
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.threads import one_thread
 
 NODESET_CONDUCTANCE = 1e3
+FAR = 10.0
+"""Node voltages beyond so many times what sources supply are hardly meant."""
+NEARER = 0.1
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Found:
+    """What is known of the operating points of a system's samples, which ways to them are tried for in turn."""
+
+    system: System
+    tolerances: Tolerances
     y: Array
     converged: Array
     iterations: Array
     worst: Array
+
+    @classmethod
+    def nothing(cls, system: System, tolerances: Tolerances) -> _Found:
+        """No sample has one."""
+        count = len(system.samples)
+        y = np.zeros((system.model.reduction.size, count), system.model.dtype)
+        return cls(system, tolerances, y, np.zeros(count, bool), np.zeros(count, int), np.zeros(count, int))
+
+    @property
+    def lost(self) -> Array:
+        """The samples without one, by their places."""
+        return np.flatnonzero(~self.converged)
+
+    def take(self, places: Array, y: Array, arrived: Array, worst: Array) -> None:
+        """Note where a way led some samples; it counts where Kirchhoff's laws hold there."""
+        good, unbalanced = balanced(self.system.restricted(places), y, self.tolerances)
+        self.y[:, places], self.converged[places] = y, arrived & good
+        self.worst[places] = np.where(arrived & ~good, unbalanced, worst)
+
+    def iterate(
+        self, start: Array, tolerances: Tolerances, pattern: Pattern, *, cold: bool, damped: bool = False
+    ) -> None:
+        """Newton's method from ``start`` (r, S) for all that are lost."""
+        lost = self.lost
+        if len(lost):
+            here = self.system.restricted(lost)
+            outcome = iterate(here, start[:, lost], tolerances, pattern, cold=cold, damped=damped)
+            self.iterations[lost] = outcome.iterations
+            self.take(lost, outcome.y, outcome.converged, outcome.worst)
 
 
 class NonlinearSolver:
@@ -62,10 +97,15 @@ class NonlinearSolver:
                 samples = lost[part]
                 system = System.of(model, samples)
                 found = _solve(system, None if guess is None else guess[:, samples], tolerances, model.pattern)
-                if not found.converged.all():
-                    raise _failure(model, samples, found)
+                if len(found.lost):
+                    raise failure(system, found.y, found.lost, found.worst)
                 x[samples] = system.unknowns(found.y).T
                 iterations = max(iterations, int(found.iterations.max(initial=0)))
+            if guess is None and not circuit.nodeset and not _unique(model):
+                _bring_back(model, x, tolerances)
+            wrong = np.flatnonzero(~np.isfinite(x).all(axis=1))[:1]
+            if len(wrong):
+                raise not_finite(System.of(model, wrong), x[wrong][:, model.reduction.members].T)
         return OperatingPoint(circuit, x, iterations, NonlinearLinearization(model, x, together))
 
 
@@ -82,6 +122,37 @@ def _unique(model: NonlinearModel) -> bool:
     )
 
 
+def _bring_back(model: NonlinearModel, x: Array, tolerances: Tolerances) -> None:
+    """Replace solutions x (S, N) far beyond what sources supply where one near by is reached from sources of zero."""
+    nodes = len(model.circuit.nodes)
+
+    def extent(of: Array) -> Array:
+        return np.asarray(np.abs(of[:, :nodes]).max(axis=1, initial=0.0))
+
+    far = np.flatnonzero(extent(x) > FAR * _supply(model.circuit))
+    for part in chunks(model, len(far)):
+        samples = far[part]
+        system = System.of(model, samples)
+        found = _Found.nothing(system, tolerances)
+        found.take(np.arange(len(samples)), *source_stepping(model, samples, hurried(tolerances), model.pivoting))
+        other = system.unknowns(found.y).T
+        better = found.converged & (extent(other) < NEARER * extent(x[samples]))
+        x[samples[better]] = other[better]
+
+
+def _supply(circuit: Circuit) -> Array:
+    """The most volts (S,) or () that independent sources make of their own, one volt at the least."""
+    total: Array = np.ones(1)
+    groups = [group for group in circuit.groups if len(group)]
+    resistances = [np.abs(group.values["resistance"]).max() for group in groups if isinstance(group.device, Resistor)]
+    for group in groups:
+        if isinstance(group.device, VoltageSource):
+            total = total + np.abs(group.values["dc"]).sum(axis=-1)
+        elif isinstance(group.device, CurrentSource):
+            total = total + np.abs(group.values["dc"]).sum(axis=-1) * max(resistances, default=0.0)
+    return total
+
+
 def _guess(model: NonlinearModel, start: OperatingPoint | None, count: int) -> Array | None:
     """Where to start from (r, S), if ``start`` belongs to a circuit of this kind."""
     if start is None or start.x.shape[1] != model.circuit.size or len(start.x) not in (1, count):
@@ -92,25 +163,22 @@ def _guess(model: NonlinearModel, start: OperatingPoint | None, count: int) -> A
 
 def _solve(system: System, guess: Array | None, tolerances: Tolerances, pattern: Pattern) -> _Found:
     model, samples = system.model, system.samples
-    first = guess if guess is not None else _from_nodeset(system, tolerances)
-    found = iterate(system, first, tolerances, pattern, cold=guess is None and not model.circuit.nodeset)
-    y, converged, worst = found.y, found.converged, found.worst
-    good, unbalanced = balanced(system, y, tolerances)
-    worst = np.where(converged & ~good, unbalanced, worst)
-    converged = converged & good
-    if not converged.all() and guess is not None:
-        lost = np.flatnonzero(~converged)
-        again = _solve(system.restricted(lost), None, tolerances, model.pattern)
-        y[:, lost], converged[lost], worst[lost] = again.y, again.converged, again.worst
-        return _Found(y, converged, found.iterations, worst)
+    found = _Found.nothing(system, tolerances)
+    if guess is not None:
+        found.iterate(guess, tolerances, pattern, cold=False)
+        pattern = model.pattern
+    if len(found.lost):
+        first, cold = _from_nodeset(system, tolerances), not model.circuit.nodeset
+        found.iterate(first, tolerances, pattern, cold=cold)
+        found.iterate(first, hurried(tolerances), model.pivoting, cold=cold, damped=True)
+        # Amplifiers that limit at their supplies' voltages have no gain unless they start amid what the sources make.
+        found.iterate(first, hurried(tolerances), model.pivoting, cold=False)
     for _, method in LADDER:
-        lost = np.flatnonzero(~converged)
+        lost = found.lost
         if not len(lost):
             break
-        reached, arrived, last = method(model, samples[lost], hurried(tolerances), model.pivoting)
-        good, _ = balanced(system.restricted(lost), reached, tolerances)
-        y[:, lost], converged[lost], worst[lost] = reached, arrived & good, last
-    return _Found(y, converged, found.iterations, worst)
+        found.take(lost, *method(model, samples[lost], hurried(tolerances), model.pivoting))
+    return found
 
 
 def _from_nodeset(system: System, tolerances: Tolerances) -> Array:
@@ -123,29 +191,5 @@ def _from_nodeset(system: System, tolerances: Tolerances) -> Array:
     conductance, anchor = zero.copy(), zero.copy()
     for unknown, volts in held.items():
         conductance[unknown], anchor[unknown] = NODESET_CONDUCTANCE, volts
-    pinned = iterate(system, anchor, tolerances, model.pivoting, Shunt(conductance, anchor), cold=True)
+    pinned = iterate(system.shunted(conductance, anchor), anchor, tolerances, model.pivoting, cold=True)
     return np.where(pinned.converged, pinned.y, anchor)
-
-
-def _failure(model: NonlinearModel, samples: Array, found: _Found) -> CircuitError:
-    circuit = model.circuit
-    named = explain_singular(circuit, model.equations.topology.masks)
-    if named is not None:
-        return named
-    lost = np.flatnonzero(~found.converged)
-    unknown = int(model.reduction.members[found.worst[lost[0]]])
-    names = [*(f"node '{n}'" for n in circuit.nodes), *(f"the current of '{b}'" for b in circuit.branches)]
-    touching = [
-        group.names[k]
-        for group in (circuit.groups[g] for g in model.nonlinear)
-        for k in np.flatnonzero((np.asarray(group.index) == unknown).any(axis=1))[:4].tolist()
-    ]
-    at = f", at {listed(touching)}" if touching else ""
-    others = f" ({len(lost)} samples failed in all)" if len(lost) > 1 else ""
-    tried = ", ".join(name for name, _ in LADDER)
-    return ConvergenceError(
-        f"no operating point found{others}: {names[unknown]} did not settle{at}",
-        hint=f"Newton's method, {tried} were tried; give a .nodeset near the solution, raise itl1, "
-        "or check the devices' values and the sources' range",
-        sample=int(samples[lost[0]]),
-    )

@@ -43,11 +43,12 @@ class Problem(NamedTuple):
 
     ``drive`` (S, d) is what sources add to the equations ``driven`` (d,), and ``offset`` (S, l) how
     far they lift further rows above the unknowns ``lifted`` (l,), n standing for ground. If the starts
-    are ``cold``, devices begin where they start, and if they are ``chained``, samples may start from
-    others' solutions.
+    are ``cold``, devices begin where they start or, ``at_rest``, at no volts; if they are ``chained``,
+    samples may start from others' solutions.
     """
 
     cold: bool
+    at_rest: bool
     chained: bool
     y: Array
     driven: Array

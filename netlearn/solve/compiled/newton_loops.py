@@ -113,7 +113,9 @@ def newton(
     mode, held = np.zeros((1, lanes)), np.zeros((1, lanes))
     sample, step = np.full(lanes, -1), np.zeros(lanes, np.int64)
     move, before = np.zeros(lanes), np.ones(lanes)
-    begin = COLD if problem.cold else WARM
+    begin = WARM
+    if problem.cold:
+        begin = FREE if problem.at_rest else COLD
     start = np.zeros(lanes, np.bool_)
     curved = False
     for g in range(len(laws.table)):
@@ -128,6 +130,8 @@ def newton(
             mode[0, w] = FREE
             if start[w]:
                 mode[0, w] = begin
+                for k in range(laws.kept):
+                    kept[k, w] = 0.0
                 load_unknowns(problem, sample[w], w, y)
                 start[w] = False
         lift(problem, offset, y)

@@ -233,7 +233,8 @@ class Lockstep:
             kept = np.ascontiguousarray(self.condensation.carried(full, alone))
             data = self.condensation.left.T.ravel()
         offset = np.ascontiguousarray(tree[:, frame.tree])
-        problem = Problem(start is None, start is None and unique, y, driven, kept, frame.lifted, offset)
+        cold = start is None
+        problem = Problem(cold, self.model.at_rest, cold and unique, y, driven, kept, frame.lifted, offset)
         floor = tolerances.floor(is_node)[frame.members, 0]
         settling = Settling(tolerances.reltol, floor, tolerances.iterations, EXACT, SETTLED)
         loops, laws = kernels(), frame.laws(self.elements)
@@ -244,7 +245,7 @@ class Lockstep:
                 whole.laws(self.elements),
             )
         offset = np.ascontiguousarray(tree[:, whole.tree])
-        problem = Problem(False, False, y, whole.equation[self.sources.driven], drive, whole.lifted, offset)
+        problem = Problem(False, False, False, y, whole.equation[self.sources.driven], drive, whole.lifted, offset)
         floor = np.where(is_node, tolerances.abstol, tolerances.vntol)[whole.equations]
         sums = np.bincount(whole.rows, np.abs(self.data), len(floor))
         balance = Balance(floor, UNBALANCED, ROUNDING, sums)
@@ -291,7 +292,7 @@ class Lockstep:
         # Nodes at sources have their voltages from x, not from those of other nodes.
         lifted, raised = np.full(len(frame.tree), len(column)), np.ascontiguousarray(x[:, reduction.tree[frame.tree]])
         none = np.zeros(0, dtype=np.int64), np.zeros((len(x), 0))
-        problem = Problem(False, False, np.ascontiguousarray(self._in_frame(x)), *none, lifted, raised)
+        problem = Problem(False, False, False, np.ascontiguousarray(self._in_frame(x)), *none, lifted, raised)
         width = lanes(len(x), self.layout.plan.cost)
         kernels().linearized(
             self.layout.plan.fill, frame.linear(data), laws, problem, work, transpose, width, 0, len(x), error

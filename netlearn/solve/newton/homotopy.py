@@ -13,7 +13,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.solve.matrices.many import Pattern
-from netlearn.solve.newton.iteration import IterationOutcome, Shunt, Tolerances, iterate
+from netlearn.solve.newton.iteration import IterationOutcome, Tolerances, iterate
 from netlearn.solve.newton.system import NonlinearModel, System
 
 GMIN_FROM, GMIN_TO = -2.0, -13.0
@@ -21,8 +21,11 @@ SHORTEST = 1e-5
 MOST_STEPS = 150
 MOST_FAILURES = 20
 
-Attempt = Callable[[Array, Array, Array, bool], IterationOutcome]
-"""attempt(samples, y, progress, cold): Newton's method for some samples at their progress from 0 to 1."""
+Attempt = Callable[[Array, Array, Array, Array | None], IterationOutcome]
+"""attempt(samples, y, progress, before): Newton's method for some samples at their progress from 0 to 1.
+
+``y`` are the solutions at the progress ``before``; without that they are no solutions yet.
+"""
 
 
 def hurried(tolerances: Tolerances) -> Tolerances:
@@ -36,7 +39,7 @@ def follow(attempt: Attempt, y: Array, first: float) -> tuple[Array, Array, Arra
     Returns y (r, S), which samples arrived, and the unknown (S,) that failed last.
     """
     count = y.shape[1]
-    begun = attempt(np.arange(count), y, np.zeros(count), True)
+    begun = attempt(np.arange(count), y, np.zeros(count), None)
     y, alive, worst = begun.y, begun.converged.copy(), begun.worst.copy()
     progress, length = np.zeros(count), np.full(count, first)
     for _ in range(MOST_STEPS):
@@ -44,7 +47,7 @@ def follow(attempt: Attempt, y: Array, first: float) -> tuple[Array, Array, Arra
         if not len(going):
             break
         target = np.minimum(progress[going] + length[going], 1.0)
-        outcome = attempt(going, y[:, going], target, False)
+        outcome = attempt(going, y[:, going], target, progress[going])
         won, lost = going[outcome.converged], going[~outcome.converged]
         y[:, won], progress[won] = outcome.y[:, outcome.converged], target[outcome.converged]
         # A step that took few iterations may be doubled next time.
@@ -63,11 +66,11 @@ def gmin_stepping(
     system = System.of(model, samples)
     nodes = model.reduction.is_node[:, None]
 
-    def attempt(kept: Array, y: Array, progress: Array, cold: bool) -> IterationOutcome:
+    def attempt(kept: Array, y: Array, progress: Array, before: Array | None) -> IterationOutcome:
         # The last part of the way is the step to no conductance at all.
         gmin = np.where(progress < 1.0, 10.0 ** (GMIN_FROM + (GMIN_TO - GMIN_FROM) * progress), 0.0)
-        shunt = Shunt(nodes * gmin, np.zeros_like(y))
-        return iterate(system.restricted(kept), y, tolerances, pattern, shunt, cold=cold)
+        here = system.restricted(kept).shunted(nodes * gmin, np.zeros_like(y))
+        return iterate(here, y, tolerances, pattern, cold=before is None, damped=True)
 
     return follow(attempt, np.zeros((model.reduction.size, len(samples)), model.dtype), 1.0 / (GMIN_FROM - GMIN_TO))
 
@@ -77,8 +80,11 @@ def source_stepping(
 ) -> tuple[Array, Array, Array]:
     """From independent sources of zero, raised together to their values."""
 
-    def attempt(kept: Array, y: Array, progress: Array, cold: bool) -> IterationOutcome:
-        return iterate(System.of(model, samples[kept], progress), y, tolerances, pattern, cold=cold)
+    def attempt(kept: Array, y: Array, progress: Array, before: Array | None) -> IterationOutcome:
+        here = System.of(model, samples[kept], progress)
+        # The first step is along the tangent at the last solution, where sources have not yet moved.
+        at = None if before is None else System.of(model, samples[kept], before).places(y)
+        return iterate(here, y, tolerances, pattern, at=at, cold=before is None, damped=True)
 
     return follow(attempt, np.zeros((model.reduction.size, len(samples)), model.dtype), 0.05)
 
@@ -97,10 +103,9 @@ def pseudo_transient(
         going = np.flatnonzero(~arrived & (failures < MOST_FAILURES))
         if not len(going):
             break
-        here = system.restricted(going)
         start = y[:, going]
-        shunt = Shunt(nodes * conductance[going], start)
-        outcome = iterate(here, start, tolerances, pattern, shunt, cold=step == 0)
+        here = system.restricted(going).shunted(nodes * conductance[going], start)
+        outcome = iterate(here, start, tolerances, pattern, cold=step == 0, damped=True)
         won, lost = going[outcome.converged], going[~outcome.converged]
         y[:, won] = outcome.y[:, outcome.converged]
         worst[lost] = outcome.worst[~outcome.converged]
@@ -109,7 +114,7 @@ def pseudo_transient(
         failures[lost] += 1
         ripe = won[conductance[won] < 1e-3]
         if len(ripe):
-            final = iterate(system.restricted(ripe), y[:, ripe], tolerances, pattern)
+            final = iterate(system.restricted(ripe), y[:, ripe], tolerances, pattern, damped=True)
             y[:, ripe[final.converged]] = final.y[:, final.converged]
             arrived[ripe[final.converged]] = True
             failures[ripe[~final.converged]] += 1

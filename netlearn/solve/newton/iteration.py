@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,12 @@ EXACT = 1e-6
 """Steps end at this part of the tolerances that SPICE stops at: 1e-9 relative by default."""
 SETTLED = 1e-2
 UNBALANCED = 1e-6
+STILL = 1e-3
+"""Voltages that move by no more than this part of the largest may do so for their rounding."""
+DAMPED_VOLTS, DAMPED_SHARE = 2.0, 0.25
+"""A damped step changes a node's voltage by so many volts, and such a part of itself."""
+ROUNDED = 64.0
+"""So many times the rounding of its terms an equation may be off where Newton's steps no longer shrink."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +50,6 @@ class Tolerances:
 
 
 @dataclass(frozen=True)
-class Shunt:
-    """Conductances (r, S) from the unknowns to given voltages ``anchor`` (r, S), which ease convergence."""
-
-    conductance: Array
-    anchor: Array
-
-    def restricted(self, kept: Array) -> Shunt:
-        """The same for some of the samples."""
-        return Shunt(self.conductance[:, kept], self.anchor[:, kept])
-
-
-@dataclass(frozen=True)
 class IterationOutcome:
     """Where Newton's method ended: ``y`` (r, S), which samples converged, steps taken, the unknown that moved most."""
 
@@ -69,29 +64,33 @@ def iterate(
     y: Array,
     tolerances: Tolerances,
     pattern: Pattern,
-    shunt: Shunt | None = None,
     *,
+    at: Mapping[int, Array] | None = None,
     cold: bool = False,
+    damped: bool = False,
 ) -> IterationOutcome:
     """Newton's method from ``y`` (r, S); samples leave the iteration as they converge or fail.
 
     ``cold`` says that ``y`` is not near a solution: then the devices are first taken where they
-    start, as sources alone may put volts across a junction.
+    start, as sources alone may put volts across a junction. Or they are first taken ``at`` given places.
+    ``damped`` keeps node voltages from changing much in a step, each by itself: high gains send them far away else.
     """
     count = y.shape[1]
     y = np.array(y, dtype=np.result_type(y, system.model.dtype))
     converged, steps, worst = np.zeros(count, bool), np.zeros(count, int), np.zeros(count, int)
-    active, previous = np.arange(count), np.ones(count)
+    active, previous, last_move = np.arange(count), np.ones(count), np.full(count, np.inf)
     last: dict[int, Array] | None = None
-    floor = tolerances.floor(system.model.reduction.is_node)
-    here, part = system, shunt
+    nodes = system.model.reduction.is_node
+    floor = tolerances.floor(nodes)
+    here = system
     with np.errstate(all="ignore"):
         for step in range(1, tolerances.iterations + 1):
             now = y[:, active]
-            total, data, places, limited = here.newton(now, last, cold)
-            if part is not None:
-                total, data = _add_shunt(system, part, now, total, data)
+            total, data, places, limited = here.newton(now, last, at=at, cold=cold)
             change = -pattern.factorize(data).solve(total)
+            if damped:
+                change, cut = _damped(now, change, nodes)
+                limited |= cut
             after = now + change
             ratio = np.abs(change) / (tolerances.reltol * np.maximum(np.abs(now), np.abs(after)) + floor)
             move = ratio.max(axis=0, initial=0.0)
@@ -101,26 +100,31 @@ def iterate(
             # Newton's steps shrink at least as fast as they just did, so the next one is known to be negligible.
             rest = move / previous * move
             small = (move <= EXACT) | ((move <= SETTLED) & (rest <= EXACT))
-            stalled = (move <= SETTLED) & (move > 0.3 * previous)
-            done = finite & ~limited & (small | stalled)
+            stalled = finite & ~limited & (move > 0.3 * last_move)
+            done = finite & ~limited & (small | (stalled & (move <= SETTLED)))
+            # Where large terms cancel, their rounding moves small unknowns for ever, while the large ones hardly move.
+            largest = [np.abs(each[nodes]).max(axis=0, initial=tolerances.vntol) for each in (change, now)]
+            doubtful = np.flatnonzero(stalled & ~done & (largest[0] <= STILL * largest[1]))
+            if len(doubtful):
+                done[doubtful] = here.restricted(doubtful).rounding(now[:, doubtful]) <= ROUNDED
             converged[active[done]] = True
             going = finite & ~done
             if not going.any():
                 break
             kept = np.flatnonzero(going)
-            previous = np.where(limited, 1.0, np.minimum(move, 1.0))[kept]
+            previous, last_move = np.where(limited, 1.0, np.minimum(move, 1.0))[kept], move[kept]
             active = active[kept]
             last = {g: place[kept] for g, place in places.items()} if len(kept) < len(done) else places
-            here, part = here.restricted(kept), None if part is None else part.restricted(kept)
+            here = here.restricted(kept)
     return IterationOutcome(y, converged, steps, worst)
 
 
-def _add_shunt(system: System, shunt: Shunt, y: Array, total: Array, data: Array) -> tuple[Array, Array]:
-    reduction = system.model.reduction
-    places = reduction.diagonal
-    data = data.copy()
-    data[places] += shunt.conductance[reduction.columns[places]]
-    return total + shunt.conductance * (y - shunt.anchor), data
+def _damped(y: Array, change: Array, nodes: Array) -> tuple[Array, Array]:
+    """Newton's step with each node's part of it cut to what is allowed, and in which samples (S,) it was."""
+    size = np.abs(change)
+    allowed = np.where(nodes[:, None], DAMPED_VOLTS + DAMPED_SHARE * np.abs(y), np.inf)
+    far = size > allowed
+    return np.where(far, change * (allowed / np.where(far, size, 1.0)), change), np.asarray(far.any(axis=0))
 
 
 def balanced(system: System, y: Array, tolerances: Tolerances) -> tuple[Array, Array]:

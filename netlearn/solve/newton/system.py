@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,10 +13,13 @@ from scipy import sparse
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Values
+from netlearn.circuit.devices.diode import Diode
+from netlearn.circuit.devices.ideal_diode import IdealDiode
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.equations.diagnosis import not_finite
 from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.matrices.many import Pattern, pattern_for, pivoting
+from netlearn.solve.newton.domain import finite_near, sizes
 
 ROUNDING = 1e-8
 """Part of slopes times unknowns that counts as current, so that its millionth stands for a few digits of rounding."""
@@ -51,6 +54,14 @@ class NonlinearModel:
     def nonlinear(self) -> list[int]:
         """The numbers of the nonlinear groups."""
         return [g for g, group in enumerate(self.circuit.groups) if len(group) and not group.device.linear]
+
+    @cached_property
+    def at_rest(self) -> bool:
+        """Whether devices begin at no volts: diodes alone hardly ever leave a choice of operating points.
+
+        All others begin where SPICE has them begin, so that of several operating points the same one is found.
+        """
+        return all(isinstance(self.circuit.groups[g].device, Diode | IdealDiode) for g in self.nonlinear)
 
     @cached_property
     def linear_data(self) -> Array:
@@ -135,6 +146,18 @@ def _columns(values: Array, samples: Array) -> Array:
 
 
 @dataclass(frozen=True)
+class Shunt:
+    """Conductances (r, S) from the unknowns to given voltages ``anchor`` (r, S), which ease convergence."""
+
+    conductance: Array
+    anchor: Array
+
+    def restricted(self, kept: Array) -> Shunt:
+        """The same for some of the samples."""
+        return Shunt(self.conductance[:, kept], self.anchor[:, kept])
+
+
+@dataclass(frozen=True)
 class System:
     """F(y) = 0 for some samples: y (r, S) are the reduced unknowns, x = Z y + ``offset`` without source currents."""
 
@@ -146,6 +169,7 @@ class System:
     """(r, S): the linear part of F at y = 0."""
     linear: Array
     """(nnz,) or (nnz, S): the linear part's entries in the reduced Jacobian."""
+    shunt: Shunt | None = None
 
     @classmethod
     def of(cls, model: NonlinearModel, samples: Array, strength: Array | None = None) -> System:
@@ -165,15 +189,24 @@ class System:
         if len(kept) == len(self.samples):
             return self
         linear = self.linear[:, kept] if self.linear.ndim == 2 else self.linear
-        return System(self.model, self.samples[kept], self.offset[:, kept], self.drive[:, kept], linear)
+        shunt = None if self.shunt is None else self.shunt.restricted(kept)
+        return System(self.model, self.samples[kept], self.offset[:, kept], self.drive[:, kept], linear, shunt)
 
-    def local(self, g: int, y: Array) -> Array:
-        """The unknowns (S, k, T) of a nonlinear group."""
+    def shunted(self, conductance: Array, anchor: Array) -> System:
+        """The same with a ``Shunt``."""
+        return replace(self, shunt=Shunt(conductance, anchor))
+
+    def places(self, y: Array) -> dict[int, Array]:
+        """The unknowns (S, k, T) of all nonlinear groups."""
+        return {g: self.local(g, y) for g in self.model.nonlinear}
+
+    def local(self, g: int, y: Array, part: Callable[[Array], Array] = np.asarray) -> Array:
+        """The unknowns (S, k, T) of a nonlinear group, or ``part`` of both that they are sums of."""
         index = np.asarray(self.model.circuit.groups[g].index)
         place = np.append(self.model.reduction.place, -1)[index]
         moving = np.concatenate([y, np.zeros((1, y.shape[1]), y.dtype)])[place]
         fixed = np.concatenate([self.offset, np.zeros((1, y.shape[1]), self.offset.dtype)])[index]
-        return np.ascontiguousarray(np.moveaxis(moving + fixed, -1, 0))
+        return np.ascontiguousarray(np.moveaxis(part(moving) + part(fixed), -1, 0))
 
     def linear_residual(self, y: Array) -> Array:
         """The linear part of F, (r, S)."""
@@ -203,18 +236,41 @@ class System:
             device = self.model.circuit.groups[g].device
             place, prepared = self.local(g, y), self.model.take(g, self.samples)
             current = device.residual(place, prepared)
-            inside = np.abs(device.jacobian(place, prepared)).sum(axis=-1) * rounding[:, None, None]
+            inside = sizes(device.jacobian(place, prepared)).sum(axis=-1) * rounding[:, None, None]
             adder = self.model.adders[g][0]
             total = total + adder @ current.reshape(len(current), -1).T
             scale = scale + adder @ (np.abs(current) + inside).reshape(len(current), -1).T
         return total, scale
 
+    def rounding(self, y: Array) -> Array:
+        """How far F(y) is from zero (S,), in units of the rounding of the terms that each equation sums up."""
+        model, reduction = self.model, self.model.reduction
+        size, shift = np.asarray(reduction.spread @ np.abs(y)), np.abs(self.offset)
+        data = model.linear_data[:, self.samples] if model.linear_data.ndim == 2 else model.linear_data
+        terms = np.abs(_columns(model.constant, self.samples)) + apply_inner(reduction, np.abs(data), size + shift)
+        terms, total = np.asarray(reduction.gather @ terms), self.linear_residual(y)
+        for g in model.nonlinear:
+            device, place, prepared = model.circuit.groups[g].device, self.local(g, y), model.take(g, self.samples)
+            current, reach = device.residual(place, prepared), self.local(g, y, np.abs)
+            inside = (sizes(device.jacobian(place, prepared)) @ reach[..., None])[..., 0]
+            adder = model.adders[g][0]
+            total = total + adder @ current.reshape(len(current), -1).T
+            terms = terms + adder @ (np.abs(current) + inside).reshape(len(current), -1).T
+        if self.shunt is not None:
+            conductance, anchor = self.shunt.conductance, self.shunt.anchor
+            total = total + conductance * (y - anchor)
+            terms = terms + conductance * (np.abs(y) + np.abs(anchor))
+        tiny = np.finfo(float).tiny
+        result: Array = (np.abs(total) / (np.finfo(float).eps * terms + tiny)).max(axis=0, initial=0.0)
+        return result
+
     def newton(
-        self, y: Array, last: Mapping[int, Array] | None, cold: bool = False
+        self, y: Array, last: Mapping[int, Array] | None, *, at: Mapping[int, Array] | None = None, cold: bool = False
     ) -> tuple[Array, Array, dict[int, Array], Array]:
         """The equations linear around ``y``, with junction voltages limited from their ``last`` ones.
 
-        Without ``last`` ones the devices are taken at ``y`` or, if that is ``cold``, where they start.
+        Without ``last`` ones the devices are taken ``at`` given places, or at ``y``, or if that is ``cold`` where
+        they start; and where they have no finite value, near by.
 
         Returns F (r, S) and the Jacobian's entries (nnz, S), so that J dy = -F is Newton's step;
         the junctions' places (S, k, T) by group; and which samples (S,) were limited.
@@ -228,9 +284,13 @@ class System:
             wanted = place = self.local(g, y)
             if last is not None:
                 place = device.limit(wanted, last[g], prepared)
+            elif at is not None:
+                place = at[g]
+            elif cold and self.model.at_rest:
+                place = device.limit(wanted, np.zeros_like(wanted), prepared)
             elif cold:
                 place = device.start(wanted, prepared)
-            current, slope = device.residual(place, prepared), device.jacobian(place, prepared)
+            place, current, slope = finite_near(device, place, None if last is None else last[g], prepared)
             moved = wanted - place
             far = (np.abs(moved) > 1e-12 + 1e-9 * np.abs(wanted)).any(axis=(1, 2))
             if far.any():
@@ -242,6 +302,10 @@ class System:
             total = total + currents @ current.reshape(len(current), -1).T
             data = data + stamps @ slope[..., mask].reshape(len(slope), -1).T
             places[g] = place
+        if self.shunt is not None:
+            diagonal = self.model.reduction.diagonal
+            data[diagonal] += self.shunt.conductance[self.model.reduction.columns[diagonal]]
+            total = total + self.shunt.conductance * (y - self.shunt.anchor)
         return total, data, places, limited
 
     def unknowns(self, y: Array) -> Array:
