@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -95,10 +96,6 @@ class Circuit:
     def _branch_numbers(self) -> dict[str, int]:
         return {name: len(self.nodes) + i for i, name in enumerate(self.branches)}
 
-    @cached_property
-    def _elements(self) -> dict[str, tuple[int, int]]:
-        return {name: (g, k) for g, group in enumerate(self.groups) for k, name in enumerate(group.names)}
-
     def node(self, name: str) -> int:
         """The number of a node, GROUND for ``0`` and ``gnd``. Raises CircuitError."""
         return _look_up(self._node_numbers, name, "node")
@@ -109,11 +106,30 @@ class Circuit:
 
     def element(self, name: str) -> tuple[int, int]:
         """The group and the place in it of an element. Raises CircuitError."""
-        return _look_up(self._elements, name, "element")
+        found = self._find(name)
+        if found is None:
+            likely = [each for group in self.groups for each in islice(group.names, 2000)]
+            raise CircuitError(f"there is no element '{name}' in the circuit", hint=did_you_mean(name, likely[:2000]))
+        return found
 
     def has_element(self, name: str) -> bool:
         """Whether there is an element of that name, in either notation."""
-        return _found(self._elements, name) is not None
+        return self._find(name) is not None
+
+    def _find(self, name: str) -> tuple[int, int] | None:
+        # Sources are few beside resistors, so that the names of these are looked through last.
+        for g in sorted(range(len(self.groups)), key=lambda g: len(self.groups[g])):
+            if g not in self._tables:
+                self._tables[g] = {each: k for k, each in enumerate(self.groups[g].names)}
+            k = _found(self._tables[g], name)
+            if k is not None:
+                return g, k
+        return None
+
+    @cached_property
+    def _tables(self) -> dict[int, dict[str, int]]:
+        """The places of elements by name, of those groups that something was looked for in."""
+        return {}
 
     def group(self, device: str) -> int | None:
         """The number of the first group of that device name, or None."""
@@ -139,7 +155,7 @@ class Circuit:
             environment = replace(environment, temperature=kelvin[:, None] if kelvin.ndim else kelvin[()])
         result = replace(self, groups=groups, environment=environment, quantities={**self.quantities, **others})
         # The names have not changed, so the tables that were made from them serve again.
-        for table in ("_node_numbers", "_branch_numbers", "_elements", "linear"):
+        for table in ("_node_numbers", "_branch_numbers", "_tables", "linear"):
             if table in self.__dict__:
                 result.__dict__[table] = self.__dict__[table]
         return result

@@ -111,6 +111,11 @@ class ElementNames:
         self._firsts.append(first)
         self._runs.append((source, spans))
         self._count += len(spans)
+        if isinstance(names, list):
+            run = dict(zip(names, range(first, self._count), strict=True))
+            if len(run) == len(names) and self._numbers.keys().isdisjoint(run):
+                self._numbers.update(run)
+                return
         for number, name in enumerate(names, first):
             if self._numbers.setdefault(name, number) != number:
                 yield number - first, name

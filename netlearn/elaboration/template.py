@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -145,19 +145,14 @@ class Unknowns:
             self._count += 1
         return number
 
-    def intern(self, names: Iterable[str]) -> list[int]:
+    def intern(self, names: Sequence[str]) -> Array:
         """The numbers of many names."""
-        numbers, local, count = self.numbers, self._local, self._count
-        found = []
-        for name in names:
-            number = numbers.get(name)
-            if number is None:
-                number = numbers[name] = count
-                local.append(name)
-                count += 1
-            found.append(number)
-        self._count = count
-        return found
+        numbers = self.numbers
+        new = [name for name in dict.fromkeys(names) if name not in numbers]
+        numbers.update(zip(new, range(self._count, self._count + len(new)), strict=True))
+        self._local.extend(new)
+        self._count += len(new)
+        return np.fromiter(map(numbers.__getitem__, names), np.int64, len(names))
 
     def below(self, path: str, names: Sequence[str]) -> None:
         """Names inside an instance, numbered onwards from here."""

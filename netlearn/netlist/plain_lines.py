@@ -43,7 +43,7 @@ def plain_resistors(source: Source, position: int) -> Block | None:
     if _CONTINUATION.match(source.text, match.end()):
         # The last line goes on after the run.
         spans = spans[:-1]
-    return Block(source, int(spans[0, 0, 0]), int(spans[-1, 3, 1]), spans, _values(source.text, spans[:, 3]))
+    return Block(source, int(spans[0, 0, 0]), int(spans[-1, 3, 1]), spans, _values(source.text, spans))
 
 
 def _spans(text: str, start: int, end: int) -> Array:
@@ -61,7 +61,10 @@ def _spans(text: str, start: int, end: int) -> Array:
 
 
 def _values(text: str, spans: Array) -> Array:
-    words = [text[start:end] for start, end in spans.tolist()]
+    words = text[int(spans[0, 0, 0]) : int(spans[-1, 3, 1])].split()
+    # Control characters that are parts of words would split them.
+    plain = len(words) == 4 * len(spans)
+    words = words[3::4] if plain else [text[start:end] for start, end in spans[:, 3].tolist()]
     try:
         return np.array(list(map(float, words)))
     except ValueError:

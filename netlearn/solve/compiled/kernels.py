@@ -1,7 +1,7 @@
 """All compiled loops. Only ``compiled`` imports this module, for numba takes half a second to load."""
 
 from netlearn.solve.compiled.contraction_loops import drop_products, pair_products
-from netlearn.solve.compiled.lu_loops import eliminate, substitute, substitute_transposed
+from netlearn.solve.compiled.lu_loops import eliminate, solve_triangle, substitute, substitute_transposed
 from netlearn.solve.compiled.newton_loops import linearized, newton, unbalanced
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "linearized",
     "newton",
     "pair_products",
+    "solve_triangle",
     "substitute",
     "substitute_transposed",
     "unbalanced",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from netlearn.arrays import Array
 from netlearn.solve.compiled.jit import compiled
-from netlearn.solve.compiled.rows import clear, copy, multiply, subtract
+from netlearn.solve.compiled.rows import add, clear, copy, multiply, scale, subtract
 
 if TYPE_CHECKING:
     from netlearn.solve.compiled.arguments import Fill
@@ -81,3 +81,22 @@ def substitute_transposed(fill: Fill, lower: Array, upper: Array, inverse: Array
     for i in range(n - 1, -1, -1):
         for q in range(fill.lower_starts[i], fill.lower_starts[i + 1]):
             subtract(y, fill.lower[q], lower, q, y, i)
+
+
+@compiled
+def solve_triangle(pointers: Array, rows: Array, values: Array, y: Array) -> None:
+    """Overwrite ``y`` (n, lanes) with the solutions of L Lᵀ x = y, one L for all lanes.
+
+    L is held by compressed columns, each from its diagonal on.
+    """
+    n = len(pointers) - 1
+    for j in range(n):
+        first = pointers[j]
+        scale(y, j, 1.0 / values[first])
+        for p in range(first + 1, pointers[j + 1]):
+            add(y, rows[p], y, j, -values[p])
+    for j in range(n - 1, -1, -1):
+        first = pointers[j]
+        for p in range(first + 1, pointers[j + 1]):
+            add(y, j, y, rows[p], -values[p])
+        scale(y, j, 1.0 / values[first])

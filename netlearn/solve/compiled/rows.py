@@ -111,6 +111,16 @@ def add(typing: Any, a: Any, i: Any, b: Any, j: Any, factor: Any) -> Any:
 
 
 @intrinsic
+def scale(typing: Any, a: Any, i: Any, factor: Any) -> Any:
+    """a[i] *= factor, the factor being one number."""
+
+    def operation(builder: Any, pointers: list[Any], factor: Any) -> None:
+        builder.store(builder.fmul(_load(builder, pointers[0]), factor), pointers[0], align=8)
+
+    return _row_operation(operation)(typing, a, i, factor)
+
+
+@intrinsic
 def copy(typing: Any, a: Any, i: Any, b: Any, j: Any) -> Any:
     """a[i] = b[j]."""
 

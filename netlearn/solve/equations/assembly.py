@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -39,17 +40,15 @@ def with_ground(x: Array) -> Array:
 class MatrixTopology:
     """Where the elements' contributions go: what depends on connections, not on values.
 
-    The Jacobian's pattern is held by columns, ``rows`` and ``columns`` (nnz,). ``stamps``
-    holds for each group a 0/1 matrix (nnz, k * entries) that adds its derivatives up, and
-    ``currents`` one (N, k * T) that adds its residuals up.
+    The Jacobian's pattern is held by columns, ``rows`` and ``columns`` (nnz,). ``slots`` says for
+    each group to which of its entries the derivatives are added, (k * entries,), nnz for ground.
     """
 
     size: int
     masks: tuple[Array, ...]
     rows: Array
     columns: Array
-    stamps: tuple[sparse.csr_array, ...]
-    currents: tuple[sparse.csr_array, ...]
+    slots: tuple[Array, ...]
     indices: tuple[Array, ...]
 
     @classmethod
@@ -76,13 +75,26 @@ class MatrixTopology:
             row, column = index[:, t].ravel(), index[:, u].ravel()
             inside = (row != GROUND) & (column != GROUND)
             keys.append(np.where(inside, column.astype(np.int64) * size + row, -1))
-        pattern = np.unique(np.concatenate(keys)) if keys else np.zeros(0, dtype=np.int64)
-        pattern = pattern[pattern >= 0]
-        stamps = tuple(_adder(np.searchsorted(pattern, key), key >= 0, len(pattern)) for key in keys)
-        currents = tuple(_adder(index.ravel(), index.ravel() != GROUND, size) for index in indices)
+        pattern, slots = sorted_unique(np.concatenate([np.zeros(0, dtype=np.int64), *keys]))
+        if len(pattern) and pattern[0] < 0:
+            # The key of ground stands first: its derivatives go nowhere, which is the place after all others.
+            pattern, slots = pattern[1:], slots - 1
+            slots[slots < 0] = len(pattern)
+        parts = tuple(np.split(slots, np.cumsum([len(key) for key in keys])[:-1])) if keys else ()
         # The groups' own index arrays are kept alive, so that their ids stay theirs.
         held = tuple(group.index for group in groups)
-        return cls(size, masks, pattern % max(size, 1), pattern // max(size, 1), stamps, currents, held)
+        return cls(size, masks, pattern % max(size, 1), pattern // max(size, 1), parts, held)
+
+    @cached_property
+    def stamps(self) -> Sequence[sparse.csr_array]:
+        """For each group a 0/1 matrix (nnz, k * entries) that adds its derivatives up."""
+        return _OnDemand(len(self.slots), lambda g: summing(self.slots[g], len(self.rows)))
+
+    @cached_property
+    def currents(self) -> Sequence[sparse.csr_array]:
+        """For each group a 0/1 matrix (N, k * T) that adds its residuals up."""
+        ends = [np.asarray(index).ravel() for index in self.indices]
+        return _OnDemand(len(ends), lambda g: summing(np.where(ends[g] == GROUND, self.size, ends[g]), self.size))
 
     @cached_property
     def pointers(self) -> Array:
@@ -105,14 +117,11 @@ class MatrixTopology:
 
     def add_scaled(self, g: int, scale: Array, slopes: Array) -> Array:
         """Entries (nnz,) or (nnz, S) from derivatives that are ``scale``, (k,) or (S, k), times ``slopes`` (T, T)."""
-        key = g, slopes.tobytes()
-        if key not in self._scaled:
-            one = np.broadcast_to(slopes[self.masks[g]], (len(self.indices[g]), int(self.masks[g].sum()))).ravel()
-            columns = sparse.coo_array(
-                (one, (np.arange(len(one)), np.repeat(np.arange(len(self.indices[g])), int(self.masks[g].sum()))))
-            )
-            self._scaled[key] = (self.stamps[g] @ columns.tocsr()).tocsr()
-        return np.asarray(self._scaled[key] @ scale.T)
+        one = slopes[self.masks[g]]
+        if scale.ndim == 1 and not np.iscomplexobj(scale):
+            weights = (scale[:, None] * one).ravel()
+            return np.bincount(self.slots[g], weights, len(self.rows) + 1)[:-1]
+        return np.asarray(self.stamps[g] @ (scale[..., None] * one).reshape(*scale.shape[:-1], -1).T)
 
     def add_at(self, g: int, terminal: int, values: Array) -> Array:
         """Contributions (N,) or (N, S) of ``values``, (k,) or (S, k), to the equations at a group's terminal."""
@@ -124,10 +133,6 @@ class MatrixTopology:
         else:
             np.add.at(total, rows, values.T)
         return total[:-1]
-
-    @cached_property
-    def _scaled(self) -> dict[tuple[int, bytes], sparse.csr_array]:
-        return {}
 
     @cached_property
     def _single(self) -> list[set[int]]:
@@ -142,10 +147,40 @@ class MatrixTopology:
 _cache: OrderedDict[tuple[object, ...], MatrixTopology] = OrderedDict()
 
 
-def _adder(target: Array, kept: Array, height: int) -> sparse.csr_array:
-    source = np.flatnonzero(kept)
-    entries = (np.ones(len(source)), (target[source], source))
-    return sparse.coo_array(entries, shape=(height, len(target))).tocsr()
+def sorted_unique(keys: Array) -> tuple[Array, Array]:
+    """Different keys in rising order, and which of them each one is: numpy's, by one sort of integers."""
+    order = np.argsort(keys)
+    ordered = keys[order]
+    first = np.empty(len(keys), dtype=bool)
+    first[:1] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    number = np.empty(len(keys), dtype=np.int64)
+    number[order] = np.cumsum(first) - 1
+    return ordered[first], number
+
+
+def summing(target: Array, height: int) -> sparse.csr_array:
+    """The 0/1 matrix (height, n) that adds entry j of n to row ``target[j]``, or to none where that is ``height``."""
+    order = np.argsort(target, kind="stable")
+    pointers = np.searchsorted(target[order], np.arange(height + 1))
+    order = order[: pointers[-1]]
+    return sparse.csr_array((np.ones(len(order)), order, pointers), shape=(height, len(target)))
+
+
+class _OnDemand(Sequence[sparse.csr_array]):
+    """One matrix for each group, made when it is asked for."""
+
+    def __init__(self, count: int, make: Callable[[int], sparse.csr_array]) -> None:
+        self._count, self._make = count, make
+        self._made: dict[int, sparse.csr_array] = {}
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, g: Any) -> Any:
+        if g not in self._made:
+            self._made[g] = self._make(g)
+        return self._made[g]
 
 
 @dataclass(frozen=True)

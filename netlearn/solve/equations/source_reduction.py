@@ -27,7 +27,7 @@ from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.devices.linear import VoltageSource
 from netlearn.circuit.graph import Branches, floating_nodes, forest, two_terminal
 from netlearn.errors import CircuitError
-from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES, MatrixTopology
+from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES, MatrixTopology, sorted_unique, summing
 from netlearn.solve.equations.diagnosis import explain_singular, floating_error
 
 
@@ -228,10 +228,13 @@ class SourceReduction:
                 total += part.matrix(data) @ x[:, part.reached].T
         return total
 
-    def from_sources(self, data: Array, tree: Array) -> tuple[Array, Array]:
-        """What the tree nodes' voltages ``tree`` (s, S) do to Zᵀ J: those equations (d,), and the sums (d, S)."""
-        equations, sums = self._driven
-        parts = [part.matrix(data) for part in self._transposed_rows]
+    def from_sources(self, data: Array, tree: Array, *, transpose: bool = False) -> tuple[Array, Array]:
+        """What the tree nodes' voltages ``tree`` (s, S) do to Zᵀ J: those equations (d,), and the sums (d, S).
+
+        With ``transpose`` to Zᵀ Jᵀ.
+        """
+        equations, sums = self._driven_transposed if transpose else self._driven
+        parts = [part.matrix(data) for part in (self._rows if transpose else self._transposed_rows)]
         for before, volts, result in self._last_driven:
             # All states of a training step have the same inputs.
             if all(a is b for a, b in zip(before, parts, strict=True)) and np.array_equal(volts, tree):
@@ -248,8 +251,15 @@ class SourceReduction:
 
     @cached_property
     def _driven(self) -> tuple[Array, list[sparse.csr_array]]:
+        return self._sums(self._transposed_rows)
+
+    @cached_property
+    def _driven_transposed(self) -> tuple[Array, list[sparse.csr_array]]:
+        return self._driven if self.symmetric else self._sums(self._rows)
+
+    def _sums(self, parts: tuple[Extract, Extract]) -> tuple[Array, list[sparse.csr_array]]:
         """The reduced equations that tree nodes have a part in, and matrices that sum up what all equations get."""
-        places = [self.place[part.reached] for part in self._transposed_rows]
+        places = [self.place[part.reached] for part in parts]
         equations = np.unique(np.concatenate(places))
         equations = equations[equations >= 0]
         sums = []
@@ -324,10 +334,11 @@ class SourceReduction:
         width = max(self.size, 1)
         row, column = self.place[self.topology.rows], self.place[self.topology.columns]
         kept = np.flatnonzero(self.inner & (row >= 0) & (column >= 0))
-        key = column[kept] * width + row[kept]
-        entries = np.union1d(key, np.flatnonzero(self.is_node) * (width + 1))
-        slot = np.searchsorted(entries, key)
-        adder = sparse.coo_array((np.ones(len(kept)), (slot, kept)), shape=(len(entries), len(row))).tocsr()
+        key = np.concatenate([column[kept] * width + row[kept], np.flatnonzero(self.is_node) * (width + 1)])
+        entries, slot = sorted_unique(key)
+        target = np.full(len(row), len(entries))
+        target[kept] = slot[: len(kept)]
+        adder = summing(target, len(entries))
         pointers = np.searchsorted(entries // width, np.arange(self.size + 1))
         return Sparsity((entries % width).astype(np.int32), pointers.astype(np.int32), adder)
 

@@ -1,4 +1,4 @@
-"""Factorizations of one matrix: LAPACK for small ones, SuperLU for large ones.
+"""Factorizations of one matrix: LAPACK for small ones, CHOLMOD for large ones that are definite, SuperLU for others.
 
 ``benchmarks/sparse_solvers.py`` has the measurements behind the choices.
 """
@@ -12,11 +12,14 @@ from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
 
 from netlearn.arrays import Array
+from netlearn.solve.matrices.cholmod import CholmodFactorization, NotDefinite, has_cholmod
 
 DENSE_LIMIT = 100
 """Up to this many unknowns a dense factorization is faster."""
 DENSE_SHARE, DENSE_MOST = 0.1, 4000
 """So it is up to this many where at least this share of the entries is not zero, as in layered networks."""
+CHOLMOD_FROM = 1000
+"""From so many unknowns on CHOLMOD's factors repay its conversions."""
 PIVOT_THRESHOLD = 0.1
 """A diagonal entry of at least this part of its column's largest is the pivot."""
 PIVOT_RATIO = 8 * np.finfo(float).eps
@@ -57,8 +60,7 @@ class SparseFactorization:
     """SuperLU: a symmetric ordering and diagonal pivots where the matrix is known to be positive definite.
 
     KLU is twice as fast on lattices of up to some thousand nodes, but twenty times slower on a
-    random graph of ten thousand, and CHOLMOD is not installable everywhere: neither is worth a
-    dependency.
+    random graph of ten thousand, so that it is not worth a dependency.
     """
 
     def __init__(self, matrix: sparse.csc_array, definite: bool) -> None:
@@ -100,5 +102,11 @@ def factorize(matrix: sparse.csc_array, definite: bool = False) -> Factorization
         return EmptyFactorization()
     if not np.isfinite(matrix.data).all():
         raise SingularMatrix
-    full = size <= DENSE_LIMIT or (size <= DENSE_MOST and matrix.nnz > DENSE_SHARE * size**2)
-    return DenseFactorization(matrix.toarray()) if full else SparseFactorization(matrix, definite)
+    if size <= DENSE_LIMIT or (size <= DENSE_MOST and matrix.nnz > DENSE_SHARE * size**2):
+        return DenseFactorization(matrix.toarray())
+    if definite and size >= CHOLMOD_FROM and matrix.dtype.kind == "f" and has_cholmod():
+        try:
+            return CholmodFactorization(matrix)
+        except NotDefinite:
+            raise SingularMatrix from None
+    return SparseFactorization(matrix, definite)

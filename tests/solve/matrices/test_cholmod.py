@@ -1,0 +1,78 @@
+"""CHOLMOD through cvxopt against scipy's SuperLU."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.sparse.linalg import splu
+
+from netlearn.arrays import Array
+from netlearn.solve.matrices import one
+from netlearn.solve.matrices.cholmod import LOOPED_FROM, CholmodFactorization, NotDefinite, has_cholmod
+from netlearn.solve.matrices.one import SingularMatrix, SparseFactorization, factorize
+
+pytestmark = pytest.mark.skipif(not has_cholmod(), reason="cvxopt is not installed")
+
+
+def lattice(side: int, rng: np.random.Generator) -> sparse.csc_array:
+    number = np.arange(side * side).reshape(side, side)
+    p = np.concatenate([number[:, :-1].ravel(), number[:-1].ravel()])
+    n = np.concatenate([number[:, 1:].ravel(), number[1:].ravel()])
+    g = rng.uniform(0.1, 10.0, len(p))
+    rows, columns = np.concatenate([p, n, p, n]), np.concatenate([p, n, n, p])
+    matrix = sparse.coo_array((np.concatenate([g, g, -g, -g]), (rows, columns)), shape=(side * side, side * side))
+    return (matrix + sparse.diags_array(np.eye(1, side * side)[0])).tocsc()
+
+
+def close(found: Array, expected: Array) -> None:
+    assert np.abs(found - expected).max() < 1e-11 * np.abs(expected).max()
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("count", [1, 3, LOOPED_FROM, 3 * LOOPED_FROM + 1])
+def test_solutions(count: int, rng: np.random.Generator) -> None:
+    matrix = lattice(40, rng)
+    rhs = rng.normal(size=(matrix.shape[0], count))
+    factors = factorize(matrix, definite=True)
+    assert isinstance(factors, CholmodFactorization)
+    expected = splu(matrix).solve(rhs)
+    for _ in range(2):
+        close(factors.solve(rhs), expected)
+        close(factors.solve(rhs, transpose=True), expected)
+    close(factors.solve(rhs[:, :1] * 1j), expected[:, :1] * 1j)
+
+
+def test_factorizations_of_one_pattern_do_not_disturb_each_other(rng: np.random.Generator) -> None:
+    first, second = lattice(40, rng), lattice(40, rng)
+    rhs = rng.normal(size=(first.shape[0], 2))
+    a, b = factorize(first, definite=True), factorize(second, definite=True)
+    for factors, matrix in ((a, first), (b, second), (a, first)):
+        close(factors.solve(rhs), splu(matrix).solve(rhs))
+    many: Array = rng.normal(size=(first.shape[0], LOOPED_FROM))
+    close(a.solve(many), splu(first).solve(many))
+    close(b.solve(rhs), splu(second).solve(rhs))
+
+
+def test_what_is_not_definite_is_told(rng: np.random.Generator) -> None:
+    matrix = lattice(40, rng)
+    matrix.data = -matrix.data
+    with pytest.raises(NotDefinite):
+        CholmodFactorization(matrix)
+    with pytest.raises(SingularMatrix):
+        factorize(matrix, definite=True)
+
+
+def test_superlu_stands_in_where_cvxopt_does_not_load(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(one, "has_cholmod", lambda: False)
+    matrix = lattice(40, rng)
+    factors = factorize(matrix, definite=True)
+    assert isinstance(factors, SparseFactorization)
+    rhs = rng.normal(size=(matrix.shape[0], 2))
+    close(factors.solve(rhs), splu(matrix).solve(rhs))
