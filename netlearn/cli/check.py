@@ -9,6 +9,7 @@ import click
 
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
+    all_samples,
     allow,
     as_json,
     directive_options,
@@ -16,9 +17,11 @@ from netlearn.cli.options import (
     overrides,
     processes,
     quiet,
+    so_many,
     timeout,
+    tolerance,
 )
-from netlearn.cli.output import FilePath, say
+from netlearn.cli.output import say
 from netlearn.errors import CheckFailed
 from netlearn.json_text import json_text
 from netlearn.judge import check
@@ -31,9 +34,9 @@ WORST = 10
 
 @click.command(cls=SectionedCommand, name="check", short_help="Compare operating points with ngspice.")
 @netlist_argument
-@click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's training and test data].")
-@click.option("--samples", type=click.IntRange(min=1), metavar="N", help="Take so many samples, evenly spread [all].")
-@click.option("--tolerance", type=click.FloatRange(min=0), default=1e-6, show_default=True, help="Relative.")
+@all_samples
+@so_many
+@tolerance(1e-6)
 @click.option(
     "--floor",
     type=click.FloatRange(min=0),

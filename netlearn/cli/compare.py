@@ -17,6 +17,8 @@ from netlearn.cli.options import (
     netlist_argument,
     overrides,
     quiet,
+    test_data,
+    training_data,
 )
 from netlearn.cli.output import FilePath, beside, check_outputs, deliver, say
 from netlearn.cli.progress import comparison_progress
@@ -54,8 +56,8 @@ def _numbers(_: click.Context, option: click.Parameter, text: str) -> list[float
     show_default=True,
     help="Ratio of other seeds' first values to FILE's.",
 )
-@click.option("--data", type=FilePath, metavar="FILE", help="The samples to train on, instead of the netlist's.")
-@click.option("--test", type=FilePath, metavar="FILE", help="The samples to test on, instead of the netlist's.")
+@training_data
+@test_data
 @directive_options(*SHARED)
 @forward_option
 @click.option("--processes", type=click.IntRange(min=1), metavar="N", help="Trainings at a time [all processors].")

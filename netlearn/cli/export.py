@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from netlearn.cli.options import allow, directive_options, netlist_argument, overrides
-from netlearn.cli.output import FilePath, deliver, out_option
+from netlearn.cli.options import all_samples, allow, directive_options, netlist_argument, overrides, so_many
+from netlearn.cli.output import deliver, out_option
 from netlearn.exports import FORMS, export
 from netlearn.netlist.netlist import read
 
@@ -16,8 +16,8 @@ from netlearn.netlist.netlist import read
 @click.command(name="export", short_help="Write a circuit for ngspice, or as JSON, GraphML or CSV.")
 @netlist_argument
 @click.option("--to", "form", type=click.Choice(["ngspice", *FORMS]), required=True, help="The form.")
-@click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's training and test data].")
-@click.option("--samples", type=click.IntRange(min=1), metavar="N", help="Take so many samples, evenly spread [all].")
+@all_samples
+@so_many
 @directive_options("corner", "output")
 @out_option
 @allow

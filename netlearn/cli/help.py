@@ -7,7 +7,7 @@ import click
 SECTIONS = {
     "Task": ("data", "test", "input", "output", "classes", "loss", "goal", "corner", "train", "fix", "start"),
     "Training": (
-        *("rule", "optimizer", "schedule", "subset", "hardware", "tolerance", "epochs", "batch", "seed", "validation"),
+        *("rule", "optimizer", "schedule", "subset", "hardware", "epochs", "batch", "seed", "validation"),
         *("patience", "coordinates", "rules", "seeds", "fractions", "betas", "scatter", "for"),
     ),
     "Simulator": ("forward", "timeout", "processes", "threads", "allow-include", "solver"),

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from netlearn import api
-from netlearn.cli.options import allow, as_json, directive_options, netlist_argument, overrides
-from netlearn.cli.output import FilePath, say
+from netlearn.cli.options import allow, as_json, directive_options, netlist_argument, overrides, training_data
+from netlearn.cli.output import say
 from netlearn.json_text import json_text
 from netlearn.netlist.netlist import read
 from netlearn.report.summary import description_rows, description_values
@@ -17,7 +17,7 @@ from netlearn.report.summary import description_rows, description_values
 
 @click.command(name="info", short_help="Say what is in a netlist and what would be trained.")
 @netlist_argument
-@click.option("--data", type=FilePath, metavar="FILE", help="The samples to train on, instead of the netlist's.")
+@training_data
 @directive_options("corner", "output", "train", "fix")
 @allow
 @as_json

@@ -48,6 +48,29 @@ processes = click.option(
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 
 
+training_data = click.option(
+    "--data", type=FilePath, metavar="FILE", help="Training samples, in place of the netlist's."
+)
+test_data = click.option("--test", type=FilePath, metavar="FILE", help="Test samples, in place of the netlist's.")
+all_samples = click.option(
+    "--data", type=FilePath, metavar="FILE", help="Samples [the netlist's training and test data]."
+)
+so_many = click.option(
+    "--samples", type=click.IntRange(min=1), metavar="N", help="Number of samples, evenly spread [all]."
+)
+
+
+def tolerance(default: float) -> Callable[[Command], Command]:
+    """How far results may differ, relative."""
+    return click.option(
+        "--tolerance",
+        type=click.FloatRange(min=0),
+        default=default,
+        show_default=True,
+        help="Relative difference that passes.",
+    )
+
+
 @contextmanager
 def solver(forward: str, timeout: float, processes: int | None) -> Iterator[Solver]:
     """The solver that the options name. Ends ngspice's processes afterwards."""
@@ -79,7 +102,7 @@ def directive_options(*names: str) -> Callable[[Command], Command]:
                 f"--{name}",
                 f"directive_{name}",
                 multiple=True,
-                metavar=f"'{text.strip()}'",
+                metavar=f"'{text.strip() or 'NAME=VALUE...'}'",
                 help=f"{directive.help.capitalize()}{known}.",
             )(command)
         return command

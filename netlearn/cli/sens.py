@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from netlearn.cli.options import allow, as_csv, as_json, netlist_argument, quiet, timeout
+from netlearn.cli.options import allow, as_csv, as_json, netlist_argument, quiet, timeout, tolerance
 from netlearn.cli.output import FilePath, deliver, say
 from netlearn.errors import CheckFailed
 from netlearn.json_text import json_text
@@ -23,13 +23,7 @@ from netlearn.solve.sensitivity import Sensitivity
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="At this sample [the netlist's own values].")
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's].")
 @click.option("--against", type=click.Choice(["ngspice"]), help="Compare with ngspice's .sens.")
-@click.option(
-    "--tolerance",
-    type=click.FloatRange(min=0),
-    default=1e-3,
-    show_default=True,
-    help="Relative difference that passes.",
-)
+@tolerance(1e-3)
 @timeout
 @allow
 @as_csv

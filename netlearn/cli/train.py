@@ -22,7 +22,9 @@ from netlearn.cli.options import (
     processes,
     quiet,
     solver,
+    test_data,
     timeout,
+    training_data,
 )
 from netlearn.cli.output import FilePath, beside, check_outputs, deliver, say
 from netlearn.cli.progress import training_progress
@@ -37,8 +39,8 @@ from netlearn.report.summary import training_lines, training_values
 @click.command(cls=SectionedCommand, name="train", short_help="Train a netlist on its data.")
 @netlist_argument
 @click.option("-o", "--out", type=FilePath, metavar="FILE", help="Where to write [FILE.trained.cir next to the input].")
-@click.option("--data", type=FilePath, metavar="FILE", help="The samples to train on, instead of the netlist's.")
-@click.option("--test", type=FilePath, metavar="FILE", help="The samples to test on, instead of the netlist's.")
+@training_data
+@test_data
 @directive_options()
 @forward_option
 @timeout
