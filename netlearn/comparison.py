@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from math import inf, nan
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from netlearn.api import train
 from netlearn.errors import NetlearnError, OptionError
+from netlearn.journal import Journal
 from netlearn.json_text import json_text
 from netlearn.learn.rules import RULES
 from netlearn.learn.settings import DIRECTIVES
@@ -24,6 +24,7 @@ from netlearn.netlist.netlist import Netlist
 from netlearn.options import options_of
 from netlearn.project import DataLike, NetlistLike, netlist_of, open_project
 from netlearn.results import TrainResult
+from netlearn.workers import Lost, results_of
 
 QUANTITIES = ("loss", "accuracy", "test_loss", "test_accuracy", "solves", "measurements", "seconds")
 CURVES = ("epoch", "loss", "accuracy", "solves", "measurements")
@@ -150,12 +151,16 @@ def compare(
     done = {run: done[run] for run in runs if run in done}
     left = [run for run in runs if run not in done]
     work = _Work(source, data, settings, scatter, task)
-    for outcome in _outcomes(work, left, min(processes or os.cpu_count() or 1, max(1, len(left)))):
-        done[outcome.run] = outcome
-        if path:
-            _append(path, json_text(outcome, indent=None))
-        if progress:
-            progress(outcome, len(done), len(runs))
+    journal = _journal(path) if path else None
+    with journal.opened() if journal else nullcontext():
+        for number, result in results_of(work, left, processes):
+            run = left[number]
+            outcome = Outcome(run, task, error=str(result)) if isinstance(result, Lost) else result
+            done[run] = outcome
+            if journal:
+                journal.add(outcome)
+            if progress:
+                progress(outcome, len(done), len(runs))
     return Comparison([done[run] for run in runs])
 
 
@@ -186,27 +191,11 @@ def load(path: Path) -> list[Outcome]:
     A last line that an interruption has cut off is left out. Raises OptionError for a file
     that holds something else.
     """
-    if not path.exists():
-        return []
-    outcomes = []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    for number, line in enumerate(lines, 1):
-        try:
-            outcomes.append(_read(json.loads(line)))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            if number == len(lines) and not line.endswith("\n"):
-                break
-            raise OptionError(f"{path}:{number} is not a result of a comparison", hint="name another file") from None
-    return outcomes
+    return _journal(path).entries()
 
 
-def _append(path: Path, line: str) -> None:
-    """Add a line to a file, instead of a last one that an interruption has cut off."""
-    with path.open("ab+") as file:
-        file.seek(0)
-        text = file.read()
-        file.truncate(text.rfind(b"\n") + 1)
-        file.write(line.encode() + b"\n")
+def _journal(path: Path) -> Journal[Outcome]:
+    return Journal(path, "a result of a comparison", '{"run": ', lambda outcome: json_text(outcome, indent=None), _read)
 
 
 def _read(entry: dict[str, Any]) -> Outcome:
@@ -234,6 +223,9 @@ class _Work:
             result = train(self._scattered(run.seed), self.data, **settings)
         except NetlearnError as error:
             return Outcome(run, self.task, error=error.message)
+        if result.interrupted:
+            # What it came to until then is no outcome.
+            raise KeyboardInterrupt
         return _outcome(run, self.task, result)
 
     def _scattered(self, seed: int) -> Netlist:
@@ -245,20 +237,6 @@ class _Work:
         factors = np.exp(np.random.default_rng([seed, 2]).uniform(-reach, reach, len(parameters)))
         moved = np.clip(parameters.initial * factors, parameters.lower, parameters.upper)
         return whole.design.write(parameters, np.where(parameters.positive, moved, parameters.initial))
-
-
-def _outcomes(work: _Work, runs: Sequence[Run], processes: int) -> Iterable[Outcome]:
-    """Outcomes as they come."""
-    if processes == 1:
-        yield from map(work, runs)
-        return
-    pool = ProcessPoolExecutor(processes)
-    try:
-        for future in as_completed([pool.submit(work, run) for run in runs]):
-            yield future.result()
-    finally:
-        # After Ctrl-C, what has not begun never does.
-        pool.shutdown(cancel_futures=True)
 
 
 def _outcome(run: Run, task: str, result: TrainResult) -> Outcome:
@@ -285,8 +263,9 @@ def _task(netlist: Netlist, data: DataLike | None, settings: Mapping[str, Any], 
     digest = hashlib.sha256()
     for text in _texts(netlist):
         digest.update(text.encode("utf-8", "surrogateescape"))
-    table = whole.dataset(whole.table)
-    digest.update(np.ascontiguousarray(table.inputs).tobytes() + np.ascontiguousarray(table.targets).tobytes())
+    for table in filter(None, (whole.table, whole.test_table)):
+        samples = whole.dataset(table)
+        digest.update(np.ascontiguousarray(samples.inputs).tobytes() + np.ascontiguousarray(samples.targets).tobytes())
     digest.update(repr((sorted((k, repr(v)) for k, v in settings.items()), scatter)).encode())
     return digest.hexdigest()[:16]
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import netlearn
+from netlearn import comparison
 from netlearn.comparison import Comparison, Run, compare, load, runs_of
 from netlearn.errors import OptionError
 from netlearn.generate import new_netlist
+from netlearn.learn import loop
 from netlearn.report.comparison import comparison_figure
 
 
@@ -177,3 +182,54 @@ def test_figure_shows_what_there_is(path: Path) -> None:
 def test_refuses(path: Path, options: dict[str, object], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         compare(path, epochs=1, processes=1, **options)  # type: ignore[arg-type]
+
+
+def test_a_run_whose_process_is_killed_is_named_and_the_others_are_kept(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = tmp_path / "results.jsonl"
+    trained = comparison.train
+
+    def killed(*arguments: Any, **settings: Any) -> Any:
+        if settings["rule"].startswith("cl"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return trained(*arguments, **settings)
+
+    monkeypatch.setattr(comparison, "train", killed)
+    found = compare(path, rules=["analytic", "cl", "ep"], epochs=2, results=results, processes=2)
+    assert [bool(o.error) for o in found.outcomes] == [False, True, False]
+    assert found.outcomes[1].error == "its process was ended by SIGKILL, 2 times"
+    monkeypatch.undo()
+    tried: list[str] = []
+    again = compare(
+        path, rules=["analytic", "cl", "ep"], epochs=2, results=results, processes=2,
+        progress=lambda outcome, done, total: tried.append(outcome.run.rule),
+    )  # fmt: skip
+    assert tried == ["cl"]
+    assert not any(o.error for o in again.outcomes)
+
+
+def test_what_an_interrupted_run_came_to_is_no_outcome(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = tmp_path / "results.jsonl"
+    advance = loop.advance
+
+    def interrupted(task: Any, state: Any) -> Any:
+        if state.epoch == 1:
+            raise KeyboardInterrupt
+        return advance(task, state)
+
+    monkeypatch.setattr(loop, "advance", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compare(path, rules=["analytic"], epochs=5, results=results, processes=1)
+    assert not results.exists()
+
+
+def test_other_test_data_are_another_task(path: Path, tmp_path: Path) -> None:
+    results, test = tmp_path / "results.jsonl", tmp_path / "test.csv"
+    text = (tmp_path / "lattice.csv").read_text()
+    for lines in (3, 5):
+        test.write_text("\n".join(text.splitlines()[:lines]) + "\n")
+        found = compare(path, rules=["analytic"], epochs=1, results=results, processes=1, test=test)
+        assert found.outcomes[0].test_loss == netlearn.train(path, epochs=1, test=test).test.loss  # type: ignore[union-attr]

@@ -104,22 +104,27 @@ def command(
     figure = beside(netlist, ".compare.png", plot)
     check_outputs(kept, figure, inputs=(netlist, data, test))
     check_format(figure.path)
-    with comparison_progress(quiet or as_json or as_csv) as progress:
-        comparison = compare(
-            read(netlist, allow),
-            data,
-            rules=[rule.strip() for rule in rules.split(",") if rule.strip()],
-            seeds=seeds,
-            fractions=fractions,
-            betas=betas,
-            scatter=scatter,
-            results=kept.path,
-            processes=processes,
-            progress=progress,
-            forward=forward,
-            test=test,
-            **overrides(directives),
-        )
+    try:
+        with comparison_progress(quiet or as_json or as_csv) as progress:
+            comparison = compare(
+                read(netlist, allow),
+                data,
+                rules=[rule.strip() for rule in rules.split(",") if rule.strip()],
+                seeds=seeds,
+                fractions=fractions,
+                betas=betas,
+                scatter=scatter,
+                results=kept.path,
+                processes=processes,
+                progress=progress,
+                forward=forward,
+                test=test,
+                **overrides(directives),
+            )
+    except KeyboardInterrupt:
+        if kept.path.exists():
+            say(f"what is done is kept in '{kept.path}'; the same command goes on from there", err=True)
+        raise
     save_figure(comparison_figure(comparison, netlist.name), figure.path, follow=figure.named)
     if as_json:
         say(comparison.as_json())

@@ -90,7 +90,7 @@ def _start(library: str, folder: str) -> tuple[Connection, subprocess.Popen[byte
     }
     # Not multiprocessing's spawn, which would run the user's main module again.
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "netlearn.ngspice.worker", str(theirs.fileno()), library],
+        [sys.executable, "-P", "-m", "netlearn.ngspice.worker", str(theirs.fileno()), library, str(os.getpid())],
         cwd=folder,
         env=environment,
         pass_fds=[theirs.fileno()],

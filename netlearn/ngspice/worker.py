@@ -1,4 +1,4 @@
-"""The process that holds libngspice: ``python -m netlearn.ngspice.worker FD LIBRARY``.
+"""The process that holds libngspice: ``python -m netlearn.ngspice.worker FD LIBRARY PARENT``.
 
 It answers requests on the connection FD until that closes, or says ``("unloadable", why)`` and ends
 where the library cannot be used. A request and its replies:
@@ -14,8 +14,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
-import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
@@ -25,6 +23,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.ngspice.library import shared
 from netlearn.ngspice.names import quoted
+from netlearn.workers import end_with_parent
 
 
 class Worker:
@@ -135,18 +134,6 @@ def _warnings(said: str) -> str:
     return "\n".join(line for line in said.splitlines() if "warning" in line.lower() or "singular" in line.lower())
 
 
-def end_with_parent() -> None:
-    """End this process soon after the one that started it, even in the middle of a hanging command."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        leave()
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def leave() -> None:
     """End this process, and remove its folder, which is empty and which nobody else may be left to remove."""
     with contextlib.suppress(OSError):
@@ -155,7 +142,7 @@ def leave() -> None:
 
 
 def main() -> None:
-    end_with_parent()
+    end_with_parent(int(sys.argv[3]), leave)
     connection = Connection(int(sys.argv[1]))
     # ngspice and PySpice print as they please; nobody should see it.
     silent = os.open(os.devnull, os.O_RDWR)
