@@ -29,6 +29,9 @@ Beyond it ngspice's own solution for the saturation voltage is mostly too inexac
 pinch-off instead, which lies less than 1e-3 away in a channel that conducts.
 """
 
+AT_REST = 1e-10
+"""The drain-source voltage up to which a channel is linear whatever saturation says."""
+
 LEAST_WIDTH = 0.25e-6
 """The depletion width in metres that limits channel shortening where the doping is not given."""
 
@@ -107,7 +110,9 @@ class Mosfet2(Mosfet):
             saturation = np.where(limited & found & (drift.real < GREATEST_DRIFT), by_drift, saturation)
         else:
             velocity = np.asarray(1.0)
-        linear = vds.real <= saturation.real
+        # Below the threshold the velocity's limit may give a negative voltage, and with it a current at rest.
+        rest = vds.real <= AT_REST
+        linear = rest | (vds.real <= saturation.real)
         along = np.where(linear, vds, saturation)
         end = _bent_root(vbs - along, p["phi"])[0]
         charge = (gate - flat - 0.5 * eta * along) * along - body * (end**3 - root**3) / 1.5
@@ -115,7 +120,11 @@ class Mosfet2(Mosfet):
         current = p["beta"] * reduction / shortened * charge
         exponent = np.where(below, over, 0.0) / (p["vt"] * slope)
         current = current * np.exp(exponent)
-        off = np.where(weak, below & (saturation.real <= 0), vgs.real <= flat.real)
+        off = np.where(
+            weak,
+            below & (saturation.real <= 0) & ~rest,
+            (vgs.real <= flat.real) | (rest & (vgs.real <= on.real)),
+        )
         result: Array = np.where(off, 0.0, current)
         return result
 

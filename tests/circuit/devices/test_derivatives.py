@@ -217,3 +217,18 @@ def test_ideal_diode_is_ngspices_sidiode(ngspice):
     x = np.stack([np.array(volts), np.zeros(len(volts))], axis=-1)[:, None]
     expected = [-theirs[f"i(v{k})"] for k in range(len(volts))]
     np.testing.assert_allclose(kind.device.residual(x, prepared)[:, 0, 0], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_temperature_jacobian_is_the_difference_quotient(name):
+    device, values, x = prepared_case(name)
+    found = device.temperature_jacobian(x, values, HOT)
+    h = 1e-3
+    up, down = (
+        device.residual(x, device.prepare(values, Environment(temperature=HOT.temperature + move))) for move in (h, -h)
+    )
+    expected = (up - down) / (2 * h)
+    noise = 1e-15 * np.abs(up).max(axis=-1, keepdims=True) / h
+    tolerance = 1e-6 * np.abs(expected).max(axis=-1, keepdims=True) + 20 * noise
+    assert np.mean(np.abs(found - expected) > tolerance) < 0.03, (found[0], expected[0])
+    assert np.any(found != 0) or name in ("sw", "csw", "ideal")
