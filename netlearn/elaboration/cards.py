@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from netlearn.elaboration.body import Body, Definition
 from netlearn.elaboration.elements.model_cards import read_model
+from netlearn.elaboration.known_options import HARMLESS_OPTIONS
 from netlearn.elaboration.scope import FunctionText, NodeShunt, ScopeSettings, Text, is_wrapped
 from netlearn.errors import NetlearnErrors, NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.netlist.netlist import Netlist
-from netlearn.netlist.statements import Alternative, Assignment, Broken, Card, Conditional, Statement, Subcircuit
+from netlearn.netlist.statements import Alternative, Assignment, Broken, Card, Conditional, Statement, Subcircuit, Word
 
 DEEPEST = 100
 """Conditions or includes within each other; more is a mistake."""
@@ -24,20 +25,29 @@ HARMLESS = frozenset((
     "lstb", "machine", "mc", "meas", "measure", "model", "monitor", "mpde", "net", "nodeset", "noise", "noisetran",
     "op", "opt", "option", "options", "pac", "param", "params", "pce", "phasenoise", "pkg", "plot", "pnoise",
     "preprocess", "print", "probe", "probe64", "prot", "pss", "ptdnoise", "pxf", "pz", "result", "sampling", "save",
-    "savebias", "sens", "shooting", "sn", "snac", "snnoise", "snosc", "snxf", "sp", "stb", "step", "stim", "stmlib",
+    "savebias", "sens", "shooting", "sn", "snac", "snnoise", "snosc", "snxf", "sp", "stb", "stim", "stmlib",
     "store", "subckt", "temp", "text", "tf", "title", "tran", "trannoise", "unprot", "vec", "vector", "view",
     "watch", "wave", "wcase", "width",
 ))  # fmt: skip
 """Cards that are read elsewhere or do not change an operating point, in any dialect."""
 
 _NUMERIC_OPTIONS = ("reltol", "abstol", "vntol", "itl1", "itl2", "pivtol", "pivrel", "gminsteps", "srcsteps")
+_SET_OPTIONS = ("temp", "tnom", "gmin", "scale", *_NUMERIC_OPTIONS)
 _REFUSED_OPTIONS: Mapping[str, str] = {
+    "gshunt": "it puts a conductance from every node to ground",
+    "rseries": "it puts a resistor in series with every inductor",
     **dict.fromkeys(("defl", "defw", "defad", "defas"), "write the size of each transistor"),
 }
 
 
 UNCONDITIONAL = frozenset(("param", "params", "global_param", "func", "global", "option", "options", "opt"))
 """Cards that ngspice takes wherever in a condition they stand."""
+
+
+_STEP = re.compile(
+    r"(?:(?:lin|oct|dec)\s+)?param\s+(?P<name>[a-z_][\w.]*)\s*=?\s*(?:list\s+)?(?P<value>\{[^}]*\}|[^\s,]+)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +143,10 @@ def _card_error(item: Active, message: str, hint: str = "") -> NetlistError:
     return NetlistError(message, statement.source.place(statement.start, statement.end, item.chain), hint)
 
 
+def _word_error(item: Active, word: Word, message: str, hint: str = "") -> NetlistError:
+    return NetlistError(message, item.statement.source.place(word.start, word.end, item.chain), hint)
+
+
 def register(body: Body, item: Active) -> None:
     """Take note of a definition; elements and other cards are left for later."""
     statement = item.statement
@@ -159,7 +173,14 @@ def register(body: Body, item: Active) -> None:
         raise _card_error(item, f"'.{statement.name}' is not supported", did_you_mean(statement.name, known))
 
 
+def _refuse_words(item: Active, card: Card, form: str) -> None:
+    """Raise NetlistError for a word that stands alone where only ``name=value`` may."""
+    for word in card.words:
+        raise _word_error(item, word, f"cannot read '{word.text}' on the .{card.name} line", form)
+
+
 def _register_parameters(body: Body, item: Active, card: Card) -> None:
+    _refuse_words(item, card, ".param name=value")
     for assignment in card.assignments:
         text = Text.of(assignment.value, card.source, item.chain, braced=True)
         name, _, arguments = assignment.name.text.lower().partition("(")
@@ -195,11 +216,28 @@ def _register_model(body: Body, item: Active, card: Card) -> None:
         body.models[name] = read_model(body, card, item.chain)
 
 
+def _register_step(body: Body, item: Active, card: Card) -> None:
+    """``.step param name list value ...`` and the like: its first value; others leave the circuit as it is."""
+    rest = card.words[0] if card.words else Word("", card.start, card.end)
+    match = _STEP.match(rest.text)
+    if match is None:
+        message = "a circuit is solved once, with the values that it has without .step"
+    else:
+        start, end = (rest.start + offset for offset in match.span("value"))
+        text = Text.of(Word(match["value"], start, end), card.source, item.chain, braced=True)
+        body.scope.define(match["name"].lower(), text)
+        body.scope.keep(match["name"].lower())
+        message = f"of what .step gives to '{match['name']}' the first value is taken, {match['value']}"
+    error = _card_error(item, message)
+    body.shared.warnings.append(NetlistWarning(error.message, error.place))
+
+
 CARDS: dict[str, Callable[[Body, Active, Card], None]] = {
     **dict.fromkeys(("param", "params", "global_param"), _register_parameters),
     "func": _register_function,
     "model": _register_model,
     "global": _register_globals,
+    "step": _register_step,
 }
 """What takes note of each card that defines something."""
 
@@ -224,14 +262,18 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
                     raise NetlistError(f"the option '{name}' is not supported: {_REFUSED_OPTIONS[name]}", place)
                 if name == "rshunt":
                     settings.shunt = _shunt(body, item, assignment)
-                if name not in ("temp", "tnom", "gmin", "scale", *_NUMERIC_OPTIONS):
+                    continue
+                if name not in _SET_OPTIONS:
+                    _warn_of_option(body, item, assignment.name)
                     continue
                 _set_option(settings, name, _fixed(body, Text.of(assignment.value, card.source, item.chain)))
+        for word in card.words:
+            _warn_of_option(body, item, word)
     for item in items:
         card = item.statement
         if isinstance(card, Card) and card.name == "temp" and card.words:
             with body.shared.collecting():
-                if len(card.words) > 1:
+                if len(card.words) > 1 or card.assignments:
                     raise _card_error(item, ".temp takes one temperature", "run each temperature by itself")
                 settings.temperature = _fixed(body, Text.of(card.words[0], card.source, item.chain))
 
@@ -246,6 +288,12 @@ def _shunt(body: Body, item: Active, assignment: Assignment) -> NodeShunt | None
     message = f"rshunt={value:g} is too small: as in ngspice, there are no resistors from nodes to ground"
     body.shared.warnings.append(NetlistWarning(message, text.place()))
     return None
+
+
+def _warn_of_option(body: Body, item: Active, word: Word) -> None:
+    if word.text.lower() not in HARMLESS_OPTIONS:
+        error = _word_error(item, word, f"there is no option '{word.text}'; it is left out")
+        body.shared.warnings.append(NetlistWarning(error.message, error.place))
 
 
 def _fixed(body: Body, text: Text) -> float:
@@ -275,10 +323,18 @@ def node_guesses(body: Body, items: Iterable[Active]) -> Mapping[str, int]:
         card = item.statement
         if not isinstance(card, Card) or card.name != "nodeset":
             continue
-        for assignment in card.assignments:
+        for name, value in [*card.assignments, *zip(card.words[::2], card.words[1::2], strict=False)]:
             with body.shared.collecting():
-                node = re.fullmatch(r"v\s*\(\s*([^\s()]+)\s*\)", assignment.name.text.lower())
+                node = re.fullmatch(r"v\s*\(\s*([^\s()]+)\s*\)|(all)", name.text.lower())
                 if node is None:
-                    raise _card_error(item, f"cannot read '{assignment.name.text}'", f".{card.name} v(node)=value")
-                guesses[node[1]] = body.scope.quantity(Text.of(assignment.value, card.source, item.chain))
+                    raise _word_error(item, name, f"cannot read '{name.text}'", ".nodeset v(node)=value")
+                quantity = body.scope.quantity(Text.of(value, card.source, item.chain))
+                known = body.template.nodes
+                for guessed in known.all() if node[2] else [node[1]]:
+                    guesses[guessed] = quantity
+                    if known.anywhere(guessed) is None:
+                        error = _word_error(item, name, f"there is no node '{guessed}'")
+                        body.shared.warnings.append(NetlistWarning(error.message, error.place))
+        for word in card.words[len(card.words) // 2 * 2 :]:
+            body.shared.report(_word_error(item, word, f"cannot read '{word.text}'", ".nodeset v(node)=value"))
     return guesses

@@ -76,6 +76,8 @@ class ElementLine:
                 raise self.error(
                     f"{self.label} has no parameter '{name}'", assignment.name, did_you_mean(name, [*known, *ignored])
                 )
+            if name in found:
+                self.warn(f"{self.label} has '{name}' twice: the last one counts", assignment.name)
             found[name] = assignment
         return found
 

@@ -127,6 +127,7 @@ class Scope:
         self.definitions: dict[str, Text] = {}
         self.passed: dict[str, Expression] = {}
         """Values that the instance passes and that use other names of this body, by name."""
+        self._kept: set[str] = set()
         self.undeclared: dict[str, int] = {}
         """What the instance passes and the subcircuit does not list: it counts where nothing else has that name."""
         self.function_texts: dict[str, FunctionText] = {}
@@ -143,9 +144,13 @@ class Scope:
         self.definitions[name] = text
         self.passed[name] = expression
 
+    def keep(self, name: str) -> None:
+        """Let no later definition replace a parameter's."""
+        self._kept.add(name)
+
     def define(self, name: str, text: Text) -> None:
         """A parameter of this body; a later definition replaces an earlier one."""
-        if name not in self.resolved and name not in self.passed:
+        if name not in self.resolved and name not in self.passed and name not in self._kept:
             self.definitions[name] = text
 
     def defines(self, name: str) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from netlearn.errors import NetlistWarning
+from netlearn.netlist.files import flattened
 from netlearn.netlist.grammar import BadLine, parse_line
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.netlist import Netlist
@@ -15,7 +16,7 @@ from netlearn.netlist.statements import Kept
 
 def remarks(netlist: Netlist) -> list[NetlistWarning]:
     """Warnings of files that are not there, directives that are not read, and a title that is an element line."""
-    return [*_title(netlist), *_missing(netlist), *_directives(netlist), *_alternatives(netlist)]
+    return [*_title(netlist), *_missing(netlist), *_directives(netlist), *_kept(netlist)]
 
 
 def _title(netlist: Netlist) -> Iterator[NetlistWarning]:
@@ -60,12 +61,17 @@ def _missing(netlist: Netlist) -> Iterator[NetlistWarning]:
             yield NetlistWarning(f"{error.message}; what it may hold is left out", error.place)
 
 
-def _alternatives(netlist: Netlist) -> Iterator[NetlistWarning]:
+def _kept(netlist: Netlist) -> Iterator[NetlistWarning]:
     for part in netlist.walk():
-        for kept in part.statements:
-            if isinstance(kept, Kept) and kept.what == "alter":
+        for kept in flattened(part.statements):
+            if not isinstance(kept, Kept):
+                continue
+            if kept.what == "alter":
                 message = "what follows .alter is another run of the circuit and is left out"
                 yield NetlistWarning(message, part.place(kept.start, kept.start + len(".alter")))
+            elif kept.what == "stray":
+                word = kept.source.text[kept.start : kept.end]
+                yield NetlistWarning(f"'{word}' means nothing here", part.place(kept.start, kept.end))
 
 
 def _directives(netlist: Netlist) -> Iterator[NetlistWarning]:

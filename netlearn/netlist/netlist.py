@@ -147,6 +147,9 @@ class Netlist:
     def _load(self, card: Card, includes: dict[Card, Netlist], missing: dict[Card, NetlistError]) -> None:
         if not card.words:
             raise NetlistError(f".{card.name} needs a file name", self.place(card.start, card.end))
+        for word in card.words[2 if card.name == "lib" else 1 :]:
+            hint = "put quotes around a file name with blanks"
+            raise NetlistError(f"cannot read '{word.text}' after the file", self.place(word.start, word.end), hint)
         name = unquoted(card.words[0].text)
         place = self.place(card.words[0].start, card.words[0].end)
         path = self.files.find(name, self.source, place)

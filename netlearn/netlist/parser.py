@@ -216,9 +216,9 @@ class _Parser:
             # One word is a section's name in a library, but LTspice's way to include a file elsewhere.
             self._open(_Scope("lib", line, words))
         elif name in ("ends", "endif", "endl"):
-            self._close(line, name, words)
+            self._close(line, name, words, assignments)
         elif name in ("elseif", "else"):
-            self._branch(line, name, words)
+            self._branch(line, name, words, assignments)
         else:
             self._add(Card(self.source, line.start, line.end, name, words, assignments))
 
@@ -246,7 +246,14 @@ class _Parser:
             return
         self.scopes.append(scope)
 
-    def _branch(self, line: LogicalLine, name: str, words: tuple[Word, ...]) -> None:
+    def _stray(self, words: Sequence[Word]) -> None:
+        """Keep words that mean nothing where they stand, to be warned of."""
+        for word in words:
+            self._add(Kept(self.source, word.start, word.end, "stray"))
+
+    def _branch(
+        self, line: LogicalLine, name: str, words: tuple[Word, ...], assignments: tuple[Assignment, ...]
+    ) -> None:
         scope = self.scopes[-1]
         if scope.what != "if":
             self._error(f".{name} without .if", line.start, line.end)
@@ -256,6 +263,7 @@ class _Parser:
         self._finish_branch(scope, line.start)
         scope.branch, scope.branch_line = name, line
         scope.words = words if name == "elseif" else ()
+        self._stray((*(() if name == "elseif" else words), *(a.name for a in assignments)))
 
     def _finish_branch(self, scope: _Scope, end: int) -> None:
         line = scope.branch_line or scope.opening
@@ -265,7 +273,9 @@ class _Parser:
         scope.alternatives.append(Alternative(self.source, line.start, end, condition, tuple(scope.body)))
         scope.body = []
 
-    def _close(self, line: LogicalLine, name: str, words: tuple[Word, ...]) -> None:
+    def _close(
+        self, line: LogicalLine, name: str, words: tuple[Word, ...], assignments: tuple[Assignment, ...]
+    ) -> None:
         what = {"ends": "subckt", "endif": "if", "endl": "lib"}[name]
         scope = self.scopes[-1]
         if scope.what != what:
@@ -288,6 +298,7 @@ class _Parser:
                 start = scope.opening.start
         self.scopes.pop()
         self._add(_statement(self.source, start, line.end, scope))
+        self._stray((*words[0 if what == "if" else 1 :], *(a.name for a in assignments)))
 
     @cached_property
     def _last_endl(self) -> int:

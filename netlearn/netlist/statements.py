@@ -142,10 +142,10 @@ class DirectiveLine(Statement):
 class Kept(Statement):
     """Text that is kept and never read.
 
-    ``what`` is ``title``, ``control`` (a block down to ``.endc``), ``command`` (a ``*#`` line),
-    ``protected`` (``.prot`` down to ``.unprot``), ``aliases`` (``.aliases`` to ``.endaliases``), ``data`` (``.data``
-    to ``.enddata``), ``alter`` (from ``.alter`` on, what HSPICE runs after the circuit before it) or ``rest`` (all
-    from ``.end`` on, or from DOS's end-of-file byte).
+    ``what`` is ``title``, ``control`` (a block down to ``.endc``), ``command`` (a ``*#`` line), ``protected``
+    (``.prot`` down to ``.unprot``), ``aliases`` (``.aliases`` to ``.endaliases``), ``data`` (``.data`` to
+    ``.enddata``), ``alter`` (from ``.alter`` on, what HSPICE runs after the circuit before it), ``stray`` (a word
+    after ``.ends`` and the like) or ``rest`` (all from ``.end`` on, or from DOS's end-of-file byte).
     """
 
     what: str

@@ -70,3 +70,28 @@ def test_resistances_that_ltspice_puts_into_other_elements(written, same, ngspic
             assert found.voltage(node)[0] == pytest.approx(wanted[f"v({node})"], rel=1e-9)
     if "i(v1)" in wanted and "v1" in circuit.branches:
         assert found.current("v1")[0] == pytest.approx(wanted["i(v1)"], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("card", "voltage"),
+    [
+        (".step param r list 1k 2k", 0.5),
+        (".step param r 3k 5k 1k", 0.75),
+        (".step dec param r 4k 50k 1", 0.8),
+        (".step lin param r {2*k} 50k 1", 2 / 3),
+        (".param r=7k\n.step param r 1k 10k 1k", 0.5),
+        (".step param r 1k 10k 1k\n.param r=7k", 0.5),
+        (".param r=3k\n.step temp -55 125 10", 0.75),
+    ],
+)
+def test_a_step_is_taken_at_its_first_value_with_a_warning(card, voltage):
+    with pytest.warns(NetlistWarning, match="of what .step gives|without .step"):
+        circuit = elaborate(parse(f"step\n.param k=1k\nV1 a 0 1\nR1 a b 1k\nR2 b 0 {{r}}\n{card}\n.end\n")).circuit
+    assert InternalSolver().solve(circuit).voltage("b")[0] == pytest.approx(voltage)
+
+
+@pytest.mark.parametrize(("control", "resistance"), [(-1.0, 1e6), (0.0, 1e6), (0.5, 1e3), (1.0, 1.0), (2.0, 1.0)])
+def test_pspices_switches_have_its_defaults(control, resistance):
+    text = f"switch\nV1 c 0 {control}\nI1 0 a 1u\nS1 a 0 c 0 sm\n.model sm VSWITCH\n.end\n"
+    found = InternalSolver().solve(elaborate(parse(text)).circuit)
+    assert found.voltage("a")[0] == pytest.approx(1e-6 * resistance, rel=1e-9)

@@ -343,7 +343,7 @@ def test_every_float_survives_writing(resistances, theta):
         (".if !(1==2)\nR1 a 0 1\n.endif", 2, 5, "in parentheses"),
         (".if (1==1)||(1==2)\nR1 a 0 1\n.endif", 2, 5, "in parentheses"),
         (".options defw=1u", 2, 10, "'defw' is not supported"),
-        (".nodeset foo=1", 2, 1, "cannot read 'foo'"),
+        (".nodeset foo=1", 2, 10, "cannot read 'foo'"),
         (".subckt s a a\nR1 a 0 1\n.ends\nX1 a b s", 2, 13, "has the node 'a' twice"),
     ],
 )

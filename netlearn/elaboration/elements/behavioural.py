@@ -99,8 +99,7 @@ def resistor_by_expression(line: ElementLine) -> bool:
                 given[name].name,
                 "write tc1=... tc2=..." if name == "tc" else "",
             )
-    if not named:
-        refuse_more(line, 3)
+    refuse_more(line, 2 if word in named else 3)
     across = f"v({line.element.words[0].text.lower()},{line.element.words[1].text.lower()})"
     steps = line.compile(word).steps
     last = len(steps) - 1

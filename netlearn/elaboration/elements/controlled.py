@@ -34,6 +34,7 @@ def controlled(line: ElementLine) -> None:
         if word.startswith("poly"):
             _polynomial(line, _dimension(line, call), current, call)
         elif word == "table":
+            line.assignments(("m",) if current else ())
             refuse_more(line)
             add_source(line, _table(line, call), current=current)
         else:

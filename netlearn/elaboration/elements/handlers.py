@@ -12,6 +12,7 @@ from netlearn.elaboration.elements.lines import coupled_lines, ideal_line, lossy
 from netlearn.elaboration.elements.modelled import modelled
 from netlearn.elaboration.elements.reactive import capacitor, coupling, inductor
 from netlearn.elaboration.elements.resistors import resistor
+from netlearn.elaboration.elements.smooth_switches import switch
 from netlearn.elaboration.elements.sources import current_source, voltage_source
 
 Handler = Callable[[ElementLine], None]
@@ -32,4 +33,5 @@ HANDLERS: Mapping[str, Handler] = {
     "P": coupled_lines,
     "U": uniform_line,
     **dict.fromkeys((kind.letter for kind in MODEL_TYPES.values()), modelled),
+    **dict.fromkeys("SW", switch),
 }

@@ -86,7 +86,9 @@ def _keywords(line: ElementLine) -> Iterator[tuple[str, list[Word]]]:
         if keyword in known:
             if name:
                 yield name, current
-            if keyword in seen and keyword != "dc":
+            if keyword in seen and keyword == "dc":
+                line.warn(f"{line.label} has two DC values: the last one counts", word)
+            elif keyword in seen:
                 raise line.error(f"{line.label} has '{word.text}' twice", word, "leave one of them out")
             name, current = keyword, [word]
             seen.add(keyword)

@@ -87,7 +87,7 @@ def coupled_lines(line: ElementLine) -> None:
     nodes = line.nodes(at)
     model = _model(line, at, "cpl")
     resistances = _resistances(line, model, count)
-    card = known_quantities(model, ("len",), _LENGTHS, ("r", "l", "c", "g", "cpl"))
+    card = known_quantities(model, ("len",), _LENGTHS, ("r", "l", "c", "g", "cpl"), lists=True)
     length = {**{name: quantity for name, quantity in card.items() if name == "len"}, **_own_length(line)}
     for conductor in range(count):
         ends = (nodes[conductor], GROUND, nodes[count + 1 + conductor], GROUND)

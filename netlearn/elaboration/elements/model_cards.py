@@ -127,10 +127,21 @@ def model_quantities(model: ModelCard, knows: Callable[[str], bool]) -> dict[str
 
 
 def known_quantities(
-    model: ModelCard, known: Collection[str], aliases: Mapping[str, str], ignored: Collection[str] = ()
+    model: ModelCard,
+    known: Collection[str],
+    aliases: Mapping[str, str],
+    ignored: Collection[str] = (),
+    lists: bool = False,
 ) -> dict[str, int]:
-    """The same under their own names instead of aliases."""
+    """The same under their own names instead of aliases; with ``lists`` a parameter may have several numbers.
+
+    Raises NetlistError for a word that is not a parameter's.
+    """
     everything = {*known, *aliases, *ignored}
+    for word in model.words:
+        if word.text.lower() not in ignored and not (lists and not _is_name(word)):
+            message = f"cannot read '{word.text}' in the model '{model.card.words[0].text}'"
+            raise NetlistError(message, model.place(word), "name=value")
     found = model_quantities(model, everything.__contains__)
     return {aliases.get(name, name): quantity for name, quantity in found.items() if name not in ignored}
 

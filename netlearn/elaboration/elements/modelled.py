@@ -137,6 +137,8 @@ def _element_quantities(line: ElementLine, kind: ModelType, words: tuple[Word, .
         try:
             value = kind.element_value(name)
             if value is not None:
+                if value in found:
+                    line.warn(f"{line.label} has its {value} twice: the last one counts", assignment.name)
                 found[value] = line.quantity(assignment.value)
         except CircuitError as problem:
             raise line.error(problem.message, assignment.name, problem.hint) from None
