@@ -6,7 +6,8 @@ from typing import Any
 
 from netlearn.learn.rules.adjoint_circuit import AdjointCircuit
 from netlearn.learn.rules.base import Batch
-from netlearn.ngspice.export import Output, export_ngspice, flatten
+from netlearn.ngspice.export import export_ngspice, flatten
+from netlearn.probes.ends import Probes
 from netlearn.project import DataLike, NetlistLike, open_project
 
 
@@ -33,5 +34,4 @@ def adjoint_netlist(
     if sample is not None:
         return flatten(backward.circuit, title=f"{title} at sample {sample}")
     ends = (backward.at(end) for end in (model.probes.plus, model.probes.minus))
-    outputs = [Output(int(plus), int(minus)) for plus, minus in zip(*ends, strict=True)]
-    return export_ngspice(backward.circuit, outputs, title)
+    return export_ngspice(backward.circuit, Probes(model.probes.names, *ends), title)

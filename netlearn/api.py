@@ -176,12 +176,23 @@ def evaluate(
 
 
 def operating_point(
-    netlist: NetlistLike, solver: str | Solver = "internal", data: DataLike | None = None
+    netlist: NetlistLike,
+    solver: str | Solver = "internal",
+    data: DataLike | None = None,
+    *,
+    probes: Sequence[str] = (),
+    **settings: Unpack[Overrides],
 ) -> OperatingPoint:
-    """The operating point of a netlist with its own source values, or those of all samples of ``data``."""
+    """The operating point of a netlist with its own source values, or those of all samples of ``data``.
+
+    Where ``probes`` use numbers of the netlist in expressions, as ``{V(out)/vsup}`` does, they are to be named
+    here for :meth:`OperatingPoint.measure` to know them. ``settings`` are as for :func:`train`; corners among them
+    make samples.
+    """
     with solver_of(solver) as opened:
-        project = open_project(netlist, data, opened)
-        return opened.solve(project.circuit if data is None else driven_circuit(project))
+        project = open_project(netlist, data, opened, settings)
+        named = data is not None or bool(project.settings.corner)
+        return opened.solve(driven_circuit(project, outputs=probes) if named else project.circuit_for(probes))
 
 
 def describe(netlist: NetlistLike, data: DataLike | None = None, **settings: Unpack[Overrides]) -> Description:
@@ -352,7 +363,8 @@ def _co_content(project: Project, *, has_data: bool) -> dict[str, object]:
             else model.circuit(model.parameters.initial, project.dataset(project.table).inputs[:1])
         )
         x = project.solver.solve(first or circuit).x
-    known = (None, None) if model is None else (model.probes, model.parameters)
+    nudged = model is not None and model.measured.between_unknowns
+    known = (model.probes, model.parameters) if model is not None and nudged else (None, None)
     found = reciprocity(circuit, x, *known)
     weights = zip(circuit.nodes, found.weights.tolist(), strict=False)
     return {"breaking": found.breaking, "weights": tuple(each for each in weights if each[1] not in {0.0, 1.0})}

@@ -8,9 +8,11 @@ from typing import Literal, Unpack
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.formats import export_csv, export_graphml, export_json
-from netlearn.learn.probes import probes_of
-from netlearn.ngspice.export import Output, export_ngspice
+from netlearn.learn.data import Layout
+from netlearn.ngspice.export import export_ngspice
 from netlearn.ngspice.export import flatten as flat_text
+from netlearn.probes.ends import Probes
+from netlearn.probes.outputs import Outputs
 from netlearn.project import DataLike, NetlistLike, Overrides, Project, driven_circuit, netlist_of, open_project
 
 FORMS = {"json": export_json, "graphml": export_graphml, "csv": export_csv}
@@ -53,15 +55,15 @@ def export(
     project = open_project(netlist, data, overrides=settings)
     if to != "ngspice":
         return FORMS[to](project.circuit)
-    circuit = driven_circuit(project, samples)
+    outputs = _outputs(project)
+    circuit = driven_circuit(project, samples, outputs.names)
     name = Path(project.netlist.source.path).name
-    return export_ngspice(circuit, _outputs(project), f"* {name}, over {circuit.samples or 1} samples")
+    return export_ngspice(circuit, outputs, f"* {name}, over {circuit.samples or 1} samples")
 
 
-def _outputs(project: Project) -> list[Output]:
+def _outputs(project: Project) -> Outputs | Probes:
     has_data = project.data is not None or project.settings.data.train is not None
-    names = project.input_layout(project.table).outputs if has_data else project.settings.output
-    if not names:
+    layout = project.input_layout(project.table) if has_data else Layout((), project.settings.output)
+    if not layout.outputs:
         raise OptionError("there is nothing to print", hint="say what to measure: --output 'V(out)'")
-    probes = probes_of(project.circuit, names)
-    return [Output(int(plus), int(minus)) for plus, minus in zip(probes.plus, probes.minus, strict=True)]
+    return project.model_of(layout).measured

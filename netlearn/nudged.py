@@ -10,7 +10,7 @@ from netlearn.errors import OptionError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.energy import STATES, GeneralizedEP
-from netlearn.ngspice.export import Output, export_ngspice, flatten
+from netlearn.ngspice.export import export_ngspice, flatten
 from netlearn.project import DataLike, NetlistLike, Project, open_project
 
 
@@ -58,6 +58,4 @@ def nudged_netlist(
     title = f"* {project.netlist.source.path}, nudged by {project.settings.rule}"
     if sample is not None:
         return flatten(circuit, title=f"{title}, sample {sample}")
-    probes = project.model.probes
-    outputs = [Output(int(plus), int(minus)) for plus, minus in zip(probes.plus, probes.minus, strict=True)]
-    return export_ngspice(circuit, outputs, title)
+    return export_ngspice(circuit, project.model.probes, title)

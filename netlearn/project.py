@@ -16,6 +16,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.parameters import Parameters
 from netlearn.circuit.samples import alike
+from netlearn.elaboration.columns import source_names
 from netlearn.elaboration.design import Design, Selection
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import DataError, NetlearnError, OptionError, Place, did_you_mean
@@ -25,7 +26,6 @@ from netlearn.learn.hardware import Hardware
 from netlearn.learn.loss import CrossEntropy, Loss, Mse
 from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Lbfgsb, Optimizer
-from netlearn.learn.probes import probes_of, source_names
 from netlearn.learn.rules.base import Rule
 from netlearn.learn.samples import Unnamed, drive_of, table_of, words_of_classes, words_of_input
 from netlearn.learn.schedule import Schedule
@@ -41,10 +41,11 @@ from netlearn.learn.settings import (
 )
 from netlearn.learn.subset import Subset
 from netlearn.learn.superposition import outputs_of
-from netlearn.learn.table import IN_MEMORY, Table
+from netlearn.learn.table import IN_MEMORY, OWN_VALUES, Table
 from netlearn.netlist.directives import read_directive, read_directives
 from netlearn.netlist.netlist import Netlist, read
 from netlearn.options import Given, options_of
+from netlearn.probes.names import parameters_in, probes_of
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import Solver
 
@@ -182,21 +183,33 @@ class Project:
         """The flat circuit with the netlist's own values."""
         return self.design.circuit
 
+    def circuit_for(self, outputs: Sequence[str]) -> Circuit:
+        """The same with the numbers of the netlist that outputs read."""
+        return self.design_for(Layout((), tuple(outputs))).circuit
+
+    @property
+    def has_samples(self) -> bool:
+        """Whether there are data or corners, so that samples differ from the netlist's own values."""
+        return self.data is not None or self.settings.data.train is not None or bool(self.settings.corner)
+
     @property
     def driven(self) -> Design:
         """The elaborated netlist, ready for samples that set what the data's columns and corners name.
 
         Raises DataError or OptionError for a name of nothing that can be set.
         """
-        has_data = self.data is not None or self.settings.data.train is not None
-        return self._driven(self.layout) if has_data else self.design
+        return self.design_for(self.layout) if self.has_samples else self.design
 
-    def _driven(self, layout: Layout, table: Table | None = None) -> Design:
-        """The same for a layout, with mistakes placed in its table."""
-        found = self._designs.get(layout.driven)
+    def design_for(self, layout: Layout, table: Table | None = None) -> Design:
+        """The elaborated netlist, ready for what a layout sets and for what its outputs read.
+
+        Mistakes are placed in the ``table`` that the layout is of. Raises DataError and OptionError.
+        """
+        reads = tuple(n for n in parameters_in(layout.outputs) if self.design.parameter_value(n) is not None)
+        found = self._designs.get((layout.driven, reads))
         if found is None:
             try:
-                found = self._designs[layout.driven] = self.design.driven(layout.driven)
+                found = self._designs[layout.driven, reads] = self.design.reading(reads).driven(layout.driven)
             except OptionError as error:
                 for name in layout.driven:
                     self._drivable(name, layout, table)
@@ -206,7 +219,7 @@ class Project:
         return found
 
     @cached_property
-    def _designs(self) -> dict[tuple[str, ...], Design]:
+    def _designs(self) -> dict[tuple[tuple[str, ...], tuple[str, ...]], Design]:
         return {}
 
     def _drivable(self, name: str, layout: Layout, table: Table | None) -> None:
@@ -244,6 +257,9 @@ class Project:
     def table(self) -> Table:
         """The training data. Raises DataError."""
         table = self._table(self.data, self.settings.data.train)
+        if table is None and self.settings.corner:
+            # The netlist's own values are the sample that corners multiply.
+            return Table(OWN_VALUES, {}, count=1)
         if table is None:
             raise DataError("there is no data to train on", hint="add '*@data FILE' to the netlist or give a file")
         return table
@@ -268,7 +284,7 @@ class Project:
             both = classes_in(self.table, self.test_table) if self.test_table is not None else ()
             classes = both if len(both) == len(outputs) else ()
         layout = layout_of(self.table, outputs, self._output_places, classes, self.settings.corner)
-        self._driven(layout, self.table)
+        self.design_for(layout, self.table)
         return layout
 
     @cached_property
@@ -300,7 +316,7 @@ class Project:
         """
         named, outputs = self.named_layout, self.settings.output
         layout = input_layout_of(table, outputs, self.classes, self.settings.corner)
-        self._driven(layout, table)
+        self.design_for(layout, table)
         if named is not None:
             layout = replace(layout, outputs=named.outputs, classes=named.classes)
         words = self.settings.input
@@ -389,11 +405,11 @@ class Project:
 
     def model_of(self, layout: Layout) -> Model:
         """The circuit as a function of what a layout sets, with nothing to train."""
-        return self._model(self._driven(layout).parameters((), ()), layout)
+        return self._model(self.design_for(layout).parameters((), ()), layout)
 
     def _model(self, parameters: Parameters, layout: Layout) -> Model:
-        probes = probes_of(self.circuit, layout.outputs, self._output_places)
-        return Model(parameters, self._driven(layout).inputs, probes, self.solver)
+        measured = probes_of(parameters.circuit, layout.outputs, self._output_places)
+        return Model(parameters, self.design_for(layout).inputs, measured, self.solver)
 
     @property
     def _output_places(self) -> Mapping[str, Place]:
@@ -465,17 +481,17 @@ def _read_named(netlist: Netlist, named: str, places: Mapping[str, Place], unnam
         return read_table(Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path, unnamed)
 
 
-def driven_circuit(project: Project, samples: int | None = None) -> Circuit:
-    """The circuit with a sample axis over the project's training and test data, if it has data.
+def driven_circuit(project: Project, samples: int | None = None, outputs: Sequence[str] = ()) -> Circuit:
+    """The circuit with a sample axis over the project's training and test data and corners, if it has any.
 
-    Targets need not be there.
+    Targets need not be there. The numbers that ``outputs`` read are in the circuit.
     """
-    if project.data is None and project.settings.data.train is None:
-        return project.circuit
+    if not project.has_samples:
+        return project.circuit_for(outputs)
     tables = [project.table] if project.data is not None else [project.table, project.test_table]
     layout = project.input_layout(project.table)
     inputs = np.concatenate([inputs_of(table, layout) for table in tables if table is not None])
     if samples is not None and samples < len(inputs):
         inputs = inputs[np.linspace(0, len(inputs) - 1, samples).astype(int)]
-    model = project.model_of(replace(layout, outputs=()))
+    model = project.model_of(replace(layout, outputs=tuple(outputs)))
     return model.circuit(model.parameters.initial, inputs)

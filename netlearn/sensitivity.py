@@ -1,18 +1,26 @@
-"""Sensitivities of a probe to the values of all elements, and to the numbers of ``.param`` lines."""
+"""Sensitivities of a probe to the values of all elements, the numbers of ``.param`` lines, and the temperature."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from glob import escape
 from typing import Literal
 
-from netlearn.circuit.circuit import GROUND, Circuit, one_sample
-from netlearn.elaboration.design import Design, Selection
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import one_sample
+from netlearn.circuit.devices.base import ZERO_CELSIUS
+from netlearn.elaboration.columns import AMBIENT
+from netlearn.elaboration.design import Selection
 from netlearn.errors import OptionError
-from netlearn.learn.probes import probes_of
+from netlearn.learn.adjoint import Adjoint
+from netlearn.learn.data import Layout, inputs_of
+from netlearn.learn.model import Model
 from netlearn.ngspice.sensitivity import against_ngspice
-from netlearn.project import DataLike, NetlistLike, driven_circuit, open_project
+from netlearn.project import DataLike, NetlistLike, Project, open_project
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.sensitivity import Probe, Sensitivity, linearize, pullback
+from netlearn.solve.sensitivity import Sensitivity
 from netlearn.solve.sensitivity import sensitivities as element_sensitivities
 
 
@@ -30,7 +38,7 @@ def sensitivities(
     Parameters
     ----------
     netlist : a netlist or the path of one.
-    probe : such as ``V(out)``, ``V(p,n)`` or ``I(V1)``.
+    probe : such as ``V(out)``, ``I(R1)``, ``P(X1)`` or ``{V(out)/V(in)}``.
     data : the samples; else the netlist's.
     sample : at which sample, counted from 0; at the netlist's own values if neither is given.
     against : ``ngspice`` asks it for the same derivatives, found in ``by_ngspice`` of each.
@@ -39,42 +47,54 @@ def sensitivities(
     Raises OptionError for what is not a probe or a sample that is not there, and NgspiceError.
     """
     project = open_project(netlist, data)
-    circuit = project.circuit if sample is None and data is None else driven_circuit(project)
-    index = sample or 0
-    if not 0 <= index < (circuit.samples or 1):
-        raise OptionError(f"there is no sample {index + 1} among {circuit.samples or 1}")
-    wanted = _probe(circuit, probe)
+    layout, inputs = _sample(project, sample or 0) if sample is not None or data is not None else (Layout((), ()), None)
+    layout = replace(layout, outputs=(probe,))
+    model = project.model_of(layout)
+    driven = np.zeros((1, 0)) if inputs is None else inputs
+    circuit = one_sample(model.circuit(model.parameters.initial, driven), 0)
     if against == "ngspice":
-        found = against_ngspice(InternalSolver(), circuit, wanted, index, timeout)
+        found = against_ngspice(InternalSolver(), circuit, model.measured, 0, timeout)
     else:
-        found = element_sensitivities(InternalSolver(), circuit, wanted, index)
-    return found + parameter_sensitivities(project.design, circuit, wanted, index)
+        found = element_sensitivities(InternalSolver(), circuit, model.measured)
+    return found + parameter_sensitivities(project, layout, driven)
 
 
-def parameter_sensitivities(design: Design, circuit: Circuit, probe: Probe, sample: int = 0) -> list[Sensitivity]:
-    """The derivative of the probe by every top-level ``.param`` that is written as a number.
+def _sample(project: Project, sample: int) -> tuple[Layout, Array]:
+    """What the columns of the data set, and what one sample does (1, p)."""
+    layout = project.input_layout(project.table)
+    inputs = inputs_of(project.table, layout)
+    if project.data is None and project.test_table is not None:
+        inputs = np.concatenate([inputs, inputs_of(project.test_table, layout)])
+    if not 0 <= sample < len(inputs):
+        raise OptionError(f"there is no sample {sample + 1} among {len(inputs)}")
+    return layout, inputs[sample : sample + 1]
 
-    ``circuit`` is the design's, perhaps driven by data; it goes through every expression that
-    uses the parameter. ngspice's ``.sens`` does not know of parameters. Raises CircuitError.
+
+def parameter_sensitivities(project: Project, layout: Layout, inputs: Array) -> list[Sensitivity]:
+    """The derivative of a layout's output by every top-level ``.param`` written as a number, and by the temperature.
+
+    They go through every expression that uses them, at what one sample sets, ``inputs`` (1, p). ngspice's
+    ``.sens`` knows neither. Raises CircuitError.
     """
+    celsius = float(project.circuit.environment.temperature) - ZERO_CELSIUS
+    if AMBIENT not in (name.lower() for name in layout.driven):
+        # The corners' values are among the inputs already.
+        layout = replace(layout, inputs=(*layout.driven, AMBIENT), corners={})
+        inputs = np.append(inputs, [[celsius]], axis=1)
+    design = project.design_for(layout)
     names = [name for name in design.trainable_names() if design.parameter_value(name) is not None]
-    if not names:
-        return []
-    parameters = design.parameters([Selection(escape(name)) for name in names])
-    one = one_sample(circuit, sample)
-    point = InternalSolver().solve(one)
-    adjoint = linearize(point).solve(probe.weights(one)[None], transpose=True)
-    gradient = parameters.pullback(parameters.initial, pullback(point, adjoint, parameters.columns))
-    return [
+    parameters = design.parameters([Selection(escape(name)) for name in names if design.is_free(name)])
+    measured = project.model_of(layout).measured
+    model = Model(parameters, design.inputs, measured, InternalSolver())
+    theta = np.asarray(parameters.initial, dtype=float)
+    point = model.forward(theta, inputs)
+    adjoint = Adjoint(model, theta, inputs, point, np.ones((1, 1)))
+    found = [
         Sensitivity(name, "parameter", float(value), float(derivative))
-        for name, value, derivative in zip(parameters.names, parameters.initial, gradient, strict=True)
+        for name, value, derivative in zip(parameters.names, theta, adjoint.by_parameters(), strict=True)
     ]
-
-
-def _probe(circuit: Circuit, text: str) -> Probe:
-    probes = probes_of(circuit, [text])
-    plus, minus = int(probes.plus[0]), int(probes.minus[0])
-    n = len(circuit.nodes)
-    if plus >= n:
-        return Probe(element=circuit.branches[plus - n])
-    return Probe(*("0" if k == GROUND else circuit.nodes[k] for k in (plus, minus)))
+    place = next(j for j, name in enumerate(layout.driven) if name.lower() == AMBIENT)
+    by_temperature = float(adjoint.by_inputs()[0, place])
+    if by_temperature:
+        found.append(Sensitivity(AMBIENT, "temperature", float(inputs[0, place]), by_temperature))
+    return found

@@ -18,8 +18,9 @@ from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import NgspiceError
 from netlearn.formats import export_csv, export_graphml, export_json
-from netlearn.ngspice.export import Output, export_ngspice, flatten
+from netlearn.ngspice.export import export_ngspice, flatten
 from netlearn.ngspice.solver import NgspiceSolver
+from netlearn.probes.ends import Probes
 from netlearn.solve.internal import InternalSolver
 
 
@@ -44,7 +45,7 @@ def mixed(node="x1.mid"):
     return Circuit(["in", node, "col", "7"], ["v1", "e1"], groups, Environment(310.0))
 
 
-OUTPUTS = [Output(1), Output(3, 2), Output(4), Output(GROUND, 1)]
+OUTPUTS = Probes(["V(1)", "V(3,2)", "I", "V(0,1)"], np.array([1, 3, 4, GROUND]), np.array([GROUND, 2, GROUND, 1]))
 
 
 @pytest.mark.ngspice

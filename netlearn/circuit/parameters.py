@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import TEMPERATURE, Circuit, Column
+from netlearn.circuit.circuit import Circuit, Column
 
 
 class Binding(Protocol):
@@ -192,9 +192,14 @@ class Parameters:
         return total[:, len(self) :]
 
     @property
-    def sets_temperature(self) -> bool:
-        """Whether a setting is, or gives, the circuit's temperature."""
-        return any(name == TEMPERATURE and binding.by_sample for name, binding in self.quantities)
+    def set_quantities(self) -> tuple[str, ...]:
+        """The numbers of the circuit itself that depend on settings."""
+        return tuple(name for name, binding in self.quantities if binding.by_sample)
+
+    @property
+    def trained_quantities(self) -> tuple[str, ...]:
+        """The numbers of the circuit itself that depend on trained ones."""
+        return tuple(name for name, binding in self.quantities if binding.trained)
 
     def _numbers(self, theta: Array, settings: Array | None) -> tuple[Array, Array]:
         """Trained numbers and settings, the latter as in the text (P + p,), and as the samples have them (S, P + p)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,8 +12,10 @@ from netlearn.cli.options import (
     allow,
     as_csv,
     as_json,
+    directive_options,
     forward_option,
     netlist_argument,
+    overrides,
     processes,
     solver,
     timeout,
@@ -20,12 +23,15 @@ from netlearn.cli.options import (
 from netlearn.cli.output import FilePath, deliver, say
 from netlearn.json_text import json_text
 from netlearn.netlist.netlist import read
+from netlearn.probes.names import probes_of
 from netlearn.report.tables import csv_text, show, table_of
 
 
 @click.command(name="op", short_help="Give the operating point.")
 @netlist_argument
+@click.argument("probes", nargs=-1, metavar="[PROBE]...")
 @click.option("--data", type=FilePath, metavar="FILE", help="Samples [one, at the netlist's own source values].")
+@directive_options("corner")
 @forward_option
 @timeout
 @processes
@@ -35,6 +41,7 @@ from netlearn.report.tables import csv_text, show, table_of
 def command(
     *,
     netlist: Path,
+    probes: tuple[str, ...],
     data: Path | None,
     forward: str,
     timeout: float,
@@ -42,17 +49,22 @@ def command(
     allow: tuple[Path, ...],
     as_csv: bool,
     as_json: bool,
+    **directives: Any,
 ) -> None:
     """Print node voltages (V) and source currents (A) of the netlist FILE at its own source values.
 
-    With --data, those of every sample: a row for each, and a column for each node and source.
+    PROBEs such as "I(R1)", "Ic(Q1)", "P(X1)" or "{V(out)/V(in)}" are printed instead, if any are given. With --data
+    or --corner, those of every sample: a row for each, and a column for each node, source or probe.
     """
     with solver(forward, timeout, processes) as solving:
-        point = api.operating_point(read(netlist, allow), solving, data)
+        point = api.operating_point(read(netlist, allow), solving, data, probes=probes, **overrides(directives))
     circuit = point.circuit
     names = [f"v({name})" for name in circuit.nodes] + [f"i({name})" for name in circuit.branches]
-    if data is not None:
-        columns, samples = ("sample", *names), [[k, *x] for k, x in enumerate(point.x.real.tolist(), 1)]
+    units, values = ["V"] * len(circuit.nodes) + ["A"] * len(circuit.branches), point.x.real
+    if probes:
+        names, units, values = list(probes), list(probes_of(circuit, probes).units), point.measure(*probes).real
+    if circuit.samples is not None or data is not None:
+        columns, samples = ("sample", *names), [[k, *row] for k, row in enumerate(values.tolist(), 1)]
         if as_json:
             say(json_text([dict(zip(columns, row, strict=True)) for row in samples]))
         elif as_csv:
@@ -60,8 +72,7 @@ def command(
         else:
             show(table_of(columns, samples))
         return
-    units = ["V"] * len(circuit.nodes) + ["A"] * len(circuit.branches)
-    rows = [list(row) for row in zip(names, point.x[0].real.tolist(), units, strict=True)]
+    rows = [list(row) for row in zip(names, values[0].tolist(), units, strict=True)]
     if as_json:
         say(json_text({name: value for name, value, _ in rows}))
     elif as_csv:

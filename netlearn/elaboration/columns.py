@@ -138,6 +138,13 @@ class Named:
         )
 
 
+def source_names(circuit: Circuit) -> tuple[str, ...]:
+    """The names of the independent sources, voltage sources first."""
+    kinds = (VoltageSource, CurrentSource)
+    groups = [group for kind in kinds for group in circuit.groups if isinstance(group.device, kind)]
+    return tuple(name for group in groups for name in group.names if not is_inductor(name))
+
+
 @dataclass(frozen=True)
 class Driven:
     """What columns set: ``inputs`` in their order, the quantities of their settings, and the contents that follow."""

@@ -66,6 +66,7 @@ class Design:
         self._frozen = frozen
         self._temperature = temperature
         self._driven = Driven((), (), (), tuple(contents))
+        self._read: Mapping[str, int] = {}
         self.warnings = warnings
         """What was left out of the circuit, or read in a way that may not have been meant, each with its place."""
         self._quantities: dict[str, int] = {}
@@ -90,6 +91,11 @@ class Design:
         """The value of a ``.param``, or None if there is none of that name."""
         quantity = self._scope.find(name.lower())
         return None if quantity is None else self._graph.value(quantity)
+
+    def is_free(self, name: str) -> bool:
+        """Whether a ``.param`` of the netlist may be trained: it stands in the text, and no column sets it."""
+        quantity = self._scope.find(name.lower())
+        return quantity is not None and self._graph.is_literal(quantity) and quantity not in self._driven.held
 
     def trainable_names(self) -> list[str]:
         """Names of all parameters and resistors that a selection can match."""
@@ -122,6 +128,25 @@ class Design:
         named = Named(self.circuit, self._graph, self._contents, self._parameters, self._frozen, self._temperature)
         result._driven = drive(named, columns)
         result._contents = result._driven.contents
+        return result
+
+    def reading(self, names: Sequence[str]) -> Design:
+        """The same netlist, its circuit holding the numbers of these names for probes that use them.
+
+        Raises OptionError for a name that is not a parameter's.
+        """
+        found: dict[str, int] = {}
+        for name in names:
+            quantity = self._scope.find(name.lower())
+            if quantity is None:
+                raise OptionError(f"there is no parameter '{name}'", hint=did_you_mean(name, self._scope.known()))
+            found[name] = quantity
+        if not found:
+            return self
+        result = copy(self)
+        result._read = {**self._read, **found}
+        values = {name: np.asarray(self._graph.value(quantity)) for name, quantity in found.items()}
+        result.circuit = self.circuit.with_values({}, values)
         return result
 
     @property
@@ -239,17 +264,26 @@ class Design:
                 message = f"'{culprit}' cannot be trained: it decides a condition or an option"
                 raise OptionError(message, place, "fix it, or write the circuit without it")
         set_by_sample = self._graph.dependants(self._driven.quantities, (*trained, *self._driven.quantities))
-        number = np.full(len(self._graph), -1)
-        number[[*trained, *self._driven.quantities]] = np.arange(len(trained) + len(self._driven.quantities))
+        number = self._numbers(trained)
         for g, contents in enumerate(self._contents):
             for name, ids in contents.values.items():
                 yield from self._bound((g, name), ids, number, depends[ids], set_by_sample[ids])
 
     def _quantities_bound(self, trained: Sequence[int]) -> Iterable[tuple[str, Binding]]:
         """The numbers of the circuit itself that samples set or training changes."""
-        if self._temperature in self._driven.quantities:
-            parameter = len(trained) + self._driven.quantities.index(self._temperature)
-            yield TEMPERATURE, Direct((0, ""), np.zeros(1, int), np.array([parameter]), np.ones(1), False, True)
+        by_training = self._graph.dependants(trained, self._driven.quantities)
+        by_sample = self._graph.dependants(self._driven.quantities, (*trained, *self._driven.quantities))
+        number = self._numbers(trained)
+        for name, quantity in {**self._read, TEMPERATURE: self._temperature}.items():
+            ids = np.array([quantity])
+            for binding in self._bound((-1, name), ids, number, by_training[ids], by_sample[ids]):
+                yield name, binding
+
+    def _numbers(self, trained: Sequence[int]) -> Array:
+        """The place of each quantity among trained numbers and settings, -1 for none."""
+        number = np.full(len(self._graph), -1)
+        number[[*trained, *self._driven.quantities]] = np.arange(len(trained) + len(self._driven.quantities))
+        return number
 
     def _bound(
         self, column: Column, ids: Array, number: Array, by_training: Array, by_sample: Array

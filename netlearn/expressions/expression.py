@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedInput
+from lark.lexer import PatternRE, TerminalDef
 
 from netlearn.errors import NetlistError, did_you_mean
 from netlearn.expressions.functions import (
@@ -224,21 +225,31 @@ def _interned(steps: tuple[Operation, ...]) -> Expression:
     return Expression("", steps)
 
 
-@lru_cache(maxsize=1)
-def _grammar() -> Lark:
-    return Lark(grammar_text("expression"), parser="lalr")
+MEASURED = r"(?:[vp]|i[cbesdg]?)\s*\(\s*[^\s(),]*\s*(?:,\s*[^\s(),]+\s*)?\)|@[^\s\[\]]+\[\s*\w+\s*\]"
+"""What may stand for a measurement: voltages, currents and powers, ``v(a,b)``, ``ic(q1)``, ``p(r1)``, ``@q1[ic]``."""
+
+
+@lru_cache(maxsize=2)
+def _grammar(measured: bool) -> Lark:
+    def edit(terminal: TerminalDef) -> None:
+        if terminal.name == "PROBE" and measured:
+            terminal.pattern = PatternRE(MEASURED, ("i",))
+
+    return Lark(grammar_text("expression"), parser="lalr", edit_terminals=edit)
 
 
 @lru_cache(maxsize=4096)
-def parse_expression(text: str, behavioural: bool = False, keeps_sign: bool = False) -> Expression:
+def parse_expression(
+    text: str, behavioural: bool = False, keeps_sign: bool = False, *, measured: bool = False
+) -> Expression:
     """An expression, without outer braces or quotes or with them.
 
     ``behavioural`` gives the meaning that functions have in behavioural sources, ``keeps_sign`` the one
-    that powers of negative numbers have in LTspice. Functions that are not built in stay
-    as calls. Raises ExpressionError with the offset in ``text``.
+    that powers of negative numbers have in LTspice; where it is ``measured``, currents and powers of any element may
+    stand in it. Functions that are not built in stay as calls. Raises ExpressionError with the offset in ``text``.
     """
     try:
-        tree = _grammar().parse(text)
+        tree = _grammar(measured).parse(text)
     except UnexpectedInput as problem:
         offset = getattr(problem, "pos_in_stream", None)
         offset = len(text.rstrip()) if offset is None or offset < 0 else offset

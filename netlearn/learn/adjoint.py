@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import TEMPERATURE
+from netlearn.circuit.circuit import TEMPERATURE, Column
 from netlearn.learn.model import Model
+from netlearn.probes.readings import Slopes
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.sensitivity import by_temperature, linearize, pullback
 
@@ -30,25 +32,41 @@ class Adjoint:
     def by_parameters(self) -> Array:
         """The derivative (P,) by the parameters, summed over the samples."""
         parameters = self.model.parameters
-        columns = pullback(self.point, self._state(), parameters.columns, parameters.mixed)
-        return self.model.pullback(self.theta, columns, self.inputs)
+        slopes = self._slopes(parameters.columns, parameters.trained_quantities)
+        columns = pullback(self.point, self._state(slopes), parameters.columns, parameters.mixed)
+        for column, direct in slopes.by_values(self.errors, self._lengths(columns)).items():
+            columns[column] = columns[column] + (direct if column in parameters.mixed else direct.sum(axis=0))
+        return self.model.pullback(self.theta, columns, self.inputs, slopes.by_quantities(self.errors))
 
     def by_inputs(self) -> Array:
         """The derivatives (S, p) by what each sample sets: volts, amperes, ohms, degrees Celsius."""
-        model, parameters, state = self.model, self.model.parameters, self._state()
+        model, parameters = self.model, self.model.parameters
         sources = [(j, *place) for j, place in enumerate(model.inputs) if isinstance(place, tuple)]
-        wanted = dict.fromkeys([*parameters.set_columns, *((g, "dc") for _, g, _ in sources)])
+        wanted = tuple(dict.fromkeys([*parameters.set_columns, *((g, "dc") for _, g, _ in sources)]))
+        slopes = self._slopes(wanted, parameters.set_quantities)
+        state = self._state(slopes)
         columns = pullback(self.point, state, wanted, wanted)
+        for column, direct in slopes.by_values(self.errors, self._lengths(columns)).items():
+            columns[column] = columns[column] + direct
         result = np.zeros((len(state), len(model.inputs)), dtype=state.dtype)
         for j, g, k in sources:
             result[:, j] = columns[g, "dc"][:, k]
         settings = model.settings(self.inputs)
         if settings is None:
             return result
-        quantities = {TEMPERATURE: by_temperature(self.point, state)} if parameters.sets_temperature else {}
+        quantities = slopes.by_quantities(self.errors)
+        if TEMPERATURE in parameters.set_quantities:
+            quantities[TEMPERATURE] = quantities.get(TEMPERATURE, 0.0) + by_temperature(self.point, state)
         own = {column: model.undriven(column, columns[column]) for column in parameters.set_columns}
         result[:, model.setting_places] = parameters.setting_pullback(self.theta, own, settings, quantities)
         return result
 
-    def _state(self) -> Array:
-        return linearize(self.point).solve(np.asarray(self.errors @ self.model.probe_matrix), transpose=True)
+    def _slopes(self, columns: Sequence[Column], quantities: Sequence[str]) -> Slopes:
+        return self.model.measured.slopes(self.point.circuit, self.point.x, columns, quantities)
+
+    def _state(self, slopes: Slopes) -> Array:
+        right = slopes.by_unknowns(self.errors, self.point.x.shape[1])
+        return linearize(self.point).solve(right, transpose=True)
+
+    def _lengths(self, columns: Iterable[Column]) -> dict[Column, int]:
+        return {(g, name): len(self.point.circuit.groups[g]) for g, name in columns}

@@ -119,7 +119,7 @@ def fingerprint(task: Task) -> dict[str, str]:
         ),
         "options": task.options,
         "data": [part and (part.inputs, part.targets) for part in (task.data, task.validation)],
-        "output": task.model.probes,
+        "output": task.model.measured,
         "loss": task.loss,
         "rule": task.rule,
         "solver": task.model.solver,

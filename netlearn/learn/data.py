@@ -10,8 +10,8 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import DataError, Place, did_you_mean
-from netlearn.learn.probes import is_probe
 from netlearn.learn.table import Table
+from netlearn.probes.names import is_probe
 
 
 @dataclass(frozen=True)

@@ -222,7 +222,7 @@ def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Gene
         estimate = task.rule.estimate(model, task.loss, state.theta, batch, rng)
     if not np.isfinite(estimate.loss):
         samples = [task.data.label(row) for row in rows]
-        outputs = [f"'{name}' at {sample}" for sample in samples for name in model.probes.names]
+        outputs = [f"'{name}' at {sample}" for sample in samples for name in model.measured.names]
         check_finite("the output", np.ravel(estimate.outputs), outputs, state)
         check_finite("the loss", task.loss.value(estimate.outputs, data.targets), samples, state)
     names = [f"'{name}'" for name in model.parameters.names] if not np.isfinite(estimate.gradient).all() else []

@@ -10,32 +10,12 @@ import numpy as np
 from scipy import sparse
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import GROUND, Circuit, Column
+from netlearn.circuit.circuit import Circuit, Column
 from netlearn.circuit.parameters import Input, Parameters
+from netlearn.errors import CircuitError
+from netlearn.probes.ends import Probes
+from netlearn.probes.outputs import Outputs
 from netlearn.solve.operating_point import OperatingPoint, Solver
-
-
-@dataclass(frozen=True)
-class Probes:
-    """What is measured: o voltages, voltage differences or source currents.
-
-    Probe j reads unknown ``plus[j]`` minus unknown ``minus[j]``, GROUND reading zero.
-    """
-
-    names: Sequence[str]
-    plus: Array
-    minus: Array
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def matrix(self, size: int) -> sparse.csr_array:
-        """The (o, N) matrix M with outputs = x Mᵀ for a circuit of N = ``size`` unknowns."""
-        rows = np.tile(np.arange(len(self)), 2)
-        columns = np.concatenate([self.plus, self.minus])
-        signs = np.repeat([1.0, -1.0], len(self))
-        real = columns != GROUND
-        return sparse.csr_array((signs[real], (rows[real], columns[real])), shape=(len(self), size))
 
 
 @dataclass(frozen=True)
@@ -48,12 +28,17 @@ class Model:
 
     parameters: Parameters
     inputs: Sequence[Input]
-    probes: Probes
+    measured: Outputs | Probes
     solver: Solver
+
+    @property
+    def probes(self) -> Probes:
+        """The outputs as probes between unknowns. Raises CircuitError for one that is something else."""
+        return self.measured.ends
 
     @cached_property
     def probe_matrix(self) -> sparse.csr_array:
-        """(o, N): outputs = x Mᵀ."""
+        """(o, N): outputs = x Mᵀ. Raises CircuitError as ``probes`` does."""
         return self.probes.matrix(self.parameters.circuit.size)
 
     @cached_property
@@ -92,14 +77,27 @@ class Model:
         """The free state of every sample. Raises what the solver raises."""
         return self.solver.solve(self.circuit(theta, inputs), start)
 
-    def pullback(self, theta: Array, gradients: Mapping[Column, Array], inputs: Array | None = None) -> Array:
+    def pullback(
+        self,
+        theta: Array,
+        gradients: Mapping[Column, Array],
+        inputs: Array | None = None,
+        quantities: Mapping[str, Array] | None = None,
+    ) -> Array:
         """From derivatives by column values to derivatives by parameter, (P,).
 
         ``gradients`` (k,) are summed over the samples, but for the parameters' ``mixed`` columns: these are
-        (S, k), at ``inputs`` (S, p).
+        (S, k), at ``inputs`` (S, p). ``quantities`` (S,) are derivatives by numbers that outputs read. Raises
+        CircuitError for a mixed column that is summed.
         """
+        if any(gradients[column].ndim != 2 for column in self.parameters.mixed):
+            raise CircuitError(
+                "this rule sums over samples what differs between them: columns set numbers that stand in one "
+                "expression with trained ones",
+                hint="use rule analytic",
+            )
         own = {column: self.undriven(column, gradient) for column, gradient in gradients.items()}
-        return self.parameters.pullback(theta, own, None if inputs is None else self.settings(inputs))
+        return self.parameters.pullback(theta, own, None if inputs is None else self.settings(inputs), quantities)
 
     def undriven(self, column: Column, change: Array) -> Array:
         """``change`` (k,) of a column with zeros where an input sets the value, whatever the parameters say."""
@@ -112,4 +110,4 @@ class Model:
 
     def outputs(self, point: OperatingPoint) -> Array:
         """What the probes read, (S, o)."""
-        return np.asarray((self.probe_matrix @ point.x.T).T)
+        return self.measured.read(point.circuit, point.x)

@@ -45,7 +45,8 @@ def superposes(model: Model, inputs: Array) -> bool:
 
     Measured outputs are never superposed: only the internal solver is a model.
     """
-    if not (model.parameters.circuit.linear and isinstance(model.solver, InternalSolver)):
+    circuit = model.parameters.circuit
+    if not (circuit.linear and isinstance(model.solver, InternalSolver) and model.measured.affine(circuit)):
         return False
     settings = model.settings(inputs)
     sources = len(model.inputs) - len(model.parameters.settings)

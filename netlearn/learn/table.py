@@ -17,6 +17,9 @@ from netlearn.errors import DataError, Place
 CLASS = "class"
 """The name of the column that holds class labels."""
 
+OWN_VALUES = "<the netlist's own values>"
+"""What the one sample is called that no data give."""
+
 IN_MEMORY = "<data>"
 """What data that come from no file are called in messages."""
 
@@ -36,11 +39,13 @@ class Table:
     first: int = 0
     header: Place | None = None
     """The row of the file that names the columns."""
+    count: int = 0
+    """How many rows there are where there are no columns."""
 
     def __len__(self) -> int:
-        return (
-            len(next(iter(self.columns.values()))) if self.columns else 0 if self.labels is None else len(self.labels)
-        )
+        if self.columns:
+            return len(next(iter(self.columns.values())))
+        return self.count if self.labels is None else len(self.labels)
 
     def place(self, row: int) -> Place:
         """Where row ``row`` stands, counted from 0."""

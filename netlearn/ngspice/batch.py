@@ -31,7 +31,7 @@ def run_batch(circuit: Circuit, tolerances: Mapping[str, float], timeout: float,
         path = Path(folder)
         (path / "deck.cir").write_text("\n".join([*deck.lines[:-1], *control(deck, base, places, values), ".end", ""]))
         try:
-            said, late = _run(path, timeout * samples)
+            said, late = run(path, timeout * samples)
         except Crashed as crash:
             at = first + len(read_raw(path / "out.raw"))
             raise NgspiceError(f"ngspice {crash}", hint="try the internal solver", sample=at) from None
@@ -75,7 +75,7 @@ def sens_batch(circuit: Circuit, probe: str, timeout: float, tolerances: Mapping
         path = Path(folder)
         commands = [".control", "set filetype=binary", f"sens {probe}", "write out.raw", "quit", ".endc"]
         (path / "deck.cir").write_text("\n".join([*deck.lines[:-1], *commands, ".end", ""]))
-        said, late = _run(path, timeout)
+        said, late = run(path, timeout)
         plots = read_raw(path / "out.raw")
     if late:
         raise took_longer(timeout)
@@ -107,7 +107,7 @@ def read_raw(path: Path) -> list[tuple[str, dict[str, float]]]:
     return plots
 
 
-def _run(folder: Path, timeout: float) -> tuple[str, bool]:
+def run(folder: Path, timeout: float) -> tuple[str, bool]:
     """What ngspice said, and whether it had to be stopped. Raises Crashed."""
     program = executable()
     if program is None:

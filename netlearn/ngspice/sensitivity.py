@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from netlearn.circuit.circuit import Circuit, Column, one_sample
-from netlearn.errors import CircuitError
+from netlearn.circuit.circuit import GROUND, Circuit, Column, one_sample
 from netlearn.ngspice.batch import sens_batch
 from netlearn.ngspice.deck import TIGHT, Deck, write_deck
 from netlearn.ngspice.forms import form_of
@@ -16,8 +15,10 @@ from netlearn.ngspice.library import executable, library, missing
 from netlearn.ngspice.messages import Crashed, Unloadable, not_found, took_longer
 from netlearn.ngspice.process import WorkerProcess
 from netlearn.ngspice.solver import NgspiceSolver
+from netlearn.probes.ends import Probes
+from netlearn.probes.outputs import Outputs
 from netlearn.solve.operating_point import Solver
-from netlearn.solve.sensitivity import Probe, Sensitivity, sensitivities
+from netlearn.solve.sensitivity import Sensitivity, sensitivities
 
 STEP = 1e-4
 """Of a value, for central differences: their error is the square of it."""
@@ -26,7 +27,7 @@ DOUBT = 1e-3
 
 
 def against_ngspice(
-    solver: Solver, circuit: Circuit, probe: Probe, sample: int = 0, timeout: float = 60.0
+    solver: Solver, circuit: Circuit, probe: Outputs | Probes, sample: int = 0, timeout: float = 60.0
 ) -> list[Sensitivity]:
     """The same with ngspice's own sensitivities beside ours.
 
@@ -36,7 +37,8 @@ def against_ngspice(
     """
     ours = sensitivities(solver, circuit, probe, sample)
     try:
-        by_sens = ngspice_sensitivities(circuit, probe, sample, timeout)
+        # .sens knows voltages and currents of voltage sources; differences decide on all else.
+        by_sens = ngspice_sensitivities(circuit, probe, sample, timeout) if probe.between_unknowns else {}
     except Crashed:
         by_sens = {}
     found = [replace(s, by_sens=by_sens.get((s.element, s.name), float("nan"))) for s in ours]
@@ -48,7 +50,11 @@ def against_ngspice(
 
 
 def ngspice_sensitivities(
-    circuit: Circuit, probe: Probe, sample: int = 0, timeout: float = 60.0, tolerances: Mapping[str, float] = TIGHT
+    circuit: Circuit,
+    probe: Outputs | Probes,
+    sample: int = 0,
+    timeout: float = 60.0,
+    tolerances: Mapping[str, float] = TIGHT,
 ) -> dict[tuple[str, str], float]:
     """ngspice's ``.sens`` of a probe at one sample, by element and value name.
 
@@ -64,14 +70,13 @@ def ngspice_sensitivities(
 
 
 def ngspice_differences(
-    circuit: Circuit, probe: Probe, keys: Sequence[tuple[str, str]], sample: int = 0, timeout: float = 60.0
+    circuit: Circuit, probe: Outputs | Probes, keys: Sequence[tuple[str, str]], sample: int = 0, timeout: float = 60.0
 ) -> dict[tuple[str, str], float]:
     """Central differences of ngspice's operating points by the values ``keys`` (element, value name).
 
     The step is STEP of a value, which leaves about five digits. Raises what NgspiceSolver does.
     """
     one = one_sample(circuit, sample)
-    weights = probe.weights(one)
     columns: dict[Column, list[int]] = {}
     for element, name in keys:
         g, k = one.element(element)
@@ -84,22 +89,20 @@ def ngspice_differences(
             steps = STEP * np.where(values[places] == 0, 1.0, np.abs(values[places]))
             stepped = np.tile(values, (2, len(places), 1))
             stepped[:, np.arange(len(places)), places] += np.stack([steps, -steps])
-            op = solver.solve(one.with_values({(g, name): stepped.reshape(-1, len(group))}))
-            upper, lower = (op.x @ weights).reshape(2, -1)
+            moved = one.with_values({(g, name): stepped.reshape(-1, len(group))})
+            upper, lower = probe.read(moved, solver.solve(moved).x).reshape(2, -1)
             for k, slope in zip(places, (upper - lower) / (2 * steps), strict=True):
                 found[group.names[k], name] = float(slope)
     return found
 
 
-def _probe_word(deck: Deck, probe: Probe) -> tuple[str, float]:
-    """The probe in the deck's names, and the sign with which it is the user's."""
-    weights = probe.weights(deck.circuit)
-    order = sorted(np.flatnonzero(weights).tolist(), key=lambda k: -weights[k])
-    if not order:
-        raise CircuitError(f"the probe {probe} is always zero")
-    vectors = [deck.vectors[k] for k in order]
-    word = f"i({vectors[0].removesuffix('#branch')})" if probe.element else f"v({','.join(vectors)})"
-    return word, float(weights[order[0]])
+def _probe_word(deck: Deck, probe: Outputs | Probes) -> tuple[str, float]:
+    """The probe in the deck's names, and the sign with which it is the user's. Raises CircuitError for another kind."""
+    plus, minus = int(probe.ends.plus[0]), int(probe.ends.minus[0])
+    order, sign = ([plus, minus], 1.0) if plus != GROUND else ([minus], -1.0)
+    vectors = [deck.vectors[k] for k in order if k != GROUND]
+    branch = order[0] >= len(deck.circuit.nodes)
+    return (f"i({vectors[0].removesuffix('#branch')})" if branch else f"v({','.join(vectors)})"), sign
 
 
 def _by_element(deck: Deck, vectors: Mapping[str, float]) -> dict[tuple[str, str], float]:

@@ -37,6 +37,8 @@ class Differences:
     second: Array
     absolute: Array
     relative: Array
+    outputs: tuple[str, ...] = ()
+    """What the last columns are, which are no unknowns."""
 
     def __repr__(self) -> str:
         samples, unknowns = self.absolute.shape
@@ -68,19 +70,34 @@ class Differences:
         """The entry at a flat position of the (S, N) arrays."""
         sample, unknown = divmod(flat, self.absolute.shape[1])
         place = sample, unknown
-        n = len(self.circuit.nodes)
-        name = f"v({self.circuit.nodes[unknown]})" if unknown < n else f"i({self.circuit.branches[unknown - n]})"
         return Difference(
             sample,
-            name,
+            self._name(unknown),
             (float(self.first[place]), float(self.second[place])),
             float(self.absolute[place]),
             float(self.relative[place]),
         )
 
+    def _name(self, column: int) -> str:
+        n, size = len(self.circuit.nodes), self.circuit.size
+        if column >= size:
+            return self.outputs[column - size]
+        return f"v({self.circuit.nodes[column]})" if column < n else f"i({self.circuit.branches[column - n]})"
 
-def compare(first: OperatingPoint, second: OperatingPoint, floor: float = 1e-9) -> Differences:
-    """Compare two operating points of circuits with the same unknowns, sample by sample.
+
+@dataclass(frozen=True)
+class MeasuredTwice:
+    """What two ways to measure the outputs ``names`` find, (S, o) each."""
+
+    names: tuple[str, ...]
+    first: Array
+    second: Array
+
+
+def compare(
+    first: OperatingPoint, second: OperatingPoint, floor: float = 1e-9, outputs: MeasuredTwice | None = None
+) -> Differences:
+    """Compare two operating points of circuits with the same unknowns, and outputs if there are any, by sample.
 
     Raises CircuitError where their unknowns or numbers of samples differ, or where there are none.
     """
@@ -89,10 +106,12 @@ def compare(first: OperatingPoint, second: OperatingPoint, floor: float = 1e-9) 
         raise CircuitError(f"operating points of different circuits cannot be compared: {a.shape} and {b.shape}")
     if a.size == 0:
         raise CircuitError("there is nothing to compare: the circuit has no node besides ground")
+    if outputs is not None:
+        a, b = np.hstack([a, outputs.first]), np.hstack([b, outputs.second])
     absolute = np.abs(a - b)
     # A difference that is not a number is one beyond every tolerance.
     absolute[np.isnan(absolute)] = np.inf
     larger = np.maximum(np.abs(a), np.abs(b))
     with np.errstate(invalid="ignore", divide="ignore"):
         relative = np.where(absolute > floor, np.where(np.isinf(absolute), np.inf, absolute / larger), 0.0)
-    return Differences(first.circuit, a, b, absolute, relative)
+    return Differences(first.circuit, a, b, absolute, relative, () if outputs is None else outputs.names)

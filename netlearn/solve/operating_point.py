@@ -9,6 +9,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.probes.names import probes_of
 
 
 class Linearization(Protocol):
@@ -46,8 +47,15 @@ class OperatingPoint:
         return self._unknown(self.circuit.node(plus)) - self._unknown(self.circuit.node(minus))
 
     def current(self, element: str) -> Array:
-        """The current (S,) amperes that flows into the first node of a source. Raises CircuitError."""
-        return self._unknown(self.circuit.branch(element))
+        """The current (S,) amperes that flows into the first node of an element. Raises CircuitError."""
+        return self.measure(f"I({element})")[:, 0]
+
+    def measure(self, *probes: str) -> Array:
+        """What probes read, (S, o): ``V(a,b)``, ``I(R1)``, ``Ic(Q1)``, ``P(X1)``, ``{V(out)/V(in)}``.
+
+        Raises OptionError and CircuitError, as :func:`netlearn.probes.names.probes_of` does.
+        """
+        return probes_of(self.circuit, probes).read(self.circuit, self.x)
 
     def _unknown(self, number: int) -> Array:
         return np.zeros(len(self.x), self.x.dtype) if number == GROUND else self.x[:, number]

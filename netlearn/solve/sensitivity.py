@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import GROUND, Circuit, Column, one_sample
+from netlearn.circuit.circuit import Circuit, Column, one_sample
+from netlearn.probes.ends import Probes
+from netlearn.probes.outputs import Outputs
 from netlearn.solve.contraction import contract
 from netlearn.solve.equations.assembly import Equations, with_ground
 from netlearn.solve.linear import linear_system
@@ -71,32 +73,6 @@ def by_temperature(op: OperatingPoint, adjoint: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Probe:
-    """v(plus) - v(minus) in volts, or the branch current of ``element`` in amperes."""
-
-    plus: str = "0"
-    minus: str = "0"
-    element: str = ""
-
-    def weights(self, circuit: Circuit) -> Array:
-        """The derivative (N,) of the probe by the circuit's unknowns. Raises CircuitError."""
-        weights = np.zeros(circuit.size)
-        if self.element:
-            weights[circuit.branch(self.element)] = 1.0
-            return weights
-        for name, sign in ((self.plus, 1.0), (self.minus, -1.0)):
-            node = circuit.node(name)
-            if node != GROUND:
-                weights[node] += sign
-        return weights
-
-    def __str__(self) -> str:
-        if self.element:
-            return f"i({self.element})"
-        return f"v({self.plus})" if self.minus == "0" else f"v({self.plus},{self.minus})"
-
-
-@dataclass(frozen=True)
 class Sensitivity:
     """The derivative of a probe by one value of one element, in the units of the two."""
 
@@ -120,22 +96,25 @@ class Sensitivity:
         return _relative(self.derivative, self.by_ngspice)
 
 
-def sensitivities(solver: Solver, circuit: Circuit, probe: Probe, sample: int = 0) -> list[Sensitivity]:
-    """Our derivatives of the probe at one sample by every differentiable value of every element.
+def sensitivities(solver: Solver, circuit: Circuit, probe: Outputs | Probes, sample: int = 0) -> list[Sensitivity]:
+    """Our derivatives of one output at one sample by every differentiable value of every element.
 
     By the adjoint method, so one further linear solve gives them all. Values that are at the
     device's default and have no influence are left out. Raises CircuitError.
     """
     one = one_sample(circuit, sample)
-    weights = probe.weights(one)
     op = solver.solve(one)
-    adjoint = linearize(op).solve(weights[None], transpose=True)
     columns = [
         (g, name) for g, group in enumerate(one.groups) for name in group.values if name in group.device.parameters
     ]
+    slopes, one_output = probe.slopes(one, op.x, columns), np.ones((1, 1))
+    adjoint = linearize(op).solve(slopes.by_unknowns(one_output, one.size), transpose=True)
+    lengths = {(g, name): len(one.groups[g]) for g, name in columns}
+    direct = slopes.by_values(one_output, lengths)
     found = []
-    for (g, name), derivatives in pullback(op, adjoint, columns).items():
+    for (g, name), through in pullback(op, adjoint, columns).items():
         group = one.groups[g]
+        derivatives = through + direct[g, name][0] if (g, name) in direct else through
         default = group.device.parameters[name]
         values = np.broadcast_to(np.asarray(group.values[name], dtype=float), len(group))
         kept = np.isfinite(values) & ((values != default) | (derivatives != 0))

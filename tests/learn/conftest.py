@@ -16,13 +16,13 @@ from netlearn.learn.loop import Task
 from netlearn.learn.loss import CrossEntropy, Mse
 from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Adam
-from netlearn.learn.probes import probes_of
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.schedule import Constant
 from netlearn.learn.settings import LoopOptions
 from netlearn.learn.subset import Subset
 from netlearn.learn.table import Table
 from netlearn.learn.transforms import Transform
+from netlearn.probes.names import probes_of
 from netlearn.solve.internal import InternalSolver
 
 MakeTask = Callable[..., Task]

@@ -5,8 +5,8 @@ from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VOLTAGE_SOURCE
 from netlearn.errors import CircuitError, DataError, NetlearnError, OptionError
 from netlearn.learn.data import dataset_of, layout_of, split
-from netlearn.learn.probes import probes_of
 from netlearn.learn.table import Table
+from netlearn.probes.names import probes_of
 
 CIRCUIT = Circuit(
     ["in", "out"],
@@ -79,7 +79,7 @@ def test_split_parts_are_disjoint_and_whole() -> None:
 def test_probes_read_voltages_differences_and_currents() -> None:
     probes = probes_of(CIRCUIT, ("V(out)", "v(in, out)", "V(0,in)", "I(V1)"))
     x = np.array([[1.0, 10.0, 100.0]])
-    np.testing.assert_array_equal((probes.matrix(3) @ x.T).T, [[10.0, -9.0, -1.0, 100.0]])
+    np.testing.assert_array_equal((probes.ends.matrix(3) @ x.T).T, [[10.0, -9.0, -1.0, 100.0]])
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_probes_read_voltages_differences_and_currents() -> None:
         ("V(gnd)", OptionError, "always reads zero"),
         ("V(in,in)", OptionError, "always reads zero"),
         ("V(ouy)", CircuitError, "did you mean 'out'?"),
-        ("I(R1)", CircuitError, "there is no voltage source or branch current 'R1'"),
+        ("I(R9)", CircuitError, "there is no element 'r9'"),
     ],
 )
 def test_probes_that_cannot_be(name: str, kind: type[NetlearnError], said: str) -> None:

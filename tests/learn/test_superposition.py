@@ -10,10 +10,10 @@ from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VCVS, VOLT
 from netlearn.circuit.parameters import Direct, Parameters
 from netlearn.learn.loss import Mse
 from netlearn.learn.model import Model
-from netlearn.learn.probes import probes_of
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
 from netlearn.learn.superposition import superpose, superposes
+from netlearn.probes.names import probes_of
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint
 

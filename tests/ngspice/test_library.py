@@ -14,7 +14,7 @@ from netlearn.ngspice import library as library_module
 from netlearn.ngspice.library import library
 from netlearn.ngspice.sensitivity import ngspice_sensitivities
 from netlearn.ngspice.solver import NgspiceSolver
-from netlearn.solve.sensitivity import Probe
+from netlearn.probes.names import probes_of
 
 
 def divider():
@@ -46,13 +46,13 @@ def test_a_broken_library_is_said_or_the_executable_serves(ngspice, tmp_path, mo
     monkeypatch.setenv("NGSPICE_LIBRARY_PATH", str(tmp_path / "libngspice.so"))
     with NgspiceSolver() as solver:
         np.testing.assert_allclose(solver.solve(divider()).voltage("out"), [1, 2])
-    found = ngspice_sensitivities(divider(), Probe("out"))
+    found = ngspice_sensitivities(divider(), probes_of(divider(), ["V(out)"]))
     assert found["v1", "dc"] == pytest.approx(1 / 3, rel=1e-5)
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(NgspiceError, match=r"libngspice cannot be loaded.*\n.*apt-get install libngspice0"):
         NgspiceSolver().solve(divider())
     with pytest.raises(NgspiceError, match="libngspice cannot be loaded"):
-        ngspice_sensitivities(divider(), Probe("out"))
+        ngspice_sensitivities(divider(), probes_of(divider(), ["V(out)"]))
 
 
 OURS = """

@@ -11,8 +11,9 @@ from netlearn.ngspice import sensitivity as ngspice_sens
 from netlearn.ngspice.deck import write_deck
 from netlearn.ngspice.sensitivity import against_ngspice, ngspice_sensitivities
 from netlearn.ngspice.solver import NgspiceSolver
+from netlearn.probes.names import probes_of
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.sensitivity import Probe, Sensitivity, sensitivities
+from netlearn.solve.sensitivity import Sensitivity, sensitivities
 
 pytestmark = pytest.mark.ngspice
 
@@ -43,17 +44,17 @@ def every_linear_device():
     return Circuit(nodes, ["v1", "v2", "e1", "h1"], groups)
 
 
-PROBES = [Probe("b"), Probe("c", "b"), Probe("0", "e"), Probe(element="v1"), Probe(element="e1")]
+PROBES = ["V(b)", "V(c,b)", "V(0,e)", "I(v1)", "I(e1)", "I(r1)", "I(g1)", "P(f1)"]
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=str)
 @pytest.mark.parametrize("sample", [0, 1])
 def test_every_value_of_every_linear_device(probe, sample):
-    table = against_ngspice(InternalSolver(), every_linear_device(), probe, sample)
+    table = against_ngspice(InternalSolver(), every_linear_device(), probes_of(every_linear_device(), [probe]), sample)
     assert len(table) == 12
     largest = max(abs(s.derivative * s.value) for s in table)
     for s in table:
-        assert s.derivative == pytest.approx(s.by_sens, rel=1e-4, abs=1e-7 * largest / abs(s.value)), s
+        assert s.derivative == pytest.approx(s.by_ngspice, rel=1e-4, abs=1e-7 * largest / abs(s.value)), s
 
 
 def random_network(seed):
@@ -74,13 +75,13 @@ def random_network(seed):
 
 @pytest.mark.parametrize(
     ("analysis", "probe"),
-    [("sens v(n1)", Probe("a1")), ("sens v(n2,n4)", Probe("a2", "a4")), ("sens i(v1)", Probe(element="v2"))],
+    [("sens v(n1)", "V(a1)"), ("sens v(n2,n4)", "V(a2,a4)"), ("sens i(v1)", "I(v2)")],
 )
 def test_random_networks(analysis, probe, ngspice):
     circuits = [random_network(seed) for seed in range(12)]
     judged = ngspice.run_many(["\n".join(write_deck(circuit).lines) for circuit in circuits], analysis=analysis)
     for circuit, vectors in zip(circuits, judged, strict=True):
-        ours = sensitivities(InternalSolver(), circuit, probe)
+        ours = sensitivities(InternalSolver(), circuit, probes_of(circuit, [probe]))
         largest = max(abs(s.derivative * s.value) for s in ours)
         assert len(ours) == sum(len(group) for group in circuit.groups)
         for s in ours:
@@ -103,10 +104,8 @@ def test_a_divider_by_hand():
         Group(RESISTOR, ["r1", "r2"], np.array([[0, 1], [1, GROUND]]), {"resistance": np.array([2e3, 1e3])}),
         Group(VOLTAGE_SOURCE, ["v1"], np.array([[0, GROUND, 2]]), {"dc": np.array([3.0])}),
     )
-    table = {
-        (s.element, s.name): s
-        for s in sensitivities(InternalSolver(), Circuit(["in", "out"], ["v1"], groups), Probe("out"))
-    }
+    circuit = Circuit(["in", "out"], ["v1"], groups)
+    table = {(s.element, s.name): s for s in sensitivities(InternalSolver(), circuit, probes_of(circuit, ["V(out)"]))}
     assert table["r1", "resistance"].derivative == pytest.approx(-3 * 1e3 / 3e3**2, rel=1e-12)
     assert table["r2", "resistance"].derivative == pytest.approx(3 * 2e3 / 3e3**2, rel=1e-12)
     assert table["v1", "dc"].derivative == pytest.approx(1 / 3, rel=1e-12)
@@ -132,7 +131,9 @@ def transistor():
 def test_model_and_instance_parameters_of_a_transistor():
     """The operating point is ngspice's, the derivatives are ours."""
     with NgspiceSolver() as solver:
-        table = {(s.element, s.name): s for s in against_ngspice(solver, transistor(), Probe("c"))}
+        table = {
+            (s.element, s.name): s for s in against_ngspice(solver, transistor(), probes_of(transistor(), ["V(c)"]))
+        }
     for key in [
         ("rc", "resistance"),
         ("rb", "resistance"),
@@ -155,10 +156,9 @@ def test_model_and_instance_parameters(kind):
         "njf": ({"vto": -2.5, "beta": 1e-4, "lambda": 0.01}, {"area": 3.0}),
     }
     model, element = models[kind]
+    circuit = one_device(kind, model, element)
     with NgspiceSolver() as solver:
-        table = {
-            (s.element, s.name): s for s in against_ngspice(solver, one_device(kind, model, element), Probe("out"))
-        }
+        table = {(s.element, s.name): s for s in against_ngspice(solver, circuit, probes_of(circuit, ["V(out)"]))}
     for name in [*model, *element, "resistance", "dc"]:
         s = table[{"resistance": "r1", "dc": "v1"}.get(name, "x1"), name]
         assert abs(s.derivative) > 0, s
@@ -185,14 +185,14 @@ def one_device(kind, model, element):
 
 def test_the_executable_gives_the_same(ngspice, monkeypatch):
     circuit = one_device("d", {"is": 2e-14, "rs": 10.0}, {"area": 2.0})
-    expected = ngspice_sensitivities(circuit, Probe("in", "out"))
+    expected = ngspice_sensitivities(circuit, probes_of(circuit, ["V(in,out)"]))
     monkeypatch.setattr(ngspice_sens, "library", lambda: None)
-    found = ngspice_sensitivities(circuit, Probe("in", "out"))
+    found = ngspice_sensitivities(circuit, probes_of(circuit, ["V(in,out)"]))
     assert set(found) == set(expected)
     assert found == pytest.approx(expected, rel=1e-9, abs=1e-30)
 
 
-@pytest.mark.parametrize("probe", [Probe("nowhere"), Probe(element="r1"), Probe("b", "b"), Probe()])
-def test_a_probe_that_is_not_there(probe):
-    with pytest.raises(CircuitError):
-        ngspice_sensitivities(every_linear_device(), probe)
+def test_sens_knows_voltages_and_currents_of_voltage_sources_only():
+    circuit = every_linear_device()
+    with pytest.raises(CircuitError, match=r"the output I\(r1\) is not a voltage"):
+        ngspice_sensitivities(circuit, probes_of(circuit, ["I(r1)"]))

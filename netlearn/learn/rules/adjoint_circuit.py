@@ -11,7 +11,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Group
 from netlearn.learn.loss import Loss
-from netlearn.learn.model import Model, Probes
+from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.circuitry import Circuitry
 from netlearn.learn.rules.energy import trained_elements
@@ -20,6 +20,7 @@ from netlearn.learn.rules.power import with_power
 from netlearn.learn.rules.reading import Reading
 from netlearn.learn.rules.reciprocity import Reciprocity
 from netlearn.options import option
+from netlearn.probes.ends import Probes
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.sensitivity import pullback
 from netlearn.solve.transposed import Transposed, adjoint_circuit

@@ -15,7 +15,7 @@ from netlearn.circuit.circuit import GROUND, Circuit, Column, Group
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VOLTAGE_SOURCE, VoltageSource
 from netlearn.circuit.graph import voltage_branches
 from netlearn.errors import CircuitError
-from netlearn.learn.model import Probes
+from netlearn.probes.ends import Probes
 
 CACHED_NAMES = 64
 

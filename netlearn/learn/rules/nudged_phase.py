@@ -12,10 +12,11 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.errors import CircuitError, ConvergenceError
 from netlearn.learn.loss import Loss
-from netlearn.learn.model import Model, Probes
+from netlearn.learn.model import Model
 from netlearn.learn.rules.circuitry import Circuitry
 from netlearn.learn.rules.nudges import Nudge, curvature
 from netlearn.learn.rules.reciprocity import Reciprocity, reciprocity
+from netlearn.probes.ends import Probes
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.sensitivity import linearize
 from netlearn.solve.transposed import Transposed, corrected_circuit

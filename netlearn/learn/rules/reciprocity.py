@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components, maxi
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.parameters import Parameters
-from netlearn.learn.model import Probes
+from netlearn.probes.ends import Probes
 from netlearn.solve.equations.assembly import Equations, structure, with_ground
 
 SYMMETRIC = 1e-9

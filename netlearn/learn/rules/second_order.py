@@ -12,6 +12,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from netlearn.arrays import Array
 from netlearn.circuit.devices.base import COMPLEX_STEP
 from netlearn.errors import ConvergenceError
+from netlearn.learn.adjoint import Adjoint
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Optimizer, Sgd
@@ -20,7 +21,7 @@ from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.options import Declared, option
 from netlearn.solve.equations.assembly import MatrixTopology, with_ground
 from netlearn.solve.operating_point import OperatingPoint
-from netlearn.solve.sensitivity import linearize, pullback
+from netlearn.solve.sensitivity import linearize
 
 
 class OutputJacobian:
@@ -31,9 +32,12 @@ class OutputJacobian:
     """
 
     def __init__(self, model: Model, theta: Array, point: OperatingPoint, inputs: Array | None = None) -> None:
-        self.model, self.theta, self.point, self.inputs = model, theta, point, inputs
-        self.scale = np.where(model.parameters.positive, theta, 1.0)
         self.linear = linearize(point)
+        self.model, self.theta, self.inputs = model, theta, inputs
+        self.point = replace(point, linearization=self.linear)
+        self.scale = np.where(model.parameters.positive, theta, 1.0)
+        parameters = model.parameters
+        self.slopes = model.measured.slopes(point.circuit, point.x, parameters.columns, parameters.trained_quantities)
 
     def forward(self, direction: Array) -> Array:
         """∂y/∂u · direction, (S, o) for (P,)."""
@@ -42,18 +46,22 @@ class OutputJacobian:
         stepped = self.model.parameters.apply(self.theta + 1j * COMPLEX_STEP * self.scale * direction, settings)
         topology = MatrixTopology.of(circuit)
         rhs = np.zeros(self.point.x.shape)
+        changes = {}
         for g, name in self.model.parameters.columns:
             group = circuit.groups[g]
             change = self.model.undriven((g, name), np.imag(stepped.groups[g].values[name]) / COMPLEX_STEP)
+            changes[g, name] = change
             slope = group.device.value_jacobian(x[:, np.asarray(group.index)], group.values, circuit.environment, name)
             rhs -= topology.add_currents(g, slope * change[..., None]).T
-        return np.asarray((self.model.probe_matrix @ self.linear.solve(rhs).T).T)
+        quantities = {
+            name: np.imag(stepped.quantities[name]) / COMPLEX_STEP for name in self.model.parameters.trained_quantities
+        }
+        return self.slopes.forward(self.linear.solve(rhs), changes, quantities, len(self.model.measured))
 
     def backward(self, weights: Array) -> Array:
         """Σ_s (∂y_s/∂u)ᵀ weights_s, (P,) for (S, o)."""
-        adjoint = self.linear.solve(np.asarray(weights @ self.model.probe_matrix), transpose=True)
-        columns = pullback(self.point, adjoint, self.model.parameters.columns, self.model.parameters.mixed)
-        return self.scale * self.model.pullback(self.theta, columns, self.inputs)
+        inputs = np.zeros((len(weights), 0)) if self.inputs is None else self.inputs
+        return self.scale * Adjoint(self.model, self.theta, inputs, self.point, weights).by_parameters()
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.circuit.parameters import Direct, Parameters
 from netlearn.learn.loss import Loss, Mse
-from netlearn.learn.model import Model, Probes
+from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch
+from netlearn.probes.ends import Probes
 from netlearn.solve.internal import InternalSolver
 
 RNG = np.random.default_rng

@@ -15,12 +15,13 @@ from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE
 from netlearn.circuit.devices.linear import VCCS
 from netlearn.errors import CircuitError, ConvergenceError, OptionError
 from netlearn.learn.loss import CrossEntropy, Loss, Mse
-from netlearn.learn.model import Model, Probes
+from netlearn.learn.model import Model
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.circuitry import Circuitry
 from netlearn.learn.rules.energy import GeneralizedEP
+from netlearn.probes.ends import Probes
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint
 
@@ -313,7 +314,7 @@ class TestStrength:
     def test_of_one_takes_stability_away(self, lab: SimpleNamespace, outputs: int) -> None:
         model, theta, batch = lab.random_network(0)
         probes = Probes(model.probes.names[:outputs], model.probes.plus[:outputs], model.probes.minus[:outputs])
-        model, batch = replace(model, probes=probes), Batch(batch.inputs, batch.targets[:, :outputs])
+        model, batch = replace(model, measured=probes), Batch(batch.inputs, batch.targets[:, :outputs])
         lab.estimate(make_rule("ep", beta=0.99, states="negative"), model, theta, batch)
         with pytest.raises(ConvergenceError, match="no stable operating point"):
             lab.estimate(make_rule("ep", beta=1.01, states="negative"), model, theta, batch)

@@ -13,10 +13,10 @@ import netlearn
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.errors import ConvergenceError, OptionError
 from netlearn.learn.loss import Mse
-from netlearn.learn.model import Probes
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
+from netlearn.probes.ends import Probes
 from netlearn.project import open_project
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint
@@ -131,7 +131,7 @@ def test_the_told_error_is_about_the_error(beta: float, points: int) -> None:
 
 def test_output_currents_are_nudged_as_by_ep(lab: SimpleNamespace) -> None:
     model, theta, batch = lab.random_network(0)
-    model = replace(model, probes=Probes(["I(v1)"], np.array([8]), np.array([GROUND])))
+    model = replace(model, measured=Probes(["I(v1)"], np.array([8]), np.array([GROUND])))
     batch = Batch(batch.inputs, np.full((5, 1), 1e-3))
     exact = lab.estimate(Analytic(), model, theta, batch)
     assert lab.estimate(make_rule("holomorphic"), model, theta, batch) == pytest.approx(exact, rel=1e-9)

@@ -11,10 +11,11 @@ from netlearn.circuit.circuit import GROUND, Group
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, VCCS
 from netlearn.errors import CircuitError
 from netlearn.learn.loss import CrossEntropy, Mse
-from netlearn.learn.model import Model, Probes
+from netlearn.learn.model import Model
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
+from netlearn.probes.ends import Probes
 
 
 @pytest.mark.parametrize("seed", range(8))
