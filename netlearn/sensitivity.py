@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import one_sample
 from netlearn.circuit.devices.base import ZERO_CELSIUS
 from netlearn.elaboration.columns import AMBIENT
 from netlearn.elaboration.design import Selection
@@ -47,16 +46,19 @@ def sensitivities(
     Raises OptionError for what is not a probe or a sample that is not there, and NgspiceError.
     """
     project = open_project(netlist, data)
-    layout, inputs = _sample(project, sample or 0) if sample is not None or data is not None else (Layout((), ()), None)
+    layout, inputs = Layout((), ()), np.zeros((1, 0))
+    if project.has_samples and not (sample is None and data is None):
+        layout, inputs = _sample(project, sample or 0)
+    elif sample:
+        raise OptionError(f"there is no sample {sample + 1} among 1")
     layout = replace(layout, outputs=(probe,))
     model = project.model_of(layout)
-    driven = np.zeros((1, 0)) if inputs is None else inputs
-    circuit = one_sample(model.circuit(model.parameters.initial, driven), 0)
+    circuit = model.circuit(model.parameters.initial, inputs)
     if against == "ngspice":
         found = against_ngspice(InternalSolver(), circuit, model.measured, 0, timeout)
     else:
         found = element_sensitivities(InternalSolver(), circuit, model.measured)
-    return found + parameter_sensitivities(project, layout, driven)
+    return found + parameter_sensitivities(project, layout, inputs)
 
 
 def _sample(project: Project, sample: int) -> tuple[Layout, Array]:
