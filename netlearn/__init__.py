@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from netlearn.exports import export, flatten
     from netlearn.generate import NewNetlist
     from netlearn.generate import new_netlist as new
+    from netlearn.hessians import Spectrum, spectrum
     from netlearn.judge import check
     from netlearn.netlist.netlist import Netlist, parse, read
     from netlearn.nudged import nudged_netlist
@@ -65,6 +66,7 @@ __all__ = [
     "Place",
     "Prediction",
     "Sensitivity",
+    "Spectrum",
     "TrainResult",
     "Trainer",
     "adjoint_netlist",
@@ -85,6 +87,7 @@ __all__ = [
     "predictions",
     "read",
     "sensitivities",
+    "spectrum",
     "train",
 ]
 
@@ -109,6 +112,7 @@ _ELSEWHERE = {
         "solve.difference": ("Differences",),
         "solve.operating_point": ("OperatingPoint",),
         "solve.sensitivity": ("Sensitivity",),
+        "hessians": ("Spectrum", "spectrum"),
         "trainer": ("Trainer",),
     }.items()
     for name in names

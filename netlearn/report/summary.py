@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
+import numpy as np
+
+from netlearn.hessians import Spectrum
 from netlearn.report.tables import shown
 from netlearn.results import Description, Evaluation, TrainResult
+
+SHOWN = 6
+"""How many of a spectrum are shown."""
 
 LISTED = 12
 """How many names a line lists before it says how many more there are."""
@@ -151,3 +158,24 @@ def _listed(names: tuple[str, ...]) -> str:
 
 def _percent(fraction: float) -> str:
     return f"{100 * fraction:.2f} %"
+
+
+def spectrum_rows(found: Spectrum) -> Iterator[tuple[str, str]]:
+    """A spectrum in a few lines, as pairs of a heading and a line."""
+    soft = ", ".join(shown(value) for value in found.stiffness[:SHOWN])
+    yield "stiffness", f"{len(found.stiffness)} modes of {shown(found.stiffness[0])} to {shown(found.stiffness[-1])} S"
+    yield "soft modes", f"{soft} S"
+    yield "dimension", f"{found.dimension:.3g} of the response to the data"
+    yield "curvature", ", ".join(shown(value) for value in found.curvature[:SHOWN])
+    for heading, names, values in (
+        ("susceptible", found.nodes, found.susceptibility),
+        ("responsive", found.parameters, found.response),
+        ("important", found.parameters, found.importance),
+    ):
+        order = np.argsort(-np.nan_to_num(values, nan=-np.inf))[:SHOWN]
+        yield heading, ", ".join(f"{names[int(k)]} ({values[k]:.3g})" for k in order)
+
+
+def spectrum_values(found: Spectrum) -> dict[str, Any]:
+    """A spectrum as plain values."""
+    return {entry.name: getattr(found, entry.name) for entry in fields(found)}
