@@ -333,7 +333,7 @@ def test_every_float_survives_writing(resistances, theta):
         ("D1 a 0 dm\n.model dm d base is=1", 3, 13, "cannot read 'base'"),
         ("R1 a 0 r=2*3", 2, 10, "cannot read the value"),
         ("R1 n{k} 0 1k ac=1", 2, 4, "name cannot be computed"),
-        ("M1 a a 0 0 mm\n.model mm nmos level=14", 3, 16, "of level 14 is not supported"),
+        ("M1 a a 0 0 mm\n.model mm nmos level=14", 3, 16, "of level 14 (BSIM4) is not supported"),
         ("E1 a 0 LAPLACE {V(b)} = {1/(1+s)}", 2, 8, "not supported"),
         ("E1 a 0 POLY(2) b 0", 2, 8, "needs 4 controls"),
         ("E1 a 0 b 0", 2, 1, "has no gain"),

@@ -278,4 +278,5 @@ _LEVEL_3 = replace(
     ignored_on_element=("ic", "off", "lm", "lp", "wm", "wp"),
     derived=_geometry,
 )
-MODELS = {"d": replace(_LEVEL_1, levels={3: _LEVEL_3})}
+# As in ngspice, where the level says only whether width and length count.
+MODELS = {"d": replace(_LEVEL_1, levels={3: _LEVEL_3}, any_level=True)}

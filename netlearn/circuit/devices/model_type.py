@@ -53,6 +53,10 @@ class ModelType:
     """The ``level`` that the device stands for."""
     levels: Mapping[int, ModelType] = field(default_factory=dict)
     """The types that this one turns into at other levels."""
+    any_level: bool = False
+    """Whether all further levels mean this one."""
+    missing_levels: Mapping[int, str] = field(default_factory=dict)
+    """What levels are called that ngspice has and netlearn lacks."""
     derived: Callable[[Collection[str]], Mapping[str, str]] = _nothing
     """From the values that an element and its model give to expressions for others, in these and ``scale``.
 
@@ -93,10 +97,14 @@ class ModelType:
             return self
         if level in self.levels:
             return self.levels[int(level)]
+        if self.any_level:
+            return self
         *others, last = sorted(f"{number}" for number in {self.level, *self.levels})
-        known = f"{', '.join(others)} and {last}" if others else last
+        known = f"levels {', '.join(others)} and {last}" if others else f"level {last}"
+        name = self.missing_levels.get(int(level)) if level == int(level) else None
+        called = f" ({name})" if name else ""
         raise CircuitError(
-            f"a '{self.name}' model of level {level:g} is not supported", hint=f"netlearn has level {known}"
+            f"a '{self.name}' model of level {level:g}{called} is not supported", hint=f"netlearn has {known}"
         )
 
     def model_value(self, parameter: str, value: float) -> str | None:

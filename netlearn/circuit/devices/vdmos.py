@@ -234,7 +234,7 @@ MODELS = {
         flags={"off": None, "nchan": ("polarity", 1.0), "pchan": ("polarity", -1.0)},
         ignored=names(
             "phi kf af tt vj cjo m fc cgdmin cgdmax a cgs rthjc rthca cthj vgs_max vgd_max vds_max vgsr_max vgdr_max"
-            " pd_max id_max idr_max te_max rth_ext derating vdmosn vdmosp vdmos mfg ron qg vds"
+            " pd_max id_max idr_max te_max rth_ext derating vdmosn vdmosp vdmos ron qg vds"
         ),
         ignored_on_element=("off", "ic", "icvds", "icvgs"),
         refused={"thermal": "self-heating"},

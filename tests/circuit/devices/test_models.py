@@ -119,14 +119,20 @@ def test_what_would_change_the_operating_point_is_refused(name, parameter, value
 
 
 def test_a_level_that_is_missing_is_named_with_those_that_are_there():
-    with pytest.raises(CircuitError, match="level 8") as caught:
+    with pytest.raises(CircuitError, match=r"level 8 \(BSIM3\)") as caught:
         MODEL_TYPES["nmos"].at_level(8.0)
-    assert caught.value.hint == "netlearn has level 1, 2, 3 and 6"
-    with pytest.raises(CircuitError, match=r"level 3\.5"):
+    assert caught.value.hint == "netlearn has levels 1, 2, 3 and 6"
+    with pytest.raises(CircuitError, match=r"level 3\.5 is not"):
         MODEL_TYPES["nmos"].at_level(3.5)
-    with pytest.raises(CircuitError, match="'npn' model of level 4") as caught:
+    with pytest.raises(CircuitError, match=r"'npn' model of level 4 \(VBIC\)") as caught:
         MODEL_TYPES["npn"].at_level(4.0)
-    assert caught.value.hint == "netlearn has level 1"
+    assert caught.value.hint == "netlearn has levels 1 and 2"
+
+
+def test_levels_that_are_the_first_one():
+    assert MODEL_TYPES["pnp"].at_level(2.0).device is MODEL_TYPES["pnp"].device
+    assert MODEL_TYPES["d"].at_level(2.0) is MODEL_TYPES["d"]
+    assert MODEL_TYPES["d"].at_level(3.0).level == 3
 
 
 def test_what_has_no_effect_at_dc_is_ignored():
