@@ -12,6 +12,7 @@ from netlearn.solve.equations.assembly import Equations, MatrixTopology
 from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.sensitivity import linearize
+from tests.helpers import circuit_of, deck, lattice_circuit, random_circuit
 
 SEEDS = st.integers(0, 10_000)
 
@@ -26,8 +27,8 @@ def dense(circuit):
 
 @given(SEEDS, st.booleans())
 @settings(deadline=None, max_examples=40)
-def test_agrees_with_dense_algebra(make, seed, active):
-    circuit = make.random_network(seed, active=active)
+def test_agrees_with_dense_algebra(seed, active):
+    circuit = random_circuit(seed, active=active)
     matrix, rhs = dense(circuit)
     x = InternalSolver().solve(circuit).x
     expected = np.linalg.solve(matrix, rhs.T).T
@@ -36,8 +37,8 @@ def test_agrees_with_dense_algebra(make, seed, active):
 
 @given(SEEDS, st.booleans(), st.booleans())
 @settings(deadline=None, max_examples=40)
-def test_linearization_solves_any_right_hand_side(make, seed, active, use_complex):
-    circuit = make.random_network(seed, active=active)
+def test_linearization_solves_any_right_hand_side(seed, active, use_complex):
+    circuit = random_circuit(seed, active=active)
     matrix, _ = dense(circuit)
     rng = np.random.default_rng(seed)
     rhs = rng.normal(size=(5, circuit.size)) + (1j * rng.normal(size=(5, circuit.size)) if use_complex else 0)
@@ -49,9 +50,9 @@ def test_linearization_solves_any_right_hand_side(make, seed, active, use_comple
 
 
 @pytest.mark.ngspice
-def test_fifty_random_networks_against_ngspice(make, ngspice):
-    circuits = [make.random_network(seed, nodes=8 + seed % 23, active=seed % 2 == 1) for seed in range(50)]
-    results = ngspice.run_many([make.deck(circuit) for circuit in circuits])
+def test_fifty_random_networks_against_ngspice(ngspice):
+    circuits = [random_circuit(seed, nodes=8 + seed % 23, active=seed % 2 == 1) for seed in range(50)]
+    results = ngspice.run_many([deck(circuit) for circuit in circuits])
     for circuit, vectors in zip(circuits, results, strict=True):
         ours = InternalSolver().solve(circuit)
         voltages = np.array([ours.voltage(name)[0] for name in circuit.nodes])
@@ -62,8 +63,8 @@ def test_fifty_random_networks_against_ngspice(make, ngspice):
         np.testing.assert_allclose(currents, judged, rtol=1e-9, atol=1e-9 * np.abs(judged).max())
 
 
-def test_a_large_lattice_obeys_kirchhoff(make):
-    circuit = make.lattice(60, samples=7)
+def test_a_large_lattice_obeys_kirchhoff():
+    circuit = lattice_circuit(60, samples=7)
     op = InternalSolver().solve(circuit)
     assert np.abs(Equations.of(circuit).residual(op.x)).max() < 1e-14
     inside = op.x[:, : len(circuit.nodes)]
@@ -74,31 +75,31 @@ def test_a_large_lattice_obeys_kirchhoff(make):
 
 @given(SEEDS, st.booleans())
 @settings(deadline=None, max_examples=15)
-def test_many_samples_of_few_sources_are_superposed(make, seed, active):
-    circuit = make.random_network(seed, samples=40, active=active)
+def test_many_samples_of_few_sources_are_superposed(seed, active):
+    circuit = random_circuit(seed, samples=40, active=active)
     matrix, rhs = dense(circuit)
     expected = np.linalg.solve(matrix, rhs.T).T
     x = InternalSolver().solve(circuit).x
     np.testing.assert_allclose(x, expected, rtol=1e-8, atol=1e-9 * np.abs(expected).max())
 
 
-def test_reduced_matrix_of_a_resistor_network_is_positive_definite(make):
-    circuit = make.random_network(3)
+def test_reduced_matrix_of_a_resistor_network_is_positive_definite():
+    circuit = random_circuit(3)
     matrix = SourceReduction.of(circuit).matrix(Equations.of(circuit).jacobian()).toarray()
     assert matrix.shape[0] == len(circuit.nodes) - 3
     np.testing.assert_allclose(matrix, matrix.T, rtol=1e-14)
     assert np.linalg.eigvalsh(matrix).min() > 0
 
 
-def test_other_values_keep_the_symbolic_work(make):
-    circuit = make.lattice(5)
+def test_other_values_keep_the_symbolic_work():
+    circuit = lattice_circuit(5)
     other = circuit.with_values({(0, "resistance"): 2 * circuit.groups[0].values["resistance"]})
     assert MatrixTopology.of(other) is MatrixTopology.of(circuit)
     assert SourceReduction.of(other) is SourceReduction.of(circuit)
 
 
-def test_resistances_that_differ_by_sample(make):
-    circuit = make.random_network(1)
+def test_resistances_that_differ_by_sample():
+    circuit = random_circuit(1)
     resistance = circuit.groups[0].values["resistance"]
     each = np.stack([resistance, 3 * resistance, resistance[::-1]])
     together = InternalSolver().solve(circuit.with_values({(0, "resistance"): each})).x
@@ -107,9 +108,9 @@ def test_resistances_that_differ_by_sample(make):
         np.testing.assert_allclose(together[s], alone, rtol=1e-11, atol=1e-13)
 
 
-def test_a_current_that_controls_another_stays_in_the_equations(make):
+def test_a_current_that_controls_another_stays_in_the_equations():
     nodes = np.array([[0, GROUND]])
-    circuit = make.circuit(
+    circuit = circuit_of(
         2,
         [
             (VOLTAGE_SOURCE, nodes, {"dc": np.array([2.0])}),
@@ -153,19 +154,19 @@ def voltages(*edges):
         ([(RESISTOR, [[0, 1], [1, 2], [2, -1]], {"resistance": np.array([1.0, np.nan, 1])})], "'r0_1' has the resist"),
     ],
 )
-def test_circuits_without_a_unique_operating_point_are_refused_by_name(make, kinds, words):
+def test_circuits_without_a_unique_operating_point_are_refused_by_name(kinds, words):
     with pytest.raises(CircuitError, match=words):
-        InternalSolver().solve(make.circuit(3, kinds))
+        InternalSolver().solve(circuit_of(3, kinds))
 
 
 @pytest.mark.parametrize("samples", [1, 9])
-def test_a_source_that_is_not_finite_is_named(make, samples):
+def test_a_source_that_is_not_finite_is_named(samples):
     drive = np.ones((samples, 1))
     drive[-1] = np.inf
     with pytest.raises(CircuitError, match="'v1_0' has the dc inf"):
-        InternalSolver().solve(make.circuit(1, [resistors((0, -1)), (VOLTAGE_SOURCE, [[0, -1]], {"dc": drive})]))
+        InternalSolver().solve(circuit_of(1, [resistors((0, -1)), (VOLTAGE_SOURCE, [[0, -1]], {"dc": drive})]))
 
 
-def test_the_same_input_gives_the_same_bytes(make):
-    first, second = (InternalSolver().solve(make.lattice(20, seed=5)).x for _ in range(2))
+def test_the_same_input_gives_the_same_bytes():
+    first, second = (InternalSolver().solve(lattice_circuit(20, seed=5)).x for _ in range(2))
     assert first.tobytes() == second.tobytes()

@@ -10,6 +10,7 @@ from netlearn.errors import CircuitError
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.projector import CutSetProjector, NetworkProjector
 from netlearn.solve.sensitivity import linearize, pullback
+from tests.helpers import circuit_of, random_circuit
 
 SEEDS = st.integers(0, 10_000)
 
@@ -22,8 +23,8 @@ def split(projector, circuit):
 
 @given(SEEDS)
 @settings(deadline=None, max_examples=25)
-def test_currents_and_voltages_are_those_of_the_nodal_equations(make, seed):
-    circuit = make.random_network(seed)
+def test_currents_and_voltages_are_those_of_the_nodal_equations(seed):
+    circuit = random_circuit(seed)
     projector, op = NetworkProjector(circuit), InternalSolver().solve(circuit)
     n = len(circuit.nodes)
     scale = np.abs(op.x[:, n:]).max()
@@ -34,8 +35,8 @@ def test_currents_and_voltages_are_those_of_the_nodal_equations(make, seed):
 
 @given(SEEDS)
 @settings(deadline=None, max_examples=100)
-def test_gradients_agree_with_the_adjoint_form(make, seed):
-    circuit = make.random_network(seed)
+def test_gradients_agree_with_the_adjoint_form(seed):
+    circuit = random_circuit(seed)
     projector, op = NetworkProjector(circuit), InternalSolver().solve(circuit)
     n = len(circuit.nodes)
     weights = np.random.default_rng(seed).normal(size=op.x.shape)
@@ -51,8 +52,8 @@ def test_gradients_agree_with_the_adjoint_form(make, seed):
 
 @given(SEEDS)
 @settings(deadline=None, max_examples=10)
-def test_omega_is_symmetric_and_projects(make, seed):
-    projector = NetworkProjector(make.random_network(seed))
+def test_omega_is_symmetric_and_projects(seed):
+    projector = NetworkProjector(random_circuit(seed))
     omega = projector.omega()
     np.testing.assert_allclose(omega, omega.T, rtol=1e-8, atol=1e-10 * np.abs(omega).max())
     product = omega * projector.resistances
@@ -60,8 +61,8 @@ def test_omega_is_symmetric_and_projects(make, seed):
     np.testing.assert_allclose(projector.branches.incidence @ omega, 0, atol=1e-9 * np.abs(omega).max())
 
 
-def test_current_jacobian_against_central_differences(make):
-    circuit = make.random_network(8)
+def test_current_jacobian_against_central_differences():
+    circuit = random_circuit(8)
     projector = NetworkProjector(circuit)
     resistors, _ = split(projector, circuit)
     found = projector.current_jacobian(1)[:, resistors]
@@ -74,11 +75,11 @@ def test_current_jacobian_against_central_differences(make):
         np.testing.assert_allclose(found[:, k], expected, rtol=1e-5, atol=1e-6 * np.abs(found).max() + 1e-14)
 
 
-def test_two_resistors_by_hand(make):
+def test_two_resistors_by_hand():
     # i = V / (R1 + R2) through both, so di/dR = -V / (R1 + R2)^2 for either.
-    circuit = make.random_network(0)
+    circuit = random_circuit(0)
     voltage, one, two = 6.0, 1e3, 2e3
-    circuit = make.circuit(
+    circuit = circuit_of(
         2,
         [
             (RESISTOR, [[0, 1], [1, -1]], {"resistance": np.array([one, two])}),
@@ -92,16 +93,16 @@ def test_two_resistors_by_hand(make):
     np.testing.assert_allclose(projector.current_jacobian()[:, :2], expected, rtol=1e-12)
 
 
-def test_other_elements_are_refused(make):
+def test_other_elements_are_refused():
     kinds = [(RESISTOR, [[0, -1]], {"resistance": np.ones(1)}), (VCCS, [[0, -1, 0, -1]], {"gain": np.ones(1)})]
     with pytest.raises(CircuitError, match="'g1_0' is a vccs"):
-        NetworkProjector(make.circuit(1, kinds))
+        NetworkProjector(circuit_of(1, kinds))
 
 
 @given(SEEDS)
 @settings(deadline=None, max_examples=25)
-def test_branch_voltages_of_the_cut_set_form_are_those_of_the_nodal_equations(make, seed):
-    circuit = make.random_network(seed)
+def test_branch_voltages_of_the_cut_set_form_are_those_of_the_nodal_equations(seed):
+    circuit = random_circuit(seed)
     projector, op = CutSetProjector(circuit), InternalSolver().solve(circuit)
     n = len(circuit.nodes)
     expected = (projector.branches.incidence.T @ op.x[:, :n].T).T
@@ -110,8 +111,8 @@ def test_branch_voltages_of_the_cut_set_form_are_those_of_the_nodal_equations(ma
 
 @given(SEEDS)
 @settings(deadline=None, max_examples=25)
-def test_both_projectors_say_the_same(make, seed):
-    circuit = make.random_network(seed)
+def test_both_projectors_say_the_same(seed):
+    circuit = random_circuit(seed)
     cycles, cut_sets = NetworkProjector(circuit), CutSetProjector(circuit)
     resistors, _ = split(cycles, circuit)
     g = np.diag(cut_sets.conductances)
@@ -124,8 +125,8 @@ def test_both_projectors_say_the_same(make, seed):
 
 @given(SEEDS)
 @settings(deadline=None, max_examples=25)
-def test_gradients_of_the_cut_set_form_agree_with_the_adjoint_form(make, seed):
-    circuit = make.random_network(seed)
+def test_gradients_of_the_cut_set_form_agree_with_the_adjoint_form(seed):
+    circuit = random_circuit(seed)
     projector, op = CutSetProjector(circuit), InternalSolver().solve(circuit)
     weights = np.random.default_rng(seed).normal(size=projector.voltages.shape)
     at_unknowns = np.zeros(op.x.shape)
@@ -137,8 +138,8 @@ def test_gradients_of_the_cut_set_form_agree_with_the_adjoint_form(make, seed):
     np.testing.assert_allclose(projector.pullback(weights), expected, rtol=0, atol=1e-9 * np.abs(expected).max())
 
 
-def test_voltage_jacobian_against_central_differences(make):
-    circuit = make.random_network(8)
+def test_voltage_jacobian_against_central_differences():
+    circuit = random_circuit(8)
     projector = CutSetProjector(circuit)
     conductance = projector.conductances
     found = projector.voltage_jacobian(1)

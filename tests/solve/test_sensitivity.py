@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.sensitivity import linearize, pullback
+from tests.helpers import deck, random_circuit
 
 
 def columns_of(circuit):
@@ -22,8 +23,8 @@ def gradients(circuit, weights):
 
 @given(st.integers(0, 10_000), st.booleans())
 @settings(deadline=None, max_examples=15)
-def test_agrees_with_the_complex_step(make, seed, active):
-    circuit = make.random_network(seed, active=active)
+def test_agrees_with_the_complex_step(seed, active):
+    circuit = random_circuit(seed, active=active)
     weights = np.random.default_rng(seed).normal(size=(3, circuit.size))
     found = gradients(circuit, weights)
     for column in columns_of(circuit):
@@ -37,8 +38,8 @@ def test_agrees_with_the_complex_step(make, seed, active):
         np.testing.assert_allclose(found[column], expected, rtol=1e-8, atol=1e-9 * np.abs(expected).max())
 
 
-def test_agrees_with_central_differences(make):
-    circuit = make.random_network(11)
+def test_agrees_with_central_differences():
+    circuit = random_circuit(11)
     weights = np.random.default_rng(0).normal(size=(3, circuit.size))
     resistance = circuit.groups[0].values["resistance"]
     found = gradients(circuit, weights)[0, "resistance"]
@@ -53,8 +54,8 @@ def test_agrees_with_central_differences(make):
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8 * np.abs(expected).max())
 
 
-def test_complex_weights_pass(make):
-    circuit = make.random_network(5)
+def test_complex_weights_pass():
+    circuit = random_circuit(5)
     rng = np.random.default_rng(1)
     real, imaginary = rng.normal(size=(2, 3, circuit.size))
     both = gradients(circuit, real + 1j * imaginary)
@@ -65,10 +66,10 @@ def test_complex_weights_pass(make):
 
 @pytest.mark.ngspice
 @pytest.mark.parametrize("output", ["n0", "n5", "n7"])
-def test_agrees_with_ngspice_sens(make, ngspice, output):
+def test_agrees_with_ngspice_sens(ngspice, output):
     # ngspice's .sens perturbs each value by a millionth, so its own numbers hold to about 1e-5.
-    circuits = [make.random_network(seed, samples=1, active=seed % 2 == 1) for seed in range(12)]
-    results = ngspice.run_many([make.deck(circuit) for circuit in circuits], analysis=f"sens v({output})")
+    circuits = [random_circuit(seed, samples=1, active=seed % 2 == 1) for seed in range(12)]
+    results = ngspice.run_many([deck(circuit) for circuit in circuits], analysis=f"sens v({output})")
     for circuit, vectors in zip(circuits, results, strict=True):
         weights = np.zeros((1, circuit.size))
         weights[0, circuit.node(output)] = 1.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.project import open_project
+from tests.helpers import differences, mean_loss
 
 RNG = np.random.default_rng
 NETLISTS = Path(__file__).parents[3] / "netlists"
@@ -42,11 +42,11 @@ def estimate(rule: object, model: Model, theta: Array, batch: Batch) -> Array:
 
 
 @pytest.mark.parametrize("name", ELEMENTS)
-def test_is_exact_without_mismatch(name: str, lab: SimpleNamespace) -> None:
+def test_is_exact_without_mismatch(name: str) -> None:
     model, theta, batch = task(ELEMENTS[name])
     found = estimate(make_rule("adjoint-circuit"), model, theta, batch)
     assert found == pytest.approx(estimate(Analytic(), model, theta, batch), rel=1e-9)
-    wanted = lab.differences(lambda t: lab.mean_loss(model, t, batch), theta)
+    wanted = differences(lambda t: mean_loss(model, t, batch), theta)
     assert found == pytest.approx(wanted, rel=1e-4, abs=1e-6 * np.abs(wanted).max())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,12 +19,13 @@ from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.finite_nudges import Integrated
 from netlearn.learn.rules.nudges import ConductanceNudge
 from netlearn.ngspice.solver import NgspiceSolver
+from tests.helpers import differences, estimate, random_task
 
 
-def circuit(lab: SimpleNamespace, seed: int = 1) -> tuple[Model, Array, Batch]:
+def circuit(seed: int = 1) -> tuple[Model, Array, Batch]:
     ends = np.array([(3, GROUND), (5, 4), (GROUND, 6), (2, 1)])
     values = {name: np.full(len(ends), value) for name, value in DIODE_WITHOUT_SERIES.parameters.items()}
-    model, theta, batch = lab.random_network(seed, Group(DIODE_WITHOUT_SERIES, ["d1", "d2", "d3", "d4"], ends, values))
+    model, theta, batch = random_task(seed, Group(DIODE_WITHOUT_SERIES, ["d1", "d2", "d3", "d4"], ends, values))
     return model, theta, Batch(2 * batch.inputs, batch.targets)
 
 
@@ -55,13 +55,13 @@ def test_scheme_is_an_integral_by_gauss_and_legendre() -> None:
 
 
 @pytest.mark.parametrize(("states", "gain"), [("centered", 2), ("positive", 1)])
-def test_error_falls_with_the_number_of_nudges(lab: SimpleNamespace, states: str, gain: int) -> None:
-    model, theta, batch = circuit(lab)
-    exact = lab.estimate(Analytic(), model, theta, batch)
+def test_error_falls_with_the_number_of_nudges(states: str, gain: int) -> None:
+    model, theta, batch = circuit()
+    exact = estimate(Analytic(), model, theta, batch)
 
     def error(points: int, beta: float = 0.05) -> float:
         rule = make_rule("finite-ep", beta=beta, points=points, states=states)
-        return float(np.linalg.norm(lab.estimate(rule, model, theta, batch) - exact) / np.linalg.norm(exact))
+        return float(np.linalg.norm(estimate(rule, model, theta, batch) - exact) / np.linalg.norm(exact))
 
     few, more, many = (error(gain * points) for points in (1, 2, 4))
     assert few > 1e-4
@@ -71,18 +71,18 @@ def test_error_falls_with_the_number_of_nudges(lab: SimpleNamespace, states: str
     assert slope == pytest.approx(2 * gain, abs=0.5)
 
 
-def test_any_loss(lab: SimpleNamespace) -> None:
-    model, theta, batch = circuit(lab)
+def test_any_loss() -> None:
+    model, theta, batch = circuit()
     batch, loss = Batch(batch.inputs, np.array([0, 1, 0, 0, 1])), CrossEntropy(scale=5.0)
-    exact = lab.estimate(Analytic(), model, theta, batch, loss)
-    found = lab.estimate(make_rule("finite-ep", points=6), model, theta, batch, loss)
+    exact = estimate(Analytic(), model, theta, batch, loss)
+    found = estimate(make_rule("finite-ep", points=6), model, theta, batch, loss)
     assert found == pytest.approx(exact, rel=1e-3, abs=1e-4 * np.abs(exact).max())
 
 
 @pytest.mark.parametrize("beta", [1e-4, 1e-3])
-def test_one_finite_nudge_descends_the_mean_loss_over_nudges(lab: SimpleNamespace, beta: float) -> None:
+def test_one_finite_nudge_descends_the_mean_loss_over_nudges(beta: float) -> None:
     """Contrast / β is the gradient of (1/β) ∫ ℓ(y_b) db from 0 to β exactly, by finite differences of the integral."""
-    model, theta, batch = circuit(lab)
+    model, theta, batch = circuit()
     points, weights = np.polynomial.legendre.leggauss(12)
 
     def mean_loss(at: Array) -> float:
@@ -95,19 +95,19 @@ def test_one_finite_nudge_descends_the_mean_loss_over_nudges(lab: SimpleNamespac
         ]
         return float(np.sum(weights / 2 * losses))
 
-    wanted = lab.differences(mean_loss, theta, 1e-4)
-    found = lab.estimate(make_rule("ep", beta=beta, unit="siemens", states="positive"), model, theta, batch)
+    wanted = differences(mean_loss, theta, 1e-4)
+    found = estimate(make_rule("ep", beta=beta, unit="siemens", states="positive"), model, theta, batch)
     assert found == pytest.approx(wanted, rel=1e-4, abs=1e-5 * np.abs(wanted).max())
-    exact = lab.estimate(Analytic(), model, theta, batch)
+    exact = estimate(Analytic(), model, theta, batch)
     assert np.linalg.norm(found - exact) > 1e-2 * np.linalg.norm(exact)
 
 
 @pytest.mark.ngspice
-def test_ngspice_makes_the_nudges(lab: SimpleNamespace, libngspice: str) -> None:
-    model, theta, batch = circuit(lab)
-    exact = lab.estimate(Analytic(), model, theta, batch)
+def test_ngspice_makes_the_nudges(libngspice: str) -> None:
+    model, theta, batch = circuit()
+    exact = estimate(Analytic(), model, theta, batch)
     with NgspiceSolver() as solver:
-        found = lab.estimate(make_rule("finite-ep", points=6), replace(model, solver=solver), theta, batch)
+        found = estimate(make_rule("finite-ep", points=6), replace(model, solver=solver), theta, batch)
     assert found == pytest.approx(exact, rel=1e-3, abs=1e-3 * np.abs(exact).max())
 
 

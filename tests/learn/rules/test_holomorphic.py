@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,17 +19,18 @@ from netlearn.probes.ends import Probes
 from netlearn.project import open_project
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint
+from tests.helpers import divider, estimate, random_task
 
 RNG = np.random.default_rng
 
 
-def test_error_falls_with_the_number_of_points(lab: SimpleNamespace) -> None:
+def test_error_falls_with_the_number_of_points() -> None:
     """At the same finite nudge the error is of the order β^N, so that its logarithm falls linearly in N."""
-    model, theta, batch = lab.random_network(0)
-    exact = lab.estimate(Analytic(), model, theta, batch)
+    model, theta, batch = random_task(0)
+    exact = estimate(Analytic(), model, theta, batch)
     errors = [
         np.linalg.norm(
-            lab.estimate(make_rule("holomorphic", beta=1e-4, unit="siemens", points=n), model, theta, batch) - exact
+            estimate(make_rule("holomorphic", beta=1e-4, unit="siemens", points=n), model, theta, batch) - exact
         )
         / np.linalg.norm(exact)
         for n in (2, 4, 6, 8, 40)
@@ -41,42 +41,42 @@ def test_error_falls_with_the_number_of_points(lab: SimpleNamespace) -> None:
     assert errors[-1] < 1e-11
 
 
-def test_two_points_are_the_centered_form(lab: SimpleNamespace) -> None:
-    model, theta, batch = lab.random_network(1)
-    two = lab.estimate(make_rule("holomorphic", beta=1e-4, unit="siemens", points=2), model, theta, batch)
-    centered = lab.estimate(make_rule("ep", beta=1e-4, unit="siemens"), model, theta, batch)
+def test_two_points_are_the_centered_form() -> None:
+    model, theta, batch = random_task(1)
+    two = estimate(make_rule("holomorphic", beta=1e-4, unit="siemens", points=2), model, theta, batch)
+    centered = estimate(make_rule("ep", beta=1e-4, unit="siemens"), model, theta, batch)
     assert two == pytest.approx(centered, rel=1e-9)
 
 
-def test_divider_by_hand(lab: SimpleNamespace) -> None:
+def test_divider_by_hand() -> None:
     """y_β = (1 + 0.5 b)/(2 + 2b) with b = β/mS, and φ(β) = (1 - y_β)²/2 for g1.
 
     φ/β averaged over the N-th roots of unity times b keeps the Taylor coefficients 1, 1 + N, ...
     of φ(b), here found by a long division.
     """
-    model, theta, batch = lab.divider()
+    model, theta, batch = divider()
     b, points = 0.3, 4
     # 1 - y = (1 + 1.5 b)/(2 (1 + b)), squared and halved.
     numerator = np.polynomial.polynomial.polymul([1, 1.5], [1, 1.5])
     series = np.polynomial.polynomial.polymul(numerator, [(-1) ** n * (n + 1) for n in range(60)])[:60] / 8
     wanted = sum(series[n] * b ** (n - 1) for n in range(1, 60, points))
     rule = make_rule("holomorphic", beta=b * 1e-3, unit="siemens", points=points)
-    found = lab.estimate(rule, model, theta, batch)
+    found = estimate(rule, model, theta, batch)
     assert found[0] == pytest.approx(-wanted * 1e3 / 1e6, rel=1e-12)
 
 
-def test_no_other_solver_than_the_internal_one(lab: SimpleNamespace) -> None:
+def test_no_other_solver_than_the_internal_one() -> None:
     class Chip:
         def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
             return InternalSolver().solve(circuit, start)
 
-    model, theta, batch = lab.divider()
+    model, theta, batch = divider()
     with pytest.raises(OptionError, match="only the internal solver knows complex states"):
-        lab.estimate(make_rule("holomorphic"), replace(model, solver=Chip()), theta, batch)
+        estimate(make_rule("holomorphic"), replace(model, solver=Chip()), theta, batch)
 
 
-def test_refusals(lab: SimpleNamespace) -> None:
-    model, theta, batch = lab.divider()
+def test_refusals() -> None:
+    model, theta, batch = divider()
     with pytest.raises(OptionError, match="noise"):
         make_rule("holomorphic", noise=1e-3).estimate(model, Mse(), theta, batch, RNG(0))
     with pytest.raises(OptionError, match="even"):
@@ -84,7 +84,7 @@ def test_refusals(lab: SimpleNamespace) -> None:
     for beta in (1e-3, 1.2e-3):
         # -2β is the conductance of the divider, or more: the circle meets or encloses the pole.
         with pytest.raises(ConvergenceError, match="nudge"):
-            lab.estimate(make_rule("holomorphic", beta=beta, unit="siemens"), model, theta, batch)
+            estimate(make_rule("holomorphic", beta=beta, unit="siemens"), model, theta, batch)
 
 
 DIODE = "*\n*@output V(out)\n*@train R*\nV1 in 0 1\nR1 in out 1k\nR2 out 0 1k\nD1 out 0 m\n.model m d(is=1e-12)\n.end\n"
@@ -129,9 +129,9 @@ def test_the_told_error_is_about_the_error(beta: float, points: int) -> None:
     assert 0.3 < error / told < 3
 
 
-def test_output_currents_are_nudged_as_by_ep(lab: SimpleNamespace) -> None:
-    model, theta, batch = lab.random_network(0)
+def test_output_currents_are_nudged_as_by_ep() -> None:
+    model, theta, batch = random_task(0)
     model = replace(model, measured=Probes(["I(v1)"], np.array([8]), np.array([GROUND])))
     batch = Batch(batch.inputs, np.full((5, 1), 1e-3))
-    exact = lab.estimate(Analytic(), model, theta, batch)
-    assert lab.estimate(make_rule("holomorphic"), model, theta, batch) == pytest.approx(exact, rel=1e-9)
+    exact = estimate(Analytic(), model, theta, batch)
+    assert estimate(make_rule("holomorphic"), model, theta, batch) == pytest.approx(exact, rel=1e-9)

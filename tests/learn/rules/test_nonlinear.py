@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,6 +25,7 @@ from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.second_order import OutputJacobian
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.project import open_project
+from tests.helpers import differences, estimate, mean_loss, model_of, random_task
 
 
 def diodes(*ends: tuple[int, int], device: object = DIODE_WITHOUT_SERIES, **values: float) -> Group:
@@ -34,9 +34,9 @@ def diodes(*ends: tuple[int, int], device: object = DIODE_WITHOUT_SERIES, **valu
     return Group(device, [f"d{i + 1}" for i in range(len(ends))], np.array(ends), columns)  # type: ignore[arg-type]
 
 
-def circuit(lab: SimpleNamespace, seed: int) -> tuple[Model, Array, Batch]:
+def circuit(seed: int) -> tuple[Model, Array, Batch]:
     """Diodes both ways between nodes that carry up to half a volt."""
-    model, theta, batch = lab.random_network(seed, diodes((3, GROUND), (5, 4), (GROUND, 6), (2, 1)))
+    model, theta, batch = random_task(seed, diodes((3, GROUND), (5, 4), (GROUND, 6), (2, 1)))
     return model, theta, Batch(2 * batch.inputs, batch.targets)
 
 
@@ -53,16 +53,16 @@ def circuit(lab: SimpleNamespace, seed: int) -> tuple[Model, Array, Batch]:
         ("homodyne", {"amplitude": 1e-4}),
     ],
 )
-def test_descends_the_loss(lab: SimpleNamespace, seed: int, name: str, options: dict[str, object]) -> None:
-    model, theta, batch = circuit(lab, seed)
-    found = lab.estimate(make_rule(name, **options), model, theta, batch)
-    wanted = lab.differences(lambda t: lab.mean_loss(model, t, batch), theta, 1e-4)
+def test_descends_the_loss(seed: int, name: str, options: dict[str, object]) -> None:
+    model, theta, batch = circuit(seed)
+    found = estimate(make_rule(name, **options), model, theta, batch)
+    wanted = differences(lambda t: mean_loss(model, t, batch), theta, 1e-4)
     assert found == pytest.approx(wanted, rel=1e-4, abs=1e-5 * np.abs(wanted).max())
 
 
-def test_diodes_matter(lab: SimpleNamespace) -> None:
-    model, theta, batch = circuit(lab, 0)
-    linear = lab.random_network(0)[0]
+def test_diodes_matter() -> None:
+    model, theta, batch = circuit(0)
+    linear = random_task(0)[0]
     assert (
         np.abs(
             model.outputs(model.forward(theta, batch.inputs)) - linear.outputs(linear.forward(theta, batch.inputs))
@@ -72,25 +72,23 @@ def test_diodes_matter(lab: SimpleNamespace) -> None:
 
 
 @pytest.mark.parametrize(("states", "slope"), [("positive", 1.0), ("negative", 1.0), ("centered", 2.0)])
-def test_bias_falls_at_the_predicted_order(lab: SimpleNamespace, states: str, slope: float) -> None:
-    model, theta, batch = circuit(lab, 1)
-    exact = lab.estimate(Analytic(), model, theta, batch)
+def test_bias_falls_at_the_predicted_order(states: str, slope: float) -> None:
+    model, theta, batch = circuit(1)
+    exact = estimate(Analytic(), model, theta, batch)
     betas = np.array([2e-6, 4e-6, 8e-6])
     errors = [
-        np.linalg.norm(
-            lab.estimate(make_rule("ep", beta=b, unit="siemens", states=states), model, theta, batch) - exact
-        )
+        np.linalg.norm(estimate(make_rule("ep", beta=b, unit="siemens", states=states), model, theta, batch) - exact)
         for b in betas
     ]
     assert np.polyfit(np.log(betas), np.log(errors), 1)[0] == pytest.approx(slope, abs=0.15)
 
 
-def test_holomorphic_is_exact_at_a_finite_nudge(lab: SimpleNamespace) -> None:
-    model, theta, batch = circuit(lab, 1)
-    exact = lab.estimate(Analytic(), model, theta, batch)
+def test_holomorphic_is_exact_at_a_finite_nudge() -> None:
+    model, theta, batch = circuit(1)
+    exact = estimate(Analytic(), model, theta, batch)
 
     def error(rule: object) -> float:
-        return float(np.linalg.norm(lab.estimate(rule, model, theta, batch) - exact) / np.linalg.norm(exact))
+        return float(np.linalg.norm(estimate(rule, model, theta, batch) - exact) / np.linalg.norm(exact))
 
     centered = error(make_rule("ep", beta=1e-5, unit="siemens"))
     ring = error(make_rule("holomorphic", beta=1e-5, unit="siemens", points=12))
@@ -98,14 +96,14 @@ def test_holomorphic_is_exact_at_a_finite_nudge(lab: SimpleNamespace) -> None:
     assert ring < 1e-3 * centered
 
 
-def test_pieces_have_no_analytic_continuation(lab: SimpleNamespace) -> None:
+def test_pieces_have_no_analytic_continuation() -> None:
     """An ideal diode at the corner of its characteristic: the nudges reach both pieces."""
-    model = lab.network(2, [(0, 1), (1, GROUND)], np.array([1e3, 1e3]), [0], [(1, GROUND)])
+    model = model_of(2, [(0, 1), (1, GROUND)], np.array([1e3, 1e3]), [0], [(1, GROUND)])
     corner = diodes((1, GROUND), device=IDEAL_DIODE, vfwd=0.5, ron=100.0)
-    model = lab.network(2, [(0, 1), (1, GROUND)], np.array([1e3, 1e3]), [0], [(1, GROUND)], corner)
+    model = model_of(2, [(0, 1), (1, GROUND)], np.array([1e3, 1e3]), [0], [(1, GROUND)], corner)
     batch = Batch(np.array([[0.98]]), np.array([[0.8]]))
     with pytest.raises(CircuitError, match="d1 has no analytic continuation"):
-        lab.estimate(make_rule("holomorphic", beta=1e-4, unit="siemens"), model, model.parameters.initial, batch)
+        estimate(make_rule("holomorphic", beta=1e-4, unit="siemens"), model, model.parameters.initial, batch)
 
 
 @pytest.mark.parametrize(
@@ -155,17 +153,15 @@ def test_holomorphic_takes_any_number_of_samples_and_values_of_any_device(sample
     assert found == pytest.approx(wanted, rel=1e-6)
 
 
-def test_analytic_rule_needs_no_reciprocity(lab: SimpleNamespace) -> None:
+def test_analytic_rule_needs_no_reciprocity() -> None:
     amplifier = Group(VCCS, ["g1"], np.array([[4, GROUND, 2, GROUND]]), {"gain": np.array([1e-4])})
-    model, theta, batch = lab.random_network(0, amplifier)
-    wanted = lab.differences(lambda t: lab.mean_loss(model, t, batch), theta)
-    assert lab.estimate(Analytic(), model, theta, batch) == pytest.approx(
-        wanted, rel=1e-5, abs=1e-6 * np.abs(wanted).max()
-    )
+    model, theta, batch = random_task(0, amplifier)
+    wanted = differences(lambda t: mean_loss(model, t, batch), theta)
+    assert estimate(Analytic(), model, theta, batch) == pytest.approx(wanted, rel=1e-5, abs=1e-6 * np.abs(wanted).max())
 
 
-def test_products_with_the_jacobian(lab: SimpleNamespace) -> None:
-    model, theta, batch = circuit(lab, 2)
+def test_products_with_the_jacobian() -> None:
+    model, theta, batch = circuit(2)
     jacobian = OutputJacobian(model, theta, model.forward(theta, batch.inputs))
     direction = np.random.default_rng(0).normal(size=len(theta))
 
@@ -176,13 +172,13 @@ def test_products_with_the_jacobian(lab: SimpleNamespace) -> None:
 
 
 @pytest.mark.ngspice
-def test_ngspice_runs_both_phases(lab: SimpleNamespace, libngspice: str) -> None:
-    model, theta, batch = circuit(lab, 0)
+def test_ngspice_runs_both_phases(libngspice: str) -> None:
+    model, theta, batch = circuit(0)
     with NgspiceSolver() as solver:
         other = Model(model.parameters, model.inputs, model.probes, solver)
         for rule in (make_rule("ep", beta=1e-5, unit="siemens"), make_rule("cl", beta=0.1)):
             found = rule.estimate(other, Mse(), theta, batch, np.random.default_rng(0)).gradient
-            wanted = lab.estimate(rule, model, theta, batch)
+            wanted = estimate(rule, model, theta, batch)
             assert found == pytest.approx(wanted, rel=1e-3, abs=1e-4 * np.abs(wanted).max())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from netlearn.learn.rules.circuitry import Circuitry
 from netlearn.learn.rules.energy import GeneralizedEP
 from netlearn.learn.rules.nudges import ClampNudge, ConductanceNudge, CurrentNudge
 from netlearn.learn.rules.orders import nudged_loss
+from tests.helpers import differences, estimate, random_task
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Spring:
 @pytest.mark.parametrize(
     "nudge", [ConductanceNudge(), CurrentNudge(), Power()], ids=["conductance", "current", "cubic"]
 )
-def test_nudges_stand_for_the_loss(lab: SimpleNamespace, nudge: object) -> None:
-    model, theta, batch = lab.random_network(0)
+def test_nudges_stand_for_the_loss(nudge: object) -> None:
+    model, theta, batch = random_task(0)
     rule = GeneralizedEP(nudge, 1e-3, "positive")  # type: ignore[arg-type]
     found = rule.nudged_loss(model, Mse(), theta, batch)
     outputs = model.outputs(model.forward(theta, batch.inputs))
@@ -62,9 +62,9 @@ def test_nudges_stand_for_the_loss(lab: SimpleNamespace, nudge: object) -> None:
     assert found.slope == pytest.approx(Mse().gradient(outputs, batch.targets), rel=1e-9)
 
 
-def test_a_spring_is_of_order_two_and_descends_its_own_energy(lab: SimpleNamespace) -> None:
+def test_a_spring_is_of_order_two_and_descends_its_own_energy() -> None:
     """ℓ = g |t - y|²/2, and the update at small β is its gradient, with the spring's stiffness in the circuit."""
-    model, theta, batch = lab.random_network(0)
+    model, theta, batch = random_task(0)
     spring = Spring(1e-9)
     rule = GeneralizedEP(spring, 1e-3, "positive")
     found = rule.nudged_loss(model, Mse(), theta, batch)
@@ -76,9 +76,9 @@ def test_a_spring_is_of_order_two_and_descends_its_own_energy(lab: SimpleNamespa
         y = model.outputs(model.forward(at, batch.inputs))
         return float(np.mean(0.5e-9 * np.sum((batch.targets - y) ** 2, axis=1)))
 
-    wanted = lab.differences(energy, theta)
+    wanted = differences(energy, theta)
     # The centered form has no error of first order in β, and a spring this weak none that shows.
-    update = lab.estimate(replace(rule, states="centered"), model, theta, batch)
+    update = estimate(replace(rule, states="centered"), model, theta, batch)
     assert update == pytest.approx(wanted, rel=1e-4, abs=1e-5 * np.abs(wanted).max())
 
 
@@ -93,25 +93,25 @@ def test_a_spring_is_of_order_two_and_descends_its_own_energy(lab: SimpleNamespa
         (Power(power=0), "no whole power of beta above zero"),
     ],
 )
-def test_a_wrong_order_is_found(lab: SimpleNamespace, nudge: Power, message: str) -> None:
-    model, theta, batch = lab.random_network(0)
+def test_a_wrong_order_is_found(nudge: Power, message: str) -> None:
+    model, theta, batch = random_task(0)
     with pytest.raises(OptionError, match=message):
-        lab.estimate(GeneralizedEP(nudge, 1e-3, "positive"), model, theta, batch)
+        estimate(GeneralizedEP(nudge, 1e-3, "positive"), model, theta, batch)
 
 
-def test_a_nudge_without_a_constant_has_a_slope_only(lab: SimpleNamespace) -> None:
+def test_a_nudge_without_a_constant_has_a_slope_only() -> None:
     @dataclass(frozen=True)
     class Bare(Power):
         def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
             return replace(super().circuitry(beta, outputs, targets, loss), constant=None)
 
-    model, theta, batch = lab.random_network(0)
+    model, theta, batch = random_task(0)
     found = GeneralizedEP(Bare(), 1e-3, "positive").nudged_loss(model, Mse(), theta, batch)
     assert (found.order, found.value, found.contrast_order) == (None, None, 3)
 
 
-def test_an_ideal_clamp_has_no_loss(lab: SimpleNamespace) -> None:
-    model, theta, batch = lab.random_network(0)
+def test_an_ideal_clamp_has_no_loss() -> None:
+    model, theta, batch = random_task(0)
     with pytest.raises(OptionError, match="an ideal clamp has no finite energy"):
         GeneralizedEP(ClampNudge()).nudged_loss(model, Mse(), theta, batch)
 
@@ -121,14 +121,14 @@ def test_outputs_that_are_right_ask_nothing() -> None:
     assert nudged_loss(ConductanceNudge(), outputs, outputs, Mse(), 1e-3) is None
 
 
-def test_the_spring_tends_to_the_clamp(lab: SimpleNamespace) -> None:
+def test_the_spring_tends_to_the_clamp() -> None:
     """Its ℓ grows without end as it stiffens; the update tends to coupled learning's, (K e)ᵀ ∂y/∂θ."""
-    model, theta, batch = lab.random_network(0)
-    clamp = lab.estimate(GeneralizedEP(ClampNudge(), 1e-2), model, theta, batch)
+    model, theta, batch = random_task(0)
+    clamp = estimate(GeneralizedEP(ClampNudge(), 1e-2), model, theta, batch)
     errors, values = [], []
     for stiffness in (1e-2, 1e0, 1e2):
         rule = GeneralizedEP(Spring(stiffness), 1e-2, "centered")
-        found = lab.estimate(rule, model, theta, batch)
+        found = estimate(rule, model, theta, batch)
         errors.append(np.linalg.norm(found - clamp) / np.linalg.norm(clamp))
         values.append(float(rule.nudged_loss(model, Mse(), theta, batch).value.mean()))
     assert values[1] / values[0] == pytest.approx(100, rel=1e-4)
@@ -136,11 +136,11 @@ def test_the_spring_tends_to_the_clamp(lab: SimpleNamespace) -> None:
     assert errors[1] / errors[2] == pytest.approx(100, rel=0.3)
 
 
-def test_centered_currents_have_no_bias_in_linear_circuits(lab: SimpleNamespace) -> None:
+def test_centered_currents_have_no_bias_in_linear_circuits() -> None:
     """The states move by ±β δ exactly, and the squares' differences are products."""
-    model, theta, batch = lab.random_network(0)
+    model, theta, batch = random_task(0)
     for loss in (Mse(), CrossEntropy(scale=5.0)):
         given = batch if isinstance(loss, Mse) else Batch(batch.inputs, np.array([0, 1, 0, 0, 1]))
-        exact = lab.estimate(Analytic(), model, theta, given, loss)
-        found = lab.estimate(GeneralizedEP(CurrentNudge(), 0.1), model, theta, given, loss)
+        exact = estimate(Analytic(), model, theta, given, loss)
+        found = estimate(GeneralizedEP(CurrentNudge(), 0.1), model, theta, given, loss)
         assert found == pytest.approx(exact, rel=1e-9, abs=1e-12 * np.abs(exact).max())

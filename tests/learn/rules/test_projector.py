@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -16,12 +14,13 @@ from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
 from netlearn.probes.ends import Probes
+from tests.helpers import divider, estimate, random_task
 
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("current", [False, True])
-def test_agrees_with_the_adjoint_form(lab: SimpleNamespace, seed: int, current: bool) -> None:
-    model, theta, batch = lab.random_network(seed)
+def test_agrees_with_the_adjoint_form(seed: int, current: bool) -> None:
+    model, theta, batch = random_task(seed)
     if current:
         probes = Probes(["V(n3)", "I(v2)"], np.array([3, 9]), np.array([GROUND, GROUND]))
         model = Model(model.parameters, model.inputs, probes, model.solver)
@@ -37,19 +36,19 @@ def test_agrees_with_the_adjoint_form(lab: SimpleNamespace, seed: int, current: 
         assert found.gradient * theta == pytest.approx(wanted.gradient * theta, rel=1e-10, abs=1e-12 * scale)
 
 
-def test_divider_by_hand(lab: SimpleNamespace) -> None:
+def test_divider_by_hand() -> None:
     """∂y/∂R1 = -R2/(R1 + R2)² = -0.25 /kΩ, and 2 e = 0.5."""
-    assert lab.estimate(make_rule("projector"), *lab.divider()) == pytest.approx([-125e-6, 125e-6], rel=1e-12)
+    assert estimate(make_rule("projector"), *divider()) == pytest.approx([-125e-6, 125e-6], rel=1e-12)
 
 
-def test_current_sources_are_known(lab: SimpleNamespace) -> None:
+def test_current_sources_are_known() -> None:
     source = Group(CURRENT_SOURCE, ["i1"], np.array([[3, GROUND]]), {"dc": np.array([1e-3])})
-    network = lab.random_network(0, source)
-    wanted = lab.estimate(Analytic(), *network)
-    assert lab.estimate(make_rule("projector"), *network) == pytest.approx(wanted, rel=1e-9, abs=1e-12 * max(wanted))
+    network = random_task(0, source)
+    wanted = estimate(Analytic(), *network)
+    assert estimate(make_rule("projector"), *network) == pytest.approx(wanted, rel=1e-9, abs=1e-12 * max(wanted))
 
 
-def test_knows_only_resistors_and_sources(lab: SimpleNamespace) -> None:
+def test_knows_only_resistors_and_sources() -> None:
     source = Group(VCCS, ["g1"], np.array([[3, GROUND, 2, GROUND]]), {"gain": np.array([1e-3])})
     with pytest.raises(CircuitError, match="'g1' is a vccs: the projector form is for resistors and sources only"):
-        lab.estimate(make_rule("projector"), *lab.random_network(0, source))
+        estimate(make_rule("projector"), *random_task(0, source))

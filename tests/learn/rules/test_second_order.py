@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,11 +19,12 @@ from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.in_the_loop import InTheLoop
 from netlearn.learn.rules.second_order import GaussNewton, NaturalGradient, OutputJacobian
 from netlearn.project import settings_for
+from tests.helpers import divider, estimate, random_task
 
 RNG = np.random.default_rng
 
 
-def dense_jacobian(lab: SimpleNamespace, model: Model, theta: Array, batch: Batch) -> Array:
+def dense_jacobian(model: Model, theta: Array, batch: Batch) -> Array:
     """∂y/∂log θ, (S, o, P), by central differences."""
     columns = []
     for p in range(len(theta)):
@@ -37,9 +37,9 @@ def dense_jacobian(lab: SimpleNamespace, model: Model, theta: Array, batch: Batc
     return np.stack(columns, axis=-1)
 
 
-def test_products_with_the_jacobian(lab: SimpleNamespace) -> None:
-    model, theta, batch = lab.random_network(0)
-    wanted = dense_jacobian(lab, model, theta, batch)
+def test_products_with_the_jacobian() -> None:
+    model, theta, batch = random_task(0)
+    wanted = dense_jacobian(model, theta, batch)
     jacobian = OutputJacobian(model, theta, model.forward(theta, batch.inputs))
     direction, weights = RNG(0).normal(size=len(theta)), RNG(1).normal(size=(5, 2))
     assert jacobian.forward(direction) == pytest.approx(wanted @ direction, abs=1e-8)
@@ -48,11 +48,11 @@ def test_products_with_the_jacobian(lab: SimpleNamespace) -> None:
 
 @pytest.mark.parametrize("loss", [Mse(), CrossEntropy(scale=4.0)])
 @pytest.mark.parametrize("rule", [GaussNewton(damping=1e-2), NaturalGradient(damping=1e-2)])
-def test_solves_the_damped_system(lab: SimpleNamespace, loss: Loss, rule: NaturalGradient) -> None:
-    model, theta, batch = lab.random_network(1)
+def test_solves_the_damped_system(loss: Loss, rule: NaturalGradient) -> None:
+    model, theta, batch = random_task(1)
     if isinstance(loss, CrossEntropy):
         batch = Batch(batch.inputs, np.array([0, 1, 1, 0, 1]))
-    slopes = dense_jacobian(lab, model, theta, batch)
+    slopes = dense_jacobian(model, theta, batch)
     outputs = model.outputs(model.forward(theta, batch.inputs))
     if isinstance(rule, GaussNewton):
         # The Hessians by hand: 2/o for the mean square, scale² (diag p - p pᵀ) for the cross-entropy.
@@ -69,8 +69,8 @@ def test_solves_the_damped_system(lab: SimpleNamespace, loss: Loss, rule: Natura
     assert found == pytest.approx(wanted, abs=1e-5 * np.abs(wanted).max())
 
 
-def test_gauss_newton_reaches_a_solution_in_a_few_steps(lab: SimpleNamespace) -> None:
-    model, theta, batch = lab.divider()
+def test_gauss_newton_reaches_a_solution_in_a_few_steps() -> None:
+    model, theta, batch = divider()
     for _ in range(6):
         step = theta * GaussNewton().estimate(model, Mse(), theta, batch, RNG(0)).gradient
         theta = theta * np.exp(-step)
@@ -78,15 +78,15 @@ def test_gauss_newton_reaches_a_solution_in_a_few_steps(lab: SimpleNamespace) ->
 
 
 class TestInTheLoop:
-    def test_without_a_chip_it_is_the_analytic_rule(self, lab: SimpleNamespace) -> None:
-        model, theta, batch = lab.random_network(0)
-        assert lab.estimate(InTheLoop(), model, theta, batch) == pytest.approx(
-            lab.estimate(Analytic(), model, theta, batch), rel=1e-12
+    def test_without_a_chip_it_is_the_analytic_rule(self) -> None:
+        model, theta, batch = random_task(0)
+        assert estimate(InTheLoop(), model, theta, batch) == pytest.approx(
+            estimate(Analytic(), model, theta, batch), rel=1e-12
         )
 
-    def test_takes_loss_and_error_from_the_chip(self, lab: SimpleNamespace) -> None:
+    def test_takes_loss_and_error_from_the_chip(self) -> None:
         """A chip with resistors 10 % off: dℓ/dy is the chip's, dy/dR the model's."""
-        model, theta, batch = lab.divider()
+        model, theta, batch = divider()
 
         class Chip:
             def solve(self, circuit: object, start: object = None) -> object:
@@ -99,11 +99,11 @@ class TestInTheLoop:
         # ∂y/∂R of the model is ∓ 0.25/kΩ.
         assert found.gradient == pytest.approx(2 * (output - 0.25) * 0.25e-3 * np.array([-1.0, 1.0]))
 
-    def test_noise_leaves_it_right_in_the_mean(self, lab: SimpleNamespace) -> None:
-        model, theta, batch = lab.random_network(0)
+    def test_noise_leaves_it_right_in_the_mean(self) -> None:
+        model, theta, batch = random_task(0)
         rule = InTheLoop(noise=0.01)
         found = [rule.estimate(model, Mse(), theta, batch, RNG(i)).gradient for i in range(400)]
-        exact = lab.estimate(Analytic(), model, theta, batch)
+        exact = estimate(Analytic(), model, theta, batch)
         error = np.abs(np.mean(found, axis=0) - exact)
         assert np.all(error <= 5 * np.std(found, axis=0) / 20 + 1e-15)
 

@@ -11,9 +11,10 @@ from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.lockstep.starts import Drives
+from tests.helpers import circuit_of
 
 
-def lattice(make, drive: np.ndarray, side: int = 9) -> Circuit:
+def lattice(drive: np.ndarray, side: int = 9) -> Circuit:
     """A square lattice with a diode at each node, in either direction, and a source at each of two corners."""
     number = np.arange(side * side).reshape(side, side)
     across = np.stack([number[:, :-1].ravel(), number[:, 1:].ravel()], axis=1)
@@ -28,11 +29,11 @@ def lattice(make, drive: np.ndarray, side: int = 9) -> Circuit:
         (VOLTAGE_SOURCE, np.array([[0, GROUND], [side * side - 1, GROUND]]), {"dc": drive}),
         (kind.device_for(values), pairs, columns),
     ]
-    return make.circuit(side * side, kinds)
+    return circuit_of(side * side, kinds)
 
 
 @pytest.mark.parametrize("kind", ["scattered", "sweep", "together", "few values", "one value"])
-def test_many_samples_find_what_each_finds_alone(make, kind):
+def test_many_samples_find_what_each_finds_alone(kind):
     rng = np.random.default_rng(0)
     drive = rng.uniform(-3, 3, (600, 2))
     if kind == "sweep":
@@ -43,10 +44,10 @@ def test_many_samples_find_what_each_finds_alone(make, kind):
         drive[:] = [1.0, -2.0]
     if kind == "few values":
         drive = rng.integers(-1, 2, (600, 2)).astype(float)
-    circuit = lattice(make, drive)
+    circuit = lattice(drive)
     op = InternalSolver().solve(circuit)
     for s in (0, 17, 311, 599):
-        alone = InternalSolver().solve(lattice(make, drive[s : s + 1]))
+        alone = InternalSolver().solve(lattice(drive[s : s + 1]))
         np.testing.assert_allclose(op.x[s], alone.x[0], rtol=1e-8, atol=1e-12)
     assert np.abs(Equations.of(circuit).residual(op.x)).max() < 1e-11
 

@@ -16,6 +16,7 @@ from netlearn.errors import CircuitError, ConvergenceError
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.sensitivity import linearize, pullback
+from tests.helpers import circuit_of, deck, random_circuit
 
 VT = 0.0258649
 
@@ -61,10 +62,10 @@ class Never(Device):
 NEVER = Never("never", ("p", "n"), {}, linear=False)
 
 
-def random_diode_network(make, seed, samples=4, active=False):
+def random_diode_network(seed, samples=4, active=False):
     """A random network with diodes between any of its nodes, amplifiers too if ``active``."""
     rng = np.random.default_rng(seed)
-    base = make.random_network(seed, nodes=9, samples=samples, active=active)
+    base = random_circuit(seed, nodes=9, samples=samples, active=active)
     kinds = [(g.device, np.asarray(g.index)[:, : 4 if g.device in (VCVS, VCCS) else 2], g.values) for g in base.groups]
     # Each diode has a resistor of its own: chains of bare ones across volts would carry astronomic currents.
     ends, own = rng.integers(-1, 9, size=(6, 2)), np.arange(9, 15)
@@ -74,12 +75,12 @@ def random_diode_network(make, seed, samples=4, active=False):
     )
     pairs = np.stack([own, ends[:, 1]], axis=1)
     pairs[::2] = pairs[::2, ::-1]
-    return make.circuit(15, [*kinds, diodes(*pairs.tolist())])
+    return circuit_of(15, [*kinds, diodes(*pairs.tolist())])
 
 
-def test_one_diode_against_the_lambert_function(make):
+def test_one_diode_against_the_lambert_function():
     drive = np.linspace(-2, 15, 57)[:, None]
-    circuit = make.circuit(2, [voltages([[0, -1]], drive), resistors([[0, 1]], [1e3]), diodes((1, -1))])
+    circuit = circuit_of(2, [voltages([[0, -1]], drive), resistors([[0, 1]], [1e3]), diodes((1, -1))])
     op = InternalSolver().solve(circuit)
     prepared = Equations.of(circuit).prepared[2]
     vt, saturation, gmin = (float(np.ravel(prepared[name])[0]) for name in ("vte", "saturation", "gmin"))
@@ -96,8 +97,8 @@ def test_one_diode_against_the_lambert_function(make):
 
 @given(st.integers(0, 10_000), st.booleans())
 @settings(deadline=None, max_examples=25)
-def test_what_is_called_converged_obeys_kirchhoff(make, seed, active):
-    circuit = random_diode_network(make, seed, active=active)
+def test_what_is_called_converged_obeys_kirchhoff(seed, active):
+    circuit = random_diode_network(seed, active=active)
     try:
         op = InternalSolver().solve(circuit)
     except ConvergenceError:
@@ -110,11 +111,11 @@ def test_what_is_called_converged_obeys_kirchhoff(make, seed, active):
 
 
 @pytest.mark.ngspice
-def test_random_diode_networks_against_ngspice(make, ngspice):
-    circuits = [random_diode_network(make, seed) for seed in range(24)]
+def test_random_diode_networks_against_ngspice(ngspice):
+    circuits = [random_diode_network(seed) for seed in range(24)]
     decks = []
     for circuit in circuits:
-        lines = make.deck(circuit).splitlines()
+        lines = deck(circuit).splitlines()
         names = [*circuit.nodes, "0"]
         group = circuit.groups[-1]
         kept = [line for line in lines if not line.startswith("x") and line != ".end"]
@@ -131,8 +132,8 @@ def test_random_diode_networks_against_ngspice(make, ngspice):
 
 @given(st.integers(0, 10_000), st.booleans())
 @settings(deadline=None, max_examples=10)
-def test_gradients_against_central_differences(make, seed, use_sources):
-    circuit = random_diode_network(make, seed)
+def test_gradients_against_central_differences(seed, use_sources):
+    circuit = random_diode_network(seed)
     weights = np.random.default_rng(seed).normal(size=(4, circuit.size))
     op = InternalSolver().solve(circuit)
     column = (1, "dc") if use_sources else (0, "resistance")
@@ -152,9 +153,9 @@ def test_gradients_against_central_differences(make, seed, use_sources):
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("warm", [False, True])
-def test_complex_sources_move_the_operating_point_analytically(make, seed, warm):
+def test_complex_sources_move_the_operating_point_analytically(seed, warm):
     # By Cauchy and Riemann, a small imaginary source moves x by i times its derivative.
-    circuit = random_diode_network(make, seed)
+    circuit = random_diode_network(seed)
     op = InternalSolver().solve(circuit)
     weights = np.random.default_rng(seed).normal(size=op.x.shape)
     found = pullback(op, linearize(op).solve(weights, transpose=True), [(2, "dc")])[2, "dc"]
@@ -167,8 +168,8 @@ def test_complex_sources_move_the_operating_point_analytically(make, seed, warm)
         )
 
 
-def test_linearization_solves_any_right_hand_side(make):
-    circuit = random_diode_network(make, 3, active=True)
+def test_linearization_solves_any_right_hand_side():
+    circuit = random_diode_network(3, active=True)
     op = InternalSolver().solve(circuit)
     equations = Equations.of(circuit)
     data = equations.jacobian(op.x)
@@ -183,8 +184,8 @@ def test_linearization_solves_any_right_hand_side(make):
             )
 
 
-def test_a_warm_start_takes_fewer_steps_to_the_same_point(make):
-    circuit = random_diode_network(make, 7)
+def test_a_warm_start_takes_fewer_steps_to_the_same_point():
+    circuit = random_diode_network(7)
     cold = InternalSolver().solve(circuit)
     value = circuit.groups[0].values["resistance"]
     moved = circuit.with_values({(0, "resistance"): 1.001 * value})
@@ -193,29 +194,29 @@ def test_a_warm_start_takes_fewer_steps_to_the_same_point(make):
     np.testing.assert_allclose(warm.x, InternalSolver().solve(moved).x, rtol=1e-7, atol=1e-11)
 
 
-def test_samples_do_not_disturb_each_other(make):
-    circuit = random_diode_network(make, 5, samples=600)
+def test_samples_do_not_disturb_each_other():
+    circuit = random_diode_network(5, samples=600)
     together = InternalSolver().solve(circuit).x
     some = circuit.with_values({(1, "dc"): circuit.groups[1].values["dc"][[3, 300, 599]]})
     np.testing.assert_allclose(InternalSolver().solve(some).x, together[[3, 300, 599]], rtol=1e-8, atol=1e-12)
 
 
-def tunnel_on_a_load_line(make, drive, **options):
+def tunnel_on_a_load_line(drive, **options):
     # i = v^3 - 3 v^2 + 2.25 v + ... has three crossings with the line (2.05 - v) / 4.
     law = {"a": np.array([2.6]), "b": np.array([3.0]), "c": np.array([1.0])}
     kinds = [voltages([[0, -1]], [[drive]]), resistors([[0, 1]], [1.0]), (TUNNEL, np.array([[1, -1]]), law)]
-    return make.circuit(2, kinds, **options)
+    return circuit_of(2, kinds, **options)
 
 
-def test_nodeset_chooses_among_operating_points(make):
+def test_nodeset_chooses_among_operating_points():
     # v + 2.6 v - 3 v^2 + v^3 = 2.6 v ... the roots of v^3 - 3 v^2 + 3.6 v - drive; one real root.
-    circuit = tunnel_on_a_load_line(make, 1.6)
+    circuit = tunnel_on_a_load_line(1.6)
     roots = np.roots([1, -3, 3.6, -1.6])
     real = roots[np.abs(roots.imag) < 1e-9].real
     assert InternalSolver().solve(circuit).voltage("n1")[0] == pytest.approx(real[0], rel=1e-9)
 
 
-def flip_flop(make, **options):
+def flip_flop(**options):
     """Two amplifiers i = -g tanh(5 v) that hold each other up or down."""
 
     @dataclass(frozen=True)
@@ -229,21 +230,21 @@ def flip_flop(make, **options):
         resistors([[0, -1], [1, -1]], [1e3, 1e3]),
         (inverter, np.array([[0, -1, 1], [1, -1, 0]]), {"gain": np.array([1e-3, 1e-3])}),
     ]
-    return make.circuit(2, kinds, **options)
+    return circuit_of(2, kinds, **options)
 
 
 @pytest.mark.parametrize("side", [1.0, -1.0])
-def test_nodeset_sets_a_flip_flop(make, side):
-    op = InternalSolver().solve(flip_flop(make, nodeset={0: 0.8 * side}))
+def test_nodeset_sets_a_flip_flop(side):
+    op = InternalSolver().solve(flip_flop(nodeset={0: 0.8 * side}))
     v0, v1 = op.voltage("n0")[0], op.voltage("n1")[0]
     assert v0 == pytest.approx(-v1, rel=1e-9)
     assert v0 * side > 0.99
     assert v0 == pytest.approx(-np.tanh(5 * v1), rel=1e-9)
 
 
-def test_a_long_chain_of_diodes(make):
+def test_a_long_chain_of_diodes():
     links = [[i, i + 1] for i in range(60)]
-    circuit = make.circuit(
+    circuit = circuit_of(
         61,
         [
             voltages([[0, -1]], [[50.0], [5.0], [-50.0]]),
@@ -256,7 +257,7 @@ def test_a_long_chain_of_diodes(make):
     assert np.abs(Equations.of(circuit).residual(op.x)).max() < 1e-12
 
 
-def test_a_stiff_exponential_without_limiting_needs_another_way(make):
+def test_a_stiff_exponential_without_limiting_needs_another_way():
     @dataclass(frozen=True)
     class Raw(Device):
         def residual(self, x, prepared):
@@ -264,14 +265,14 @@ def test_a_stiff_exponential_without_limiting_needs_another_way(make):
             return np.stack([current, -current], axis=-1)
 
     raw = Raw("raw", ("p", "n"), {}, linear=False)
-    circuit = make.circuit(2, [voltages([[0, -1]], [[100.0]]), resistors([[0, 1]], [10.0]), (raw, [[1, -1]], {})])
+    circuit = circuit_of(2, [voltages([[0, -1]], [[100.0]]), resistors([[0, 1]], [10.0]), (raw, [[1, -1]], {})])
     v = InternalSolver().solve(circuit).voltage("n1")[0]
     assert (100 - v) / 10 == pytest.approx(1e-14 * np.expm1(v / VT), rel=1e-9)
 
 
-def test_a_circuit_without_an_operating_point_is_said_with_sample_node_and_device(make):
+def test_a_circuit_without_an_operating_point_is_said_with_sample_node_and_device():
     drive = np.array([[5.0], [0.5], [0.2]])
-    circuit = make.circuit(2, [voltages([[0, -1]], drive), resistors([[0, 1]], [1.0]), (NEVER, [[1, -1]], {})])
+    circuit = circuit_of(2, [voltages([[0, -1]], drive), resistors([[0, 1]], [1.0]), (NEVER, [[1, -1]], {})])
     with pytest.raises(
         ConvergenceError,
         match=r"sample 2: no operating point found \(2 samples failed in all\): node 'n1' did not settle, at 'x2_0'",
@@ -279,7 +280,7 @@ def test_a_circuit_without_an_operating_point_is_said_with_sample_node_and_devic
         InternalSolver().solve(circuit)
 
 
-def test_a_floating_node_behind_a_current_source_is_named(make):
+def test_a_floating_node_behind_a_current_source_is_named():
     kinds = [
         voltages([[0, -1]], [[1.0]]),
         resistors([[0, 1]], [1e3]),
@@ -287,15 +288,15 @@ def test_a_floating_node_behind_a_current_source_is_named(make):
         (CURRENT_SOURCE, np.array([[2, GROUND]]), {"dc": np.array([1e-3])}),
     ]
     with pytest.raises(CircuitError, match="node 'n2' has no DC path"):
-        InternalSolver().solve(make.circuit(3, kinds))
+        InternalSolver().solve(circuit_of(3, kinds))
 
 
-def test_a_source_that_is_not_finite_is_named(make):
-    circuit = make.circuit(2, [voltages([[0, -1]], [[np.nan]]), resistors([[0, 1]], [1.0]), diodes((1, -1))])
+def test_a_source_that_is_not_finite_is_named():
+    circuit = circuit_of(2, [voltages([[0, -1]], [[np.nan]]), resistors([[0, 1]], [1.0]), diodes((1, -1))])
     with pytest.raises(CircuitError, match="'v0_0' has the dc nan"):
         InternalSolver().solve(circuit)
 
 
-def test_the_same_input_gives_the_same_bytes(make):
-    first, second = (InternalSolver().solve(random_diode_network(make, 2)).x for _ in range(2))
+def test_the_same_input_gives_the_same_bytes():
+    first, second = (InternalSolver().solve(random_diode_network(2)).x for _ in range(2))
     assert first.tobytes() == second.tobytes()
