@@ -18,6 +18,7 @@ from netlearn.cli.options import (
     processes,
     quiet,
     so_many,
+    threads_option,
     timeout,
     tolerance,
 )
@@ -45,6 +46,7 @@ WORST = 10
     help="Differences to ignore, in V or A.",
 )
 @directive_options("corner", "output")
+@threads_option
 @timeout
 @processes
 @allow

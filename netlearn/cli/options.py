@@ -14,6 +14,7 @@ from netlearn.learn.settings import DIRECTIVES
 from netlearn.options import Option
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import Solver
+from netlearn.solve.threads import VARIABLE, set_threads
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -29,13 +30,28 @@ allow = click.option(
     help="Let .include and .lib read from this folder too (repeatable). Without it they are confined to the "
     "netlist's own folder.",
 )
-forward_option = click.option(
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    expose_value=False,
+    callback=lambda _, __, count: set_threads(count),
+    help=f"How many threads the internal solver uses, to the same result [all cores, or {VARIABLE}].",
+)
+_forward_option = click.option(
     "--forward",
     type=click.Choice(["internal", "ngspice"]),
     default="internal",
     show_default=True,
     help="What finds the operating points.",
 )
+
+
+def forward_option(command: Command) -> Command:
+    """What finds the operating points, and in how many threads."""
+    return _forward_option(threads_option(command))
+
+
 timeout = click.option(
     "--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, metavar="SECONDS",
     help="How long ngspice may take for one sample.",

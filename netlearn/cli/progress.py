@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from netlearn.comparison import Outcome
 from netlearn.learn.state import Callback
 from netlearn.learn.state import Progress as Step
+from netlearn.solve.compiled.load import told_of_compiling
 
 
 @contextmanager
@@ -21,27 +22,26 @@ def training_progress(quiet: bool) -> Iterator[Callback | None]:
         yield None
         return
     columns = (
-        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+        TextColumn("{task.fields[doing]}"),
         BarColumn(),
-        TextColumn("loss {task.fields[loss]:.4g}  best {task.fields[best]:.4g}"),
+        TextColumn("{task.fields[figures]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        line = bar.add_task("", total=None, epoch=0, epochs=0, loss=float("nan"), best=float("nan"))
+        line = bar.add_task("", total=None, doing="preparing", figures="")
 
         def step(progress: Step) -> None:
             bar.update(
                 line,
                 total=progress.epochs * progress.steps,
                 completed=progress.epoch * progress.steps + progress.step % progress.steps,
-                epoch=progress.epoch,
-                epochs=progress.epochs,
-                loss=progress.record.loss,
-                best=progress.best,
+                doing=f"epoch {progress.epoch}/{progress.epochs}",
+                figures=f"loss {progress.record.loss:.4g}  best {progress.best:.4g}",
             )
 
-        yield step
+        with told_of_compiling(lambda: bar.update(line, doing="compiling, once on this machine")):
+            yield step
 
 
 @contextmanager

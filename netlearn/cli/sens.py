@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from netlearn.cli.options import allow, as_csv, as_json, netlist_argument, quiet, timeout, tolerance
+from netlearn.cli.options import allow, as_csv, as_json, netlist_argument, quiet, threads_option, timeout, tolerance
 from netlearn.cli.output import FilePath, deliver, say
 from netlearn.errors import CheckFailed
 from netlearn.json_text import json_text
@@ -24,6 +24,7 @@ from netlearn.solve.sensitivity import Sensitivity
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's].")
 @click.option("--against", type=click.Choice(["ngspice"]), help="Compare with ngspice's .sens.")
 @tolerance(1e-3)
+@threads_option
 @timeout
 @allow
 @as_csv

@@ -20,9 +20,12 @@ from netlearn.circuit.devices.base import Environment, Values
 from netlearn.circuit.devices.linear import Resistor
 from netlearn.solve.compiled.load import available, kernels
 from netlearn.solve.equations.assembly import with_ground
+from netlearn.solve.threads import in_parts
 
 HELD = 4_000_000
 """How many numbers of element states are held at a time where there is no loop for them."""
+ELEMENTS = 20_000
+"""How many elements a thread takes at a time."""
 CACHED = 16
 """Of so many groups the ends are kept."""
 WORTH_LOADING = 200_000
@@ -78,7 +81,8 @@ def _loops_pay(index: Array, states: Array) -> bool:
 
 def _looped(loop: Callable[..., None], index: Array, left: Array, right: Array) -> Array:
     result, (first, second) = np.empty(len(index)), _ends(index, left.shape[1])
-    loop(0, len(index), first, second, _by_unknown(left), _by_unknown(right), result)
+    a, b = _by_unknown(left), _by_unknown(right)
+    in_parts(lambda begin, end: loop(begin, end, first, second, a, b, result), len(index), ELEMENTS)
     return result
 
 

@@ -1,16 +1,27 @@
-"""One BLAS thread inside the solvers.
+"""How many threads the solvers use: samples are shared among them, and BLAS has one thread in each.
 
 Circuit matrices are small or sparse. On them BLAS loses far more by waking threads than it
 gains (milliseconds on a 15 x 15 matrix where another process has a core), and sums come out
-in an order that may change; with one thread the same input gives the same bytes.
+in an order that may change. Samples in parts of a fixed size are another matter: they are solved by
+as many threads as there are cores, and what comes out are the same bytes whatever the number of threads.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cache
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+from netlearn.errors import OptionError
+
+VARIABLE = "NETLEARN_THREADS"
+"""The variable of the environment that says how many threads there may be."""
+
+_chosen: list[int] = []
 
 
 @cache
@@ -23,3 +34,45 @@ def one_thread() -> AbstractContextManager[object]:
     """A context in which BLAS uses one thread."""
     limits: AbstractContextManager[object] = _libraries().limit(limits=1, user_api="blas")
     return limits
+
+
+def set_threads(count: int | None) -> None:
+    """Use so many threads from now on; None for what the environment says, or as many as there are cores.
+
+    Raises OptionError for fewer than one.
+    """
+    if count is not None and count < 1:
+        raise OptionError(f"there is no work in {count} threads", hint="give 1 or more")
+    _chosen[:] = [] if count is None else [count]
+
+
+def threads() -> int:
+    """How many threads the solvers use. Raises OptionError where the environment names no number of them."""
+    if _chosen:
+        return _chosen[0]
+    named = os.environ.get(VARIABLE, "").strip()
+    if not named:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not named.isascii() or not named.isdigit() or int(named) < 1:
+        raise OptionError(f"{VARIABLE} is '{named}', which is no number of threads", hint="give 1 or more")
+    return int(named)
+
+
+@cache
+def _pool(count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, thread_name_prefix="netlearn")
+
+
+def in_parts(work: Callable[[int, int], None], count: int, size: int) -> None:
+    """``work(first, last)`` for all parts of ``size`` of ``count`` things, in threads where there are several.
+
+    The work has to be done without Python's lock to gain by it.
+    """
+    parts = [(first, min(first + size, count)) for first in range(0, count, size)]
+    several = threads()
+    if len(parts) < 2 or several < 2:
+        for part in parts:
+            work(*part)
+        return
+    for done in [_pool(several).submit(work, *part) for part in parts]:
+        done.result()

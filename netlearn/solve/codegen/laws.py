@@ -41,7 +41,8 @@ class CompiledLaw:
     ``terminals`` (c,) are the device's unknowns that are left, ``entries`` (e, 2) pairs of them
     (row, column) at which the Jacobian may not be zero, ``kept`` how many rows the step keeps
     for limiting the next one. ``step``, ``balance`` and ``curve`` are addresses; the last one is 0
-    for laws made of straight lines, and for others that would be too long with it, which are not ``corrected``.
+    for laws made of straight lines, and for those of transistors and those that would be too long
+    with it, which are not ``corrected``.
     """
 
     device: Device
@@ -122,7 +123,9 @@ class _Maker:
         entries = tuple(sorted(step[1]))
         outputs = [*step[0].values(), *step[1].values(), step[2], *kept]
         plain = [*outputs, *(node for pair in balance.values() for node in pair)]
-        corrected = not curve or len(reached([*plain, *curve.values()])) <= MOST_NODES
+        # A correction spares junctions some steps, but costs transistors more than it spares.
+        short = len(reached([*plain, *curve.values()])) <= MOST_NODES
+        corrected = not curve or (device.reciprocal and short)
         if not corrected:
             curve = {}
         everything = [*plain, *curve.values()]

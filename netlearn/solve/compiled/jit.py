@@ -9,10 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from netlearn.solve.compiled.load import tell_of_compiling
 from netlearn.working_folder import ignoring, private
 
 with ignoring(".numba_config.yaml"):
     import numba
+from numba.core import event
 
 # It would be read again whenever something is compiled.
 numba.core.config._config_fname = os.devnull
@@ -48,6 +50,19 @@ def _places(here: Path) -> Iterator[Path]:
 
 
 CACHE = _cache()
+
+
+class _Told(event.Listener):  # type: ignore[misc]
+    """Passes on that numba begins to compile something."""
+
+    def on_start(self, event: Any) -> None:
+        tell_of_compiling()
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+event.register("numba:compile", _Told())
 
 
 def compiled(function: Any) -> Any:

@@ -6,6 +6,8 @@ which takes its time to support new versions of Python, other code gives the sam
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -20,6 +22,25 @@ KEPT_NUMBERS = 8_000_000
 """How many numbers their factors may have in all."""
 KEPT_BYTES = 24_000_000
 """Blocks of up to this size the process keeps when arrays are freed."""
+
+
+_told: list[Callable[[], None]] = []
+
+
+@contextmanager
+def told_of_compiling(tell: Callable[[], None]) -> Iterator[None]:
+    """Call ``tell`` whenever functions are compiled meanwhile, which happens once on a machine."""
+    _told.append(tell)
+    try:
+        yield
+    finally:
+        _told.remove(tell)
+
+
+def tell_of_compiling() -> None:
+    """Tell those who want to know that a function is being compiled."""
+    for tell in _told:
+        tell()
 
 
 @cache

@@ -29,6 +29,7 @@ from netlearn.solve.matrices.condensation import Condensation
 from netlearn.solve.matrices.many import MOST_WORK
 from netlearn.solve.newton.iteration import EXACT, SETTLED, UNBALANCED, Tolerances
 from netlearn.solve.newton.system import ROUNDING, NonlinearModel, some_of
+from netlearn.solve.threads import in_parts
 
 LARGEST_DENSE = 300
 """Up to so many unknowns that nonlinear elements touch may be left of a network with amplifiers."""
@@ -42,6 +43,9 @@ ROUGH = 1e-3
 """Currents out of balance by this part of what is allowed are beyond rounding."""
 MOST_NUMBERS = 4_000_000
 """How many unknowns of samples are solved at a time."""
+
+ROUNDS, CHAINED_ROUNDS = 2, 8
+"""How often the lanes are filled with a thread's part of the samples."""
 
 Samples = Array | slice
 
@@ -238,7 +242,13 @@ class Lockstep:
         floor = tolerances.floor(is_node)[frame.members, 0]
         settling = Settling(tolerances.reltol, floor, tolerances.iterations, EXACT, SETTLED)
         loops, laws = kernels(), frame.laws(self.elements)
-        loops.newton(plan.fill, frame.linear(data), laws, problem, settling, width, 0, count, converged, steps)
+        linear = frame.linear(data)
+
+        def find(first: int, last: int) -> None:
+            loops.newton(plan.fill, linear, laws, problem, settling, width, first, last, converged, steps)
+
+        # Where samples start from others' solutions, every part begins with some that do not.
+        in_parts(find, count, width * (CHAINED_ROUNDS if problem.chained else ROUNDS))
         if self.condensation is not None:
             y, laws = (
                 self.condensation.completed(y[:, frame.unknown[self.condensation.last]], alone),
@@ -249,7 +259,12 @@ class Lockstep:
         floor = np.where(is_node, tolerances.abstol, tolerances.vntol)[whole.equations]
         sums = np.bincount(whole.rows, np.abs(self.data), len(floor))
         balance = Balance(floor, UNBALANCED, ROUNDING, sums)
-        loops.unbalanced(whole.linear(self.data), laws, problem, balance, width, 0, count, excess)
+        linear_whole = whole.linear(self.data)
+
+        def weigh(first: int, last: int) -> None:
+            loops.unbalanced(linear_whole, laws, problem, balance, width, first, last, excess)
+
+        in_parts(weigh, count, width * ROUNDS)
         return self._unknowns(samples, y), np.where(converged, excess, np.inf), steps
 
     def _unknowns(self, samples: Samples, y: Array) -> Array:
@@ -294,9 +309,12 @@ class Lockstep:
         none = np.zeros(0, dtype=np.int64), np.zeros((len(x), 0))
         problem = Problem(False, False, False, np.ascontiguousarray(self._in_frame(x)), *none, lifted, raised)
         width = lanes(len(x), self.layout.plan.cost)
-        kernels().linearized(
-            self.layout.plan.fill, frame.linear(data), laws, problem, work, transpose, width, 0, len(x), error
-        )
+        loops, fill, linear = kernels(), self.layout.plan.fill, frame.linear(data)
+
+        def find(first: int, last: int) -> None:
+            loops.linearized(fill, linear, laws, problem, work, transpose, width, first, last, error)
+
+        in_parts(find, len(x), width * ROUNDS)
         solved = np.empty_like(work)
         solved[..., row if transpose else column] = work
         if condensed is not None:

@@ -165,7 +165,7 @@ def test_expressions(text: str) -> None:
     check(*of_expression(text), np.random.default_rng(1))
 
 
-@pytest.mark.parametrize("name", ["diode", "npn", "nmos", "njf"])
+@pytest.mark.parametrize("name", ["diode", "diode with breakdown", "diode with recombination"])
 def test_curvature(name: str) -> None:
     """Half the second derivative along a step, against a difference of Jacobians."""
     device, prepared = of_model(name)
@@ -243,13 +243,22 @@ def test_the_elementary_functions_are_numpys() -> None:
         assert (same | (np.abs(x) > 708.0)).all(), text
 
 
-@pytest.mark.parametrize(
-    ("most", "compiled", "corrected"), [(900, False, False), (2000, True, False), (9999, True, True)]
-)
+@pytest.mark.parametrize(("most", "corrected"), [(400, False), (9999, True)])
+def test_long_laws_of_junctions_lose_their_correction_for_curvature(
+    most: int, corrected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(laws, "MOST_NODES", most)
+    monkeypatch.setattr(laws, "_laws", {})
+    law = law_of(*of_model("diode with breakdown"), (0, 1, 2))
+    assert law is not None
+    assert (law.corrected, law.curve != 0) == (corrected, corrected)
+
+
+@pytest.mark.parametrize(("most", "compiled", "corrected"), [(900, False, False), (9999, True, False)])
 def test_what_would_take_long_to_compile_is_left_out(
     most: int, compiled: bool, corrected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The correction for curvature first, then the whole law, which then is left to arrays."""
+    """The law of a transistor, which then is left to arrays; it has no correction for curvature."""
     text = """too long
 v1 in 0 3
 vg g 0 1.2
