@@ -13,7 +13,7 @@ from netlearn.circuit.devices.base import Device
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VCCS, VCVS, VOLTAGE_SOURCE
 from netlearn.circuit.parameters import Direct, Parameters
 from netlearn.learn.loss import Loss, Mse
-from netlearn.learn.model import Model, Probes
+from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Rule
 from netlearn.probes.ends import Probes
 from netlearn.solve.internal import InternalSolver
