@@ -17,13 +17,13 @@ from netlearn.learn.hardware import hardware_for
 from netlearn.learn.loop import Task, begin, step
 from netlearn.learn.loss import CrossEntropy, Loss, Mse, unit_of
 from netlearn.learn.optimizers import Lbfgsb
-from netlearn.learn.samples import Unnamed, table_of
-from netlearn.learn.settings import DataFiles
+from netlearn.learn.samples import table_of
 from netlearn.learn.state import Step, TrainingState
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
 from netlearn.project import NetlistLike, Overrides, open_project
+from netlearn.signature import signature_of
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import Solver
 
@@ -62,21 +62,15 @@ class Trainer:
         given = project.settings
         if isinstance(given.optimizer, Lbfgsb):
             raise OptionError("lbfgs needs all samples at once", hint="take another optimizer, or netlearn.train")
-        if not given.output:
-            raise OptionError("there is nothing to measure", hint="say what: output=['V(out)'], or *@output V(out)")
-        words = given.input or tuple(project.unnamed.sources())
-        self._unnamed = Unnamed(words, given.output, labels=bool(given.classes))
-        # One sample, of which only the names of its columns are looked at; and no others, whatever data are named.
-        wanted = [project.classes[0]] if given.classes else np.zeros((1, len(given.output)))
-        one = table_of((np.zeros((1, len(words))), wanted), self._unnamed)
-        self._project = project = replace(project, data=one, settings=replace(given, data=DataFiles()))
+        self._project, self._unnamed = signature_of(project)
+        project = self._project
         self.layout = project.layout
         parameters = project.parameters
         self._task = Task(
             model=project.model,
             loss=self._loss(),
             rule=given.rule,
-            data=Dataset(np.zeros((0, len(words))), np.zeros((0, len(given.output)))),
+            data=Dataset(np.zeros((0, len(self.layout.inputs))), np.zeros((0, len(self.layout.outputs)))),
             optimizer=given.optimizer,
             schedule=given.schedule,
             transform=Transform.of(parameters, given.options.coordinates, project.design.parameter_place),
