@@ -21,7 +21,7 @@ except ImportError:
     raise NetlearnError("netlearn.jax needs JAX", hint="pip install 'netlearn[jax]'") from None
 
 
-class Layer:
+class JaxLayer:
     """y = layer(params, x): what a netlist's outputs are for trained values and inputs.
 
     ``params`` (P,) are the trained values in the coordinates of
@@ -80,12 +80,12 @@ class Layer:
 
 def layer(
     netlist: NetlistLike, *, coordinates: Coordinates = "log", solver: Solver | None = None, **settings: Any
-) -> Layer:
+) -> JaxLayer:
     """A netlist as a layer; the parameters are those of :class:`netlearn.differentiable.Differentiable`.
 
     Raises NetlearnError for what the user can mend.
     """
-    return Layer(Differentiable(netlist, coordinates=coordinates, solver=solver, **settings))
+    return JaxLayer(Differentiable(netlist, coordinates=coordinates, solver=solver, **settings))
 
 
 def _differentiated(function: Differentiable) -> Any:
