@@ -242,13 +242,13 @@ class TestRefusals:
         inverse = probes @ np.linalg.solve(hessian[np.ix_(inner, inner)], probes.T)
         limit = 1 / np.linalg.eigvalsh(inverse).max()
 
-        def estimate(beta: float) -> Array:
-            return estimate(make_rule("ep", beta=beta, unit="siemens", states="negative"), model, theta, batch)  # type: ignore[no-any-return]
+        def held(beta: float) -> Array:
+            return estimate(make_rule("ep", beta=beta, unit="siemens", states="negative"), model, theta, batch)
 
-        estimate(0.99 * limit)
+        held(0.99 * limit)
         for beta in (1.01 * limit, 3 * limit, 100 * limit):
             with pytest.raises(ConvergenceError, match="no stable operating point"):
-                estimate(beta)
+                held(beta)
 
     def test_clamps_in_a_loop(self) -> None:
         model, theta, batch = random_task(0)
