@@ -268,7 +268,10 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
                     continue
                 _set_option(settings, name, _fixed(body, Text.of(assignment.value, card.source, item.chain)))
         for word in card.words:
-            _warn_of_option(body, item, word)
+            if word.text.lower() == "badmos3":
+                settings.badmos3 = 1.0
+            else:
+                _warn_of_option(body, item, word)
     for item in items:
         card = item.statement
         if isinstance(card, Card) and card.name == "temp" and card.words:

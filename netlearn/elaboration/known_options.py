@@ -1,7 +1,7 @@
 """Words of ``.options`` that change no operating point here, though they may mean something to a simulator."""
 
 _NGSPICE = """
-abstol acct autostop badmos3 bypass chgtol cptime cshunt delmin epsmin filetype gminsteps indverbosity interp itl1 itl2
+abstol acct autostop bypass chgtol cptime cshunt delmin epsmin filetype gminsteps indverbosity interp itl1 itl2
 itl3 itl4 itl5 itl6 keepopinfo klu limpts list lvltim maxord method minbreak noacct noinit nomod noopac noopiter
 nopage node numdgt oldlimit opts pivrel pivtol ramptime reltol savecurrents seed sparse srcsteps trtol trytocompact
 vntol warn wnflag xmu

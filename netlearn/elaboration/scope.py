@@ -110,6 +110,8 @@ class ScopeSettings:
     nominal_temperature: float = 27.0
     gmin: float = 1e-12
     scale: float = 1.0
+    badmos3: float = 0.0
+    """1 for level 3 MOSFETs as SPICE had them once."""
     shunt: NodeShunt | None = None
     options: dict[str, float] = field(default_factory=dict)
     warnings: list[NetlistWarning] = field(default_factory=list)

@@ -155,6 +155,8 @@ def _settings(circuit: Circuit, tolerances: Mapping[str, float], vectors: Sequen
     if shunts:
         settings["rshunt"] = float(column(shunts[0], "resistance")[0])
     options = [f"{name}={format_number(value)}" for name, value in settings.items() if value != DEFAULTS.get(name)]
+    if any("badmos3" in group.values and column(group, "badmos3").any() for group in circuit.groups):
+        options.append("badmos3")
     if options:
         yield " ".join([".options", *options])
     for node, value in circuit.nodeset.items():

@@ -42,7 +42,8 @@ class Mosfet3(Mosfet):
 
     With drain-induced barrier lowering (``eta``), mobility that falls with the gate's voltage (``theta``) and
     with the carriers' velocity (``vmax``), a threshold that depends on the channel's length (``xj``) and width
-    (``delta``), conduction below it (``nfs``), and channel length modulation (``kappa``).
+    (``delta``), conduction below it (``nfs``), and channel length modulation (``kappa``). ``badmos3`` is
+    ngspice's option for the modulation that SPICE had once, which sets in at saturation with a corner.
     """
 
     def prepare_channel(self, v: Values, temperature: Array, nominal: Array, shared: Values) -> Values:
@@ -73,6 +74,7 @@ class Mosfet3(Mosfet):
             "alpha": alpha,
             "modulation": v["kappa"] * alpha,
             "kappa": v["kappa"],
+            "old": v["badmos3"].real != 0,
         }
 
     def intrinsic(self, nominal: Array) -> Array:
@@ -130,7 +132,11 @@ class Mosfet3(Mosfet):
         slowed = np.where(limited, 1.0 / (1.0 + along / critical), 1.0)
         current = current * slowed
         output = current * (1.0 - slowed) / critical
-        field = p["kappa"] * current / (p["length"] * np.where(output.real > LEAST_SLOPE, output, LEAST_SLOPE))
+        field = (
+            np.where(p["old"], 1.0, p["kappa"])
+            * current
+            / (p["length"] * np.where(output.real > LEAST_SLOPE, output, LEAST_SLOPE))
+        )
         current = current / (1.0 - self._shortening(vds, saturation, field, limited, p))
         exponent = np.where(below & weak, vgs - on, 0.0) / (p["vt"] * slope)
         result: Array = np.where(below & ~weak, 0.0, current * np.exp(exponent))
@@ -144,8 +150,8 @@ class Mosfet3(Mosfet):
         modulated = p["modulation"].real != 0
         beyond = vds.real > saturation.real
         # Up to saturation the length falls smoothly, with the fourth power of the drain's voltage.
-        part = np.where(beyond, 1.0, vds / np.where(saturation.real > 0, saturation, 1.0))
-        eighth = np.where(beyond, vds - saturation, 0.0) + saturation / 8.0
+        part = np.where(beyond, 1.0, np.where(p["old"], 0.0, vds / np.where(saturation.real > 0, saturation, 1.0)))
+        eighth = np.where(beyond, vds - saturation, 0.0) + np.where(p["old"], 0.0, saturation / 8.0)
         by_voltage = np.sqrt(np.where(modulated & (eighth.real > 0), p["modulation"] * eighth, 1.0)) * part**4
         knee = 0.5 * p["alpha"] * field
         square = knee * knee + p["modulation"] * np.where(beyond, vds - saturation, 0.0)
@@ -173,6 +179,7 @@ MOSFET3 = Mosfet3(
         "xl": 0.0,
         "wd": 0.0,
         "xw": 0.0,
+        "badmos3": 0.0,
     },
     {"internal#drain": Internal("rd", "d"), "internal#source": Internal("rs", "s")},
     linear=False,

@@ -32,6 +32,8 @@ def modelled(line: ElementLine) -> None:
     flags = {flag[0] for flag in kind.flags.values() if flag is not None}
     line.state({name: quantity for name, quantity in element.items() if name not in flags})
     quantities = _derived(line, kind, {**_model_quantities(line, model, kind), **element})
+    if "badmos3" in kind.device.parameters:
+        quantities["badmos3"] = line.graph.constant(line.settings.badmos3)
     value = line.graph.value
     values = kind.complete({name: value(q) for name, q in quantities.items()}, {})
     device = kind.device_for(values)
