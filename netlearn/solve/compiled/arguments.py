@@ -63,15 +63,12 @@ class Settling(NamedTuple):
     reltol: float
     floor: Array
     iterations: int
-    exact: float
-    settled: float
 
 
 class Balance(NamedTuple):
     """When Kirchhoff's laws hold: as ``balanced`` has it, ``floor`` (n,) and ``row_sums`` (n,) of magnitudes."""
 
     floor: Array
-    share: float
     rounding: float
     row_sums: Array
 

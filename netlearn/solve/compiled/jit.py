@@ -26,8 +26,9 @@ def _cache() -> str | None:
     What numba finds there is run, so that nobody else may be able to write to it; None where there is no such folder.
     """
     here = Path(__file__).parent
-    # Compiled code takes constants from the devices, too.
-    sources = sorted((*here.glob("*.py"), *(here.parents[1] / "circuit" / "devices").glob("*.py")))
+    # Compiled code takes constants from the devices, too, and the stopping rule from where array code has it.
+    others = (here.parents[1] / "circuit" / "devices").glob("*.py")
+    sources = sorted((*here.glob("*.py"), *others, here.parent / "stopping.py"))
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
     for base in _places(here):
         folder = base / f"compiled-{digest}"

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.solve import stopping
 from netlearn.solve.compiled.jit import compiled
 from netlearn.solve.compiled.lu_loops import eliminate, substitute, substitute_back, substitute_transposed
 from netlearn.solve.compiled.rows import add, call, clear, copy, multiply_add, spread
+from netlearn.solve.stopping import SETTLED
 
 if TYPE_CHECKING:
     from netlearn.solve.compiled.arguments import Balance, Fill, Laws, Linear, Problem, Settling
@@ -24,6 +26,12 @@ STEP, BALANCE, CURVE, COUNT, TERMINALS, SLOTS, VALUES, KEEPS, KEPT = range(9)
 """The columns of the laws' table."""
 FREE, COLD, WARM = 0.0, 1.0, 2.0
 """``codegen.laws`` has what they mean."""
+
+# The statements that array code evaluates, compiled.
+relative_step = compiled(stopping.relative_step)
+small = compiled(stopping.small)
+stalled = compiled(stopping.stalled)
+imbalance = compiled(stopping.imbalance)
 
 
 @compiled
@@ -156,7 +164,7 @@ def newton(
             for w in range(lanes):
                 now = y[i, w]
                 after = now - (change[i, w] + second[i, w])
-                ratio = abs(change[i, w]) / (settling.reltol * max(abs(now), abs(after)) + settling.floor[i])
+                ratio = relative_step(change[i, w], max(abs(now), abs(after)), settling.reltol, settling.floor[i])
                 # NaN counts as the largest of all.
                 move[w] = move[w] if (ratio <= move[w]) | math.isnan(move[w]) else ratio
                 y[i, w] = after
@@ -170,9 +178,8 @@ def newton(
             # without one they do so by what it shrank by.
             shrunk = move[w] / before[w]
             rest = (shrunk * shrunk if curved else shrunk) * move[w]
-            small = move[w] <= settling.exact or (move[w] <= settling.settled and rest <= settling.exact)
-            stalled = move[w] <= settling.settled and move[w] > 0.3 * before[w]
-            done = finite and free and (small or stalled)
+            resting = move[w] <= SETTLED and stalled(move[w], before[w])
+            done = finite and free and (small(move[w], rest) or resting)
             before[w] = min(move[w], 1.0) if free else 1.0
             if not done and finite and step[w] < settling.iterations:
                 continue
@@ -228,7 +235,7 @@ def unbalanced(
         clear(rounding, 0)
         for i in range(n):
             for w in range(lanes):
-                part = abs(total[i, w]) / (balance.floor[i] + balance.share * size[i, w])
+                part = imbalance(total[i, w], size[i, w], balance.floor[i])
                 most = rounding[0, w]
                 rounding[0, w] = most if (part <= most) | math.isnan(most) else part
         for w in range(width):

@@ -27,7 +27,7 @@ from netlearn.solve.lockstep.starts import Drives
 from netlearn.solve.matrices.batched_lu import BatchedLu
 from netlearn.solve.matrices.condensation import Condensation
 from netlearn.solve.matrices.many import MOST_WORK
-from netlearn.solve.newton.iteration import EXACT, SETTLED, UNBALANCED, Tolerances
+from netlearn.solve.newton.iteration import Tolerances
 from netlearn.solve.newton.system import ROUNDING, NonlinearModel, some_of
 from netlearn.solve.threads import in_parts
 
@@ -240,7 +240,7 @@ class Lockstep:
         cold = start is None
         problem = Problem(cold, self.model.at_rest, cold and unique, y, driven, kept, frame.lifted, offset)
         floor = tolerances.floor(is_node)[frame.members, 0]
-        settling = Settling(tolerances.reltol, floor, tolerances.iterations, EXACT, SETTLED)
+        settling = Settling(tolerances.reltol, floor, tolerances.iterations)
         loops, laws = kernels(), frame.laws(self.elements)
         linear = frame.linear(data)
 
@@ -258,7 +258,7 @@ class Lockstep:
         problem = Problem(False, False, False, y, whole.equation[self.sources.driven], drive, whole.lifted, offset)
         floor = np.where(is_node, tolerances.abstol, tolerances.vntol)[whole.equations]
         sums = np.bincount(whole.rows, np.abs(self.data), len(floor))
-        balance = Balance(floor, UNBALANCED, ROUNDING, sums)
+        balance = Balance(floor, ROUNDING, sums)
         linear_whole = whole.linear(self.data)
 
         def weigh(first: int, last: int) -> None:

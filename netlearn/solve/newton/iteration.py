@@ -11,11 +11,8 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.solve.matrices.many import Pattern
 from netlearn.solve.newton.system import System
+from netlearn.solve.stopping import SETTLED, imbalance, relative_step, small, stalled
 
-EXACT = 1e-6
-"""Steps end at this part of the tolerances that SPICE stops at: 1e-9 relative by default."""
-SETTLED = 1e-2
-UNBALANCED = 1e-6
 STILL = 1e-3
 """Voltages that move by no more than this part of the largest may do so for their rounding."""
 DAMPED_VOLTS, DAMPED_SHARE = 2.0, 0.25
@@ -92,19 +89,18 @@ def iterate(
                 change, cut = _damped(now, change, nodes)
                 limited |= cut
             after = now + change
-            ratio = np.abs(change) / (tolerances.reltol * np.maximum(np.abs(now), np.abs(after)) + floor)
+            ratio = relative_step(change, np.maximum(np.abs(now), np.abs(after)), tolerances.reltol, floor)
             move = ratio.max(axis=0, initial=0.0)
             finite = np.isfinite(after).all(axis=0)
             y[:, active], steps[active] = after, step
             worst[active] = ratio.argmax(axis=0) if len(ratio) else 0
             # Newton's steps shrink at least as fast as they just did, so the next one is known to be negligible.
             rest = move / previous * move
-            small = (move <= EXACT) | ((move <= SETTLED) & (rest <= EXACT))
-            stalled = finite & ~limited & (move > 0.3 * last_move)
-            done = finite & ~limited & (small | (stalled & (move <= SETTLED)))
+            resting = finite & ~limited & stalled(move, last_move)
+            done = finite & ~limited & (small(move, rest) | (resting & (move <= SETTLED)))
             # Where large terms cancel, their rounding moves small unknowns for ever, while the large ones hardly move.
             largest = [np.abs(each[nodes]).max(axis=0, initial=tolerances.vntol) for each in (change, now)]
-            doubtful = np.flatnonzero(stalled & ~done & (largest[0] <= STILL * largest[1]))
+            doubtful = np.flatnonzero(resting & ~done & (largest[0] <= STILL * largest[1]))
             if len(doubtful):
                 done[doubtful] = here.restricted(doubtful).rounding(now[:, doubtful]) <= ROUNDED
             converged[active[done]] = True
@@ -132,7 +128,7 @@ def balanced(system: System, y: Array, tolerances: Tolerances) -> tuple[Array, A
     with np.errstate(all="ignore"):
         total, scale = system.residual(y)
         floor = np.where(system.model.reduction.is_node, tolerances.abstol, tolerances.vntol)[:, None]
-        excess = np.abs(total) / (floor + UNBALANCED * scale)
+        excess = imbalance(total, scale, floor)
     excess = np.where(np.isfinite(excess), excess, np.inf)
     if not len(excess):
         return np.ones(y.shape[1], bool), np.zeros(y.shape[1], int)
