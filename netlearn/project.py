@@ -327,6 +327,8 @@ class Project:
     def dataset(self, table: Table) -> Dataset:
         """A table's samples. Raises DataError for one that sets a value which an element cannot have."""
         data = dataset_of(table, self.layout)
+        if not data.asked.any():
+            raise DataError("nothing is asked of the outputs: all cells of their columns are empty", table.place(0))
         self._check(data, table)
         return data
 

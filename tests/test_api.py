@@ -322,8 +322,11 @@ def test_a_class_that_one_part_of_the_data_lacks_is_no_error(classes: Path) -> N
         netlearn.train(netlist, {"V1": [1.0], "V2": [0.0], "class": ["three"]}, classes=["two", "threa"])
     with pytest.raises(OptionError, match="there are 3 classes and 2 outputs"):
         netlearn.train(netlist, {"V1": [1.0], "V2": [0.0], "class": ["one"]}, classes="one two three")
-    with pytest.raises(DataError, match="row 2: there is no class"):
-        netlearn.train(netlist, {"V1": [1.0, 2.0], "V2": [0.0, 1.0], "class": ["one", None]})
+    result = netlearn.train(netlist, {"V1": [1.0, 2.0], "V2": [0.0, 1.0], "class": ["one", None]}, epochs=1)
+    assert result.train.targets.tolist() == [1, -1]
+    assert result.train.losses[1] == 0
+    with pytest.raises(DataError, match="nothing is asked of the outputs: all cells of their columns are empty"):
+        netlearn.train(netlist, {"V1": [1.0, 2.0], "V2": [0.0, 1.0], "class": [None, None]}, classes="one two")
 
 
 def test_what_is_wrong_with_the_test_data_is_said_before_training(divider: Path) -> None:

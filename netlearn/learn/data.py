@@ -39,6 +39,7 @@ class Layout:
 class Dataset:
     """S samples: ``inputs`` (S, p), and ``targets`` (S, o) values or (S,) class numbers.
 
+    Where nothing is asked, a value is NaN and a class number -1.
     ``rows`` (S,) are the rows of the table that the samples come from; several samples do where there are
     corners.
     """
@@ -52,6 +53,12 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    @property
+    def asked(self) -> Array:
+        """(S,) whether anything is asked of the outputs in each sample."""
+        missing = self.targets < 0 if self.targets.dtype.kind == "i" else np.isnan(self.targets)
+        return np.asarray(~missing.reshape(len(missing), -1).all(axis=1))
 
     def part(self, samples: Array) -> Dataset:
         """Some of the samples."""
@@ -153,12 +160,10 @@ def dataset_of(table: Table, layout: Layout) -> Dataset:
         raise DataError("there is no column 'class', which the training data has", Place(table.path, 1))
     numbers = {label: i for i, label in enumerate(layout.classes)}
     targets = np.array([numbers.get(label, -1) for label in table.labels], dtype=np.intp)
-    unseen = np.flatnonzero(targets < 0)
+    unseen = np.flatnonzero((targets < 0) & (table.labels != ""))
     if len(unseen):
         row = int(unseen[0])
         label = str(table.labels[row])
-        if not label:
-            raise DataError(f"{table.row(row)}: there is no class", table.place(row))
         hint = did_you_mean(label, layout.classes)
         raise DataError(f"{table.row(row)}: the class '{label}' is not among the training data", table.place(row), hint)
     return _cornered(layout, inputs, targets, table.path)

@@ -22,10 +22,10 @@ class Dissipating(Declared):
 
 @dataclass(frozen=True)
 class Mse(Dissipating):
-    """The mean over the outputs of (output - target)², in V² or A².
+    """The mean over the outputs of which something is asked of (output - target)², in V² or A².
 
-    Where the targets are classes, the output of the sample's own class should be ``on`` and
-    the others ``off``.
+    A target that is NaN asks nothing. Where the targets are classes, the output of the sample's own
+    class should be ``on`` and the others ``off``.
     """
 
     on: float = option(1.0, "wanted output of a sample's own class, in V or A")
@@ -33,31 +33,46 @@ class Mse(Dissipating):
 
     def value(self, outputs: Array, targets: Array) -> Array:
         """Losses (S,) of outputs (S, o)."""
-        error = outputs - self._wanted(outputs, targets)
-        return np.asarray(np.mean(error * error, axis=-1))
+        error, count = self._errors(outputs, targets)
+        return np.asarray(np.sum(error * error, axis=-1) / count[..., 0])
 
     def gradient(self, outputs: Array, targets: Array) -> Array:
         """Derivatives (S, o) of each sample's loss by its outputs."""
-        return np.asarray(2.0 / outputs.shape[-1] * (outputs - self._wanted(outputs, targets)))
+        error, count = self._errors(outputs, targets)
+        return np.asarray(2.0 / count * error)
 
     def unit(self, targets: Array, outputs: int) -> float:
         """The variance of the targets over the samples, what losses are small or large against.
 
         Where targets do not differ from sample to sample it is their mean square.
         """
-        wanted = targets if targets.ndim == 2 else self._wanted(np.zeros((len(targets), outputs)), targets)
-        variance = float(np.mean(np.var(wanted, axis=0)))
-        return variance if variance > 0 else float(np.mean(wanted * wanted))
+        wanted = self.wanted(np.zeros((len(targets), outputs)), targets)
+        wanted = wanted[:, ~np.isnan(wanted).all(axis=0)]
+        if not wanted.size:
+            return 0.0
+        variance = float(np.mean(np.nanvar(wanted, axis=0)))
+        return variance if variance > 0 else float(np.nanmean(wanted * wanted))
 
-    def _wanted(self, outputs: Array, targets: Array) -> Array:
+    def wanted(self, outputs: Array, targets: Array) -> Array:
+        """Where the outputs (S, o) should be, NaN where nothing is asked."""
         if targets.ndim == 2:
             return targets
-        return np.where(_own_class(outputs, targets), self.on, self.off)
+        wanted = np.where(_own_class(outputs, targets), self.on, self.off)
+        return np.where(targets[:, None] < 0, np.nan, wanted)
+
+    def _errors(self, outputs: Array, targets: Array) -> tuple[Array, Array]:
+        """Errors (S, o), zero where nothing is asked, and of how many outputs (S, 1) something is."""
+        error = outputs - self.wanted(outputs, targets)
+        missing = np.isnan(targets) if targets.ndim == 2 else (targets < 0)[:, None]
+        if not missing.any():
+            return error, np.full((len(error), 1), error.shape[-1])
+        asked = np.broadcast_to(~missing, error.shape)
+        return np.where(asked, error, 0.0), np.maximum(np.sum(asked, axis=-1, keepdims=True), 1)
 
 
 @dataclass(frozen=True)
 class CrossEntropy(Dissipating):
-    """-log softmax(scale * outputs) at the sample's class, in nats.
+    """-log softmax(scale * outputs) at the sample's class, in nats; a class of -1 asks nothing.
 
     Voltages that a resistor network can give differ little, so ``scale`` (per volt) sets how
     sure the network can be. None stands for a scale that is to be chosen.
@@ -89,11 +104,13 @@ class CrossEntropy(Dissipating):
         # Shifting by a real constant changes nothing but keeps the exponentials in range.
         shifted = logits - logits.real.max(axis=-1, keepdims=True)
         total = np.log(np.exp(shifted).sum(axis=-1))
-        return np.asarray(total - np.take_along_axis(shifted, targets[:, None], axis=-1)[:, 0])
+        losses = total - np.take_along_axis(shifted, targets[:, None], axis=-1)[:, 0]
+        return np.asarray(np.where(targets < 0, 0.0, losses))
 
     def gradient(self, outputs: Array, targets: Array) -> Array:
         """Derivatives (S, o) of each sample's loss by its outputs."""
-        return np.asarray(self._scale * (self.probabilities(outputs) - _own_class(outputs, targets)))
+        slopes = self._scale * (self.probabilities(outputs) - _own_class(outputs, targets))
+        return np.asarray(np.where(targets[:, None] < 0, 0.0, slopes))
 
     def probabilities(self, outputs: Array) -> Array:
         """softmax(scale * outputs) (S, o): how likely each class is held to be."""
@@ -134,10 +151,11 @@ def unit_of(loss: Loss, targets: Array, count: int, outputs: Callable[[], Array]
 
 
 def accuracy(outputs: Array, targets: Array) -> float | None:
-    """The fraction of samples whose own class has the largest output; None without classes."""
-    if targets.ndim == 2:
+    """The fraction of samples with a class whose own class has the largest output; None without classes."""
+    asked = targets >= 0 if targets.ndim == 1 else np.zeros(len(targets), dtype=bool)
+    if not asked.any():
         return None
-    return float(np.mean(np.argmax(outputs.real, axis=-1) == targets))
+    return float(np.mean(np.argmax(outputs[asked].real, axis=-1) == targets[asked]))
 
 
 def _own_class(outputs: Array, targets: Array) -> Array:
@@ -147,8 +165,9 @@ def _own_class(outputs: Array, targets: Array) -> Array:
 class Loss(Protocol):
     """A loss of one sample's outputs. The loss of a batch is the mean over its samples.
 
-    Both methods are analytic in the outputs wherever the loss is, so that complex outputs
-    pass through them.
+    Targets are (S, o) wanted outputs, NaN where nothing is asked, (S,) class numbers, -1 where nothing
+    is asked, or what else the loss itself makes of them. Both methods are analytic in the outputs
+    wherever the loss is, so that complex outputs pass through them.
     """
 
     def value(self, outputs: Array, targets: Array) -> Array:

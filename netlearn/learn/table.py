@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,6 +14,8 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import DataError, Place
+from netlearn.netlist.numbers import format_number, parse_number
+from netlearn.probes.names import is_probe
 
 CLASS = "class"
 """The name of the column that holds class labels."""
@@ -22,6 +25,19 @@ OWN_VALUES = "<the netlist's own values>"
 
 IN_MEMORY = "<data>"
 """What data that come from no file are called in messages."""
+
+_BOUND = re.compile(r"(.*\S)\s*\b(min|max)", re.IGNORECASE | re.DOTALL)
+
+
+def asked_by(column: str) -> tuple[str, str] | None:
+    """The probe that a column asks something of, and what: its "value", or a bound "min" or "max".
+
+    None for a column that sets something. ``V(out)`` asks for a value, ``V(out) min`` for at least one.
+    """
+    if is_probe(column):
+        return column.strip(), "value"
+    bound = _BOUND.fullmatch(column.strip())
+    return (bound[1], bound[2].lower()) if bound is not None and is_probe(bound[1]) else None
 
 
 @dataclass(frozen=True)
@@ -87,11 +103,14 @@ class Table:
         return table
 
     def check(self) -> None:
-        """Raise DataError where there are no rows, or a number is not finite."""
+        """Raise DataError where there are no rows, or a number is not finite.
+
+        In a column that asks something of a probe, NaN stands for asking nothing.
+        """
         if not len(self):
             raise DataError("there are no rows of data", Place(self.path, 1))
         for name, column in self.columns.items():
-            bad = np.flatnonzero(~np.isfinite(column))
+            bad = np.flatnonzero(np.isinf(column) if asked_by(name) else ~np.isfinite(column))
             if len(bad):
                 row = int(bad[0])
                 raise DataError(f"{self.row(row)}, column '{name}': {column[row]} is not finite", self.place(row))
@@ -100,8 +119,9 @@ class Table:
 def read_csv(path: Path) -> Table:
     """Read CSV whose first row names the columns.
 
-    Raises DataError, with the row and the column, for a file that is ragged, empty or holds
-    something else than finite numbers outside the column ``class``.
+    An empty cell of a column that asks something of a probe is NaN: nothing is asked. Raises DataError,
+    with the row and the column, for a file that is ragged, empty or holds something else than finite
+    numbers outside the column ``class``.
     """
     return next(csv_chunks(path))
 
@@ -205,7 +225,10 @@ class _Lines:
         for i, row in enumerate(body):
             if len(row) != len(self.header):
                 said = f"has {len(row)} fields where {len(self.header)} columns are named"
-                raise DataError(f"row {self.first + i + 1} {said}", self._place(at[i]))
+                # A comma that was meant as a decimal point makes fields of digits alone.
+                digits = len(row) > len(self.header) and all(re.fullmatch(r"\s*[+-]?\d+\s*", each) for each in row)
+                hint = "a decimal point is written as a point, not as a comma" if digits else ""
+                raise DataError(f"row {self.first + i + 1} {said}", self._place(at[i]), hint)
         columns: dict[str, Array] = {}
         labels: Array | None = None
         for name, column in zip(self.header, zip(*body, strict=True) if body else [()] * len(self.header), strict=True):
@@ -217,16 +240,17 @@ class _Lines:
         return Table(str(self.path), columns, labels, lines, self.first)
 
     def _floats(self, column: Sequence[str], name: str, at: Sequence[int]) -> Array:
+        empty = asked_by(name) is not None
         try:
-            return np.array(list(map(float, column)), dtype=float)
+            return np.array([float(field) if field.strip() or not empty else np.nan for field in column], dtype=float)
         except ValueError:
-            row = next(i for i, field in enumerate(column) if not is_number(field))
+            row = next(i for i, field in enumerate(column) if not is_number(field) and (field.strip() or not empty))
         text = self.lines[at[row] - 1].rstrip("\n")
         field = column[row].strip()
         what = f"'{field}' is not a number" if field else "there is no number"
         start = max(0, text.find(field)) if field else 0
         place = self._place(at[row], start + 1, max(1, len(field)))
-        raise DataError(f"row {self.first + row + 1}, column '{name}': {what}", place)
+        raise DataError(f"row {self.first + row + 1}, column '{name}': {what}", place, _as_number(field))
 
     def _place(self, line: int, column: int = 1, length: int = 1) -> Place:
         """A place in a line, counted from 1 among these."""
@@ -257,6 +281,16 @@ def _check_names(names: Sequence[str], place: Place) -> None:
             raise DataError(f"the columns are separated by {what}", place, "separate them by commas")
     if all(is_number(name) for name in names):
         raise DataError("the first row holds numbers", place, "it must name the columns, such as V1,V2,V(out)")
+
+
+def _as_number(text: str) -> str:
+    """How a field would be written as the number that it was meant to be, if that can be told."""
+    if re.fullmatch(r"[+-]?\d+,\d+", text):
+        return f"a decimal point is written as one: {text.replace(',', '.')}"
+    value = parse_number(text.removesuffix("%").strip())
+    if value is None:
+        return ""
+    return f"write {format_number(value / 100 if text.endswith('%') else value)}"
 
 
 def is_number(text: str) -> bool:

@@ -90,12 +90,12 @@ def sample_rows(evaluation: Evaluation) -> tuple[list[str], list[list[object]]]:
     if evaluation.classes:
         columns = ["sample", *names, "predicted", "class", "loss", "power"]
         wanted = [
-            [evaluation.classes[k] for k in pair]
+            [evaluation.classes[k] if k >= 0 else None for k in pair]
             for pair in zip(evaluation.predictions, evaluation.targets, strict=True)
         ]
     else:
         columns = ["sample", *names, *(f"wanted {name}" for name in names), "loss", "power"]
-        wanted = evaluation.targets.tolist()
+        wanted = [[None if np.isnan(value) else value for value in row] for row in evaluation.targets.tolist()]
     parts = zip(evaluation.outputs.tolist(), wanted, evaluation.losses.tolist(), evaluation.watts.tolist(), strict=True)
     return columns, [[k, *outputs, *ends, *last] for k, (outputs, ends, *last) in enumerate(parts, start=1)]
 

@@ -28,7 +28,7 @@ class Circuitry:
     second. At an output that is the current of a voltage source, the same numbers, in
     volts, lower that source's voltage: the dual element.
     ``conductance`` (o,): siemens between the output's two nodes; may be negative.
-    ``clamp`` (S, o): a voltage source of so many volts across the output.
+    ``clamp`` (S, o): a voltage source of so many volts across the output, none where it is NaN.
     ``constant`` (S,): what the energy is at outputs of zero, in watts; no element, but part of the nudge n.
     """
 
@@ -59,12 +59,23 @@ class Circuitry:
             conductance=None if self.conductance is None else self.conductance * factors,
         )
 
+    def clamped(self) -> Sequence[Array]:
+        """The samples that are clamped at the same outputs, for each such set of outputs."""
+        if self.clamp is None:
+            return []
+        free = np.isnan(self.clamp)
+        if not free.any():
+            return [np.arange(len(free))]
+        _, pattern = np.unique(free, axis=0, return_inverse=True)
+        pattern = pattern.ravel()
+        return [np.flatnonzero(pattern == number) for number in range(pattern.max(initial=-1) + 1)]
+
     def attach(self, circuit: Circuit, probes: Probes) -> Circuit:
         """The circuit with these elements at the probes.
 
         New unknowns, if any, stand behind all the others. Raises CircuitError where an
-        output is held by voltage sources, so that no nudge moves it, and where a
-        conductance or a clamp is asked for at an output that is a current.
+        output is held by voltage sources, so that no nudge moves it, where a conductance or a clamp
+        is asked for at an output that is a current, and where samples are clamped at different outputs.
         """
         require_free(circuit, probes)
         currents = is_current(circuit, probes)
@@ -87,6 +98,11 @@ class Circuitry:
             names = _names(circuit, "rnudge", nodes)
             groups.append(Group(RESISTOR, names, _terminals(across), {"resistance": 1.0 / self.conductance[nodes]}))
         if self.clamp is not None:
+            patterns = self.clamped()
+            if len(patterns) > 1:
+                raise CircuitError("not all samples are clamped at the same outputs", hint="take one sample")
+            held = np.asarray(~np.isnan(self.clamp).any(axis=0))[nodes]
+            nodes, across = nodes[held], tuple(ends for ends, is_held in zip(across, held, strict=True) if is_held)
             branches = _names(circuit, "vnudge", nodes)
             index = _terminals(across, circuit.size)
             groups.append(Group(VOLTAGE_SOURCE, branches, index, {"dc": self.clamp[:, nodes]}))

@@ -22,7 +22,14 @@ from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.circuitry import is_current
 from netlearn.learn.rules.contrast import co_content_difference, co_content_product
 from netlearn.learn.rules.nudged_phase import FreePhase, free_phase
-from netlearn.learn.rules.nudges import ClampNudge, ConductanceNudge, CurrentNudge, Nudge, quadratic_form
+from netlearn.learn.rules.nudges import (
+    ClampNudge,
+    ConductanceNudge,
+    CurrentNudge,
+    Nudge,
+    quadratic_form,
+    wanted_outputs,
+)
 from netlearn.learn.rules.orders import NudgedLoss, nudged_loss, require_order
 from netlearn.learn.rules.power import with_power
 from netlearn.learn.rules.reading import Reading
@@ -254,7 +261,7 @@ class ContrastiveLearning(Energetic):
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """See :meth:`GeneralizedEP.estimate`. Raises OptionError if the loss names no voltages."""
-        if quadratic_form(loss, np.zeros((len(batch), len(model.probes))), batch.targets) is None:
+        if wanted_outputs(loss, np.zeros((len(batch), len(model.probes))), batch.targets) is None:
             raise OptionError(
                 "contrastive learning clamps the outputs at wanted voltages, and this loss names none",
                 hint="use loss mse, or rule ep",

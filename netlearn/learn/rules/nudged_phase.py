@@ -18,6 +18,7 @@ from netlearn.learn.rules.nudges import Nudge, curvature
 from netlearn.learn.rules.reciprocity import Reciprocity, reciprocity
 from netlearn.probes.ends import Probes
 from netlearn.solve.operating_point import OperatingPoint
+from netlearn.solve.parts import numbered
 from netlearn.solve.sensitivity import linearize
 from netlearn.solve.transposed import Transposed, corrected_circuit
 
@@ -57,7 +58,26 @@ class FreePhase:
         return circuitry.attach(self.corrected.circuit, Probes(probes.names, *ends))
 
     def nudged(self, nudge: Nudge, beta: complex) -> Array:
-        """The nudged state (S, N) of the free circuit's unknowns. Raises ConvergenceError where there is none."""
+        """The nudged state (S, N) of the free circuit's unknowns. Raises ConvergenceError where there is none.
+
+        Samples that are clamped at different outputs are circuits of different form, each solved by itself.
+        """
+        parts = self.circuitry(nudge, beta).clamped()
+        if len(parts) < 2:
+            return self._nudged(nudge, beta)
+        state = np.array(self.point.x, dtype=complex if isinstance(beta, complex) else float)
+        for rows in parts:
+            with numbered(rows):
+                state[rows] = self.part(rows)._nudged(nudge, beta)
+        return state
+
+    def part(self, rows: Array) -> FreePhase:
+        """The phase of some of the samples."""
+        point = OperatingPoint(samples_of(self.point.circuit, rows), self.point.x[rows])
+        corrected = None if self.corrected is None else corrected_circuit(point)
+        return replace(self, point=point, outputs=self.outputs[rows], targets=self.targets[rows], corrected=corrected)
+
+    def _nudged(self, nudge: Nudge, beta: complex) -> Array:
         circuit, free = self.circuit(nudge, beta), self.point
         places = np.arange(free.x.shape[1]) if self.corrected is None else self.corrected.unknowns
         start = np.zeros((len(free.x), circuit.size), complex if isinstance(beta, complex) else float)

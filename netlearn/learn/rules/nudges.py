@@ -68,7 +68,10 @@ class ConductanceNudge:
     def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
         form = quadratic_form(loss, outputs, targets)
         if form is None:
-            raise OptionError("a conductance nudges only a squared error", hint="use nudge=current for other losses")
+            raise OptionError(
+                "a conductance nudges only a squared error, of all outputs in all samples",
+                hint="use nudge=current for other losses, or where some cells of the data are empty",
+            )
         curvature, wanted = form
         constant = np.sum(curvature * wanted * wanted, axis=-1) / 2
         return Circuitry(conductance=beta * curvature, current=-beta * curvature * wanted, constant=beta * constant)
@@ -83,7 +86,7 @@ class ClampNudge:
     learning in physical networks: from machine learning to learning machines", Phys. Rev. X
     11, 021045 (2021). Where the loss is not a squared error, and so names no voltages to
     reach, the outputs are moved by -η ∂ℓ/∂y. ``overclamp`` volts are added in the direction in
-    which an output is to move.
+    which an output is to move. An output of which nothing is asked is left alone.
     """
 
     overclamp: float = 0.0
@@ -91,9 +94,17 @@ class ClampNudge:
     contrast_order: int = 1
 
     def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
-        form = quadratic_form(loss, outputs, targets)
-        step = -loss.gradient(outputs, targets) if form is None else form[1] - outputs
+        wanted = wanted_outputs(loss, outputs, targets)
+        step = -loss.gradient(outputs, targets) if wanted is None else wanted - outputs
         return Circuitry(clamp=outputs + beta * step + np.sign(beta) * self.overclamp * np.sign(step))
+
+
+def wanted_outputs(loss: Loss, outputs: Array, targets: Array) -> Array | None:
+    """Where the outputs (S, o) should be, NaN where nothing is asked of them; None if the loss names no such place."""
+    if hasattr(loss, "wanted"):
+        return np.asarray(loss.wanted(outputs, targets))
+    form = quadratic_form(loss, outputs, targets)
+    return None if form is None else form[1]
 
 
 def quadratic_form(loss: Loss, outputs: Array, targets: Array) -> tuple[Array, Array] | None:
