@@ -188,7 +188,7 @@ def test_a_run_whose_process_is_killed_is_named_and_the_others_are_kept(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = tmp_path / "results.jsonl"
-    trained = comparison.train
+    trained = netlearn.train
 
     def killed(*arguments: Any, **settings: Any) -> Any:
         if settings["rule"].startswith("cl"):

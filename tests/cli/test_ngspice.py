@@ -17,6 +17,7 @@ import pytest
 from click.testing import Result
 
 from netlearn.ngspice import solver as ngspice_module
+from netlearn.ngspice.process import WorkerProcess
 
 Run = Callable[..., Result]
 
@@ -187,7 +188,7 @@ def test_training_goes_on_where_ngspice_crashes(clamped: Path, run: Run, monkeyp
     replies: list[int] = []
     killed: list[int] = []
 
-    class Fragile(ngspice_module.WorkerProcess):
+    class Fragile(WorkerProcess):
         def receive(self) -> Any:
             reply = super().receive()
             replies.append(self.process.pid)

@@ -19,6 +19,7 @@ from click.testing import Result
 
 import netlearn
 from netlearn.learn import loop
+from netlearn.learn.state import TrainingState
 
 Run = Callable[..., Result]
 
@@ -95,7 +96,7 @@ def test_an_interrupted_run_resumes_to_the_same_file(
     steps = count()
     advance = loop.advance
 
-    def interrupted(task: loop.Task, state: loop.TrainingState) -> loop.TrainingState:
+    def interrupted(task: loop.Task, state: TrainingState) -> TrainingState:
         if next(steps) == step:
             raise KeyboardInterrupt
         return advance(task, state)

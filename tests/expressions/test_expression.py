@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -147,7 +148,7 @@ def test_the_branch_not_taken_may_be_infinite():
 def test_points_of_a_table_have_derivatives_too():
     for name in ("pwl", "table", ROUNDED_TABLE):
         expression = parse_expression(f"{name}(x, a,b, 1,c, 4,d)")
-        at = {"x": np.array([-0.5, 0.05, 0.4, 0.95, 2.5, 5.0]), "a": 0.1, "b": 0.2, "c": 2.3, "d": 3.0}
+        at: dict[str, Any] = {"x": np.array([-0.5, 0.05, 0.4, 0.95, 2.5, 5.0]), "a": 0.1, "b": 0.2, "c": 2.3, "d": 3.0}
         for key, slope in zip("abcd", expression.evaluate_with_derivatives(at, "abcd")[1], strict=True):
             above, below = (expression.evaluate({**at, key: at[key] + step}) for step in (1e-6, -1e-6))
             np.testing.assert_allclose(slope, (above - below) / 2e-6, rtol=1e-6, atol=1e-8)

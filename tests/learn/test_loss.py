@@ -1,3 +1,7 @@
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax
 
 from netlearn.errors import OptionError
-from netlearn.learn.loss import CrossEntropy, Mse, accuracy, unit_of
+from netlearn.learn.loss import CrossEntropy, Loss, Mse, accuracy, unit_of
 
 STEP = 1e-30
 
@@ -16,11 +20,12 @@ def test_gradients_are_the_complex_step_derivatives(samples: int, outputs: int, 
     rng = np.random.default_rng(seed)
     y = rng.uniform(-1.0, 1.0, (samples, outputs))
     classes = rng.integers(0, outputs, samples)
-    for loss, targets in [
+    cases: list[tuple[Loss, Any]] = [
         (Mse(), rng.uniform(-1.0, 1.0, (samples, outputs))),
         (Mse(on=0.3, off=-0.1), classes),
         (CrossEntropy(scale), classes),
-    ]:
+    ]
+    for loss, targets in cases:
         gradient = loss.gradient(y, targets)
         for j in range(outputs):
             stepped = y.astype(complex)

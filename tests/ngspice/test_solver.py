@@ -25,6 +25,7 @@ from netlearn.circuit.devices.linear import (
 from netlearn.errors import CircuitError, NgspiceError
 from netlearn.ngspice import solver as ngspice_module
 from netlearn.ngspice.deck import write_deck
+from netlearn.ngspice.process import WorkerProcess
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.solve.difference import compare
 from netlearn.solve.internal import InternalSolver
@@ -241,7 +242,7 @@ def test_a_crash_is_retried_once():
 def test_a_crash_in_the_middle_goes_on_where_it_was(monkeypatch):
     killed = []
 
-    class Fragile(ngspice_module.WorkerProcess):
+    class Fragile(WorkerProcess):
         def receive(self):
             reply = super().receive()
             if reply[0] == "sample" and not killed:
@@ -261,7 +262,7 @@ def test_a_crash_in_the_middle_goes_on_where_it_was(monkeypatch):
 def test_two_crashes_are_an_error_with_the_sample(monkeypatch):
     circuit = divider((1.0, 2.0))
 
-    class Fragile(ngspice_module.WorkerProcess):
+    class Fragile(WorkerProcess):
         def prepare(self, circuit, saves=True):
             deck = super().prepare(circuit, saves)
             self.process.kill()

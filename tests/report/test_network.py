@@ -56,7 +56,7 @@ def test_wider_and_darker_where_more_is_conducted() -> None:
     (lines,) = [drawn for drawn in axes.collections if isinstance(drawn, LineCollection)]
     conductance = np.asarray(lines.get_array())
     assert sorted(conductance) == sorted(1 / np.array([1e3, 1e4, 1e3, 1e5, 1e3, 1e3, 1e3, 1e3]))
-    widths = np.asarray(lines.get_linewidths())
+    widths = np.asarray(lines.get_linewidth())
     assert np.all(np.diff(widths[np.argsort(conductance)]) >= 0)
     assert widths[np.argmax(conductance)] > 10 * widths[np.argmin(conductance)]
     assert {text.get_text() for text in axes.texts} == {"a", "b", "h1", "h2", "h3", "o", "ground"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from typing import Any
 
 import numpy as np
 import pytest
@@ -217,7 +218,7 @@ def test_the_elementary_functions_are_numpys() -> None:
     positive = np.concatenate(
         [10.0 ** np.linspace(-300, 300, 1000), np.linspace(0.5, 2, 99), [0.0, -1.0, np.inf, np.nan, 1.0]]
     )
-    cases = {
+    cases: dict[str, tuple[Any, Any, float]] = {
         "exp(v(a))": (points, lambda x: np.minimum(np.exp(x), 1e99), 4e-16),
         "ln(v(a))": (positive, np.log, 4e-16),
         "sinh(v(a))": (points, np.sinh, 2e-15),

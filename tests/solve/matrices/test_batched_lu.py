@@ -14,8 +14,8 @@ from netlearn.solve.matrices.batched_lu import BatchedLu
 def dominant(rng, n, edges, samples, symmetric):
     """Diagonally dominant matrices (S, n, n) with a random, structurally symmetric pattern."""
     i, j = rng.integers(0, n, size=(2, edges))
-    pattern = sparse.coo_array((np.ones(2 * edges), (np.append(i, j), np.append(j, i))), shape=(n, n))
-    pattern = (pattern + sparse.eye_array(n)).tocsc()
+    edge = sparse.coo_array((np.ones(2 * edges), (np.append(i, j), np.append(j, i))), shape=(n, n))
+    pattern = (edge + sparse.eye_array(n)).tocsc()
     pattern.sort_indices()
     columns = np.repeat(np.arange(n), np.diff(pattern.indptr))
     matrices = rng.normal(size=(samples, n, n))
