@@ -31,6 +31,7 @@ from netlearn.report.tables import show, shown, table_of
 from netlearn.solve.difference import Differences
 
 WORST = 10
+"""Unknowns that are listed."""
 
 
 @click.command(cls=SectionedCommand, name="check", short_help="Compare operating points with ngspice.")

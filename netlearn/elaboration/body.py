@@ -18,6 +18,7 @@ from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Assignment, Card, Subcircuit, Word
 
 MOST_ERRORS = 20
+"""Errors of one run; a file that is none would have thousands."""
 
 Spans = Sequence[tuple[int, int]] | Array
 """[start, end) of k words."""

@@ -26,6 +26,7 @@ from netlearn.errors import NetlistError, Place
 LARGEST = 1e-9
 """The resistance, in ohms, that the largest inductor of a loop gets."""
 _SAME = 1e-12
+"""Relative rounding of what a few operations make of one number."""
 
 
 @dataclass(frozen=True)

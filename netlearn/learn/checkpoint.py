@@ -22,6 +22,7 @@ from netlearn.learn.loop import Task
 from netlearn.learn.state import TrainingState
 
 FORMAT = 1
+"""Counts up when a checkpoint's contents change."""
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile)
 """What reading a file that is no archive of plain arrays may raise."""

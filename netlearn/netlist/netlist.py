@@ -21,7 +21,9 @@ Edit = tuple[Source, int, int, str]
 """Replace the characters [start, end) of a source by a text."""
 
 _DEEPEST_INCLUDE = 50
+"""Includes within each other; process kits have about five."""
 _MOST_INCLUDES = 10_000
+"""Times that files are read in all; process kits come to some hundreds."""
 
 
 class Netlist:

@@ -32,6 +32,7 @@ from netlearn.netlist.statements import (
 )
 
 MOST_ERRORS = 20
+"""Errors of one file; a file that is no netlist would have thousands."""
 DEEPEST = 100
 """How deep subcircuits, conditions and sections may be nested in one another."""
 

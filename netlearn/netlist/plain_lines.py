@@ -24,6 +24,7 @@ _NUMBER = r"[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eEdD][+-]?[0-9]++)?+[A-Za-z
 _LINE = rf"[ \t]*+[Rr]{_WORD}*+(?:[ \t]++{_WORD}++){{2}}[ \t]++{_NUMBER}[ \t]*+(?:\r\n|\r|\n|\Z)"
 _CONTINUATION = re.compile(r"(?:[ \t\f\v]*+(?:\*[^\r\n]*+)?+(?:\r\n|\r|\n))*+[ \t\f\v]*+\+")
 _BLANK = 32
+"""The code of a space."""
 
 
 def run_of(lines: int) -> re.Pattern[str]:

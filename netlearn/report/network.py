@@ -22,6 +22,7 @@ LABELLED = 60
 """Networks with more nodes are drawn without the nodes' names."""
 
 PASSES = 8
+"""Sweeps after which a drawing of a layered network no longer changes to the eye."""
 COLOURS = "viridis_r"
 WIDTHS = (0.3, 5.0)
 LABEL: dict[str, Any] = {

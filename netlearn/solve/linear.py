@@ -25,7 +25,9 @@ from netlearn.solve.parts import PartedLinearization
 from netlearn.solve.threads import one_thread
 
 REFINED_ABOVE = 1e-13
+"""Residuals, beside what their terms cancel down from, that one more solve improves."""
 ACCEPTED = 1e-6
+"""Residuals beyond this are those of a singular matrix."""
 MOST_FACTORIZATIONS = 16
 """Beyond so many different Jacobians they are solved with together, as those of nonlinear circuits are."""
 

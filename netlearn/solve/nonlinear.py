@@ -23,9 +23,11 @@ from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.threads import one_thread
 
 NODESET_CONDUCTANCE = 1e3
+"""In siemens: what holds nodes at their .nodeset in the first pass, beyond any conductance around them."""
 FAR = 10.0
 """Node voltages beyond so many times what sources supply are hardly meant."""
 NEARER = 0.1
+"""A solution has to be so much nearer than another to be preferred."""
 
 
 @dataclass

@@ -33,6 +33,7 @@ from netlearn.solve.equations.assembly import Equations, with_ground
 from netlearn.solve.operating_point import OperatingPoint
 
 CACHED_PLANS = 16
+"""Circuits whose plans are kept; a training uses a free and some nudged ones."""
 
 
 @dataclass(frozen=True)

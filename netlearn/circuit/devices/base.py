@@ -12,8 +12,11 @@ from netlearn.arrays import Array
 Values = Mapping[str, Array]
 
 COMPLEX_STEP = 1e-30
+"""Of no consequence for rounding, however small (Squire and Trapp, SIAM Review 40, 1998)."""
 COMPLEX_DIFFERENCE = 1e-6
+"""Where a central difference, whose error is its square, meets the rounding of the values."""
 ZERO_CELSIUS = 273.15
+"""In kelvin, by the definition of the Celsius scale."""
 
 
 def derivative(function: Callable[[Array], Array], at: Array, direction: Array | float = 1.0) -> Array:

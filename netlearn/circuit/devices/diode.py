@@ -28,7 +28,9 @@ from netlearn.circuit.devices.model_type import ModelType, names
 
 NAN = float("nan")
 SMALLEST_SATURATION = 1e-28
+"""ngspice's floor of a diode's saturation current, in amperes."""
 KNEE_FROM = 1e-18
+"""Currents, in amperes, from which ngspice takes a knee into account."""
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,10 @@ from netlearn.circuit.devices.base import ZERO_CELSIUS, Environment, Values
 # CODATA 2014, as ngspice 39 has them: later values would move a junction's current by 1e-5.
 BOLTZMANN = 1.38064852e-23
 CHARGE = 1.6021766208e-19
+"""The elementary charge in coulombs, as ngspice has it (CODATA 2014)."""
 K_OVER_Q = BOLTZMANN / CHARGE
 REFERENCE_TEMPERATURE = 27.0 + ZERO_CELSIUS
+"""In kelvin: ngspice's temperature of reference, 27 degrees Celsius."""
 
 EXPONENT_LIMIT = 600.0
 """Beyond it the exponential goes on as its tangent: finite in any product of two, and far beyond any real current."""

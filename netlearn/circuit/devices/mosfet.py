@@ -31,6 +31,7 @@ from netlearn.errors import CircuitError
 
 NAN = float("nan")
 PERMITTIVITY = 8.854214871e-12
+"""Of vacuum in F/m, as ngspice's MOSFETs have it."""
 SILICON = 11.7 * PERMITTIVITY
 """Silicon's permittivity in farads per metre, with SPICE's numbers."""
 INTRINSIC = 1.45e16

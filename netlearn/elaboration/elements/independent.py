@@ -20,6 +20,7 @@ _SMALL_SIGNAL = {"ac": 2, "acmag": 1, "acphase": 1, "distof1": 2, "distof2": 2, 
 _LTSPICE = {"load": 0, "cpar": 1}
 _ONE = ("dc", "portnum", "z0", "td", "r", "m", "rser")
 _PORT_RESISTANCE = 50.0
+"""ngspice's default of z0, in ohms."""
 
 
 @dataclass(frozen=True, slots=True)

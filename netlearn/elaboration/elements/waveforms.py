@@ -150,6 +150,7 @@ def _nothing(given: _Arguments) -> int:
 
 
 _ENDLESS = 10**9
+"""Repetitions that stand for any number."""
 WAVEFORMS: Mapping[str, tuple[int, int, Callable[[_Arguments], int]]] = {
     "sin": (2, 7, _sine),
     "sine": (2, 7, _sine),

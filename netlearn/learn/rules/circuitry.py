@@ -18,6 +18,7 @@ from netlearn.errors import CircuitError
 from netlearn.probes.ends import Probes
 
 CACHED_NAMES = 64
+"""Circuits whose nudged names are kept; a training uses two or three."""
 
 
 @dataclass(frozen=True)

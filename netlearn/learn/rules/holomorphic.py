@@ -24,6 +24,7 @@ from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint
 
 ROUNDING = 1e-12
+"""What complex operating points keep of a state, relative: the solver's tolerance."""
 
 PIECED = 0.05
 """How far the mean of an element's equations may be from the middle, as a part of what they move."""

@@ -13,6 +13,7 @@ from typing import Any
 from llvmlite import ir
 
 LOG2_E = 1.0 / math.log(2.0)
+"""Powers of two in e."""
 LN_2_HIGH, LN_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 """ln 2 in two parts, the first one short enough that its products with exponents are exact."""
 TO_INTEGER = 1.5 * 2.0**52

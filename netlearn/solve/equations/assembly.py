@@ -16,6 +16,7 @@ from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.base import Device, Environment, Values
 
 CACHED_TOPOLOGIES = 16
+"""Circuits whose patterns are kept; a training uses a free and some nudged ones."""
 
 
 def structure(device: Device) -> Array:

@@ -13,6 +13,7 @@ from netlearn.errors import CircuitError
 from netlearn.solve.equations.assembly import MatrixTopology
 
 SHOWN = 6
+"""Names that a message lists."""
 
 
 def explain_singular(circuit: Circuit, masks: Sequence[Array]) -> CircuitError | None:

@@ -25,6 +25,7 @@ DENSE_BELOW = 64
 CONDENSED_SHARE = 0.5
 """Where no more than this part of the unknowns is nonlinear, the others are eliminated beforehand."""
 CONDENSED_MOST = 300
+"""Unknowns of a dense remainder, beyond which sparse factorizations cost less."""
 MOST_WORK = 2e7
 """Beyond so many multiplications SuperLU is faster sample by sample, for it works on blocks."""
 

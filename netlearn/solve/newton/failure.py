@@ -12,6 +12,7 @@ from netlearn.solve.newton.homotopy import LADDER
 from netlearn.solve.newton.system import System
 
 SHOWN = 4
+"""Names that a message lists."""
 
 
 def failure(system: System, y: Array, lost: Array, worst: Array) -> CircuitError:

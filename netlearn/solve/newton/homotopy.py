@@ -18,8 +18,11 @@ from netlearn.solve.newton.system import NonlinearModel, System
 
 GMIN_FROM, GMIN_TO = -2.0, -13.0
 SHORTEST = 1e-5
+"""Steps of progress below which a continuation is given up."""
 MOST_STEPS = 150
+"""Steps of a continuation, after which it is given up."""
 MOST_FAILURES = 20
+"""Failed steps of a continuation, after each of which it halves its step."""
 
 Attempt = Callable[[Array, Array, Array, Array | None], IterationOutcome]
 """attempt(samples, y, progress, before): Newton's method for some samples at their progress from 0 to 1.

@@ -15,7 +15,9 @@ from netlearn.solve.newton.system import NonlinearModel, apply_inner, chunks, so
 from netlearn.solve.threads import one_thread
 
 REFINED_ABOVE = 1e-13
+"""As in ``solve.linear``."""
 ACCEPTED = 1e-6
+"""As in ``solve.linear``."""
 EXACT = 1e-11
 """What is solved in step is taken without refinement up to this error."""
 
