@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from typing import Unpack
 
+import numpy as np
+
+from netlearn.errors import NetlistWarning, NgspiceError
 from netlearn.ngspice.measurements import measurable, measured_by_ngspice
 from netlearn.ngspice.solver import NgspiceSolver
+from netlearn.ngspice.text_solution import TextSolution
+from netlearn.own_text import solve_text
 from netlearn.probes.names import probes_of
 from netlearn.probes.outputs import Outputs
-from netlearn.project import DataLike, NetlistLike, Overrides, driven_circuit, open_project
+from netlearn.project import DataLike, Drive, NetlistLike, Overrides, Project, driven, open_project
 from netlearn.solve.difference import Differences, MeasuredTwice, compare
 from netlearn.solve.internal import InternalSolver
 
@@ -18,6 +25,7 @@ def check(
     data: DataLike | None = None,
     *,
     samples: int | None = None,
+    flat: bool = False,
     floor: float = 1e-9,
     timeout: float = 60.0,
     processes: int | None = None,
@@ -25,11 +33,14 @@ def check(
 ) -> Differences:
     """Solve every sample with the internal solver and with ngspice, and compare voltages, currents and outputs.
 
+    ngspice is given the netlist's own text, included files and all, and what it finds is compared by name.
+
     Parameters
     ----------
     netlist : a netlist or the path of one.
     data : the samples; else the netlist's training and test data, or its own source values without any.
     samples : take so many samples, evenly spread.
+    flat : give ngspice the flat circuit that netlearn has read in the text instead, number by number.
     floor : differences to ignore, in V or A.
     timeout : how many seconds ngspice may take for one sample.
     processes : how many processes run ngspice; by the samples if None.
@@ -40,11 +51,16 @@ def check(
     """
     project = open_project(netlist, data, overrides=settings)
     names = project.settings.output
-    circuit = driven_circuit(project, samples, names)
+    drive = driven(project, samples, names)
+    circuit = drive.circuit
     outputs = probes_of(circuit, names)
     ours = InternalSolver().solve(circuit)
-    with NgspiceSolver(timeout=timeout, processes=processes) as ngspice:
-        theirs = ngspice.solve(circuit)
+    text = None if flat else _text(project, drive, timeout, processes)
+    if text is None:
+        with NgspiceSolver(timeout=timeout, processes=processes) as ngspice:
+            theirs = ngspice.solve(circuit)
+    else:
+        theirs = replace(ours, x=np.where(text.known, text.x, ours.x.real), linearization=None)
     measured = None
     if not outputs.between_unknowns:
         # What are no unknowns ngspice measures itself, where it can: its own currents and powers.
@@ -53,4 +69,20 @@ def check(
         if known:
             some = Outputs(tuple(outputs.outputs[j] for j in known))
             measured.second[:, known] = measured_by_ngspice(circuit, some, timeout)
-    return compare(ours, theirs, floor, measured)
+    if text is None:
+        return compare(ours, theirs, floor, measured)
+    return compare(ours, theirs, floor, measured, text.known, lost=(*text.missing, *text.foreign))
+
+
+def _text(project: Project, drive: Drive, timeout: float, processes: int | None) -> TextSolution | None:
+    """What ngspice finds for the text; None, with a warning, where samples set what the text does not say."""
+    try:
+        return solve_text(project.netlist, drive, timeout, processes)
+    except NgspiceError as error:
+        if error.sample is not None or error.place is not None or not drive.names:
+            raise
+        warnings.warn(
+            NetlistWarning(f"{error.message}: ngspice is given the flat circuit", hint="--flat does so without asking"),
+            stacklevel=3,
+        )
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypedDict
@@ -14,7 +14,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.parameters import Parameters
+from netlearn.circuit.parameters import Input, Parameters
 from netlearn.circuit.samples import alike
 from netlearn.elaboration.columns import source_names
 from netlearn.elaboration.design import Design, Selection
@@ -483,17 +483,32 @@ def _read_named(netlist: Netlist, named: str, places: Mapping[str, Place], unnam
         return read_table(Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path, unnamed)
 
 
-def driven_circuit(project: Project, samples: int | None = None, outputs: Sequence[str] = ()) -> Circuit:
+@dataclass(frozen=True)
+class Drive:
+    """A circuit and what drives it: ``inputs`` (S, p) of what ``names`` call, each a source's place or a setting."""
+
+    circuit: Circuit
+    names: tuple[str, ...] = ()
+    places: Sequence[Input] = ()
+    inputs: Array = field(default_factory=lambda: np.zeros((1, 0)))
+
+
+def driven(project: Project, samples: int | None = None, outputs: Sequence[str] = ()) -> Drive:
     """The circuit with a sample axis over the project's training and test data and corners, if it has any.
 
     Targets need not be there. The numbers that ``outputs`` read are in the circuit.
     """
     if not project.has_samples:
-        return project.circuit_for(outputs)
+        return Drive(project.circuit_for(outputs))
     tables = [project.table] if project.data is not None else [project.table, project.test_table]
     layout = project.input_layout(project.table)
     inputs = np.concatenate([inputs_of(table, layout) for table in tables if table is not None])
     if samples is not None and samples < len(inputs):
         inputs = inputs[np.linspace(0, len(inputs) - 1, samples).astype(int)]
     model = project.model_of(replace(layout, outputs=tuple(outputs)))
-    return model.circuit(model.parameters.initial, inputs)
+    return Drive(model.circuit(model.parameters.initial, inputs), layout.driven, model.inputs, inputs)
+
+
+def driven_circuit(project: Project, samples: int | None = None, outputs: Sequence[str] = ()) -> Circuit:
+    """The circuit of :func:`driven`."""
+    return driven(project, samples, outputs).circuit

@@ -20,6 +20,7 @@ from netlearn.errors import NetlearnError
 from netlearn.ngspice import solver as ngspice_module
 from netlearn.ngspice.export import flatten
 from netlearn.ngspice.solver import NgspiceSolver
+from netlearn.ngspice.text import text_deck
 
 MARK = "mark"
 SECRET = "secret-content-of-another-folder"
@@ -66,6 +67,13 @@ HOSTILE = {
     "pipe as data": with_lines(f"*@data |touch_{MARK}"),
     "pipe as include": with_lines(f".include |touch {MARK}", f".include {TOUCH}"),
     "Python in a directive": with_lines(f"*@options epochs=__import__('os').system('touch${{IFS}}{MARK}')"),
+    "joined lines": with_lines("R3 out 0 1k \\\\", ".control \\\\", f"shell touch {MARK} \\\\", ".endc"),
+    "a code model that runs a program": with_lines(
+        "A1 [out] clk [q] mm", f'.model mm d_process(process_file="/usr/bin/touch" process_params=["{MARK}"])'
+    ),
+    "options that are a shell's variables": with_lines(
+        f".options sourcepath=. rawfile={MARK} editor=touch", ".tran 1 2"
+    ),
     "code models": with_lines(f".pre_osdi {MARK}", f".codemodel {MARK}", ".control", f"pre_osdi {MARK}", ".endc"),
 }
 COMMANDS = [
@@ -160,6 +168,20 @@ def test_what_is_exported_is_harmless_too(attack, folder, ngspice):
     (folder / "titled.cir").write_text(titled)
     for name in filter(os.path.exists, ("flat.cir", "deck.cir", "titled.cir")):
         subprocess.run([ngspice.executable, "-b", name], cwd=folder, capture_output=True, check=False, timeout=60)
+    assert not marks(folder)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("attack", HOSTILE)
+def test_the_text_that_ngspice_judges_is_harmless(attack, folder, ngspice):
+    (folder / "bad.cir").write_bytes(HOSTILE[attack].encode("utf-8"))
+    try:
+        deck = text_deck(netlearn.read("bad.cir"))
+    except NetlearnError:
+        return
+    (folder / "deck.cir").write_text("\n".join([*deck.lines[:-1], ".op", ".end", ""]))
+    for arguments in (["-b", "deck.cir"], ["-n", "-b", "deck.cir"]):
+        subprocess.run([ngspice.executable, *arguments], cwd=folder, capture_output=True, check=False, timeout=60)
     assert not marks(folder)
 
 

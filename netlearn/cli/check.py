@@ -46,6 +46,9 @@ WORST = 10
     show_default=True,
     help="Differences to ignore, in V or A.",
 )
+@click.option(
+    "--flat", is_flag=True, help="Give ngspice the flat circuit as netlearn reads it, instead of the netlist's text."
+)
 @directive_options("corner", "output")
 @threads_option
 @timeout
@@ -60,6 +63,7 @@ def command(
     samples: int | None,
     tolerance: float,
     floor: float,
+    flat: bool,
     timeout: float,
     processes: int | None,
     allow: tuple[Path, ...],
@@ -69,6 +73,9 @@ def command(
 ) -> None:
     """Solve every sample with the internal solver and with ngspice, and compare all voltages and currents.
 
+    ngspice runs the netlist's own text, with what it includes, and is compared node by node: so that it judges what
+    netlearn has read, too. Nothing in the text that could run a command or touch a file reaches it.
+
     Exits with 1 if any of them differs by more than the tolerance. Without data, the netlist's
     own source values are the one sample.
     """
@@ -77,6 +84,7 @@ def command(
         data,
         samples=samples,
         floor=floor,
+        flat=flat,
         timeout=timeout,
         processes=processes,
         **overrides(directives),
@@ -92,14 +100,19 @@ def command(
                 [(d.name, d.sample + 1, *d.values, d.absolute, d.relative) for d in comparison.by_unknown(WORST)],
             )
         )
-        count, unknowns = comparison.absolute.shape
-        say(f"samples            {count}, with {unknowns} voltages and currents each")
+        count = len(comparison.absolute)
+        say(f"samples            {count}, with {comparison.count} voltages and currents each")
         largest, worst = comparison.largest_absolute, comparison.largest_relative
         say(f"largest absolute   {shown(largest.absolute)} at {largest.name}, sample {largest.sample + 1}")
         if worst.relative > 0:
             say(f"largest relative   {shown(worst.relative)} at {worst.name}, sample {worst.sample + 1}")
         else:
             say(f"largest relative   none, as no difference is above {floor:g}")
+    if comparison.lost:
+        names = ", ".join(f"'{name}'" for name in comparison.lost[:WORST])
+        raise CheckFailed(
+            f"only one of netlearn and ngspice has the nodes {names}", hint="--flat compares without them"
+        )
     if not passed:
         worst = comparison.largest_relative
         raise CheckFailed(
@@ -112,6 +125,8 @@ def command(
 def _values(comparison: Differences) -> dict[str, object]:
     return {
         "samples": len(comparison.absolute),
+        "compared": comparison.count,
+        "lost": list(comparison.lost),
         "largest_absolute": comparison.largest_absolute,
         "largest_relative": comparison.largest_relative,
         "worst": comparison.by_unknown(WORST),

@@ -12,7 +12,17 @@ from netlearn.elaboration.known_options import HARMLESS_OPTIONS
 from netlearn.elaboration.scope import FunctionText, NodeShunt, ScopeSettings, Text, is_wrapped
 from netlearn.errors import NetlearnErrors, NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.netlist.netlist import Netlist
-from netlearn.netlist.statements import Alternative, Assignment, Broken, Card, Conditional, Statement, Subcircuit, Word
+from netlearn.netlist.statements import (
+    FIRST_STEP,
+    Alternative,
+    Assignment,
+    Broken,
+    Card,
+    Conditional,
+    Statement,
+    Subcircuit,
+    Word,
+)
 
 DEEPEST = 100
 """Conditions or includes within each other; more is a mistake."""
@@ -42,12 +52,6 @@ _REFUSED_OPTIONS: Mapping[str, str] = {
 
 UNCONDITIONAL = frozenset(("param", "params", "global_param", "func", "global", "option", "options", "opt"))
 """Cards that ngspice takes wherever in a condition they stand."""
-
-
-_STEP = re.compile(
-    r"(?:(?:lin|oct|dec)\s+)?param\s+(?P<name>[a-z_][\w.]*)\s*=?\s*(?:list\s+)?(?P<value>\{[^}]*\}|[^\s,]+)",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +223,7 @@ def _register_model(body: Body, item: Active, card: Card) -> None:
 def _register_step(body: Body, item: Active, card: Card) -> None:
     """``.step param name list value ...`` and the like: its first value; others leave the circuit as it is."""
     rest = card.words[0] if card.words else Word("", card.start, card.end)
-    match = _STEP.match(rest.text)
+    match = FIRST_STEP.match(rest.text)
     if match is None:
         message = "a circuit is solved once, with the values that it has without .step"
     else:

@@ -19,7 +19,7 @@ from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.expressions.expression import Expression, ExpressionError, Operation, UserFunction, parse_expression
 from netlearn.expressions.functions import CONSTANTS, is_random
 from netlearn.netlist.dialect import Dialect
-from netlearn.netlist.numbers import parse_number
+from netlearn.netlist.numbers import letter_as_point, parse_number
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Word
 
@@ -192,7 +192,7 @@ class Scope:
             # ngspice drops braces inside a behavioural expression: there they do not group.
             written = written.replace("{", " ").replace("}", " ")
         try:
-            expression = parse_expression(written, behavioural, self.settings.dialect.keeps_sign)
+            expression = parse_expression(written, behavioural, self.settings.dialect.keeps_sign, self._own_functions())
             calls = expression.calls
             compiled = expression.with_functions({name: f for name in calls if (f := self._function(name, text))})
         except ExpressionError as problem:
@@ -227,6 +227,9 @@ class Scope:
             return None
         if not math.isfinite(value):
             raise text.error(f"the number '{text.text}' is beyond what a float64 holds")
+        if letter_as_point(text.text) is not None:
+            error = text.error(f"'{text.text}' is {value:g} here and in LTspice; ngspice ends the number at its letter")
+            self.settings.warnings.append(NetlistWarning(error.message, error.place))
         return self.graph.literal(value, text.source, text.start, text.start + len(text.text))
 
     def _bound(self, text: Text, expression: Expression, own: str = "") -> int:
@@ -365,7 +368,8 @@ class Scope:
                 waiting.pop()
                 continue
             written = scope.function_texts[current]
-            body = parse_expression(written.body.text, keeps_sign=self.settings.dialect.keeps_sign)
+            own = scope._own_functions()
+            body = parse_expression(written.body.text, keeps_sign=self.settings.dialect.keeps_sign, own=own)
             called = {n: h for n in body.calls if (h := scope._function_holder(n))}
             missing = [(h, n) for n, h in called.items() if n not in h._functions]
             trail[current] = None
@@ -380,6 +384,16 @@ class Scope:
             functions = {n: h._functions[n] for n, h in called.items()}
             scope._functions[current] = UserFunction(written.arguments, body.with_functions(functions))
         return scope._functions[name]
+
+    def _own_functions(self) -> frozenset[str]:
+        """The functions that are defined here or further out: they come before built-in ones of the same name."""
+        names: frozenset[str] = frozenset()
+        scope: Scope | None = self
+        while scope is not None:
+            if scope.function_texts:
+                names = names.union(scope.function_texts)
+            scope = scope.parent
+        return names
 
     def _function_holder(self, name: str) -> Scope | None:
         scope: Scope | None = self

@@ -240,13 +240,19 @@ def _grammar(measured: bool) -> Lark:
 
 @lru_cache(maxsize=4096)
 def parse_expression(
-    text: str, behavioural: bool = False, keeps_sign: bool = False, *, measured: bool = False
+    text: str,
+    behavioural: bool = False,
+    keeps_sign: bool = False,
+    own: frozenset[str] = frozenset(),
+    *,
+    measured: bool = False,
 ) -> Expression:
     """An expression, without outer braces or quotes or with them.
 
     ``behavioural`` gives the meaning that functions have in behavioural sources, ``keeps_sign`` the one
     that powers of negative numbers have in LTspice; where it is ``measured``, currents and powers of any element may
-    stand in it. Functions that are not built in stay as calls. Raises ExpressionError with the offset in ``text``.
+    stand in it. Functions that are not built in, and those of the names ``own``, stay as calls. Raises ExpressionError
+    with the offset in ``text``.
     """
     try:
         tree = _grammar(measured).parse(text)
@@ -258,14 +264,16 @@ def parse_expression(
         raise ExpressionError(
             message, min(offset, max(len(text) - 1, 0)), "operators, parentheses and commas"
         ) from None
-    return Expression(text, tuple(_steps(cast("Tree[Token] | Token", tree), behavioural, keeps_sign)))
+    return Expression(text, tuple(_steps(cast("Tree[Token] | Token", tree), behavioural, keeps_sign, own)))
 
 
-def _steps(tree: Tree[Token] | Token, behavioural: bool, keeps_sign: bool) -> list[Operation]:
+def _steps(tree: Tree[Token] | Token, behavioural: bool, keeps_sign: bool, own: frozenset[str]) -> list[Operation]:
     functions = BEHAVIOURAL_FUNCTIONS if behavioural else PARAMETER_FUNCTIONS
     operators = BEHAVIOURAL_OPERATORS if behavioural else OPERATORS
     if keeps_sign:
         functions, operators = {**functions, "pow": SIGNED_POWER}, {**operators, "pow": SIGNED_POWER}
+    if own:
+        functions = {name: function for name, function in functions.items() if name not in own}
     steps: list[Operation] = []
     results: list[int] = []
     # Depth first without recursion: a tree is visited once to queue its children, then again.

@@ -48,6 +48,15 @@ def parse_number(text: str) -> float | None:
     return float(f"{mantissa}e{power}")
 
 
+def letter_as_point(text: str) -> float | None:
+    """The value of a number with a letter for its decimal point, which ngspice ends at the letter; None for others.
+
+    >>> letter_as_point("4k7"), letter_as_point("4.7k")
+    (4700.0, None)
+    """
+    return parse_number(text) if _LETTER_AS_POINT.fullmatch(text) else None
+
+
 def _bounded(mantissa: str, exponent: str | None, factor: Decimal) -> float:
     """The rare ways of writing, an exponent of any length among them."""
     number = float(f"{mantissa}e{exponent or 0}")

@@ -6,6 +6,7 @@ fields: the text is the netlist, and an edit replaces a stretch of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
 
 FILE_CARDS = frozenset({"include", "inc", "incl", "lib"})
 """The cards that bring in a file."""
+
+
+FIRST_STEP = re.compile(
+    r"(?:(?:lin|oct|dec)\s+)?param\s+(?P<name>[a-z_][\w.]*)\s*=?\s*(?:list\s+)?(?P<value>\{[^}]*\}|[^\s,]+)",
+    re.IGNORECASE,
+)
+"""What stands after ``.step`` where it is about a parameter: its name and first value."""
 
 
 class Word(NamedTuple):

@@ -107,14 +107,17 @@ def read_raw(path: Path) -> list[tuple[str, dict[str, float]]]:
     return plots
 
 
-def run(folder: Path, timeout: float) -> tuple[str, bool]:
-    """What ngspice said, and whether it had to be stopped. Raises Crashed."""
+def run(folder: Path, timeout: float, behaviour: str = "") -> tuple[str, bool]:
+    """What ngspice said of ``deck.cir`` in a folder, and whether it had to be stopped. Raises Crashed.
+
+    ``behaviour`` is its ``ngbehavior``.
+    """
     program = executable()
     if program is None:
         raise missing()
     with subprocess.Popen(
         # -n: no .spiceinit, which could hold commands.
-        [program, "-n", "-b", "deck.cir"],
+        [program, "-n", *([f"-Dngbehavior={behaviour}"] if behaviour else []), "-b", "deck.cir"],
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

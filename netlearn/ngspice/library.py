@@ -91,3 +91,20 @@ def shared(path: str) -> Any:
             return "\n".join(line for line in (*self._stderr, *self._stdout) if line.strip())
 
     return Shared.new_instance()
+
+
+def text(pointer: Any) -> str:
+    """A C string; empty for a null pointer."""
+    from PySpice.Spice.NgSpice.Shared import ffi
+
+    return str(ffi.string(pointer).decode("utf-8", "replace")) if pointer != ffi.NULL else ""
+
+
+def names(pointers: Any) -> Iterator[bytes]:
+    """The C strings of an array that a null pointer ends."""
+    from PySpice.Spice.NgSpice.Shared import ffi
+
+    at = 0
+    while pointers != ffi.NULL and pointers[at] != ffi.NULL:
+        yield bytes(ffi.string(pointers[at]))
+        at += 1

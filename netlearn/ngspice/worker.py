@@ -6,6 +6,8 @@ where the library cannot be used. A request and its replies:
 - ``("load", lines, vectors, targets, values, saves)``: ``("loaded", what ngspice said)``;
 - ``("run", base, places, samples)``: for every sample ``("sample", (values, what ngspice said))`` or
   ``("failed", what ngspice said)``; the latter is the last one;
+- ``("text", lines, behaviour, targets, samples)``: ``("loaded", what ngspice said)``, and then for every sample
+  ``("sample", {vector name: value})`` or ``("failed", what ngspice said)``; the latter is the last one;
 - ``("sens", base, probe)``: ``("sens", {vector name: value})`` or ``("failed", what ngspice said)``.
 """
 
@@ -21,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.ngspice.library import shared
+from netlearn.ngspice.library import names, shared, text
 from netlearn.ngspice.names import quoted
 from netlearn.workers import end_with_parent
 
@@ -35,6 +37,7 @@ class Worker:
         self.vectors: list[bytes] = []
         self.targets: Sequence[str] = ()
         self.current = np.empty(0)
+        self.loaded = False
         self.heard = ""
         """What ngspice said of the last operating point."""
 
@@ -54,6 +57,36 @@ class Worker:
             for start in range(0, len(vectors), 20):
                 self._command("save " + " ".join(map(quoted, vectors[start : start + 20])))
         return said
+
+    def load_text(self, lines: Sequence[str], behaviour: str, targets: Sequence[str]) -> str:
+        """Load a circuit whose vectors are not known beforehand; gives what ngspice said of it."""
+        if self.loaded:
+            self._command("remcirc")
+        self.loaded = True
+        self._command(f"set ngbehavior={behaviour}" if behaviour else "unset ngbehavior")
+        with contextlib.suppress(NameError):
+            self.ngspice.load_circuit("\n".join(lines))
+        if self.ngspice.exited:
+            raise SystemExit(1)
+        self.targets = targets
+        self.current = np.full(len(targets), np.nan)
+        return self.said()
+
+    def every_vector(self) -> dict[str, float] | None:
+        """All vectors at the operating point by name, or None where there is none."""
+        self._command("op")
+        self.heard = self.said()
+        plot = text(self.library.ngSpice_CurPlot())
+        if not plot.startswith("op"):
+            return None
+        found = {}
+        for name in names(self.library.ngSpice_AllVecs(plot.encode())):
+            # With the plot's name before it, a vector with a dot in its own is found too.
+            vector = self.library.ngGet_Vec_Info(plot.encode() + b"." + name)
+            if vector and vector.v_length > 0:
+                found[name.decode("utf-8", "replace")] = float(vector.v_realdata[0])
+        self._command("destroy all")
+        return found
 
     def alter(self, values: Array) -> None:
         """Change the loaded circuit's values (A,) where they differ."""
@@ -123,6 +156,16 @@ def _answers(worker: Worker, request: tuple[Any, ...]) -> Any:
                 yield "failed", worker.heard
                 return
             yield "sample", (x, _warnings(worker.heard))
+    elif kind == "text":
+        lines, behaviour, targets, samples = arguments
+        yield "loaded", worker.load_text(lines, behaviour, targets)
+        for sample in samples:
+            worker.alter(sample)
+            point = worker.every_vector()
+            if point is None:
+                yield "failed", worker.heard
+                return
+            yield "sample", point
     elif kind == "sens":
         base, probe = arguments
         worker.alter(base)

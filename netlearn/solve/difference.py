@@ -39,6 +39,10 @@ class Differences:
     relative: Array
     outputs: tuple[str, ...] = ()
     """What the last columns are, which are no unknowns."""
+    compared: Array | None = None
+    """(N,) which of the unknowns were compared; None for all. Others count as equal."""
+    lost: tuple[str, ...] = ()
+    """Nodes that only one of the two operating points has."""
 
     def __repr__(self) -> str:
         samples, unknowns = self.absolute.shape
@@ -59,12 +63,22 @@ class Differences:
         by_size = np.where(np.any(self.relative > 0, axis=0), self.relative, self.absolute)
         samples = np.argmax(by_size, axis=0)
         unknowns = np.arange(self.absolute.shape[1])
-        order = np.lexsort((-self.absolute[samples, unknowns], -self.relative[samples, unknowns]))[:count]
+        order = np.lexsort((-self.absolute[samples, unknowns], -self.relative[samples, unknowns]))
+        if self.compared is not None:
+            uncompared = set(np.flatnonzero(~self.compared).tolist())
+            order = np.array([k for k in order.tolist() if k not in uncompared], dtype=int)
+        order = order[:count]
         return [self.at(int(samples[k]) * len(unknowns) + int(k)) for k in order]
 
     def within(self, relative: float) -> bool:
-        """Whether all differences above the floor are within a relative tolerance."""
-        return bool(np.all(self.relative <= relative))
+        """Whether both have the same nodes, and all differences above the floor are within a relative tolerance."""
+        return not self.lost and bool(np.all(self.relative <= relative))
+
+    @property
+    def count(self) -> int:
+        """How many unknowns and outputs were compared."""
+        columns = self.absolute.shape[1]
+        return int(columns if self.compared is None else columns - np.sum(~self.compared))
 
     def at(self, flat: int) -> Difference:
         """The entry at a flat position of the (S, N) arrays."""
@@ -95,9 +109,17 @@ class MeasuredTwice:
 
 
 def compare(
-    first: OperatingPoint, second: OperatingPoint, floor: float = 1e-9, outputs: MeasuredTwice | None = None
+    first: OperatingPoint,
+    second: OperatingPoint,
+    floor: float = 1e-9,
+    outputs: MeasuredTwice | None = None,
+    compared: Array | None = None,
+    *,
+    lost: tuple[str, ...] = (),
 ) -> Differences:
     """Compare two operating points of circuits with the same unknowns, and outputs if there are any, by sample.
+
+    ``compared`` (N,) says of which unknowns; ``lost`` are nodes that only one of them has.
 
     Raises CircuitError where their unknowns or numbers of samples differ, or where there are none.
     """
@@ -109,9 +131,12 @@ def compare(
     if outputs is not None:
         a, b = np.hstack([a, outputs.first]), np.hstack([b, outputs.second])
     absolute = np.abs(a - b)
+    if compared is not None:
+        absolute[:, : len(compared)][:, ~compared] = 0.0
     # A difference that is not a number is one beyond every tolerance.
     absolute[np.isnan(absolute)] = np.inf
     larger = np.maximum(np.abs(a), np.abs(b))
     with np.errstate(invalid="ignore", divide="ignore"):
         relative = np.where(absolute > floor, np.where(np.isinf(absolute), np.inf, absolute / larger), 0.0)
-    return Differences(first.circuit, a, b, absolute, relative, () if outputs is None else outputs.names)
+    names = () if outputs is None else outputs.names
+    return Differences(first.circuit, a, b, absolute, relative, names, compared, lost)

@@ -11,6 +11,8 @@ import pytest
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import NetlistWarning
 from netlearn.netlist.netlist import parse
+from netlearn.ngspice.text import text_deck
+from netlearn.ngspice.text_solution import settings
 from netlearn.solve.internal import InternalSolver
 
 # Decks separated by blank lines. A line "*! ngbehavior ltpsa" says how ngspice has to read the deck, and a line
@@ -23,6 +25,14 @@ DECKS = {
     for deck in path.read_text(encoding="utf-8").strip().split("\n\n")
 }
 _NOTE = re.compile(r"^\*! (\w+) (.*)$", re.MULTILINE)
+
+
+def _text_deck_says_the_same(netlist, circuit, wanted, ngspice):
+    """What netlearn gives ngspice of the text has the operating point of the text itself."""
+    made = text_deck(netlist, settings(circuit, {}))
+    found = ngspice.run("\n".join(made.lines), behaviour=made.behaviour)
+    for name, value in wanted.items():
+        assert found[name] == pytest.approx(value, rel=1e-9, abs=1e-12), name
 
 
 @pytest.mark.ngspice
@@ -40,6 +50,7 @@ def test_operating_point_is_ngspices(name, ngspice):
         assert any(word in message for message in said), said
     found = InternalSolver().solve(circuit)
     wanted = ngspice.run(deck, behaviour=next((text for kind, text in notes if kind == "ngbehavior"), ""))
+    _text_deck_says_the_same(parse(deck), circuit, wanted, ngspice)
     tolerance = next((float(text) for kind, text in notes if kind == "tolerance"), 1e-9)
     compared = [node for node in circuit.nodes if "#" not in node]
     assert compared

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netlearn.circuit.circuit import GROUND
+from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE, IDEAL_DIODE_WORDS
 from netlearn.circuit.devices.model_type import ModelType
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.body import ModelCard
 from netlearn.elaboration.element_line import ElementLine
-from netlearn.elaboration.elements.model_cards import found_model, model_names, model_quantities
+from netlearn.elaboration.elements.model_cards import found_model, model_names, model_quantities, warn_of
 from netlearn.elaboration.scope import Text
 from netlearn.errors import CircuitError, NetlistError, did_you_mean
 from netlearn.expressions.expression import parse_expression
+from netlearn.netlist.dialect import Dialect
 from netlearn.netlist.statements import Word
 
 _SELECTORS = ("level", "version")
@@ -28,6 +30,7 @@ def modelled(line: ElementLine) -> None:
         counts = " or ".join(str(count) for count in kind.terminals)
         hint = "a thermal node belongs to models with self-heating, which netlearn lacks" if count > 4 else ""
         raise line.error(f"{line.label} has {count} nodes before its model, not {counts}", hint=hint)
+    _tell_of_ideal_diode(line, kind, model)
     element = _element_quantities(line, kind, line.element.words[at + 1 :])
     flags = {flag[0] for flag in kind.flags.values() if flag is not None}
     line.state({name: quantity for name, quantity in element.items() if name not in flags})
@@ -52,6 +55,13 @@ def modelled(line: ElementLine) -> None:
         return
     controls = line.element.words[count:at]
     line.later(lambda: line.add(device, (*nodes, *(line.controlling_branch(word) for word in controls)), columns))
+
+
+def _tell_of_ideal_diode(line: ElementLine, kind: ModelType, model: ModelCard) -> None:
+    if kind.device is IDEAL_DIODE and line.settings.dialect is not Dialect.LTSPICE and model.quantities is None:
+        names = model_names(model)
+        word = next(names[name].name for name in IDEAL_DIODE_WORDS if name in names)
+        warn_of(model, word, "makes an ideal diode of it, as in LTspice; ngspice reads it so in its LTspice mode only")
 
 
 def _model(line: ElementLine, kinds: Sequence[ModelType]) -> tuple[int, ModelCard]:

@@ -1,0 +1,414 @@
+"""A netlist's own text as a deck for ngspice, made safe.
+
+The deck has the netlist's lines as they stand, with what they include in place, but only those that describe the
+circuit: no ``.control``, no commands, no analyses, no line that reads a file or writes one. ngspice never opens a
+file of the user's. What ngspice reads otherwise than netlearn does, which warnings tell, is written so that both
+read the same: ``4k7`` as 4700, LTspice's and PSpice's functions as ``.func``, series resistances as resistors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE_WORDS
+from netlearn.netlist.dialect import Dialect, dialect_of
+from netlearn.netlist.files import flattened
+from netlearn.netlist.letters import LETTERS
+from netlearn.netlist.lines import LineReader
+from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.numbers import format_number, letter_as_point
+from netlearn.netlist.source import Source
+from netlearn.netlist.statements import (
+    FIRST_STEP,
+    Assignment,
+    Block,
+    Card,
+    Conditional,
+    Element,
+    Statement,
+    Subcircuit,
+    Word,
+)
+
+Span = tuple[int, int, str]
+"""Characters [start, end) of a source, and what stands in the deck instead."""
+
+_CARDS = {"param": "param", "params": "param", "global_param": "param", "func": "func", "model": "model",
+          "global": "global", "nodeset": "nodeset"}  # fmt: skip
+"""Cards that come into the deck, and their names there."""
+_OPTIONS = ("scale", "defl", "defw", "defad", "defas", "rshunt", "badmos3")
+"""Options that shape the circuit, besides those that a deck sets of its own."""
+_NEVER = frozenset("AN")
+"""Elements that may read files, or load what runs: XSPICE's code models and Verilog-A."""
+_MODEL_TYPES = frozenset((
+    "r", "res", "c", "l", "d", "npn", "pnp", "njf", "pjf", "nmos", "pmos", "nmf", "pmf", "nhfet", "phfet", "sw", "csw",
+    "vswitch", "iswitch", "urc", "ltra", "txl", "cpl", "vdmos", "vdmosn", "vdmosp",
+))  # fmt: skip
+
+_PSPICE_ONLY = re.compile(r"^[ \t]*\.model\s+\S+\s+(ako\b|vswitch\b|iswitch\b)", re.IGNORECASE | re.MULTILINE)
+_RENAMED = {"t_measured": "tnom", "t_abs": "temp", "t_rel_global": "dtemp"}
+_EXPRESSION_NUMBER = re.compile(r"(?<![\w.#$])\d+(?:meg|[rtgkmunpfµμ])\d+(?![\w.])", re.IGNORECASE)
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_PLAIN_NODE = re.compile(r"[^\s(){}=,;'\"$&|`]+")
+_TOLERANCES = ("tol", "dev", "lot")
+
+_LTSPICE_WORDS: Mapping[str, tuple[str, ...]] = {
+    "V": ("rser", "cpar"),
+    "I": ("load",),
+    "L": ("rser", "rpar", "cpar", *_TOLERANCES),
+    "C": ("rser", "lser", "rpar", "cpar", "rlshunt", *_TOLERANCES),
+    "R": ("noiseless", "pwr", *_TOLERANCES),
+}
+
+_FUNCTIONS = {
+    "arctan": "arctan(x) {atan(x)}",
+    "buf": "buf(x) {x>0.5 ? 1 : 0}",
+    "inv": "inv(x) {x>0.5 ? 0 : 1}",
+    "round": "round(x) {sgn(x)*floor(abs(x)+0.5)}",
+    "pwrs": "pwrs(x,y) {sgn(x)*abs(x)^y}",
+    "stp": "stp(x) {u(x)}",
+    "uplim": "uplim(x,l,z) {x<=l-z ? x : (x>=l+z ? l : l-(l+z-x)*(l+z-x)/(4*z))}",
+    "dnlim": "dnlim(x,l,z) {x>=l+z ? x : (x<=l-z ? l : l+(x-l+z)*(x-l+z)/(4*z))}",
+    "if": "if(c,x,y) {c ? x : y}",
+    "agauss": "agauss(a,b,c) {a}",
+    "gauss": "gauss(a,b,c) {a}",
+    "aunif": "aunif(a,b) {a}",
+    "unif": "unif(a,b) {a}",
+    "mc": "mc(a,b) {a}",
+    "flat": "flat(a) {0*a}",
+}
+_LIMIT, _RANDOM_LIMIT = "limit(x,a,b) {min(max(x,min(a,b)),max(a,b))}", "limit(a,b) {a}"
+_BUILT_IN = {Dialect.NGSPICE: (), Dialect.LTSPICE: ("stp", "uplim", "dnlim", "if"), Dialect.PSPICE: ("stp", "if")}
+"""Functions that ngspice has in its mode for a dialect."""
+
+
+@dataclass(frozen=True)
+class TextDeck:
+    """Lines for ngspice, from the title to ``.end``, and how it has to read them.
+
+    ``behaviour`` is its ``ngbehavior``. ``nodes`` are the names of nodes that ngspice could not read, by the names
+    that they have in the deck; inside a subcircuit they are the last part of a path.
+    """
+
+    lines: Sequence[str]
+    behaviour: str = ""
+    nodes: Mapping[str, str] = field(default_factory=dict)
+
+
+def text_deck(
+    netlist: Netlist, settings: Sequence[str] = (), edits: Iterable[tuple[Source, int, int, str]] = ()
+) -> TextDeck:
+    """The deck of a netlist; ``settings`` are further lines, ``edits`` replace stretches of the text."""
+    dialect = dialect_of(netlist)
+    if dialect is Dialect.NGSPICE and any(_PSPICE_ONLY.search(part.source.text) for part in netlist.walk()):
+        dialect = Dialect.PSPICE
+    if dialect is not Dialect.LTSPICE and any(_has_ideal_diode(part) for part in netlist.walk()):
+        dialect = Dialect.LTSPICE
+    writer = _Writer(netlist, dialect, edits)
+    writer.statements(netlist, netlist.statements)
+    lines = ["netlearn", *writer.functions(), *writer.lines, *settings, ".end"]
+    return TextDeck(lines, dialect.value, {deck: own for own, deck in writer.renamed.items()})
+
+
+class _Writer:
+    def __init__(self, netlist: Netlist, dialect: Dialect, edits: Iterable[tuple[Source, int, int, str]]) -> None:
+        self.lines: list[str] = []
+        self.renamed: dict[str, str] = {}
+        self.dialect = dialect
+        self.edits: dict[int, list[Span]] = {}
+        for source, start, end, text in edits:
+            self.edits.setdefault(id(source), []).append((start, end, text))
+        self.undeclared = _undeclared(netlist)
+        self.used: dict[str, int] = {}
+        """Functions that are called, with the most arguments that any call has."""
+        self.own: set[str] = set()
+        """Functions that the netlist defines."""
+
+    def functions(self) -> Iterator[str]:
+        """Definitions of the functions that are used and that ngspice lacks."""
+        for name, arguments in self.used.items():
+            if name in self.own or name in _BUILT_IN[self.dialect]:
+                continue
+            if name == "limit":
+                if self.dialect is Dialect.NGSPICE or arguments == 2:
+                    yield f".func {_LIMIT if arguments > 2 else _RANDOM_LIMIT}"
+            elif name in _FUNCTIONS:
+                yield f".func {_FUNCTIONS[name]}"
+
+    # Statements ------------------------------------------------------------------------------
+
+    def statements(self, netlist: Netlist, statements: Iterable[Statement]) -> None:
+        for statement in statements:
+            if isinstance(statement, Block):
+                self._lines(statement.source, statement.start, statement.end, (), each=True)
+            elif isinstance(statement, Element):
+                self._element(statement)
+            elif isinstance(statement, Card):
+                self._card(netlist, statement)
+            elif isinstance(statement, Subcircuit):
+                self._subcircuit(netlist, statement)
+            elif isinstance(statement, Conditional):
+                self._conditional(netlist, statement)
+
+    def _card(self, netlist: Netlist, card: Card) -> None:
+        included = netlist.includes.get(card)
+        if included is not None:
+            self.statements(included, included.statements)
+        elif card.name == "model":
+            self._model(card)
+        elif card.name in ("option", "options", "opt"):
+            for pair in card.assignments:
+                if pair.name.text.lower() in _OPTIONS:
+                    self.lines.append(
+                        f".options {pair.name.text.lower()}={_clean(self._value(card.source, pair.value))}"
+                    )
+        elif card.name == "step":
+            self._step(card)
+        elif card.name in _CARDS:
+            if card.name == "func":
+                self.own.add(card.words[0].text.lower())
+            self.own.update(
+                pair.name.text.lower().partition("(")[0] for pair in card.assignments if "(" in pair.name.text
+            )
+            name = Word("", card.start, card.start + 1 + len(card.name))
+            spans = [(name.start, name.end, f".{_CARDS[card.name]}")]
+            for pair in card.assignments:
+                spans += self._expression(pair.value)
+            if card.name == "func":
+                spans += self._expression(card.words[-1])
+            self._put(card, spans)
+
+    def _model(self, card: Card) -> None:
+        words = card.words
+        kind = next((w.text.lower() for w in words[1:] if not w.text.lower().startswith("ako")), "")
+        if kind not in _MODEL_TYPES and not (len(words) > 1 and words[1].text.lower().startswith("ako")):
+            return
+        spans: list[Span] = []
+        for pair in card.assignments:
+            name = pair.name.text.lower()
+            if name in _RENAMED and self.dialect is Dialect.NGSPICE:
+                spans.append((pair.name.start, pair.name.end, _RENAMED[name]))
+            spans += self._expression(pair.value)
+        self._put(card, spans)
+
+    def _step(self, card: Card) -> None:
+        match = FIRST_STEP.match(card.words[0].text) if card.words else None
+        if match is not None:
+            self.lines.append(f".param {match['name']}={_clean(match['value'])}")
+
+    def _subcircuit(self, netlist: Netlist, subcircuit: Subcircuit) -> None:
+        spans: list[Span] = []
+        for pair in subcircuit.assignments:
+            spans += self._expression(pair.value)
+        spans += self._nodes(subcircuit.nodes)
+        extra = "".join(f" {name}=0" for name in self.undeclared.get(subcircuit.name.text.lower(), ()))
+        self._put_header(subcircuit, spans, extra)
+        self.statements(netlist, subcircuit.body)
+        self.lines.append(f".ends {_clean(subcircuit.name.text)}")
+
+    def _conditional(self, netlist: Netlist, conditional: Conditional) -> None:
+        for number, alternative in enumerate(conditional.alternatives):
+            word = ".else" if alternative.condition is None else ".if" if number == 0 else ".elseif"
+            condition = "" if alternative.condition is None else f" {_clean(alternative.condition.text)}"
+            self.lines.append(word + condition)
+            self.statements(netlist, alternative.body)
+        self.lines.append(".endif")
+
+    # Elements --------------------------------------------------------------------------------
+
+    def _element(self, element: Element) -> None:
+        if element.letter in _NEVER:
+            return
+        form = LETTERS[element.letter]
+        words = element.words
+        count = len(words) - 1 if element.letter == "X" else form.nodes
+        if element.letter in "EG" and len(words) > 4 and not element.calls:
+            count = 4
+        spans = self._nodes(words[:count])
+        if element.letter == "X":
+            spans += self._slash(element)
+        added: list[str] = []
+        for word in words[count:]:
+            spans += self._expression(word, alone=element.letter in "RCLVIEFGHKB")
+        for word in element.calls:
+            spans += self._expression(word)
+        for pair in element.assignments:
+            spans += self._expression(pair.value)
+        if element.letter in "VILCR":
+            more, added = self._ltspice(element)
+            # What is taken out is not to be rewritten as well.
+            spans = [span for span in spans if not any(a <= span[0] < b for a, b, _ in more)] + more
+        self._put(element, spans)
+        self.lines += added
+
+    def _slash(self, element: Element) -> list[Span]:
+        """The slash that CDL has before the subcircuit's name."""
+        before = element.words[-2].end if len(element.words) > 1 else element.name.end
+        at = element.source.text.find("/", before, element.words[-1].start)
+        return [(at, at + 1, "")] if at >= 0 else []
+
+    def _ltspice(self, element: Element) -> tuple[list[Span], list[str]]:
+        """LTspice's resistances in other elements as resistors, and its words that ngspice does not know left out."""
+        unknown = _LTSPICE_WORDS[element.letter]
+        pairs = {a.name.text.lower(): a for a in element.assignments if a.name.text.lower() in unknown}
+        spans: list[Span] = [(a.name.start, a.value.end, "") for a in pairs.values()]
+        words = list(element.words)
+        for at, word in enumerate(words):
+            name = word.text.lower()
+            if at < 2 or name not in unknown:
+                continue
+            spans.append((word.start, word.end, ""))
+            if name not in ("load", "noiseless") and at + 1 < len(words):
+                following = words[at + 1]
+                spans.append((following.start, following.end, ""))
+                pairs[name] = Assignment(word, following)
+        added = []
+        inside = f"{element.name.text}_inside"
+        values = {name: _clean(self._value(element.source, a.value)) for name, a in pairs.items()}
+        nodes = [self._node(word.text) for word in words[:2]]
+        if "rser" in values and element.letter in "VL" and values["rser"] not in ("0", "0.0"):
+            spans.append((words[0].start, words[0].end, inside))
+            added.append(f"R{element.name.text}_rser {nodes[0]} {inside} {values['rser']}")
+        if "rpar" in values and element.letter in "LC":
+            added.append(f"R{element.name.text}_rpar {nodes[0]} {nodes[1]} {values['rpar']}")
+        return spans, added
+
+    # Words -----------------------------------------------------------------------------------
+
+    def _nodes(self, words: Sequence[Word]) -> list[Span]:
+        return [(w.start, w.end, self._node(w.text)) for w in words if _PLAIN_NODE.fullmatch(w.text) is None]
+
+    def _node(self, text: str) -> str:
+        """A node's name that ngspice can read."""
+        if _PLAIN_NODE.fullmatch(text) is not None:
+            return text
+        return self.renamed.setdefault(text.lower(), f"node_{len(self.renamed)}_renamed")
+
+    def _value(self, source: Source, word: Word) -> str:
+        """A word with the edits and rewritten numbers that lie in it."""
+        spans = [*self._expression(word), *self._edits(source, word.start, word.end)]
+        return _spliced(source.text, word.start, word.end, spans)
+
+    def _expression(self, word: Word, alone: bool = True) -> list[Span]:
+        """How an expression or a number has to change for ngspice to read the same in it."""
+        text = word.text
+        if alone and letter_as_point(text) is not None:
+            return [(word.start, word.end, format_number(letter_as_point(text) or 0.0))]
+        if not any(character in text for character in "({'\"&|~") and not _EXPRESSION_NUMBER.search(text):
+            return []
+        spans: list[Span] = []
+        for match in _EXPRESSION_NUMBER.finditer(text):
+            value = letter_as_point(match[0])
+            if value is not None:
+                spans.append((word.start + match.start(), word.start + match.end(), format_number(value)))
+        for match in re.finditer(r"([a-z_]\w*)\s*\(", text, re.IGNORECASE):
+            name = match[1].lower()
+            if name in _FUNCTIONS or name == "limit":
+                self.used[name] = max(self.used.get(name, 0), _arguments(text, match.end()))
+        if self.dialect is Dialect.NGSPICE:
+            for match in re.finditer(r"(?<![&|])[&|](?![&|])|~", text):
+                new = "!" if match[0] == "~" else match[0] * 2
+                spans.append((word.start + match.start(), word.start + match.end(), new))
+        return spans
+
+    # Lines -----------------------------------------------------------------------------------
+
+    def _edits(self, source: Source, start: int, end: int) -> list[Span]:
+        return [edit for edit in self.edits.get(id(source), []) if start <= edit[0] and edit[1] <= end]
+
+    def _put(self, statement: Statement, spans: Sequence[Span]) -> None:
+        self._lines(statement.source, statement.start, statement.end, spans)
+
+    def _put_header(self, statement: Statement, spans: Sequence[Span], extra: str) -> None:
+        """The first logical line of a statement that has more."""
+        reader = LineReader(statement.source.text)
+        reader.position = statement.start
+        line = reader.next()
+        assert line is not None
+        self._lines(statement.source, line.start, line.end, spans)
+        self.lines[-1] += extra
+
+    def _lines(self, source: Source, start: int, end: int, spans: Sequence[Span], each: bool = False) -> None:
+        """The lines of a stretch of text: one logical line, or with ``each`` every one of its own."""
+        edits = self._edits(source, start, end)
+        kept = [span for span in spans if not any(a <= span[0] < b for a, b, _ in edits)]
+        text = _spliced(source.text, start, end, [*kept, *edits])
+        pieces = [piece.lstrip(" \t\f\v") for piece in re.split(r"\r\n|\r|\n", text)]
+        if "\\\\" in text:
+            # Two backslashes join lines, whatever the next one starts with: here it is joined for good.
+            pieces = [_logical(text)]
+        first = len(self.lines)
+        for piece in pieces:
+            line = _clean(piece)
+            if not line.strip() or line[0] in "*$;#" or line.startswith("//"):
+                continue
+            if len(self.lines) > first and line[0] != "+" and not each:
+                line = f"+ {line}"
+            self.lines.append(line)
+
+
+def _has_ideal_diode(part: Netlist) -> bool:
+    """Whether a file has a model of LTspice's ideal diode, which ngspice has in its mode for LTspice only."""
+    return any(
+        isinstance(card, Card)
+        and card.name == "model"
+        and any(word.text.lower() == "d" for word in card.words[1:2])
+        and any(pair.name.text.lower() in IDEAL_DIODE_WORDS for pair in card.assignments)
+        for card in flattened(part.statements)
+    )
+
+
+def _undeclared(netlist: Netlist) -> dict[str, set[str]]:
+    """By subcircuit, parameters that instances pass to it and that nothing else in the netlist defines."""
+    listed: dict[str, set[str]] = {}
+    defined: set[str] = set()
+    passed: list[tuple[str, str]] = []
+    for part in netlist.walk():
+        for statement in flattened(part.statements):
+            if isinstance(statement, Subcircuit):
+                names = {pair.name.text.lower() for pair in statement.assignments}
+                listed.setdefault(statement.name.text.lower(), set()).update(names)
+                defined |= names
+            elif isinstance(statement, Card) and statement.name in ("param", "params", "global_param"):
+                defined.update(pair.name.text.lower() for pair in statement.assignments)
+            elif isinstance(statement, Element) and statement.letter == "X" and statement.words:
+                called = statement.words[-1].text.lower()
+                passed += [(called, pair.name.text.lower()) for pair in statement.assignments]
+    found: dict[str, set[str]] = {}
+    for called, name in passed:
+        if name != "m" and name not in defined:
+            found.setdefault(called, set()).add(name)
+    return found
+
+
+def _arguments(text: str, start: int) -> int:
+    """How many arguments a call has whose parenthesis opens before ``start``."""
+    depth, count = 1, 1
+    for character in text[start:]:
+        depth += (character == "(") - (character == ")")
+        count += character == "," and depth == 1
+        if depth == 0:
+            break
+    return count
+
+
+def _logical(text: str) -> str:
+    line = LineReader(text).next()
+    return line.text if line is not None else ""
+
+
+def _clean(text: str) -> str:
+    """A line that cannot be more than one, whatever characters are in it."""
+    return _UNPRINTABLE.sub(" ", text.replace("\n", " ").replace("\r", " "))
+
+
+def _spliced(text: str, start: int, end: int, spans: Iterable[Span]) -> str:
+    pieces, position = [], start
+    for at, to, new in sorted(spans):
+        if at < position:
+            continue
+        pieces += [text[position:at], new]
+        position = to
+    return "".join([*pieces, text[position:end]])

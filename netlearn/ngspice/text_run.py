@@ -1,0 +1,146 @@
+"""ngspice's operating points of a text deck: every vector that it gives, by name."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.errors import NgspiceError
+from netlearn.netlist.numbers import format_number
+from netlearn.ngspice.batch import read_raw, run
+from netlearn.ngspice.library import executable, library, missing
+from netlearn.ngspice.messages import Crashed, Unloadable, took_longer
+from netlearn.ngspice.process import WorkerProcess
+from netlearn.ngspice.text import TextDeck
+
+SAMPLES_PER_PROCESS = 200
+
+Points = list[Mapping[str, float]]
+"""For each sample ngspice's vectors: nodes by their names, branch currents as ``v1#branch``; all in lower case."""
+
+
+@dataclass
+class TextRunner:
+    """Runs text decks; its processes of ngspice live until ``close`` or the end of a ``with`` block.
+
+    ``timeout`` is in seconds a sample; ``processes`` is how many share the samples, by their number if None.
+    """
+
+    timeout: float = 60.0
+    processes: int | None = None
+    _workers: list[WorkerProcess] = field(default_factory=list, init=False, repr=False)
+
+    def points(self, deck: TextDeck, sources: Sequence[str], values: Array) -> Points:
+        """The operating points of a deck at ``values`` (S, p) of independent ``sources``, by their names in ngspice.
+
+        Raises NgspiceError where ngspice is missing, hangs, crashes or finds no operating point.
+        """
+        targets = [f"alter {source} dc = " for source in sources]
+        path = library()
+        if path is not None:
+            try:
+                return self._through_library(path, deck, targets, values)
+            except Unloadable:
+                if executable() is None:
+                    raise
+        elif executable() is None:
+            raise missing()
+        return _in_batch(deck, targets, values, self.timeout)
+
+    def close(self) -> None:
+        """End the processes."""
+        for worker in self._workers:
+            worker.close()
+        self._workers.clear()
+
+    def __enter__(self) -> TextRunner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _through_library(self, path: str, deck: TextDeck, targets: Sequence[str], values: Array) -> Points:
+        count = self.processes or min(os.cpu_count() or 1, 1 + len(values) // SAMPLES_PER_PROCESS)
+        shares = [share for share in np.array_split(np.arange(len(values)), count) if len(share)]
+        while len(self._workers) < len(shares):
+            self._workers.append(WorkerProcess(path, {}))
+        found: dict[int, Mapping[str, float]] = {}
+        try:
+            for worker, share in zip(self._workers, shares, strict=False):
+                worker.send("text", list(deck.lines), deck.behaviour, list(targets), values[share])
+            for worker, share in zip(self._workers, shares, strict=False):
+                for sample, point in zip(share.tolist(), _answers(worker, share, self.timeout), strict=True):
+                    found[sample] = point
+        except Crashed as crash:
+            self.close()
+            raise NgspiceError(f"ngspice {crash} at the netlist's text", sample=len(found)) from None
+        except BaseException:
+            # Processes in the middle of something would answer the next request with old results.
+            self.close()
+            raise
+        return [found[sample] for sample in range(len(values))]
+
+
+def failed(sample: int, said: str) -> NgspiceError:
+    """The error for a sample without an operating point."""
+    reasons = [line.strip() for line in said.splitlines() if re.search(r"error|fail|singular|unknown", line, re.I)]
+    reason = "; ".join(dict.fromkeys(reasons[:3]))
+    return NgspiceError(
+        "ngspice found no operating point of the netlist's text" + (f": {reason}" if reason else ""),
+        hint="--flat asks it for the circuit as netlearn reads it",
+        sample=sample,
+    )
+
+
+def _answers(worker: WorkerProcess, share: Array, timeout: float) -> Iterator[Mapping[str, float]]:
+    loading = ""
+    for sample in [-1, *share.tolist()]:
+        if not worker.connection.poll(timeout):
+            raise took_longer(timeout, max(sample, 0))
+        kind, content = worker.receive()
+        if kind == "loaded":
+            loading = content
+        elif kind == "failed":
+            raise failed(max(sample, 0), f"{content}\n{loading}")
+        else:
+            yield normalized(content)
+
+
+def _in_batch(deck: TextDeck, targets: Sequence[str], values: Array, timeout: float) -> Points:
+    lines = [".control", "set filetype=binary", "set appendwrite"]
+    for sample in values:
+        lines += [target + format_number(value) for target, value in zip(targets, sample, strict=True)]
+        lines += ["op", "write out.raw", "destroy all"]
+    lines += ["quit", ".endc"]
+    with tempfile.TemporaryDirectory(prefix="netlearn-") as folder:
+        path = Path(folder)
+        (path / "deck.cir").write_text("\n".join([*deck.lines[:-1], *lines, ".end", ""]), encoding="utf-8")
+        try:
+            said, late = run(path, timeout * len(values), deck.behaviour)
+        except Crashed as crash:
+            raise NgspiceError(f"ngspice {crash} at the netlist's text") from None
+        plots = read_raw(path / "out.raw")
+    points = [vectors for kind, vectors in plots if kind == "Operating Point"]
+    if len(points) < len(values):
+        raise took_longer(timeout, len(points)) if late else failed(len(points), said)
+    return [normalized(point) for point in points]
+
+
+def normalized(vectors: Mapping[str, float]) -> dict[str, float]:
+    """Vectors under their plain names: ``n1`` for ``V(n1)``, ``v1#branch`` for ``i(v1)``."""
+    found = {}
+    for name, value in vectors.items():
+        word = name.lower()
+        if word.startswith("v(") and word.endswith(")"):
+            word = word[2:-1]
+        elif word.startswith("i(") and word.endswith(")"):
+            word = f"{word[2:-1]}#branch"
+        found[word] = value
+    return found

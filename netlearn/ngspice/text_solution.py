@@ -1,0 +1,110 @@
+"""Operating points that ngspice finds for a netlist's own text, as those of the circuit that netlearn reads in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.devices.base import ZERO_CELSIUS
+from netlearn.errors import NgspiceError
+from netlearn.netlist.netlist import Edit, Netlist
+from netlearn.netlist.numbers import format_number
+from netlearn.ngspice.deck import TIGHT
+from netlearn.ngspice.names import COMMAND_SAFE
+from netlearn.ngspice.text import TextDeck, text_deck
+from netlearn.ngspice.text_run import Points, TextRunner
+
+LOOSER = {"reltol": 1e-6, "abstol": 1e-13, "vntol": 1e-10, "itl1": 500.0}
+"""Where ngspice does not settle to the last digits that are asked of it."""
+
+_INSIDE = re.compile(r"#|_int\d+$|_vmeas_\d+$|_inside$")
+"""Names of nodes that ngspice, or the deck, puts into elements."""
+
+
+@dataclass(frozen=True)
+class TextSolution:
+    """What ngspice finds for the text, S samples of N unknowns.
+
+    ``x`` (S, N) holds NaN for unknowns that ngspice has under no name that netlearn knows; ``missing`` are the nodes
+    among these that every reading of the text should have. ``foreign`` are nodes that only ngspice has.
+    """
+
+    x: Array
+    missing: tuple[str, ...]
+    foreign: tuple[str, ...]
+
+    @property
+    def known(self) -> Array:
+        """(N,) which of the unknowns ngspice has."""
+        return np.asarray(~np.isnan(self.x).any(axis=0))
+
+
+def text_solution(
+    netlist: Netlist,
+    circuit: Circuit,
+    drive: tuple[Sequence[str], Array],
+    runner: TextRunner,
+    edits: Iterable[Edit] = (),
+) -> TextSolution:
+    """ngspice's operating points of the text; ``drive`` has independent sources and their values (S, p).
+
+    Temperatures and gmin are those of the circuit; ``edits`` replace stretches of the text. Raises NgspiceError.
+    """
+    sources, values = drive
+    for source in sources:
+        if COMMAND_SAFE.fullmatch(source) is None:
+            raise NgspiceError(f"ngspice cannot be told a value of '{source}' by that name")
+    edits = list(edits)
+    try:
+        deck = text_deck(netlist, settings(circuit, TIGHT), edits)
+        points = runner.points(deck, sources, values)
+    except NgspiceError as error:
+        if error.sample is None:
+            raise
+        deck = text_deck(netlist, settings(circuit, LOOSER), edits)
+        points = runner.points(deck, sources, values)
+    return _solution(circuit, deck, points)
+
+
+def settings(circuit: Circuit, tolerances: Mapping[str, float]) -> list[str]:
+    """The options of a deck for a circuit's environment."""
+    environment = circuit.environment
+    found = {
+        **tolerances,
+        "gmin": environment.gmin,
+        "temp": round(float(np.ravel(environment.temperature)[0]) - ZERO_CELSIUS, 9),
+        "tnom": round(environment.nominal_temperature - ZERO_CELSIUS, 9),
+        "itl1": max(tolerances.get("itl1", 0.0), circuit.options.get("itl1", 0.0)),
+    }
+    return [" ".join([".options", *(f"{name}={format_number(value)}" for name, value in found.items())])]
+
+
+def _solution(circuit: Circuit, deck: TextDeck, points: Points) -> TextSolution:
+    names = [*map(str, circuit.nodes), *(f"{branch}#branch" for branch in circuit.branches)]
+    theirs = _in_their_words(names, deck)
+    x = np.array([[point.get(name, np.nan) for name in theirs] for point in points])
+    lost = np.isnan(x).any(axis=0)[: len(circuit.nodes)]
+    missing = [name for name, gone in zip(names, lost.tolist(), strict=False) if gone and "#" not in name]
+    known = {*theirs, "all"}
+    foreign = [
+        name
+        for name in (points[0] if points else ())
+        if not name.endswith("#branch") and name not in known and not _INSIDE.search(name) and name[:1] != "@"
+    ]
+    return TextSolution(x.reshape(len(points), len(names)), tuple(missing), tuple(foreign))
+
+
+def _in_their_words(names: Sequence[str], deck: TextDeck) -> list[str]:
+    """What ngspice calls unknowns: every byte beyond ASCII is an underscore, and renamed nodes are renamed."""
+    renamed = {own: written for written, own in deck.nodes.items()}
+    found = []
+    for name in names:
+        own = next((own for own in renamed if name == own or name.endswith(f".{own}")), "")
+        word = f"{name[: len(name) - len(own)]}{renamed[own]}" if own else name
+        found.append(word if word.isascii() else re.sub(rb"[^\x00-\x7f]", b"_", word.encode()).decode())
+    return found

@@ -1,0 +1,162 @@
+"""A netlist's own text as ngspice gets it: the same circuit, and nothing that it could do harm with."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import netlearn
+from netlearn.elaboration.elaborate import elaborate
+from netlearn.errors import NgspiceError
+from netlearn.ngspice import text_run
+from netlearn.ngspice.text import text_deck
+from netlearn.ngspice.text_run import TextRunner
+from netlearn.ngspice.text_solution import text_solution
+from netlearn.solve.internal import InternalSolver
+
+NOTHING = ([], np.zeros((1, 0)))
+
+READ_OTHERWISE = {
+    "a letter for the decimal point": "V1 a 0 1\nR1 a b 4k7\nR2 b 0 {2k2*2}\nR3 b 0 r=1meg5\n.param q=1k5\nR4 b 0 {q}",
+    "quoted nodes": 'V1 "Net-(R1-Pad1)" 0 1\nR1 "Net-(R1-Pad1)" b 1k\nR2 b 0 1k',
+    "a quoted node in a subcircuit": 'V1 a 0 1\nX1 a s\n.subckt s p\nR1 p "n (1)" 1k\nR2 "n (1)" 0 1k\n.ends',
+    "LTspice's functions": "V1 a 0 0.7\nR1 b 0 1k\n"
+    "B1 b 0 V=limit(V(a),0.2,0.5)+uplim(V(a),0.65,0.1)+dnlim(V(a),0.65,0.1)\n"
+    "B2 c 0 V=buf(V(a))+2*inv(V(a))+round(V(a)*7)+arctan(V(a))+pwrs(-V(a),3)+stp(V(a))\nR2 c 0 1k",
+    "LTspice's operators": "V1 a 0 0.7\nR1 b 0 1k\nR2 c 0 1k\n"
+    "B1 b 0 V=(V(a)>0.5)&(V(a)<1)\nB2 c 0 V=(V(a)>0.9)|~(V(a)>2)",
+    "random numbers": ".param r=agauss(1k,10,3) q=unif(1k,0.1)\nV1 a 0 1\nR1 a b {r}\nR2 b 0 {gauss(q,0.1,3)}",
+    "resistances in other elements": "V1 a 0 1 Rser=10 Cpar=1n\nR1 a b 1k noiseless tol=5\nL1 b c 1m Rser=20 Rpar=1k\n"
+    "C1 c 0 1u Rser=1 Rpar=5k\nI1 c 0 1m load",
+    "PSpice's temperatures": ".model dm D(is=1e-14 T_ABS=60 T_MEASURED=40)\nV1 a 0 1\nD1 a b dm\nR1 b 0 1k",
+    "a model like another one": ".model d1 D(is=1e-15)\n.model d2 AKO:d1 D(n=1.5)\nV1 a 0 1\nD1 a b d2\nR1 b 0 1k",
+    "a smooth switch": ".model sm VSWITCH(Ron=1 Roff=1k Von=1 Voff=0)\nV1 a 0 0.3\nS1 a b a 0 sm\nR1 b 0 100",
+    "an undeclared parameter": "V1 a 0 1\nX1 a b s r=2k\nR1 b 0 1k\n.subckt s p n\nR1 p n {r}\n.ends",
+    "a step": "V1 a 0 1\nR1 a b 1k\nR2 b 0 {r}\n.step param r list 3k 4k",
+    "a slash before the subcircuit": "V1 a 0 1\nX1 a b / s\nR1 b 0 1k\n.subckt s p n\nR1 p n 3k\n.ends",
+    "LTspice's powers": "V1 a 0 -0.5\nB1 b 0 V=V(a)**3\nR1 b 0 1k\n.backanno",
+    "lines joined by backslashes": "V1 a 0 1\nR1 a b \\\\\n1k\nR2 b 0 2k",
+    "an if without a word": ".param k=2\nV1 a 0 {if(k>1,3,4)}\nR1 a 0 1k",
+}
+
+
+@pytest.fixture(scope="module")
+def runner(libngspice_name):
+    with TextRunner() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def libngspice_name():
+    from ctypes.util import find_library
+
+    name = find_library("ngspice")
+    if name is None:
+        pytest.skip("libngspice is not installed")
+    return name
+
+
+@pytest.mark.ngspice
+@pytest.mark.filterwarnings("ignore::netlearn.errors.NetlistWarning")
+@pytest.mark.parametrize("name", READ_OTHERWISE)
+def test_what_ngspice_reads_otherwise_is_written_so_that_it_reads_the_same(name, runner):
+    netlist = netlearn.parse(f"title\n{READ_OTHERWISE[name]}\n.end\n")
+    circuit = elaborate(netlist).circuit
+    ours = InternalSolver().solve(circuit).x[0]
+    theirs = text_solution(netlist, circuit, NOTHING, runner)
+    assert not theirs.missing
+    assert not theirs.foreign
+    known = theirs.known
+    plain = [k for k, node in enumerate(circuit.nodes) if "#" not in node]
+    assert known[plain].all()
+    assert theirs.x[0][known] == pytest.approx(ours[known], rel=1e-7, abs=1e-12)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("by_executable", [False, True])
+def test_sources_are_altered_sample_by_sample(by_executable, libngspice, ngspice, monkeypatch):
+    if by_executable:
+        monkeypatch.setattr(text_run, "library", lambda: None)
+    text = "title\nV1 a 0 SIN(1 1 1k)\nI1 0 b 1m\nR1 a b 1k\nD1 b 0 d\nX1 b s\n"
+    text += ".subckt s p\nV1 q 0 2\nR1 p q 1k\n.ends\n.model d d\n"
+    netlist = netlearn.parse(text)
+    circuit = elaborate(netlist).circuit
+    values = np.array([[0.5, 1e-3, 1.0], [3.0, -2e-3, 0.0], [0.0, 0.0, 0.0]])
+    names = ["v1", "i1", "v.x1.v1"]
+    with TextRunner() as runner:
+        found = text_solution(netlist, circuit, (names, values), runner)
+    columns = {}
+    for name, column in zip(names, values.T, strict=True):
+        g, k = circuit.element(name)
+        whole = columns.setdefault((g, "dc"), np.tile(np.asarray(circuit.groups[g].values["dc"]), (3, 1)))
+        whole[:, k] = column
+    ours = InternalSolver().solve(circuit.with_values(columns))
+    assert found.x == pytest.approx(ours.x, rel=1e-7, abs=1e-12)
+
+
+@pytest.mark.ngspice
+def test_a_text_that_ngspice_refuses_is_told_with_what_it_says(runner):
+    netlist = netlearn.parse("title\nV1 a 0 1\nR1 a 0 1k\nR2 a 0 1k foo=7\n.end\n")
+    circuit = elaborate(netlearn.parse("title\nV1 a 0 1\nR1 a 0 1k\n.end\n")).circuit
+    with pytest.raises(NgspiceError, match="foo"):
+        text_solution(netlist, circuit, NOTHING, runner)
+    good = netlearn.parse("title\nV1 a 0 1\nR1 a 0 1k\n.end\n")
+    assert text_solution(good, circuit, NOTHING, runner).x[0, 0] == pytest.approx(1.0)
+
+
+@pytest.mark.ngspice
+def test_nodes_that_only_one_of_the_two_has_are_told(runner):
+    netlist = netlearn.parse("title\nV1 a 0 1\nR1 a 0 1k\nR2 a b 1k\nR3 b 0 1k\n.end\n")
+    circuit = elaborate(netlearn.parse("title\nV1 a 0 1\nR1 a c 1k\nR2 c 0 1k\n.end\n")).circuit
+    found = text_solution(netlist, circuit, NOTHING, runner)
+    assert found.missing == ("c",)
+    assert found.foreign == ("b",)
+
+
+ALLOWED = re.compile(r"\.(param|func|model|global|nodeset|options|subckt|ends|if|elseif|else|endif)\b|\.end$", re.I)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ".control\nshell touch mark\n.endc",
+        "*# shell touch mark",
+        ".include /etc/passwd",
+        ".lib other.lib tt",
+        ".tran 1n 1u",
+        ".save all",
+        ".print tran v(a)",
+        ".meas tran x find v(a) at=1",
+        ".options filetype=ascii rawfile=mark editor=sh",
+        ".csparam x={1}",
+        ".backanno",
+        'A1 [a] [b] mm\n.model mm file_source(file="secret")',
+        '.model mm d_process(process_file="touch")',
+        ".model mm numd level=1",
+        "N1 a b mm",
+        "R3 a 0 1k \\\\\n.control \\\\\nshell touch mark",
+        "R3 a 0 1k\r.control\rshell touch mark\r.endc",
+        "R3 a 0 1k\x0b.control\x0bshell touch mark",
+        "R3 a 0\n+ 1k\n+\n.control\nshell touch mark\n.endc",
+        ".con\n+trol\nshell touch mark\n.endc",
+        ".title x\n.system touch mark",
+        ".subckt s a\nR1 a 0 1k\n.control\nshell touch mark\n.endc\n.ends",
+        ".if (1)\n.control\nshell touch mark\n.endc\n.endif",
+        ".ends\n",
+    ],
+)
+def test_only_lines_that_describe_the_circuit_come_into_the_deck(line):
+    try:
+        netlist = netlearn.parse(f"title\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n{line}\n.end\n")
+    except netlearn.errors.NetlearnError:
+        return
+    lines = text_deck(netlist).lines
+    assert lines[0] == "netlearn"
+    for made in lines[1:]:
+        assert made == made.strip(" \t\r\n\f\v") or not re.search(r"^\s", made)
+        assert not re.search(r"[\x00-\x08\x0b-\x1f]", made)
+        assert made[0] == "+" or made[0].isalpha() or ALLOWED.match(made), made
+        assert not re.search(r"^\W*(shell|touch|system)|\b(process_file|file|rawfile|editor)\b", made), made
+        assert made[:1].upper() not in ("A", "N"), made
