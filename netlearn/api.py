@@ -27,7 +27,7 @@ from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.power import dissipated_at, weight_of
 from netlearn.learn.rules.reciprocity import reciprocity
-from netlearn.learn.rules.second_order import NaturalGradient
+from netlearn.learn.rules.units import unit_of_estimate
 from netlearn.learn.settings import DataFiles, Settings
 from netlearn.learn.state import Callback, Progress, TrainingState
 from netlearn.learn.superposition import outputs_of
@@ -127,6 +127,7 @@ def task_of(project: Project) -> Task:
     """The training task of a project."""
     settings = project.settings
     whole, loss = project.dataset(project.table), project.loss
+    unit = unit_of(loss, whole.targets, len(project.layout.outputs), lambda: _outputs(project, whole))
     # A generator of its own, so that the same samples are kept aside whatever else is random.
     part, aside = split(whole, settings.options.validation, np.random.default_rng([settings.options.seed, 1]))
     return Task(
@@ -141,10 +142,7 @@ def task_of(project: Project) -> Task:
         options=settings.options,
         validation=aside,
         writing=hardware_for(settings.hardware, project.parameters),
-        # A step that curvature has scaled has no unit left.
-        unit=1.0
-        if isinstance(settings.rule, NaturalGradient)
-        else unit_of(loss, whole.targets, len(project.layout.outputs), lambda: _outputs(project, whole)),
+        unit=unit_of_estimate(settings.rule, project.model, loss, unit, whole),
     )
 
 

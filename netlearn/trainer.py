@@ -17,6 +17,8 @@ from netlearn.learn.hardware import hardware_for
 from netlearn.learn.loop import Task, begin, step
 from netlearn.learn.loss import CrossEntropy, Loss, Mse, unit_of
 from netlearn.learn.optimizers import Lbfgsb
+from netlearn.learn.rules.second_order import NaturalGradient
+from netlearn.learn.rules.units import unit_of_estimate
 from netlearn.learn.samples import table_of
 from netlearn.learn.state import Step, TrainingState
 from netlearn.learn.superposition import outputs_of
@@ -80,6 +82,7 @@ class Trainer:
         )
         self._state = begin(self._task)
         self._seen = np.zeros((0,))
+        self._stiffness: float | None = None
         self.steps = 0
 
     @property
@@ -138,7 +141,11 @@ class Trainer:
             self._task = replace(self._task, loss=self._task.loss.chosen(self._outputs(data.inputs)))
         self._note(data)
         unit = unit_of(self._task.loss, self._seen, len(self.layout.outputs), lambda: self._outputs(data.inputs))
-        task = replace(self._task, data=data, unit=unit)
+        if isinstance(self._task.rule, NaturalGradient):
+            unit = 1.0
+        elif self._stiffness is None:
+            self._stiffness = unit_of_estimate(self._task.rule, self._task.model, self._task.loss, 1.0, data)
+        task = replace(self._task, data=data, unit=unit * (self._stiffness or 1.0))
         state = self._state
         if state.points is not None and len(state.points) != len(data):
             state = replace(state, points=np.full((len(data), state.points.shape[1]), np.nan), pending=None)
