@@ -146,3 +146,13 @@ def test_what_cannot_train_step_by_step() -> None:
         netlearn.Trainer(netlearn.parse(NETWORK), optimizer="lbfgs")
     with pytest.raises(OptionError, match="there is nothing to measure"):
         netlearn.Trainer(netlearn.parse(NETWORK.replace("*@output V(a) V(b)\n", "")))
+
+
+def test_a_target_that_is_nan_asks_nothing() -> None:
+    text = "* t\n*@output V(a) V(b)\nV1 x 0 0\nR1 x a 1k\nR2 a 0 1k\nR3 x b 1k\nR4 b 0 1k\n"
+    trainer = netlearn.Trainer(netlearn.parse(text))
+    seen = trainer.step([1.0], [0.3, np.nan])
+    assert seen.loss == pytest.approx((0.5 - 0.3) ** 2)
+    assert trainer.values["r1"] != 1e3
+    assert trainer.values["r3"] == 1e3
+    assert trainer.values["r4"] == 1e3
