@@ -9,6 +9,7 @@ from typing import Protocol
 
 from netlearn.errors import OptionError, Place, did_you_mean
 from netlearn.netlist.letters import LETTERS
+from netlearn.netlist.numbers import parse_number
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Block, Card, Conditional, Element, Statement, Subcircuit, Word
 from netlearn.netlist.values import _assignment, _read, _value_word, written
@@ -66,6 +67,14 @@ class ElementView:
         """The nodes that it is connected to, as they are written."""
         element = self._element
         count = len(element.words) - 1 if element.letter == "X" else LETTERS[element.letter].nodes
+        if element.letter in "DQMJ":
+            # Down to the model, after which numbers and words such as `off` may stand: bulk and substrate count.
+            words = [word.text.lower() for word in element.words]
+            while len(words) > LETTERS[element.letter].words and (
+                words[-1] in ("on", "off") or parse_number(words[-1]) is not None
+            ):
+                words.pop()
+            count = len(words) - 1
         return tuple(word.text for word in element.words[:count])
 
     @property

@@ -150,3 +150,11 @@ def test_the_end_of_file_byte_of_dos_ends_the_text_and_is_kept(tmp_path: Path) -
     netlist.save(tmp_path / "out.cir")
     assert (tmp_path / "out.cir").read_bytes() == text.replace(b"1k", b"2k").replace(b"\x1a", b"R2 a 0 1k\r\n\x1a")
     assert netlearn.read(tmp_path / "out.cir")["R2"].value == 1000.0
+
+
+def test_all_nodes_of_a_transistor_are_its_nodes() -> None:
+    netlist = netlearn.parse("t\nM1 d g s b mm w=1u\nQ1 c b e s qm 2 off\nQ2 c b e qm\nD1 a k 1N4148 3\nX1 p / n s\n")
+    assert netlist["M1"].nodes == ("d", "g", "s", "b")
+    assert netlist["Q1"].nodes == ("c", "b", "e", "s")
+    assert netlist["Q2"].nodes == ("c", "b", "e")
+    assert netlist["D1"].nodes == ("a", "k")
