@@ -126,3 +126,33 @@ def test_a_gate_with_a_junction_finds_its_voltage(ngspice, element):
     op, wanted = netlearn.operating_point(netlearn.parse(deck)), ngspice.run(deck)
     for name in op.circuit.nodes:
         assert op.voltage(name)[0] == pytest.approx(wanted[f"v({name})"], rel=1e-6, abs=1e-9), name
+
+
+FAR = """transistors and amplifiers that could also be at 17 kV
+v1 n0 0 0.3
+r1 n1 n0 33.5k
+r2 n2 n0 55.7k
+r3 n3 n2 91.5k
+r4 n4 n2 18.2k
+e0 x0 0 n4 n3 2.29
+ro0 x0 n1 112
+e1 x1 0 n1 0 7620
+ro1 x1 n4 199
+q0 n3 n3 n4 qn
+q1 n3 0 n0 qn
+.model qn npn(is=1e-15)
+.end"""
+
+
+@pytest.mark.ngspice
+def test_of_two_operating_points_the_one_within_the_sources_range_is_taken(ngspice):
+    op, wanted = netlearn.operating_point(netlearn.parse(FAR)), ngspice.run(FAR)
+    for name in op.circuit.nodes:
+        assert op.voltage(name)[0] == pytest.approx(wanted[f"v({name})"], rel=1e-6, abs=1e-9), name
+
+
+def test_many_samples_are_kept_within_the_sources_range_too(tmp_path):
+    data = tmp_path / "data.csv"
+    data.write_text("v1\n0.3\n0.2\n0.1\n", encoding="utf-8")
+    op = netlearn.operating_point(netlearn.parse(FAR), data=data)
+    assert abs(op.x[:, : len(op.circuit.nodes)]).max() <= 0.3 + 1e-12
