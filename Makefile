@@ -7,7 +7,7 @@
 SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
-BENCHMARKS := $(filter-out benchmarks/fuzz_% benchmarks/peer_%,$(wildcard benchmarks/*.py))
+BENCHMARKS := $(filter-out benchmarks/fuzz_%,$(wildcard benchmarks/*.py))
 CLAIMS := $(filter-out %/setting.py,$(wildcard docs/claims/*.py))
 
 # The first Python that is new enough, not only by name: a version manager's shim may stand for none.

@@ -13,7 +13,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.atomic import Destination
-from netlearn.errors import DataError, NetlearnError, NetlearnErrors
+from netlearn.errors import CircuitError, DataError, NetlearnError, NetlearnErrors
 from netlearn.keeping import Keeper, after_training
 from netlearn.learn.checkpoint import load_checkpoint
 from netlearn.learn.data import Dataset, Layout, split
@@ -47,8 +47,10 @@ from netlearn.project import (
     with_targets,
 )
 from netlearn.results import Description, Evaluation, TrainResult
+from netlearn.solve.accuracy import digits_of, doubts
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint, Solver
+from netlearn.solve.sensitivity import linearize
 
 
 def train(
@@ -152,16 +154,18 @@ def evaluate(
     targets: object = None,
     *,
     forward: str | Solver = "internal",
+    residual: bool = False,
     **settings: Unpack[Overrides],
 ) -> Evaluation:
     """Loss, accuracy and outputs of a netlist on data, given as ``train`` takes them.
 
     Without ``data`` the test data that the netlist names is taken, or else its training data.
     Classes are those of the training data that the netlist names, if it is there, or else of
-    ``data``.
+    ``data``. With ``residual`` the evaluation tells what Kirchhoff's laws lack at the samples' operating
+    points. Where fewer than six digits of voltages or currents hold, a warning says so.
     """
     with solver_of(forward) as solver:
-        project = open_project(netlist, None, solver, settings)
+        project = open_project(netlist, None, _careful(solver), settings)
         if data is not None:
             given = replace(project, data=with_targets(data, targets))
             if not _has_training_data(project):
@@ -169,8 +173,13 @@ def evaluate(
             table = given.table
         else:
             table = project.test_table or project.table
-        result = _evaluation(project.plain_model, project.loss, project.layout, project.dataset(table))
-        return replace(result, notes=_notes(project))
+        model, dataset = project.plain_model, project.dataset(table)
+        result = _evaluation(model, project.loss, project.layout, dataset)
+        if isinstance(solver, InternalSolver):
+            some = np.linspace(0, len(dataset.inputs) - 1, min(DOUBTED, len(dataset.inputs))).astype(int)
+            _tell_doubts(model.forward(model.parameters.initial, dataset.inputs[some]))
+        found = model.forward(model.parameters.initial, dataset.inputs).residual() if residual else None
+        return replace(result, notes=_notes(project), residual=found)
 
 
 def operating_point(
@@ -185,12 +194,35 @@ def operating_point(
 
     Where ``probes`` use numbers of the netlist in expressions, as ``{V(out)/vsup}`` does, they are to be named
     here for :meth:`OperatingPoint.measure` to know them. ``settings`` are as for :func:`train`; corners among them
-    make samples.
+    make samples. Where fewer than six digits of a voltage or current hold, a warning says so.
     """
     with solver_of(solver) as opened:
         project = open_project(netlist, data, opened, settings)
         named = data is not None or bool(project.settings.corner)
-        return opened.solve(driven_circuit(project, outputs=probes) if named else project.circuit_for(probes))
+        circuit = driven_circuit(project, outputs=probes) if named else project.circuit_for(probes)
+        point = _careful(opened).solve(circuit)
+        _tell_doubts(point)
+        return point
+
+
+DOUBTED = 16
+"""So many of the samples are asked how many digits hold."""
+
+
+def _careful(solver: Solver) -> Solver:
+    """The same for numbers that are looked at, one by one."""
+    return replace(solver, careful=True) if isinstance(solver, InternalSolver) else solver
+
+
+def _tell_doubts(point: OperatingPoint) -> None:
+    """Warn of numbers that hold few digits."""
+    try:
+        said = doubts(point, digits_of(point, linearize(point)))
+    except CircuitError:
+        # Where something jumps, as at a fold, there is nothing to go by.
+        return
+    if said:
+        warnings.warn(said, stacklevel=3)
 
 
 def describe(netlist: NetlistLike, data: DataLike | None = None, **settings: Unpack[Overrides]) -> Description:

@@ -17,6 +17,7 @@ from netlearn.learn.settings import Settings
 from netlearn.learn.settings_text import directive_texts, settings_from
 from netlearn.netlist.netlist import Netlist
 from netlearn.run_files import read_run, write_run
+from netlearn.solve.accuracy import Residual
 
 EVALUATION_ARRAYS = ("inputs", "outputs", "targets", "losses")
 EVALUATION_VALUES = ("loss", "accuracy", "names", "classes", "data", "notes")
@@ -30,7 +31,7 @@ class Evaluation:
     ``outputs`` (S, o) are what the probes ``names`` read, ``targets`` (S, o) what they should
     or (S,) class numbers into ``classes``; ``losses`` (S,) and ``watts`` (S,), the power that all
     elements but sources dissipate; ``accuracy`` is None without classes.
-    ``notes`` say what was chosen.
+    ``notes`` say what was chosen, ``residual``, if it was asked for, what Kirchhoff's laws lack.
     """
 
     loss: float
@@ -44,6 +45,7 @@ class Evaluation:
     classes: tuple[str, ...] = ()
     data: str = ""
     notes: tuple[str, ...] = ()
+    residual: Residual | None = None
 
     def __len__(self) -> int:
         return len(self.losses)

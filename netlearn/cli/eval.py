@@ -19,6 +19,7 @@ from netlearn.cli.options import (
     overrides,
     processes,
     quiet,
+    residual,
     solver,
     timeout,
 )
@@ -37,6 +38,7 @@ from netlearn.report.tables import csv_text, show, table_of
 @timeout
 @processes
 @allow
+@residual
 @as_csv
 @as_json
 @quiet
@@ -48,6 +50,7 @@ def command(
     timeout: float,
     processes: int | None,
     allow: tuple[Path, ...],
+    residual: bool,
     as_csv: bool,
     as_json: bool,
     quiet: bool,
@@ -59,7 +62,7 @@ def command(
     """
     source = read(netlist, allow)
     with solver(forward, timeout, processes) as solving:
-        evaluation = api.evaluate(source, data, forward=solving, **overrides(directives))
+        evaluation = api.evaluate(source, data, forward=solving, residual=residual, **overrides(directives))
     columns, rows = sample_rows(evaluation)
     if as_json:
         samples = [dict(zip(columns, row, strict=True)) for row in rows]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from netlearn import api
 from netlearn.cli.options import (
@@ -17,6 +18,7 @@ from netlearn.cli.options import (
     netlist_argument,
     overrides,
     processes,
+    residual,
     solver,
     timeout,
 )
@@ -24,7 +26,9 @@ from netlearn.cli.output import FilePath, deliver, say
 from netlearn.json_text import json_text
 from netlearn.netlist.netlist import read
 from netlearn.probes.names import probes_of
+from netlearn.report.summary import residual_values
 from netlearn.report.tables import csv_text, show, table_of
+from netlearn.solve.accuracy import Residual
 
 
 @click.command(name="op", short_help="Give the operating point.")
@@ -36,6 +40,7 @@ from netlearn.report.tables import csv_text, show, table_of
 @timeout
 @processes
 @allow
+@residual
 @as_csv
 @as_json
 def command(
@@ -47,11 +52,15 @@ def command(
     timeout: float,
     processes: int | None,
     allow: tuple[Path, ...],
+    residual: bool,
     as_csv: bool,
     as_json: bool,
     **directives: Any,
 ) -> None:
     """Print node voltages (V) and source currents (A) of the netlist FILE at its own source values.
+
+    With --residual a column tells what Kirchhoff's current law lacks at each node, in A, and the equation of each
+    source, in V; with samples, what is lacking beside what the equations sum up.
 
     PROBEs such as "I(R1)", "Ic(Q1)", "P(X1)" or "{V(out)/V(in)}" are printed instead, if any are given. With --data
     or --corner, those of every sample: a row for each, and a column for each node, source or probe.
@@ -63,19 +72,35 @@ def command(
     units, values = ["V"] * len(circuit.nodes) + ["A"] * len(circuit.branches), point.x.real
     if probes:
         names, units, values = list(probes), list(probes_of(circuit, probes).units), point.measure(*probes).real
+    lack = point.residual() if residual else None
     if circuit.samples is not None or data is not None:
         columns, samples = ("sample", *names), [[k, *row] for k, row in enumerate(values.tolist(), 1)]
+        if lack is not None:
+            columns = (*columns, "residual")
+            samples = [[*row, part] for row, part in zip(samples, lack.relative.max(axis=1, initial=0.0), strict=True)]
         if as_json:
             say(json_text([dict(zip(columns, row, strict=True)) for row in samples]))
         elif as_csv:
             deliver(csv_text(columns, samples))
         else:
             show(table_of(columns, samples))
+            _say(lack)
         return
+    header = ["name", "value", "unit"]
     rows = [list(row) for row in zip(names, values[0].tolist(), units, strict=True)]
+    if lack is not None and not probes:
+        header.append("residual")
+        rows = [[*row, part] for row, part in zip(rows, np.abs(lack.values[0]).tolist(), strict=True)]
     if as_json:
-        say(json_text({name: value for name, value, _ in rows}))
+        more = {} if lack is None else {"residual": residual_values(lack)}
+        say(json_text({**{row[0]: row[1] for row in rows}, **more}))
     elif as_csv:
-        deliver(csv_text(("name", "value", "unit"), rows))
+        deliver(csv_text(header, rows))
     else:
-        show(table_of(("name", "value", "unit"), rows))
+        show(table_of(header, rows))
+        _say(lack)
+
+
+def _say(residual: Residual | None) -> None:
+    if residual is not None:
+        say(f"residual  {residual.largest()}")

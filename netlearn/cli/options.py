@@ -21,6 +21,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 netlist_argument = click.argument("netlist", type=FilePath, metavar="FILE")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 quiet = click.option("--quiet", "-q", is_flag=True, help="Print no more than errors.")
+residual = click.option(
+    "--residual", is_flag=True, help="Print what Kirchhoff's laws lack at the operating points, too."
+)
 allow = click.option(
     "--allow-include",
     "allow",

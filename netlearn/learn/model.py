@@ -110,4 +110,4 @@ class Model:
 
     def outputs(self, point: OperatingPoint) -> Array:
         """What the probes read, (S, o)."""
-        return self.measured.read(point.circuit, point.x)
+        return self.measured.read(point.circuit, point.x, point.rest)

@@ -46,9 +46,10 @@ class Probes:
         """They are differences of unknowns."""
         return True
 
-    def read(self, circuit: Circuit, x: Array) -> Array:
-        """The outputs (S, o) at operating points ``x`` (S, N)."""
-        return np.asarray((self.matrix(x.shape[1]) @ x.T).T)
+    def read(self, circuit: Circuit, x: Array, rest: Array | None = None) -> Array:
+        """The outputs (S, o) at operating points ``x`` (S, N) and the ``rest`` (S, N) that rounding took off them."""
+        matrix = self.matrix(x.shape[1])
+        return np.asarray(sum((matrix @ part.T).T for part in (x, rest) if part is not None))
 
     def slopes(self, circuit: Circuit, x: Array, columns: Sequence[Column], quantities: Sequence[str] = ()) -> Slopes:
         """Derivatives by the unknowns: 1 and -1."""

@@ -82,11 +82,11 @@ class Outputs:
             for reading in output.readings
         )
 
-    def read(self, circuit: Circuit, x: Array) -> Array:
-        """The outputs (S, o) at operating points ``x`` (S, N)."""
+    def read(self, circuit: Circuit, x: Array, rest: Array | None = None) -> Array:
+        """The outputs (S, o) at operating points ``x`` (S, N) and the ``rest`` (S, N) that rounding took off them."""
         if self.between_unknowns:
-            return self.ends.read(circuit, x)
-        values = Readings(circuit, x, self._readings).values()
+            return self.ends.read(circuit, x, rest)
+        values = Readings(circuit, x, self._readings, rest).values()
         columns = []
         for output, places in zip(self.outputs, self._places, strict=True):
             if output.expression is None:

@@ -109,16 +109,21 @@ class Slopes:
 
 @dataclass(frozen=True)
 class Readings:
-    """R readings of operating points ``x`` (S, N) of a circuit."""
+    """R readings of operating points ``x`` (S, N) of a circuit, and the ``rest`` (S, N) that rounding took off them."""
 
     circuit: Circuit
     x: Array
     wanted: Sequence[Reading]
+    rest: Array | None = None
 
     @cached_property
     def _padded(self) -> Array:
         """The unknowns with one more column for ground, which GROUND indexes."""
-        return np.concatenate([self.x, np.zeros((len(self.x), 1), self.x.dtype)], axis=1)
+        return _with_ground(self.x)
+
+    @cached_property
+    def _padded_rest(self) -> Array | None:
+        return None if self.rest is None else _with_ground(self.rest)
 
     def values(self) -> Array:
         """(S, R), in volts, amperes, watts and the quantities' own units."""
@@ -127,7 +132,8 @@ class Readings:
 
     def _value(self, reading: Reading) -> Array:
         if isinstance(reading, Between):
-            return np.asarray(self._padded[:, reading.plus] - self._padded[:, reading.minus])
+            both = [part for part in (self._padded, self._padded_rest) if part is not None]
+            return np.asarray(sum(part[:, reading.plus] - part[:, reading.minus] for part in both))
         if isinstance(reading, Quantity):
             return quantity_of(self.circuit, reading.name)
         if isinstance(reading, Fixed):
@@ -168,7 +174,7 @@ class Readings:
         return entries.slopes()
 
     def _part(self, g: int, elements: Sequence[int]) -> _Part:
-        return _Part(self.circuit, g, np.array(elements, dtype=np.intp), self._padded)
+        return _Part(self.circuit, g, np.array(elements, dtype=np.intp), self._padded, self._padded_rest)
 
     def _add_values(
         self, entries: _Entries, row: int, part: _Part, counts: Array, by: tuple[Sequence[Column], Sequence[str]]
@@ -184,6 +190,10 @@ class Readings:
             entries.add_quantity(row, TEMPERATURE, part.counted(counts, slope).sum(axis=1, keepdims=True))
 
 
+def _with_ground(x: Array) -> Array:
+    return np.concatenate([x, np.zeros((len(x), 1), x.dtype)], axis=1)
+
+
 def quantity_of(circuit: Circuit, name: str) -> Array:
     """The value of a quantity, () or (S,)."""
     if name == TEMPERATURE:
@@ -194,12 +204,16 @@ def quantity_of(circuit: Circuit, name: str) -> Array:
 
 @dataclass(frozen=True)
 class _Part:
-    """Some elements (q,) of a group at operating points with their ground column, ``padded`` (S, N + 1)."""
+    """Some elements (q,) of a group at operating points with their ground column, ``padded`` (S, N + 1).
+
+    ``rest`` (S, N + 1) is what rounding took off these.
+    """
 
     circuit: Circuit
     group: int
     elements: Array
     padded: Array
+    rest: Array | None = None
 
     @property
     def device(self) -> Device:
@@ -228,7 +242,11 @@ class _Part:
     @cached_property
     def currents(self) -> Array:
         """The currents (S, q, T) that flow into the elements, at terminals that are nodes."""
-        return np.broadcast_to(self.device.residual(self.place, self.prepared), self.place.shape)
+        current = self.device.residual(self.place, self.prepared)
+        if self.rest is not None:
+            slope = self.device.jacobian(self.place, self.prepared)
+            current = current + (slope @ self.rest[:, self.index][..., None])[..., 0]
+        return np.broadcast_to(current, self.place.shape)
 
     def into(self, terminal: int) -> Array:
         """What each current counts (q, T) of the one into a terminal: an unknown inside may be the same as it."""
@@ -247,8 +265,15 @@ class _Part:
 
     @cached_property
     def across(self) -> Array:
-        """The voltages (S, q, T), zero for unknowns that are currents."""
-        return np.asarray(self.place * self.outer)
+        """The voltages (S, q, T) from the first terminal, zero for unknowns that are currents.
+
+        A power is their product with currents that sum to zero, so that any terminal may be the reference.
+        """
+        result = self.place - self.place[..., :1]
+        if self.rest is not None:
+            rest = self.rest[:, self.index]
+            result = result + (rest - rest[..., :1])
+        return np.asarray(result * self.outer)
 
     def by_unknowns(self, counts: Array) -> Array:
         """Σ_t counts_t ∂i_t/∂x for each of the elements' unknowns, (S, q, T)."""

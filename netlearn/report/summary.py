@@ -11,6 +11,7 @@ import numpy as np
 from netlearn.hessians import Spectrum
 from netlearn.report.tables import shown
 from netlearn.results import Description, Evaluation, TrainResult
+from netlearn.solve.accuracy import Residual
 
 SHOWN = 6
 """How many of a spectrum are shown."""
@@ -71,6 +72,8 @@ def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.accuracy is not None:
         yield f"accuracy  {_percent(evaluation.accuracy)}"
     yield f"power     {shown(evaluation.power)} W dissipated in the mean"
+    if evaluation.residual is not None:
+        yield f"residual  {evaluation.residual.largest()}"
 
 
 def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
@@ -81,6 +84,18 @@ def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
         "loss": evaluation.loss,
         "accuracy": evaluation.accuracy,
         "power": evaluation.power,
+        **({} if evaluation.residual is None else {"residual": residual_values(evaluation.residual)}),
+    }
+
+
+def residual_values(residual: Residual) -> dict[str, Any]:
+    """What Kirchhoff's laws lack as plain values: the largest of each kind, and beside what equations sum up."""
+    nodes = len(residual.circuit.nodes)
+    sizes = np.abs(residual.values)
+    return {
+        "amperes": float(sizes[:, :nodes].max(initial=0.0)),
+        "volts": float(sizes[:, nodes:].max(initial=0.0)),
+        "relative": float(residual.relative.max(initial=0.0)),
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.samples import by_setting
 from netlearn.solve.linear import LinearSolver
@@ -13,8 +15,14 @@ LEAST_SHARED = 4
 """Samples to a setting, on average, from which each setting is solved as a circuit of its own."""
 
 
+@dataclass(frozen=True)
 class InternalSolver:
-    """The Solver that needs no other program."""
+    """The Solver that needs no other program.
+
+    A ``careful`` one takes its time for numbers that are negligible beside the largest voltage or current.
+    """
+
+    careful: bool = False
 
     def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
         """Operating points of every sample. Raises CircuitError and ConvergenceError.
@@ -22,7 +30,7 @@ class InternalSolver:
         Samples that differ in nothing but their independent sources share what is made ready for them.
         """
         if circuit.linear:
-            return LinearSolver().solve(circuit)
+            return LinearSolver(self.careful).solve(circuit)
         parts = by_setting(circuit)
         if len(parts) > 1 and len(parts) * LEAST_SHARED <= (circuit.samples or 1):
             return solve_parts(circuit, parts, NonlinearSolver().solve, start)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,20 +14,30 @@ from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.linear import Resistor
 from netlearn.circuit.graph import two_terminal
 from netlearn.circuit.samples import alike
+from netlearn.errors import CircuitError
+from netlearn.solve.accuracy import TINY, errors_at, negligible
 from netlearn.solve.equations.assembly import Equations, MatrixTopology
-from netlearn.solve.equations.diagnosis import not_finite, singular
+from netlearn.solve.equations.diagnosis import beyond_range, not_finite, singular
 from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.matrices.one import Factorization, SingularMatrix, factorize
 from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel
 from netlearn.solve.operating_point import Linearization, OperatingPoint
 from netlearn.solve.parts import PartedLinearization
+from netlearn.solve.precise.elimination import TooMuchWork
+from netlearn.solve.precise.equations import PreciseLinearization
 from netlearn.solve.threads import one_thread
 
 REFINED_ABOVE = 1e-13
 """Residuals, beside what their terms cancel down from, that one more solve improves."""
 ACCEPTED = 1e-6
 """Residuals beyond this are those of a singular matrix."""
+CONTRAST = 1e8
+"""Resistances that lie so far apart may make sums lose what the answer depends on."""
+LOST, CAREFULLY_LOST = 1e-7, 1e-10
+"""Where rounding errors of random signs move a solution by this part of itself, fewer than six digits are sure."""
+TRIED = 8
+"""So many of the samples are looked at for that."""
 MOST_FACTORIZATIONS = 16
 """Beyond so many different Jacobians they are solved with together, as those of nonlinear circuits are."""
 
@@ -109,25 +119,62 @@ def topology_matrix(topology: MatrixTopology, data: Array, transpose: bool) -> s
 
 def _worst(residual: Array, scale: Array) -> float:
     with np.errstate(invalid="ignore"):
-        ratio = np.abs(residual) / np.where(scale > 0, scale, 1.0)
+        # At the end of a long ladder of dividers there are fewer digits, and then none.
+        ratio = np.where(scale > TINY, np.abs(residual) / np.where(scale > 0, scale, 1.0), 0.0)
     return float(ratio.max(initial=0.0)) if np.isfinite(ratio).all() else np.inf
 
 
+@dataclass(frozen=True)
 class LinearSolver:
-    """The Solver for circuits whose every element is linear."""
+    """The Solver for circuits whose every element is linear.
+
+    A ``careful`` one looks after numbers, too, that are negligible beside the largest voltage or current.
+    """
+
+    careful: bool = False
 
     def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
         """Operating points of all samples. Raises CircuitError for a circuit without a unique one."""
+        point = self._solve(circuit)
+        if not np.isfinite(point.x).all():
+            raise beyond_range(circuit, point.x)
+        return point
+
+    def _solve(self, circuit: Circuit) -> OperatingPoint:
         equations = Equations.of(circuit)
-        linearization = linear_system(circuit, equations)
+        linearization = linear_system(circuit, equations, careful=self.careful)
         constant = equations.constant()
         if not np.isfinite(constant).all():
             raise not_finite(circuit)
         samples = circuit.samples or 1
+        if isinstance(linearization, PreciseLinearization):
+            return OperatingPoint(circuit, *_precise(linearization, equations, np.arange(samples)))
         rhs = -np.broadcast_to(constant.T if constant.ndim == 2 else constant, (samples, circuit.size))
         if isinstance(linearization, SharedLinearization):
             return OperatingPoint(circuit, _superposed(linearization, rhs), 1, linearization)
-        return OperatingPoint(circuit, linearization.solve(rhs), 1, linearization)
+        point = OperatingPoint(circuit, linearization.solve(rhs), 1, linearization)
+        return _precise_parts(point, equations) if isinstance(linearization, PartedLinearization) else point
+
+
+def _precise(
+    linearization: PreciseLinearization, equations: Equations, samples: Array
+) -> tuple[Array, int, Linearization, Array]:
+    """What makes an operating point of some samples."""
+    x, rest = linearization.operating_points(equations, samples.tolist())
+    return x, 1, linearization, rest
+
+
+def _precise_parts(point: OperatingPoint, equations: Equations) -> OperatingPoint:
+    """The same with those samples solved with more digits whose equations need it."""
+    assert isinstance(point.linearization, PartedLinearization)
+    parts = [part for part in point.linearization.parts if isinstance(part[1], PreciseLinearization)]
+    if not parts:
+        return point
+    x, rest = point.x.copy(), np.zeros(point.x.shape)
+    for rows, each in parts:
+        assert isinstance(each, PreciseLinearization)
+        x[rows], rest[rows] = each.operating_points(equations, rows.tolist())
+    return replace(point, x=x, rest=rest)
 
 
 def _superposed(linearization: SharedLinearization, rhs: Array) -> Array:
@@ -145,10 +192,10 @@ def _superposed(linearization: SharedLinearization, rhs: Array) -> Array:
     return result
 
 
-def linear_system(circuit: Circuit, equations: Equations) -> Linearization:
+def linear_system(circuit: Circuit, equations: Equations, *, careful: bool = False) -> Linearization:
     """The equations of a linear circuit, ready to be solved; samples with equal Jacobians share one factorization.
 
-    Raises CircuitError.
+    Where float64 would lose too many digits, more are used. Raises CircuitError.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         data = equations.jacobian()
@@ -157,12 +204,58 @@ def linear_system(circuit: Circuit, equations: Equations) -> Linearization:
     reduction = SourceReduction.of(circuit)
     definite = two_terminal(circuit) and positive(circuit)
     if data.ndim == 1:
-        return SharedLinearization(circuit, reduction, data, definite)
+        shared = SharedLinearization(circuit, reduction, data, definite)
+        return _trusted(shared, equations, np.arange(1), careful=careful)
     parts = alike([data.T])
-    if len(parts) > MOST_FACTORIZATIONS:
+    if len(parts) > MOST_FACTORIZATIONS and not _contrasting(circuit):
         return NonlinearLinearization(NonlinearModel.of(circuit), np.zeros((data.shape[1], circuit.size), data.dtype))
-    shared = [SharedLinearization(circuit, reduction, np.array(data[:, rows[0]]), definite) for rows in parts]
-    return PartedLinearization(tuple(zip(parts, shared, strict=True)))
+    own = [SharedLinearization(circuit, reduction, np.array(data[:, rows[0]]), definite) for rows in parts]
+    trusted = [_trusted(each, equations, rows, careful=careful) for each, rows in zip(own, parts, strict=True)]
+    return PartedLinearization(tuple(zip(parts, trusted, strict=True)))
+
+
+def _trusted(
+    shared: SharedLinearization, equations: Equations, samples: Array, *, careful: bool
+) -> SharedLinearization | PreciseLinearization:
+    """The linearization of some samples, with more digits where it loses too many and that is not too much work."""
+    circuit = shared.circuit
+    if np.iscomplexobj(shared.data) or not (careful or not shared.definite or _contrasting(circuit)):
+        return shared
+    if not _loses(shared, equations.constant(), samples, careful=careful):
+        return shared
+    try:
+        return PreciseLinearization.of(circuit, equations, int(samples[0]))
+    except TooMuchWork:
+        return shared
+
+
+def _loses(shared: SharedLinearization, constant: Array, samples: Array, *, careful: bool) -> bool:
+    """Whether some of the samples, with the sources ``constant`` (N,) or (N, S), have hardly six digits."""
+    if constant.ndim == 2:
+        some = samples if len(samples) > 1 else np.arange(constant.shape[1])
+        constant = constant[:, some[np.linspace(0, len(some) - 1, min(TRIED, len(some))).astype(int)]]
+    rhs = -np.atleast_2d(constant.T)
+    if np.iscomplexobj(rhs):
+        return False
+    try:
+        with np.errstate(all="ignore"):
+            x = shared.solve(rhs)
+    except CircuitError:
+        return True
+    matrix = abs(topology_matrix(shared.reduction.topology, shared.data, transpose=False))
+    error = errors_at((matrix @ np.abs(x).T).T + np.abs(rhs), shared)
+    lost = error > (CAREFULLY_LOST if careful else LOST) * np.abs(x)
+    if not careful:
+        lost &= ~negligible(x, error, len(shared.circuit.nodes))
+    return bool(lost.any())
+
+
+def _contrasting(circuit: Circuit) -> bool:
+    """Whether resistances lie far apart."""
+    values = [np.abs(g.values["resistance"]) for g in circuit.groups if isinstance(g.device, Resistor) and len(g)]
+    if not values:
+        return False
+    return max(float(v.max()) for v in values) >= CONTRAST * min(float(v.min()) for v in values)
 
 
 def positive(circuit: Circuit) -> bool:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.diode import Diode
 from netlearn.circuit.devices.ideal_diode import IdealDiode
 from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSource
-from netlearn.circuit.devices.mosfet import Mosfet1
 from netlearn.solve.lockstep.lockstep import Lockstep
 from netlearn.solve.matrices.many import Pattern
 from netlearn.solve.newton.failure import failure, not_finite
@@ -113,31 +112,16 @@ class NonlinearSolver:
 
 
 def _unique(model: NonlinearModel) -> bool:
-    """Whether currents rise with their own node's voltage and fall with all others': then one operating point exists.
-
-    Such equations are an M-function (Rheinboldt, Journal of Mathematical Analysis and Applications 32, 1970). Passive
-    two-terminal elements make them, and transistors whose gates and bulks sources hold.
-    """
+    """Whether every element is a passive one whose current rises with its voltage: then one operating point exists."""
     kinds = (Diode, IdealDiode, VoltageSource, CurrentSource)
-    if model.dtype.kind == "c":
-        return False
-    for g, group in enumerate(model.circuit.groups):
-        if not len(group) or isinstance(group.device, kinds):
-            continue
-        if isinstance(group.device, Resistor):
-            if not (np.asarray(group.values["resistance"]) > 0).all():
-                return False
-        elif not isinstance(group.device, Mosfet1) or not _is_conductor(model, g):
-            return False
-    return True
-
-
-def _is_conductor(model: NonlinearModel, g: int) -> bool:
-    """Whether each level 1 MOSFET of a group has a gate and a bulk that sources hold, and a channel that conducts."""
-    ends = np.asarray(model.circuit.groups[g].index)[:, [1, 3]]
-    held = (ends == GROUND) | (np.append(model.reduction.place, -1)[ends] < 0)
-    prepared = model.equations.prepared[g]
-    return bool(held.all() and all((np.asarray(prepared[name]) >= 0).all() for name in ("beta", "lambda", "gamma")))
+    groups = [group for group in model.circuit.groups if len(group)]
+    resistors = [group for group in groups if isinstance(group.device, Resistor)]
+    real = model.dtype.kind != "c"
+    return (
+        real
+        and all(isinstance(group.device, (*kinds, Resistor)) for group in groups)
+        and all(bool((np.asarray(group.values["resistance"]) > 0).all()) for group in resistors)
+    )
 
 
 def _bring_back(model: NonlinearModel, x: Array, tolerances: Tolerances) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.probes.names import probes_of
+from netlearn.solve.accuracy import Residual, residual_of
 
 
 class Linearization(Protocol):
@@ -30,13 +31,15 @@ class OperatingPoint:
 
     ``x`` (S, N) holds node voltages in volts, then branch currents in amperes. ``iterations``
     is how many linear solves the slowest sample took; ``linearization`` is what the solver
-    can give at no further cost, or None.
+    can give at no further cost, or None. ``rest`` (S, N) is what rounding took off ``x`` where it was
+    found with more digits than float64 has: differences of what is nearly equal need it.
     """
 
     circuit: Circuit
     x: Array
     iterations: int = 1
     linearization: Linearization | None = None
+    rest: Array | None = None
 
     def __repr__(self) -> str:
         nodes, branches = len(self.circuit.nodes), len(self.circuit.branches)
@@ -44,7 +47,9 @@ class OperatingPoint:
 
     def voltage(self, plus: str, minus: str = "0") -> Array:
         """v(plus) - v(minus), (S,) volts. Raises CircuitError for an unknown node."""
-        return self._unknown(self.circuit.node(plus)) - self._unknown(self.circuit.node(minus))
+        ends = self.circuit.node(plus), self.circuit.node(minus)
+        result = _unknown(self.x, ends[0]) - _unknown(self.x, ends[1])
+        return result if self.rest is None else result + (_unknown(self.rest, ends[0]) - _unknown(self.rest, ends[1]))
 
     def current(self, element: str) -> Array:
         """The current (S,) amperes that flows into the first node of an element. Raises CircuitError."""
@@ -55,10 +60,15 @@ class OperatingPoint:
 
         Raises OptionError and CircuitError, as :func:`netlearn.probes.names.probes_of` does.
         """
-        return probes_of(self.circuit, probes).read(self.circuit, self.x)
+        return probes_of(self.circuit, probes).read(self.circuit, self.x, self.rest)
 
-    def _unknown(self, number: int) -> Array:
-        return np.zeros(len(self.x), self.x.dtype) if number == GROUND else self.x[:, number]
+    def residual(self) -> Residual:
+        """What Kirchhoff's laws lack here."""
+        return residual_of(self)
+
+
+def _unknown(x: Array, number: int) -> Array:
+    return np.zeros(len(x), x.dtype) if number == GROUND else x[:, number]
 
 
 class Solver(Protocol):

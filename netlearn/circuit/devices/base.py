@@ -141,10 +141,6 @@ class Device:
         """The unknowns that Newton's method may move to, from ``previous`` towards ``x``."""
         return x
 
-    def free_step(self, prepared: Values) -> Array | None:
-        """The change (...,) of each voltage, in volts, up to which ``limit`` limits nothing; None for no such."""
-        return None
-
     def start(self, x: Array, prepared: Values) -> Array:
         """The unknowns at which Newton's method first takes the device, where ``x`` is only a guess."""
         return self.limit(x, np.zeros_like(x), prepared)

@@ -159,9 +159,6 @@ class Bjt(Device):
         result[..., 3] = np.where(still, x[..., 3], end + toward * limited)
         return result
 
-    def free_step(self, prepared: Values) -> Array:
-        return prepared["vt"]
-
     def start(self, x: Array, prepared: Values) -> Array:
         # On, as in SPICE: of several operating points, the same one is then found.
         result = np.zeros_like(x)

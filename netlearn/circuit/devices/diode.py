@@ -131,11 +131,6 @@ class Diode(Device):
         )
         return result
 
-    def free_step(self, prepared: Values) -> Array:
-        vte: Array = prepared["vte"]
-        # A junction's voltage is between two nodes, and it is not limited up to twice its thermal voltage.
-        return np.minimum(vte, prepared["breakdown_vte"]) if "breakdown" in prepared else vte
-
     def _current(self, v: Array, p: Values) -> Array:
         current = _with_breakdown(v, p["vte"], p["saturation"], p)
         if "side" in p:

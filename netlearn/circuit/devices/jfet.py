@@ -83,9 +83,6 @@ class Jfet(Device):
             stamp(result, (1, t), (1, t), self.gate_conductance(v, p))
         return result
 
-    def free_step(self, prepared: Values) -> Array:
-        return prepared["vt"]
-
     def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
         p, sign = prepared, prepared["polarity"].real
         vt = p["vt"].real

@@ -168,9 +168,6 @@ class Mosfet(Device):
         stamp(result, (3, 4), (3, 4), self.bulk_conductance(vbs - vds, p["drain_saturation"], p))
         return result
 
-    def free_step(self, prepared: Values) -> Array:
-        return prepared["vt"]
-
     def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
         p, sign = prepared, prepared["polarity"].real
         vgs, vds, vbs = (sign * (x[..., t] - x[..., 5]) for t in (1, 4, 3))

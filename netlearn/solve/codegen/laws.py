@@ -166,30 +166,14 @@ class _Maker:
         # Mostly voltages across junctions, which are fewer than the unknowns.
         wanted = _frontier(limited, {node.number for node in last})
         known = {node.number: graph.input("kept", k) for k, node in enumerate(wanted)}
-        limited = rebuilt(limited, known)
-        here_now = rebuilt(wanted, {node.number: at for node, at in zip(last, x, strict=True)})
-        limited = self._where_far(limited, x, here_now, [known[node.number] for node in wanted])
         mode = graph.input("mode")
         cold, warm = (graph.apply("eq", mode, graph.constant(kind)) for kind in (COLD, WARM))
         places = [
             graph.apply("select", warm, at, graph.apply("select", cold, first, later))
-            for at, first, later in zip(x, start, limited, strict=True)
+            for at, first, later in zip(x, start, rebuilt(limited, known), strict=True)
         ]
         now = {node.number: place for node, place in zip(last, places, strict=True)}
         return places, rebuilt(wanted, now)
-
-    def _where_far(
-        self, limited: Sequence[Node], x: Sequence[Node], now: Sequence[Node], before: Sequence[Node]
-    ) -> list[Node]:
-        """The limited places, which are not worked out where all steps are too short to be limited."""
-        graph, free = self.graph, self.device.free_step(self.values)
-        if free is None:
-            return list(limited)
-        allowed, near = cast(Node, Traced.of(graph, free).nodes[()]), graph.constant(True)
-        for a, b in zip(now, before, strict=True):
-            distance = graph.apply("abs", graph.apply("sub", a, b))
-            near = graph.apply("and", near, graph.apply("le", distance, allowed))
-        return [graph.apply("select", near, at, place) for at, place in zip(x, limited, strict=True)]
 
     def _step(
         self, x: Sequence[Node], places: Sequence[Node], currents: Sequence[Node], rows: Sequence[dict[int, Node]]

@@ -60,6 +60,20 @@ def not_finite(circuit: Circuit) -> CircuitError:
     return CircuitError("the circuit's equations hold a number that is not finite")
 
 
+def beyond_range(circuit: Circuit, x: Array) -> CircuitError:
+    """The error for a solution x (S, N) with a number that float64 does not hold."""
+    sample, unknown = (int(place[0]) for place in np.nonzero(~np.isfinite(x)))
+    names = [
+        *(f"the voltage of node '{n}'" for n in circuit.nodes),
+        *(f"the current of '{b}'" for b in circuit.branches),
+    ]
+    return CircuitError(
+        f"{names[unknown]} is larger than any number that float64 holds",
+        hint="look for a gain or a source far too large",
+        sample=sample if len(x) > 1 else None,
+    )
+
+
 def singular(circuit: Circuit, topology: MatrixTopology, data: Array) -> CircuitError:
     """The error for equations without a unique solution, naming what the graph or the null vector shows."""
     named = explain_singular(circuit, topology.masks)

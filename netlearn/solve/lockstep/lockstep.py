@@ -18,7 +18,6 @@ from scipy import sparse
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import GROUND
 from netlearn.solve.compiled.arguments import Balance, Problem, Settling
 from netlearn.solve.compiled.load import available, kernels, lanes
 from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES, with_ground
@@ -118,14 +117,6 @@ def _paired(model: NonlinearModel) -> BatchedLu | None:
     cost = np.where((rows == columns) & node[rows], 1.0, 100.0)
     # A branch's equation, and Kirchhoff's laws at its ends, hold its voltage and current times one.
     unit = np.abs(model.reduced_data) == 1.0
-    for g in model.nonlinear:
-        group = model.circuit.groups[g]
-        if group.device.unknowns[-1] == "i":
-            ends, current = reduction.place[group.index[:, :2]], reduction.place[group.index[:, -1]][:, None]
-            ends = np.where(np.asarray(group.index)[:, :2] == GROUND, -1, ends)
-            both = np.broadcast_to(current, ends.shape)[ends >= 0], ends[ends >= 0]
-            unit |= np.isin(columns * reduction.size + rows, both[0] * reduction.size + both[1])
-            unit |= np.isin(columns * reduction.size + rows, both[1] * reduction.size + both[0])
     cost[unit & (node[rows] != node[columns])] = 1e-3
     graph = sparse.csr_array((cost, (rows, columns)), shape=(reduction.size, reduction.size))
     try:

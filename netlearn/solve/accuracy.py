@@ -1,0 +1,168 @@
+"""How far operating points may be trusted: what Kirchhoff's laws lack there, and how many digits hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import Circuit
+from netlearn.errors import CircuitError
+from netlearn.solve.equations.assembly import Equations, with_ground
+
+if TYPE_CHECKING:
+    from netlearn.solve.operating_point import Linearization, OperatingPoint
+
+UNIT_ROUNDOFF = np.finfo(float).eps / 2
+MOST_DIGITS = -np.log10(UNIT_ROUNDOFF)
+FEW_DIGITS = 6
+DRAWS = 3
+"""So often random signs of rounding errors are tried."""
+NEGLIGIBLE = 1e-12
+"""Voltages and currents below this part of the largest one are hardly asked for."""
+TINY = np.finfo(float).tiny / np.finfo(float).eps
+"""Below it numbers are rounded to less than float64's digits."""
+
+
+@dataclass(frozen=True)
+class Residual:
+    """What the equations of a circuit lack at operating points, (S, N).
+
+    ``values`` are amperes that Kirchhoff's current law lacks at nodes, and volts that the equation of
+    a voltage source, say, lacks at a branch; ``relative`` are these beside the sum of what elements contribute.
+    """
+
+    circuit: Circuit
+    values: Array
+    relative: Array
+
+    def __repr__(self) -> str:
+        return f"<residual: {self.largest()}>"
+
+    def largest(self) -> str:
+        """The largest one relative to its equation, in words."""
+        if not self.relative.size:
+            return "no equation is left to be solved"
+        sample, number = divmod(int(np.argmax(self.relative)), self.relative.shape[1])
+        nodes = len(self.circuit.nodes)
+        at, unit = (
+            (f"node '{self.circuit.nodes[number]}'", "A")
+            if number < nodes
+            else (f"'{self.circuit.branches[number - nodes]}'", "V")
+        )
+        where = f", sample {sample + 1}" if len(self.values) > 1 else ""
+        value, part = self.values[sample, number], self.relative[sample, number]
+        return f"{abs(value):.3g} {unit} at {at}{where}, {part:.2g} of what its equation sums up"
+
+
+def residual_of(point: OperatingPoint) -> Residual:
+    """The residual of operating points, found from the devices' equations alone."""
+    circuit = point.circuit
+    total, size = np.zeros(point.x.shape, point.x.dtype), np.zeros(point.x.shape)
+    for index, current, _ in _contributions(point):
+        _add(total, index, current)
+        _add(size, index, np.abs(current))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        relative = np.where(size > TINY, np.abs(total) / np.where(size > 0, size, 1.0), 0.0)
+    return Residual(circuit, total, relative)
+
+
+def digits_of(point: OperatingPoint, linearization: Linearization | None = None) -> Array:
+    """About how many decimal digits hold of each unknown, (S, N), up to 16.
+
+    Rounding errors of random signs in all terms of the equations are carried to the unknowns. What is
+    negligible beside the largest voltage or current counts as known. Without a unique solution near by, none holds.
+    """
+    if point.rest is not None:
+        return np.full(point.x.shape, MOST_DIGITS)
+    used = linearization if linearization is not None else point.linearization
+    if used is None:
+        raise CircuitError("this solver does not tell how its operating points depend on rounding")
+    terms = np.zeros(point.x.shape)
+    for index, current, reach in _contributions(point):
+        _add(terms, index, np.abs(current) + reach)
+    return digits_at(point.x, terms, used, len(point.circuit.nodes))
+
+
+def digits_at(x: Array, terms: Array, linearization: Linearization, nodes: int) -> Array:
+    """The same for solutions x (S, N) of equations that sum up ``terms`` (S, N)."""
+    error = errors_at(terms, linearization)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        digits = -np.log10(error / np.abs(x))
+    digits = np.where(np.isfinite(error), np.clip(np.nan_to_num(digits, nan=MOST_DIGITS), 0.0, MOST_DIGITS), 0.0)
+    return np.where(negligible(x, error, nodes), MOST_DIGITS, digits)
+
+
+def errors_at(terms: Array, linearization: Linearization) -> Array:
+    """About what rounding the ``terms`` (S, N) of the equations does to their solutions (S, N).
+
+    Errors of one sign are the worst that resistors can make of them, whose matrix has an inverse without
+    negative entries; others need different signs.
+    """
+    rng, error = np.random.default_rng(0), np.zeros(terms.shape)
+    for signs in [np.ones(terms.shape[1]), *rng.choice([-1.0, 1.0], size=(DRAWS, terms.shape[1]))]:
+        try:
+            with np.errstate(all="ignore"):
+                moved = np.abs(linearization.solve(UNIT_ROUNDOFF * terms * signs))
+        except CircuitError:
+            return np.full(terms.shape, np.inf)
+        error = np.maximum(error, np.where(np.isnan(moved), np.inf, moved))
+    return error
+
+
+def negligible(x: Array, error: Array, nodes: int) -> Array:
+    """Which unknowns (S, N), and what is wrong with them, hardly count beside the others of their kind."""
+    result = np.empty(x.shape, dtype=bool)
+    for part in (slice(None, nodes), slice(nodes, None)):
+        largest = np.abs(x[:, part]).max(axis=1, initial=0.0, keepdims=True)
+        result[:, part] = np.maximum(np.abs(x[:, part]), error[:, part]) <= NEGLIGIBLE * largest
+    return result
+
+
+def doubts(point: OperatingPoint, digits: Array) -> str:
+    """Which unknowns hold fewer than six digits, in words; empty if none does."""
+    least = digits.min(axis=0, initial=MOST_DIGITS)
+    poor = np.flatnonzero(least < FEW_DIGITS)
+    if not len(poor):
+        return ""
+    if len(poor) == len(least) and not least.any():
+        return "hardly a digit can be trusted: the circuit's equations are singular but for rounding"
+    names = [*(f"v({name})" for name in point.circuit.nodes), *(f"i({name})" for name in point.circuit.branches)]
+    worst = int(poor[np.argmin(least[poor])])
+    count = int(least[worst])
+    held = "no digit" if count == 0 else f"about {count} {'digit' if count == 1 else 'digits'}"
+    more = (
+        f", and fewer than {FEW_DIGITS} of {_listed([names[k] for k in poor if k != worst])}" if len(poor) > 1 else ""
+    )
+    return f"{held} of {names[worst]} can be trusted{more}: in the circuit's equations large terms nearly cancel"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _contributions(point: OperatingPoint) -> list[tuple[Array, Array, Array]]:
+    """For each group its unknowns (k, T), what it adds to their equations (S, k, T), and the sizes of its terms."""
+    equations, padded = Equations.of(point.circuit), with_ground(point.x)
+    rest = None if point.rest is None else with_ground(point.rest)
+    found = []
+    for g, group in enumerate(point.circuit.groups):
+        if not len(group):
+            continue
+        place, prepared = equations.at(g, padded), equations.prepared[g]
+        with np.errstate(all="ignore"):
+            current, slope = group.device.residual(place, prepared), group.device.jacobian(place, prepared)
+        if rest is not None:
+            current = current + (slope @ equations.at(g, rest)[..., None])[..., 0]
+        reach = (np.where(np.isfinite(slope), np.abs(slope), 0.0) @ np.abs(place)[..., None])[..., 0]
+        found.append((np.asarray(group.index), np.broadcast_to(current, place.shape), reach))
+    return found
+
+
+def _add(total: Array, index: Array, values: Array) -> None:
+    """Add values (S, k, T) to the unknowns (k, T) of ``total`` (S, N), ground left out."""
+    real = index >= 0
+    np.add.at(total.T, index[real], values[:, real].T)
