@@ -139,6 +139,8 @@ class Lockstep:
     data: Array
     """Entries (nnz,) of the linear part of the reduced equations."""
     condensation: Condensation | None
+    left: Array
+    """The entries of the linear part of the equations that Newton's method solves, condensed or not."""
 
     @classmethod
     def of(cls, model: NonlinearModel, count: int) -> Lockstep | None:
@@ -150,12 +152,14 @@ class Lockstep:
         if layout is None:
             return None
         reduction = model.reduction
-        data, condensation = model.reduced_data, None
-        if layout.last is not None:
-            condensation = Condensation.of(reduction, data, layout.last)
-            if condensation is None:
-                return None
-        return cls(model, elements, count, layout, data, condensation)
+        data = model.reduced_data
+        if layout.last is None:
+            return cls(model, elements, count, layout, data, None, data)
+        condensed = Condensation.of(reduction, data, layout.last)
+        if condensed is None:
+            return None
+        condensation, left = condensed
+        return cls(model, elements, count, layout, data, condensation, left.T.ravel())
 
     @cached_property
     def sources(self) -> Sources:
@@ -228,21 +232,19 @@ class Lockstep:
         width = lanes(count, plan.cost)
         y = np.zeros((count, plan.size)) if start is None else np.ascontiguousarray(start)
         if self.condensation is None:
-            driven, kept, data = frame.equation[self.sources.driven], drive, self.data
+            driven, kept = frame.equation[self.sources.driven], drive
         else:
             full = np.zeros((count, len(whole.members)))
             full[:, self.sources.driven] = drive
-            alone = self.condensation.alone(full)
-            driven = frame.equation[self.condensation.last]
-            kept = np.ascontiguousarray(self.condensation.carried(full, alone))
-            data = self.condensation.left.T.ravel()
+            reduced, rest = self.condensation.reduce(full)
+            driven, kept = frame.equation[self.condensation.last], np.ascontiguousarray(reduced)
         offset = np.ascontiguousarray(tree[:, frame.tree])
         cold = start is None
         problem = Problem(cold, self.model.at_rest, cold and unique, y, driven, kept, frame.lifted, offset)
         floor = tolerances.floor(is_node)[frame.members, 0]
         settling = Settling(tolerances.reltol, floor, tolerances.iterations)
         loops, laws = kernels(), frame.laws(self.elements)
-        linear = frame.linear(data)
+        linear = frame.linear(self.left)
 
         def find(first: int, last: int) -> None:
             loops.newton(plan.fill, linear, laws, problem, settling, width, first, last, converged, steps)
@@ -250,10 +252,9 @@ class Lockstep:
         # Where samples start from others' solutions, every part begins with some that do not.
         in_parts(find, count, width * (CHAINED_ROUNDS if problem.chained else ROUNDS))
         if self.condensation is not None:
-            y, laws = (
-                self.condensation.completed(y[:, frame.unknown[self.condensation.last]], alone),
-                whole.laws(self.elements),
-            )
+            # The drive stands on the other side of the equations.
+            y = self.condensation.recover(y[:, frame.unknown[self.condensation.last]], -rest)
+            laws = whole.laws(self.elements)
         offset = np.ascontiguousarray(tree[:, whole.tree])
         problem = Problem(False, False, False, y, whole.equation[self.sources.driven], drive, whole.lifted, offset)
         floor = np.where(is_node, tolerances.abstol, tolerances.vntol)[whole.equations]
@@ -295,10 +296,8 @@ class Lockstep:
         """
         reduction, frame = self.model.reduction, self.layout.frame
         condensed, laws = self.condensation, frame.laws(self.elements)
-        given, alone, data, error = right, right, self.data, np.empty(len(x))
-        if condensed is not None:
-            data = condensed.left.T.ravel()
-            given, alone = (condensed.carried_back(right), right) if transpose else condensed.carried_forth(right)
+        error = np.empty(len(x))
+        given, rest = (right, right) if condensed is None else condensed.reduce(right, transpose)
         # Their places in the order of elimination.
         column, row = frame.members, frame.equations
         if condensed is not None:
@@ -309,7 +308,7 @@ class Lockstep:
         none = np.zeros(0, dtype=np.int64), np.zeros((len(x), 0))
         problem = Problem(False, False, False, np.ascontiguousarray(self._in_frame(x)), *none, lifted, raised)
         width = lanes(len(x), self.layout.plan.cost)
-        loops, fill, linear = kernels(), self.layout.plan.fill, frame.linear(data)
+        loops, fill, linear = kernels(), self.layout.plan.fill, frame.linear(self.left)
 
         def find(first: int, last: int) -> None:
             loops.linearized(fill, linear, laws, problem, work, transpose, width, first, last, error)
@@ -318,7 +317,7 @@ class Lockstep:
         solved = np.empty_like(work)
         solved[..., row if transpose else column] = work
         if condensed is not None:
-            solved = condensed.completed_back(right, solved) if transpose else condensed.completed_forth(solved, alone)
+            solved = condensed.recover(solved, rest, transpose)
         return solved, error
 
     def _add_currents(self, x: Array, leaving: Array) -> None:

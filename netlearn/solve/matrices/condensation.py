@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from scipy import sparse
@@ -62,7 +62,7 @@ class Condensed:
             for below, beside in ((False, False), (False, True), (True, False))
         }
         self._dense, self._otherwise = dense, otherwise
-        self._kept: tuple[Array, _Shared] | None = None
+        self._kept: tuple[Array, Condensation, Array] | None = None
         self.cost = 4 * len(last) ** 2 + reduction.size
 
     def factorize(self, data: Array) -> Factorization:
@@ -71,24 +71,22 @@ class Condensed:
         if not (shared == shared[:, :1]).all():
             return self._otherwise.factorize(data)
         try:
-            eliminated = self._eliminate(shared[:, 0], data[:, 0])
+            condensation, correction = self._eliminate(shared[:, 0], data[:, 0])
         except SingularMatrix:
             return self._otherwise.factorize(data)
         k = len(self._last)
         matrices = np.zeros((data.shape[1], k, k), data.dtype)
         matrices[:, self._rows[self._among], self._columns[self._among]] = data[self._among].T
-        left = self._dense(matrices - eliminated.correction)
-        return _CondensedFactorization(self._first, self._last, eliminated, left)
+        return _CondensedFactorization(condensation, self._dense(matrices - correction))
 
-    def _eliminate(self, shared: Array, data: Array) -> _Shared:
-        """A's factors and what they make of B and C; from step to step of Newton's method they stay."""
+    def _eliminate(self, shared: Array, data: Array) -> tuple[Condensation, Array]:
+        """The condensation and C A⁻¹ B (k, k); from step to step of Newton's method they stay."""
         if self._kept is None or not np.array_equal(self._kept[0], shared):
             a, b, c = (self._block(data, *key) for key in self._blocks)
             factors = factorize(a)
-            beside = factors.solve(b.toarray())
-            below = factors.solve(c.T.toarray(), transpose=True)
-            self._kept = shared, _Shared(factors, b, c, beside, below, np.asarray(c @ beside))
-        return self._kept[1]
+            condensation = Condensation(self._first, self._last, factors, factors.solve(b.toarray()), c)
+            self._kept = shared, condensation, np.asarray(c @ condensation.beside)
+        return self._kept[1:]
 
     def _block(self, data: Array, below: bool, beside: bool) -> sparse.csc_array:
         at = self._blocks[below, beside]
@@ -97,41 +95,22 @@ class Condensed:
 
 
 @dataclass(frozen=True)
-class _Shared:
-    """A factorized; B and C; A⁻¹ B and A⁻ᵀ Cᵀ, (n, k) each; C A⁻¹ B (k, k)."""
-
-    factors: Factorization
-    b: sparse.csc_array
-    c: sparse.csc_array
-    beside: Array
-    below: Array
-    correction: Array
-
-
-@dataclass(frozen=True)
 class _CondensedFactorization:
-    first: Array
-    last: Array
-    shared: _Shared
+    condensation: Condensation
     left: Factorization
 
     def solve(self, rhs: Array, transpose: bool = False) -> Array:
         """Solutions (r, S) of each sample's system, or of the transposed one."""
-        shared = self.shared
-        coupling, beside = (shared.b.T, shared.below) if transpose else (shared.c, shared.beside)
-        alone = shared.factors.solve(np.ascontiguousarray(rhs[self.first]), transpose)
-        y = self.left.solve(rhs[self.last] - coupling @ alone, transpose)
-        x = np.zeros(rhs.shape, np.result_type(alone, y))
-        x[self.last], x[self.first] = y, alone - beside @ y
-        return x
+        reduced, rest = self.condensation.reduce(rhs.T, transpose)
+        y = self.left.solve(np.ascontiguousarray(reduced.T), transpose)
+        return np.ascontiguousarray(self.condensation.recover(y.T, rest, transpose).T)
 
 
 @dataclass(frozen=True)
 class Condensation:
-    """The unknowns ``first`` without junctions, which follow from the others, ``last``.
+    """The unknowns ``first`` without nonlinear elements, which follow from the others, ``last``.
 
-    ``factors`` are those of the first ones' matrix A, ``beside`` is A⁻¹ B, ``below`` is C, and
-    ``left`` what stands in the others' place once the first are eliminated, D - C A⁻¹ B.
+    ``factors`` are those of the first ones' matrix A, ``beside`` is A⁻¹ B and ``below`` is C.
     """
 
     first: Array
@@ -139,11 +118,13 @@ class Condensation:
     factors: Factorization
     beside: Array
     below: sparse.csc_array | Array
-    left: Array
 
     @classmethod
-    def of(cls, reduction: SourceReduction, data: Array, last: Array) -> Condensation | None:
-        """For reduced equations with the entries ``data`` (nnz,). None where what is to be eliminated is singular."""
+    def of(cls, reduction: SourceReduction, data: Array, last: Array) -> tuple[Condensation, Array] | None:
+        """For reduced equations with the entries ``data`` (nnz,), with what is left among ``last``, D - C A⁻¹ B (k, k).
+
+        None where what is to be eliminated is singular.
+        """
         rows, pointers, _ = reduction.pattern
         size = reduction.size
         first = np.setdiff1d(np.arange(size), last, assume_unique=True)
@@ -161,46 +142,34 @@ class Condensation:
         except SingularMatrix:
             return None
         beside = factors.solve(above)
-        return cls(first, last, factors, beside, below, left - below @ beside)
+        return cls(first, last, factors, beside, below), left - below @ beside
 
-    def alone(self, drive: Array) -> Array:
-        """What ``drive`` (S, r) makes of the first unknowns, (n, S), while the others are zero."""
-        return -self.factors.solve(np.ascontiguousarray(drive[:, self.first].T))
+    def reduce(self, right: Array, transpose: bool = False) -> tuple[Array, Array]:
+        """From right-hand sides (..., r): those of the equations of ``last``, (..., k), and what ``recover`` needs.
 
-    def carried(self, drive: Array, alone: Array) -> Array:
-        """The drive (S, k) of the others."""
-        result: Array = drive[:, self.last] + (self.below @ alone).T
+        With ``transpose`` for the transposed equations.
+        """
+        first, last = right[..., self.first], right[..., self.last]
+        if transpose:
+            return last - first @ self.beside, first
+        alone = self._solve(first)
+        return last - self._product(self.below, alone), alone
+
+    def recover(self, y: Array, rest: Array, transpose: bool = False) -> Array:
+        """All unknowns (..., r) from those of ``last``, ``y`` (..., k), and what ``reduce`` gave."""
+        if transpose:
+            first = self._solve(rest - self._product(self.below.T, y), transpose=True)
+        else:
+            first = rest - y @ self.beside.T
+        result = np.empty((*y.shape[:-1], len(self.first) + len(self.last)), np.result_type(first, y))
+        result[..., self.last], result[..., self.first] = y, first
         return result
 
-    def completed(self, y: Array, alone: Array) -> Array:
-        """All unknowns (S, r) from the others, ``y`` (S, k)."""
-        result = np.empty((len(y), len(self.first) + len(self.last)))
-        result[:, self.last], result[:, self.first] = y, alone.T - y @ self.beside.T
-        return result
+    def _solve(self, right: Array, transpose: bool = False) -> Array:
+        flat = np.ascontiguousarray(right.reshape(-1, right.shape[-1]).T)
+        return self.factors.solve(flat, transpose).T.reshape(right.shape)
 
-    def carried_back(self, right: Array) -> Array:
-        """What the transposed equations of all unknowns, (..., r), leave for those of the others, (..., k)."""
-        result: Array = right[..., self.last] - right[..., self.first] @ self.beside
-        return result
-
-    def completed_back(self, right: Array, y: Array) -> Array:
-        """The solution (..., r) of the transposed equations from that of the others, ``y`` (..., k)."""
-        count, k = int(np.prod(y.shape[:-1])), len(self.last)
-        left = right[..., self.first] - (self.below.T @ y.reshape(count, k).T).T.reshape(*y.shape[:-1], -1)
-        result = np.empty(right.shape)
-        alone = self.factors.solve(np.ascontiguousarray(left.reshape(count, -1).T), transpose=True)
-        result[..., self.last], result[..., self.first] = y, alone.T.reshape(left.shape)
-        return result
-
-    def carried_forth(self, right: Array) -> tuple[Array, Array]:
-        """What equations with ``right`` (..., r) leave for the others, (..., k), and the first ones' own, (..., n)."""
-        shape = (*right.shape[:-1], len(self.first))
-        flat = np.ascontiguousarray(right[..., self.first].reshape(-1, len(self.first)).T)
-        alone = self.factors.solve(flat)
-        return right[..., self.last] - (self.below @ alone).T.reshape(*shape[:-1], -1), alone.T.reshape(shape)
-
-    def completed_forth(self, y: Array, alone: Array) -> Array:
-        """All unknowns (..., r) from the others, ``y`` (..., k)."""
-        result = np.empty((*y.shape[:-1], len(self.first) + len(self.last)))
-        result[..., self.last], result[..., self.first] = y, alone - y @ self.beside.T
-        return result
+    @staticmethod
+    def _product(matrix: Any, x: Array) -> Array:
+        result: Array = (matrix @ x.reshape(-1, x.shape[-1]).T).T
+        return result.reshape(*x.shape[:-1], -1)
