@@ -17,6 +17,7 @@ from netlearn.errors import CircuitError, DataError, NetlearnError, NetlearnErro
 from netlearn.keeping import Keeper, after_training
 from netlearn.learn.checkpoint import load_checkpoint
 from netlearn.learn.data import Dataset, Layout, split
+from netlearn.learn.goals import GoalResult, Goals, judged
 from netlearn.learn.hardware import hardware_for
 from netlearn.learn.history import History
 from netlearn.learn.kept_parameters import store_of
@@ -250,7 +251,7 @@ def describe(netlist: NetlistLike, data: DataLike | None = None, **settings: Unp
         project = Project(read, Settings(), InternalSolver(), data)
     note(lambda: _contents(project))
     if known:
-        if data is not None or project.settings.data.train is not None:
+        if project.has_samples:
             found = len(problems)
             note(lambda: _task(project))
             if len(problems) > found:
@@ -287,7 +288,7 @@ def _result(project: Project, task: Task, state: TrainingState, written: Netlist
         warnings.warn(said, stacklevel=3)
     return TrainResult(
         netlist=written,
-        settings=replace(project.settings, loss=task.loss),
+        settings=project.settings if project.layout.aims else replace(project.settings, loss=task.loss),
         names=tuple(parameters.names),
         initial=parameters.initial,
         theta=_best(state),
@@ -351,17 +352,26 @@ def _evaluation(model: Model, loss: Loss, layout: Layout, data: Dataset) -> Eval
     outputs, point = outputs_of(model, model.parameters.initial, data.inputs)
     watts = dissipated_at(model, model.parameters.initial, data.inputs, point)
     losses = loss.value(outputs, data.targets) + weight_of(loss) * watts
+    targets = data.targets
+    goals: tuple[GoalResult, ...] = ()
+    if isinstance(loss, Goals):
+        labels = [data.label(i) for i in range(len(data))]
+        units = getattr(model.measured, "units", ("",) * outputs.shape[1])
+        goals = judged(layout.aims, loss, outputs, targets, units=units, labels=labels)
+        nearest = loss.wanted(outputs, targets)
+        targets = np.where(np.isnan(nearest), outputs, nearest)
     return Evaluation(
         loss=float(np.mean(losses)),
         accuracy=accuracy(outputs, data.targets),
         names=layout.outputs,
         inputs=data.inputs,
         outputs=outputs,
-        targets=data.targets,
+        targets=targets,
         losses=losses,
         watts=watts,
         classes=layout.classes,
         data=data.path,
+        goals=goals,
     )
 
 

@@ -18,6 +18,14 @@ from netlearn.errors import OptionError, Place, did_you_mean
 
 T = TypeVar("T")
 
+
+class Percent(float):
+    """A part of something that was given in per cent: ``Percent(0.01)`` is 1%."""
+
+    def __repr__(self) -> str:
+        return f"{100.0 * float(self):.15g}%"
+
+
 Places = Mapping[str, Place]
 """Where in the text each option stands, by its name."""
 
@@ -33,12 +41,14 @@ def option(
     below: float | None = None,
     most: float | None = None,
     absent: str = "none",
+    percent: bool = False,
 ) -> Any:
     """A dataclass field that is an option: above < value < below, least <= value <= most.
 
-    ``absent`` is the word for None, where the field may be None.
+    ``absent`` is the word for None, where the field may be None. With ``percent`` a number may be
+    given in per cent of something, as a Percent.
     """
-    limits = {"above": above, "least": least, "below": below, "most": most, "absent": absent}
+    limits = {"above": above, "least": least, "below": below, "most": most, "absent": absent, "percent": percent}
     return field(default=default, metadata={"help": help, "limits": limits})
 
 
@@ -59,6 +69,8 @@ class Option:
     absent: str = "none"
     many: bool = False
     """Whether it has any number of values, as a tuple."""
+    percent: bool = False
+    """Whether it may be given in per cent."""
 
     def check(self, value: object, place: Place | None = None) -> object:
         """The value, as the option's own type. Raises OptionError for what cannot be one."""
@@ -180,6 +192,8 @@ class Directive:
     options: tuple[Option, ...] = ()
     kinds: Mapping[str, type] = field(default_factory=dict)
     repeats: bool = False
+    assigns: str = ""
+    """The option that ``WORD = value`` gives."""
     any_name: Option | None = None
     """How an option is read whose name is that of a quantity of the circuit."""
 

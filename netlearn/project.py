@@ -22,6 +22,7 @@ from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import DataError, NetlearnError, OptionError, Place, did_you_mean
 from netlearn.learn.data import Dataset, Layout, classes_in, dataset_of, input_layout_of, inputs_of, layout_of
 from netlearn.learn.files import read_table
+from netlearn.learn.goals import Goal, Goals
 from netlearn.learn.hardware import Hardware
 from netlearn.learn.loss import CrossEntropy, Loss, Mse
 from netlearn.learn.model import Model
@@ -69,6 +70,7 @@ class Overrides(TypedDict, total=False):
     input: str | Sequence[str | Sequence[str]] | None
     output: str | Sequence[str] | None
     classes: str | Sequence[object] | None
+    goal: str | Goal | Sequence[str | Goal] | None
     loss: str | Loss | None
     train: str | Sequence[str] | None
     fix: str | Sequence[str] | None
@@ -138,6 +140,8 @@ def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
             options[name] = value
         elif name not in DIRECTIVES:
             raise OptionError(f"there is no setting '{name}'", hint=did_you_mean(name, (*DIRECTIVES, *_OPTIONS)))
+        elif name == "goal":
+            objects[name] = tuple(map(_goal_of, [value] if isinstance(value, str | Goal) else value))
         elif isinstance(value, str):
             texts.append(read_directive(f"{name} {value}", DIRECTIVES))
         elif name == "input":
@@ -156,6 +160,12 @@ def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
     over = {*objects, *(given.name for given in texts)}
     beside = "rule" in over or not any(given.name == "optimizer" for given in lines)
     return with_suitable_optimizer(settings) if beside and "optimizer" not in over else settings
+
+
+def _goal_of(given: str | Goal) -> Goal:
+    if isinstance(given, Goal):
+        return given
+    return settings_of([read_directive(f"goal {given}", DIRECTIVES)]).goal[0]
 
 
 def _listed(name: str, values: Iterable[str]) -> Iterable[Given]:
@@ -189,8 +199,9 @@ class Project:
 
     @property
     def has_samples(self) -> bool:
-        """Whether there are data or corners, so that samples differ from the netlist's own values."""
-        return self.data is not None or self.settings.data.train is not None or bool(self.settings.corner)
+        """Whether there are data, corners or goals, so that there are samples."""
+        given = self.data is not None or self.settings.data.train is not None
+        return given or bool(self.settings.corner or self.settings.goal)
 
     @property
     def driven(self) -> Design:
@@ -257,8 +268,8 @@ class Project:
     def table(self) -> Table:
         """The training data. Raises DataError."""
         table = self._table(self.data, self.settings.data.train)
-        if table is None and self.settings.corner:
-            # The netlist's own values are the sample that corners multiply.
+        if table is None and (self.settings.corner or self.settings.goal):
+            # The netlist's own values are the sample that goals are about and that corners multiply.
             return Table(OWN_VALUES, {}, count=1)
         if table is None:
             raise DataError("there is no data to train on", hint="add '*@data FILE' to the netlist or give a file")
@@ -283,7 +294,9 @@ class Project:
             # A class that happens not to be in this part of the data may be in the other.
             both = classes_in(self.table, self.test_table) if self.test_table is not None else ()
             classes = both if len(both) == len(outputs) else ()
-        layout = layout_of(self.table, outputs, self._output_places, classes, self.settings.corner)
+        settings = self.settings
+        corners, goals = settings.corner, settings.goal
+        layout = layout_of(self.table, outputs, self._output_places, classes, corners, goals=goals)
         self.design_for(layout, self.table)
         return layout
 
@@ -314,7 +327,8 @@ class Project:
         All must be there that the training data has which the netlist names, or else all that
         ``*@input`` names. Raises DataError and OptionError.
         """
-        named, outputs = self.named_layout, self.settings.output
+        named, settings = self.named_layout, self.settings
+        outputs = tuple(dict.fromkeys((*settings.output, *(goal.probe for goal in settings.goal))))
         layout = input_layout_of(table, outputs, self.classes, self.settings.corner)
         self.design_for(layout, table)
         if named is not None:
@@ -368,7 +382,14 @@ class Project:
 
         Where it leaves a scale to be chosen, it is chosen by the outputs before training.
         """
-        loss = self.settings.loss
+        loss, layout = self.settings.loss, self.layout
+        if layout.aims:
+            if loss is not None:
+                hint = "leave '*@loss' out: goals are a loss of their own"
+                raise OptionError("there are goals and a loss as well", self.settings.places.get("loss"), hint)
+            keys = ["".join(name.lower().split()) for name in layout.outputs]
+            outputs = tuple(keys.index("".join(aim.goal.probe.lower().split())) for aim in layout.aims)
+            return Goals(outputs, tuple(aim.goal.weight for aim in layout.aims))
         if loss is None:
             loss = CrossEntropy() if self.layout.classes else Mse()
         if isinstance(loss, CrossEntropy) and not self.layout.classes:
@@ -416,7 +437,8 @@ class Project:
     @property
     def _output_places(self) -> Mapping[str, Place]:
         places = self.settings.places.items()
-        return {name.removeprefix("output "): place for name, place in places if name.startswith("output ")}
+        own = {name.removeprefix("output "): place for name, place in places if name.startswith("output ")}
+        return {goal.probe: goal.place for goal in self.settings.goal if goal.place is not None} | own
 
     def _table(self, given: DataLike | None, named: str | None) -> Table | None:
         if isinstance(given, str | os.PathLike):

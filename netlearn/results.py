@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import NetlearnError
+from netlearn.learn.goals import GoalResult
 from netlearn.learn.history import History
 from netlearn.learn.settings import Settings
 from netlearn.learn.settings_text import directive_texts, settings_from
@@ -19,7 +21,7 @@ from netlearn.netlist.netlist import Netlist
 from netlearn.run_files import read_run, write_run
 from netlearn.solve.accuracy import Residual
 
-EVALUATION_ARRAYS = ("inputs", "outputs", "targets", "losses")
+EVALUATION_ARRAYS = ("inputs", "outputs", "targets", "losses", "watts")
 EVALUATION_VALUES = ("loss", "accuracy", "names", "classes", "data", "notes")
 RUN_VALUES = ("names", "best_epoch", "interrupted", "seconds", "stopped", "notes")
 
@@ -46,6 +48,8 @@ class Evaluation:
     data: str = ""
     notes: tuple[str, ...] = ()
     residual: Residual | None = None
+    goals: tuple[GoalResult, ...] = ()
+    """How far each goal is met, where there are goals; targets are then the nearest places that are wanted."""
 
     def __len__(self) -> int:
         return len(self.losses)
@@ -132,7 +136,11 @@ class TrainResult:
             "settings": texts,
             "unsaid": unsaid,
             "evaluations": {
-                name: {field: getattr(part, field) for field in EVALUATION_VALUES} for name, part in parts.items()
+                name: {
+                    **{field: getattr(part, field) for field in EVALUATION_VALUES},
+                    "goals": [asdict(goal) for goal in part.goals],
+                }
+                for name, part in parts.items()
             },
             **_fields(self, RUN_VALUES),
         }
@@ -169,7 +177,14 @@ def load_run(folder: str | os.PathLike[str], allow: Sequence[str | os.PathLike[s
 
 def _evaluation(name: str, given: Mapping[str, Any], arrays: Mapping[str, Array]) -> Evaluation:
     parts: dict[str, Any] = {field: _tupled(given[field]) for field in EVALUATION_VALUES}
+    parts["goals"] = tuple(_goal_result(each) for each in given.get("goals", ()))
     return Evaluation(**parts | {field: arrays[f"{name}.{field}"] for field in EVALUATION_ARRAYS})
+
+
+def _goal_result(given: Mapping[str, Any]) -> GoalResult:
+    # A side of a band that is open is no number in JSON.
+    low, high = (given[key] for key in ("low", "high"))
+    return GoalResult(**{**given, "low": -inf if low is None else low, "high": inf if high is None else high})
 
 
 def _fields(of: object, names: Sequence[str]) -> dict[str, Any]:

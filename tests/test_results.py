@@ -97,7 +97,7 @@ def test_objects_of_ones_own_are_said_to_be_missing(tmp_path: Path) -> None:
     data = {"V1": [1.0], "V2": [0.5], "V(a)": [0.2], "V(b)": [0.1]}
     result = netlearn.train(netlearn.parse(TWO), data, loss=Doubled(), epochs=1, batch=0)
     again = netlearn.load_run(result.save_run(tmp_path / "run"))
-    assert again.notes == ("not in the run that was saved: loss: Doubled(on=1.0, off=0.0)",)
+    assert again.notes == ("not in the run that was saved: loss: Doubled(power=0.0, on=1.0, off=0.0)",)
     assert again.loss == result.loss
     assert again.settings.loss is None
 

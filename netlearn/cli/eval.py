@@ -33,7 +33,7 @@ from netlearn.report.tables import csv_text, show, table_of
 @click.command(cls=SectionedCommand, name="eval", short_help="Give loss, accuracy and outputs on data.")
 @netlist_argument
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's test data, else its data].")
-@directive_options("corner", "output", "loss")
+@directive_options("corner", "output", "goal", "loss")
 @forward_option
 @timeout
 @processes

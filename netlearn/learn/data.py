@@ -9,9 +9,9 @@ from itertools import product
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.errors import DataError, Place, did_you_mean
-from netlearn.learn.table import Table
-from netlearn.probes.names import is_probe
+from netlearn.errors import DataError, OptionError, Place, did_you_mean
+from netlearn.learn.goals import MET_HIGH, MET_LOW, Aim, Goal
+from netlearn.learn.table import Table, asked_by
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Layout:
     outputs: tuple[str, ...]
     classes: tuple[str, ...] = ()
     corners: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    aims: tuple[Aim, ...] = ()
+    """What is wanted of the outputs where that is said by goals."""
 
     @property
     def driven(self) -> tuple[str, ...]:
@@ -39,7 +41,7 @@ class Layout:
 class Dataset:
     """S samples: ``inputs`` (S, p), and ``targets`` (S, o) values or (S,) class numbers.
 
-    Where nothing is asked, a value is NaN and a class number -1.
+    Where nothing is asked, a value is NaN and a class number -1. Targets of goals are as ``Goals`` has them.
     ``rows`` (S,) are the rows of the table that the samples come from; several samples do where there are
     corners.
     """
@@ -80,6 +82,8 @@ def layout_of(
     places: Mapping[str, Place] | None = None,
     classes: Sequence[str] = (),
     corners: Mapping[str, Sequence[float]] | None = None,
+    *,
+    goals: Sequence[Goal] = (),
 ) -> Layout:
     """What the columns of training data mean: those named like a probe are targets, all others are set.
 
@@ -92,7 +96,13 @@ def layout_of(
         hint = "name a column after a source, such as V1, or keep one row"
         raise DataError("no column drives a source, so that all rows are one sample", Place(table.path, 1), hint)
     place = next(iter((places or {}).values()), None)
+    bounds = any(_asks(name)[1] != "value" for name in targets)
     if table.labels is not None:
+        if goals or bounds:
+            where = goals[0].place if goals else Place(table.path, 1)
+            raise DataError(
+                "goals are about values, and the data have a column 'class'", where, "leave one of them out"
+            )
         if targets:
             raise DataError(f"there is a column 'class' and also the target '{targets[0]}'", Place(table.path, 1))
         if not outputs:
@@ -101,6 +111,10 @@ def layout_of(
             classes = classes_in(table)
             check_classes(outputs, classes, f"in '{table.path}'", place)
         return Layout(inputs, tuple(outputs), tuple(classes), corners)
+    if goals or bounds:
+        aims = _aims(table, targets, outputs, goals)
+        named = (*outputs, *(aim.goal.probe for aim in aims))
+        return Layout(inputs, tuple({_plain(name): name for name in named[::-1]}.values())[::-1], (), corners, aims)
     columns = {_plain(name): name for name in targets}
     if not targets:
         raise DataError("there is no target", Place(table.path, 1), "add a column such as V(out), or 'class'")
@@ -124,7 +138,69 @@ def input_layout_of(
     """
     inputs, targets = _columns(table)
     _check_corners(table, inputs, corners or {})
-    return Layout(inputs, tuple(outputs or targets), tuple(classes), dict(corners or {}))
+    measured = tuple({_plain(_asks(name)[0]): _asks(name)[0] for name in targets}.values())
+    return Layout(inputs, tuple(outputs or measured), tuple(classes), dict(corners or {}))
+
+
+def _aims(table: Table, targets: Sequence[str], outputs: Sequence[str], goals: Sequence[Goal]) -> tuple[Aim, ...]:
+    """What goals and the columns that ask something come to. Raises DataError and OptionError for what contradicts."""
+    wanted = {_plain(name) for name in (*outputs, *(goal.probe for goal in goals))}
+    asked: dict[str, dict[str, str]] = {}
+    for name in targets:
+        probe, what = _asks(name)
+        if what != "value" or not outputs or _plain(probe) in wanted:
+            asked.setdefault(_plain(probe), {})[what] = name
+    known = {_plain(goal.probe) for goal in goals}
+    every = [*goals, *(Goal(_asks(next(iter(each.values())))[0]) for key, each in asked.items() if key not in known)]
+    aims = []
+    for goal in every:
+        columns = asked.get(_plain(goal.probe), {})
+        for what, name in columns.items():
+            if getattr(goal, what) is not None:
+                said = "value" if what == "value" else f"{what} bound"
+                hint = "leave one of them out"
+                raise OptionError(f"the {said} of '{goal.probe}' is in the data, too, as '{name}'", goal.place, hint)
+        has_value = goal.value is not None or "value" in columns
+        if goal.within is not None and not has_value:
+            raise OptionError(f"'within' needs a value of '{goal.probe}'", goal.place, f"write {goal.probe} = value")
+        if not has_value and goal.min is None and goal.max is None and not columns:
+            raise OptionError(f"nothing is wanted of '{goal.probe}'", goal.place, "write = value, min= or max=")
+        aim = Aim(goal, columns)
+        aims.append(replace(aim, spread=aim.spread_of(table.columns, len(table))))
+    _check_aims(table, aims)
+    return tuple(aims)
+
+
+def _check_aims(table: Table, aims: Sequence[Aim]) -> None:
+    """Raise OptionError for goals that contradict each other, DataError for rows that do."""
+    bands: dict[str, tuple[Array, Array]] = {}
+    for aim in aims:
+        value, low, high = aim.asked(table.columns, len(table))
+        for wrong, said in (
+            (low > high, "the lower bound of '{}' is above the upper bound"),
+            ((value < low) | (value > high), "the value of '{}' is outside of its bounds"),
+        ):
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                raise DataError(f"{table.row(row)}: {said.format(aim.goal.probe)}", table.place(row))
+        targets = aim.targets(table.columns, len(table))
+        key = _plain(aim.goal.probe)
+        below, above = bands.get(key, (np.full(len(table), -np.inf), np.full(len(table), np.inf)))
+        below, above = np.fmax(below, targets[:, MET_LOW]), np.fmin(above, targets[:, MET_HIGH])
+        if np.any(below > above):
+            first = next(each for each in aims if _plain(each.goal.probe) == key)
+            row = int(np.argmax(below > above))
+            at = f" in {table.row(row)}" if len(table) > 1 else ""
+            hint = f"the other is '{first.goal.text}'" + (f" at {first.goal.place}" if first.goal.place else "")
+            raise OptionError(f"the goal '{aim.goal.text}' contradicts another{at}", aim.goal.place, hint)
+        bands[key] = below, above
+
+
+def _asks(name: str) -> tuple[str, str]:
+    """The probe that a column asks something of, and what."""
+    found = asked_by(name)
+    assert found is not None
+    return found
 
 
 def check_classes(outputs: Sequence[str], classes: Sequence[str], found: str, place: Place | None) -> None:
@@ -141,8 +217,8 @@ def check_classes(outputs: Sequence[str], classes: Sequence[str], found: str, pl
 
 def _columns(table: Table) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The columns that samples set, and those that are targets."""
-    inputs = tuple(name for name in table.columns if not is_probe(name))
-    return inputs, tuple(name for name in table.columns if is_probe(name))
+    inputs = tuple(name for name in table.columns if not asked_by(name))
+    return inputs, tuple(name for name in table.columns if asked_by(name))
 
 
 def _check_corners(table: Table, inputs: Sequence[str], corners: Mapping[str, Sequence[float]]) -> None:
@@ -154,6 +230,11 @@ def _check_corners(table: Table, inputs: Sequence[str], corners: Mapping[str, Se
 def dataset_of(table: Table, layout: Layout) -> Dataset:
     """The samples of a table in a layout. Raises DataError for a missing column or an unseen class."""
     inputs = _taken(table, layout.inputs)
+    if layout.aims:
+        names = [name for aim in layout.aims for name in aim.columns.values()]
+        columns = dict(zip(names, _taken(table, names).T, strict=True))
+        targets = np.stack([aim.targets(columns, len(table)) for aim in layout.aims], axis=1)
+        return _cornered(layout, inputs, targets, table.path)
     if not layout.classes:
         return _cornered(layout, inputs, _taken(table, layout.outputs), table.path)
     if table.labels is None:

@@ -152,7 +152,7 @@ def unit_of(loss: Loss, targets: Array, count: int, outputs: Callable[[], Array]
 
 def accuracy(outputs: Array, targets: Array) -> float | None:
     """The fraction of samples with a class whose own class has the largest output; None without classes."""
-    asked = targets >= 0 if targets.ndim == 1 else np.zeros(len(targets), dtype=bool)
+    asked = np.asarray(targets >= 0) if targets.ndim == 1 else np.zeros(len(targets), dtype=bool)
     if not asked.any():
         return None
     return float(np.mean(np.argmax(outputs[asked].real, axis=-1) == targets[asked]))

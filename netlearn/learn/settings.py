@@ -8,6 +8,7 @@ from math import inf
 from typing import Any, Literal
 
 from netlearn.errors import OptionError, Place
+from netlearn.learn.goals import Goal
 from netlearn.learn.hardware import Hardware
 from netlearn.learn.loss import LOSSES, Loss
 from netlearn.learn.optimizers import OPTIMIZERS, Adam, Lbfgsb, Optimizer
@@ -65,6 +66,7 @@ class Settings:
     input: tuple[str, ...] = ()
     output: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    goal: tuple[Goal, ...] = ()
     loss: Loss | None = None
     train: tuple[Trained, ...] = ()
     fix: tuple[str, ...] = ()
@@ -91,6 +93,14 @@ DIRECTIVES: dict[str, Directive] = {
         Directive("input", "sources that the columns of an array without names drive, in their order", "SOURCE..."),
         Directive("output", "probes to measure; with classes, one probe for each class in their order", "PROBE..."),
         Directive("classes", "the classes in the order of the outputs, if not those of the data", "LABEL..."),
+        Directive(
+            "goal",
+            "what is wanted of a probe: a value, a band or bounds",
+            "PROBE",
+            options_of(Goal),
+            repeats=True,
+            assigns="value",
+        ),
         Directive("loss", "loss function to minimise", "NAME", kinds=LOSSES),
         Directive("train", "parameters to train, and their bounds", "PATTERN...", options_of(Trained), repeats=True),
         Directive("fix", "parameters to keep though a *@train matches them", "PATTERN..."),
@@ -119,6 +129,9 @@ def settings_of(given: Iterable[Given]) -> Settings:
         places |= {f"{name} {word}".rstrip(): place for entry in entries for word, place in entry.places.items()}
         if name == "train":
             values[name] = tuple(_trained(entries))
+            continue
+        if name == "goal":
+            values[name] = tuple(map(_goal, entries))
             continue
         one = _merged(entries)
         if DIRECTIVES[name].kinds:
@@ -218,6 +231,16 @@ def _trained(entries: Sequence[Given]) -> Iterable[Trained]:
             raise OptionError(f"the lower bound {low:g} is above the upper bound {high:g}", place)
         for word in entry.words:
             yield Trained(word, low, high, entry.places.get(word))
+
+
+def _goal(entry: Given) -> Goal:
+    if not entry.words:
+        hint = "such as '*@goal V(out) = 5 within=1%'"
+        raise OptionError("'*@goal' needs a probe", entry.places.get(""), hint)
+    probe = entry.words[0]
+    place = entry.places.get("min", entry.places.get(probe))
+    values: dict[str, Any] = {**entry.values}
+    return Goal(probe, **values, place=place)
 
 
 def _texts(values: Mapping[str, object]) -> Mapping[str, str | None]:

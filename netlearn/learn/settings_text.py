@@ -46,6 +46,10 @@ def _lines(directive: Directive, value: object) -> Iterator[str]:
         if kind is None:
             raise TypeError
         yield " ".join([kind, *_options(value)])
+    elif directive.name == "goal":
+        assert isinstance(value, tuple)
+        for goal in value:
+            yield " ".join([_word(goal.probe), *_options(goal)])
     elif directive.name == "train":
         assert isinstance(value, tuple)
         for entry in value:

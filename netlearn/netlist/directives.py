@@ -13,7 +13,7 @@ from lark.exceptions import UnexpectedInput, UnexpectedToken
 from netlearn.errors import NetlearnError, OptionError, Place, did_you_mean, raise_all
 from netlearn.netlist.grammar import grammar_text
 from netlearn.netlist.numbers import parse_number
-from netlearn.options import Directive, Given, Option
+from netlearn.options import Directive, Given, Option, Percent
 
 if TYPE_CHECKING:
     from netlearn.netlist.statements import DirectiveLine
@@ -66,6 +66,18 @@ class _Reader:
                 assert isinstance(key, Token)
                 assert isinstance(value, Tree)
                 pairs.append((key, _token(value), value.data == "list"))
+            elif item.data == "assigned":
+                named, value = item.children
+                assert isinstance(named, Tree)
+                assert isinstance(value, Tree)
+                token = _token(named)
+                if not entry.assigns:
+                    hint = "'*@goal PROBE = value' says what is wanted of a probe"
+                    raise OptionError(f"'{token}' takes no value in '*@{entry.name}'", self._place(token), hint)
+                self._check_word(entry, token, words)
+                words[_plain(token)] = token
+                key = Token("KEY", entry.assigns, start_pos=token.start_pos)
+                pairs.append((key, _token(value), value.data == "list"))
             else:
                 token = _token(item)
                 self._check_word(entry, token, words)
@@ -113,12 +125,20 @@ class _Reader:
         value: object = text
         if option.kind is bool:
             value = TRUTHS.get(text.lower())
+        elif option.kind in (int, float) and text.endswith("%"):
+            number = parse_number(text[:-1])
+            if number is not None and not option.percent:
+                hint = f"write {number / 100:g}, or 'within={text}'"
+                raise OptionError(f"'{option.name}' is not given in per cent, as '{text}'", place, hint)
+            value = None if number is None else Percent(number / 100)
         elif option.kind in (int, float):
             value = parse_number(text)
         elif option.choices:
             value = text.lower()
         if value is None:
-            raise OptionError(f"'{option.name}' must be {option.noun}, not '{text}'", place)
+            middle, sign, part = text.partition("±")
+            hint = f"write {middle} within={part}" if sign else ""
+            raise OptionError(f"'{option.name}' must be {option.noun}, not '{text}'", place, hint)
         return option.check(value, place)
 
     def _place(self, token: Token) -> Place | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 
 from netlearn.hessians import Spectrum
+from netlearn.learn.goals import GoalResult
 from netlearn.report.tables import shown
 from netlearn.results import Description, Evaluation, TrainResult
 from netlearn.solve.accuracy import Residual
@@ -32,6 +33,7 @@ def training_lines(result: TrainResult) -> Iterator[str]:
     for note in result.notes:
         yield f"note      {note}"
     yield f"loss      {shown(first)} -> {shown(result.loss)}"
+    yield from goal_lines(result.train.goals)
     if result.accuracy is not None:
         yield f"accuracy  {_percent(result.accuracy)}"
     if result.test is not None:
@@ -59,6 +61,7 @@ def training_values(result: TrainResult) -> dict[str, Any]:
             {"name": name, "before": before, "after": after}
             for name, before, after in zip(result.names, result.initial, result.theta, strict=True)
         ],
+        "goals": [{**asdict(goal), "met": goal.met} for goal in result.train.goals],
         "history": result.history.records,
     }
 
@@ -69,6 +72,7 @@ def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
     for note in evaluation.notes:
         yield f"note      {note}"
     yield f"loss      {shown(evaluation.loss)}"
+    yield from goal_lines(evaluation.goals)
     if evaluation.accuracy is not None:
         yield f"accuracy  {_percent(evaluation.accuracy)}"
     yield f"power     {shown(evaluation.power)} W dissipated in the mean"
@@ -84,6 +88,7 @@ def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
         "loss": evaluation.loss,
         "accuracy": evaluation.accuracy,
         "power": evaluation.power,
+        "goals": [{**asdict(goal), "met": goal.met} for goal in evaluation.goals],
         **({} if evaluation.residual is None else {"residual": residual_values(evaluation.residual)}),
     }
 
@@ -97,6 +102,20 @@ def residual_values(residual: Residual) -> dict[str, Any]:
         "volts": float(sizes[:, nodes:].max(initial=0.0)),
         "relative": float(residual.relative.max(initial=0.0)),
     }
+
+
+def goal_lines(goals: Iterable[GoalResult]) -> Iterator[str]:
+    """For each goal whether it is met, or by how much not and in which sample."""
+    for goal in goals:
+        unit = f" {goal.unit}" if goal.unit else ""
+        if goal.met:
+            yield f"goal      {goal.goal}: met in {goal.asked} of {goal.asked} samples"
+            continue
+        edge, side = (goal.low, "below") if goal.missed < 0 else (goal.high, "above")
+        yield (
+            f"goal      {goal.goal}: not met in {goal.failing} of {goal.asked} samples; {shown(goal.reached)}{unit} is "
+            f"{abs(goal.missed):.4g}{unit} {side} {shown(edge)}{unit} in {goal.sample}"
+        )
 
 
 def sample_rows(evaluation: Evaluation) -> tuple[list[str], list[list[object]]]:
