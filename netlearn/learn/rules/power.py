@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Group
+from netlearn.circuit.circuit import Circuit, Group
 from netlearn.circuit.devices.behavioural import BehaviouralSource
 from netlearn.circuit.devices.linear import Cccs, Ccvs, CurrentSource, Vccs, Vcvs, VoltageSource
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
+from netlearn.learn.superposition import superpose, superposes
 from netlearn.solve.contraction import contract
 from netlearn.solve.equations.assembly import Equations, with_ground
 from netlearn.solve.operating_point import OperatingPoint
@@ -32,13 +33,25 @@ def weight_of(loss: Loss) -> float:
 
 
 def dissipated(point: OperatingPoint) -> Array:
-    """Watts (S,) that all elements other than sources turn into heat, Σ v i over their terminals."""
-    padded = _volts(point)
-    equations = Equations.of(point.circuit)
-    total = np.zeros(len(padded))
-    for g, group in _counted(point):
-        currents = group.device.residual(_at(with_ground(point.x), group), equations.prepared[g])
-        total += np.sum(_at(padded, group) * currents, axis=(-2, -1))
+    """Watts (S,) that all elements other than sources turn into heat: what the sources give (Tellegen's theorem)."""
+    return _given(point.circuit, point.x)
+
+
+def _given(circuit: Circuit, x: Array, unknowns: Array | None = None) -> Array:
+    """Watts (S,) that sources give, -Σ v i over their terminals; ``x`` (S, m) are all unknowns or some of them."""
+    count, nodes = circuit.size, len(circuit.nodes)
+    place = np.full(count + 1, -1)
+    chosen = np.arange(count) if unknowns is None else unknowns
+    place[chosen] = np.arange(len(chosen))
+    padded, equations = with_ground(x), Equations.of(circuit)
+    total = np.zeros(len(x))
+    for g, group in enumerate(circuit.groups):
+        if not len(group) or not isinstance(group.device, SOURCES):
+            continue
+        index = np.asarray(group.index)
+        at = padded[:, place[index]]
+        volts = np.where(index < nodes, at, 0.0)
+        total -= np.sum(volts * group.device.residual(at, equations.prepared[g]), axis=(-2, -1))
     return total
 
 
@@ -46,6 +59,13 @@ def dissipated_at(model: Model, theta: Array, inputs: Array, point: OperatingPoi
     """Watts (S,) at ``inputs`` (S, p), from the operating points if they are known."""
     if point is not None:
         return dissipated(point)
+    if superposes(model, inputs):
+        # Only what stands at sources is needed of the superposed states.
+        sums, circuit = superpose(model, theta, inputs), model.circuit(theta, inputs)
+        ends = [np.ravel(group.index) for group in circuit.groups if isinstance(group.device, SOURCES)]
+        unknowns = np.unique(np.concatenate([np.zeros(0, dtype=np.intp), *ends]))
+        unknowns = unknowns[unknowns >= 0]
+        return _given(circuit, np.asarray(sums.weights @ sums.point.x[:, unknowns]), unknowns)
     step = max(1, HELD // max(1, model.parameters.circuit.size))
     parts = [inputs[first : first + step] for first in range(0, len(inputs), step)]
     return np.concatenate([np.zeros(0), *(dissipated(model.forward(theta, part)) for part in parts)])

@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from netlearn.arrays import Array
 from netlearn.solve.compiled.arguments import Balance, Problem, Settling
 from netlearn.solve.compiled.load import available, kernels, lanes
-from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES, with_ground
+from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES, summing, with_ground
 from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.lockstep.elements import Frame, LockstepElements, Sources
 from netlearn.solve.lockstep.starts import Drives
@@ -331,6 +331,6 @@ class Lockstep:
                 continue
             prepared = equations.prepared[g]
             current = group.device.residual(with_ground(x)[:, index[touching]], some_of(prepared, touching))
-            places = at_tree[index[touching]]
-            for k, t in np.argwhere(places >= 0):
-                leaving[places[k, t]] += current[:, k, t]
+            places = at_tree[index[touching]].ravel()
+            adder = summing(np.where(places < 0, len(leaving), places), len(leaving))
+            leaving += adder @ current.reshape(len(x), -1).T

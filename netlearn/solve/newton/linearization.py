@@ -9,7 +9,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import CircuitError
-from netlearn.solve.equations.assembly import with_ground
+from netlearn.solve.equations.assembly import summing, with_ground
 from netlearn.solve.equations.diagnosis import explain_singular
 from netlearn.solve.newton.system import NonlinearModel, apply_inner, chunks, some_of
 from netlearn.solve.threads import one_thread
@@ -18,6 +18,8 @@ REFINED_ABOVE = 1e-13
 """As in ``solve.linear``."""
 ACCEPTED = 1e-6
 """As in ``solve.linear``."""
+HELD = 2_000_000
+"""How many derivatives of elements at sources are held at a time."""
 EXACT = 1e-11
 """What is solved in step is taken without refinement up to this error."""
 
@@ -105,14 +107,20 @@ class NonlinearLinearization:
             group = model.circuit.groups[g]
             index = np.asarray(group.index)
             touching = np.flatnonzero((at_tree[index] >= 0).any(axis=1))
-            if len(touching):
-                padded, moves = with_ground(self.x), with_ground(solution)
-                prepared = some_of(model.equations.prepared[g], touching)
+            if not len(touching):
+                continue
+            places = at_tree[index[touching]].ravel()
+            adder = summing(np.where(places < 0, leaving.shape[-1], places), leaving.shape[-1])
+            prepared = some_of(model.equations.prepared[g], touching)
+            step = max(1, HELD // (len(places) * index.shape[1]))
+            for first in range(0, len(self.x), step):
+                part = slice(first, first + step)
+                padded, moves = with_ground(self.x[part]), with_ground(solution[part])
                 slopes = group.device.jacobian(padded[:, index[touching]], prepared)
                 turned = slopes.swapaxes(-1, -2) if transpose else slopes
                 currents = (turned[:, None] @ moves[..., index[touching], None])[..., 0]
-                for k, t in np.argwhere(at_tree[index[touching]] >= 0):
-                    leaving[..., at_tree[index[touching[k], t]]] -= currents[..., k, t]
+                flat = currents.reshape(-1, len(places))
+                leaving[part] -= (adder @ flat.T).T.reshape(leaving[part].shape)
 
 
 class _Part:
