@@ -4,7 +4,7 @@ Every gradient ends in such a sum: with the adjoint state λ it is Σ_s λᵀ �
 states Σ_s (b - a)ᵀ ∂F/∂p. Where ∂F/∂p is affine in x, as for linear elements, it is made of entries
 of ΛᵀX over the unknowns; for a resistor Σ_s Δλ Δx. A compiled loop over the elements takes just these
 entries, and no array of samples times elements is made. On dense blocks a matrix product and the
-choice of its entries take as long (``benchmarks/contraction.py``), and cancel where drops are small
+choice of its entries take as long, and cancel where drops are small
 beside voltages, so that the loop serves for all.
 """
 
