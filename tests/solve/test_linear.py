@@ -170,3 +170,12 @@ def test_a_source_that_is_not_finite_is_named(samples):
 def test_the_same_input_gives_the_same_bytes():
     first, second = (InternalSolver().solve(lattice_circuit(20, seed=5)).x for _ in range(2))
     assert first.tobytes() == second.tobytes()
+
+
+def test_real_circuits_stay_real_after_complex_ones():
+    circuit = random_circuit(3)
+    complex_one = circuit.with_values({(1, "dc"): np.asarray(circuit.groups[1].values["dc"]) + 0j})
+    assert np.iscomplexobj(InternalSolver().solve(complex_one).x)
+    resistance = np.asarray(circuit.groups[0].values["resistance"])
+    InternalSolver().solve(circuit.with_values({(0, "resistance"): resistance + 0j}))
+    assert not np.iscomplexobj(InternalSolver().solve(circuit).x)

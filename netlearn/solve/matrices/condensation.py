@@ -81,12 +81,13 @@ class Condensed:
 
     def _eliminate(self, shared: Array, data: Array) -> tuple[Condensation, Array]:
         """The condensation and C A⁻¹ B (k, k); from step to step of Newton's method they stay."""
-        if self._kept is None or not np.array_equal(self._kept[0], shared):
+        kept = self._kept
+        if kept is None or kept[0].dtype != shared.dtype or not np.array_equal(kept[0], shared):
             a, b, c = (self._block(data, *key) for key in self._blocks)
             factors = factorize(a)
             condensation = Condensation(self._first, self._last, factors, factors.solve(b.toarray()), c)
-            self._kept = shared, condensation, np.asarray(c @ condensation.beside)
-        return self._kept[1:]
+            kept = self._kept = shared, condensation, np.asarray(c @ condensation.beside)
+        return kept[1:]
 
     def _block(self, data: Array, below: bool, beside: bool) -> sparse.csc_array:
         at = self._blocks[below, beside]
