@@ -60,8 +60,8 @@ MISTAKES = {
     "text for a number": Mistake(
         "", "", ("data.csv:3:3: error", "row 2", "'V(out)'", "'much'"), "V1,V(out)\n1,0.5\n2,much\n"
     ),
-    "no number": Mistake("", "", ("data.csv:3", "row 2", "'V(out)'"), "V1,V(out)\n1,0.5\n2,\n"),
-    "not finite": Mistake("", "", ("data.csv", "V(out)"), "V1,V(out)\n1,0.5\n2,nan\n"),
+    "no number": Mistake("", "", ("data.csv:3", "row 2", "'V(out)'"), "V1,V(out)\n1,0.5\n2,half\n"),
+    "not finite": Mistake("", "", ("data.csv", "V(out)"), "V1,V(out)\n1,0.5\n2,inf\n"),
     "column of nothing": Mistake("", "", ("data.csv:1", "'V7'", "names no source"), "V7,V(out)\n1,0.5\n"),
     "no rows": Mistake("", "", ("data.csv", "error"), "V1,V(out)\n"),
     "empty data": Mistake("", "", ("data.csv", "empty"), ""),

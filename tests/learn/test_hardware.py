@@ -189,7 +189,7 @@ class TestBias:
                 netlearn.parse(NETLIST.replace("*@hardware series=e12\n", "")),
                 DATA,
                 rule=f"cl beta=0.5 states=positive overclamp={overclamp}",
-                optimizer="sgd lr=30",
+                optimizer="sgd lr=0.03",
                 hardware=f"memory=device bias={bias} min=10 max=1meg",
                 epochs=200,
             )
