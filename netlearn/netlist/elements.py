@@ -12,7 +12,7 @@ from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.numbers import parse_number
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Block, Card, Conditional, Element, Statement, Subcircuit, Word
-from netlearn.netlist.values import _assignment, _read, _value_word, written
+from netlearn.netlist.values import assignment_named, read_value, value_word, written
 
 _Row = tuple[Block, int]
 
@@ -84,8 +84,8 @@ class ElementView:
         A number may be set as a float or as text with suffix and unit, an expression as text in
         braces or quotes.
         """
-        word = _value_word(self._element)
-        return None if word is None else _read(word)
+        word = value_word(self._element)
+        return None if word is None else read_value(word)
 
     @value.setter
     def value(self, value: float | str) -> None:
@@ -94,13 +94,13 @@ class ElementView:
     @property
     def parameters(self) -> Mapping[str, float | str]:
         """The ``name=value`` pairs of the line, names in lower case."""
-        return {pair.name.text.lower(): _read(pair.value) for pair in self._element.assignments}
+        return {pair.name.text.lower(): read_value(pair.value) for pair in self._element.assignments}
 
     def set_parameter(self, name: str, value: float | str) -> None:
         """Set a ``name=value`` pair, or add it to the end of the line."""
         element = self._element
         new = written(value)
-        pair = _assignment(element, name)
+        pair = assignment_named(element, name)
         if pair is not None:
             edit = (element.source, pair.value.start, pair.value.end, new)
         else:

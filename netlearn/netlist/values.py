@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING
 
 from netlearn.errors import NetlistError, OptionError
 from netlearn.netlist.letters import LETTERS
@@ -12,19 +11,15 @@ from netlearn.netlist.numbers import format_number, parse_number
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Assignment, Element, Word
 
-if TYPE_CHECKING:
-    pass
-
-
 _EXPRESSION = re.compile(r"'[^'\r\n]+'|\{(?:[^{}\r\n]|\{[^{}\r\n]*+\})++\}")
 
 
-def _value_word(element: Element) -> Word | None:
+def value_word(element: Element) -> Word | None:
     letter = LETTERS.get(element.letter)
     if letter is None:
         return None
     for name in letter.value_names:
-        pair = _assignment(element, name)
+        pair = assignment_named(element, name)
         if pair is not None:
             return pair.value
     after = letter.value_after
@@ -44,11 +39,11 @@ def _is_value(word: Word) -> bool:
     return parse_number(word.text) is not None or word.text[0] in "{'"
 
 
-def _assignment(element: Element, name: str) -> Assignment | None:
+def assignment_named(element: Element, name: str) -> Assignment | None:
     return next((pair for pair in element.assignments if pair.name.text.lower() == name.lower()), None)
 
 
-def _read(word: Word) -> float | str:
+def read_value(word: Word) -> float | str:
     number = parse_number(word.text)
     return word.text if number is None else number
 
@@ -76,7 +71,7 @@ def value_edit(element: Element, value: float | str) -> tuple[Source, int, int, 
 
     Raises NetlistError if the element has none to replace.
     """
-    word = _value_word(element)
+    word = value_word(element)
     if word is None:
         place = element.source.place(element.start, element.end)
         raise NetlistError(f"'{element.name.text}' has no value that could be set", place)
