@@ -125,11 +125,11 @@ def parent(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A process with two workers that hang in compiled code."""
     program = tmp_path / "program.py"
     program.write_text(
-        "import sys, time\n"
+        "import os, sys, time\n"
         "from netlearn.interrupts import interrupt_on_signals\n"
         "from netlearn.workers import results_of\n"
         "def work(k):\n"
-        "    print(k, flush=True)\n"
+        "    os.write(1, b'%d\\n' % k)  # one write: lines of two workers do not mix\n"
         "    sum(x * x for x in range(10**12))\n"
         "if __name__ == '__main__':\n"
         "    interrupt_on_signals()\n"
