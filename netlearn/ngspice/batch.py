@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from netlearn import programs
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.errors import NgspiceError
@@ -108,29 +107,20 @@ def read_raw(path: Path) -> list[tuple[str, dict[str, float]]]:
 
 
 def run(folder: Path, timeout: float, behaviour: str = "") -> tuple[str, bool]:
-    """What ngspice said of ``deck.cir`` in a folder, and whether it had to be stopped. Raises Crashed.
+    """What ngspice said of ``deck.cir`` in a folder, and whether it had to be stopped. Raises Crashed,
+    and NgspiceError where it cannot be run.
 
     ``behaviour`` is its ``ngbehavior``.
     """
     program = executable()
     if program is None:
         raise missing()
-    with subprocess.Popen(
+    dialect = [f"-Dngbehavior={behaviour}"] if behaviour else []
+    try:
         # -n: no .spiceinit, which could hold commands.
-        [program, "-n", *([f"-Dngbehavior={behaviour}"] if behaviour else []), "-b", "deck.cir"],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
-        try:
-            said, _ = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            said, _ = process.communicate()
-            return said, True
-    if process.returncode < 0:
-        raise Crashed(f"was ended by {signal.Signals(-process.returncode).name}")
-    return said, False
+        finished = programs.run([program, "-n", *dialect, "-b", "deck.cir"], folder, timeout)
+    except OSError as error:
+        raise NgspiceError(str(error)) from None
+    if finished.crash:
+        raise Crashed(finished.crash)
+    return finished.said, finished.late

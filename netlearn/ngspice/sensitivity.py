@@ -17,6 +17,7 @@ from netlearn.ngspice.process import WorkerProcess
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.probes.ends import Probes
 from netlearn.probes.outputs import Outputs
+from netlearn.programs import limit
 from netlearn.solve.operating_point import Solver
 from netlearn.solve.sensitivity import Sensitivity, sensitivities
 
@@ -141,7 +142,7 @@ def _through_library(
     try:
         deck = worker.prepare(circuit, saves=False)
         worker.send("sens", deck.values(circuit)[0], word)
-        while worker.connection.poll(timeout):
+        while worker.connection.poll(limit(timeout)):
             kind, content = worker.receive()
             if kind == "sens":
                 return dict(content)

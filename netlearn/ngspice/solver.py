@@ -20,6 +20,7 @@ from netlearn.ngspice.deck import TIGHT, alterable, check_connected
 from netlearn.ngspice.library import executable, library, missing
 from netlearn.ngspice.messages import SINGULAR, Crashed, Unloadable, not_found, took_longer
 from netlearn.ngspice.process import WorkerProcess
+from netlearn.programs import limit
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.parts import solve_parts
 
@@ -46,6 +47,9 @@ class NgspiceSolver:
     processes: int | None = None
     tolerances: Mapping[str, float] = field(default_factory=lambda: dict(TIGHT))
     _workers: list[WorkerProcess] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        limit(self.timeout)
 
     def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
         """Operating points of every sample; ``start`` is not used, as ngspice starts by itself.
@@ -129,9 +133,10 @@ class NgspiceSolver:
 
     def _ready(self, running: Sequence[_Task], first: int) -> list[_Task]:
         """The tasks with a reply to read. Raises NgspiceError for one that has taken too long."""
-        now = time.monotonic()
-        soonest = min(task.since for task in running) + self.timeout
-        ready = wait([task.worker.connection for task in running], max(0.0, soonest - now))
+        allowed = limit(self.timeout)
+        if allowed is not None:
+            allowed = max(0.0, min(task.since for task in running) + allowed - time.monotonic())
+        ready = wait([task.worker.connection for task in running], allowed)
         if not ready:
             late = min(running, key=lambda task: task.since)
             raise took_longer(self.timeout, first + int(late.todo[0]))

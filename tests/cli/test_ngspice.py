@@ -244,3 +244,28 @@ def test_an_exported_deck_prints_nodes_inside_elements(run: Run, tmp_path: Path)
     found = dict(re.findall(r"^(\S+\)),(\S+),[VA]$", run("op", netlist, "--csv").stdout, re.MULTILINE))
     for name, value in printed:
         assert float(value) == pytest.approx(float(found[name]), rel=1e-8), name
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("libngspice")
+@pytest.mark.parametrize(("seconds", "code"), [("inf", 0), ("1e300", 0), ("nan", 2), ("-1", 2)])
+def test_a_limit_of_time_may_be_none(seconds: str, code: int, divider: Path, run: Run) -> None:
+    result = run("eval", divider, "--forward", "ngspice", "--timeout", seconds)
+    assert result.exit_code == code, result.stderr
+
+
+@pytest.mark.ngspice
+def test_ngspice_behind_a_script_is_stopped_too(
+    divider: Path, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "ngspice").write_text("#!/bin/sh\nsleep 986.5\n")
+    (folder / "ngspice").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr("netlearn.ngspice.solver.library", lambda: None)
+    result = run("op", divider, "--forward", "ngspice", "--timeout", "0.3")
+    assert result.exit_code == 2
+    assert "took longer than 0.3 s" in result.stderr
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert "986.5" not in listed
