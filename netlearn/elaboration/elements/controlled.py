@@ -161,6 +161,7 @@ def _polynomial_steps(probes: list[str], coefficients: int) -> tuple[list[Operat
     total: int | None = None
     degree = 0
     terms: Iterator[tuple[int, ...]] = iter([()])
+    products = {(probe,): probe for probe in range(len(probes))}
     for name in names:
         term = next(terms, None)
         if term is None:
@@ -168,8 +169,12 @@ def _polynomial_steps(probes: list[str], coefficients: int) -> tuple[list[Operat
             terms = combinations_with_replacement(range(len(probes)), degree)
             term = next(terms)
         steps.append(Operation("name", name=name))
-        for factor in term:
-            steps.append(Operation("call", (len(steps) - 1, factor), function=OPERATORS["mul"]))
+        if term:
+            # Each product is one factor more than another that was there before.
+            if term not in products:
+                steps.insert(-1, Operation("call", (products[term[:-1]], term[-1]), function=OPERATORS["mul"]))
+                products[term] = len(steps) - 2
+            steps.append(Operation("call", (len(steps) - 1, products[term]), function=OPERATORS["mul"]))
         if total is not None:
             steps.append(Operation("call", (total, len(steps) - 1), function=OPERATORS["add"]))
         total = len(steps) - 1
