@@ -15,7 +15,9 @@ from netlearn.errors import OptionError
 from netlearn.programs import run
 
 ROOT = Path(__file__).resolve().parents[1]
-SLEEPER = "sleep 987.5 & echo begun > begun; wait"
+SECONDS = f"98{os.getpid()}"
+"""How long what is started here sleeps: by this it is known from what others test at the same time."""
+SLEEPER = f"sleep {SECONDS}.5 & echo begun > begun; wait"
 
 
 def script(folder: Path, text: str) -> list[str]:
@@ -39,7 +41,7 @@ def running(word: str) -> list[int]:
     return sorted(found)
 
 
-def gone(word: str, seconds: float = 10.0) -> bool:
+def gone(word: str, seconds: float = 60.0) -> bool:
     deadline = time.monotonic() + seconds
     while running(word) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -62,30 +64,40 @@ def test_a_crash_is_told(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="there is no /proc on this system")
 def test_what_takes_too_long_ends_with_all_that_it_has_started(tmp_path: Path) -> None:
     began = time.monotonic()
-    done = run(script(tmp_path, SLEEPER.replace("987.5", "987.25")), tmp_path, 0.5)
+    done = run(script(tmp_path, SLEEPER.replace(".5", ".25")), tmp_path, 0.5)
     assert done.late
     assert time.monotonic() - began < 20
-    assert gone("987.25")
+    assert gone(f"{SECONDS}.25")
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="there is no /proc on this system")
 def test_so_does_what_a_program_leaves_behind(tmp_path: Path) -> None:
-    assert run(script(tmp_path, "sleep 987.75 & exit 0"), tmp_path, 60).status == 0
-    assert gone("987.75")
+    assert run(script(tmp_path, f"sleep {SECONDS}.75 & exit 0"), tmp_path, 60).status == 0
+    assert gone(f"{SECONDS}.75")
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="there is no /proc on this system")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_nothing_outlives_who_started_it(number: signal.Signals, tmp_path: Path) -> None:
     words = script(tmp_path, SLEEPER)
-    code = f"from pathlib import Path; from netlearn.programs import run; run({words}, Path({str(tmp_path)!r}), 600)"
+    code = f"""
+import signal
+from pathlib import Path
+from netlearn.programs import run
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
+run({words}, Path({str(tmp_path)!r}), 600)
+"""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL) as process:
-        while not (tmp_path / "begun").exists():
-            time.sleep(0.02)
-        assert running("987.5")
-        process.send_signal(number)
-    assert gone("987.5")
+        try:
+            while not (tmp_path / "begun").exists() and process.poll() is None:
+                time.sleep(0.02)
+            assert running(f"{SECONDS}.5")
+            process.send_signal(number)
+            process.wait(60)
+        finally:
+            process.kill()
+    assert gone(f"{SECONDS}.5")
 
 
 def test_what_is_no_program_and_what_is_no_time(tmp_path: Path) -> None:

@@ -260,7 +260,8 @@ def test_ngspice_behind_a_script_is_stopped_too(
 ) -> None:
     folder = tmp_path / "bin"
     folder.mkdir()
-    (folder / "ngspice").write_text("#!/bin/sh\nsleep 986.5\n")
+    seconds = f"98{os.getpid()}.125"
+    (folder / "ngspice").write_text(f"#!/bin/sh\nsleep {seconds}\n")
     (folder / "ngspice").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr("netlearn.ngspice.solver.library", lambda: None)
@@ -268,4 +269,4 @@ def test_ngspice_behind_a_script_is_stopped_too(
     assert result.exit_code == 2
     assert "took longer than 0.3 s" in result.stderr
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert "986.5" not in listed
+    assert seconds not in listed

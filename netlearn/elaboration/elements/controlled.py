@@ -161,7 +161,7 @@ def _polynomial_steps(probes: list[str], coefficients: int) -> tuple[list[Operat
     total: int | None = None
     degree = 0
     terms: Iterator[tuple[int, ...]] = iter([()])
-    products = {(probe,): probe for probe in range(len(probes))}
+    products: dict[tuple[int, ...], int] = {(probe,): probe for probe in range(len(probes))}
     for name in names:
         term = next(terms, None)
         if term is None:
