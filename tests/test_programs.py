@@ -17,7 +17,7 @@ from netlearn.programs import run
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = f"98{os.getpid()}"
 """How long what is started here sleeps: by this it is known from what others test at the same time."""
-SLEEPER = f"sleep {SECONDS}.5 & echo begun > begun; wait"
+SLEEPER = f"sleep {SECONDS}.5 & wait"
 
 
 def script(folder: Path, text: str) -> list[str]:
@@ -90,9 +90,9 @@ run({words}, Path({str(tmp_path)!r}), 600)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL) as process:
         try:
-            while not (tmp_path / "begun").exists() and process.poll() is None:
+            while not running(f"{SECONDS}.5"):
+                assert process.poll() is None
                 time.sleep(0.02)
-            assert running(f"{SECONDS}.5")
             process.send_signal(number)
             process.wait(60)
         finally:
