@@ -7,8 +7,9 @@ from typing import Any
 from netlearn.learn.rules.adjoint_circuit import AdjointCircuit
 from netlearn.learn.rules.base import Batch
 from netlearn.ngspice.export import export_ngspice, flatten
+from netlearn.overrides import DataLike, NetlistLike
 from netlearn.probes.ends import Probes
-from netlearn.project import DataLike, NetlistLike, open_project
+from netlearn.project import open_project
 
 
 def adjoint_netlist(

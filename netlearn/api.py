@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal, Unpack
 
@@ -13,45 +13,33 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.atomic import Destination
-from netlearn.errors import CircuitError, DataError, NetlearnError, NetlearnErrors
+from netlearn.careful import careful, tell_doubts
+from netlearn.description import describe
+from netlearn.drive import driven_circuit
+from netlearn.errors import NetlearnError
+from netlearn.evaluation import evaluate, evaluation_of, notes_of
 from netlearn.keeping import Keeper, after_training
 from netlearn.learn.checkpoint import load_checkpoint
-from netlearn.learn.data import Dataset, Layout, split
-from netlearn.learn.goals import GoalResult, Goals, judged
+from netlearn.learn.data import Dataset, split
 from netlearn.learn.hardware import hardware_for
 from netlearn.learn.history import History
 from netlearn.learn.kept_parameters import store_of
 from netlearn.learn.lbfgs import run_lbfgs
 from netlearn.learn.loop import Task, begin, run
-from netlearn.learn.loss import CrossEntropy, Loss, accuracy, unit_of
-from netlearn.learn.model import Model
+from netlearn.learn.loss import CrossEntropy, unit_of
 from netlearn.learn.optimizers import Lbfgsb
-from netlearn.learn.rules.power import dissipated_at, weight_of
-from netlearn.learn.rules.reciprocity import reciprocity
 from netlearn.learn.rules.units import unit_of_estimate
-from netlearn.learn.settings import DataFiles, Settings
 from netlearn.learn.state import Callback, Progress, TrainingState
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
 from netlearn.learn.verdict import warning_of
 from netlearn.netlist.directive_text import with_directive_option
 from netlearn.netlist.netlist import Netlist
-from netlearn.project import (
-    DataLike,
-    NetlistLike,
-    Overrides,
-    Project,
-    driven_circuit,
-    netlist_of,
-    open_project,
-    solver_of,
-    with_targets,
-)
+from netlearn.overrides import DataLike, NetlistLike, Overrides
+from netlearn.project import Project, open_project, with_targets
 from netlearn.results import Description, Evaluation, TrainResult
-from netlearn.solve.accuracy import digits_of, doubts
-from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint, Solver
-from netlearn.solve.sensitivity import linearize
+from netlearn.solvers import solver_of
 
 
 def train(
@@ -109,7 +97,7 @@ def train(
         keeper.check(start, tuple(table.path for table in (project.table, test) if table is not None))
         if test is not None:
             # What is wrong with it is said before the work, not after.
-            _evaluation(project.plain_model, task.loss, project.layout, project.dataset(test))
+            evaluation_of(project.plain_model, task.loss, project.layout, project.dataset(test))
         search = run_lbfgs if isinstance(task.optimizer, Lbfgsb) else run
         with keeper.whatever_happens():
             state = search(task, start, _together(progress), keeper)
@@ -149,40 +137,6 @@ def task_of(project: Project) -> Task:
     )
 
 
-def evaluate(
-    netlist: NetlistLike,
-    data: DataLike | None = None,
-    targets: object = None,
-    *,
-    forward: str | Solver = "internal",
-    residual: bool = False,
-    **settings: Unpack[Overrides],
-) -> Evaluation:
-    """Loss, accuracy and outputs of a netlist on data, given as ``train`` takes them.
-
-    Without ``data`` the test data that the netlist names is taken, or else its training data.
-    Classes are those of the training data that the netlist names, if it is there, or else of
-    ``data``. With ``residual`` the evaluation tells what Kirchhoff's laws lack at the samples' operating
-    points. Where fewer than six digits of voltages or currents hold, a warning says so.
-    """
-    with solver_of(forward) as solver:
-        project = open_project(netlist, None, _careful(solver), settings)
-        if data is not None:
-            given = replace(project, data=with_targets(data, targets))
-            if not _has_training_data(project):
-                project = given
-            table = given.table
-        else:
-            table = project.test_table or project.table
-        model, dataset = project.plain_model, project.dataset(table)
-        result = _evaluation(model, project.loss, project.layout, dataset)
-        if isinstance(solver, InternalSolver):
-            some = np.linspace(0, len(dataset.inputs) - 1, min(DOUBTED, len(dataset.inputs))).astype(int)
-            _tell_doubts(model.forward(model.parameters.initial, dataset.inputs[some]))
-        found = model.forward(model.parameters.initial, dataset.inputs).residual() if residual else None
-        return replace(result, notes=_notes(project), residual=found)
-
-
 def operating_point(
     netlist: NetlistLike,
     solver: str | Solver = "internal",
@@ -201,73 +155,9 @@ def operating_point(
         project = open_project(netlist, data, opened, settings)
         named = data is not None or bool(project.settings.corner)
         circuit = driven_circuit(project, outputs=probes) if named else project.circuit_for(probes)
-        point = _careful(opened).solve(circuit)
-        _tell_doubts(point)
+        point = careful(opened).solve(circuit)
+        tell_doubts(point)
         return point
-
-
-DOUBTED = 16
-"""So many of the samples are asked how many digits hold."""
-
-
-def _careful(solver: Solver) -> Solver:
-    """The same for numbers that are looked at, one by one."""
-    return replace(solver, careful=True) if isinstance(solver, InternalSolver) else solver
-
-
-def _tell_doubts(point: OperatingPoint) -> None:
-    """Warn of numbers that hold few digits."""
-    try:
-        said = doubts(point, digits_of(point, linearize(point)))
-    except CircuitError:
-        # Where something jumps, as at a fold, there is nothing to go by.
-        return
-    if said:
-        warnings.warn(said, stacklevel=3)
-
-
-def describe(netlist: NetlistLike, data: DataLike | None = None, **settings: Unpack[Overrides]) -> Description:
-    """What is in a netlist, and what would be trained. Raises only where it cannot be read at all."""
-    read = netlist_of(netlist)
-    problems: list[NetlearnError] = []
-    known: dict[str, object] = {}
-
-    def note(*steps: Callable[[], dict[str, object]]) -> None:
-        for step in steps:
-            try:
-                known.update(step())
-            except NetlearnErrors as several:
-                problems.extend(several.errors)
-            except NetlearnError as error:
-                problems.append(error)
-
-    try:
-        project = open_project(read, data, overrides=settings)
-    except NetlearnErrors as several:
-        problems.extend(several.errors)
-        project = Project(read, Settings(), InternalSolver(), data)
-    except NetlearnError as error:
-        problems.append(error)
-        project = Project(read, Settings(), InternalSolver(), data)
-    note(lambda: _contents(project))
-    if known:
-        if project.has_samples:
-            found = len(problems)
-            note(lambda: _task(project))
-            if len(problems) > found:
-                # What would be trained can be said without the data that set other numbers.
-                project = replace(project, data=None, settings=replace(project.settings, data=DataFiles()))
-        note(lambda: _trained(project))
-        note(lambda: _co_content(project, has_data=known.get("samples", 0) != 0))
-    return Description(read, project.settings, problems=tuple(problems), **known)  # type: ignore[arg-type]
-
-
-def _has_training_data(project: Project) -> bool:
-    """Whether the netlist names training data that can be read from where the netlist is."""
-    try:
-        return project.settings.data.train is not None and len(project.table) > 0
-    except DataError:
-        return False
 
 
 def _trained_netlist(project: Project, state: TrainingState) -> Netlist:
@@ -292,14 +182,14 @@ def _result(project: Project, task: Task, state: TrainingState, written: Netlist
         names=tuple(parameters.names),
         initial=parameters.initial,
         theta=_best(state),
-        train=_evaluation(model, task.loss, layout, project.dataset(project.table)),
-        test=_evaluation(model, task.loss, layout, project.dataset(test)) if test is not None else None,
+        train=evaluation_of(model, task.loss, layout, project.dataset(project.table)),
+        test=evaluation_of(model, task.loss, layout, project.dataset(test)) if test is not None else None,
         history=_history(task, state),
         best_epoch=state.best_epoch,
         interrupted=not state.finished,
         seconds=seconds,
         stopped=state.stopped or "interrupted",
-        notes=_notes(project),
+        notes=notes_of(project),
     )
 
 
@@ -323,14 +213,6 @@ def _together(progress: Callback | Iterable[Callback] | None) -> Callback | None
     return tell
 
 
-def _notes(project: Project) -> tuple[str, ...]:
-    notes = project.settings.notes
-    if not project.chooses_scale:
-        return notes
-    assert isinstance(project.loss, CrossEntropy)
-    return (*notes, f"cross_entropy scale={project.loss.scale:g}, chosen by the spread of the outputs before training")
-
-
 def _with_chosen_scale(project: Project, written: Netlist) -> Netlist:
     """A scale that was chosen stands in the trained netlist, so that this means the same as in training.
 
@@ -346,79 +228,6 @@ def _with_chosen_scale(project: Project, written: Netlist) -> Netlist:
 def _outputs(project: Project, data: Dataset) -> Array:
     """Outputs (S, o) before training."""
     return outputs_of(project.plain_model, project.plain_model.parameters.initial, data.inputs)[0]
-
-
-def _evaluation(model: Model, loss: Loss, layout: Layout, data: Dataset) -> Evaluation:
-    outputs, point = outputs_of(model, model.parameters.initial, data.inputs)
-    watts = dissipated_at(model, model.parameters.initial, data.inputs, point)
-    losses = loss.value(outputs, data.targets) + weight_of(loss) * watts
-    targets = data.targets
-    goals: tuple[GoalResult, ...] = ()
-    if isinstance(loss, Goals):
-        labels = [data.label(i) for i in range(len(data))]
-        units = getattr(model.measured, "units", ("",) * outputs.shape[1])
-        goals = judged(layout.aims, loss, outputs, targets, units=units, labels=labels)
-        nearest = loss.wanted(outputs, targets)
-        targets = np.where(np.isnan(nearest), outputs, nearest)
-    return Evaluation(
-        loss=float(np.mean(losses)),
-        accuracy=accuracy(outputs, data.targets),
-        names=layout.outputs,
-        inputs=data.inputs,
-        outputs=outputs,
-        targets=targets,
-        losses=losses,
-        watts=watts,
-        classes=layout.classes,
-        data=data.path,
-        goals=goals,
-    )
-
-
-def _contents(project: Project) -> dict[str, object]:
-    circuit = project.circuit
-    return {
-        "elements": tuple((group.device.name, len(group)) for group in circuit.groups if len(group)),
-        "nodes": len(circuit.nodes),
-        "branches": len(circuit.branches),
-        "linear": circuit.linear,
-        "trainable": tuple(project.design.trainable_names()),
-    }
-
-
-def _trained(project: Project) -> dict[str, object]:
-    parameters = project.parameters
-    return {"trained": tuple(parameters.names), "values": parameters.initial}
-
-
-def _co_content(project: Project, *, has_data: bool) -> dict[str, object]:
-    circuit = project.circuit
-    model = project.model if has_data else None
-    x = np.zeros((1, circuit.size))
-    if any(len(group) and not (group.device.linear or group.device.reciprocal) for group in circuit.groups):
-        # Only a state tells the derivatives of such elements.
-        first = (
-            None
-            if model is None
-            else model.circuit(model.parameters.initial, project.dataset(project.table).inputs[:1])
-        )
-        x = project.solver.solve(first or circuit).x
-    nudged = model is not None and model.measured.between_unknowns
-    known = (model.probes, model.parameters) if model is not None and nudged else (None, None)
-    found = reciprocity(circuit, x, *known)
-    weights = zip(circuit.nodes, found.weights.tolist(), strict=False)
-    return {"breaking": found.breaking, "weights": tuple(each for each in weights if each[1] not in {0.0, 1.0})}
-
-
-def _task(project: Project) -> dict[str, object]:
-    layout, test = project.layout, project.test_table
-    return {
-        "inputs": layout.inputs,
-        "outputs": layout.outputs,
-        "classes": layout.classes,
-        "samples": len(project.table),
-        "test_samples": len(test) if test is not None else 0,
-    }
 
 
 __all__: Sequence[str] = (

@@ -22,7 +22,8 @@ from netlearn.learn.settings import DIRECTIVES
 from netlearn.netlist.directives import read_directive
 from netlearn.netlist.netlist import Netlist
 from netlearn.options import options_of
-from netlearn.project import DataLike, NetlistLike, netlist_of, open_project
+from netlearn.overrides import DataLike, NetlistLike
+from netlearn.project import netlist_of, open_project
 from netlearn.results import TrainResult
 from netlearn.workers import Lost, results_of
 

@@ -18,7 +18,8 @@ from netlearn.learn.model import Model
 from netlearn.learn.samples import drive_of
 from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
-from netlearn.project import NetlistLike, open_project
+from netlearn.overrides import NetlistLike
+from netlearn.project import open_project
 from netlearn.signature import signature_of
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint, Solver

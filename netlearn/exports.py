@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Unpack
 
+from netlearn.drive import driven_circuit
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.formats import export_csv, export_graphml, export_json
 from netlearn.learn.data import Layout
 from netlearn.ngspice.export import export_ngspice
 from netlearn.ngspice.export import flatten as flat_text
+from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.probes.ends import Probes
 from netlearn.probes.outputs import Outputs
-from netlearn.project import DataLike, NetlistLike, Overrides, Project, driven_circuit, netlist_of, open_project
+from netlearn.project import Project, netlist_of, open_project
 
 FORMS = {"json": export_json, "graphml": export_graphml, "csv": export_csv}
 """Forms that hold the flat circuit at its own source values."""

@@ -18,7 +18,8 @@ from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.reciprocity import reciprocity
 from netlearn.learn.transforms import Transform
-from netlearn.project import DataLike, NetlistLike, Overrides, Project, open_project
+from netlearn.overrides import DataLike, NetlistLike, Overrides
+from netlearn.project import Project, open_project
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.sensitivity import linearize, pullback
 

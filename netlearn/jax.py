@@ -11,7 +11,7 @@ from netlearn.arrays import Array
 from netlearn.differentiable import Coordinates, Differentiable
 from netlearn.errors import NetlearnError
 from netlearn.netlist.netlist import Netlist
-from netlearn.project import NetlistLike
+from netlearn.overrides import NetlistLike
 from netlearn.solve.operating_point import Solver
 
 try:

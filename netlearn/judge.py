@@ -8,14 +8,16 @@ from typing import Unpack
 
 import numpy as np
 
+from netlearn.drive import Drive, driven
 from netlearn.errors import NetlistWarning, NgspiceError
 from netlearn.ngspice.measurements import measurable, measured_by_ngspice
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.ngspice.text_solution import TextSolution
+from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.own_text import solve_text
 from netlearn.probes.names import probes_of
 from netlearn.probes.outputs import Outputs
-from netlearn.project import DataLike, Drive, NetlistLike, Overrides, Project, driven, open_project
+from netlearn.project import Project, open_project
 from netlearn.solve.difference import Differences, MeasuredTwice, compare
 from netlearn.solve.internal import InternalSolver
 

@@ -11,7 +11,8 @@ from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.energy import STATES, GeneralizedEP
 from netlearn.ngspice.export import export_ngspice, flatten
-from netlearn.project import DataLike, NetlistLike, Project, open_project
+from netlearn.overrides import DataLike, NetlistLike
+from netlearn.project import Project, open_project
 
 
 @runtime_checkable

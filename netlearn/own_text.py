@@ -11,13 +11,13 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import ZERO_CELSIUS
 from netlearn.circuit.samples import alike
+from netlearn.drive import Drive
 from netlearn.elaboration.columns import AMBIENT
 from netlearn.elaboration.number_places import number_edit
 from netlearn.errors import NgspiceError
 from netlearn.netlist.netlist import Edit, Netlist
 from netlearn.ngspice.text_run import TextRunner
 from netlearn.ngspice.text_solution import TextSolution, text_solution
-from netlearn.project import Drive
 from netlearn.solve.parts import numbered
 
 

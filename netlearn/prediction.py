@@ -19,9 +19,11 @@ from netlearn.learn.loss import CrossEntropy, Loss
 from netlearn.learn.output_files import check_ending, output_file
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.table import Table
-from netlearn.project import DataLike, NetlistLike, Overrides, Project, open_project, solver_of
+from netlearn.overrides import DataLike, NetlistLike, Overrides
+from netlearn.project import Project, open_project
 from netlearn.solve.operating_point import Solver
 from netlearn.solve.parts import numbered
+from netlearn.solvers import solver_of
 
 HELD = 4_000_000
 """About how many node voltages are held at a time."""

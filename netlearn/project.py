@@ -3,90 +3,43 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.parameters import Input, Parameters
+from netlearn.circuit.parameters import Parameters
 from netlearn.circuit.samples import alike
 from netlearn.elaboration.columns import source_names
 from netlearn.elaboration.design import Design, Selection
 from netlearn.elaboration.elaborate import elaborate
-from netlearn.errors import DataError, NetlearnError, OptionError, Place, did_you_mean
+from netlearn.errors import DataError, OptionError, Place
 from netlearn.learn.data import Dataset, Layout, classes_in, dataset_of, input_layout_of, inputs_of, layout_of
 from netlearn.learn.files import read_table
-from netlearn.learn.goals import Goal, Goals
-from netlearn.learn.hardware import Hardware
+from netlearn.learn.goals import Goals
 from netlearn.learn.loss import CrossEntropy, Loss, Mse
 from netlearn.learn.model import Model
-from netlearn.learn.optimizers import Lbfgsb, Optimizer
-from netlearn.learn.rules.base import Rule
-from netlearn.learn.samples import Unnamed, drive_of, table_of, words_of_classes, words_of_input
-from netlearn.learn.schedule import Schedule
-from netlearn.learn.settings import (
-    DIRECTIVES,
-    LoopOptions,
-    Settings,
-    Trained,
-    overridden,
-    settings_of,
-    with_objects,
-    with_suitable_optimizer,
-)
-from netlearn.learn.subset import Subset
+from netlearn.learn.samples import Unnamed, drive_of, table_of
+from netlearn.learn.settings import Settings, Trained
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.table import IN_MEMORY, OWN_VALUES, Table
-from netlearn.netlist.directives import read_directive, read_directives
+from netlearn.named_data import placed, read_named
 from netlearn.netlist.netlist import Netlist, read
-from netlearn.options import Given, options_of
+from netlearn.overrides import DataLike, NetlistLike, settings_for
 from netlearn.probes.names import parameters_in, probes_of
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import Solver
-
-NetlistLike = Netlist | str | os.PathLike[str]
-DataLike = Any
-"""Samples: a path, a Table, a DataFrame, arrays (S,) by column name, or a pair (X, y) of inputs and targets."""
 
 EVERY_RESISTOR = (Trained("r*"),)
 """What is trained where no ``*@train`` says."""
 
 CHOSEN_BY = 1000
 """How many samples are looked at to choose a scale."""
-
-_OPTIONS = tuple(entry.name for entry in options_of(LoopOptions))
-
-
-class Overrides(TypedDict, total=False):
-    """What may be given instead of a directive: its text, or for some of them a ready object."""
-
-    test: DataLike | None
-    input: str | Sequence[str | Sequence[str]] | None
-    output: str | Sequence[str] | None
-    classes: str | Sequence[object] | None
-    goal: str | Goal | Sequence[str | Goal] | None
-    loss: str | Loss | None
-    train: str | Sequence[str] | None
-    fix: str | Sequence[str] | None
-    rule: str | Rule | None
-    optimizer: str | Optimizer | Lbfgsb | None
-    schedule: str | Schedule | None
-    subset: str | Subset | None
-    corner: str | Sequence[str] | Mapping[str, Sequence[float]] | None
-    options: str | LoopOptions | None
-    hardware: str | Hardware | None
-    epochs: int | None
-    batch: int | None
-    seed: int | None
-    validation: float | None
-    patience: int | None
-    coordinates: str | None
 
 
 def with_targets(data: DataLike | None, targets: object) -> DataLike | None:
@@ -101,76 +54,6 @@ def with_targets(data: DataLike | None, targets: object) -> DataLike | None:
 def netlist_of(netlist: NetlistLike) -> Netlist:
     """The netlist itself, or the file read."""
     return netlist if isinstance(netlist, Netlist) else read(netlist)
-
-
-@contextmanager
-def solver_of(forward: str | Solver) -> Iterator[Solver]:
-    """A solver by name, ``internal`` or ``ngspice``, ended afterwards, or the solver itself.
-
-    Raises OptionError for another name.
-    """
-    if not isinstance(forward, str):
-        yield forward
-    elif forward == "internal":
-        yield InternalSolver()
-    elif forward == "ngspice":
-        from netlearn.ngspice.solver import NgspiceSolver
-
-        with NgspiceSolver() as solver:
-            yield solver
-    else:
-        raise OptionError(f"there is no solver '{forward}'", hint=did_you_mean(forward, ("internal", "ngspice")))
-
-
-def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
-    """The netlist's directives with ``overrides`` (see Overrides) put over them.
-
-    A rule with which not every optimizer trains brings its own, unless one is given with it: an
-    optimizer in the netlist is meant for the rule in the netlist.
-
-    Raises OptionError for an unknown or wrong directive or option.
-    """
-    texts: list[Given] = []
-    objects: dict[str, object] = {}
-    options: dict[str, object] = {}
-    for name, value in overrides.items():
-        if value is None:
-            continue
-        if name in _OPTIONS:
-            options[name] = value
-        elif name not in DIRECTIVES:
-            raise OptionError(f"there is no setting '{name}'", hint=did_you_mean(name, (*DIRECTIVES, *_OPTIONS)))
-        elif name == "goal":
-            objects[name] = tuple(map(_goal_of, [value] if isinstance(value, str | Goal) else value))
-        elif isinstance(value, str):
-            texts.append(read_directive(f"{name} {value}", DIRECTIVES))
-        elif name == "input":
-            texts.append(Given(name, words_of_input(value)))
-        elif name == "classes":
-            texts.append(Given(name, words_of_classes(value)))
-        elif isinstance(value, Sequence):
-            texts += _listed(name, value)
-        else:
-            objects[name] = value
-    if options:
-        texts.append(Given("options", values=options))
-    lines = read_directives(netlist.directives, DIRECTIVES)
-    kept = [given for given in lines if given.name not in objects]
-    settings = with_objects(settings_of(overridden(kept, texts)), objects)
-    over = {*objects, *(given.name for given in texts)}
-    beside = "rule" in over or not any(given.name == "optimizer" for given in lines)
-    return with_suitable_optimizer(settings) if beside and "optimizer" not in over else settings
-
-
-def _goal_of(given: str | Goal) -> Goal:
-    if isinstance(given, Goal):
-        return given
-    return settings_of([read_directive(f"goal {given}", DIRECTIVES)]).goal[0]
-
-
-def _listed(name: str, values: Iterable[str]) -> Iterable[Given]:
-    for value in values:
-        yield read_directive(f"{name} {value}", DIRECTIVES)
 
 
 @dataclass(frozen=True)
@@ -255,10 +138,10 @@ class Project:
             return self.driven.parameters(selections, fix)
         except OptionError as error:
             for entry, selection in zip(train, selections, strict=True):
-                with _placed(entry.place):
+                with placed(entry.place):
                     self.driven.parameters([selection])
             for pattern in fix:
-                with _placed(self.settings.places.get(f"fix {pattern}")):
+                with placed(self.settings.places.get(f"fix {pattern}")):
                     self.driven.parameters([Selection(pattern)])
             # Each pattern by itself is right: it is what is fixed that leaves nothing.
             error.place = self.settings.places.get("fix")
@@ -447,7 +330,7 @@ class Project:
             return table_of(given, self.unnamed)
         if named is None:
             return None
-        return _read_named(self.netlist, named, self.settings.places, self.unnamed)
+        return read_named(self.netlist, named, self.settings.places, self.unnamed)
 
     @property
     def unnamed(self) -> Unnamed:
@@ -478,59 +361,12 @@ def open_project(
     return Project(opened, settings_for(opened, rest), solver or InternalSolver(), data, test)
 
 
-@contextmanager
-def _placed(place: Place | None) -> Iterator[None]:
-    """Errors that have no place get this one."""
-    try:
-        yield
-    except NetlearnError as error:
-        if error.place is None:
-            error.place = place
-        raise
-
-
-def _read_named(netlist: Netlist, named: str, places: Mapping[str, Place], unnamed: Unnamed) -> Table:
-    """Data that the netlist names: read only from the folders from which it may include files.
-
-    A netlist may come from a stranger, and an error message would show what is in a file.
-    """
-    folder = Path(netlist.source.path).resolve().parent
-    path = (folder / named).resolve()
-    place = places.get(f"data {named}", places.get("data test", places.get("data")))
-    roots = (folder, *(Path(root).resolve() for root in netlist.files.allow))
-    if not any(path.is_relative_to(root) for root in roots):
-        hint = "give the file as an option, or allow its folder if you trust this netlist"
-        raise DataError(f"the data file '{named}' is outside the netlist's folder", place, hint)
-    with _placed(place):
-        return read_table(Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path, unnamed)
-
-
-@dataclass(frozen=True)
-class Drive:
-    """A circuit and what drives it: ``inputs`` (S, p) of what ``names`` call, each a source's place or a setting."""
-
-    circuit: Circuit
-    names: tuple[str, ...] = ()
-    places: Sequence[Input] = ()
-    inputs: Array = field(default_factory=lambda: np.zeros((1, 0)))
-
-
-def driven(project: Project, samples: int | None = None, outputs: Sequence[str] = ()) -> Drive:
-    """The circuit with a sample axis over the project's training and test data and corners, if it has any.
-
-    Targets need not be there. The numbers that ``outputs`` read are in the circuit.
-    """
-    if not project.has_samples:
-        return Drive(project.circuit_for(outputs))
-    tables = [project.table] if project.data is not None else [project.table, project.test_table]
-    layout = project.input_layout(project.table)
-    inputs = np.concatenate([inputs_of(table, layout) for table in tables if table is not None])
-    if samples is not None and samples < len(inputs):
-        inputs = inputs[np.linspace(0, len(inputs) - 1, samples).astype(int)]
-    model = project.model_of(replace(layout, outputs=tuple(outputs)))
-    return Drive(model.circuit(model.parameters.initial, inputs), layout.driven, model.inputs, inputs)
-
-
-def driven_circuit(project: Project, samples: int | None = None, outputs: Sequence[str] = ()) -> Circuit:
-    """The circuit of :func:`driven`."""
-    return driven(project, samples, outputs).circuit
+__all__ = [
+    "DataLike",
+    "NetlistLike",
+    "Project",
+    "netlist_of",
+    "open_project",
+    "settings_for",
+    "with_targets",
+]

@@ -17,7 +17,8 @@ from netlearn.learn.adjoint import Adjoint
 from netlearn.learn.data import Layout, inputs_of
 from netlearn.learn.model import Model
 from netlearn.ngspice.sensitivity import against_ngspice
-from netlearn.project import DataLike, NetlistLike, Project, open_project
+from netlearn.overrides import DataLike, NetlistLike
+from netlearn.project import Project, open_project
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.sensitivity import Sensitivity
 from netlearn.solve.sensitivity import sensitivities as element_sensitivities

@@ -14,7 +14,8 @@ from netlearn.learn.history import History
 from netlearn.learn.loss import CrossEntropy, Loss
 from netlearn.learn.table import label_of
 from netlearn.netlist.netlist import Netlist, parse
-from netlearn.project import NetlistLike, netlist_of, settings_for
+from netlearn.overrides import NetlistLike, settings_for
+from netlearn.project import netlist_of
 from netlearn.solve.operating_point import Solver
 from netlearn.trainer import Trainer
 

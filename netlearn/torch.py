@@ -10,7 +10,7 @@ import numpy as np
 from netlearn.differentiable import Coordinates, Differentiable
 from netlearn.errors import NetlearnError
 from netlearn.netlist.netlist import Netlist
-from netlearn.project import NetlistLike
+from netlearn.overrides import NetlistLike
 from netlearn.solve.operating_point import Solver
 
 try:

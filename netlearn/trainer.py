@@ -24,7 +24,8 @@ from netlearn.learn.state import Step, TrainingState
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
-from netlearn.project import NetlistLike, Overrides, open_project
+from netlearn.overrides import NetlistLike, Overrides
+from netlearn.project import open_project
 from netlearn.signature import signature_of
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import Solver

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from netlearn.arrays import Array
 from netlearn.elaboration.meters import Meters
-from netlearn.elaboration.scope import Scope, ScopeSettings
+from netlearn.elaboration.scope import Scope
+from netlearn.elaboration.scope_settings import ScopeSettings
 from netlearn.elaboration.template import Template
 from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlearnError, NetlistError, NetlistWarning, Place

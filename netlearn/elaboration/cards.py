@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from netlearn.elaboration.body import Body, Definition
 from netlearn.elaboration.elements.model_cards import read_model
 from netlearn.elaboration.known_options import HARMLESS_OPTIONS
-from netlearn.elaboration.scope import FunctionText, NodeShunt, ScopeSettings, Text, is_wrapped
+from netlearn.elaboration.scope_settings import NodeShunt, ScopeSettings
+from netlearn.elaboration.value_text import FunctionText, Text, is_wrapped
 from netlearn.errors import NetlearnErrors, NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.statements import (

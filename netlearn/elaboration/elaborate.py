@@ -19,7 +19,7 @@ from netlearn.elaboration.elements.handlers import HANDLERS
 from netlearn.elaboration.elements.plain_resistors import add_block
 from netlearn.elaboration.instances import Instances, call_place, note_parameters
 from netlearn.elaboration.names import PathNames
-from netlearn.elaboration.scope import ScopeSettings
+from netlearn.elaboration.scope_settings import ScopeSettings
 from netlearn.elaboration.shunts import shunted
 from netlearn.elaboration.template import FIRST_BRANCH, Template
 from netlearn.elaboration.windings import WindingPart, part_windings

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from netlearn.circuit.devices.base import Device
 from netlearn.elaboration.body import Body
-from netlearn.elaboration.scope import ScopeSettings, Text
+from netlearn.elaboration.scope_settings import ScopeSettings
 from netlearn.elaboration.template import NOTHING, branch_code
+from netlearn.elaboration.value_text import Text
 from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.expressions.expression import Expression

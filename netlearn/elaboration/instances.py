@@ -9,8 +9,8 @@ import numpy as np
 
 from netlearn.elaboration.body import Body, Definition
 from netlearn.elaboration.element_line import ElementLine
-from netlearn.elaboration.scope import Text
 from netlearn.elaboration.template import GROUND_NAMES, Template
+from netlearn.elaboration.value_text import Text
 from netlearn.errors import NetlistError, Place, did_you_mean
 from netlearn.expressions.expression import Expression
 from netlearn.netlist.files import flattened

@@ -9,113 +9,25 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from netlearn.circuit.circuit import TEMPERATURE
 from netlearn.circuit.devices.base import ZERO_CELSIUS
 from netlearn.circuit.devices.junction import K_OVER_Q
+from netlearn.elaboration.scope_settings import ScopeSettings
+from netlearn.elaboration.value_text import FunctionText, Text
 from netlearn.elaboration.valuegraph import ValueGraph
-from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
+from netlearn.errors import NetlistError, NetlistWarning, did_you_mean
 from netlearn.expressions.expression import Expression, ExpressionError, Operation, UserFunction, parse_expression
 from netlearn.expressions.functions import CONSTANTS, is_random
-from netlearn.netlist.dialect import Dialect
 from netlearn.netlist.numbers import letter_as_point, parse_number
-from netlearn.netlist.source import Source
-from netlearn.netlist.statements import Word
 
 _NAME = re.compile(r"[a-z_][\w.$#@]*", re.IGNORECASE)
-_BRACKETS = {"(": ")", "{": "}", "'": "'", '"': '"'}
-
 
 _TEMPERATURES = frozenset((TEMPERATURE, "temp"))
 """What ngspice, PSpice and LTspice call the circuit's temperature in degrees Celsius."""
 _AT_REST = frozenset(("time", "hertz"))
 """What is zero at an operating point."""
 _THERMAL_VOLTAGE = parse_expression(f"(temp+{ZERO_CELSIUS!r})*{K_OVER_Q!r}")
-
-
-def is_wrapped(text: str) -> bool:
-    """Whether brackets or quotes go around the whole text, as they do not in ``{a}+{b}``."""
-    opening, closing = text[:1], _BRACKETS.get(text[:1])
-    if len(text) < 2 or closing != text[-1]:
-        return False
-    if opening == closing:
-        return opening not in text[1:-1]
-    depth = 0
-    for place, character in enumerate(text):
-        depth += (character == opening) - (character == closing)
-        if depth == 0:
-            return place == len(text) - 1
-    return False
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A value as it stands in the text, without braces or quotes around it."""
-
-    text: str
-    source: Source
-    start: int
-    chain: tuple[Place, ...] = ()
-    braced: bool = False
-    """Within braces and in ``.param`` ngspice takes ``mil`` for milli."""
-
-    @classmethod
-    def of(cls, word: Word, source: Source, chain: tuple[Place, ...] = (), braced: bool = False) -> Text:
-        text, start = word.text, word.start
-        for _ in range(2):
-            if text[:1] == "(" or not is_wrapped(text):
-                break
-            inner = text[1:-1]
-            start += 1 + len(inner) - len(inner.lstrip())
-            text = inner.strip()
-            braced = True
-        return cls(text, source, start, chain, braced)
-
-    @property
-    def is_number(self) -> bool:
-        return parse_number(self.text) is not None
-
-    def place(self, offset: int = 0, length: int | None = None) -> Place:
-        end = self.start + len(self.text) if length is None else self.start + offset + length
-        return self.source.place(self.start + offset, max(end, self.start + offset + 1), self.chain)
-
-    def error(self, message: str, hint: str = "", offset: int = 0, length: int | None = None) -> NetlistError:
-        return NetlistError(message, self.place(offset, length), hint)
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionText:
-    """A ``.func`` as written."""
-
-    arguments: tuple[str, ...]
-    body: Text
-
-
-@dataclass(frozen=True, slots=True)
-class NodeShunt:
-    """``.options rshunt``: the quantity in ohms, and where it stands, as in ``Rows.places``."""
-
-    resistance: int
-    place: tuple[int, int, int]
-
-
-@dataclass
-class ScopeSettings:
-    """What ``.temp`` and ``.options`` set; temperatures in degrees Celsius."""
-
-    dialect: Dialect = Dialect.NGSPICE
-
-    temperature: float = 27.0
-    nominal_temperature: float = 27.0
-    gmin: float = 1e-12
-    scale: float = 1.0
-    badmos3: float = 0.0
-    """1 for level 3 MOSFETs as SPICE had them once."""
-    shunt: NodeShunt | None = None
-    options: dict[str, float] = field(default_factory=dict)
-    warnings: list[NetlistWarning] = field(default_factory=list)
-    """What is read, but perhaps not as it was meant."""
 
 
 class Scope:
@@ -411,3 +323,6 @@ def _circle(progress: Mapping[tuple[int, str], Text], start: tuple[int, str]) ->
     names = [name for _, name in loop]
     shown = " -> ".join(names if len(names) < 12 else [*names[:6], "...", *names[-4:]])
     return progress[loop[0]].error(f"parameters depend on each other in a circle: {shown}")
+
+
+__all__ = ["FunctionText", "Scope", "ScopeSettings", "Text"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from netlearn.circuit.circuit import GROUND
 from netlearn.circuit.devices.linear import SHUNT
-from netlearn.elaboration.scope import NodeShunt
+from netlearn.elaboration.scope_settings import NodeShunt
 from netlearn.elaboration.template import NOTHING, Rows
 from netlearn.elaboration.windings import WindingPart
 

@@ -9,7 +9,7 @@ read the same: ``4k7`` as 4700, LTspice's and PSpice's functions as ``.func``, s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE_WORDS
@@ -31,6 +31,7 @@ from netlearn.netlist.statements import (
     Subcircuit,
     Word,
 )
+from netlearn.ngspice.foreign_functions import ForeignFunctions
 
 Span = tuple[int, int, str]
 """Characters [start, end) of a source, and what stands in the deck instead."""
@@ -62,27 +63,6 @@ _LTSPICE_WORDS: Mapping[str, tuple[str, ...]] = {
     "R": ("noiseless", "pwr", *_TOLERANCES),
 }
 
-_FUNCTIONS = {
-    "arctan": "arctan(x) {atan(x)}",
-    "buf": "buf(x) {x>0.5 ? 1 : 0}",
-    "inv": "inv(x) {x>0.5 ? 0 : 1}",
-    "round": "round(x) {sgn(x)*floor(abs(x)+0.5)}",
-    "pwrs": "pwrs(x,y) {sgn(x)*abs(x)^y}",
-    "stp": "stp(x) {u(x)}",
-    "uplim": "uplim(x,l,z) {x<=l-z ? x : (x>=l+z ? l : l-(l+z-x)*(l+z-x)/(4*z))}",
-    "dnlim": "dnlim(x,l,z) {x>=l+z ? x : (x<=l-z ? l : l+(x-l+z)*(x-l+z)/(4*z))}",
-    "if": "if(c,x,y) {c ? x : y}",
-    "agauss": "agauss(a,b,c) {a}",
-    "gauss": "gauss(a,b,c) {a}",
-    "aunif": "aunif(a,b) {a}",
-    "unif": "unif(a,b) {a}",
-    "mc": "mc(a,b) {a}",
-    "flat": "flat(a) {0*a}",
-}
-_LIMIT, _RANDOM_LIMIT = "limit(x,a,b) {min(max(x,min(a,b)),max(a,b))}", "limit(a,b) {a}"
-_BUILT_IN = {Dialect.NGSPICE: (), Dialect.LTSPICE: ("stp", "uplim", "dnlim", "if"), Dialect.PSPICE: ("stp", "if")}
-"""Functions that ngspice has in its mode for a dialect."""
-
 
 @dataclass(frozen=True)
 class TextDeck:
@@ -108,7 +88,7 @@ def text_deck(
         dialect = Dialect.LTSPICE
     writer = _Writer(netlist, dialect, edits)
     writer.statements(netlist, netlist.statements)
-    lines = ["netlearn", *writer.functions(), *writer.lines, *settings, ".end"]
+    lines = ["netlearn", *writer.functions.lines(), *writer.lines, *settings, ".end"]
     return TextDeck(lines, dialect.value, {deck: own for own, deck in writer.renamed.items()})
 
 
@@ -121,21 +101,7 @@ class _Writer:
         for source, start, end, text in edits:
             self.edits.setdefault(id(source), []).append((start, end, text))
         self.undeclared = _undeclared(netlist)
-        self.used: dict[str, int] = {}
-        """Functions that are called, with the most arguments that any call has."""
-        self.own: set[str] = set()
-        """Functions that the netlist defines."""
-
-    def functions(self) -> Iterator[str]:
-        """Definitions of the functions that are used and that ngspice lacks."""
-        for name, arguments in self.used.items():
-            if name in self.own or name in _BUILT_IN[self.dialect]:
-                continue
-            if name == "limit":
-                if self.dialect is Dialect.NGSPICE or arguments == 2:
-                    yield f".func {_LIMIT if arguments > 2 else _RANDOM_LIMIT}"
-            elif name in _FUNCTIONS:
-                yield f".func {_FUNCTIONS[name]}"
+        self.functions = ForeignFunctions(dialect)
 
     # Statements ------------------------------------------------------------------------------
 
@@ -168,10 +134,10 @@ class _Writer:
             self._step(card)
         elif card.name in _CARDS:
             if card.name == "func":
-                self.own.add(card.words[0].text.lower())
-            self.own.update(
-                pair.name.text.lower().partition("(")[0] for pair in card.assignments if "(" in pair.name.text
-            )
+                self.functions.defined(card.words[0].text)
+            for pair in card.assignments:
+                if "(" in pair.name.text:
+                    self.functions.defined(pair.name.text.partition("(")[0])
             name = Word("", card.start, card.start + 1 + len(card.name))
             spans = [(name.start, name.end, f".{_CARDS[card.name]}")]
             for pair in card.assignments:
@@ -303,10 +269,7 @@ class _Writer:
             value = letter_as_point(match[0])
             if value is not None:
                 spans.append((word.start + match.start(), word.start + match.end(), format_number(value)))
-        for match in re.finditer(r"([a-z_]\w*)\s*\(", text, re.IGNORECASE):
-            name = match[1].lower()
-            if name in _FUNCTIONS or name == "limit":
-                self.used[name] = max(self.used.get(name, 0), _arguments(text, match.end()))
+        self.functions.called_in(text)
         if self.dialect is Dialect.NGSPICE:
             for match in re.finditer(r"(?<![&|])[&|](?![&|])|~", text):
                 new = "!" if match[0] == "~" else match[0] * 2
@@ -381,17 +344,6 @@ def _undeclared(netlist: Netlist) -> dict[str, set[str]]:
         if name != "m" and name not in defined:
             found.setdefault(called, set()).add(name)
     return found
-
-
-def _arguments(text: str, start: int) -> int:
-    """How many arguments a call has whose parenthesis opens before ``start``."""
-    depth, count = 1, 1
-    for character in text[start:]:
-        depth += (character == "(") - (character == ")")
-        count += character == "," and depth == 1
-        if depth == 0:
-            break
-    return count
 
 
 def _logical(text: str) -> str:

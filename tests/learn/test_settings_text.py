@@ -8,7 +8,7 @@ import pytest
 import netlearn
 from netlearn.learn.settings import Settings
 from netlearn.learn.settings_text import directive_texts, settings_from
-from netlearn.project import settings_for
+from netlearn.overrides import settings_for
 
 NETLIST = """all that can be said
 *@data "a file.csv" test=t.csv

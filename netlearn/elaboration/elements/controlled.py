@@ -11,7 +11,7 @@ from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.behavioural import add_source, refuse_more, warmer
 from netlearn.elaboration.elements.sources import multiplied
 from netlearn.elaboration.elements.temperature import TEMPERATURE
-from netlearn.elaboration.scope import Text
+from netlearn.elaboration.value_text import Text
 from netlearn.expressions.expression import Expression, Operation
 from netlearn.expressions.functions import OPERATORS, ROUNDED_TABLE
 from netlearn.netlist.statements import Word

@@ -19,8 +19,8 @@ from netlearn.circuit.devices.transmission_line import (
 from netlearn.elaboration.body import ModelCard
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.model_cards import found_model, known_quantities, model_names
-from netlearn.elaboration.scope import Text
 from netlearn.elaboration.template import branch_code
+from netlearn.elaboration.value_text import Text
 from netlearn.errors import NetlistError, did_you_mean
 from netlearn.expressions.expression import parse_expression
 from netlearn.netlist.numbers import starts_like_number

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from netlearn.elaboration.body import Body, ModelCard
-from netlearn.elaboration.scope import Text
+from netlearn.elaboration.value_text import Text
 from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.netlist.numbers import starts_like_number
 from netlearn.netlist.statements import Assignment, Card, Word

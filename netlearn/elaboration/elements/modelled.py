@@ -11,7 +11,7 @@ from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.body import ModelCard
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.model_cards import found_model, model_names, model_quantities, warn_of
-from netlearn.elaboration.scope import Text
+from netlearn.elaboration.value_text import Text
 from netlearn.errors import CircuitError, NetlistError, did_you_mean
 from netlearn.expressions.expression import parse_expression
 from netlearn.netlist.dialect import Dialect

@@ -18,8 +18,9 @@ from netlearn.arrays import Array
 from netlearn.circuit.devices.base import Device, Values
 from netlearn.solve.codegen.derivatives import Differentiation
 from netlearn.solve.codegen.graph import Graph, LawProgram, Node, reached, rebuilt
+from netlearn.solve.codegen.law_loops import LoopWriter
 from netlearn.solve.codegen.trace import Traced, Untraceable
-from netlearn.solve.codegen.vector_code import DOUBLE, INTEGER, VECTOR, WIDTH, VectorCode, machine_code, splat
+from netlearn.solve.codegen.vector_code import machine_code
 
 FREE, COLD, WARM = 0.0, 1.0, 2.0
 """Whether a sample's next step is limited by its last one, starts where devices do, or is taken as it is."""
@@ -27,8 +28,6 @@ MOST_NODES = 4000
 """Longer laws would take long to compile, and are left to arrays."""
 NEAR = 0.25
 """Steps are corrected for curvature where that is up to this part of what is linear in them."""
-ROWS = ("y", "a", "b", "c", "d", "e")
-"""What rows the functions take: those of the unknowns, and five more that each of them has its own names for."""
 
 Terminals = tuple[int, ...]
 """For each unknown of a device the first one that is the same in all elements; -1 for ground."""
@@ -133,7 +132,7 @@ class _Maker:
             raise Untraceable("a long law")
         hoisted = _hoisted(everything)
         module = ir.Module("law")
-        writer = _Writer(module, hoisted, self.classes, entries, len(kept))
+        writer = LoopWriter(module, hoisted, self.classes, entries, len(kept))
         writer.step(step, kept)
         writer.balance(balance)
         if curve:
@@ -277,158 +276,3 @@ def _hoisted(outputs: Sequence[Node]) -> list[Node]:
     used = {part.number for node in order if not fixed[node.number] for part in node.inputs}
     used |= {node.number for node in outputs}
     return [node for node in order if fixed[node.number] and node.operation != "constant" and node.number in used]
-
-
-class _Writer:
-    """Writes functions that go through elements and, within each, through the samples in step."""
-
-    def __init__(
-        self,
-        module: ir.Module,
-        hoisted: Sequence[Node],
-        classes: Sequence[int],
-        entries: Sequence[tuple[int, int]],
-        kept: int,
-    ) -> None:
-        self.module, self.hoisted = module, {node.number: k for k, node in enumerate(hoisted)}
-        self.classes = {t: k for k, t in enumerate(classes)}
-        self.entries, self.kept = {pair: k for k, pair in enumerate(entries)}, kept
-
-    def step(self, parts: tuple[dict[int, Node], dict[tuple[int, int], Node], Node], kept: Sequence[Node]) -> None:
-        """Rows: y, kept, mode, total, data, held."""
-        total, slopes, held = parts
-        with _Loop(self, "step", {"y": "y", "kept": "a", "mode": "b"}) as loop:
-            code = loop.code([*total.values(), *slopes.values(), *kept, held])
-            for k, node in enumerate(kept):
-                loop.store(code[node], "a", loop.kept(k))
-            for row, node in total.items():
-                loop.add(code[node], "c", loop.write(row))
-            for pair, node in slopes.items():
-                loop.add(code[node], "d", loop.slot(pair))
-            if not (held.operation == "constant" and not held.value):
-                flag = loop.builder.uitofp(code[held], VECTOR)
-                loop.add(flag, "e", ir.Constant(INTEGER, 0))
-
-    def balance(self, parts: dict[int, tuple[Node, Node]]) -> None:
-        """Rows: y, rounding, total, size."""
-        with _Loop(self, "balance", {"y": "y", "rounding": "a"}) as loop:
-            code = loop.code([node for pair in parts.values() for node in pair])
-            for row, (total, size) in parts.items():
-                loop.add(code[total], "b", loop.write(row))
-                loop.add(code[size], "c", loop.write(row))
-
-    def curve(self, parts: dict[int, Node]) -> None:
-        """Rows: y, change, held, second."""
-        with _Loop(self, "curve", {"y": "y", "change": "a"}) as loop:
-            code = loop.code(list(parts.values()))
-            zero = ir.Constant(VECTOR, [ir.Constant(DOUBLE, 0.0)] * WIDTH)
-            free = loop.builder.fcmp_ordered("==", loop.load("b", ir.Constant(INTEGER, 0)), zero)
-            for row, node in parts.items():
-                loop.add(loop.builder.select(free, code[node], zero), "c", loop.write(row))
-
-
-class _Loop:
-    """A function, with the builder inside its two loops: ``for element: for vector of samples``."""
-
-    def __init__(self, writer: _Writer, name: str, inputs: dict[str, str]) -> None:
-        self.writer, self.inputs = writer, inputs
-        numbers, doubles = INTEGER.as_pointer(), DOUBLE.as_pointer()
-        kinds = [INTEGER, INTEGER, *[numbers] * 4, doubles, *[doubles] * len(ROWS)]
-        function = ir.Function(writer.module, ir.FunctionType(ir.VoidType(), kinds), name)
-        self.count, self.lanes, self.reads, self.moves, self.writes, self.slots, self.values, *rows = function.args
-        self.rows = dict(zip(ROWS, rows, strict=True))
-        for argument in function.args[2:]:
-            argument.add_attribute("noalias")
-        self.function, self.builder = function, ir.IRBuilder(function.append_basic_block())
-
-    def __enter__(self) -> _Loop:
-        builder = self.builder
-        zero, entry = ir.Constant(INTEGER, 0), builder.block
-        self._elements, inner, self._next = (self.function.append_basic_block() for _ in range(3))
-        self._end = self.function.append_basic_block()
-        some = builder.icmp_signed("<", zero, self.count)
-        builder.cbranch(some, self._elements, self._end)
-        builder.position_at_end(self._elements)
-        self.element = builder.phi(INTEGER)
-        self.element.add_incoming(zero, entry)
-        builder.branch(inner)
-        builder.position_at_end(inner)
-        self.sample = builder.phi(INTEGER)
-        self.sample.add_incoming(zero, self._elements)
-        self._inner = inner
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        builder = self.builder
-        further = builder.add(self.sample, ir.Constant(INTEGER, WIDTH))
-        self.sample.add_incoming(further, builder.block)
-        builder.cbranch(builder.icmp_signed("<", further, self.lanes), self._inner, self._next)
-        builder.position_at_end(self._next)
-        following = builder.add(self.element, ir.Constant(INTEGER, 1))
-        self.element.add_incoming(following, self._next)
-        builder.cbranch(builder.icmp_signed("<", following, self.count), self._elements, self._end)
-        builder.position_at_end(self._end)
-        builder.ret_void()
-
-    def code(self, nodes: list[Node]) -> VectorCode:
-        return VectorCode(self.builder, nodes, self._given)
-
-    def _given(self, node: Node) -> Any:
-        place = self.writer.hoisted.get(node.number)
-        if place is not None:
-            return self._value(place, node.is_truth)
-        if node.operation != "input":
-            return None
-        kind = node.value[0]
-        rows = self.inputs[kind]
-        if kind in ("y", "change"):
-            return self.load(rows, self._at(self.reads if kind == "y" else self.moves, node.value[1]))
-        return self.load(rows, self.kept(node.value[1]) if kind == "kept" else ir.Constant(INTEGER, 0))
-
-    def _value(self, place: int, truth: bool) -> Any:
-        builder = self.builder
-        at = builder.add(builder.mul(ir.Constant(INTEGER, place), self.count), self.element)
-        vector = splat(builder, builder.load(builder.gep(self.values, [at])))
-        if not truth:
-            return vector
-        return builder.fcmp_unordered("!=", vector, ir.Constant(VECTOR, [ir.Constant(DOUBLE, 0.0)] * WIDTH))
-
-    def _at(self, numbers: Any, terminal: int) -> Any:
-        builder, classes = self.builder, self.writer.classes
-        at = builder.add(
-            builder.mul(self.element, ir.Constant(INTEGER, len(classes))), ir.Constant(INTEGER, classes[terminal])
-        )
-        return builder.load(builder.gep(numbers, [at]))
-
-    def write(self, terminal: int) -> Any:
-        """The row that a terminal's current is added to."""
-        return self._at(self.writes, terminal)
-
-    def slot(self, pair: tuple[int, int]) -> Any:
-        """The row that a slope is added to."""
-        builder, entries = self.builder, self.writer.entries
-        at = builder.add(
-            builder.mul(self.element, ir.Constant(INTEGER, len(entries))), ir.Constant(INTEGER, entries[pair])
-        )
-        return builder.load(builder.gep(self.slots, [at]))
-
-    def kept(self, number: int) -> Any:
-        """The row of the element's own that keeps something for the next step."""
-        builder = self.builder
-        first = builder.mul(self.element, ir.Constant(INTEGER, self.writer.kept))
-        return builder.add(first, ir.Constant(INTEGER, number))
-
-    def _pointer(self, rows: str, row: Any) -> Any:
-        builder = self.builder
-        at = builder.add(builder.mul(row, self.lanes), self.sample)
-        return builder.bitcast(builder.gep(self.rows[rows], [at]), VECTOR.as_pointer())
-
-    def load(self, rows: str, row: Any) -> Any:
-        return self.builder.load(self._pointer(rows, row), align=8)
-
-    def store(self, value: Any, rows: str, row: Any) -> None:
-        self.builder.store(value, self._pointer(rows, row), align=8)
-
-    def add(self, value: Any, rows: str, row: Any) -> None:
-        pointer = self._pointer(rows, row)
-        self.builder.store(self.builder.fadd(self.builder.load(pointer, align=8), value), pointer, align=8)

@@ -18,7 +18,7 @@ from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.in_the_loop import InTheLoop
 from netlearn.learn.rules.second_order import GaussNewton, NaturalGradient, OutputJacobian
-from netlearn.project import settings_for
+from netlearn.overrides import settings_for
 from tests.helpers import divider, estimate, random_task
 
 RNG = np.random.default_rng

@@ -1,0 +1,31 @@
+"""Solving for numbers that are looked at one by one, with a warning where few of their digits hold."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+from netlearn.errors import CircuitError
+from netlearn.solve.accuracy import digits_of, doubts
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.operating_point import OperatingPoint, Solver
+from netlearn.solve.sensitivity import linearize
+
+DOUBTED = 16
+"""So many of the samples are asked how many digits hold."""
+
+
+def careful(solver: Solver) -> Solver:
+    """The same for numbers that are looked at, one by one."""
+    return replace(solver, careful=True) if isinstance(solver, InternalSolver) else solver
+
+
+def tell_doubts(point: OperatingPoint) -> None:
+    """Warn of numbers that hold few digits."""
+    try:
+        said = doubts(point, digits_of(point, linearize(point)))
+    except CircuitError:
+        # Where something jumps, as at a fold, there is nothing to go by.
+        return
+    if said:
+        warnings.warn(said, stacklevel=3)

@@ -1,0 +1,45 @@
+"""The circuit of a project with a sample axis, whatever its data has of targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.parameters import Input
+from netlearn.learn.data import inputs_of
+from netlearn.project import Project
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A circuit and what drives it: ``inputs`` (S, p) of what ``names`` call, each a source's place or a setting."""
+
+    circuit: Circuit
+    names: tuple[str, ...] = ()
+    places: Sequence[Input] = ()
+    inputs: Array = field(default_factory=lambda: np.zeros((1, 0)))
+
+
+def driven(project: Project, samples: int | None = None, outputs: Sequence[str] = ()) -> Drive:
+    """The circuit with a sample axis over the project's training and test data and corners, if it has any.
+
+    Targets need not be there. The numbers that ``outputs`` read are in the circuit.
+    """
+    if not project.has_samples:
+        return Drive(project.circuit_for(outputs))
+    tables = [project.table] if project.data is not None else [project.table, project.test_table]
+    layout = project.input_layout(project.table)
+    inputs = np.concatenate([inputs_of(table, layout) for table in tables if table is not None])
+    if samples is not None and samples < len(inputs):
+        inputs = inputs[np.linspace(0, len(inputs) - 1, samples).astype(int)]
+    model = project.model_of(replace(layout, outputs=tuple(outputs)))
+    return Drive(model.circuit(model.parameters.initial, inputs), layout.driven, model.inputs, inputs)
+
+
+def driven_circuit(project: Project, samples: int | None = None, outputs: Sequence[str] = ()) -> Circuit:
+    """The circuit of :func:`driven`."""
+    return driven(project, samples, outputs).circuit

@@ -1,0 +1,102 @@
+"""How a netlist does on data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Unpack
+
+import numpy as np
+
+from netlearn.careful import DOUBTED, careful, tell_doubts
+from netlearn.errors import DataError
+from netlearn.learn.data import Dataset, Layout
+from netlearn.learn.goals import GoalResult, Goals, judged
+from netlearn.learn.loss import CrossEntropy, Loss, accuracy
+from netlearn.learn.model import Model
+from netlearn.learn.rules.power import dissipated_at, weight_of
+from netlearn.learn.superposition import outputs_of
+from netlearn.overrides import DataLike, NetlistLike, Overrides
+from netlearn.project import Project, open_project, with_targets
+from netlearn.results import Evaluation
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.operating_point import Solver
+from netlearn.solvers import solver_of
+
+
+def evaluate(
+    netlist: NetlistLike,
+    data: DataLike | None = None,
+    targets: object = None,
+    *,
+    forward: str | Solver = "internal",
+    residual: bool = False,
+    **settings: Unpack[Overrides],
+) -> Evaluation:
+    """Loss, accuracy and outputs of a netlist on data, given as ``train`` takes them.
+
+    Without ``data`` the test data that the netlist names is taken, or else its training data.
+    Classes are those of the training data that the netlist names, if it is there, or else of
+    ``data``. With ``residual`` the evaluation tells what Kirchhoff's laws lack at the samples' operating
+    points. Where fewer than six digits of voltages or currents hold, a warning says so.
+    """
+    with solver_of(forward) as solver:
+        project = open_project(netlist, None, careful(solver), settings)
+        if data is not None:
+            given = replace(project, data=with_targets(data, targets))
+            if not _has_training_data(project):
+                project = given
+            table = given.table
+        else:
+            table = project.test_table or project.table
+        model, dataset = project.plain_model, project.dataset(table)
+        result = evaluation_of(model, project.loss, project.layout, dataset)
+        if isinstance(solver, InternalSolver):
+            some = np.linspace(0, len(dataset.inputs) - 1, min(DOUBTED, len(dataset.inputs))).astype(int)
+            tell_doubts(model.forward(model.parameters.initial, dataset.inputs[some]))
+        found = model.forward(model.parameters.initial, dataset.inputs).residual() if residual else None
+        return replace(result, notes=notes_of(project), residual=found)
+
+
+def evaluation_of(model: Model, loss: Loss, layout: Layout, data: Dataset) -> Evaluation:
+    """How a model does on samples, at the values that its parameters have."""
+    outputs, point = outputs_of(model, model.parameters.initial, data.inputs)
+    watts = dissipated_at(model, model.parameters.initial, data.inputs, point)
+    losses = loss.value(outputs, data.targets) + weight_of(loss) * watts
+    targets = data.targets
+    goals: tuple[GoalResult, ...] = ()
+    if isinstance(loss, Goals):
+        labels = [data.label(i) for i in range(len(data))]
+        units = getattr(model.measured, "units", ("",) * outputs.shape[1])
+        goals = judged(layout.aims, loss, outputs, targets, units=units, labels=labels)
+        nearest = loss.wanted(outputs, targets)
+        targets = np.where(np.isnan(nearest), outputs, nearest)
+    return Evaluation(
+        loss=float(np.mean(losses)),
+        accuracy=accuracy(outputs, data.targets),
+        names=layout.outputs,
+        inputs=data.inputs,
+        outputs=outputs,
+        targets=targets,
+        losses=losses,
+        watts=watts,
+        classes=layout.classes,
+        data=data.path,
+        goals=goals,
+    )
+
+
+def notes_of(project: Project) -> tuple[str, ...]:
+    """What was chosen for the user in a project."""
+    notes = project.settings.notes
+    if not project.chooses_scale:
+        return notes
+    assert isinstance(project.loss, CrossEntropy)
+    return (*notes, f"cross_entropy scale={project.loss.scale:g}, chosen by the spread of the outputs before training")
+
+
+def _has_training_data(project: Project) -> bool:
+    """Whether the netlist names training data that can be read from where the netlist is."""
+    try:
+        return project.settings.data.train is not None and len(project.table) > 0
+    except DataError:
+        return False

@@ -1,0 +1,41 @@
+"""Data that a netlist names, read from where it may be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from netlearn.errors import DataError, NetlearnError, Place
+from netlearn.learn.files import read_table
+from netlearn.learn.samples import Unnamed
+from netlearn.learn.table import Table
+from netlearn.netlist.netlist import Netlist
+
+
+@contextmanager
+def placed(place: Place | None) -> Iterator[None]:
+    """Errors that have no place get this one."""
+    try:
+        yield
+    except NetlearnError as error:
+        if error.place is None:
+            error.place = place
+        raise
+
+
+def read_named(netlist: Netlist, named: str, places: Mapping[str, Place], unnamed: Unnamed) -> Table:
+    """Data that the netlist names: read only from the folders from which it may include files.
+
+    A netlist may come from a stranger, and an error message would show what is in a file.
+    """
+    folder = Path(netlist.source.path).resolve().parent
+    path = (folder / named).resolve()
+    place = places.get(f"data {named}", places.get("data test", places.get("data")))
+    roots = (folder, *(Path(root).resolve() for root in netlist.files.allow))
+    if not any(path.is_relative_to(root) for root in roots):
+        hint = "give the file as an option, or allow its folder if you trust this netlist"
+        raise DataError(f"the data file '{named}' is outside the netlist's folder", place, hint)
+    with placed(place):
+        return read_table(Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path, unnamed)

@@ -1,0 +1,113 @@
+"""What is given in Python or as an option of a command, instead of what the netlist's directives say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypedDict
+
+from netlearn.errors import OptionError, did_you_mean
+from netlearn.learn.goals import Goal
+from netlearn.learn.hardware import Hardware
+from netlearn.learn.loss import Loss
+from netlearn.learn.optimizers import Lbfgsb, Optimizer
+from netlearn.learn.rules.base import Rule
+from netlearn.learn.samples import words_of_classes, words_of_input
+from netlearn.learn.schedule import Schedule
+from netlearn.learn.settings import (
+    DIRECTIVES,
+    LoopOptions,
+    Settings,
+    overridden,
+    settings_of,
+    with_objects,
+    with_suitable_optimizer,
+)
+from netlearn.learn.subset import Subset
+from netlearn.netlist.directives import read_directive, read_directives
+from netlearn.netlist.netlist import Netlist
+from netlearn.options import Given, options_of
+
+NetlistLike = Netlist | str | os.PathLike[str]
+"""A netlist, or the path of one."""
+DataLike = Any
+"""Samples: a path, a Table, a DataFrame, arrays (S,) by column name, or a pair (X, y) of inputs and targets."""
+
+_OPTIONS = tuple(entry.name for entry in options_of(LoopOptions))
+
+
+class Overrides(TypedDict, total=False):
+    """What may be given instead of a directive: its text, or for some of them a ready object."""
+
+    test: DataLike | None
+    input: str | Sequence[str | Sequence[str]] | None
+    output: str | Sequence[str] | None
+    classes: str | Sequence[object] | None
+    goal: str | Goal | Sequence[str | Goal] | None
+    loss: str | Loss | None
+    train: str | Sequence[str] | None
+    fix: str | Sequence[str] | None
+    rule: str | Rule | None
+    optimizer: str | Optimizer | Lbfgsb | None
+    schedule: str | Schedule | None
+    subset: str | Subset | None
+    corner: str | Sequence[str] | Mapping[str, Sequence[float]] | None
+    options: str | LoopOptions | None
+    hardware: str | Hardware | None
+    epochs: int | None
+    batch: int | None
+    seed: int | None
+    validation: float | None
+    patience: int | None
+    coordinates: str | None
+
+
+def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
+    """The netlist's directives with ``overrides`` (see Overrides) put over them.
+
+    A rule with which not every optimizer trains brings its own, unless one is given with it: an
+    optimizer in the netlist is meant for the rule in the netlist.
+
+    Raises OptionError for an unknown or wrong directive or option.
+    """
+    texts: list[Given] = []
+    objects: dict[str, object] = {}
+    options: dict[str, object] = {}
+    for name, value in overrides.items():
+        if value is None:
+            continue
+        if name in _OPTIONS:
+            options[name] = value
+        elif name not in DIRECTIVES:
+            raise OptionError(f"there is no setting '{name}'", hint=did_you_mean(name, (*DIRECTIVES, *_OPTIONS)))
+        elif name == "goal":
+            objects[name] = tuple(map(_goal_of, [value] if isinstance(value, str | Goal) else value))
+        elif isinstance(value, str):
+            texts.append(read_directive(f"{name} {value}", DIRECTIVES))
+        elif name == "input":
+            texts.append(Given(name, words_of_input(value)))
+        elif name == "classes":
+            texts.append(Given(name, words_of_classes(value)))
+        elif isinstance(value, Sequence):
+            texts += _listed(name, value)
+        else:
+            objects[name] = value
+    if options:
+        texts.append(Given("options", values=options))
+    lines = read_directives(netlist.directives, DIRECTIVES)
+    kept = [given for given in lines if given.name not in objects]
+    settings = with_objects(settings_of(overridden(kept, texts)), objects)
+    over = {*objects, *(given.name for given in texts)}
+    beside = "rule" in over or not any(given.name == "optimizer" for given in lines)
+    return with_suitable_optimizer(settings) if beside and "optimizer" not in over else settings
+
+
+def _goal_of(given: str | Goal) -> Goal:
+    if isinstance(given, Goal):
+        return given
+    return settings_of([read_directive(f"goal {given}", DIRECTIVES)]).goal[0]
+
+
+def _listed(name: str, values: Iterable[str]) -> Iterable[Given]:
+    for value in values:
+        yield read_directive(f"{name} {value}", DIRECTIVES)
