@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -122,6 +123,8 @@ class Goals:
 
     outputs: tuple[int, ...]
     weights: tuple[float, ...]
+    least_unit: ClassVar[float] = 1.0
+    """Misses by one scale, which is near enough for a step of any size to be a small one."""
 
     def value(self, outputs: Array, targets: Array) -> Array:
         """Losses (S,) of outputs (S, o)."""

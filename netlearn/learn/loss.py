@@ -139,15 +139,17 @@ def unit_of(loss: Loss, targets: Array, count: int, outputs: Callable[[], Array]
     Losses of currents are 1e-12 A² where those of voltages are 1 V². Whatever follows gradients
     is given them in this unit, so that it need not know. It is what the loss itself says, as the
     variance of the targets; the loss of ``outputs()`` (S, o), those before training, where the
-    targets are all zero; and 1 for a loss that says nothing.
+    targets are all zero; and 1 for a loss that says nothing. One that counts in tolerances names its
+    ``least_unit``, for it may begin thousands of them away.
     """
-    if not hasattr(loss, "unit"):
+    least = float(getattr(loss, "least_unit", 0.0))
+    if not hasattr(loss, "unit") and not least:
         return 1.0
-    unit = float(loss.unit(targets, count))
+    unit = 0.0 if least else float(loss.unit(targets, count))  # type: ignore[attr-defined]
     if unit > 0:
         return unit
     first = float(np.mean(loss.value(outputs(), targets)))
-    return first if first > 0 and np.isfinite(first) else 1.0
+    return max(first, least) if first > 0 and np.isfinite(first) else 1.0
 
 
 def accuracy(outputs: Array, targets: Array) -> float | None:
