@@ -18,6 +18,7 @@ from netlearn.description import describe
 from netlearn.drive import driven_circuit
 from netlearn.errors import NetlearnError
 from netlearn.evaluation import evaluate, evaluation_of, notes_of
+from netlearn.final_values import FinalValues
 from netlearn.keeping import Keeper, after_training
 from netlearn.learn.checkpoint import load_checkpoint
 from netlearn.learn.data import Dataset, split
@@ -40,6 +41,7 @@ from netlearn.project import Project, open_project, with_targets
 from netlearn.results import Description, Evaluation, TrainResult
 from netlearn.solve.operating_point import OperatingPoint, Solver
 from netlearn.solvers import solver_of
+from netlearn.training_scope import scope_notes
 
 
 def train(
@@ -91,7 +93,8 @@ def train(
         project = open_project(netlist, with_targets(data, targets), solver, settings)
         store = store_of(keep, keep_every, keep_in, tuple(project.parameters.names), resume)
         task = replace(task_of(project), store=store)
-        keeper = Keeper(task, lambda state: _trained_netlist(project, state), target, kept, resume)
+        final = FinalValues(project, task)
+        keeper = Keeper(task, lambda state: _trained_netlist(project, final.of(state)), target, kept, resume)
         start = load_checkpoint(kept.path, task) if resume and kept is not None else begin(task)
         test = project.test_table
         keeper.check(start, tuple(table.path for table in (project.table, test) if table is not None))
@@ -105,12 +108,12 @@ def train(
             keeper.interrupted(state)
             if store is not None:
                 store.close()
-            return _result(project, task, state, _trained_netlist(project, state), time.monotonic() - began)
-        trained = keeper.finish(state)
+            return _result(project, task, state, final.of(state), time.monotonic() - began)
+        keeper.finish(state)
         with after_training(target):
             if store is not None:
                 store.close()
-            result = _result(project, task, state, trained, time.monotonic() - began)
+            result = _result(project, task, state, final.of(state), time.monotonic() - began)
         return replace(result, written=keeper.written)
 
 
@@ -160,16 +163,12 @@ def operating_point(
         return point
 
 
-def _trained_netlist(project: Project, state: TrainingState) -> Netlist:
-    return _with_chosen_scale(project, project.design.write(project.parameters, _best(state)))
+def _trained_netlist(project: Project, theta: Array) -> Netlist:
+    return _with_chosen_scale(project, project.design.write(project.parameters, theta))
 
 
-def _best(state: TrainingState) -> Array:
-    return state.best if state.best is not None else state.theta
-
-
-def _result(project: Project, task: Task, state: TrainingState, written: Netlist, seconds: float) -> TrainResult:
-    parameters = project.parameters
+def _result(project: Project, task: Task, state: TrainingState, theta: Array, seconds: float) -> TrainResult:
+    parameters, written = project.parameters, _trained_netlist(project, theta)
     again = Project(written, project.settings, project.solver, project.table, project.test_table)
     # What counts is the text: its loss, not that of the numbers it was written from.
     model, layout = again.plain_model, project.layout
@@ -181,7 +180,7 @@ def _result(project: Project, task: Task, state: TrainingState, written: Netlist
         settings=project.settings if project.layout.aims else replace(project.settings, loss=task.loss),
         names=tuple(parameters.names),
         initial=parameters.initial,
-        theta=_best(state),
+        theta=theta,
         train=evaluation_of(model, task.loss, layout, project.dataset(project.table)),
         test=evaluation_of(model, task.loss, layout, project.dataset(test)) if test is not None else None,
         history=_history(task, state),
@@ -189,7 +188,9 @@ def _result(project: Project, task: Task, state: TrainingState, written: Netlist
         interrupted=not state.finished,
         seconds=seconds,
         stopped=state.stopped or "interrupted",
-        notes=notes_of(project),
+        notes=(*notes_of(project), *scope_notes(project)),
+        lower=parameters.lower,
+        upper=parameters.upper,
     )
 
 

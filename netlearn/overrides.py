@@ -60,6 +60,7 @@ class Overrides(TypedDict, total=False):
     validation: float | None
     patience: int | None
     coordinates: str | None
+    digits: int | None
 
 
 def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:

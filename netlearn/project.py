@@ -36,7 +36,7 @@ from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import Solver
 
 EVERY_RESISTOR = (Trained("r*"),)
-"""What is trained where no ``*@train`` says."""
+"""What is trained where no ``*@train`` says: those of the netlist's own file, not of what it includes."""
 
 CHOSEN_BY = 1000
 """How many samples are looked at to choose a scale."""
@@ -133,7 +133,9 @@ class Project:
     def parameters(self) -> Parameters:
         """What is trained. Raises OptionError where a pattern matches nothing."""
         train, fix = self.settings.train or EVERY_RESISTOR, self.settings.fix
-        selections = [Selection(entry.pattern, entry.min, entry.max) for entry in train]
+        # What nobody has named is changed only in the file that was.
+        own = not self.settings.train
+        selections = [Selection(entry.pattern, entry.min, entry.max, own) for entry in train]
         try:
             return self.driven.parameters(selections, fix)
         except OptionError as error:

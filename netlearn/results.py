@@ -23,6 +23,8 @@ from netlearn.solve.accuracy import Residual
 
 EVALUATION_ARRAYS = ("inputs", "outputs", "targets", "losses", "watts")
 EVALUATION_VALUES = ("loss", "accuracy", "names", "classes", "data", "notes")
+AT_BOUND = 1e-9
+"""How near to a bound, as a part of itself, a value is at it."""
 RUN_VALUES = ("names", "best_epoch", "interrupted", "seconds", "stopped", "notes")
 
 
@@ -70,6 +72,30 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class FoundValue:
+    """A trained value: what it was, what it is, and its bounds, in its own unit."""
+
+    name: str
+    before: float
+    after: float
+    lower: float = -inf
+    upper: float = inf
+
+    @property
+    def change(self) -> float | None:
+        """By which part of itself it has changed; None where it was zero."""
+        return self.after / self.before - 1.0 if self.before else None
+
+    @property
+    def at(self) -> str | None:
+        """The bound that it has come to, "min" or "max", or None."""
+        reach = AT_BOUND * max(abs(self.after), abs(self.before))
+        if self.after <= self.lower + reach:
+            return "min"
+        return "max" if self.after >= self.upper - reach else None
+
+
+@dataclass(frozen=True)
 class TrainResult:
     """A trained netlist and how it came about.
 
@@ -94,6 +120,9 @@ class TrainResult:
     written: tuple[Path, ...] = ()
     stopped: str = ""
     notes: tuple[str, ...] = ()
+    lower: Array | None = None
+    upper: Array | None = None
+    """(P,) the bounds of the parameters."""
 
     def __repr__(self) -> str:
         rate = "" if self.accuracy is None else f", accuracy {self.accuracy:.4g}"
@@ -115,6 +144,15 @@ class TrainResult:
         """How many epochs were begun or finished."""
         return self.history[-1].epoch if self.history else 0
 
+    @property
+    def values(self) -> tuple[FoundValue, ...]:
+        """The trained values one by one: before, after, and whether they are at a bound."""
+        count = len(self.names)
+        lower = np.full(count, -inf) if self.lower is None else self.lower
+        upper = np.full(count, inf) if self.upper is None else self.upper
+        columns = (self.initial.tolist(), self.theta.tolist(), lower.tolist(), upper.tolist())
+        return tuple(FoundValue(*row) for row in zip(self.names, *columns, strict=True))
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the trained netlist, moved into place when it is whole."""
         self.netlist.save(path)
@@ -128,6 +166,8 @@ class TrainResult:
         texts, unsaid = directive_texts(self.settings)
         parts = {"train": self.train} | ({"test": self.test} if self.test is not None else {})
         arrays = {"initial": self.initial, "theta": self.theta, "history": self.history.array()}
+        if self.lower is not None and self.upper is not None:
+            arrays |= {"lower": self.lower, "upper": self.upper}
         if self.history.parameters is not None and self.history.kept is not None:
             arrays |= {"kept": self.history.kept, "parameters": np.asarray(self.history.parameters)}
         for name, part in parts.items():
@@ -165,6 +205,8 @@ def load_run(folder: str | os.PathLike[str], allow: Sequence[str | os.PathLike[s
             settings=settings_from(values["settings"]),
             initial=arrays["initial"],
             theta=arrays["theta"],
+            lower=arrays.get("lower"),
+            upper=arrays.get("upper"),
             train=evaluations["train"],
             test=evaluations.get("test"),
             history=History.of(arrays["history"], names, arrays.get("kept"), arrays.get("parameters")),

@@ -13,6 +13,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.errors import OptionError
 from netlearn.learn.data import Dataset, dataset_of, inputs_of
+from netlearn.learn.digits import rounded
 from netlearn.learn.hardware import hardware_for
 from netlearn.learn.loop import Task, begin, step
 from netlearn.learn.loss import CrossEntropy, Loss, Mse, unit_of
@@ -65,6 +66,8 @@ class Trainer:
         given = project.settings
         if isinstance(given.optimizer, Lbfgsb):
             raise OptionError("lbfgs needs all samples at once", hint="take another optimizer, or netlearn.train")
+        if given.options.digits == 0:
+            raise OptionError("digits=0 judges by all samples, and these come one by one", hint="say how many")
         self._project, self._unnamed = signature_of(project)
         project = self._project
         self.layout = project.layout
@@ -119,7 +122,10 @@ class Trainer:
     @property
     def netlist(self) -> Netlist:
         """The netlist with the present values."""
-        return self._project.design.write(self._project.parameters, self._state.theta)
+        theta, digits = self._state.theta, self._task.options.digits
+        if digits:
+            theta = rounded(self._project.parameters, theta, digits)
+        return self._project.design.write(self._project.parameters, theta)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the netlist with the present values."""

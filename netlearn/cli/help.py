@@ -8,7 +8,7 @@ SECTIONS = {
     "Task": ("data", "test", "input", "output", "classes", "loss", "goal", "corner", "train", "fix", "start"),
     "Training": (
         *("rule", "optimizer", "schedule", "subset", "hardware", "epochs", "batch", "seed", "validation"),
-        *("patience", "coordinates", "rules", "seeds", "fractions", "betas", "scatter", "for"),
+        *("patience", "coordinates", "digits", "rules", "seeds", "fractions", "betas", "scatter", "for"),
     ),
     "Simulator": ("forward", "timeout", "processes", "threads", "allow-include", "solver"),
 }

@@ -33,7 +33,8 @@ from netlearn.json_text import json_text
 from netlearn.keeping import after_training
 from netlearn.netlist.netlist import read
 from netlearn.nudged import nudged_netlist
-from netlearn.report.summary import training_lines, training_values
+from netlearn.report.summary import FEW, VALUE_COLUMNS, training_lines, training_values, value_rows
+from netlearn.report.tables import show, table_of
 
 
 @click.command(cls=SectionedCommand, name="train", short_help="Train a netlist on its data.")
@@ -135,5 +136,7 @@ def command(
     elif not quiet:
         for line in training_lines(result):
             say(line)
+        if 0 < len(result.names) <= FEW:
+            show(table_of(VALUE_COLUMNS, value_rows(result)))
         for path in result.written:
             say(f"written   {path}")

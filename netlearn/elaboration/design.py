@@ -28,11 +28,15 @@ from netlearn.netlist.source import Source
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to train: a glob over element and parameter names, with bounds in the text's units."""
+    """What to train: a glob over element and parameter names, with bounds in the text's units.
+
+    With ``own`` only what stands in the netlist's own file counts, not in those that it includes.
+    """
 
     pattern: str
     lower: float = -math.inf
     upper: float = math.inf
+    own: bool = False
 
 
 class Design:
@@ -86,6 +90,20 @@ class Design:
         """Where a trained number stands. Raises OptionError for a name that is not one."""
         source, start, end = self._stretch(name)
         return source.place(start, end)
+
+    def parameter_source(self, name: str) -> Source:
+        """The file that a trained number stands in. Raises OptionError for a name that is not one."""
+        return self._stretch(name)[0]
+
+    def left_alone(self) -> dict[Source, int]:
+        """The included files with resistors in them, and how many resistances stand in each."""
+        found: dict[Source, set[int]] = {}
+        for _, quantity in self._resistors():
+            if quantity != NOTHING and self._graph.is_literal(quantity):
+                source = self._graph.stretch(quantity)[0]
+                if source is not self.netlist.source:
+                    found.setdefault(source, set()).add(quantity)
+        return {source: len(quantities) for source, quantities in found.items()}
 
     def parameter_value(self, name: str) -> float | None:
         """The value of a ``.param``, or None if there is none of that name."""
@@ -168,9 +186,10 @@ class Design:
         held = {quantity for pattern in fix for quantity in self._matched(pattern)}
         chosen: dict[int, Selection] = {}
         for selection in train:
-            chosen.update(
-                (quantity, selection) for quantity in self._matched(selection.pattern) if quantity not in held
-            )
+            matched = self._matched(selection.pattern)
+            if selection.own:
+                matched = self._own(matched)
+            chosen.update((quantity, selection) for quantity in matched if quantity not in held)
         if train and not chosen:
             raise OptionError("all that is to be trained is fixed", hint="fix less, or train more")
         return self._made(chosen)
@@ -234,6 +253,15 @@ class Design:
             message = f"what '{pattern}' matches has no number of its own in the text"
             raise OptionError(message, hint="train the .param or the model parameter that gives the value")
         return list(chosen)
+
+    def _own(self, quantities: Sequence[int]) -> list[int]:
+        """Those of some literals that stand in the netlist's own file. Raises OptionError if none does."""
+        own = [q for q in quantities if self._graph.stretch(q)[0] is self.netlist.source]
+        if not own:
+            files = ", ".join(dict.fromkeys(f"'{self._graph.stretch(q)[0].path}'" for q in quantities))
+            message = f"no resistor of '{self.netlist.source.path}' itself can be trained, only those of {files}"
+            raise OptionError(message, hint="say that they are meant: '*@train R*'")
+        return own
 
     def _made(self, chosen: Mapping[int, Selection]) -> Parameters:
         quantities = list(chosen)

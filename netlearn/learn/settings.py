@@ -8,6 +8,7 @@ from math import inf
 from typing import Any, Literal
 
 from netlearn.errors import OptionError, Place
+from netlearn.learn.digits import MOST
 from netlearn.learn.goals import Goal
 from netlearn.learn.hardware import Hardware
 from netlearn.learn.loss import LOSSES, Loss
@@ -31,6 +32,9 @@ class LoopOptions(Declared):
     patience: int | None = option(None, "epochs without a better loss after which training stops", least=1)
     coordinates: Literal["log", "conductance", "resistance"] = option(
         "log", "coordinate of a trained resistance: log-conductance, conductance or resistance"
+    )
+    digits: int | None = option(
+        None, "significant digits of the values written; 0 for as few as do", least=0, most=MOST, absent="all"
     )
 
 

@@ -17,6 +17,11 @@ from netlearn.solve.accuracy import Residual
 SHOWN = 6
 """How many of a spectrum are shown."""
 
+FEW = 40
+"""Up to so many trained values are printed."""
+
+SHOWN_DIGITS = 6
+
 LISTED = 12
 """How many names a line lists before it says how many more there are."""
 
@@ -41,6 +46,19 @@ def training_lines(result: TrainResult) -> Iterator[str]:
         yield f"test      loss {shown(result.test.loss)}{accuracy} on {len(result.test)} samples of {result.test.data}"
 
 
+VALUE_COLUMNS = ("value", "before", "after", "change", "bound")
+
+
+def value_rows(result: TrainResult) -> list[list[object]]:
+    """What has become of each trained value, to go under VALUE_COLUMNS."""
+    rows: list[list[object]] = []
+    for value in result.values:
+        change = "-" if value.change is None else f"{100 * value.change:+.3g} %"
+        after = f"{value.after:.{SHOWN_DIGITS}g}"
+        rows.append([value.name, f"{value.before:.{SHOWN_DIGITS}g}", after, change, value.at or "-"])
+    return rows
+
+
 def training_values(result: TrainResult) -> dict[str, Any]:
     """A training run as plain values."""
     last = result.history[-1] if result.history else None
@@ -58,8 +76,8 @@ def training_values(result: TrainResult) -> dict[str, Any]:
         "solves": last.solves if last else 0,
         "measurements": last.measurements if last else 0,
         "parameters": [
-            {"name": name, "before": before, "after": after}
-            for name, before, after in zip(result.names, result.initial, result.theta, strict=True)
+            {"name": value.name, "before": value.before, "after": value.after, "change": value.change, "at": value.at}
+            for value in result.values
         ],
         "goals": [{**asdict(goal), "met": goal.met} for goal in result.train.goals],
         "history": result.history.records,
