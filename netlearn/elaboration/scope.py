@@ -18,7 +18,8 @@ from netlearn.elaboration.value_text import FunctionText, Text
 from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlistError, NetlistWarning, did_you_mean
 from netlearn.expressions.expression import Expression, ExpressionError, Operation, UserFunction, parse_expression
-from netlearn.expressions.functions import CONSTANTS, is_random
+from netlearn.expressions.functions import KNOWN_CONSTANTS, is_random
+from netlearn.netlist.dialect import Dialect
 from netlearn.netlist.numbers import letter_as_point, parse_number
 
 _NAME = re.compile(r"[a-z_][\w.$#@]*", re.IGNORECASE)
@@ -47,7 +48,8 @@ class Scope:
         self.function_texts: dict[str, FunctionText] = {}
         self.reads: dict[str, int | None] = {}
         """What was read from outside this scope, None for nothing: as long as it stays the same, so does all else."""
-        self._functions: dict[str, UserFunction] = {}
+        self._functions: dict[tuple[str, bool], UserFunction] = {}
+        """Functions as they are in parameters and, apart from that, in behavioural sources."""
 
     def pass_in(self, name: str, quantity: int) -> None:
         """A parameter given by the instance; it comes before a definition in the body."""
@@ -99,21 +101,28 @@ class Scope:
 
     def compile(self, text: Text, behavioural: bool = False) -> Expression:
         """The expression, functions written out."""
-        written = text.text
-        if behavioural:
-            # ngspice drops braces inside a behavioural expression: there they do not group.
-            written = written.replace("{", " ").replace("}", " ")
         try:
-            expression = parse_expression(written, behavioural, self.settings.dialect.keeps_sign, self._own_functions())
-            calls = expression.calls
-            compiled = expression.with_functions({name: f for name in calls if (f := self._function(name, text))})
+            expression = self._parsed(text.text, behavioural, self._own_functions())
+            found = {name: self._function(name, text, behavioural) for name in expression.calls}
+            compiled = expression.with_functions({name: function for name, function in found.items() if function})
         except ExpressionError as problem:
             raise text.error(problem.message, problem.hint, problem.offset, 1) from None
-        self._judge(text, compiled)
+        self._judge(text, compiled, behavioural)
         return compiled
 
-    def _judge(self, text: Text, expression: Expression) -> None:
+    def _parsed(self, text: str, behavioural: bool, own: frozenset[str]) -> Expression:
+        if behavioural:
+            # ngspice drops braces inside a behavioural expression: there they do not group.
+            text = text.replace("{", " ").replace("}", " ")
+        return parse_expression(text, behavioural, self.settings.dialect, own)
+
+    def _judge(self, text: Text, expression: Expression, behavioural: bool) -> None:
         """Warn of what simulators read in different ways."""
+        if self.settings.dialect is not Dialect.LTSPICE and not behavioural and not self.defines("pi"):
+            for step in expression.steps:
+                if step.kind == "name" and step.name == "pi":
+                    self._warn(text, step, "'pi' is 3.14159... here and in LTspice; ngspice knows it in sources only")
+                    break
         for step in expression.steps:
             if step.kind == "call" and is_random(step.function, len(step.inputs)):
                 self._warn(
@@ -126,7 +135,7 @@ class Scope:
                 text,
                 exponent,
                 f"to ngspice, and here, x^{power} is |x|^{power}; LTspice keeps the sign of x",
-                "write pwr(x, y) for a power with the sign of x, abs(x) where the sign does not matter",
+                f"write sgn(x)*abs(x)^{power} for a power with the sign of x, abs(x) where the sign does not matter",
             )
 
     def _warn(self, text: Text, step: Operation, message: str, hint: str = "") -> None:
@@ -244,8 +253,8 @@ class Scope:
             quantity = self.graph.constant(self.settings.gmin)
         elif name in _AT_REST:
             quantity = self.graph.constant(0.0)
-        elif name in CONSTANTS:
-            quantity = self.graph.constant(CONSTANTS[name])
+        elif name == "pi" or (name in KNOWN_CONSTANTS and self.settings.dialect is Dialect.LTSPICE):
+            quantity = self.graph.constant(KNOWN_CONSTANTS[name])
         else:
             return None
         self._note(name, quantity, None)
@@ -255,7 +264,8 @@ class Scope:
         if "(" in name:
             return text.error(f"'{name}' can stand only in a behavioural source")
         offset = next((s.offset for s in expression.steps if s.kind == "name" and s.name == name), 0)
-        return text.error(f"unknown parameter '{name}'", did_you_mean(name, self.known()), offset, len(name))
+        hint = "write exp(1)" if name == "e" else did_you_mean(name, self.known())
+        return text.error(f"unknown parameter '{name}'", hint, offset, len(name))
 
     def known(self) -> Sequence[str]:
         """All names that can be read here."""
@@ -266,8 +276,11 @@ class Scope:
             scope = scope.parent
         return list(names)
 
-    def _function(self, name: str, text: Text) -> UserFunction | None:
-        """A ``.func`` function with all that it calls written out, without recursion."""
+    def _function(self, name: str, text: Text, behavioural: bool) -> UserFunction | None:
+        """A ``.func`` function with all that it calls written out, without recursion.
+
+        As in ngspice, what is in it has the meaning of the place where it is called.
+        """
         scope = self._function_holder(name)
         if scope is None:
             return None
@@ -275,15 +288,15 @@ class Scope:
         trail: dict[str, None] = {}
         while waiting:
             scope, current = waiting[-1]
-            if current in scope._functions:
+            if (current, behavioural) in scope._functions:
                 trail.pop(current, None)
                 waiting.pop()
                 continue
             written = scope.function_texts[current]
             own = scope._own_functions()
-            body = parse_expression(written.body.text, keeps_sign=self.settings.dialect.keeps_sign, own=own)
+            body = self._parsed(written.body.text, behavioural, own)
             called = {n: h for n in body.calls if (h := scope._function_holder(n))}
-            missing = [(h, n) for n, h in called.items() if n not in h._functions]
+            missing = [(h, n) for n, h in called.items() if (n, behavioural) not in h._functions]
             trail[current] = None
             circle = next((n for _, n in missing if n in trail), None)
             if circle is not None:
@@ -293,9 +306,10 @@ class Scope:
             if missing:
                 waiting.extend(missing)
                 continue
-            functions = {n: h._functions[n] for n, h in called.items()}
-            scope._functions[current] = UserFunction(written.arguments, body.with_functions(functions))
-        return scope._functions[name]
+            functions = {n: h._functions[n, behavioural] for n, h in called.items()}
+            made = UserFunction(written.arguments, body.with_functions(functions))
+            scope._functions[current, behavioural] = made
+        return scope._functions[name, behavioural]
 
     def _own_functions(self) -> frozenset[str]:
         """The functions that are defined here or further out: they come before built-in ones of the same name."""

@@ -19,10 +19,12 @@ from netlearn.expressions.functions import (
     CHOOSE,
     OPERATORS,
     PARAMETER_FUNCTIONS,
+    POWERS,
     SIGNED_POWER,
     Function,
     Number,
 )
+from netlearn.netlist.dialect import Dialect
 from netlearn.netlist.grammar import grammar_text
 from netlearn.netlist.numbers import parse_number
 
@@ -229,11 +231,16 @@ MEASURED = r"(?:[vp]|i[cbesdg]?)\s*\(\s*[^\s(),]*\s*(?:,\s*[^\s(),]+\s*)?\)|@[^\
 """What may stand for a measurement: voltages, currents and powers, ``v(a,b)``, ``ic(q1)``, ``p(r1)``, ``@q1[ic]``."""
 
 
-@lru_cache(maxsize=2)
-def _grammar(measured: bool) -> Lark:
+_NEVER = r"[^\s\S]"
+
+
+@lru_cache(maxsize=4)
+def _grammar(measured: bool, behavioural: bool) -> Lark:
     def edit(terminal: TerminalDef) -> None:
         if terminal.name == "PROBE" and measured:
             terminal.pattern = PatternRE(MEASURED, ("i",))
+        elif terminal.name.startswith("_TIGHT" if behavioural else "_LOOSE"):
+            terminal.pattern = PatternRE(_NEVER)
 
     return Lark(grammar_text("expression"), parser="lalr", edit_terminals=edit)
 
@@ -242,20 +249,20 @@ def _grammar(measured: bool) -> Lark:
 def parse_expression(
     text: str,
     behavioural: bool = False,
-    keeps_sign: bool = False,
+    dialect: Dialect = Dialect.NGSPICE,
     own: frozenset[str] = frozenset(),
     *,
     measured: bool = False,
 ) -> Expression:
     """An expression, without outer braces or quotes or with them.
 
-    ``behavioural`` gives the meaning that functions have in behavioural sources, ``keeps_sign`` the one
-    that powers of negative numbers have in LTspice; where it is ``measured``, currents and powers of any element may
-    stand in it. Functions that are not built in, and those of the names ``own``, stay as calls. Raises ExpressionError
+    ``behavioural`` gives the meaning that functions have in behavioural sources, ``dialect`` the one that powers
+    of negative numbers have there; where it is ``measured``, currents and powers of any element may stand in it.
+    Functions that are not built in, and those of the names ``own``, stay as calls. Raises ExpressionError
     with the offset in ``text``.
     """
     try:
-        tree = _grammar(measured).parse(text)
+        tree = _grammar(measured, behavioural).parse(text)
     except UnexpectedInput as problem:
         offset = getattr(problem, "pos_in_stream", None)
         offset = len(text.rstrip()) if offset is None or offset < 0 else offset
@@ -264,13 +271,15 @@ def parse_expression(
         raise ExpressionError(
             message, min(offset, max(len(text) - 1, 0)), "operators, parentheses and commas"
         ) from None
-    return Expression(text, tuple(_steps(cast("Tree[Token] | Token", tree), behavioural, keeps_sign, own)))
+    return Expression(text, tuple(_steps(cast("Tree[Token] | Token", tree), behavioural, dialect, own)))
 
 
-def _steps(tree: Tree[Token] | Token, behavioural: bool, keeps_sign: bool, own: frozenset[str]) -> list[Operation]:
+def _steps(tree: Tree[Token] | Token, behavioural: bool, dialect: Dialect, own: frozenset[str]) -> list[Operation]:
     functions = BEHAVIOURAL_FUNCTIONS if behavioural else PARAMETER_FUNCTIONS
     operators = BEHAVIOURAL_OPERATORS if behavioural else OPERATORS
-    if keeps_sign:
+    if dialect is not Dialect.NGSPICE:
+        functions = {**functions, **POWERS}
+    if dialect is Dialect.LTSPICE:
         functions, operators = {**functions, "pow": SIGNED_POWER}, {**operators, "pow": SIGNED_POWER}
     if own:
         functions = {name: function for name, function in functions.items() if name not in own}

@@ -199,7 +199,8 @@ OPERATORS: Mapping[str, Function] = {
     "mul": _two(lambda x, y: x * y, lambda x, y: (y, x)),
     "div": _two(np.divide, lambda x, y: (1.0 / y, -x / (y * y))),
     "mod": _two(lambda x, y: x - y * np.trunc(_real(x) / _real(y)), lambda x, y: (1.0, -np.trunc(_real(x) / _real(y)))),
-    "quotient": _level(lambda x, y: np.trunc(_real(x) / _real(y)), 2),
+    # ngspice has this of the absolute values.
+    "quotient": _level(lambda x, y: np.floor(np.abs(_real(x) / _real(y))), 2),
     "pow": _two(_power, _power_slopes),
     "neg": _one(lambda x: -x, lambda x: -1.0),
     "pos": _one(lambda x: x, lambda x: 1.0),
@@ -213,6 +214,12 @@ OPERATORS: Mapping[str, Function] = {
     "le": _truth(np.less_equal),
     "ge": _truth(np.greater_equal),
 }
+
+POWERS: Mapping[str, Function] = {
+    "pwr": _two(_power, _power_slopes),
+    "pwrs": _two(_odd_power, _odd_power_slopes),
+}
+"""|x|^y and the same with the sign of x, as LTspice and PSpice document them, wherever they stand."""
 
 SIGNED_POWER = _two(_signed_power, _signed_power_slopes)
 """``^`` and ``**`` in a netlist of LTspice's."""
@@ -238,7 +245,7 @@ _LTSPICE: Mapping[str, Function] = {
     "buf": _level(lambda x: np.where(_real(x) > 0.5, 1.0, 0.0), 1),
     "inv": _level(lambda x: np.where(_real(x) > 0.5, 0.0, 1.0), 1),
     "round": _level(lambda x: np.sign(_real(x)) * np.floor(np.abs(_real(x)) + 0.5), 1),
-    "pwrs": _two(_odd_power, _odd_power_slopes),
+    "pwrs": POWERS["pwrs"],
     "stp": _level(_step, 1),
     "uplim": Function(limits.ceiling, limits.ceiling_slopes, 3, 3),
     "dnlim": Function(limits.floor, limits.floor_slopes, 3, 3),
@@ -374,7 +381,7 @@ BEHAVIOURAL_FUNCTIONS: Mapping[str, Function] = {
 
 _TABLES: Mapping[str, Mapping[str, Function]] = {
     "operators": OPERATORS,
-    "choose": {"choose": CHOOSE, "signed power": SIGNED_POWER},
+    "choose": {"choose": CHOOSE, "signed power": SIGNED_POWER, **POWERS},
     "parameters": PARAMETER_FUNCTIONS,
     "behavioural": BEHAVIOURAL_FUNCTIONS,
     "behavioural operators": BEHAVIOURAL_OPERATORS,
@@ -398,4 +405,7 @@ CONSTANTS: Mapping[str, float] = {
     "no": 0.0,
     "false": 0.0,
 }
-"""ngspice's constants; a parameter of the same name comes first."""
+"""ngspice's constants in what is computed of results."""
+KNOWN_CONSTANTS: Mapping[str, float] = {name: CONSTANTS[name] for name in ("e", "pi")}
+"""The constants of a netlist's own expressions. In behavioural sources they come before parameters of these names,
+elsewhere after them."""

@@ -18,11 +18,6 @@ class Dialect(Enum):
     LTSPICE = "ltpsa"
     PSPICE = "psa"
 
-    @property
-    def keeps_sign(self) -> bool:
-        """Whether a power of a negative number keeps its sign; to the others x^3 is |x|^3."""
-        return self is Dialect.LTSPICE
-
 
 _MARKS = {
     # LTspice ends every netlist with it, and OrCAD begins its own with these.

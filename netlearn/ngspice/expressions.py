@@ -15,6 +15,7 @@ from netlearn.expressions.functions import (
     CHOOSE,
     OPERATORS,
     PARAMETER_FUNCTIONS,
+    POWERS,
     ROUNDED_TABLE,
     SIGNED_POWER,
 )
@@ -45,7 +46,7 @@ _INFIX = {
 _WRITTEN: Mapping[str, Callable[..., str]] = {
     **{name: (lambda x, y, sign=sign: f"({x}{sign}{y})") for name, sign in _INFIX.items()},
     "mod": lambda x, y: f"({x}-{y}*{_whole(f'({x}/{y})')})",
-    "quotient": lambda x, y: _whole(f"({x}/{y})"),
+    "quotient": lambda x, y: f"floor(abs({x}/{y}))",
     "int": _whole,
     "neg": lambda x: f"(-{x})",
     "pos": lambda x: x,
@@ -78,6 +79,7 @@ _NAMES = {
     },
     id(PARAMETER_FUNCTIONS["exp"]): "exp",
     id(CHOOSE): "choose",
+    id(POWERS["pwr"]): "power",
     id(SIGNED_POWER): "signed power",
 }
 """A function is known by itself: what a step calls it may have been dropped."""

@@ -1,10 +1,11 @@
-"""Functions of other simulators that a netlist calls, as ``.func`` lines for ngspice."""
+"""Functions and constants of other simulators that a netlist uses, as ``.func`` and ``.param`` lines for ngspice."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from netlearn.expressions.functions import KNOWN_CONSTANTS
 from netlearn.netlist.dialect import Dialect
 
 _FUNCTIONS = {
@@ -12,6 +13,7 @@ _FUNCTIONS = {
     "buf": "buf(x) {x>0.5 ? 1 : 0}",
     "inv": "inv(x) {x>0.5 ? 0 : 1}",
     "round": "round(x) {sgn(x)*floor(abs(x)+0.5)}",
+    "pwr": "pwr(x,y) {abs(x)^y}",
     "pwrs": "pwrs(x,y) {sgn(x)*abs(x)^y}",
     "stp": "stp(x) {u(x)}",
     "uplim": "uplim(x,l,z) {x<=l-z ? x : (x>=l+z ? l : l-(l+z-x)*(l+z-x)/(4*z))}",
@@ -25,18 +27,28 @@ _FUNCTIONS = {
     "flat": "flat(a) {0*a}",
 }
 _LIMIT, _RANDOM_LIMIT = "limit(x,a,b) {min(max(x,min(a,b)),max(a,b))}", "limit(a,b) {a}"
-_BUILT_IN = {Dialect.NGSPICE: (), Dialect.LTSPICE: ("stp", "uplim", "dnlim", "if"), Dialect.PSPICE: ("stp", "if")}
-"""Functions that ngspice has in its mode for a dialect."""
+_BUILT_IN = {
+    Dialect.NGSPICE: ("pwr",),
+    Dialect.LTSPICE: ("stp", "uplim", "dnlim", "if"),
+    Dialect.PSPICE: ("stp", "if"),
+}
+"""Functions that ngspice has in its mode for a dialect, and has them right: not so pwr and pwrs."""
+_CONSTANTS = {
+    dialect: re.compile(rf"(?<![\w.$#@])({names})(?![\w.$#@(])", re.IGNORECASE)
+    for dialect, names in ((Dialect.NGSPICE, "pi"), (Dialect.LTSPICE, "e|pi"), (Dialect.PSPICE, "pi"))
+}
+"""Constants that netlearn knows in the parameters of a dialect, and ngspice does not."""
 
 
 class ForeignFunctions:
-    """Which functions a netlist calls, and which of them it defines itself."""
+    """Which functions and constants a netlist uses, and which functions it defines itself."""
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
         self._called: dict[str, int] = {}
         """With the most arguments that any call has."""
         self._own: set[str] = set()
+        self._constants: set[str] = set()
 
     def defined(self, name: str) -> None:
         """The netlist has a function of this name."""
@@ -49,8 +61,15 @@ class ForeignFunctions:
             if name in _FUNCTIONS or name == "limit":
                 self._called[name] = max(self._called.get(name, 0), _arguments(text, match.end()))
 
+    def read_in(self, text: str) -> None:
+        """Note the constants that a value names."""
+        self._constants.update(name.lower() for name in _CONSTANTS[self.dialect].findall(text))
+
     def lines(self) -> Iterator[str]:
-        """Definitions of the functions that are called and that ngspice lacks."""
+        """Definitions of the constants and functions that are used and that ngspice lacks."""
+        for name in sorted(self._constants):
+            # What the netlist itself calls so comes later, and so counts.
+            yield f".param {name}={KNOWN_CONSTANTS[name]!r}"
         for name, arguments in self._called.items():
             if name in self._own or name in _BUILT_IN[self.dialect]:
                 continue

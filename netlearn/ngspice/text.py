@@ -262,6 +262,7 @@ class _Writer:
         text = word.text
         if alone and letter_as_point(text) is not None:
             return [(word.start, word.end, format_number(letter_as_point(text) or 0.0))]
+        self.functions.read_in(text)
         if not any(character in text for character in "({'\"&|~") and not _EXPRESSION_NUMBER.search(text):
             return []
         spans: list[Span] = []

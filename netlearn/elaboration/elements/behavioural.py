@@ -13,7 +13,7 @@ from netlearn.circuit.devices.linear import CURRENT_SOURCE, VOLTAGE_SOURCE
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.temperature import TEMPERATURE, at_temperature
 from netlearn.expressions.expression import Expression, Operation, parse_expression
-from netlearn.expressions.functions import BEHAVIOURAL_OPERATORS, OPERATORS
+from netlearn.expressions.functions import BEHAVIOURAL_OPERATORS, KNOWN_CONSTANTS, OPERATORS
 from netlearn.expressions.law import Law
 from netlearn.netlist.statements import Assignment, Word
 
@@ -183,6 +183,8 @@ def _names(
             probes[name] = match
             continue
         quantity = quantities.get(name)
+        if quantity is None and name in KNOWN_CONSTANTS:
+            quantity = line.graph.constant(KNOWN_CONSTANTS[name])
         if quantity is None:
             quantity = line.body.scope.find(name)
         if quantity is None and name in _AT_REST:
