@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from netlearn.solve.difference import Differences
     from netlearn.solve.operating_point import OperatingPoint
     from netlearn.solve.sensitivity import Sensitivity
+    from netlearn.sweeps import Sweep, sweep
     from netlearn.trainer import Trainer
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "Prediction",
     "Sensitivity",
     "Spectrum",
+    "Sweep",
     "TrainResult",
     "Trainer",
     "adjoint_netlist",
@@ -88,6 +90,7 @@ __all__ = [
     "read",
     "sensitivities",
     "spectrum",
+    "sweep",
     "train",
 ]
 
@@ -113,6 +116,7 @@ _ELSEWHERE = {
         "solve.operating_point": ("OperatingPoint",),
         "solve.sensitivity": ("Sensitivity",),
         "hessians": ("Spectrum", "spectrum"),
+        "sweeps": ("Sweep", "sweep"),
         "trainer": ("Trainer",),
     }.items()
     for name in names

@@ -10,11 +10,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
+from netlearn.errors import NetlearnError
 from netlearn.interrupts import SIGNALS, shielded
 
 Item = TypeVar("Item")
@@ -22,6 +24,8 @@ Result = TypeVar("Result")
 
 TRIES = 2
 """How often a piece is begun whose process is ended by something else."""
+
+AGAIN = "what is done is kept where results are written to a file; run it again with another executor"
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,10 @@ class Lost:
 
 
 def results_of(
-    function: Callable[[Item], Result], items: Sequence[Item], processes: int | None = None
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    processes: int | None = None,
+    executor: Executor | None = None,
 ) -> Iterator[tuple[int, Result | Lost]]:
     """What a function gives for each item, as it comes, with the number of the item.
 
@@ -44,7 +51,13 @@ def results_of(
     item that it was at: that is tried once more at the end, and is Lost if it happens again. An
     error that the function raises is raised here. Processes end when this one does, however it
     ends, and do not hear Ctrl-C, which this one does.
+
+    With an ``executor`` the function runs there instead. An item whose process ends there is Lost after the
+    executor has done what it does to try again. Raises NetlearnError where nothing can be run there any more.
     """
+    if executor is not None:
+        yield from _executed(function, items, executor)
+        return
     count = min(processes or os.cpu_count() or 1, len(items))
     if count <= 1:
         for number, item in enumerate(items):
@@ -72,6 +85,29 @@ def results_of(
         with shielded():
             for worker in workers:
                 worker.end()
+
+
+def _executed(
+    function: Callable[[Item], Result], items: Sequence[Item], executor: Executor
+) -> Iterator[tuple[int, Result | Lost]]:
+    futures: dict[Future[Result], int] = {}
+    try:
+        for number, item in enumerate(items):
+            futures[executor.submit(function, item)] = number
+        for future in as_completed(list(futures)):
+            try:
+                yield futures[future], future.result()
+            except BrokenExecutor as error:
+                raise NetlearnError(f"the executor's processes have ended: {error}", hint=AGAIN) from None
+            except CancelledError:
+                raise NetlearnError("the executor was shut down before all was done", hint=AGAIN) from None
+    except RuntimeError as error:
+        if isinstance(error, BrokenExecutor) or "shutdown" in str(error):
+            raise NetlearnError(f"the executor takes no work: {error}", hint=AGAIN) from None
+        raise
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 class _Worker(Generic[Item, Result]):

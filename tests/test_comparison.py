@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 
 import netlearn
-from netlearn import comparison
-from netlearn.comparison import Comparison, Run, compare, load, runs_of
+from netlearn import sweeps
+from netlearn.comparison import Comparison, Run, compare, varied_by
 from netlearn.errors import OptionError
 from netlearn.generate import new_netlist
 from netlearn.learn import loop
 from netlearn.report.comparison import comparison_figure
+from netlearn.sweeps import Plan, load
 
 
 @pytest.fixture
@@ -30,11 +31,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "lattice.cir"
 
 
-def test_runs() -> None:
-    runs = runs_of(["analytic", "ep states=positive", "cl beta=0.1"], 2, [0.5, 1.0], [1e-5, 1e-4])
-    assert len(runs) == 2 * 2 + 2 * 2 * 2 + 2 * 2
-    assert {run.text for run in runs} == {
-        "analytic", "ep states=positive beta=1e-05", "ep states=positive beta=0.0001", "cl beta=0.1",
+def test_runs(path: Path) -> None:
+    varied = varied_by(["analytic", "ep states=positive", "cl beta=0.1"], [0.5, 1.0], [1e-5, 1e-4], {})
+    plan = Plan.of(path, None, vary=varied, seeds=2, scatter=2.0, settings={})
+    assert len(plan.runs) == 2 * 2 + 2 * 2 * 2 + 2 * 2
+    assert {(v.given["rule"], v.given["rule.beta"]) for v in plan.variants} == {
+        ("analytic", None), ("ep states=positive", 1e-05), ("ep states=positive", 0.0001), ("cl beta=0.1", None),
     }  # fmt: skip
 
 
@@ -94,14 +96,14 @@ def test_a_line_cut_off_is_trained_again_and_others_are_refused(path: Path, tmp_
     compare(path, rules=["analytic", "cl"], epochs=1, results=results, processes=1)
     text = results.read_text()
     results.write_text(text[:-20])
-    assert [o.run.rule for o in load(results)] == ["analytic"]
+    assert [record["rule"] for record in load(results)] == ["analytic"]
     # What is trained again takes its place.
     for _ in range(2):
         again = compare(path, rules=["analytic", "cl"], epochs=1, results=results, processes=1)
         assert [o.run.rule for o in again.outcomes] == ["analytic", "cl"]
         assert len(results.read_text().splitlines()) == 2
     results.write_text("what is this\n" + text)
-    with pytest.raises(OptionError, match=r"results.jsonl:1 is not a result"):
+    with pytest.raises(OptionError, match=r"results.jsonl:1 is not a record"):
         compare(path, rules=["analytic"], epochs=1, results=results)
 
 
@@ -166,6 +168,15 @@ def test_figure_shows_what_there_is(path: Path) -> None:
     assert comparison_figure(Comparison(found.outcomes[:1])).axes
 
 
+def test_whatever_else_is_varied_stands_beside_the_rules_and_in_the_records(path: Path) -> None:
+    found = compare(path, rules=["analytic"], vary={"optimizer.lr": [0.01, 0.1]}, epochs=2, processes=1)
+    assert [row["varied"] for row in found.summary()] == ["optimizer.lr=0.01", "optimizer.lr=0.1"]
+    assert [o.record["optimizer.lr"] for o in found.outcomes] == [0.01, 0.1]
+    assert [o.record["subset.fraction"] for o in found.outcomes] == [1.0, 1.0]
+    with pytest.raises(OptionError, match="'rule' is compared already"):
+        compare(path, rules=["analytic"], vary={"rule": ["cl"]})
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -195,7 +206,7 @@ def test_a_run_whose_process_is_killed_is_named_and_the_others_are_kept(
             os.kill(os.getpid(), signal.SIGKILL)
         return trained(*arguments, **settings)
 
-    monkeypatch.setattr(comparison, "train", killed)
+    monkeypatch.setattr(sweeps, "train", killed)
     found = compare(path, rules=["analytic", "cl", "ep"], epochs=2, results=results, processes=2)
     assert [bool(o.error) for o in found.outcomes] == [False, True, False]
     assert found.outcomes[1].error == "its process was ended by SIGKILL, 2 times"

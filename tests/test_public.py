@@ -62,6 +62,7 @@ def test_results_print_short() -> None:
         netlearn.operating_point(DIVISION),
         netlearn.predict(trained.netlist, NETLISTS / "voltage_division_train.csv"),
         netlearn.compare(DIVISION, rules=["analytic"], epochs=1),
+        netlearn.sweep(DIVISION, vary={"optimizer.lr": [0.1]}, epochs=1),
         netlearn.new("lattice"),
     ]
     for thing in things:

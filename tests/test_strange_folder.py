@@ -68,6 +68,7 @@ ARGUMENTS = {
     "check": ["xor.cir"],
     "sens": ["xor.cir", "V(h1)"],
     "compare": ["xor.cir", "--rules", "analytic", "--seeds", "2", "--epochs", "2", "--processes", "2"],
+    "sweep": ["xor.cir", "--vary", "optimizer.lr=0.1,0.2", "--epochs", "2", "--processes", "2"],
     "new": ["layered", "out.cir"],
     "check-syntax": ["xor.cir"],
     "flatten": ["xor.cir"],

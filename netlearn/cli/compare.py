@@ -17,8 +17,11 @@ from netlearn.cli.options import (
     netlist_argument,
     overrides,
     quiet,
+    scatter_option,
     test_data,
     training_data,
+    trainings_at_a_time,
+    vary,
 )
 from netlearn.cli.output import FilePath, beside, check_outputs, deliver, say
 from netlearn.cli.progress import comparison_progress
@@ -26,7 +29,7 @@ from netlearn.comparison import compare
 from netlearn.errors import OptionError
 from netlearn.learn.settings import DIRECTIVES
 from netlearn.netlist.netlist import read
-from netlearn.report.tables import csv_text, show, table_of
+from netlearn.report.tables import csv_text, fitting, show, table_of
 
 # The rule, the seed and the subset are what is compared.
 SHARED = tuple(name for name in DIRECTIVES if name not in ("data", "rule", "subset"))
@@ -49,18 +52,13 @@ def _numbers(_: click.Context, option: click.Parameter, text: str) -> list[float
     "--fractions", callback=_numbers, default="1", metavar="N,...", help="Parts of the parameters to update [1]."
 )
 @click.option("--betas", callback=_numbers, default="", metavar="N,...", help="Nudges, for the rules that have one.")
-@click.option(
-    "--scatter",
-    type=float,
-    default=2.0,
-    show_default=True,
-    help="Ratio of other seeds' first values to FILE's.",
-)
+@scatter_option
+@vary
 @training_data
 @test_data
 @directive_options(*SHARED)
 @forward_option
-@click.option("--processes", type=click.IntRange(min=1), metavar="N", help="Trainings at a time [all processors].")
+@trainings_at_a_time
 @click.option(
     "--results",
     type=FilePath,
@@ -80,6 +78,7 @@ def command(
     fractions: list[float],
     betas: list[float],
     scatter: float,
+    vary: tuple[str, ...],
     data: Path | None,
     test: Path | None,
     forward: str,
@@ -113,6 +112,7 @@ def command(
                 seeds=seeds,
                 fractions=fractions,
                 betas=betas,
+                vary=vary,
                 scatter=scatter,
                 results=kept.path,
                 processes=processes,
@@ -132,7 +132,7 @@ def command(
         rows = comparison.rows()
         deliver(csv_text(list(rows[0]), [list(row.values()) for row in rows]))
     elif not quiet:
-        show(table_of(*comparison_rows(comparison)))
+        show(table_of(*fitting(*comparison_rows(comparison), kept=3)))
         say(f"figure    {figure.path}\nresults   {kept.path}")
     for outcome in comparison.outcomes:
         if outcome.error:

@@ -22,6 +22,7 @@ COMMANDS = (
     "check",
     "sens",
     "compare",
+    "sweep",
     "new",
     "check-syntax",
     "flatten",

@@ -8,9 +8,11 @@ SECTIONS = {
     "Task": ("data", "test", "input", "output", "classes", "loss", "goal", "corner", "train", "fix", "start"),
     "Training": (
         *("rule", "optimizer", "schedule", "subset", "hardware", "epochs", "batch", "seed", "validation"),
-        *("patience", "coordinates", "digits", "rules", "seeds", "fractions", "betas", "scatter", "for"),
+        *("patience", "coordinates", "digits", "rules", "seeds", "fractions", "betas", "vary", "scatter", "for"),
     ),
-    "Simulator": ("forward", "timeout", "processes", "threads", "allow-include", "solver"),
+    "Simulator": (
+        *("forward", "timeout", "processes", "scheduler", "local-cluster", "threads", "allow-include", "solver"),
+    ),
 }
 """Which options stand under which heading; all others are about the output."""
 

@@ -90,6 +90,25 @@ def tolerance(default: float) -> Callable[[Command], Command]:
     )
 
 
+vary = click.option(
+    "--vary",
+    multiple=True,
+    metavar="'NAME=VALUE,...'",
+    help='A setting and its values, such as "optimizer.lr=0.01,0.1" or "rule=analytic,cl beta=0.01" (repeatable; all '
+    "combinations are trained).",
+)
+trainings_at_a_time = click.option(
+    "--processes", type=click.IntRange(min=1), metavar="N", help="Trainings at a time [all processors]."
+)
+scatter_option = click.option(
+    "--scatter",
+    type=float,
+    default=2.0,
+    show_default=True,
+    help="Ratio of other seeds' first values to FILE's.",
+)
+
+
 @contextmanager
 def solver(forward: str, timeout: float, processes: int | None) -> Iterator[Solver]:
     """The solver that the options name. Ends ngspice's processes afterwards."""

@@ -12,6 +12,7 @@ from netlearn.comparison import Outcome
 from netlearn.learn.state import Callback
 from netlearn.learn.state import Progress as Step
 from netlearn.solve.compiled.load import told_of_compiling
+from netlearn.sweeps import Record
 
 
 @contextmanager
@@ -47,6 +48,19 @@ def training_progress(quiet: bool) -> Iterator[Callback | None]:
 @contextmanager
 def comparison_progress(quiet: bool) -> Iterator[Callable[[Outcome, int, int], None] | None]:
     """The same for the runs of a comparison."""
+    with _counted(quiet) as told:
+        yield None if told is None else lambda outcome, done, total: told(outcome.run.text, done, total)
+
+
+@contextmanager
+def sweep_progress(quiet: bool) -> Iterator[Callable[[Record, int, int], None] | None]:
+    """The same for the trainings of a sweep."""
+    with _counted(quiet) as told:
+        yield None if told is None else lambda record, done, total: told(f"seed {record['seed']}", done, total)
+
+
+@contextmanager
+def _counted(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield None
@@ -54,4 +68,4 @@ def comparison_progress(quiet: bool) -> Iterator[Callable[[Outcome, int, int], N
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         line = bar.add_task("training", total=None)
-        yield lambda outcome, done, total: bar.update(line, description=outcome.run.text, completed=done, total=total)
+        yield lambda said, done, total: bar.update(line, description=said, completed=done, total=total)

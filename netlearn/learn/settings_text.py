@@ -28,7 +28,7 @@ def directive_texts(settings: Settings) -> tuple[dict[str, list[str]], list[str]
         if value is None or value == getattr(default, name):
             continue
         try:
-            texts[name] = list(_lines(directive, value))
+            texts[name] = list(lines_of(directive, value))
         except TypeError:
             unsaid.append(f"{name}: {value!r}")
     return texts, unsaid
@@ -39,8 +39,8 @@ def settings_from(texts: Mapping[str, Sequence[str]]) -> Settings:
     return settings_of(read_directive(f"{name} {text}", DIRECTIVES) for name, lines in texts.items() for text in lines)
 
 
-def _lines(directive: Directive, value: object) -> Iterator[str]:
-    """Raises TypeError for an object that no text gives."""
+def lines_of(directive: Directive, value: object) -> Iterator[str]:
+    """What follows ``*@name`` for a setting, a line each. Raises TypeError for an object that no text gives."""
     if directive.kinds:
         kind = next((name for name, cls in directive.kinds.items() if type(value) is cls), None)
         if kind is None:

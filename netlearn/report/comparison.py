@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from netlearn.arrays import Array
-from netlearn.comparison import Comparison, Outcome
+from netlearn.comparison import Comparison, Outcome, Run
 
 AGAINST = {"epoch": "epochs", "solves": "operating points", "measurements": "physical measurements"}
 SPREAD = ("loss", "accuracy", "test_loss", "test_accuracy")
@@ -24,7 +24,7 @@ def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[object
     """Columns and rows, one for each rule, nudge and fraction, with what no run has left out."""
     summary = comparison.summary()
     columns = ["rule"]
-    columns += [name for name in ("beta",) if any(row[name] is not None for row in summary)]
+    columns += [name for name in ("beta", "varied") if any(row[name] not in (None, "") for row in summary)]
     columns += ["fraction", "seeds"] + (["failed"] if any(row["failed"] for row in summary) else [])
     known = [name for name in (*SPREAD, *PLAIN) if any(np.isfinite(row[name]) for row in summary)]
     rows = [[*(row[name] for name in columns), *(_with_spread(row, name) for name in known)] for row in summary]
@@ -79,7 +79,7 @@ def _draw(axes: Axes, members: Sequence[Outcome], against: str, quantity: str, n
 def _draw_fractions(axes: Axes, comparison: Comparison, quantity: str) -> None:
     rows: dict[str, list[Mapping[str, Any]]] = {}
     for row in comparison.summary():
-        name = row["rule"] if row["beta"] is None else f"{row['rule']} beta={row['beta']!r}"
+        name = Run(row["rule"], row["beta"], 1.0, 0, row["varied"]).text
         rows.setdefault(name, []).append(row)
     for name, found in rows.items():
         fractions, mean, spread = np.array(

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -36,6 +37,22 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], title: st
     for row in cells:
         table.add_row(*(Text(shown(value)) for value in row))
     return table
+
+
+def fitting(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], kept: int, width: int = 80
+) -> tuple[list[str], list[list[object]]]:
+    """The first ``kept`` columns, and as many of the others, in their order, as fit into ``width`` characters."""
+    cells = [list(row) for row in rows]
+    taken: list[int] = []
+    used = 1
+    for k, name in enumerate(columns):
+        # A border and a blank on either side of the widest cell.
+        needed = 3 + max(map(cell_len, (shown(name), *(shown(row[k]) for row in cells))))
+        if k < kept or used + needed <= width:
+            taken.append(k)
+            used += needed
+    return [columns[k] for k in taken], [[row[k] for k in taken] for row in cells]
 
 
 def shown(value: object) -> str:
