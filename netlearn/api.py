@@ -30,11 +30,13 @@ from netlearn.learn.loop import Task, begin, run
 from netlearn.learn.loss import CrossEntropy, unit_of
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.units import unit_of_estimate
+from netlearn.learn.settings import Settings
+from netlearn.learn.settings_text import directive_texts
 from netlearn.learn.state import Callback, Progress, TrainingState
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
 from netlearn.learn.verdict import warning_of
-from netlearn.netlist.directive_text import with_directive_option
+from netlearn.netlist.directive_text import with_directive, with_directive_option
 from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import Project, open_project, with_targets
@@ -164,7 +166,7 @@ def operating_point(
 
 
 def _trained_netlist(project: Project, theta: Array) -> Netlist:
-    return _with_chosen_scale(project, project.design.write(project.parameters, theta))
+    return _with_classes(project, _with_chosen_scale(project, project.design.write(project.parameters, theta)))
 
 
 def _result(project: Project, task: Task, state: TrainingState, theta: Array, seconds: float) -> TrainResult:
@@ -224,6 +226,16 @@ def _with_chosen_scale(project: Project, written: Netlist) -> Netlist:
         return written
     assert isinstance(project.loss, CrossEntropy)
     return with_directive_option(written, "loss", "cross_entropy", "scale", f"{project.loss.scale:g}")
+
+
+def _with_classes(project: Project, written: Netlist) -> Netlist:
+    """The order of the classes stands in the trained netlist where the netlist does not name the data that tell it."""
+    classes, places = project.layout.classes, project.settings.places
+    told = "classes" in places or ("data" in places and project.data is None)
+    if not classes or told or "output" not in places:
+        return written
+    texts, _ = directive_texts(Settings(classes=classes))
+    return with_directive(written, "classes", texts["classes"][0]) if "classes" in texts else written
 
 
 def _outputs(project: Project, data: Dataset) -> Array:

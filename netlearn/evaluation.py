@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Unpack
 
@@ -44,6 +45,7 @@ def evaluate(
         if data is not None:
             given = replace(project, data=with_targets(data, targets))
             if not _has_training_data(project):
+                _tell_classes(given)
                 project = given
             table = given.table
         else:
@@ -100,3 +102,15 @@ def _has_training_data(project: Project) -> bool:
         return project.settings.data.train is not None and len(project.table) > 0
     except DataError:
         return False
+
+
+def _tell_classes(project: Project) -> None:
+    """Warn where classes come of other data than those that the netlist was trained on."""
+    named = project.settings.data.train
+    if named is not None and not project.classes and project.table.labels is not None:
+        shown = ", ".join(project.layout.classes)
+        warnings.warn(
+            f"'{named}' is not there, which tells the classes of the outputs: they are taken to be {shown}; "
+            "'*@classes' in the netlist would tell",
+            stacklevel=3,
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from io import BytesIO
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from netlearn.archives import load_arrays
 from netlearn.arrays import Array
 from netlearn.atomic import write_together
 from netlearn.errors import NetlearnError, OutputError
@@ -65,11 +65,10 @@ def read_run(
     try:
         values = json.loads((folder / VALUES).read_text(encoding="utf-8"))
         version = values["format"]
-        with np.load(folder / ARRAYS, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = load_arrays(folder / ARRAYS)
     except FileNotFoundError:
         raise NetlearnError(f"'{folder}' holds no run", hint="result.save_run(folder) makes one") from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise NetlearnError(f"'{folder}' holds no run that can be read ({error})") from None
     if version != FORMAT:
         raise NetlearnError(f"the run '{folder}' has format {version}, and this version reads {FORMAT}")

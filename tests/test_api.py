@@ -98,7 +98,8 @@ def test_a_netlist_away_from_its_data_is_evaluated_on_other_data(classes: Path, 
     away = tmp_path / "away"
     away.mkdir()
     path = result.save(away / "classes.cir")
-    assert netlearn.evaluate(path, tmp_path / "c.csv").loss == result.loss
+    with pytest.warns(UserWarning, match="'c.csv' is not there, which tells the classes .* taken to be one, two"):
+        assert netlearn.evaluate(path, tmp_path / "c.csv").loss == result.loss
     with pytest.raises(NetlearnError, match="does not exist"):
         netlearn.evaluate(path)
 
@@ -302,6 +303,24 @@ def test_arrays_and_frames_train_to_the_same_bytes_as_a_file(classes: Path) -> N
     assert evaluation.accuracy == result.accuracy
     with pytest.raises(DataError, match="give both, as train"):
         netlearn.train(classes, None, y)
+
+
+def test_the_order_of_classes_is_written_where_the_netlist_names_no_data_that_tell_it(classes: Path) -> None:
+    frame = pd.read_csv(classes.with_name("c.csv"))
+    netlist = netlearn.parse(CLASSES.replace("*@data c.csv\n", ""))
+    result = netlearn.train(netlist, frame, epochs=1)
+    assert "*@classes one two\n" in str(result.netlist)
+    # Other data, with as many labels, would make other classes of the outputs.
+    with pytest.raises(DataError, match="the class 'zero' is not among"):
+        netlearn.evaluate(result.netlist, {"V1": [1.0, 0.0], "V2": [0.0, 1.0], "class": ["one", "zero"]})
+    assert netlearn.evaluate(result.netlist, frame).loss == pytest.approx(result.train.loss)
+    odd = frame["class"].replace({"one": "a b", "two": "ü;"})
+    again = netlearn.train(netlist, frame.assign(**{"class": odd}), epochs=1)
+    assert netlearn.evaluate(again.netlist, frame.assign(**{"class": odd})).classes == ("a b", "ü;")
+    # The netlist's own data tell it, and its own line does.
+    assert "*@classes" not in str(netlearn.train(classes, epochs=1).netlist)
+    own = netlearn.parse(str(netlist).replace("*@output", "*@classes two one\n*@output"))
+    assert str(netlearn.train(own, frame, epochs=1).netlist).count("*@classes") == 1
 
 
 def test_a_class_that_one_part_of_the_data_lacks_is_no_error(classes: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from netlearn.archives import load_arrays, opened
+from netlearn.arrays import Array
 from netlearn.atomic import write_atomically
 from netlearn.circuit.circuit import Circuit
 from netlearn.errors import NetlearnError, OutputError
@@ -20,12 +21,13 @@ from netlearn.learn.history import History
 from netlearn.learn.kept_parameters import InMemory
 from netlearn.learn.loop import Task
 from netlearn.learn.state import TrainingState
+from netlearn.learn.state_check import check_state
 
 FORMAT = 1
 """Counts up when a checkpoint's contents change."""
 
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile)
-"""What reading a file that is no archive of plain arrays may raise."""
+_WRONG = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
+"""What comes of contents that are not those of a checkpoint."""
 
 _ARRAYS = ("u", "theta", "order", "mask", "best", "points")
 _NUMBERS = ("epoch", "position", "draws", "solves", "measurements", "best_score", "best_epoch", "finished")
@@ -56,9 +58,9 @@ def save_checkpoint(path: Path, task: Task, state: TrainingState, *, follow: boo
 def is_checkpoint(path: Path) -> bool:
     """Whether a file is a checkpoint of netlearn's, of whatever task and version."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            notes = json.loads(str(archive["notes"]))
-    except UNREADABLE:
+        with opened(path) as members:
+            notes = json.loads(str(members["notes"].whole()))
+    except _WRONG:
         return False
     return isinstance(notes, dict) and {"format", "of", "state"} <= notes.keys()
 
@@ -79,15 +81,18 @@ def check_checkpoint(path: Path, *, replaced: bool) -> None:
 
 
 def load_checkpoint(path: Path, task: Task) -> TrainingState:
-    """Read a checkpoint of ``task``. Raises NetlearnError for one of another netlist, data or settings."""
+    """Read a checkpoint of ``task``.
+
+    Raises NetlearnError for one of another netlist, data or settings, and for one whose contents
+    cannot have come of this task.
+    """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = load_arrays(path)
         notes = json.loads(str(arrays.pop("notes")))
-        of, version = notes["of"], notes["format"]
+        of, version = dict(notes["of"]), notes["format"]
     except FileNotFoundError:
         raise NetlearnError(f"there is no checkpoint '{path}' to resume from") from None
-    except UNREADABLE as error:
+    except _WRONG as error:
         raise NetlearnError(f"'{path}' is not a netlearn checkpoint ({error})") from None
     if version != FORMAT:
         raise NetlearnError(f"the checkpoint '{path}' has format {version}, and this version reads {FORMAT}")
@@ -95,18 +100,38 @@ def load_checkpoint(path: Path, task: Task) -> TrainingState:
         if of.get(what) != digest:
             hint = "resume with what it was started with, or start again without it"
             raise NetlearnError(f"the checkpoint '{path}' was made with another {what}", hint=hint)
-    history = History.of(arrays.pop("history")).records
-    if isinstance(task.store, InMemory) and "kept.epochs" in arrays:
-        for epoch, theta in zip(arrays["kept.epochs"].tolist(), arrays["kept.parameters"], strict=True):
-            task.store.take(epoch, theta)
+    try:
+        state, kept = _state(arrays, notes), _kept(task, arrays)
+        check_state(task, state)
+    except _WRONG as error:
+        said = f"no {error}" if isinstance(error, KeyError) else str(error)
+        hint = "remove it, and start again"
+        raise NetlearnError(f"the checkpoint '{path}' has been changed or damaged: {said}", hint=hint) from None
+    for epoch, theta in kept:
+        assert task.store is not None
+        task.store.take(epoch, theta)
+    return state
+
+
+def _state(arrays: Mapping[str, Any], notes: Mapping[str, Any]) -> TrainingState:
     memory = {name.removeprefix("optimizer."): value for name, value in arrays.items() if name.startswith("optimizer.")}
     return TrainingState(
         **{name: arrays[name] for name in _ARRAYS if name in arrays},
-        **notes["state"],
+        **{name: notes["state"][name] for name in _NUMBERS},
         optimizer=memory,
         generator=notes["generator"],
-        history=history,
+        history=History.of(arrays["history"]).records,
     )
+
+
+def _kept(task: Task, arrays: Mapping[str, Array]) -> list[tuple[int, Array]]:
+    """The parameters of epochs that the run had kept in memory."""
+    if not isinstance(task.store, InMemory) or "kept.epochs" not in arrays:
+        return []
+    epochs, parameters = arrays["kept.epochs"], arrays["kept.parameters"]
+    if epochs.dtype.kind != "i" or parameters.shape != (*epochs.shape, len(task.model.parameters.names)):
+        raise ValueError("'kept.parameters' are not those of its epochs")
+    return list(zip(epochs.tolist(), parameters, strict=True))
 
 
 def fingerprint(task: Task) -> dict[str, str]:

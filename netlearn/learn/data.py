@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
+from math import isfinite
 
 import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import DataError, OptionError, Place, did_you_mean
 from netlearn.learn.goals import MET_HIGH, MET_LOW, Aim, Goal
-from netlearn.learn.table import Table, asked_by
+from netlearn.learn.table import Table, asked_by, is_number, plain_name
 
 
 @dataclass(frozen=True)
@@ -114,12 +115,12 @@ def layout_of(
     if goals or bounds:
         aims = _aims(table, targets, outputs, goals)
         named = (*outputs, *(aim.goal.probe for aim in aims))
-        return Layout(inputs, tuple({_plain(name): name for name in named[::-1]}.values())[::-1], (), corners, aims)
-    columns = {_plain(name): name for name in targets}
+        return Layout(inputs, tuple({plain_name(name): name for name in named[::-1]}.values())[::-1], (), corners, aims)
+    columns = {plain_name(name): name for name in targets}
     if not targets:
         raise DataError("there is no target", Place(table.path, 1), "add a column such as V(out), or 'class'")
     for name in outputs:
-        if _plain(name) not in columns:
+        if plain_name(name) not in columns:
             hint = did_you_mean(name, targets)
             raise DataError(f"the output '{name}' has no column in '{table.path}'", (places or {}).get(name), hint)
     return Layout(inputs, tuple(outputs or targets), (), corners)
@@ -138,23 +139,23 @@ def input_layout_of(
     """
     inputs, targets = _columns(table)
     _check_corners(table, inputs, corners or {})
-    measured = tuple({_plain(_asks(name)[0]): _asks(name)[0] for name in targets}.values())
+    measured = tuple({plain_name(_asks(name)[0]): _asks(name)[0] for name in targets}.values())
     return Layout(inputs, tuple(outputs or measured), tuple(classes), dict(corners or {}))
 
 
 def _aims(table: Table, targets: Sequence[str], outputs: Sequence[str], goals: Sequence[Goal]) -> tuple[Aim, ...]:
     """What goals and the columns that ask something come to. Raises DataError and OptionError for what contradicts."""
-    wanted = {_plain(name) for name in (*outputs, *(goal.probe for goal in goals))}
+    wanted = {plain_name(name) for name in (*outputs, *(goal.probe for goal in goals))}
     asked: dict[str, dict[str, str]] = {}
     for name in targets:
         probe, what = _asks(name)
-        if what != "value" or not outputs or _plain(probe) in wanted:
-            asked.setdefault(_plain(probe), {})[what] = name
-    known = {_plain(goal.probe) for goal in goals}
+        if what != "value" or not outputs or plain_name(probe) in wanted:
+            asked.setdefault(plain_name(probe), {})[what] = name
+    known = {plain_name(goal.probe) for goal in goals}
     every = [*goals, *(Goal(_asks(next(iter(each.values())))[0]) for key, each in asked.items() if key not in known)]
     aims = []
     for goal in every:
-        columns = asked.get(_plain(goal.probe), {})
+        columns = asked.get(plain_name(goal.probe), {})
         for what, name in columns.items():
             if getattr(goal, what) is not None:
                 said = "value" if what == "value" else f"{what} bound"
@@ -184,11 +185,11 @@ def _check_aims(table: Table, aims: Sequence[Aim]) -> None:
                 row = int(np.argmax(wrong))
                 raise DataError(f"{table.row(row)}: {said.format(aim.goal.probe)}", table.place(row))
         targets = aim.targets(table.columns, len(table))
-        key = _plain(aim.goal.probe)
+        key = plain_name(aim.goal.probe)
         below, above = bands.get(key, (np.full(len(table), -np.inf), np.full(len(table), np.inf)))
         below, above = np.fmax(below, targets[:, MET_LOW]), np.fmin(above, targets[:, MET_HIGH])
         if np.any(below > above):
-            first = next(each for each in aims if _plain(each.goal.probe) == key)
+            first = next(each for each in aims if plain_name(each.goal.probe) == key)
             row = int(np.argmax(below > above))
             at = f" in {table.row(row)}" if len(table) > 1 else ""
             hint = f"the other is '{first.goal.text}'" + (f" at {first.goal.place}" if first.goal.place else "")
@@ -223,7 +224,7 @@ def _columns(table: Table) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _check_corners(table: Table, inputs: Sequence[str], corners: Mapping[str, Sequence[float]]) -> None:
     for name in inputs:
-        if _plain(name) in {_plain(corner) for corner in corners}:
+        if plain_name(name) in {plain_name(corner) for corner in corners}:
             raise DataError(f"'{name}' is a column and a corner as well", table.heading(name), "leave one of them out")
 
 
@@ -275,12 +276,12 @@ def _taken(table: Table, names: Sequence[str]) -> Array:
     """Columns (S, n) by name. Raises DataError for a missing one."""
     if not names:
         return np.zeros((len(table), 0))
-    columns = {_plain(name): column for name, column in table.columns.items()}
+    columns = {plain_name(name): column for name, column in table.columns.items()}
     for name in names:
-        if _plain(name) not in columns:
+        if plain_name(name) not in columns:
             hint = did_you_mean(name, table.columns)
             raise DataError(f"there is no column '{name}', which the training data has", Place(table.path, 1), hint)
-    return np.stack([columns[_plain(name)] for name in names], axis=1)
+    return np.stack([columns[plain_name(name)] for name in names], axis=1)
 
 
 def split(data: Dataset, fraction: float, rng: np.random.Generator) -> tuple[Dataset, Dataset | None]:
@@ -300,13 +301,11 @@ def split(data: Dataset, fraction: float, rng: np.random.Generator) -> tuple[Dat
 
 
 def classes_in(*tables: Table) -> tuple[str, ...]:
-    """The labels of tables: in the order of their numbers where all are numbers, else in alphabetical order."""
+    """The labels of tables: in the order of their numbers where all are finite numbers, else in alphabetical order.
+
+    Labels of one number are in alphabetical order, too.
+    """
     labels = {label for table in tables if table.labels is not None for label in table.labels.tolist() if label}
-    try:
-        return tuple(sorted(labels, key=float))
-    except ValueError:
-        return tuple(sorted(labels))
-
-
-def _plain(name: str) -> str:
-    return "".join(name.lower().split())
+    if all(is_number(label) and isfinite(float(label)) for label in labels):
+        return tuple(sorted(labels, key=lambda label: (float(label), label)))
+    return tuple(sorted(labels))

@@ -14,6 +14,7 @@ from netlearn.errors import OptionError
 from netlearn.learn.loop import Task, estimated, measure, recorded, told
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.state import Callback, Step, TrainingState
+from netlearn.memory import in_words, most
 
 
 def run_lbfgs(
@@ -83,7 +84,7 @@ class _Search:
             options={
                 "maxiter": self.task.options.epochs,
                 "maxfun": 20 * self.task.options.epochs + 20,
-                "maxcor": optimizer.memory,
+                "maxcor": _corrections(optimizer, self.task.options.epochs, len(self.free)),
                 "ftol": optimizer.ftol,
                 "gtol": optimizer.gtol,
             },
@@ -157,6 +158,19 @@ class _Search:
         if self.keep:
             self.keep(self.state)
         self.state = told(self.progress, self.task, self.state)
+
+
+def _corrections(optimizer: Lbfgsb, iterations: int, size: int) -> int:
+    """How many corrections are kept, which are never more than iterations. Raises OptionError where they do not fit."""
+    count = min(optimizer.memory, iterations)
+    needed = 8 * (2 * count * size + 5 * size + 11 * count**2 + 8 * count)
+    if needed > most():
+        raise OptionError(
+            f"lbfgs memory={optimizer.memory} takes {in_words(needed)}, and at most "
+            f"{in_words(most())} are taken on this machine",
+            hint="10 to 50 corrections are usual",
+        )
+    return count
 
 
 def _reason(message: str, optimizer: Lbfgsb) -> str:

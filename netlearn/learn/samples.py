@@ -11,7 +11,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import DataError, OptionError
-from netlearn.learn.table import CLASS, IN_MEMORY, Table, is_missing, label_of
+from netlearn.learn.table import CLASS, IN_MEMORY, Table, check_twice, is_missing, label_of
 
 PAIR = re.compile(r"\(([^()]*)\)")
 
@@ -111,9 +111,7 @@ def named_columns(data: object) -> dict[str, Array] | None:
     names = list(names)
     if names and not any(isinstance(name, str) for name in names):
         return None
-    for name in names:
-        if names.count(name) > 1:
-            raise DataError(f"the column '{name}' is there twice")
+    check_twice(map(str, names), IN_MEMORY)
     return {str(name): plain_array(data[name]) for name in names}  # type: ignore[index]
 
 

@@ -18,6 +18,7 @@ from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Rule
 from netlearn.learn.schedule import SCHEDULES, Constant, Schedule
 from netlearn.learn.subset import Subset
+from netlearn.learn.table import label_of
 from netlearn.options import Declared, Directive, Given, Option, build, option, options_of
 
 
@@ -140,7 +141,9 @@ def settings_of(given: Iterable[Given]) -> Settings:
         one = _merged(entries)
         if DIRECTIVES[name].kinds:
             values[name] = _chosen(one)
-        elif name in ("input", "output", "classes", "fix"):
+        elif name == "classes":
+            values[name] = tuple(dict.fromkeys(map(label_of, one.words)))
+        elif name in ("input", "output", "fix"):
             values[name] = one.words
         elif name == "corner":
             values[name] = one.values

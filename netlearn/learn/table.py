@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,7 @@ IN_MEMORY = "<data>"
 """What data that come from no file are called in messages."""
 
 _BOUND = re.compile(r"(.*\S)\s*\b(min|max)", re.IGNORECASE | re.DOTALL)
+_WHOLE_LABEL = re.compile(r"([+-]?)(0|[1-9][0-9]*)(?:\.0*)?")
 
 
 def asked_by(column: str) -> tuple[str, str] | None:
@@ -81,6 +82,7 @@ class Table:
     @classmethod
     def of(cls, columns: Mapping[str, object], path: str = IN_MEMORY, first: int = 0) -> Table:
         """A table from arrays by column name. Raises DataError."""
+        check_twice(columns, path)
         arrays = {name.strip(): np.asarray(column) for name, column in columns.items()}
         label = next((name for name in arrays if name.lower() == CLASS), None)
         labels = (
@@ -269,18 +271,32 @@ def _names(row: Sequence[str]) -> list[str]:
 
 
 def _check_names(names: Sequence[str], place: Place) -> None:
-    seen: dict[str, str] = {}
     for name in names:
         if not name:
             raise DataError("a column has no name", place, "the first row names the columns, such as V1,V2,V(out)")
-        if name.lower() in seen:
-            raise DataError(f"the column '{name}' is there twice", place)
-        seen[name.lower()] = name
         if ";" in name or "\t" in name:
             what = "tabs" if "\t" in name else "';'"
             raise DataError(f"the columns are separated by {what}", place, "separate them by commas")
+    check_twice(names, place.path, place)
     if all(is_number(name) for name in names):
         raise DataError("the first row holds numbers", place, "it must name the columns, such as V1,V2,V(out)")
+
+
+def check_twice(names: Iterable[str], path: str, place: Place | None = None) -> None:
+    """Raise DataError for a column that is there twice: letter case and blanks do not tell names apart."""
+    seen: dict[str, str] = {}
+    for name in names:
+        first = seen.get(plain_name(name))
+        if first is not None:
+            beside = "" if first == name else f", as '{first}', too"
+            where = "" if place is not None or path == IN_MEMORY else f" of '{path}'"
+            raise DataError(f"the column '{name}'{where} is there twice{beside}", place)
+        seen[plain_name(name)] = name
+
+
+def plain_name(name: str) -> str:
+    """What is the same for all ways to write the name of a column."""
+    return "".join(name.lower().split())
 
 
 def _as_number(text: str) -> str:
@@ -302,13 +318,18 @@ def is_number(text: str) -> bool:
 
 
 def label_of(value: object) -> str:
-    """A class label as text; 1, 1.0 and '1' are the same class, and what is missing is empty."""
+    """A class label as text; what is missing is empty.
+
+    1, 1.0 and '1' are the same class, as whole numbers become floats where libraries have no others.
+    Else labels are told apart by how they are written, '1' from '001'.
+    """
     if is_missing(value):
         return ""
     text = str(value).strip()
-    if is_number(text) and float(text).is_integer():
-        return str(int(float(text)))
-    return text
+    whole = _WHOLE_LABEL.fullmatch(text)
+    if whole is None:
+        return text
+    return whole[2] if whole[1] != "-" or whole[2] == "0" else f"-{whole[2]}"
 
 
 def is_missing(value: object) -> bool:

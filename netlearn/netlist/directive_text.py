@@ -28,7 +28,12 @@ def with_directive_option(netlist: Netlist, name: str, word: str, option: str, v
         if after:
             end = start + after.end()
             return netlist.edit([(line.source, end, end, f" {option}={value}")])
-    return netlist.edit([_added(netlist, f"*@{name} {word} {option}={value}")])
+    return with_directive(netlist, name, f"{word} {option}={value}")
+
+
+def with_directive(netlist: Netlist, name: str, text: str) -> Netlist:
+    """A copy with the line ``*@name text`` after the last directive, or after the title."""
+    return netlist.edit([_added(netlist, f"*@{name} {text}")])
 
 
 def _added(netlist: Netlist, text: str) -> Edit:

@@ -1,10 +1,12 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VOLTAGE_SOURCE
 from netlearn.errors import CircuitError, DataError, NetlearnError, OptionError
-from netlearn.learn.data import dataset_of, layout_of, split
+from netlearn.learn.data import classes_in, dataset_of, layout_of, split
 from netlearn.learn.table import Table
 from netlearn.probes.names import probes_of
 
@@ -35,6 +37,22 @@ def test_classes_are_in_the_order_of_their_numbers_or_the_alphabet() -> None:
         layout = layout_of(table, ("V(in)", "V(out)"))
         assert layout.classes == classes
         np.testing.assert_array_equal(dataset_of(table, layout).targets, [1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (["1", "2", "nan"], ("1", "2", "nan")),
+        (["10", "9", "nan", "inf"], ("10", "9", "inf", "nan")),
+        (["1.5", "1.50", "2"], ("1.5", "1.50", "2")),
+        (["001", "1", "01", "-3"], ("-3", "001", "01", "1")),
+        (["2", "10", ""], ("2", "10")),
+        (["1e2", "20", "3"], ("3", "20", "1e2")),
+    ],
+)
+def test_the_order_of_classes_does_not_depend_on_that_of_the_rows(labels: list[str], classes: tuple[str, ...]) -> None:
+    for order in permutations(labels):
+        assert classes_in(Table.of({"V1": np.zeros(len(labels)), "class": order})) == classes
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from netlearn.errors import DataError
 from netlearn.learn.files import read_table
-from netlearn.learn.table import Table
+from netlearn.learn.table import Table, label_of
 
 
 def written(folder: Path, text: str | bytes, name: str = "d.csv") -> Path:
@@ -65,7 +65,10 @@ def test_numbers_are_read_to_the_last_bit(tmp_path: Path) -> None:
         ("V1,V(a)\n1,2\n3,inf\n", "3:1", "row 2, column 'V(a)': inf is not finite"),
         ("V1,V(a)\n1,2\nnan,3\n", "3:1", "row 2, column 'V1': nan is not finite"),
         ("V1,V(a)\n1,2\n-inf,3\n", "3:1", "row 2, column 'V1': -inf is not finite"),
-        ("V1,v1\n1,2\n", "1:1", "the column 'v1' is there twice"),
+        ("V1,v1\n1,2\n", "1:1", "the column 'v1' is there twice, as 'V1', too"),
+        ("V1,V(out),V( OUT )\n1,2,3\n", "1:1", "the column 'V( OUT )' is there twice, as 'V(out)', too"),
+        ("V1,V(a,b),V(a , b)\n1,2,3\n", "1:1", "the column 'V(a,b)' is there twice"),
+        ("V1,class,Class\n1,2,3\n", "1:1", "the column 'Class' is there twice"),
         ("V1,\n1,2\n", "1:1", "a column has no name"),
         ("1,2\n3,4\n", "1:1", "the first row holds numbers"),
         ("V1;V(a)\n1;2\n", "1:1", "separated by ';'"),
@@ -78,6 +81,14 @@ def test_bad_csv_is_named_with_row_and_column(tmp_path: Path, text: str, at: str
         read_table(path)
     assert str(caught.value).startswith(f"{path}:{at}: error: ")
     assert said in str(caught.value)
+
+
+def test_names_that_differ_in_letter_case_or_blanks_alone_are_one(tmp_path: Path) -> None:
+    for columns in ({"V1": [1.0], "v1": [2.0]}, {"V(o)": [1.0], "V( o)": [2.0]}, {"class": ["a"], "CLASS": ["b"]}):
+        np.savez(tmp_path / "d.npz", **columns)
+        for read in (lambda: Table.of(columns), lambda: read_table(tmp_path / "d.npz")):  # noqa: B023 used at once
+            with pytest.raises(DataError, match="is there twice, as"):
+                read()
 
 
 def test_files_that_are_no_data(tmp_path: Path) -> None:
@@ -138,3 +149,29 @@ def test_both_ways_of_reading_agree(tmp_path: Path) -> None:
     for name, column in plain.columns.items():
         assert column.tobytes() == other.columns[name].tobytes()
     assert [str(plain.place(row)) for row in range(3)] == [f"{tmp_path / 'd.csv'}:{line}:1" for line in (2, 3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        (1, "1"),
+        (1.0, "1"),
+        ("1.0", "1"),
+        (" 1. ", "1"),
+        ("+1", "1"),
+        ("-1.00", "-1"),
+        ("-0", "0"),
+        ("001", "001"),
+        ("1.50", "1.50"),
+        ("1e3", "1e3"),
+        ("12345678901234567891", "12345678901234567891"),
+        ("nan", "nan"),
+        (float("nan"), ""),
+        (None, ""),
+        ("", ""),
+        ("  ", ""),
+        ("١", "١"),
+    ],
+)
+def test_labels_are_told_apart_by_how_they_are_written(value: object, label: str) -> None:
+    assert label_of(value) == label
