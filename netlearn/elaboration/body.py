@@ -65,7 +65,7 @@ class TooManyErrors(Exception):
     """Enough errors have been collected to report."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ModelCard:
     """A ``.model`` card and the body that it stands in."""
 

@@ -14,7 +14,7 @@ from netlearn.elaboration.value_text import Text
 from netlearn.errors import NetlistError, Place, did_you_mean
 from netlearn.expressions.expression import Expression
 from netlearn.netlist.files import flattened
-from netlearn.netlist.statements import Card, Word
+from netlearn.netlist.statements import Card, Subcircuit, Word
 
 DEEPEST = 60
 """Instances within instances; more is a mistake."""
@@ -35,7 +35,7 @@ class Passed:
 
     def key(self) -> tuple[object, ...]:
         """The same for instances that pass the same."""
-        texts = tuple((name, id(text.source), text.start) for name, (text, _) in sorted(self.texts.items()))
+        texts = tuple((name, text.source, text.start) for name, (text, _) in sorted(self.texts.items()))
         return tuple(sorted(self.given.items())), texts, tuple(sorted(self.undeclared.items())), self.multiplier
 
 
@@ -46,7 +46,7 @@ class Instances:
         self._fill = fill
         self._templates: dict[tuple[object, ...], list[tuple[dict[str, int | None], Template]]] = {}
         self._open: list[tuple[str, ElementLine]] = []
-        self._names: dict[int, frozenset[str]] = {}
+        self._names: dict[Subcircuit, frozenset[str]] = {}
 
     def add(self, line: ElementLine) -> None:
         """``Xname node ... subcircuit [params:] [name=value ...]``."""
@@ -109,7 +109,7 @@ class Instances:
 
     def _parameter_names(self, definition: Definition) -> frozenset[str]:
         """The names of a subcircuit's parameters and of those that its body defines."""
-        key = id(definition.subcircuit)
+        key = definition.subcircuit
         if key not in self._names:
             names = {a.name.text.lower() for a in definition.subcircuit.assignments}
             for statement in flattened(definition.subcircuit.body, into_subcircuits=False):
@@ -127,7 +127,7 @@ class Instances:
             raise line.error(f"instances are nested more than {DEEPEST} deep", called)
 
     def _template(self, line: ElementLine, definition: Definition, passed: Passed) -> Template:
-        key = (id(definition.subcircuit), *passed.key(), _surroundings(line.body))
+        key = (definition.subcircuit, *passed.key(), _surroundings(line.body))
         for reads, template in self._templates.get(key, []):
             if _still(line.body, reads):
                 for name, quantity in reads.items():
@@ -161,13 +161,14 @@ class Instances:
             body.scope.define(assignment.name.text.lower(), text)
 
 
-def _surroundings(body: Body) -> int:
-    """What else an instance's contents depend on: models, functions and subcircuits of bodies around it."""
+def _surroundings(innermost: Body) -> Body | None:
+    """What else an instance's contents depend on: the body around it that has models, functions or subcircuits."""
+    body = innermost
     while body.parent is not None:
         if body.models or body.definitions or body.scope.function_texts:
-            return id(body)
+            return body
         body = body.parent
-    return 0
+    return None
 
 
 def _still(body: Body, reads: dict[str, int | None]) -> bool:

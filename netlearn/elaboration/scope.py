@@ -186,11 +186,11 @@ class Scope:
 
     def _resolve(self, name: str) -> None:
         """Evaluate a definition and those that it needs, in whatever order they stand."""
-        progress: dict[tuple[int, str], Text] = {}
+        progress: dict[tuple[Scope, str], Text] = {}
         stack: list[tuple[Scope, str]] = [(self, name)]
         while stack:
             scope, name = stack[-1]
-            key = (id(scope), name)
+            key = (scope, name)
             if name in scope.resolved:
                 stack.pop()
                 progress.pop(key, None)
@@ -210,8 +210,8 @@ class Scope:
                 elif needed not in holder.resolved:
                     missing.append((holder, needed))
             progress[key] = text
-            if any((id(holder), needed) in progress for holder, needed in missing):
-                raise _circle(progress, next((id(h), n) for h, n in missing if (id(h), n) in progress))
+            if any(each in progress for each in missing):
+                raise _circle(progress, next(each for each in missing if each in progress))
             if missing:
                 stack.extend(missing)
             else:
@@ -328,7 +328,7 @@ class Scope:
         return scope
 
 
-def _circle(progress: Mapping[tuple[int, str], Text], start: tuple[int, str]) -> NetlistError:
+def _circle(progress: Mapping[tuple[Scope, str], Text], start: tuple[Scope, str]) -> NetlistError:
     """The error for parameters that depend on each other, the same from wherever one enters the circle."""
     keys = list(progress)
     loop = keys[keys.index(start) :]

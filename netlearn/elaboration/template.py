@@ -181,35 +181,34 @@ class Unknowns:
             self._local = []
 
 
-@dataclass
+@dataclass(eq=False)
 class Template:
     """Flattened contents. Nodes 0..ports-1 are the ports; ``globals`` are nodes by global name."""
 
     ports: int = 0
     nodes: Unknowns = field(default_factory=Unknowns)
     branches: Unknowns = field(default_factory=Unknowns)
-    tables: dict[int, InstanceTable] = field(default_factory=dict)
+    tables: dict[Device, InstanceTable] = field(default_factory=dict)
     globals: dict[str, int] = field(default_factory=dict)
-    instances: dict[int, InstanceRows] = field(default_factory=dict)
-    """InstanceRows whose elements are not in the tables yet, by the identity of their template."""
+    instances: dict[Template, InstanceRows] = field(default_factory=dict)
+    """InstanceRows whose elements are not in the tables yet, by their template."""
     parameters: list[tuple[str, Sequence[str], Array]] = field(default_factory=list)
     """Names and quantities of ``.param``, subcircuit, model and element parameters: path, names, quantities."""
     stated: dict[str, int] = field(default_factory=dict)
     """Quantities that element lines state besides their own value, by names such as ``m1.w``."""
 
     def table(self, device: Device) -> InstanceTable:
-        key = id(device)
-        if key not in self.tables:
-            self.tables[key] = InstanceTable(device)
-        return self.tables[key]
+        if device not in self.tables:
+            self.tables[device] = InstanceTable(device)
+        return self.tables[device]
 
     def place(self, path: str, child: Template, ports: Sequence[int]) -> None:
         """Put an instance's contents into this one, its ports at the nodes ``ports``."""
-        instances = self.instances.get(id(child))
+        instances = self.instances.get(child)
         if instances is None:
             outer = {node: self.nodes.local(name) for name, node in child.globals.items()}
             self.globals.update((name, self.nodes.local(name)) for name in child.globals)
-            instances = self.instances[id(child)] = InstanceRows(child, outer)
+            instances = self.instances[child] = InstanceRows(child, outer)
         instances.paths.append(path)
         instances.ports.append(tuple(ports))
         instances.first_nodes.append(len(self.nodes))

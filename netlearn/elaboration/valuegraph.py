@@ -40,10 +40,10 @@ class ValueGraph:
         self._sources = array("q")
         self._constants: dict[float, int] = {}
         self._literals: dict[tuple[int, int], int] = {}
-        self._known: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._known: dict[tuple[Expression, tuple[int, ...]], int] = {}
         self._temperatures: dict[float, int] = {}
         self.sources: list[Source] = []
-        self._source_numbers: dict[int, int] = {}
+        self._source_numbers: dict[Source, int] = {}
         self.computed: dict[int, Computed] = {}
 
     def __len__(self) -> int:
@@ -51,9 +51,9 @@ class ValueGraph:
 
     def source_number(self, source: Source) -> int:
         """The number that stands for ``source`` in places."""
-        number = self._source_numbers.get(id(source))
+        number = self._source_numbers.get(source)
         if number is None:
-            number = self._source_numbers[id(source)] = len(self.sources)
+            number = self._source_numbers[source] = len(self.sources)
             self.sources.append(source)
         return number
 
@@ -111,13 +111,12 @@ class ValueGraph:
 
     def compute(self, expression: Expression, inputs: tuple[int, ...]) -> int:
         """The result of ``expression`` with ``inputs`` for its names; an equal one is shared."""
-        key = (id(expression), inputs)
+        key = (expression, inputs)
         known = self._known.get(key)
         if known is not None:
             return known
         environment = {name: self._values[i] for name, i in zip(expression.names, inputs, strict=True)}
         result = self._append(float(np.real(expression.evaluate(environment))), NOWHERE, 0, 0)
-        # The graph holds the expression, so that its identity stays its own.
         self.computed[result] = Computed(expression, inputs)
         self._known[key] = result
         return result
@@ -266,7 +265,7 @@ def compile_program(graph: ValueGraph, parameters: Sequence[int], wanted: Array)
     start = [graph.value(quantity) for quantity in parameters]
     needed = _needed(graph, mask, wanted, set(parameters))
     depth: dict[int, int] = {}
-    stages: dict[tuple[int, int], tuple[Expression, list[tuple[int, ...]], list[int]]] = {}
+    stages: dict[tuple[int, Expression], tuple[list[tuple[int, ...]], list[int]]] = {}
 
     def slot_of(quantity: int) -> int:
         if quantity not in slot:
@@ -285,14 +284,14 @@ def compile_program(graph: ValueGraph, parameters: Sequence[int], wanted: Array)
         expression, sources = computed.expression.shape
         given = dict(zip(computed.expression.names, computed.inputs, strict=True))
         depth[quantity] = 1 + max((depth.get(i, 0) for i in computed.inputs), default=0)
-        key = (depth[quantity], id(expression))
-        _, inputs, outputs = stages.setdefault(key, (expression, [], []))
+        key = (depth[quantity], expression)
+        inputs, outputs = stages.setdefault(key, ([], []))
         inputs.append(tuple(slot_of(given[s]) if isinstance(s, str) else slot_of_number(s) for s in sources))
         outputs.append(slot_of(quantity))
     ordered = sorted(stages.items(), key=lambda item: item[0][0])
     return Program(
         np.array(start, float),
-        tuple(Stage(expression, np.array(inputs), np.array(outputs)) for _, (expression, inputs, outputs) in ordered),
+        tuple(Stage(expression, np.array(inputs), np.array(outputs)) for (_, expression), (inputs, outputs) in ordered),
         np.array([slot_of(int(quantity)) for quantity in wanted], dtype=int),
     )
 

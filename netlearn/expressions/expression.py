@@ -56,13 +56,13 @@ class Operation:
     offset: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Expression:
     """A program whose last step is the result; every step uses only earlier ones.
 
     Being flat it is evaluated in a loop, so that no depth of nesting exhausts the stack.
     ``names`` are what the environment has to hold: parameters, and probes such as ``v(a,b)``
-    and ``i(v1)``, lower case and without blanks.
+    and ``i(v1)``, lower case and without blanks. An expression equals itself only.
     """
 
     text: str
@@ -87,7 +87,7 @@ class Expression:
         """The exponent of a power of something that moves, if it is odd: a sign is lost where that is negative."""
         moving: list[bool] = []
         tables, names = (PARAMETER_FUNCTIONS, BEHAVIOURAL_FUNCTIONS), ("abs", "sqrt", "exp", "cosh")
-        signless = {id(OPERATORS["pow"]), *(id(table[name]) for table in tables for name in names)}
+        signless = {OPERATORS["pow"], *(table[name] for table in tables for name in names)}
         for step in self.steps:
             if step.function is OPERATORS["pow"] and moving[step.inputs[0]]:
                 exponent = self.steps[step.inputs[1]]
@@ -97,8 +97,8 @@ class Expression:
         return None
 
     @staticmethod
-    def _moves(step: Operation, moving: Sequence[bool], signless: Collection[int]) -> bool:
-        return id(step.function) not in signless and any(moving[i] for i in step.inputs)
+    def _moves(step: Operation, moving: Sequence[bool], signless: Collection[Function | None]) -> bool:
+        return step.function not in signless and any(moving[i] for i in step.inputs)
 
     @cached_property
     def shape(self) -> tuple[Expression, tuple[str | float, ...]]:

@@ -18,9 +18,9 @@ Number = Any
 """A float, a complex number or an array of either."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Function:
-    """``value(*arguments)`` and ``slopes(*arguments)``, the derivatives by each argument."""
+    """``value(*arguments)`` and ``slopes(*arguments)``, the derivatives by each argument; equal to itself only."""
 
     value: Callable[..., Number]
     slopes: Callable[..., Sequence[Number]]

@@ -165,8 +165,8 @@ def foreign(written: Sequence[Output]) -> list[Path]:
 
 def _changed(files: Files, main: Source, lines: Mapping[Source, Mapping[Card, Source]]) -> list[Source]:
     """The included files to write, in the order in which they are read."""
-    originals = {id(source) for source in files.originals.values()}
-    changed = {source for source in lines if id(source) not in originals and source is not main}
+    originals = set(files.originals.values())
+    changed = {source for source in lines if source not in originals and source is not main}
     # A file that includes a changed one must name the copy, and so changes too.
     grown = True
     while grown:

@@ -131,16 +131,16 @@ class Netlist:
         includes: dict[Card, Netlist] = {}
         missing: dict[Card, NetlistError] = {}
         broken: dict[Card, NetlearnError] = {}
-        always = {id(statement) for statement in self.statements}
+        always = set(self.statements)
         for card in flattened(self.statements):
             if not isinstance(card, Card) or card.name not in FILE_CARDS:
                 continue
             try:
                 self._load(card, includes, missing)
-                if id(card) not in always and card in includes:
+                if card not in always and card in includes:
                     _ = includes[card].statements
             except NetlearnError as error:
-                if id(card) in always:
+                if card in always:
                     raise
                 includes.pop(card, None)
                 broken[card] = error

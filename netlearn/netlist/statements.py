@@ -43,16 +43,16 @@ class Assignment(NamedTuple):
     value: Word
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """A logical line: a physical one with its continuations, at [start, end) of the text."""
+    """A logical line: a physical one with its continuations, at [start, end) of the text; it equals itself only."""
 
     source: Source
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Element(Statement):
     """An element line.
 
@@ -74,7 +74,7 @@ class Element(Statement):
         return self.name.text[0].upper()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Block(Statement):
     """A run of k plain lines ``Rname node node number``, as arrays instead of objects.
 
@@ -85,7 +85,7 @@ class Block(Statement):
     values: Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Card(Statement):
     """A dot-card: its name in lower case without the dot, positional words and assignments.
 
@@ -99,7 +99,7 @@ class Card(Statement):
     assignments: tuple[Assignment, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Subcircuit(Statement):
     """``.subckt name nodes params`` down to its ``.ends``, with the statements between."""
 
@@ -109,7 +109,7 @@ class Subcircuit(Statement):
     body: Sequence[Statement] = field(default_factory=tuple)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Alternative(Statement):
     """One part of a ``.if``: its condition, None for ``.else``, and the statements under it."""
 
@@ -117,14 +117,14 @@ class Alternative(Statement):
     body: Sequence[Statement] = field(default_factory=tuple)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Conditional(Statement):
     """``.if`` down to its ``.endif``: the first branch whose condition holds is the one that counts."""
 
     alternatives: tuple[Alternative, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Section(Statement):
     """``.lib name`` down to its ``.endl`` in a library file: it counts only where it is asked for."""
 
@@ -132,21 +132,21 @@ class Section(Statement):
     body: Sequence[Statement] = field(default_factory=tuple)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Broken(Statement):
     """A line inside a subcircuit, a condition or a section that cannot be read: an error if that takes part."""
 
     error: NetlistError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DirectiveLine(Statement):
     """A ``*@`` line; ``text`` is what follows the ``*@``."""
 
     text: Word
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kept(Statement):
     """Text that is kept and never read.
 

@@ -71,16 +71,16 @@ _WRITTEN: Mapping[str, Callable[..., str]] = {
 """Operators, and functions that ngspice's behavioural sources lack or call otherwise."""
 
 _NAMES = {
-    **{id(function): name for name, function in BEHAVIOURAL_FUNCTIONS.items()},
+    **{function: name for name, function in BEHAVIOURAL_FUNCTIONS.items()},
     **{
-        id(function): name if name != "pow" else "power"
+        function: name if name != "pow" else "power"
         for table in (OPERATORS, BEHAVIOURAL_OPERATORS)
         for name, function in table.items()
     },
-    id(PARAMETER_FUNCTIONS["exp"]): "exp",
-    id(CHOOSE): "choose",
-    id(POWERS["pwr"]): "power",
-    id(SIGNED_POWER): "signed power",
+    PARAMETER_FUNCTIONS["exp"]: "exp",
+    CHOOSE: "choose",
+    POWERS["pwr"]: "power",
+    SIGNED_POWER: "signed power",
 }
 """A function is known by itself: what a step calls it may have been dropped."""
 
@@ -122,7 +122,7 @@ def _text(step: Operation, texts: Sequence[str], words: Mapping[str, str]) -> st
 
 
 def _name(step: Operation) -> str:
-    name = _NAMES.get(id(step.function))
+    name = None if step.function is None else _NAMES.get(step.function)
     if name is None:
         raise NgspiceError(f"ngspice's behavioural sources do not have the function '{step.name}'")
     return name

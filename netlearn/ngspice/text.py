@@ -97,9 +97,9 @@ class _Writer:
         self.lines: list[str] = []
         self.renamed: dict[str, str] = {}
         self.dialect = dialect
-        self.edits: dict[int, list[Span]] = {}
+        self.edits: dict[Source, list[Span]] = {}
         for source, start, end, text in edits:
-            self.edits.setdefault(id(source), []).append((start, end, text))
+            self.edits.setdefault(source, []).append((start, end, text))
         self.undeclared = _undeclared(netlist)
         self.functions = ForeignFunctions(dialect)
 
@@ -280,7 +280,7 @@ class _Writer:
     # Lines -----------------------------------------------------------------------------------
 
     def _edits(self, source: Source, start: int, end: int) -> list[Span]:
-        return [edit for edit in self.edits.get(id(source), []) if start <= edit[0] and edit[1] <= end]
+        return [edit for edit in self.edits.get(source, []) if start <= edit[0] and edit[1] <= end]
 
     def _put(self, statement: Statement, spans: Sequence[Span]) -> None:
         self._lines(statement.source, statement.start, statement.end, spans)

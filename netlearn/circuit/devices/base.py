@@ -63,7 +63,7 @@ class Internal:
     """Other values whose product the series resistance may be."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Device:
     """The equations of one kind of element, for any number of instances and samples at once.
 
@@ -89,6 +89,11 @@ class Device:
     """Of a linear element: whether it is known that its residual at zero is zero, so that it drives nothing."""
     reciprocal: bool = True
     """Whether the element has a co-content, that is a symmetric Jacobian."""
+
+    def __init_subclass__(cls) -> None:
+        # A device equals itself only, whatever its dataclass compares, so that tables can be kept by device.
+        cls.__eq__ = object.__eq__  # type: ignore[method-assign]
+        cls.__hash__ = object.__hash__  # type: ignore[method-assign]
 
     def prepare(self, values: Values, environment: Environment) -> Values:
         """Quantities that depend on values and temperature but not on the unknowns."""

@@ -38,14 +38,14 @@ def _device(steps: tuple[Operation, ...], differences: tuple[bool, ...], paramet
 def _is_affine(expression: Expression) -> bool:
     """Whether probes occur only in sums and with constant factors."""
     moving: list[bool] = []
-    affine = {id(OPERATORS[name]) for name in ("add", "sub", "neg", "pos")}
+    affine = {OPERATORS[name] for name in ("add", "sub", "neg", "pos")}
     product, quotient = OPERATORS["mul"], BEHAVIOURAL_OPERATORS["div"]
     for step in expression.steps:
         inputs = [moving[i] for i in step.inputs]
         moves = step.kind == "name" and step.name.startswith("#")
         if any(inputs):
             fine = (
-                id(step.function) in affine
+                step.function in affine
                 or (step.function is product and not all(inputs))
                 or (step.function is quotient and not inputs[1])
             )

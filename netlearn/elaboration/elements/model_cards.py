@@ -58,13 +58,13 @@ def _base(model: ModelCard) -> ModelCard | None:
     """The model that a model is based on. Raises NetlistError where there is none, or a circle."""
     if model.based_on is None:
         return None
-    seen, at = {id(model)}, model
+    seen, at = {model}, model
     while at.based_on is not None:
         base = at.body.model(at.based_on.text.lower().lstrip(":"))
-        if base is None or id(base) in seen:
+        if base is None or base in seen:
             hint = did_you_mean(at.based_on.text, at.body.known_models())
             raise NetlistError(f"model '{at.based_on.text}' is not one to be based on", at.place(at.based_on), hint)
-        seen.add(id(base))
+        seen.add(base)
         at = base
     base = model.body.model(model.based_on.text.lower().lstrip(":"))
     if base is not None and not base.kind:
