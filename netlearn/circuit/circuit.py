@@ -12,12 +12,15 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.devices.base import ZERO_CELSIUS, Device, Environment, Values
+from netlearn.circuit.wiring import Wiring
 from netlearn.errors import CircuitError, did_you_mean
 
 T = TypeVar("T")
 
 GROUND = -1
 """The number that stands for the ground node wherever an unknown's number stands."""
+GROUND_NAMES = ("0", "gnd")
+"""What ground is called."""
 
 TEMPERATURE = "temper"
 """The name that expressions have for the circuit's temperature in degrees Celsius."""
@@ -62,6 +65,12 @@ class Circuit:
     """``.options`` that concern the operating point: reltol, abstol, vntol, itl1."""
     quantities: Mapping[str, Array] = field(default_factory=dict)
     """Numbers of the netlist that probes read besides voltages and currents, by name: () or (samples,) each."""
+    wiring: Wiring = field(default=None, repr=False, compare=False)  # type: ignore[assignment]
+    """What circuits with other values share; made anew where it is not this circuit's."""
+
+    def __post_init__(self) -> None:
+        if self.wiring is None or not self.wiring.is_of(self.nodes, self.branches, self.groups):
+            object.__setattr__(self, "wiring", Wiring.of(self.nodes, self.branches, self.groups))
 
     def __repr__(self) -> str:
         count = sum(len(group) for group in self.groups)
@@ -83,26 +92,18 @@ class Circuit:
             raise CircuitError(f"value columns disagree on the number of samples: {sorted(counts)}")
         return counts.pop() if counts else None
 
-    @cached_property
+    @property
     def linear(self) -> bool:
         """Whether every element is linear."""
-        return all(group.device.linear for group in self.groups if len(group))
-
-    @cached_property
-    def _node_numbers(self) -> dict[str, int]:
-        return {name: i for i, name in enumerate(self.nodes)} | {"0": GROUND, "gnd": GROUND}
-
-    @cached_property
-    def _branch_numbers(self) -> dict[str, int]:
-        return {name: len(self.nodes) + i for i, name in enumerate(self.branches)}
+        return self.wiring.linear
 
     def node(self, name: str) -> int:
         """The number of a node, GROUND for ``0`` and ``gnd``. Raises CircuitError."""
-        return _look_up(self._node_numbers, name, "node")
+        return GROUND if name.lower() in GROUND_NAMES else _look_up(self.wiring.node_numbers, name, "node")
 
     def branch(self, name: str) -> int:
         """The number of an element's branch current. Raises CircuitError."""
-        return _look_up(self._branch_numbers, name, "voltage source or branch current")
+        return _look_up(self.wiring.branch_numbers, name, "voltage source or branch current")
 
     def element(self, name: str) -> tuple[int, int]:
         """The group and the place in it of an element. Raises CircuitError."""
@@ -119,17 +120,10 @@ class Circuit:
     def _find(self, name: str) -> tuple[int, int] | None:
         # Sources are few beside resistors, so that the names of these are looked through last.
         for g in sorted(range(len(self.groups)), key=lambda g: len(self.groups[g])):
-            if g not in self._tables:
-                self._tables[g] = {each: k for k, each in enumerate(self.groups[g].names)}
-            k = _found(self._tables[g], name)
+            k = _found(self.wiring.places(g), name)
             if k is not None:
                 return g, k
         return None
-
-    @cached_property
-    def _tables(self) -> dict[int, dict[str, int]]:
-        """The places of elements by name, of those groups that something was looked for in."""
-        return {}
 
     def group(self, device: str) -> int | None:
         """The number of the first group of that device name, or None."""
@@ -153,12 +147,20 @@ class Circuit:
             kelvin = np.asarray(celsius) + ZERO_CELSIUS
             # One more axis, so that it stands beside the k values of a group.
             environment = replace(environment, temperature=kelvin[:, None] if kelvin.ndim else kelvin[()])
-        result = replace(self, groups=groups, environment=environment, quantities={**self.quantities, **others})
-        # The names have not changed, so the tables that were made from them serve again.
-        for table in ("_node_numbers", "_branch_numbers", "_tables", "linear"):
-            if table in self.__dict__:
-                result.__dict__[table] = self.__dict__[table]
-        return result
+        return replace(self, groups=groups, environment=environment, quantities={**self.quantities, **others})
+
+    def with_elements(self, groups: Sequence[Group], branches: Sequence[str] = ()) -> Circuit:
+        """The circuit with more elements; the unknowns of ``branches`` stand behind all others.
+
+        With the same elements again, whatever their values, it has the same wiring again.
+        """
+        wiring = self.wiring.extended(branches, groups)
+        first = len(self.groups)
+        added = tuple(
+            Group(group.device, wiring.names[g], wiring.indices[g], group.values)
+            for g, group in enumerate(groups, first)
+        )
+        return replace(self, branches=wiring.branches, groups=(*self.groups, *added), wiring=wiring)
 
 
 def _look_up(table: Mapping[str, T], name: str, what: str) -> T:

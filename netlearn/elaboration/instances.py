@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from netlearn.circuit.circuit import GROUND_NAMES
 from netlearn.elaboration.body import Body, Definition
 from netlearn.elaboration.element_line import ElementLine
-from netlearn.elaboration.template import GROUND_NAMES, Template
+from netlearn.elaboration.template import Template
 from netlearn.elaboration.value_text import Text
 from netlearn.errors import NetlistError, Place, did_you_mean
 from netlearn.expressions.expression import Expression

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import GROUND
+from netlearn.circuit.circuit import GROUND, GROUND_NAMES
 from netlearn.circuit.devices.base import Device
 from netlearn.elaboration.names import PathNames, Selected
 
@@ -16,8 +16,6 @@ FIRST_BRANCH = -2
 """Branch b stands in index arrays as FIRST_BRANCH - b until the number of nodes is known."""
 
 NOTHING = -1
-
-GROUND_NAMES = ("0", "gnd")
 
 
 def branch_code(branch: int) -> int:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import GROUND, Group
+from netlearn.circuit.circuit import Group
 from netlearn.circuit.devices.base import Environment, Values
 from netlearn.circuit.devices.linear import Resistor
 from netlearn.solve.compiled.load import available, kernels
@@ -26,8 +26,6 @@ HELD = 4_000_000
 """How many numbers of element states are held at a time where there is no loop for them."""
 ELEMENTS = 20_000
 """How many elements a thread takes at a time."""
-CACHED = 16
-"""Of so many groups the ends are kept."""
 WORTH_LOADING = 200_000
 """From so many products on, arrays of them take milliseconds."""
 
@@ -80,24 +78,11 @@ def _loops_pay(index: Array, states: Array) -> bool:
 
 
 def _looped(loop: Callable[..., None], index: Array, left: Array, right: Array) -> Array:
-    result, (first, second) = np.empty(len(index)), _ends(index, left.shape[1])
+    # Ground is the last of the states, which -1 stands for in compiled code, too.
+    result, (first, second) = np.empty(len(index)), np.ascontiguousarray(index.T, dtype=np.int64)
     a, b = _by_unknown(left), _by_unknown(right)
     in_parts(lambda begin, end: loop(begin, end, first, second, a, b, result), len(index), ELEMENTS)
     return result
-
-
-def _ends(index: Array, size: int) -> tuple[Array, Array]:
-    """Both columns of ``index``, ground being the last of ``size`` + 1; from a cache."""
-    found = _cache.get((id(index), size))
-    if found is None or found[0] is not index:
-        first, second = np.ascontiguousarray(np.where(index == GROUND, size, index).T)
-        found = _cache[id(index), size] = index, (first, second)
-        if len(_cache) > CACHED:
-            del _cache[next(iter(_cache))]
-    return found[1]
-
-
-_cache: dict[tuple[int, int], tuple[Array, tuple[Array, Array]]] = {}
 
 
 def _by_unknown(x: Array) -> Array:

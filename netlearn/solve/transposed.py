@@ -8,7 +8,6 @@ transposed equation of a branch holds beside its own voltage stands in series wi
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,11 +28,9 @@ from netlearn.circuit.devices.linear import (
     Vccs,
     VoltageSource,
 )
+from netlearn.circuit.wiring import Wiring
 from netlearn.solve.equations.assembly import Equations, with_ground
 from netlearn.solve.operating_point import OperatingPoint
-
-CACHED_PLANS = 16
-"""Circuits whose plans are kept; a training uses a free and some nudged ones."""
 
 
 @dataclass(frozen=True)
@@ -124,12 +121,12 @@ class _Couplings:
         return Group(self.device, self.names, self.index, {"gain": gain if samples > 1 else gain[0]})
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Plan:
     """What of a transposed circuit depends on connections only.
 
-    ``kept`` (g, index) are the groups that stay, ``sources`` (m, 3) the ends of all branches' sources, and
-    ``shifted`` the nodes into which constants flow.
+    ``kept`` (g, index) are the groups that stay, ``sources`` (m, 3) the ends of all branches' sources,
+    ``shifted`` the nodes into which constants flow, and ``wiring`` that of all circuits made, once there is one.
     """
 
     nodes: Sequence[str]
@@ -139,7 +136,9 @@ class _Plan:
     couplings: Sequence[_Couplings]
     sources: Array
     shifted: Array
-    held: Sequence[Array]
+    shifts: tuple[Sequence[str], Array]
+    driven: Sequence[str]
+    wiring: Wiring | None = None
 
     def circuit(self, original: Circuit, couplings: Mapping[int, Array], offset: Array, *, keep: bool) -> Circuit:
         """The circuit at values: ``couplings`` (S, k, T, T) by group and ``offset`` (S, N)."""
@@ -152,13 +151,19 @@ class _Plan:
                 if isinstance(group.device, VoltageSource):
                     dc[:, np.asarray(group.index)[:, 2] - n] = group.values["dc"]
             dc -= offset[:, n:]
-            names = [f"{original.nodes[node]}_held" for node in self.shifted]
-            ends = np.stack([self.shifted, np.full(len(self.shifted), GROUND)], axis=1)
-            groups.append(Group(CURRENT_SOURCE, names, ends, {"dc": offset[:, self.shifted]}))
-        groups.append(Group(VOLTAGE_SOURCE, list(original.branches), self.sources, {"dc": dc}))
-        return Circuit(
-            self.nodes, self.branches, tuple(groups), original.environment, original.nodeset, original.options
+            groups.append(Group(CURRENT_SOURCE, *self.shifts, {"dc": offset[:, self.shifted]}))
+        groups.append(Group(VOLTAGE_SOURCE, self.driven, self.sources, {"dc": dc}))
+        result = Circuit(
+            self.nodes,
+            self.branches,
+            tuple(groups),
+            original.environment,
+            original.nodeset,
+            original.options,
+            wiring=self.wiring,  # type: ignore[arg-type]
         )
+        self.wiring = result.wiring
+        return result
 
     def _kept(self, original: Circuit) -> Iterator[tuple[Group, Array]]:
         return ((original.groups[g], index) for g, index in self.kept)
@@ -167,15 +172,7 @@ class _Plan:
 def _plan(circuit: Circuit, couplings: Mapping[int, Array], *, keep: bool) -> _Plan:
     """The plan for a circuit; the same object again for the same one with other values."""
     used = {g: _used(circuit.groups[g].device, each) for g, each in couplings.items()}
-    key = (circuit.size, keep, tuple((id(group.index), group.device.name) for group in circuit.groups), str(used))
-    found = _cache.get(key)
-    if found is None:
-        found = _cache[key] = _planned(circuit, used, keep=keep)
-        if len(_cache) > CACHED_PLANS:
-            _cache.popitem(last=False)
-    else:
-        _cache.move_to_end(key)
-    return found
+    return circuit.wiring.once((_Plan, keep, str(used)), lambda: _planned(circuit, used, keep=keep))
 
 
 def _used(device: Device, coupling: Array) -> list[tuple[int, int]]:
@@ -234,6 +231,7 @@ def _planned(circuit: Circuit, used: Mapping[int, list[tuple[int, int]]], *, kee
         if len(group) and not isinstance(group.device, VoltageSource) and _remains(circuit, group, keep=keep)
     ]
     touched = np.unique(np.concatenate([np.zeros(0, int), *(np.ravel(circuit.groups[g].index) for g in used)]))
+    shifted = touched[(touched != GROUND) & (touched < n)]
     return _Plan(
         nodes=[*circuit.nodes, *new_nodes],
         branches=[*circuit.branches, *new_branches],
@@ -243,9 +241,12 @@ def _planned(circuit: Circuit, used: Mapping[int, list[tuple[int, int]]], *, kee
             _Couplings(device, words, renumbered(index), places, sign) for device, words, index, places, sign in made
         ],
         sources=renumbered(sources),
-        shifted=touched[(touched != GROUND) & (touched < n)],
-        # Kept alive, so that their ids stay theirs.
-        held=[group.index for group in circuit.groups],
+        shifted=shifted,
+        shifts=(
+            [f"{circuit.nodes[node]}_held" for node in shifted],
+            np.stack([shifted, np.full(len(shifted), GROUND)], axis=1),
+        ),
+        driven=list(circuit.branches),
     )
 
 
@@ -277,6 +278,3 @@ def _sources(circuit: Circuit) -> Array:
             index = np.asarray(group.index)
             result[index[:, -1] - len(circuit.nodes)] = index[:, [0, 1, -1]]
     return result
-
-
-_cache: OrderedDict[tuple[object, ...], _Plan] = OrderedDict()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from scipy import sparse
@@ -16,9 +15,6 @@ from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VOLTAGE_SO
 from netlearn.circuit.graph import voltage_branches
 from netlearn.errors import CircuitError
 from netlearn.probes.ends import Probes
-
-CACHED_NAMES = 64
-"""Circuits whose nudged names are kept; a training uses two or three."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +103,7 @@ class Circuitry:
             branches = _names(circuit, "vnudge", nodes)
             index = _terminals(across, circuit.size)
             groups.append(Group(VOLTAGE_SOURCE, branches, index, {"dc": self.clamp[:, nodes]}))
-        return replace(circuit, branches=(*circuit.branches, *branches), groups=(*circuit.groups, *groups))
+        return circuit.with_elements(groups, branches)
 
 
 def is_current(circuit: Circuit, probes: Probes) -> Array:
@@ -148,9 +144,8 @@ def _sensed(circuit: Circuit) -> Array:
     return index[index >= len(circuit.nodes)]
 
 
-@lru_cache(maxsize=64)
 def _terminals(across: tuple[tuple[int, int], ...], branch: int | None = None) -> Array:
-    """Terminal numbers (k, T), the same array for the same places: solvers key their analysis on it."""
+    """Terminal numbers (k, T)."""
     index = np.array(across, dtype=np.intp).reshape(-1, 2)
     if branch is None:
         return index
@@ -190,7 +185,7 @@ def _source(circuit: Circuit, number: int, probe: str) -> tuple[int, int]:
 
 
 def _names(circuit: Circuit, stem: str, outputs: Sequence[int] | Array) -> list[str]:
-    taken = set().union(*(_nudges(group.names) for group in circuit.groups))
+    taken = circuit.wiring.once(_names, lambda: _nudges(circuit))
     names = []
     for j in outputs:
         name = f"{stem}{j + 1}"
@@ -200,14 +195,6 @@ def _names(circuit: Circuit, stem: str, outputs: Sequence[int] | Array) -> list[
     return names
 
 
-def _nudges(names: Sequence[str]) -> frozenset[str]:
-    """Those names that a nudge's element might have, from a cache: thousands of names are looked at once."""
-    found = _looked_at.get(id(names))
-    if found is None or found[0] is not names:
-        found = _looked_at[id(names)] = names, frozenset(name for name in names if name[1:6] == "nudge")
-        if len(_looked_at) > CACHED_NAMES:
-            del _looked_at[next(iter(_looked_at))]
-    return found[1]
-
-
-_looked_at: dict[int, tuple[Sequence[str], frozenset[str]]] = {}
+def _nudges(circuit: Circuit) -> frozenset[str]:
+    """Those names of elements that a nudge's might have, too."""
+    return frozenset(name for group in circuit.groups for name in group.names if name[1:6] == "nudge")

@@ -64,21 +64,21 @@ class CompiledLaw:
         return result
 
 
-_laws: dict[tuple[Any, ...], tuple[Device, CompiledLaw | None]] = {}
+_laws: dict[tuple[Any, ...], CompiledLaw | None] = {}
 
 
 def law_of(device: Device, prepared: Values, terminals: Terminals) -> CompiledLaw | None:
     """The law of elements with these prepared values; None where a device cannot be compiled."""
     constants = {name: value for name, value in prepared.items() if _is_plain(value)}
     plain = tuple((name, np.asarray(value).flat[0].item()) for name, value in sorted(constants.items()))
-    key = (id(device), terminals, plain, tuple(sorted(prepared)))
+    key = (device, terminals, plain, tuple(sorted(prepared)), MOST_NODES)
     if key not in _laws:
         try:
             law: CompiledLaw | None = _Maker(device, prepared, dict(plain), terminals).law()
         except (Untraceable, AttributeError, IndexError, TypeError, ValueError):
             law = None
-        _laws[key] = device, law
-    return _laws[key][1]
+        _laws[key] = law
+    return _laws[key]
 
 
 def _is_plain(value: Array) -> bool:

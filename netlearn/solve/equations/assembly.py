@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,9 +13,6 @@ from scipy import sparse
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.base import Device, Environment, Values
-
-CACHED_TOPOLOGIES = 16
-"""Circuits whose patterns are kept; a training uses a free and some nudged ones."""
 
 
 def structure(device: Device) -> Array:
@@ -55,15 +51,7 @@ class MatrixTopology:
     @classmethod
     def of(cls, circuit: Circuit) -> MatrixTopology:
         """The topology of a circuit; the same object again for the same circuit with other values."""
-        key = (circuit.size, *((id(group.index), group.device.name) for group in circuit.groups))
-        found = _cache.get(key)
-        if found is None:
-            found = _cache[key] = cls.build(circuit.size, circuit.groups)
-            if len(_cache) > CACHED_TOPOLOGIES:
-                _cache.popitem(last=False)
-        else:
-            _cache.move_to_end(key)
-        return found
+        return circuit.wiring.once(cls.build, lambda: cls.build(circuit.size, circuit.groups))
 
     @classmethod
     def build(cls, size: int, groups: Sequence[Group]) -> MatrixTopology:
@@ -82,9 +70,7 @@ class MatrixTopology:
             pattern, slots = pattern[1:], slots - 1
             slots[slots < 0] = len(pattern)
         parts = tuple(np.split(slots, np.cumsum([len(key) for key in keys])[:-1])) if keys else ()
-        # The groups' own index arrays are kept alive, so that their ids stay theirs.
-        held = tuple(group.index for group in groups)
-        return cls(size, masks, pattern % max(size, 1), pattern // max(size, 1), parts, held)
+        return cls(size, masks, pattern % max(size, 1), pattern // max(size, 1), parts, indices)
 
     @cached_property
     def stamps(self) -> Sequence[sparse.csr_array]:
@@ -143,9 +129,6 @@ class MatrixTopology:
     def add_currents(self, g: int, residual: Array) -> Array:
         """Contributions (N,) or (N, S) from a group's residual (k, T) or (S, k, T)."""
         return np.asarray(self.currents[g] @ residual.reshape(*residual.shape[:-2], -1).T)
-
-
-_cache: OrderedDict[tuple[object, ...], MatrixTopology] = OrderedDict()
 
 
 def sorted_unique(keys: Array) -> tuple[Array, Array]:

@@ -12,7 +12,6 @@ forest. Then Zᵀ J Z y = Zᵀ (r - J P e) has the symmetry of J, and i = Pᵀ (
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -26,8 +25,9 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.devices.linear import VoltageSource
 from netlearn.circuit.graph import Branches, floating_nodes, forest, two_terminal
+from netlearn.circuit.wiring import Wiring
 from netlearn.errors import CircuitError
-from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES, MatrixTopology, sorted_unique, summing
+from netlearn.solve.equations.assembly import MatrixTopology, sorted_unique, summing
 from netlearn.solve.equations.diagnosis import explain_singular, floating_error
 
 
@@ -126,21 +126,16 @@ class SourceReduction:
     minus: Array
     symmetric: bool
     """Whether all linear elements are reciprocal."""
+    wiring: Wiring
 
     @classmethod
     def of(cls, circuit: Circuit) -> SourceReduction:
-        """The reduction of a circuit, from a cache.
+        """The reduction of a circuit; the same object again for the same circuit with other values.
 
         Raises CircuitError for a loop of voltage sources, and for a node without a DC path to
         ground in a circuit of resistors and sources, where the graph alone shows it.
         """
-        topology = MatrixTopology.of(circuit)
-        found = _cache.get(id(topology))
-        if found is None or found.topology is not topology:
-            found = _cache[id(topology)] = cls.build(circuit, topology)
-            if len(_cache) > CACHED_TOPOLOGIES:
-                _cache.popitem(last=False)
-        return found
+        return circuit.wiring.once(cls.build, lambda: cls.build(circuit, MatrixTopology.of(circuit)))
 
     @classmethod
     def build(cls, circuit: Circuit, topology: MatrixTopology) -> SourceReduction:
@@ -165,7 +160,8 @@ class SourceReduction:
         kept, compact = np.unique(place[place >= 0], return_inverse=True)
         place[place >= 0] = compact
         symmetric = all(group.device.reciprocal for group in circuit.groups if group.device.linear and len(group))
-        return cls(topology, len(circuit.nodes), sources, tree, place, len(kept), plus, minus, symmetric)
+        nodes = len(circuit.nodes)
+        return cls(topology, nodes, sources, tree, place, len(kept), plus, minus, symmetric, circuit.wiring)
 
     @cached_property
     def _alone(self) -> tuple[Array, Array] | None:
@@ -360,9 +356,6 @@ class SourceReduction:
         """Zᵀ J Z of one sample, from J's entries (nnz,)."""
         rows, pointers, adder = self.pattern
         return sparse.csc_array((adder @ data, rows, pointers), shape=(self.size, self.size))
-
-
-_cache: OrderedDict[int, SourceReduction] = OrderedDict()
 
 
 def _removable(circuit: Circuit) -> tuple[Array, Branches]:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import GROUND
+from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.solve.compiled.arguments import Laws, Linear
-from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES
 from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.newton.system import NonlinearModel
 
@@ -54,7 +53,7 @@ class LockstepElements:
                 return None
             group = model.circuit.groups[g]
             index, count = np.asarray(group.index), len(group)
-            for terminals, elements in _alike(group.index):
+            for terminals, elements in _alike(model.circuit, g):
                 every = len(elements) == count
                 own = {
                     name: value if every or np.ndim(value) == 0 else value[elements] for name, value in prepared.items()
@@ -71,25 +70,17 @@ class LockstepElements:
         found = [np.ravel(part.index) for part in self.parts]
         return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
 
-    def key(self) -> tuple[bytes, ...]:
-        """What depends on connections only."""
-        return tuple(part.index.astype(np.int64).tobytes() for part in self.parts)
+    def key(self) -> tuple[object, ...]:
+        """What a layout depends on: which elements have which law's terminals and entries."""
+        return tuple((part.group, part.elements.tobytes(), part.law.terminals, part.law.entries) for part in self.parts)
 
 
-def _alike(index: Array) -> Sequence[tuple[tuple[int, ...], Array]]:
-    """LockstepElements in sets with one pattern of coinciding and grounded terminals, from a cache.
+def _alike(circuit: Circuit, g: int) -> Sequence[tuple[tuple[int, ...], Array]]:
+    """A group's elements in sets with one pattern of coinciding and grounded terminals.
 
     The pattern gives for each terminal the first one that is the same unknown, -1 for ground.
     """
-    found = _patterns.get(id(index))
-    if found is None or found[0] is not index:
-        found = _patterns[id(index)] = index, _split(np.asarray(index))
-        if len(_patterns) > CACHED_TOPOLOGIES:
-            del _patterns[next(iter(_patterns))]
-    return found[1]
-
-
-_patterns: dict[int, tuple[Array, Sequence[tuple[tuple[int, ...], Array]]]] = {}
+    return circuit.wiring.once(("terminals alike", g), lambda: _split(np.asarray(circuit.groups[g].index)))
 
 
 def _split(index: Array) -> Sequence[tuple[tuple[int, ...], Array]]:

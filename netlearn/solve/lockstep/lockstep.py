@@ -20,8 +20,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from netlearn.arrays import Array
 from netlearn.solve.compiled.arguments import Balance, Problem, Settling
 from netlearn.solve.compiled.load import available, kernels, lanes
-from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES, summing, with_ground
-from netlearn.solve.equations.source_reduction import SourceReduction
+from netlearn.solve.equations.assembly import summing, with_ground
 from netlearn.solve.lockstep.elements import Frame, LockstepElements, Sources
 from netlearn.solve.lockstep.starts import Drives
 from netlearn.solve.matrices.batched_lu import BatchedLu
@@ -57,7 +56,6 @@ class EliminationLayout:
     ``last`` are the unknowns that nonlinear elements touch, if the others are to be eliminated beforehand.
     """
 
-    elements: tuple[bytes, ...]
     plan: BatchedLu
     frame: Frame
     whole: Frame
@@ -65,14 +63,8 @@ class EliminationLayout:
 
     @classmethod
     def of(cls, model: NonlinearModel, elements: LockstepElements) -> EliminationLayout | None:
-        """From a cache. None where too much is left to be eliminated sample by sample."""
-        key = (id(model.reduction), elements.key())
-        found = _layouts.get(key)
-        if found is None or found[0] is not model.reduction:
-            found = _layouts[key] = model.reduction, cls.build(model, elements)
-            if len(_layouts) > CACHED_TOPOLOGIES:
-                del _layouts[next(iter(_layouts))]
-        return found[1]
+        """None where too much is left to be eliminated sample by sample."""
+        return model.circuit.wiring.once((cls, elements.key()), lambda: cls.build(model, elements))
 
     @classmethod
     def build(cls, model: NonlinearModel, elements: LockstepElements) -> EliminationLayout | None:
@@ -90,7 +82,7 @@ class EliminationLayout:
             if plan.work > MOST_WORK:
                 return None
             frame = Frame.of(elements, reduction, entries, plan.order, plan.equations)
-            return cls(elements.key(), plan, frame, frame, None)
+            return cls(plan, frame, frame, None)
         if not condensed:
             return None
         size, everything = len(last), np.arange(reduction.size)
@@ -99,10 +91,7 @@ class EliminationLayout:
         members = last[full.order]
         frame = Frame.of(elements, reduction, (last[rows], last[columns]), members, members)
         whole = Frame.of(elements, reduction, entries, everything, everything)
-        return cls(elements.key(), full, frame, whole, last)
-
-
-_layouts: dict[tuple[int, tuple[bytes, ...]], tuple[SourceReduction, EliminationLayout | None]] = {}
+        return cls(full, frame, whole, last)
 
 
 def _paired(model: NonlinearModel) -> BatchedLu | None:

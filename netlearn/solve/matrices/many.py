@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +11,6 @@ from scipy import sparse
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.solve.compiled.load import available
-from netlearn.solve.equations.assembly import CACHED_TOPOLOGIES
 from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.matrices.batched_lu import BatchedLu
 from netlearn.solve.matrices.condensation import Condensed, nonlinear_unknowns
@@ -20,8 +18,6 @@ from netlearn.solve.matrices.one import Factorization, SingularMatrix, factorize
 
 DENSE_BELOW = 64
 """Up to this many unknowns LAPACK solves unsymmetric systems, sample by sample."""
-
-
 CONDENSED_SHARE = 0.5
 """Where no more than this part of the unknowns is nonlinear, the others are eliminated beforehand."""
 CONDENSED_MOST = 300
@@ -124,17 +120,16 @@ def pattern_for(circuit: Circuit, reduction: SourceReduction, *, together: bool 
         return on_diagonal(reduction) if together else one_by_one(reduction)
     last = nonlinear_unknowns(circuit, reduction)
     if reduction.size > DENSE_BELOW and len(last) <= min(CONDENSED_SHARE * reduction.size, CONDENSED_MOST):
-        return condensing(reduction, last.tobytes())
+        return condensing(reduction, last)
     return pivoting(reduction)
 
 
-@lru_cache(maxsize=CACHED_TOPOLOGIES)
 def on_diagonal(reduction: SourceReduction) -> Pattern:
     """A way that takes pivots on the diagonal, for all samples together."""
     if not available():
         return one_by_one(reduction)
     rows, pointers, _ = reduction.pattern
-    plan = BatchedLu(rows, pointers, symmetric=True)
+    plan = reduction.wiring.once(on_diagonal, lambda: BatchedLu(rows, pointers, symmetric=True))
     return plan if plan.work <= MOST_WORK else one_by_one(reduction)
 
 
@@ -143,13 +138,15 @@ def one_by_one(reduction: SourceReduction) -> Pattern:
     return DensePattern(reduction) if reduction.size <= DENSE_BELOW else SparsePattern(reduction, definite=True)
 
 
-@lru_cache(maxsize=CACHED_TOPOLOGIES)
-def condensing(reduction: SourceReduction, last: bytes) -> Pattern:
-    """A way that eliminates all unknowns but ``last`` (int64) once for all samples."""
-    return Condensed(reduction, np.frombuffer(last, dtype=np.int64), DenseMatrices, pivoting(reduction))
+def condensing(reduction: SourceReduction, last: Array) -> Pattern:
+    """A way that eliminates all unknowns but ``last`` once for all samples."""
+    return reduction.wiring.once(
+        (condensing, last.tobytes()), lambda: Condensed(reduction, last, DenseMatrices, pivoting(reduction))
+    )
 
 
-@lru_cache(maxsize=CACHED_TOPOLOGIES)
 def pivoting(reduction: SourceReduction) -> Pattern:
     """A way that interchanges rows where pivots are small."""
-    return DensePattern(reduction) if reduction.size <= DENSE_BELOW else SparsePattern(reduction)
+    return reduction.wiring.once(
+        pivoting, lambda: DensePattern(reduction) if reduction.size <= DENSE_BELOW else SparsePattern(reduction)
+    )

@@ -249,7 +249,6 @@ def test_long_laws_of_junctions_lose_their_correction_for_curvature(
     most: int, corrected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(laws, "MOST_NODES", most)
-    monkeypatch.setattr(laws, "_laws", {})
     law = law_of(*of_model("diode with breakdown"), (0, 1, 2))
     assert law is not None
     assert (law.corrected, law.curve != 0) == (corrected, corrected)
@@ -269,7 +268,6 @@ m1 d g 0 0 nm l=2u w=10u
 .end
 """
     monkeypatch.setattr(laws, "MOST_NODES", most)
-    monkeypatch.setattr(laws, "_laws", {})
     circuit = netlearn.elaborate(netlearn.parse(text)).circuit
     transistor = next(group for group in circuit.groups if not group.device.linear)
     prepared = transistor.device.prepare(transistor.values, circuit.environment)

@@ -61,17 +61,11 @@ def sampled(circuit: Circuit, volts: np.ndarray) -> Circuit:
 
 @pytest.fixture
 def without_numba(monkeypatch):
-    def forget() -> None:
-        matrices.on_diagonal.cache_clear()
-
     def without() -> None:
-        forget()
         for module in (compiled, lockstep, matrices):
             monkeypatch.setattr(module, "available", lambda: False)
 
-    yield without
-    monkeypatch.undo()
-    forget()
+    return without
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -107,7 +101,6 @@ def test_samples_are_solved_in_pieces_where_there_are_many(monkeypatch):
 
 def test_devices_that_cannot_be_compiled_are_left_to_arrays(monkeypatch):
     monkeypatch.setattr(laws, "MOST_NODES", 1)
-    monkeypatch.setattr(laws, "_laws", {})
     circuit = sampled(elaborated(NETWORKS["resistors and diodes"]), np.array([0.5, 1.0]))
     assert Lockstep.of(NonlinearModel.of(circuit), 2) is None
     assert np.abs(Equations.of(circuit).residual(InternalSolver().solve(circuit).x)).max() < 1e-11
@@ -120,7 +113,6 @@ def test_a_sample_that_fails_is_named():
 
 
 def test_a_numba_that_does_not_load_is_done_without(monkeypatch, without_numba):
-    matrices.on_diagonal.cache_clear()
     for cached in (compiled.kernels, compiled.available):
         cached.cache_clear()
     monkeypatch.setitem(sys.modules, "numba", None)
