@@ -76,24 +76,21 @@ def digits_of(point: OperatingPoint, linearization: Linearization | None = None)
     Rounding errors of random signs in all terms of the equations are carried to the unknowns. What is
     negligible beside the largest voltage or current counts as known. Without a unique solution near by, none holds.
     """
-    if point.rest is not None:
-        return np.full(point.x.shape, MOST_DIGITS)
     used = linearization if linearization is not None else point.linearization
     if used is None:
         raise CircuitError("this solver does not tell how its operating points depend on rounding")
     terms = np.zeros(point.x.shape)
     for index, current, reach in _contributions(point):
         _add(terms, index, np.abs(current) + reach)
-    return digits_at(point.x, terms, used, len(point.circuit.nodes))
-
-
-def digits_at(x: Array, terms: Array, linearization: Linearization, nodes: int) -> Array:
-    """The same for solutions x (S, N) of equations that sum up ``terms`` (S, N)."""
-    error = errors_at(terms, linearization)
+    error = errors_at(terms, used)
     with np.errstate(divide="ignore", invalid="ignore"):
-        digits = -np.log10(error / np.abs(x))
+        digits = -np.log10(error / np.abs(point.x))
     digits = np.where(np.isfinite(error), np.clip(np.nan_to_num(digits, nan=MOST_DIGITS), 0.0, MOST_DIGITS), 0.0)
-    return np.where(negligible(x, error, nodes), MOST_DIGITS, digits)
+    known = negligible(point.x, error, len(point.circuit.nodes))
+    if point.rest is not None:
+        # Samples that were solved with more digits.
+        known |= point.rest.any(axis=1, keepdims=True)
+    return np.where(known, MOST_DIGITS, digits)
 
 
 def errors_at(terms: Array, linearization: Linearization) -> Array:

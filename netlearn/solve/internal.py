@@ -19,7 +19,8 @@ LEAST_SHARED = 4
 class InternalSolver:
     """The Solver that needs no other program.
 
-    A ``careful`` one takes its time for numbers that are negligible beside the largest voltage or current.
+    A ``careful`` one takes its time for digits that rounding would take off, also of numbers that are negligible
+    beside the largest voltage or current.
     """
 
     careful: bool = False
@@ -33,5 +34,5 @@ class InternalSolver:
             return LinearSolver(self.careful).solve(circuit)
         parts = by_setting(circuit)
         if len(parts) > 1 and len(parts) * LEAST_SHARED <= (circuit.samples or 1):
-            return solve_parts(circuit, parts, NonlinearSolver().solve, start)
-        return NonlinearSolver().solve(circuit, start)
+            return solve_parts(circuit, parts, NonlinearSolver(self.careful).solve, start)
+        return NonlinearSolver(self.careful).solve(circuit, start)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.circuit import Circuit, one_sample, taken
 from netlearn.circuit.devices.diode import Diode
 from netlearn.circuit.devices.ideal_diode import IdealDiode
 from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSource
+from netlearn.errors import ConvergenceError
+from netlearn.solve.accuracy import FEW_DIGITS, digits_of
 from netlearn.solve.lockstep.lockstep import Lockstep
 from netlearn.solve.matrices.many import Pattern
 from netlearn.solve.newton.failure import failure, not_finite
@@ -19,6 +22,7 @@ from netlearn.solve.newton.iteration import Tolerances, balanced, iterate
 from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel, System, chunks
 from netlearn.solve.operating_point import OperatingPoint
+from netlearn.solve.precise.newton import settle
 from netlearn.solve.threads import one_thread
 
 NODESET_CONDUCTANCE = 1e3
@@ -26,6 +30,8 @@ NODESET_CONDUCTANCE = 1e3
 FAR = 10.0
 """Node voltages beyond so many times what sources supply are hardly meant."""
 NEARER = 0.1
+LOOKED_AT, MOST_PRECISE = 16, 64
+"""So many samples are asked how many digits hold, and so many are solved with more."""
 """A solution has to be so much nearer than another to be preferred."""
 
 
@@ -70,13 +76,16 @@ class _Found:
             self.take(lost, outcome.y, outcome.converged, outcome.worst)
 
 
+@dataclass(frozen=True)
 class NonlinearSolver:
     """The Solver for circuits of any devices.
 
     Where Newton's method fails from the given start it is tried from zero, then along gmin
     stepping, source stepping and a pseudo-transient, each only for the samples that still lack
-    an operating point.
+    an operating point. A ``careful`` one uses more digits where float64 loses too many.
     """
+
+    careful: bool = False
 
     def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
         """Operating points of all samples.
@@ -84,6 +93,17 @@ class NonlinearSolver:
         Raises CircuitError for a circuit whose graph rules out a unique operating point, and
         ConvergenceError, naming samples, node and devices, where none was found.
         """
+        try:
+            point = self._solve(circuit, start)
+        except ConvergenceError:
+            found = self._precise(circuit, None, range(min(circuit.samples or 1, MOST_PRECISE))) if self.careful else []
+            if not found or len(found) < (circuit.samples or 1) or any(each is None for each in found):
+                raise
+            x, rest = (np.stack(part) for part in zip(*(each for each in found if each is not None), strict=True))
+            return OperatingPoint(circuit, x, 1, NonlinearLinearization(NonlinearModel.of(circuit), x), rest)
+        return self._improved(point) if self.careful else point
+
+    def _solve(self, circuit: Circuit, start: OperatingPoint | None) -> OperatingPoint:
         model, tolerances = NonlinearModel.of(circuit), Tolerances.of(circuit)
         count = circuit.samples or 1
         x = np.empty((count, circuit.size), model.dtype)
@@ -109,6 +129,39 @@ class NonlinearSolver:
             if len(wrong):
                 raise not_finite(System.of(model, wrong), x[wrong][:, model.reduction.members].T)
         return OperatingPoint(circuit, x, iterations, NonlinearLinearization(model, x, together))
+
+    def _improved(self, point: OperatingPoint) -> OperatingPoint:
+        """The same with more digits at those samples of which few are sure."""
+        count = len(point.x)
+        if np.iscomplexobj(point.x):
+            return point
+        doubtful = _doubtful(point, np.linspace(0, count - 1, min(LOOKED_AT, count)).astype(int))
+        if not len(doubtful):
+            return point
+        if count > LOOKED_AT:
+            doubtful = _doubtful(point, np.arange(count))
+        x, rest = point.x.copy(), np.zeros(point.x.shape)
+        places = doubtful[:MOST_PRECISE].tolist()
+        for sample, found in zip(places, self._precise(point.circuit, point, places), strict=True):
+            if found is not None:
+                x[sample], rest[sample] = found
+        return replace(point, x=x, rest=rest)
+
+    def _precise(
+        self, circuit: Circuit, point: OperatingPoint | None, samples: Iterable[int]
+    ) -> list[tuple[Array, Array] | None]:
+        """Solutions of samples with many digits, from those of ``point`` or from where devices start."""
+        own = (circuit if circuit.samples is None else one_sample(circuit, sample) for sample in samples)
+        starts = (None if point is None else point.x[sample] for sample in samples)
+        return [settle(each, start) for each, start in zip(own, starts, strict=True)]
+
+
+def _doubtful(point: OperatingPoint, samples: Array) -> Array:
+    """Those of the samples of which some number holds fewer than six digits."""
+    circuit = point.circuit if point.circuit.samples is None else taken(point.circuit, samples)
+    part = OperatingPoint(circuit, point.x[samples])
+    digits = digits_of(part, NonlinearLinearization(NonlinearModel.of(circuit), part.x))
+    return np.asarray(samples[(digits < FEW_DIGITS).any(axis=1)])
 
 
 def _unique(model: NonlinearModel) -> bool:

@@ -60,17 +60,20 @@ def solve_parts(
     """The operating points of a circuit's samples from those of its parts: numbers of samples, and their circuit."""
     x = np.empty((circuit.samples or 1, circuit.size))
     linearizations: list[tuple[Array, Linearization]] = []
-    iterations = 0
+    iterations, rest = 0, None
     for rows, part in parts:
         with numbered(rows):
             point = solve(part, _part(start, rows, part, len(x)))
         x = x.astype(np.result_type(x, point.x), copy=False)
         x[rows] = point.x
+        if point.rest is not None:
+            rest = np.zeros(x.shape) if rest is None else rest
+            rest[rows] = point.rest
         iterations = max(iterations, point.iterations)
         if point.linearization is not None:
             linearizations.append((rows, _repeated(point.linearization, len(rows))))
     whole = PartedLinearization(tuple(linearizations)) if len(linearizations) == len(parts) else None
-    return OperatingPoint(circuit, x, iterations, whole)
+    return OperatingPoint(circuit, x, iterations, whole, rest)
 
 
 def _part(start: OperatingPoint | None, rows: Array, circuit: Circuit, count: int) -> OperatingPoint | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -42,12 +42,12 @@ class PreciseLinearization:
         found = None
         for precision in PRECISIONS:
             with digits(precision):
-                matrix = _matrix(circuit, equations, sample)
+                matrix = matrix_of(circuit, equations, sample)
                 try:
                     found = cls(circuit, matrix, Elimination.of(matrix, precision, most), precision)
                 except Singular:
                     continue
-                _, corrected = found._solved(_drive(circuit, equations, sample))
+                _, corrected = found._solved(drive_of(circuit, equations, sample))
             if corrected <= EXACT:
                 break
         if found is None:
@@ -67,7 +67,7 @@ class PreciseLinearization:
     def operating_points(self, equations: Equations, samples: Iterable[int]) -> tuple[Array, Array]:
         """The solutions x (S, N) for the circuit's sources at some samples, and what rounding took off them (S, N)."""
         with digits(self.precision):
-            found = [self._solved(_drive(self.circuit, equations, sample))[0] for sample in samples]
+            found = [self._solved(drive_of(self.circuit, equations, sample))[0] for sample in samples]
             x = self._floats(found)
             rest = self._floats(
                 {k: value - Decimal(x[s, k].item()) for k, value in solution.items()}
@@ -101,10 +101,13 @@ def _row(numbers: Array) -> Row:
     return {k: Decimal(value) for k, value in enumerate(numbers.tolist()) if value}
 
 
-def _matrix(circuit: Circuit, equations: Equations, sample: int) -> dict[int, Row]:
-    """The rows of the Jacobian, each element's part added by itself."""
+def matrix_of(
+    circuit: Circuit, equations: Equations, sample: int, groups: Sequence[int] | None = None
+) -> dict[int, Row]:
+    """The rows of the Jacobian of linear groups, or some of them, each element's part added by itself."""
     rows: dict[int, Row] = {i: {} for i in range(circuit.size)}
-    for g, group in enumerate(circuit.groups):
+    for g in range(len(circuit.groups)) if groups is None else groups:
+        group = circuit.groups[g]
         index = np.asarray(group.index)
         if not len(index):
             continue
@@ -118,10 +121,11 @@ def _matrix(circuit: Circuit, equations: Equations, sample: int) -> dict[int, Ro
     return {i: {j: value for j, value in row.items() if value} for i, row in rows.items()}
 
 
-def _drive(circuit: Circuit, equations: Equations, sample: int) -> Row:
+def drive_of(circuit: Circuit, equations: Equations, sample: int, groups: Sequence[int] | None = None) -> Row:
     """The right-hand side that the sources make, each added by itself."""
     drive: Row = {}
-    for g, group in enumerate(circuit.groups):
+    for g in range(len(circuit.groups)) if groups is None else groups:
+        group = circuit.groups[g]
         index = np.asarray(group.index)
         if not len(index) or group.device.homogeneous:
             continue
