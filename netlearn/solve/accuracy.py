@@ -76,6 +76,8 @@ def digits_of(point: OperatingPoint, linearization: Linearization | None = None)
     Rounding errors of random signs in all terms of the equations are carried to the unknowns. What is
     negligible beside the largest voltage or current counts as known. Without a unique solution near by, none holds.
     """
+    if point.rest is not None and point.circuit.linear:
+        return np.full(point.x.shape, MOST_DIGITS)
     used = linearization if linearization is not None else point.linearization
     if used is None:
         raise CircuitError("this solver does not tell how its operating points depend on rounding")
@@ -88,7 +90,7 @@ def digits_of(point: OperatingPoint, linearization: Linearization | None = None)
     digits = np.where(np.isfinite(error), np.clip(np.nan_to_num(digits, nan=MOST_DIGITS), 0.0, MOST_DIGITS), 0.0)
     known = negligible(point.x, error, len(point.circuit.nodes))
     if point.rest is not None:
-        # Samples that were solved with more digits.
+        # Samples that were solved with more digits: rounding took something off some of their numbers.
         known |= point.rest.any(axis=1, keepdims=True)
     return np.where(known, MOST_DIGITS, digits)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -30,9 +31,9 @@ NODESET_CONDUCTANCE = 1e3
 FAR = 10.0
 """Node voltages beyond so many times what sources supply are hardly meant."""
 NEARER = 0.1
-LOOKED_AT, MOST_PRECISE = 16, 64
-"""So many samples are asked how many digits hold, and so many are solved with more."""
 """A solution has to be so much nearer than another to be preferred."""
+LOOKED_AT, MOST_PRECISE = 16, 16
+"""So many samples are asked how many digits hold, and so many are solved with more."""
 
 
 @dataclass
@@ -140,8 +141,11 @@ class NonlinearSolver:
             return point
         if count > LOOKED_AT:
             doubtful = _doubtful(point, np.arange(count))
-        x, rest = point.x.copy(), np.zeros(point.x.shape)
-        places = doubtful[:MOST_PRECISE].tolist()
+        if len(doubtful) > MOST_PRECISE:
+            said = f"fewer than six digits hold at {len(doubtful)} samples, the first of them sample {doubtful[0] + 1}"
+            warnings.warn(f"{said}: in the circuit's equations large terms nearly cancel", stacklevel=2)
+            return point
+        x, rest, places = point.x.copy(), np.zeros(point.x.shape), doubtful.tolist()
         for sample, found in zip(places, self._precise(point.circuit, point, places), strict=True):
             if found is not None:
                 x[sample], rest[sample] = found

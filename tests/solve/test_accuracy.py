@@ -55,8 +55,12 @@ def test_digits_are_those_that_hold():
 
 def test_few_digits_are_told():
     text = "divider\nv1 a 0 1\nr1 a b 1g\nr2 b c 1m\nr3 c 0 1g\nd1 0 c dd\n.model dd d(is=1e-14)\n.end"
-    with pytest.warns(UserWarning, match="can be trusted"):
-        netlearn.operating_point(netlearn.parse(text))
+    plain = InternalSolver().solve(netlearn.elaborate(netlearn.parse(text)).circuit)
+    assert "can be trusted" in doubts(plain, digits_of(plain))
+    # Who looks at them gets more.
+    op = netlearn.operating_point(netlearn.parse(text))
+    assert doubts(op, digits_of(op)) == ""
+    assert op.voltage("b", "c")[0] == pytest.approx(1e-3 * op.current("r1")[0], rel=1e-9)
 
 
 def test_nothing_is_told_where_all_digits_hold(recwarn):

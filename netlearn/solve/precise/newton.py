@@ -16,11 +16,13 @@ from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.behavioural import BehaviouralSource
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.precise.elimination import ZERO, Elimination, Row, Singular, TooMuchWork, digits
-from netlearn.solve.precise.equations import MOST_WORK, drive_of, matrix_of
+from netlearn.solve.precise.equations import drive_of, matrix_of
 
 PRECISION = 80
 """Decimal digits of what is linear."""
 MOST_STEPS = 100
+STEP_WORK = 40_000
+"""Multiplications, of half a microsecond each, that a step may take."""
 SETTLED = Decimal("1e-9")
 """Steps end at this part of each unknown."""
 ROUGHLY = Decimal("1e-6")
@@ -116,7 +118,7 @@ class _Equations:
                     j = int(index[k, u])
                     rows[i][j] = rows[i].get(j, ZERO) + Decimal(slope[0, k, t, u].item())
         kept = {i: {j: value for j, value in row.items() if value} for i, row in rows.items()}
-        return Elimination.of(kept, PRECISION, MOST_WORK).solve(left), places, limited
+        return Elimination.of(kept, PRECISION, STEP_WORK).solve(left), places, limited
 
     def _place(self, group: Group, x: Row) -> Array:
         """The unknowns (1, k, T) of a group, voltages from one of the element's own terminals.
