@@ -195,7 +195,7 @@ def _importance(project: Project, batch: Batch) -> Array:
     now, out = mean(theta), np.full(len(theta), np.nan)
     if len(theta) > WHOLE:
         return out
-    for p in np.flatnonzero(project.parameters.positive):
+    for p in np.flatnonzero(project.parameters.resistive):
         changed = theta.copy()
         changed[p] *= OPEN
         # Without it there may be no operating point.

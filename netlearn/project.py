@@ -135,7 +135,7 @@ class Project:
         train, fix = self.settings.train or EVERY_RESISTOR, self.settings.fix
         # What nobody has named is changed only in the file that was.
         own = not self.settings.train
-        selections = [Selection(entry.pattern, entry.min, entry.max, own) for entry in train]
+        selections = [Selection(entry.pattern, entry.min, entry.max, own, entry.coordinates) for entry in train]
         try:
             return self.driven.parameters(selections, fix)
         except OptionError as error:
@@ -347,7 +347,16 @@ class Project:
 
     def _unnamed_sources(self) -> Sequence[str]:
         """What arrays drive where no ``*@input`` says: what the named data drive, or else every source."""
-        return self.named_layout.inputs if self.named_layout is not None else source_names(self.circuit)
+        if self.named_layout is not None:
+            return self.named_layout.inputs
+        # What is trained is not driven.
+        return [name for name in source_names(self.circuit) if name not in self._trained_sources]
+
+    @cached_property
+    def _trained_sources(self) -> frozenset[str]:
+        """The independent sources whose values ``*@train`` names."""
+        patterns = [entry.pattern for entry in self.settings.train]
+        return frozenset(self.design.matched_sources(patterns, self.settings.fix))
 
 
 def open_project(

@@ -97,6 +97,7 @@ class Parameters:
     says which ones must stay above zero, as a resistance must. ``settings`` are p further
     numbers, which samples may set; ``bindings`` say which values of elements follow from both,
     and ``quantities`` which numbers of the circuit itself, by name (the element is always 0).
+    ``units`` are those that are known, such as "ohm" or "V"; without any, what is positive is a resistance.
     """
 
     circuit: Circuit
@@ -108,9 +109,28 @@ class Parameters:
     bindings: tuple[Binding, ...] = field(default=())
     settings: tuple[Setting, ...] = ()
     quantities: tuple[tuple[str, Binding], ...] = ()
+    units: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @cached_property
+    def resistive(self) -> Array:
+        """(P,) which of them are resistances."""
+        positive = np.asarray(self.positive, dtype=bool)
+        return positive & (np.array(self.units) == "ohm") if self.units else positive
+
+    @cached_property
+    def sizes(self) -> Array:
+        """(P,) what changes of them are large or small against: their size at the beginning.
+
+        For what begins at zero it is half the width between the bounds, else 1 V, or 1 mA of currents.
+        """
+        initial = np.abs(np.asarray(self.initial, dtype=float))
+        half = (np.asarray(self.upper, dtype=float) - np.asarray(self.lower, dtype=float)) / 2
+        plain = np.array([1e-3 if unit == "A" else 1.0 for unit in self.units or ("",) * len(self)])
+        bounded = np.isfinite(half) & (half > 0)
+        return np.where(initial > 0, initial, np.where(bounded, half, plain))
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:

@@ -7,23 +7,29 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from fnmatch import translate
+from fnmatch import fnmatchcase, translate
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import TEMPERATURE, Circuit, Column
 from netlearn.circuit.parameters import Binding, Direct, Input, Parameters
-from netlearn.elaboration.columns import Contents, Driven, Named, drive
+from netlearn.elaboration.columns import PRINCIPAL, Contents, Driven, Named, drive, source_names
+from netlearn.elaboration.kinds import LETTERS, Kinds
 from netlearn.elaboration.names import plain_notation
 from netlearn.elaboration.scope import Scope
 from netlearn.elaboration.template import NOTHING
 from netlearn.elaboration.valuegraph import ThroughExpressions, ValueGraph, compile_program
+from netlearn.elaboration.windings import is_inductor
 from netlearn.errors import NetlistWarning, OptionError, Place, did_you_mean
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number
 from netlearn.netlist.source import Source
+
+REACH = 1e6
+"""The factor that a resistance that trains as itself may fall by where there is no bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +37,14 @@ class Selection:
     """What to train: a glob over element and parameter names, with bounds in the text's units.
 
     With ``own`` only what stands in the netlist's own file counts, not in those that it includes.
+    ``coordinates`` is "log", "linear", or "auto" for what suits each number.
     """
 
     pattern: str
     lower: float = -math.inf
     upper: float = math.inf
     own: bool = False
+    coordinates: Literal["auto", "log", "linear"] = "auto"
 
 
 class Design:
@@ -116,8 +124,9 @@ class Design:
         return quantity is not None and self._graph.is_literal(quantity) and quantity not in self._driven.held
 
     def trainable_names(self) -> list[str]:
-        """Names of all parameters and resistors that a selection can match."""
-        return [plain for _, plain, _ in (*self._selectable, *self._stated)]
+        """Names of all parameters, resistors, sources and gains that a selection can match, and no column sets."""
+        every = (*self._selectable, *self._stated, *self._sources)
+        return [plain for _, plain, quantity in every if quantity not in self._driven.held]
 
     def _resistors(self) -> Iterable[tuple[str, int]]:
         """Name and written quantity of every resistor."""
@@ -141,7 +150,7 @@ class Design:
         Raises OptionError for a name of something that cannot be set, or of nothing.
         """
         result = copy(self)
-        for made in ("_selectable", "_stated", "_canonical"):
+        for made in ("_selectable", "_stated", "_sources", "_canonical", "_effective"):
             result.__dict__.pop(made, None)
         named = Named(self.circuit, self._graph, self._contents, self._parameters, self._frozen, self._temperature)
         result._driven = drive(named, columns)
@@ -172,6 +181,15 @@ class Design:
         """What each of the columns given to ``driven`` sets."""
         return self._driven.inputs
 
+    def matched_sources(self, train: Sequence[str], fix: Sequence[str] = ()) -> list[str]:
+        """The independent sources that patterns match by their own names, less those of ``fix``."""
+        known = [name for name in source_names(self.circuit) if not is_inductor(name)]
+
+        def matches(name: str, patterns: Sequence[str]) -> bool:
+            return any(fnmatchcase(name, pattern.lower()) for pattern in patterns if pattern[:1].lower() in "vi[")
+
+        return [name for name in known if matches(name, train) and not matches(name, fix)]
+
     # Choosing what to train ------------------------------------------------------------------
 
     def parameters(self, train: Sequence[Selection], fix: Sequence[str] = ()) -> Parameters:
@@ -186,7 +204,9 @@ class Design:
         held = {quantity for pattern in fix for quantity in self._matched(pattern)}
         chosen: dict[int, Selection] = {}
         for selection in train:
-            matched = self._matched(selection.pattern)
+            matched = [quantity for quantity in self._matched(selection.pattern) if self._effective[quantity]]
+            if not matched:
+                raise OptionError(f"nothing at an operating point follows from what '{selection.pattern}' matches")
             if selection.own:
                 matched = self._own(matched)
             chosen.update((quantity, selection) for quantity in matched if quantity not in held)
@@ -213,28 +233,46 @@ class Design:
         return bool(owner) and self.circuit.has_element(owner)
 
     @cached_property
+    def _sources(self) -> list[tuple[str, str, int]]:
+        """Values of independent sources and gains of controlled ones, likewise."""
+        found = []
+        for group, contents in zip(self.circuit.groups, self._contents, strict=True):
+            if group.device.name in PRINCIPAL and group.device.name != "resistor":
+                rows = zip(group.names, contents.written.tolist(), strict=True)
+                found += [(name, plain_notation(name), q) for name, q in rows if q != NOTHING and not is_inductor(name)]
+        return found
+
+    @cached_property
+    def _effective(self) -> Array:
+        """Which quantities any value of the circuit, what is read, or a condition depends on."""
+        ids = [ids for contents in self._contents for ids in contents.values.values()]
+        return self._graph.needed([*ids, np.array([*self._read.values(), *self._frozen], dtype=np.int64)])
+
+    @cached_property
     def _canonical(self) -> dict[int, str]:
-        """The name of each literal: its ``.param``'s if it has one, else its first resistor's."""
+        """The name of each literal: its ``.param``'s if it has one, else its first element's."""
         names: dict[int, str] = {}
-        for _, plain, quantity in (*self._selectable, *self._stated):
+        for _, plain, quantity in (*self._selectable, *self._stated, *self._sources):
             names.setdefault(quantity, plain)
         return names
 
     def _matched(self, pattern: str) -> list[int]:
         """The literals that a pattern chooses."""
         match = re.compile(translate(pattern.lower())).match
-        hits = [q for name, plain, q in self._selectable if match(plain) or (name is not plain and match(name))]
-        # A parameter of an element is meant only where the pattern names one: R* and x1.* mean resistors.
         owner, _, parameter = pattern.lower().rpartition(".")
+        known = [*self._selectable]
+        # A source is meant only where the pattern says its letter: * and x1.* mean resistors and parameters.
+        if parameter[:1] in (*LETTERS, "["):
+            known += self._sources
+        hits = [q for name, plain, q in known if match(plain) or (name is not plain and match(name))]
+        # A parameter of an element is meant only where the pattern names one: R* and x1.* mean resistors.
         is_owner, is_parameter = (re.compile(translate(part)).match for part in (owner, parameter))
         for name, _, quantity in self._stated if owner else ():
             of, _, stated = name.rpartition(".")
             if is_owner(of) and is_parameter(stated):
                 hits.append(quantity)
         if not hits:
-            known = [plain for _, plain, _ in self._selectable[:2000]]
-            message = f"'{pattern}' matches no resistor and no parameter of the netlist"
-            raise OptionError(message, hint=did_you_mean(pattern, known))
+            raise self._no_match(pattern)
         chosen: dict[int, None] = {}
         held = set(self._driven.held.intersection(hits))
         for quantity in dict.fromkeys(hits):
@@ -251,8 +289,26 @@ class Design:
             raise OptionError(message, hint="a column drives a number or it is trained, not both")
         if not chosen:
             message = f"what '{pattern}' matches has no number of its own in the text"
-            raise OptionError(message, hint="train the .param or the model parameter that gives the value")
+            given = "write one there" if pattern.lower() in {plain for _, plain, _ in self._sources} else ""
+            raise OptionError(message, hint=given or "train the .param or the model parameter that gives the value")
         return list(chosen)
+
+    def _no_match(self, pattern: str) -> OptionError:
+        """Why a pattern matches nothing."""
+        word = pattern.lower()
+        owner, _, value = word.rpartition(".")
+        letter = word.rpartition(".")[2][:1]
+        if self.circuit.has_element(owner) and value in self.circuit.groups[self.circuit.element(owner)[0]].values:
+            g, k = self.circuit.element(owner)
+            now = float(self._graph.value(int(self._contents[g].values[value][k])))
+            message = f"'{pattern}' stands nowhere in the text, so that it could not be written"
+            hint = f"write {value}={now:g} on the line of '{owner}'" if math.isfinite(now) else ""
+            return OptionError(message, hint=hint or f"write {value}= on the line of '{owner}'")
+        if word in (name.lower() for name in self.netlist.elements) and letter in "clk":
+            return OptionError(f"'{pattern}' has no effect at an operating point, so that there is nothing to train")
+        known = [plain for _, plain, _ in (*self._selectable[:2000], *self._sources[:2000])]
+        message = f"'{pattern}' matches no resistor, source or parameter of the netlist"
+        return OptionError(message, hint=did_you_mean(pattern, known))
 
     def _own(self, quantities: Sequence[int]) -> list[int]:
         """Those of some literals that stand in the netlist's own file. Raises OptionError if none does."""
@@ -266,22 +322,28 @@ class Design:
     def _made(self, chosen: Mapping[int, Selection]) -> Parameters:
         quantities = list(chosen)
         names = [self._canonical[quantity] for quantity in quantities]
-        values, settings = self._graph.values(), self._driven.settings
-        resistances = np.zeros(len(values), bool)
-        for group, contents in zip(self.circuit.groups, self._contents, strict=True):
-            if group.device.name == "resistor":
-                resistances[contents.written[contents.written != NOTHING]] = True
+        values, places = self._graph.values(), np.array(quantities, dtype=np.int64)
+        kinds = Kinds.of(self.circuit, self._contents, len(values))
+        initial, units = values[places], kinds.units[places]
+        wanted = np.array([selection.coordinates for selection in chosen.values()], dtype="U6")
+        never_below = kinds.positive[places]
+        # What is absent at zero has no logarithm, but is not to become negative either.
+        logarithmic = (never_below & ((initial > 0) | (units == "ohm")) & (wanted != "linear")) | (wanted == "log")
+        lower = np.array([selection.lower for selection in chosen.values()], float)
+        least = np.where(units == "ohm", initial / REACH, 0.0)
+        linear = never_below & ~logarithmic & (initial >= 0)
         self._quantities.update(zip(names, quantities, strict=True))
         return Parameters(
             self.circuit,
             names,
-            values[np.array(quantities, dtype=np.int64)],
-            np.array([selection.lower for selection in chosen.values()], float),
+            initial,
+            np.where(linear, np.maximum(lower, least), lower),
             np.array([selection.upper for selection in chosen.values()], float),
-            resistances[np.array(quantities, dtype=np.int64)],
+            logarithmic,
             tuple(self._bindings(quantities)),
-            settings,
+            self._driven.settings,
             tuple(self._quantities_bound(quantities)),
+            tuple(units.tolist()),
         )
 
     def _bindings(self, trained: Sequence[int]) -> Iterable[Binding]:

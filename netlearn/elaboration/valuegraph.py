@@ -162,6 +162,17 @@ class ValueGraph:
                     mask[quantity] = True
         return mask
 
+    def needed(self, quantities: Iterable[Array]) -> Array:
+        """Which quantities any of ``quantities`` depends on, themselves included."""
+        mask = np.zeros(len(self), bool)
+        for some in quantities:
+            mask[some] = True
+        # Each was computed from earlier ones.
+        for quantity in reversed(self.computed):
+            if mask[quantity]:
+                mask[list(self.computed[quantity].inputs)] = True
+        return mask
+
     def substituted(self, quantity: int, swaps: dict[int, int]) -> int:
         """The quantity that comes of ``quantity`` once others take the place of some that it depends on.
 

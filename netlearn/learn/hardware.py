@@ -126,8 +126,8 @@ def hardware_for(hardware: Hardware | None, parameters: Parameters) -> Hardware 
     """The hardware, if there is one and the parameters can be written into it. Raises OptionError."""
     if hardware is None:
         return None
-    if not np.all(parameters.positive):
-        name = parameters.names[int(np.argmin(parameters.positive))]
+    if not np.all(parameters.resistive):
+        name = parameters.names[int(np.argmin(parameters.resistive))]
         raise OptionError(
             f"hardware holds resistances, and '{name}' is not one", hint="train only resistors: '*@train R*'"
         )

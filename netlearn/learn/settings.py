@@ -54,6 +54,9 @@ class Trained(Declared):
     pattern: str = "r*"
     min: float = option(-inf, "lower bound, in the parameter's own unit")
     max: float = option(inf, "upper bound, in the parameter's own unit")
+    coordinates: Literal["auto", "log", "linear"] = option(
+        "auto", "coordinate: the logarithm, or the number itself; by default what suits"
+    )
     place: Place | None = None
 
 
@@ -231,13 +234,14 @@ def _trained(entries: Sequence[Given]) -> Iterable[Trained]:
         if not entry.words:
             raise OptionError("'*@train' needs at least one pattern", entry.places.get(""), "such as '*@train R*'")
         low, high = entry.values.get("min", -inf), entry.values.get("max", inf)
+        how: Any = entry.values.get("coordinates", "auto")
         assert isinstance(low, float)
         assert isinstance(high, float)
         if low > high:
             place = entry.places.get("min", entry.places.get(""))
             raise OptionError(f"the lower bound {low:g} is above the upper bound {high:g}", place)
         for word in entry.words:
-            yield Trained(word, low, high, entry.places.get(word))
+            yield Trained(word, low, high, how, entry.places.get(word))
 
 
 def _goal(entry: Given) -> Goal:

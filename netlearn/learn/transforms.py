@@ -23,8 +23,8 @@ REACH = 1e6
 class Transform:
     """Coordinates u (P,) of the parameters θ (P,), and the box that u is projected onto.
 
-    Resistances (what must be positive) train as u = -log θ, the log-conductance, as
-    u = scale/θ or as u = θ/scale, and every other parameter as u = θ/scale. The scale of
+    Resistances train as u = -log θ, the log-conductance, as u = scale/θ or as u = θ/scale. What else must
+    be positive trains as u = -log θ, and every other parameter as u = θ/scale. The scale of
     resistances is the geometric mean of all at the start, in ohms, and that of another
     parameter its own size at the start, so that a learning rate always means about the same.
 
@@ -50,14 +50,16 @@ class Transform:
         the coordinate does not exist.
         """
         theta = np.asarray(parameters.initial, dtype=float)
-        positive = np.asarray(parameters.positive, dtype=bool)
+        positive, resistive = np.asarray(parameters.positive, dtype=bool), parameters.resistive
         low = np.array(np.broadcast_to(parameters.lower, theta.shape), dtype=float)
         high = np.array(np.broadcast_to(parameters.upper, theta.shape), dtype=float)
         _check(
             place,
             parameters,
             positive & ~(theta > 0),
-            "starts at {0:g}, and a resistance that is trained must be above zero",
+            "starts at {0:g}, and a resistance that is trained must be above zero"
+            if np.all(resistive[positive])
+            else "starts at {0:g}, and what is trained by its logarithm must be above zero",
             theta,
         )
         _check(place, parameters, low > high, "has a lower bound above its upper bound of {0:g}", high)
@@ -65,19 +67,21 @@ class Transform:
             place,
             parameters,
             positive & ~(high > 0),
-            "has the upper bound {0:g}, which leaves no resistance above 0",
+            "has the upper bound {0:g}, which leaves no resistance above 0"
+            if np.all(resistive[positive])
+            else "has the upper bound {0:g}, which leaves nothing above 0",
             high,
         )
         if coordinates != "log":
-            open_low, open_high = positive & (low <= 0), positive & np.isinf(high)
+            open_low, open_high = resistive & (low <= 0), resistive & np.isinf(high)
             low[open_low] = theta[open_low] / REACH
             high[open_high] = theta[open_high] * REACH
         low[positive] = np.maximum(low[positive], np.finfo(float).tiny)
-        scale = np.where(theta == 0, 1.0, np.abs(theta))
-        scale[positive] = np.exp(np.mean(np.log(theta[positive]))) if positive.any() else 1.0
+        scale = np.array(parameters.sizes)
+        scale[resistive] = np.exp(np.mean(np.log(theta[resistive]))) if resistive.any() else 1.0
         none = np.zeros_like(positive)
-        log = positive if coordinates == "log" else none
-        return cls(parameters, log, positive if coordinates == "conductance" else none, scale, (low, high))
+        log = positive if coordinates == "log" else positive & ~resistive
+        return cls(parameters, log, resistive if coordinates == "conductance" else none, scale, (low, high))
 
     @cached_property
     def start(self) -> Array:

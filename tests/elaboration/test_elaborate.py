@@ -136,7 +136,7 @@ def test_globs_choose_over_both_notations(pattern, names):
 
 
 def test_what_decides_a_condition_cannot_be_trained():
-    design = design_of(".param r=1k k=2\nV1 a 0 1\n.if (r>500)\nR1 a 0 {r}\n.else\nR1 a 0 {k}\n.endif")
+    design = design_of(".param r=1k k=2\nV1 a 0 1\n.if (r>500)\nR1 a 0 {r}\n.else\nR1 a 0 {k}\n.endif\nR2 a 0 {k}")
     with pytest.raises(OptionError, match="'r' cannot be trained") as caught:
         design.parameters([Selection("*")])
     assert caught.value.place.line == 4

@@ -10,6 +10,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.devices.linear import Resistor
 from netlearn.errors import CircuitError, ConvergenceError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
@@ -164,8 +165,25 @@ def free_phase(
         )
         if policy == "require":
             raise CircuitError(message, hint="use rule analytic, or reciprocal=correct")
+        other = _not_resistive(model)
+        if other:
+            # Of a gate's voltage, for one, such a rule would say zero.
+            raise CircuitError(
+                f"{message}, and of {other} it may say nothing at all",
+                hint="use rule analytic, gauss-newton, in-the-loop, differences or spsa, or reciprocal=correct",
+            )
         warnings.warn(message, stacklevel=2)
     return FreePhase(model, loss, point, outputs, targets, found)
+
+
+def _not_resistive(model: Model) -> str:
+    """The first of the trained values that is not a resistance, in words; empty if there is none."""
+    circuit = model.parameters.circuit
+    for binding in model.parameters.bindings:
+        g, value = binding.column
+        if binding.trained and g >= 0 and not isinstance(circuit.groups[g].device, Resistor):
+            return f"the {value} of '{circuit.groups[g].names[int(binding.elements[0])]}'"
+    return ""
 
 
 def samples_of(circuit: Circuit, rows: Array) -> Circuit:

@@ -1,7 +1,7 @@
 """Rules that know nothing of the circuit: change the parameters, and look at the outputs.
 
-A parameter is changed by a fraction of itself (or by that fraction of its unit where it is
-zero), as a resistance may lie anywhere between ohms and megohms.
+A parameter is changed by a fraction of itself, as a resistance may lie anywhere between ohms and
+megohms, or by that fraction of its size at the beginning where it may pass zero.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class FiniteDifferences(Perturbative):
         """2P (central) or P + 1 (forward) operating points per sample."""
         free = model.forward(theta, batch.inputs, batch.start)
         outputs = model.outputs(free)
-        steps = self.step * scale(theta)
+        steps = self.step * scale(model, theta)
         gradient = np.empty(len(theta))
 
         def mean_loss(changed: Array) -> float:
@@ -99,7 +99,7 @@ class Spsa(Perturbative):
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """2 operating points per sample and direction."""
         free = model.forward(theta, batch.inputs, batch.start)
-        steps = self.step * scale(theta)
+        steps = self.step * scale(model, theta)
         total = np.zeros(len(theta))
         for signs in rng.choice([-1.0, 1.0], size=(self.directions, len(theta))):
             points = (model.forward(theta + way * steps * signs, batch.inputs, free) for way in (1.0, -1.0))
@@ -137,7 +137,7 @@ class Homodyne(Perturbative):
         free = model.forward(theta, batch.inputs, batch.start)
         outputs = model.outputs(free)
         instants = self.oversampling * (len(theta) + self.lowest)
-        steps = self.amplitude * scale(theta)
+        steps = self.amplitude * scale(model, theta)
         slope = loss.gradient(self.read(outputs, rng), batch.targets) / len(batch)
         errors = self.frame_noise(instants, outputs.shape, rng)
         weight, watts = weight_of(loss) / len(batch), np.zeros(len(batch))
@@ -167,6 +167,7 @@ class Homodyne(Perturbative):
         return np.asarray(errors.reshape(self.frames, instants, *shape).mean(axis=0))
 
 
-def scale(theta: Array) -> Array:
-    """What a fraction of each parameter is taken of."""
-    return np.where(theta == 0, 1.0, np.abs(theta))
+def scale(model: Model, theta: Array) -> Array:
+    """What a fraction of each parameter is taken of: itself, and of one that may pass zero at least its size."""
+    positive, size = model.parameters.positive, np.abs(theta)
+    return np.where(positive, size, np.maximum(size, model.parameters.sizes))

@@ -67,6 +67,7 @@ def _source_currents(circuit: Circuit, network: NetworkProjector) -> tuple[Array
 def _by_resistance(local: Array, network: NetworkProjector, g: int, name: str) -> Array:
     group = network.circuit.groups[g]
     if not isinstance(group.device, Resistor):
-        raise CircuitError(f"the projector form trains resistances only, not the {group.device.name} {group.names[0]}")
+        message = f"the projector form trains resistances only, not the {group.device.name} {group.names[0]}"
+        raise CircuitError(message, hint="use rule analytic")
     mine = network.branches.group == g
     return np.bincount(network.branches.element[mine], local[mine], minlength=len(group))

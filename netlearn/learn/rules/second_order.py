@@ -27,7 +27,7 @@ from netlearn.solve.sensitivity import linearize
 class OutputJacobian:
     """∂y/∂u at an operating point, as a product from either side; never held as a matrix.
 
-    u are logarithms of the positive parameters and the others themselves: ``scale`` (P,) is
+    u are logarithms of the positive parameters and the others in their own sizes: ``scale`` (P,) is
     ∂θ/∂u.
     """
 
@@ -35,7 +35,7 @@ class OutputJacobian:
         self.linear = linearize(point)
         self.model, self.theta, self.inputs = model, theta, inputs
         self.point = replace(point, linearization=self.linear)
-        self.scale = np.where(model.parameters.positive, theta, 1.0)
+        self.scale = np.where(model.parameters.positive, theta, model.parameters.sizes)
         parameters = model.parameters
         self.slopes = model.measured.slopes(point.circuit, point.x, parameters.columns, parameters.trained_quantities)
 
