@@ -100,6 +100,10 @@ class OptionError(NetlearnError):
     """An option or directive value that cannot be used."""
 
 
+class UnknownNameError(OptionError, KeyError):
+    """A name of nothing, where something is looked up by its name."""
+
+
 class OutputError(NetlearnError):
     """A file that cannot, or must not, be written."""
 

@@ -15,7 +15,8 @@ from netlearn.drive import Drive
 from netlearn.elaboration.columns import AMBIENT
 from netlearn.elaboration.number_places import number_edit
 from netlearn.errors import NgspiceError
-from netlearn.netlist.netlist import Edit, Netlist
+from netlearn.netlist.edits import Edit
+from netlearn.netlist.netlist import Netlist
 from netlearn.ngspice.text_run import TextRunner
 from netlearn.ngspice.text_solution import TextSolution, text_solution
 from netlearn.solve.parts import numbered

@@ -15,6 +15,7 @@ from netlearn.errors import NetlearnErrors, NetlistError, NetlistWarning, Place,
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.statements import (
     FIRST_STEP,
+    PARAMETER_CARDS,
     Alternative,
     Assignment,
     Broken,
@@ -51,7 +52,7 @@ _REFUSED_OPTIONS: Mapping[str, str] = {
 }
 
 
-UNCONDITIONAL = frozenset(("param", "params", "global_param", "func", "global", "option", "options", "opt"))
+UNCONDITIONAL = frozenset((*PARAMETER_CARDS, "func", "global", "option", "options", "opt"))
 """Cards that ngspice takes wherever in a condition they stand."""
 
 
@@ -238,7 +239,7 @@ def _register_step(body: Body, item: Active, card: Card) -> None:
 
 
 CARDS: dict[str, Callable[[Body, Active, Card], None]] = {
-    **dict.fromkeys(("param", "params", "global_param"), _register_parameters),
+    **dict.fromkeys(PARAMETER_CARDS, _register_parameters),
     "func": _register_function,
     "model": _register_model,
     "global": _register_globals,

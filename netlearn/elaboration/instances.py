@@ -15,7 +15,7 @@ from netlearn.elaboration.value_text import Text
 from netlearn.errors import NetlistError, Place, did_you_mean
 from netlearn.expressions.expression import Expression
 from netlearn.netlist.files import flattened
-from netlearn.netlist.statements import Card, Subcircuit, Word
+from netlearn.netlist.statements import PARAMETER_CARDS, Card, Subcircuit, Word
 
 DEEPEST = 60
 """Instances within instances; more is a mistake."""
@@ -114,7 +114,7 @@ class Instances:
         if key not in self._names:
             names = {a.name.text.lower() for a in definition.subcircuit.assignments}
             for statement in flattened(definition.subcircuit.body, into_subcircuits=False):
-                if isinstance(statement, Card) and statement.name in ("param", "params", "global_param"):
+                if isinstance(statement, Card) and statement.name in PARAMETER_CARDS:
                     names.update(a.name.text.lower() for a in statement.assignments)
             self._names[key] = frozenset(names)
         return self._names[key]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netlearn.errors import NetlistError
+from netlearn.netlist.edits import Edit
 from netlearn.netlist.files import flattened
-from netlearn.netlist.netlist import Edit, Netlist
+from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number
-from netlearn.netlist.statements import Card, Element, Subcircuit
+from netlearn.netlist.statements import PARAMETER_CARDS, Card, Element, Subcircuit
 from netlearn.netlist.values import value_edit
-
-_PARAMETERS = ("param", "params", "global_param")
 
 
 def number_edit(netlist: Netlist, name: str, value: float) -> Edit | None:
@@ -35,7 +34,7 @@ def number_edit(netlist: Netlist, name: str, value: float) -> Edit | None:
         except NetlistError:
             return None
     # A later definition replaces an earlier one.
-    cards = [card for card in _cards(netlist) if card.name in _PARAMETERS]
+    cards = [card for card in _cards(netlist) if card.name in PARAMETER_CARDS]
     edits = [_of_card(card, parameter, value) for card in cards]
     return next((edit for edit in reversed(edits) if edit is not None), None)
 
@@ -61,7 +60,7 @@ def _takes(netlist: Netlist, element: Element, parameter: str) -> bool:
         for statement in flattened(part.statements):
             if isinstance(statement, Subcircuit) and statement.name.text.lower() == called:
                 body = flattened(statement.body, into_subcircuits=False)
-                cards = [card for card in body if isinstance(card, Card) and card.name in _PARAMETERS]
+                cards = [card for card in body if isinstance(card, Card) and card.name in PARAMETER_CARDS]
                 pairs = [*statement.assignments, *(pair for card in cards for pair in card.assignments)]
                 return any(pair.name.text.lower() == parameter for pair in pairs)
     return False

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from netlearn.netlist.netlist import Edit, Netlist
+from netlearn.netlist.edits import Edit
+from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.statements import DirectiveLine
 
 COMMENT = re.compile(r";|\$(?=\s|$)")

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import translate
 from typing import Protocol
 
-from netlearn.errors import OptionError, Place, did_you_mean
+from netlearn.errors import OptionError, Place, UnknownNameError, did_you_mean
+from netlearn.netlist.bodies import BodyNames, GivenPair, Part, row_element
+from netlearn.netlist.edits import Change, Edit
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.numbers import parse_number
-from netlearn.netlist.source import Source
-from netlearn.netlist.statements import Block, Card, Conditional, Element, Statement, Subcircuit, Word
-from netlearn.netlist.values import assignment_named, read_value, value_word, written
-
-_Row = tuple[Block, int]
+from netlearn.netlist.pairs import Pairs, new_name
+from netlearn.netlist.statements import Assignment, Element, Word
+from netlearn.netlist.values import read_value, value_word
 
 
-class Editable(Protocol):
+class Editable(Part, Protocol):
     """A netlist whose statements can be read and whose text can be changed."""
 
     @property
-    def statements(self) -> tuple[Statement, ...]: ...
-
-    @property
-    def includes(self) -> Mapping[Card, Editable]: ...
+    def body(self) -> BodyNames: ...
 
     @property
     def elements(self) -> Elements: ...
 
     def update(self, values: Mapping[str, float | str]) -> None: ...
 
-    def change(self, edits: Iterable[tuple[Source, int, int, str]]) -> None: ...
+    @property
+    def change(self) -> Change: ...
 
 
 class ElementView:
@@ -66,25 +64,21 @@ class ElementView:
     def nodes(self) -> tuple[str, ...]:
         """The nodes that it is connected to, as they are written."""
         element = self._element
-        count = len(element.words) - 1 if element.letter == "X" else LETTERS[element.letter].nodes
-        if element.letter in "DQMJ":
-            # Down to the model, after which numbers and words such as `off` may stand: bulk and substrate count.
-            words = [word.text.lower() for word in element.words]
-            while len(words) > LETTERS[element.letter].words and (
-                words[-1] in ("on", "off") or parse_number(words[-1]) is not None
-            ):
-                words.pop()
-            count = len(words) - 1
+        count = _model_at(element)
+        if count is None:
+            count = len(element.words) - 1 if element.letter == "X" else LETTERS[element.letter].nodes
         return tuple(word.text for word in element.words[:count])
 
     @property
     def value(self) -> float | str | None:
-        """The number of a resistor, source, gain and so on; an expression as text; None if there is no such thing.
+        """The number of a resistor, source, gain and so on; a name or an expression as text; None without a value.
 
         A number may be set as a float or as text with suffix and unit, an expression as text in
-        braces or quotes.
+        braces or quotes. A source without a DC value gets one before its AC values and its waveform,
+        and a resistor, capacitor or inductor that has only a model gets one before that.
         """
-        word = value_word(self._element)
+        element, body = self._netlist.elements.found(self.name)
+        word = value_word(element, body.is_model)
         return None if word is None else read_value(word)
 
     @value.setter
@@ -92,24 +86,39 @@ class ElementView:
         self._netlist.update({self.name: value})
 
     @property
-    def parameters(self) -> Mapping[str, float | str]:
-        """The ``name=value`` pairs of the line, names in lower case."""
-        return {pair.name.text.lower(): read_value(pair.value) for pair in self._element.assignments}
+    def parameters(self) -> ElementPairs:
+        """The ``name=value`` pairs of the line, names in lower case, to be read, set and added.
+
+        What may stand after a model without a name, the area of a diode or transistor, is ``area``.
+        """
+        return ElementPairs(self._netlist, self.name)
 
     def set_parameter(self, name: str, value: float | str) -> None:
-        """Set a ``name=value`` pair, or add it to the end of the line."""
-        element = self._element
-        new = written(value)
-        pair = assignment_named(element, name)
-        if pair is not None:
-            edit = (element.source, pair.value.start, pair.value.end, new)
-        else:
-            end = _last_word_end(element)
-            edit = (element.source, end, end, f" {name}={new}")
-        self._netlist.change([edit])
+        """Set a ``name=value`` pair, or add it to the end of the line; the same as ``parameters[name] = value``."""
+        self.parameters[name] = value
 
     def __repr__(self) -> str:
         return f"<{self.text}>"
+
+
+class ElementPairs(Pairs):
+    """The parameters of an element or instance: the ``name=value`` pairs of its line."""
+
+    def __init__(self, netlist: Editable, name: str) -> None:
+        super().__init__(netlist, braced=netlist.elements.statement(name).letter == "X")
+        self._elements, self._name = netlist, name
+
+    def _given(self) -> Mapping[str, GivenPair]:
+        element = self._elements.elements.statement(self._name)
+        return {pair.name.text.lower(): GivenPair(element.source, pair) for pair in _pairs(element)}
+
+    def _what(self) -> str:
+        return f"element '{self._name}'"
+
+    def _added(self, name: str, text: str) -> Edit:
+        element = self._elements.elements.statement(self._name)
+        end = _last_word_end(element)
+        return element.source, end, end, f" {new_name(name)}={text}"
 
 
 class Elements(Mapping[str, ElementView]):
@@ -122,57 +131,37 @@ class Elements(Mapping[str, ElementView]):
 
     def __init__(self, netlist: Editable) -> None:
         self._netlist = netlist
-        self._places: dict[str, Element | _Row] = {}
-        self._names: list[str] = []
-        self._definitions: dict[str, Subcircuit] = {}
-        self._collect(netlist, netlist.statements)
-
-    def _collect(self, netlist: Editable, statements: Iterator[Statement] | tuple[Statement, ...]) -> None:
-        for statement in statements:
-            if isinstance(statement, Element):
-                self._take(statement.name.text, statement)
-            elif isinstance(statement, Block):
-                text = statement.source.text
-                for row, (start, end) in enumerate(statement.spans[:, 0].tolist()):
-                    self._take(text[start:end], (statement, row))
-            elif isinstance(statement, Subcircuit):
-                self._definitions.setdefault(statement.name.text.lower(), statement)
-            elif isinstance(statement, Conditional):
-                for branch in statement.alternatives:
-                    self._collect(netlist, tuple(branch.body))
-            elif isinstance(statement, Card) and statement in netlist.includes:
-                part = netlist.includes[statement]
-                self._collect(part, part.statements)
-
-    def _take(self, name: str, where: Element | _Row) -> None:
-        if self._places.setdefault(name.lower(), where) is where:
-            self._names.append(name)
+        self._body = netlist.body
+        self._inside: dict[str, BodyNames | None] = {}
 
     def statement(self, name: str) -> Element:
         """The line of an element.
 
         Raises OptionError if there is no such element.
         """
-        *calls, last = name.lower().split(".") if name.lower() not in self._places else [name.lower()]
-        places, definitions = self._places, self._definitions
-        for call in calls:
-            instance = places.get(call)
-            definition = definitions.get(instance.words[-1].text.lower()) if isinstance(instance, Element) else None
-            if definition is None or call[0] != "x":
-                raise self._unknown(name)
-            places, definitions = _inside(definition, definitions)
-        found = places.get(last)
-        if found is None:
-            raise self._unknown(name)
-        return found if isinstance(found, Element) else _row_element(*found)
+        return self.found(name)[0]
 
-    def _unknown(self, name: str) -> OptionError:
-        return OptionError(f"the netlist has no element '{name}'", hint=did_you_mean(name, self._names[:2000]))
+    def found(self, name: str) -> tuple[Element, BodyNames]:
+        """The line of an element and the body that it stands in. Raises OptionError if there is no such element."""
+        path, last = ("", name.lower()) if name.lower() in self._body.elements else _split(name.lower())
+        body = self.body_at(path)
+        where = None if body is None else body.elements.get(last)
+        if body is None or where is None:
+            raise UnknownNameError(
+                f"the netlist has no element '{name}'", hint=did_you_mean(name, self._body.names[:2000])
+            )
+        return (where if isinstance(where, Element) else row_element(*where)), body
+
+    def body_at(self, path: str) -> BodyNames | None:
+        """The body that a path of instances such as ``x1.x2`` leads to; None if there is none."""
+        if path not in self._inside:
+            self._inside[path] = self._body.at(path.split(".") if path else [])
+        return self._inside[path]
 
     def find(self, pattern: str) -> list[ElementView]:
         """The elements of the top level whose names match a glob such as ``R*``, in the order of the text."""
         match = re.compile(translate(pattern.lower())).match
-        return [ElementView(self._netlist, name) for name in self._names if match(name.lower())]
+        return [ElementView(self._netlist, name) for name in self._body.names if match(name.lower())]
 
     def __getitem__(self, name: str) -> ElementView:
         self.statement(name)
@@ -186,38 +175,42 @@ class Elements(Mapping[str, ElementView]):
         return True
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._body.names)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._body.names)
 
 
-def _inside(
-    definition: Subcircuit, outer: Mapping[str, Subcircuit]
-) -> tuple[dict[str, Element | _Row], dict[str, Subcircuit]]:
-    """The elements of a subcircuit and the definitions that its calls can mean."""
-    places: dict[str, Element | _Row] = {}
-    definitions = dict(outer)
-    stack: list[Statement] = list(definition.body)[::-1]
-    while stack:
-        statement = stack.pop()
-        if isinstance(statement, Element):
-            places.setdefault(statement.name.text.lower(), statement)
-        elif isinstance(statement, Block):
-            text = statement.source.text
-            for row, (start, end) in enumerate(statement.spans[:, 0].tolist()):
-                places.setdefault(text[start:end].lower(), (statement, row))
-        elif isinstance(statement, Subcircuit):
-            definitions[statement.name.text.lower()] = statement
-        elif isinstance(statement, Conditional):
-            for branch in reversed(statement.alternatives):
-                stack += reversed(branch.body)
-    return places, definitions
+def _split(name: str) -> tuple[str, str]:
+    path, _, last = name.rpartition(".")
+    return path, last
 
 
-def _row_element(block: Block, row: int) -> Element:
-    name, *words = (Word(block.source.text[start:end], start, end) for start, end in block.spans[row].tolist())
-    return Element(block.source, name.start, words[-1].end, name, tuple(words))
+def _model_at(element: Element) -> int | None:
+    """How many words stand before the model of a diode or transistor; None for elements of other kinds.
+
+    After the model numbers and words such as ``off`` may stand; before it bulk and substrate count.
+    """
+    if element.letter not in "DQMJZ":
+        return None
+    words = [word.text.lower() for word in element.words]
+    while len(words) > LETTERS[element.letter].words and (
+        words[-1] in ("on", "off") or parse_number(words[-1]) is not None
+    ):
+        words.pop()
+    return len(words) - 1
+
+
+def _pairs(element: Element) -> list[Assignment]:
+    """The ``name=value`` pairs of a line, an area that stands without its name among them."""
+    pairs = list(element.assignments)
+    model = _model_at(element)
+    if model is not None and element.letter != "M":
+        after = element.words[model + 1 :]
+        number = next((word for word in after if parse_number(word.text) is not None), None)
+        if number is not None and not any(pair.name.text.lower() == "area" for pair in pairs):
+            pairs.insert(0, Assignment(Word("area", number.start, number.start), number))
+    return pairs
 
 
 def _last_word_end(element: Element) -> int:

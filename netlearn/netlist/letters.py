@@ -27,6 +27,12 @@ class Letter:
     """Whether netlearn can work out its operating point; otherwise it is read and kept."""
 
 
+SOURCE_WORDS = frozenset((
+    "ac", "acmag", "acphase", "am", "cpar", "dc", "distof1", "distof2", "exp", "external", "freq", "load", "m",
+    "phase", "portnum", "pulse", "pwl", "pwr", "r", "rser", "sffm", "sin", "sine", "td", "trnoise", "trrandom", "z0",
+))  # fmt: skip
+"""What may follow the nodes of a voltage or current source instead of its value."""
+
 LETTERS = {
     "A": Letter("XSPICE code model", 0, 2, "Aname port ... model", solved=False),
     "B": Letter("behavioural source", 2, 3, "Bname n+ n- V=expression", value_names=("v", "i")),

@@ -10,15 +10,16 @@ from pathlib import Path
 
 from netlearn.atomic import write_together
 from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, OutputError, Place, did_you_mean, raise_all
+from netlearn.netlist.bodies import BodyNames
+from netlearn.netlist.edits import Edit
 from netlearn.netlist.elements import Elements, ElementView
 from netlearn.netlist.files import Files, flattened, foreign, outputs, unquoted
+from netlearn.netlist.models import Models
+from netlearn.netlist.parameters import ParameterValues
 from netlearn.netlist.parser import MOST_ERRORS, parse_source
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import FILE_CARDS, Card, DirectiveLine, Element, Kept, Section, Statement
 from netlearn.netlist.values import value_edit
-
-Edit = tuple[Source, int, int, str]
-"""Replace the characters [start, end) of a source by a text."""
 
 _DEEPEST_INCLUDE = 50
 """Includes within each other; process kits have about five."""
@@ -57,6 +58,16 @@ class Netlist:
     R3 out 0 10meg
     .param k=1k
     .end
+    >>> netlist.parameters["k"] = 2200
+    >>> netlist.add("D1 out 0 dm area=2", after="R3")
+    >>> netlist["D1"].parameters["area"] = 3
+    >>> dict(netlist.parameters), dict(netlist["D1"].parameters)
+    ({'k': 2200.0}, {'area': 3.0})
+    >>> diode = netlearn.parse("diode\\n.model dm D(IS=1e-14 RS=2)")
+    >>> diode.models["dm"]["rs"] = 0.5
+    >>> print(diode)
+    diode
+    .model dm D(IS=1e-14 RS=0.5)
     """
 
     def __init__(
@@ -98,6 +109,21 @@ class Netlist:
     def directives(self) -> tuple[DirectiveLine, ...]:
         """The ``*@`` lines of this file, also those that stand inside of subcircuits."""
         return tuple(statement for statement in flattened(self.statements) if isinstance(statement, DirectiveLine))
+
+    @cached_property
+    def body(self) -> BodyNames:
+        """What the netlist defines by name at its top level."""
+        return BodyNames().read(self, self.statements)
+
+    @property
+    def parameters(self) -> ParameterValues:
+        """The values of ``.param`` lines; see :class:`netlearn.netlist.parameters.ParameterValues`."""
+        return ParameterValues(self)
+
+    @property
+    def models(self) -> Models:
+        """The ``.model`` cards by name; see :class:`netlearn.netlist.models.Models`."""
+        return Models(self)
 
     @cached_property
     def elements(self) -> Elements:
@@ -260,7 +286,8 @@ class Netlist:
         Raises OptionError for an unknown element, or what is neither a number nor an expression, and
         NetlistError for an element without a value.
         """
-        self.change([value_edit(self.elements.statement(name), value) for name, value in values.items()])
+        found = [(*self.elements.found(name), value) for name, value in values.items()]
+        self.change([value_edit(element, value, body.is_model) for element, body, value in found])
 
     def add(self, text: str, after: str | None = None) -> None:
         """Add element lines after the element ``after``, or at the end of the netlist.
@@ -303,7 +330,7 @@ class Netlist:
         (``models.lib`` as ``out.models.lib`` for ``out.cir``), its first line says so, and the
         line that includes it names the copy. Every file is written whole or not at all.
 
-        Parameters
+        ParameterValues
         ----------
         force : whether copies may take the place of files that were not written for ``path``.
         follow : whether a link at ``path`` is followed; see :func:`netlearn.atomic.check_output`.
@@ -333,7 +360,7 @@ class Netlist:
 def read(path: str | os.PathLike[str], allow: Sequence[str | os.PathLike[str]] = ()) -> Netlist:
     """Read a netlist with all that it includes.
 
-    Parameters
+    ParameterValues
     ----------
     path : the netlist's file.
     allow : folders from which it may include files, besides its own folder and those below.

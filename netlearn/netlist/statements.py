@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FILE_CARDS = frozenset({"include", "inc", "incl", "lib"})
 """The cards that bring in a file."""
+PARAMETER_CARDS = frozenset({"param", "params", "global_param"})
+"""The cards that define parameters."""
 
 
 FIRST_STEP = re.compile(

@@ -18,10 +18,11 @@ from netlearn.netlist.files import flattened
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.lines import LineReader
 from netlearn.netlist.netlist import Netlist
-from netlearn.netlist.numbers import format_number, letter_as_point
+from netlearn.netlist.numbers import format_number, letter_as_point, parse_number
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import (
     FIRST_STEP,
+    PARAMETER_CARDS,
     Assignment,
     Block,
     Card,
@@ -202,6 +203,8 @@ class _Writer:
             spans += self._expression(word)
         for pair in element.assignments:
             spans += self._expression(pair.value)
+        if element.letter == "D":
+            spans += _named_area(element)
         if element.letter in "VILCR":
             more, added = self._ltspice(element)
             # What is taken out is not to be rewritten as well.
@@ -313,6 +316,12 @@ class _Writer:
             self.lines.append(line)
 
 
+def _named_area(element: Element) -> list[Span]:
+    """A diode's area with its name: without it ngspice takes the model for a third node, and the area for the model."""
+    area = element.words[3:4]
+    return [(word.start, word.start, "area=") for word in area if parse_number(word.text) is not None]
+
+
 def _has_ideal_diode(part: Netlist) -> bool:
     """Whether a file has a model of LTspice's ideal diode, which ngspice has in its mode for LTspice only."""
     return any(
@@ -335,7 +344,7 @@ def _undeclared(netlist: Netlist) -> dict[str, set[str]]:
                 names = {pair.name.text.lower() for pair in statement.assignments}
                 listed.setdefault(statement.name.text.lower(), set()).update(names)
                 defined |= names
-            elif isinstance(statement, Card) and statement.name in ("param", "params", "global_param"):
+            elif isinstance(statement, Card) and statement.name in PARAMETER_CARDS:
                 defined.update(pair.name.text.lower() for pair in statement.assignments)
             elif isinstance(statement, Element) and statement.letter == "X" and statement.words:
                 called = statement.words[-1].text.lower()

@@ -12,7 +12,8 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import ZERO_CELSIUS
 from netlearn.errors import NgspiceError
-from netlearn.netlist.netlist import Edit, Netlist
+from netlearn.netlist.edits import Edit
+from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number
 from netlearn.ngspice.deck import TIGHT
 from netlearn.ngspice.names import COMMAND_SAFE

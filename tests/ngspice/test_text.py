@@ -38,6 +38,7 @@ READ_OTHERWISE = {
     "a slash before the subcircuit": "V1 a 0 1\nX1 a b / s\nR1 b 0 1k\n.subckt s p n\nR1 p n 3k\n.ends",
     "LTspice's powers": "V1 a 0 -0.5\nB1 b 0 V=V(a)**3\nR1 b 0 1k\n.backanno",
     "lines joined by backslashes": "V1 a 0 1\nR1 a b \\\\\n1k\nR2 b 0 2k",
+    "a diode's area without its name": ".model dm D(is=1e-14)\nV1 a 0 1\nR1 a b 1k\nD1 b 0 dm 3 off",
     "an if without a word": ".param k=2\nV1 a 0 {if(k>1,3,4)}\nR1 a 0 1k",
 }
 

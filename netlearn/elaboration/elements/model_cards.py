@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from netlearn.elaboration.body import Body, ModelCard
 from netlearn.elaboration.value_text import Text
 from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
-from netlearn.netlist.numbers import starts_like_number
+from netlearn.netlist.models import is_name, read_model_text
 from netlearn.netlist.statements import Assignment, Card, Word
 
 _RENAMED = {"t_measured": "tnom", "t_abs": "temp", "t_rel_global": "dtemp"}
@@ -21,25 +21,10 @@ def read_model(body: Body, card: Card, chain: tuple[Place, ...]) -> ModelCard:
 
     What is wrong with it comes out when it is used.
     """
-    words = list(card.words[1:])
-    based_on = _based_on(words)
-    kind = words.pop(0).text.lower() if words and _is_name(words[0]) else ""
-    model = ModelCard(card, kind, chain, body, based_on=based_on)
-    model.parameters, model.words = _parameters(model, words)
+    text = read_model_text(card)
+    model = ModelCard(card, text.kind, chain, body, words=text.loose, based_on=text.based_on)
+    model.parameters = _parameters(model, text.pairs)
     return model
-
-
-def _based_on(words: list[Word]) -> Word | None:
-    """The name after ``AKO:``, taken off the words, blanks or none around the colon."""
-    if not words or not words[0].text.lower().startswith("ako"):
-        return None
-    rest = words[0].text[3:].lstrip(":")
-    first = words.pop(0)
-    if rest:
-        return Word(rest, first.end - len(rest), first.end)
-    while words and not words[0].text.strip(":"):
-        words.pop(0)
-    return words.pop(0) if words else first
 
 
 def found_model(body: Body, name: str) -> ModelCard | None:
@@ -72,23 +57,10 @@ def _base(model: ModelCard) -> ModelCard | None:
     return base
 
 
-def _is_name(word: Word) -> bool:
-    return not starts_like_number(word.text) and word.text[0] not in "{'\""
-
-
-def _parameters(model: ModelCard, words: Sequence[Word]) -> tuple[dict[str, Assignment], tuple[Word, ...]]:
-    """The card's parameters, those without ``=`` among them, and the words that are none."""
-    found = [*model.card.assignments]
-    loose: list[Word] = []
-    waiting = list(words)[::-1]
-    while waiting:
-        word = waiting.pop()
-        if _is_name(word) and waiting and not _is_name(waiting[-1]):
-            found.append(Assignment(word, waiting.pop()))
-        else:
-            loose.append(word)
+def _parameters(model: ModelCard, pairs: Sequence[Assignment]) -> dict[str, Assignment]:
+    """The card's parameters by the names that they have here."""
     parameters: dict[str, Assignment] = {}
-    for assignment in sorted(found, key=lambda assignment: assignment.name.start):
+    for assignment in pairs:
         name = assignment.name.text.lower()
         if _TOLERANCE.fullmatch(name):
             model.notes.append((assignment.name, "is a tolerance: the nominal value is taken"))
@@ -97,7 +69,7 @@ def _parameters(model: ModelCard, words: Sequence[Word]) -> tuple[dict[str, Assi
             how = f"is read as '{_RENAMED[name]}'; ngspice knows it in its PSpice mode only"
             model.notes.append((assignment.name, how))
         parameters[_RENAMED.get(name, name)] = assignment
-    return parameters, tuple(loose)
+    return parameters
 
 
 def model_names(model: ModelCard) -> dict[str, Assignment]:
@@ -139,7 +111,7 @@ def known_quantities(
     """
     everything = {*known, *aliases, *ignored}
     for word in model.words:
-        if word.text.lower() not in ignored and not (lists and not _is_name(word)):
+        if word.text.lower() not in ignored and not (lists and not is_name(word)):
             message = f"cannot read '{word.text}' in the model '{model.card.words[0].text}'"
             raise NetlistError(message, model.place(word), "name=value")
     found = model_quantities(model, everything.__contains__)
