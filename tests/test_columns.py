@@ -370,7 +370,7 @@ def samples_of(text: str, columns: Mapping[str, Any]) -> int:
         ({"D1": [1.0]}, ("'d1' has no value of its own", "such as d1.area")),
         ({"vs": [1.0]}, ("it decides a condition or an option", "t.cir:7:")),
         ({"Rload": [0.0]}, ("the resistance of 'rload' would be 0",)),
-        ({"Rload": [1.0, 2.0], "rLOAD ": [1.0, 2.0]}, ("set the same number",)),
+        ({"Rload": [1.0, 2.0], "rLOAD ": [1.0, 2.0]}, ("is there twice",)),
         ({"dm.rs": [1.0]}, ("'dm.rs' names no source",)),
     ],
 )
