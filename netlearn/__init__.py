@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from netlearn.solve.operating_point import OperatingPoint
     from netlearn.solve.sensitivity import Sensitivity
     from netlearn.sweeps import Sweep, sweep
+    from netlearn.tolerances.analysis import ToleranceResult, tolerance
     from netlearn.trainer import Trainer
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "Sensitivity",
     "Spectrum",
     "Sweep",
+    "ToleranceResult",
     "TrainResult",
     "Trainer",
     "adjoint_netlist",
@@ -91,6 +93,7 @@ __all__ = [
     "sensitivities",
     "spectrum",
     "sweep",
+    "tolerance",
     "train",
 ]
 
@@ -117,6 +120,7 @@ _ELSEWHERE = {
         "solve.sensitivity": ("Sensitivity",),
         "hessians": ("Spectrum", "spectrum"),
         "sweeps": ("Sweep", "sweep"),
+        "tolerances.analysis": ("ToleranceResult", "tolerance"),
         "trainer": ("Trainer",),
     }.items()
     for name in names

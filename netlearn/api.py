@@ -43,6 +43,7 @@ from netlearn.project import Project, open_project, with_targets
 from netlearn.results import Description, Evaluation, TrainResult
 from netlearn.solve.operating_point import OperatingPoint, Solver
 from netlearn.solvers import solver_of
+from netlearn.tolerances.training import Aimed, over_tolerances, yields_note
 from netlearn.training_scope import scope_notes
 
 
@@ -59,6 +60,8 @@ def train(
     keep: Literal["parameters"] | None = None,
     keep_every: int = 1,
     keep_in: str | os.PathLike[str] | None = None,
+    aim: Aimed = "nominal",
+    draws: int = 512,
     **settings: Unpack[Overrides],
 ) -> TrainResult:
     """Train a netlist on data.
@@ -81,6 +84,9 @@ def train(
     resume : continue from ``checkpoint``, to the result that no interruption would have changed.
     keep : "parameters" for ``result.history.parameters``, their values at every ``keep_every``-th
         epoch, in memory or in the file ``keep_in``, ``.npz`` or ``.zarr``.
+    aim : "tolerance" trains for the mean loss over draws of the parts' tolerances, "yield" for how many
+        of them meet the goals.
+    draws : how many circuits are drawn for that, once, by the seed of the run; powers of two are best.
     settings : instead of directives, the text that would follow their name
         (``optimizer="adam lr=0.1"``), or a ready object; and single options (``epochs=50``).
 
@@ -96,13 +102,15 @@ def train(
         store = store_of(keep, keep_every, keep_in, tuple(project.parameters.names), resume)
         task = replace(task_of(project), store=store)
         final = FinalValues(project, task)
+        if aim != "nominal":
+            task = over_tolerances(project, task, aim, draws)
         keeper = Keeper(task, lambda state: _trained_netlist(project, final.of(state)), target, kept, resume)
         start = load_checkpoint(kept.path, task) if resume and kept is not None else begin(task)
         test = project.test_table
         keeper.check(start, tuple(table.path for table in (project.table, test) if table is not None))
         if test is not None:
             # What is wrong with it is said before the work, not after.
-            evaluation_of(project.plain_model, task.loss, project.layout, project.dataset(test))
+            evaluation_of(project.plain_model, project.loss, project.layout, project.dataset(test))
         search = run_lbfgs if isinstance(task.optimizer, Lbfgsb) else run
         with keeper.whatever_happens():
             state = search(task, start, _together(progress), keeper)
@@ -116,6 +124,8 @@ def train(
             if store is not None:
                 store.close()
             result = _result(project, task, state, final.of(state), time.monotonic() - began)
+            if aim != "nominal" and project.layout.aims:
+                result = replace(result, notes=(*result.notes, yields_note(project, result.netlist)))
         return replace(result, written=keeper.written)
 
 
@@ -179,12 +189,12 @@ def _result(project: Project, task: Task, state: TrainingState, theta: Array, se
         warnings.warn(said, stacklevel=3)
     return TrainResult(
         netlist=written,
-        settings=project.settings if project.layout.aims else replace(project.settings, loss=task.loss),
+        settings=project.settings if project.layout.aims else replace(project.settings, loss=project.loss),
         names=tuple(parameters.names),
         initial=parameters.initial,
         theta=theta,
-        train=evaluation_of(model, task.loss, layout, project.dataset(project.table)),
-        test=evaluation_of(model, task.loss, layout, project.dataset(test)) if test is not None else None,
+        train=evaluation_of(model, project.loss, layout, project.dataset(project.table)),
+        test=evaluation_of(model, project.loss, layout, project.dataset(test)) if test is not None else None,
         history=_history(task, state),
         best_epoch=state.best_epoch,
         interrupted=not state.finished,

@@ -84,6 +84,10 @@ class NetlistWarning(NetlistError, UserWarning):
     severity = "warning"
 
 
+class NominalWarning(NetlistWarning):
+    """What has a tolerance, or is a random number to simulators, stands at its nominal value."""
+
+
 class DataError(NetlearnError):
     """A data file that cannot be used."""
 

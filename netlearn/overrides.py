@@ -54,6 +54,8 @@ class Overrides(TypedDict, total=False):
     corner: str | Sequence[str] | Mapping[str, Sequence[float]] | None
     options: str | LoopOptions | None
     hardware: str | Hardware | None
+    tolerance: str | Sequence[str] | None
+    rating: str | Sequence[str] | None
     epochs: int | None
     batch: int | None
     seed: int | None

@@ -129,13 +129,18 @@ class Project:
             place = None if table is None else table.heading(name)
             raise DataError(f"the column {error.message}", place, hint) from None
 
+    @property
+    def selections(self) -> list[Selection]:
+        """What is to be trained, as names say it."""
+        # What nobody has named is changed only in the file that was.
+        own = not self.settings.train
+        train = self.settings.train or EVERY_RESISTOR
+        return [Selection(entry.pattern, entry.min, entry.max, own, entry.coordinates) for entry in train]
+
     @cached_property
     def parameters(self) -> Parameters:
         """What is trained. Raises OptionError where a pattern matches nothing."""
-        train, fix = self.settings.train or EVERY_RESISTOR, self.settings.fix
-        # What nobody has named is changed only in the file that was.
-        own = not self.settings.train
-        selections = [Selection(entry.pattern, entry.min, entry.max, own, entry.coordinates) for entry in train]
+        train, fix, selections = self.settings.train or EVERY_RESISTOR, self.settings.fix, self.selections
         try:
             return self.driven.parameters(selections, fix)
         except OptionError as error:

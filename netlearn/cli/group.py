@@ -21,6 +21,7 @@ COMMANDS = (
     "info",
     "check",
     "sens",
+    "tolerance",
     "compare",
     "sweep",
     "new",

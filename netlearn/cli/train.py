@@ -35,6 +35,7 @@ from netlearn.netlist.netlist import read
 from netlearn.nudged import nudged_netlist
 from netlearn.report.summary import FEW, VALUE_COLUMNS, training_lines, training_values, value_rows
 from netlearn.report.tables import show, table_of
+from netlearn.tolerances.training import Aimed
 
 
 @click.command(cls=SectionedCommand, name="train", short_help="Train a netlist on its data.")
@@ -52,6 +53,15 @@ from netlearn.report.tables import show, table_of
 @click.option(
     "--force", is_flag=True, help="Begin anew where an interrupted run is kept, and write over files of other origin."
 )
+@click.option(
+    "--for",
+    "aim",
+    type=click.Choice(["nominal", "tolerance", "yield"]),
+    default="nominal",
+    show_default=True,
+    help="Train for the values as written, for the mean over the parts' tolerances, or for the yield.",
+)
+@click.option("--draws", type=click.IntRange(min=2), default=512, show_default=True, help="Circuits drawn for that.")
 @click.option("--plot", type=FilePath, metavar="FILE", help="Draw the loss and the network into this file too.")
 @click.option(
     "--show-nudged",
@@ -83,6 +93,8 @@ def command(
     checkpoint: Path | None,
     resume: bool,
     force: bool,
+    aim: Aimed,
+    draws: int,
     plot: Path | None,
     show_nudged: Path | None,
     show_adjoint: Path | None,
@@ -121,6 +133,8 @@ def command(
             checkpoint=kept,
             resume=resume,
             test=test,
+            aim=aim,
+            draws=draws,
             **overrides(directives),
         )
     if result.interrupted:

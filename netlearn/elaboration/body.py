@@ -81,6 +81,8 @@ class ModelCard:
     """The name of the model that this one differs from only in what it gives (AKO)."""
     notes: list[tuple[Word, str]] = field(default_factory=list)
     """What to warn of if the model is used."""
+    tolerances: list[tuple[str, Word, Word]] = field(default_factory=list)
+    """Tolerances of its parameters: which one, the word that says so, and how much."""
     quantities: dict[str, int] | None = None
     """The quantities of its parameters, once something has asked for them."""
 

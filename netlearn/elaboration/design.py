@@ -17,11 +17,13 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import TEMPERATURE, Circuit, Column
 from netlearn.circuit.parameters import Binding, Direct, Input, Parameters
 from netlearn.elaboration.columns import PRINCIPAL, Contents, Driven, Named, drive, source_names
+from netlearn.elaboration.deviations import Deviations, Loose
 from netlearn.elaboration.kinds import LETTERS, Kinds
 from netlearn.elaboration.names import plain_notation
 from netlearn.elaboration.scope import Scope
+from netlearn.elaboration.spreads import Spread
 from netlearn.elaboration.template import NOTHING
-from netlearn.elaboration.valuegraph import ThroughExpressions, ValueGraph, compile_program
+from netlearn.elaboration.valuegraph import Drawn, ThroughExpressions, ValueGraph, compile_program
 from netlearn.elaboration.windings import is_inductor
 from netlearn.errors import NetlistWarning, OptionError, Place, did_you_mean
 from netlearn.netlist.netlist import Netlist
@@ -67,6 +69,8 @@ class Design:
         scope: Scope,
         frozen: Mapping[int, Place],
         temperature: int,
+        draws: Sequence[tuple[str, Sequence[int]]] = (),
+        spreads: Sequence[tuple[str, str, Spread]] = (),
         warnings: Sequence[NetlistWarning] = (),
     ) -> None:
         self.netlist = netlist
@@ -77,6 +81,8 @@ class Design:
         self._scope = scope
         self._frozen = frozen
         self._temperature = temperature
+        self._draws = draws
+        self._spreads = spreads
         self._driven = Driven((), (), (), tuple(contents))
         self._read: Mapping[str, int] = {}
         self.warnings = warnings
@@ -174,6 +180,32 @@ class Design:
         result._read = {**self._read, **found}
         values = {name: np.asarray(self._graph.value(quantity)) for name, quantity in found.items()}
         result.circuit = self.circuit.with_values({}, values)
+        return result
+
+    @property
+    def deviations(self) -> Deviations:
+        """What of the circuit may be off, by its names: see :class:`netlearn.elaboration.deviations.Deviations`."""
+        return Deviations(self.netlist, self.circuit, self._graph, self._contents, self._parameters, self._frozen)
+
+    def spreading(self) -> tuple[tuple[Loose, Spread], ...]:
+        """The tolerances that the text states itself, with what each is of."""
+        return tuple(self.deviations.spreads(self._spreads))
+
+    def drawn(self) -> tuple[tuple[Loose, Drawn], ...]:
+        """The random numbers of the text, one for each instance that has them."""
+        return tuple(self.deviations.drawn(self._draws))
+
+    def loose(self, parts: Sequence[Loose]) -> Design:
+        """The same, ready for samples that set by how much each part is off, before what else they set.
+
+        A part's setting is 1 or a factor where it is relative, else 0 or what is added. Where random numbers
+        are drawn, a last setting of 1 says so. Raises OptionError for what decides a condition.
+        """
+        result = copy(self)
+        for made in ("_selectable", "_stated", "_canonical"):
+            result.__dict__.pop(made, None)
+        result._driven, result._read = self.deviations.apply(self._driven, self._read, parts)
+        result._contents = result._driven.contents
         return result
 
     @property

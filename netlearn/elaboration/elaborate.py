@@ -176,6 +176,8 @@ class _Elaboration:
             scope=body.scope,
             frozen=self.shared.frozen,
             temperature=graph.temperature(settings.temperature),
+            draws=tuple(template.draws),
+            spreads=tuple(template.spreads),
             warnings=tuple(
                 {(str(w.place), w.message): w for w in [*remarks(self.netlist), *self.shared.warnings]}.values()
             ),

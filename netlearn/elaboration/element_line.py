@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from netlearn.circuit.devices.base import Device
 from netlearn.elaboration.body import Body
@@ -14,6 +15,9 @@ from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.expressions.expression import Expression
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Assignment, Element, Word
+
+if TYPE_CHECKING:
+    from netlearn.elaboration.spreads import Spread
 
 _MANY_CURRENTS = "akpx"
 """The letters of elements that have no current to be asked for: none, or several."""
@@ -109,6 +113,10 @@ class ElementLine:
         """Keep what the line states besides its own value, by parameter, to be selected by ``element.parameter``."""
         self.body.template.stated.update((f"{self.name}.{name}", quantity) for name, quantity in quantities.items())
 
+    def spread(self, spreads: Iterable[Spread]) -> None:
+        """Keep how far the element's values may be off."""
+        self.body.template.spreads += [("", self.name, spread) for spread in spreads]
+
     def multiplier(self, own: Assignment | None) -> int | None:
         """What multiplies the element: the m= of the outermost instance around it, else its own.
 
@@ -168,10 +176,16 @@ class ElementLine:
             else did_you_mean(name, branches.all(lettered=True)[:1000]),
         )
 
-    def warn(self, message: str, word: Word | None = None, hint: str = "") -> None:
+    def warn(
+        self,
+        message: str,
+        word: Word | None = None,
+        hint: str = "",
+        kind: type[NetlistWarning] = NetlistWarning,
+    ) -> None:
         """Note what is read, but perhaps not as it was meant."""
         error = self.error(message, word, hint)
-        self.body.shared.warnings.append(NetlistWarning(error.message, error.place, error.hint))
+        self.body.shared.warnings.append(kind(error.message, error.place, error.hint))
 
     def error(self, message: str, word: Word | None = None, hint: str = "") -> NetlistError:
         word = word or self.element.name

@@ -181,12 +181,17 @@ def _still(body: Body, reads: dict[str, int | None]) -> bool:
 
 
 def note_parameters(body: Body) -> None:
-    """Keep the parameters of a finished body, its models and its elements under their names, to be selected by them."""
+    """Keep the parameters of a finished body, its models and its elements under their names, to be selected by them.
+
+    Its random numbers are kept, too.
+    """
     found = {**body.scope.resolved, **body.template.stated}
     for model, card in body.models.items():
         found.update((f"{model}.{name}", quantity) for name, quantity in (card.quantities or {}).items())
     if found:
         body.template.parameters.append(("", list(found), np.array(list(found.values()), dtype=np.int64)))
+    if body.scope.draws:
+        body.template.draws.append(("", body.scope.draws))
 
 
 def call_place(line: ElementLine) -> Place:

@@ -16,7 +16,8 @@ from netlearn.circuit.devices.junction import K_OVER_Q
 from netlearn.elaboration.scope_settings import ScopeSettings
 from netlearn.elaboration.value_text import FunctionText, Text
 from netlearn.elaboration.valuegraph import ValueGraph
-from netlearn.errors import NetlistError, NetlistWarning, did_you_mean
+from netlearn.errors import NetlistError, NetlistWarning, NominalWarning, did_you_mean
+from netlearn.expressions.chance import DRAWING, is_drawn, with_deviates, worst_case_function
 from netlearn.expressions.expression import Expression, ExpressionError, Operation, UserFunction, parse_expression
 from netlearn.expressions.functions import KNOWN_CONSTANTS, is_random
 from netlearn.netlist.dialect import Dialect
@@ -50,6 +51,8 @@ class Scope:
         """What was read from outside this scope, None for nothing: as long as it stays the same, so does all else."""
         self._functions: dict[tuple[str, bool], UserFunction] = {}
         """Functions as they are in parameters and, apart from that, in behavioural sources."""
+        self.draws: list[int] = []
+        """Random numbers that are drawn here, once for each body."""
 
     def pass_in(self, name: str, quantity: int) -> None:
         """A parameter given by the instance; it comes before a definition in the body."""
@@ -125,9 +128,8 @@ class Scope:
                     break
         for step in expression.steps:
             if step.kind == "call" and is_random(step.function, len(step.inputs)):
-                self._warn(
-                    text, step, f"'{step.name}' is a random number to simulators; here it stands at its nominal value"
-                )
+                how = f"'{step.name}' is a random number to simulators; here it stands at its nominal value"
+                self._warn(text, step, how, "netlearn tolerance draws it", NominalWarning)
         exponent = expression.odd_power
         if exponent is not None:
             power = f"{exponent.value:g}"
@@ -138,9 +140,11 @@ class Scope:
                 f"write sgn(x)*abs(x)^{power} for a power with the sign of x, abs(x) where the sign does not matter",
             )
 
-    def _warn(self, text: Text, step: Operation, message: str, hint: str = "") -> None:
+    def _warn(
+        self, text: Text, step: Operation, message: str, hint: str = "", kind: type[NetlistWarning] = NetlistWarning
+    ) -> None:
         error = text.error(message, hint, step.offset, max(len(step.name), 1))
-        self.settings.warnings.append(NetlistWarning(error.message, error.place, error.hint))
+        self.settings.warnings.append(kind(error.message, error.place, error.hint))
 
     def _literal(self, text: Text) -> int | None:
         value = parse_number(text.text.lower().replace("mil", "m") if text.braced else text.text)
@@ -156,6 +160,9 @@ class Scope:
     def _bound(self, text: Text, expression: Expression, own: str = "") -> int:
         inputs = []
         for name in expression.names:
+            if name == DRAWING:
+                inputs.append(self.graph.drawing)
+                continue
             holder = self._seen_by(own, name)
             quantity = holder.find(name)
             if holder is not self:
@@ -163,7 +170,19 @@ class Scope:
             if quantity is None:
                 raise self._unknown(name, text, expression)
             inputs.append(quantity)
+        if is_drawn(expression):
+            expression, inputs = self._drawn(text, expression, inputs)
         return self._computed(text, expression, tuple(inputs))
+
+    def _drawn(self, text: Text, expression: Expression, inputs: Sequence[int]) -> tuple[Expression, list[int]]:
+        """The expression with deviates for its random numbers, and the quantities of its names."""
+        known = dict(zip(expression.names, inputs, strict=True))
+        environment = {name: self.graph.value(quantity) for name, quantity in known.items()}
+        expression, calls = with_deviates(expression)
+        for call in calls:
+            known[call.name] = self.graph.draw(call.deviate(environment), text.place(call.offset, len(call.function)))
+            self.draws.append(known[call.name])
+        return expression, [known[name] for name in expression.names]
 
     def _seen_by(self, own: str, name: str) -> Scope:
         """Where the definition of ``own`` looks for ``name``: what an instance passes means its own name outside."""
@@ -203,6 +222,8 @@ class Scope:
             expression = scope.passed.get(name) or scope.compile(text)
             missing = []
             for needed in expression.names:
+                if needed == DRAWING:
+                    continue
                 holder = scope._seen_by(name, needed)._holder(needed)
                 if holder is None:
                     if scope._last_resort(needed) is None:
@@ -308,7 +329,8 @@ class Scope:
                 continue
             functions = {n: h._functions[n, behavioural] for n, h in called.items()}
             made = UserFunction(written.arguments, body.with_functions(functions))
-            scope._functions[current, behavioural] = made
+            own_wc = current == "wc" and not behavioural
+            scope._functions[current, behavioural] = worst_case_function(made) if own_wc else made
         return scope._functions[name, behavioural]
 
     def _own_functions(self) -> frozenset[str]:

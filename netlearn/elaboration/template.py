@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, GROUND_NAMES
 from netlearn.circuit.devices.base import Device
 from netlearn.elaboration.names import PathNames, Selected
+
+if TYPE_CHECKING:
+    from netlearn.elaboration.spreads import Spread
 
 FIRST_BRANCH = -2
 """Branch b stands in index arrays as FIRST_BRANCH - b until the number of nodes is known."""
@@ -192,6 +196,10 @@ class Template:
     """InstanceRows whose elements are not in the tables yet, by their template."""
     parameters: list[tuple[str, Sequence[str], Array]] = field(default_factory=list)
     """Names and quantities of ``.param``, subcircuit, model and element parameters: path, names, quantities."""
+    draws: list[tuple[str, Sequence[int]]] = field(default_factory=list)
+    """Random numbers, by the path of the instance that they are drawn in."""
+    spreads: list[tuple[str, str, Spread]] = field(default_factory=list)
+    """Tolerances that the text states, by path and element."""
     stated: dict[str, int] = field(default_factory=dict)
     """Quantities that element lines state besides their own value, by names such as ``m1.w``."""
 
@@ -215,6 +223,8 @@ class Template:
         self.branches.below(path, instances.branch_names)
         for inside, part, quantities in child.parameters:
             self.parameters.append((_joined(path, inside), part, quantities))
+        self.draws += [(_joined(path, inside), quantities) for inside, quantities in child.draws]
+        self.spreads += [(_joined(path, inside), name, spread) for inside, name, spread in child.spreads]
 
     def finish(self) -> None:
         """Put the elements of all instances into the tables, those of one template together."""

@@ -16,6 +16,8 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Column
+from netlearn.errors import Place
+from netlearn.expressions.chance import Deviate
 from netlearn.expressions.expression import Expression, Operation
 from netlearn.netlist.source import Source
 
@@ -28,6 +30,14 @@ class Computed:
 
     expression: Expression
     inputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A random number in the text: its distribution, and where it stands."""
+
+    deviate: Deviate
+    place: Place
 
 
 class ValueGraph:
@@ -45,6 +55,9 @@ class ValueGraph:
         self.sources: list[Source] = []
         self._source_numbers: dict[Source, int] = {}
         self.computed: dict[int, Computed] = {}
+        self.drawn: dict[int, Drawn] = {}
+        """Deviates of random numbers in expressions: quantities that are zero at the nominal values."""
+        self._drawing: int | None = None
 
     def __len__(self) -> int:
         return len(self._values)
@@ -104,6 +117,19 @@ class ValueGraph:
     def free(self, value: float) -> int:
         """A quantity that stands nowhere in the text and that nothing else shares, to be set by samples."""
         return self._append(value, NOWHERE, 0, 0)
+
+    def draw(self, deviate: Deviate, place: Place) -> int:
+        """A random number that nothing else shares."""
+        quantity = self.free(0.0)
+        self.drawn[quantity] = Drawn(deviate, place)
+        return quantity
+
+    @property
+    def drawing(self) -> int:
+        """The quantity that is 1 while values are drawn, else 0."""
+        if self._drawing is None:
+            self._drawing = self.free(0.0)
+        return self._drawing
 
     def named(self, name: str, quantity: int) -> int:
         """A quantity equal to another one under a name of its own, so that one can be set without the other."""

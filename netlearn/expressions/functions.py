@@ -276,9 +276,14 @@ _RANDOM: Mapping[str, Function] = {
     # With three arguments it is LTspice's, and no random number.
     "limit": Function(_or_clamp, _or_clamp_slopes, 2, 3),
     "mc": _first(2, 2),
+    # No simulator has it, and LTspice's users write their own: a value at either end of its tolerance.
+    "wc": _first(2, 2),
     "flat": _level(lambda x: 0.0 * _real(x), 1),
 }
-"""Functions that draw lots stand at their nominal value: an operating point is no draw of lots."""
+"""Functions that draw lots stand at their nominal value: an operating point is no draw of lots.
+
+What they say of the distribution is in ``netlearn.expressions.chance``.
+"""
 
 
 def is_random(function: Function | None, arguments: int) -> bool:

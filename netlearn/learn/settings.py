@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from netlearn.learn.rules.base import Rule
 from netlearn.learn.schedule import SCHEDULES, Constant, Schedule
 from netlearn.learn.subset import Subset
 from netlearn.learn.table import label_of
+from netlearn.learn.tolerances import Rating, Tolerance, rating_of, tolerance_of
 from netlearn.options import Declared, Directive, Given, Option, build, option, options_of
 
 
@@ -84,6 +85,8 @@ class Settings:
     subset: Subset = field(default_factory=Subset)
     options: LoopOptions = field(default_factory=LoopOptions)
     hardware: Hardware | None = None
+    tolerance: tuple[Tolerance, ...] = ()
+    rating: tuple[Rating, ...] = ()
     places: Mapping[str, Place] = field(default_factory=dict, compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
@@ -117,6 +120,14 @@ DIRECTIVES: dict[str, Directive] = {
         Directive("schedule", "schedule of the learning rate", "NAME", kinds=SCHEDULES),
         Directive("subset", "subset of the parameters that a step updates", "", options_of(Subset)),
         Directive("hardware", "devices that hold the trained resistances", "", options_of(Hardware)),
+        Directive(
+            "tolerance",
+            "how far values may be off: what, how much, and 'uniform' or 'normal'",
+            "PATTERN... AMOUNT...",
+            options_of(Tolerance),
+            repeats=True,
+        ),
+        Directive("rating", "power in watts that elements can bear", "PATTERN... WATTS...", repeats=True),
         Directive("options", "length, batches and seed of the training", "", options_of(LoopOptions)),
     )
 }
@@ -138,8 +149,8 @@ def settings_of(given: Iterable[Given]) -> Settings:
         if name == "train":
             values[name] = tuple(_trained(entries))
             continue
-        if name == "goal":
-            values[name] = tuple(map(_goal, entries))
+        if name in _EACH:
+            values[name] = tuple(map(_EACH[name], entries))
             continue
         one = _merged(entries)
         if DIRECTIVES[name].kinds:
@@ -252,6 +263,10 @@ def _goal(entry: Given) -> Goal:
     place = entry.places.get("min", entry.places.get(probe))
     values: dict[str, Any] = {**entry.values}
     return Goal(probe, **values, place=place)
+
+
+_EACH: Mapping[str, Callable[[Given], object]] = {"goal": _goal, "tolerance": tolerance_of, "rating": rating_of}
+"""Directives of which each line is one thing."""
 
 
 def _texts(values: Mapping[str, object]) -> Mapping[str, str | None]:

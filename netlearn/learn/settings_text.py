@@ -50,6 +50,10 @@ def lines_of(directive: Directive, value: object) -> Iterator[str]:
         assert isinstance(value, tuple)
         for goal in value:
             yield " ".join([_word(goal.probe), *_options(goal)])
+    elif directive.name in ("tolerance", "rating"):
+        assert isinstance(value, tuple)
+        for entry in value:
+            yield " ".join([*map(_word, entry.words), *_options(entry)])
     elif directive.name == "train":
         assert isinstance(value, tuple)
         for entry in value:

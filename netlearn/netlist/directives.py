@@ -114,7 +114,7 @@ class _Reader:
 
     def _not_one(self, option: Option, token: Token) -> OptionError:
         parts = token.split(",")
-        decimal = len(parts) == 2 and all(part.lstrip("+-").isdigit() for part in parts)
+        decimal = len(parts) == 2 and all(part.lstrip("+-").rstrip("%").isdigit() for part in parts)
         hint = f"a decimal point is written as one: {'.'.join(parts)}" if decimal else "give it once"
         return OptionError(f"'{option.name}' takes one value, not '{token}'", self._place(token), hint)
 
@@ -131,6 +131,9 @@ class _Reader:
                 hint = f"write {number / 100:g}, or 'within={text}'"
                 raise OptionError(f"'{option.name}' is not given in per cent, as '{text}'", place, hint)
             value = None if number is None else Percent(number / 100)
+        elif option.kind in (int, float) and option.percent and text.lower().endswith("ppm"):
+            number = parse_number(text[:-3])
+            value = None if number is None else Percent(number * 1e-6)
         elif option.kind in (int, float):
             value = parse_number(text)
         elif option.choices:

@@ -171,7 +171,9 @@ class _Parser:
         # Node names may look like anything, so only what R, C, L, V and I have after their two nodes is judged.
         for word in words[2:] if line.text[0] in "rRcClLvViI" else ():
             if _unreadable(word.text):
-                self._wrong(f"'{word.text}' is not a number", word.start, word.end, "write it like 4.7k, 2e-3 or 10meg")
+                value, sign, part = word.text.partition("±")
+                hint = f"write {value} tol={part}" if sign and value else "write it like 4.7k, 2e-3 or 10meg"
+                self._wrong(f"'{word.text}' is not a number", word.start, word.end, hint)
         calls = self._words(line, parts.calls) if parts.calls else ()
         assignments = self._assignments(line, parts.assignments) if parts.assignments else ()
         if assignments and line.text[0] in "xX":

@@ -20,6 +20,7 @@ _FUNCTIONS = {
     "dnlim": "dnlim(x,l,z) {x>=l+z ? x : (x<=l-z ? l : l+(x-l+z)*(x-l+z)/(4*z))}",
     "if": "if(c,x,y) {c ? x : y}",
     "agauss": "agauss(a,b,c) {a}",
+    "wc": "wc(a,b) {a}",
     "gauss": "gauss(a,b,c) {a}",
     "aunif": "aunif(a,b) {a}",
     "unif": "unif(a,b) {a}",

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from netlearn.elaboration.body import Body, ModelCard
+from netlearn.elaboration.spreads import TOLERANCE
 from netlearn.elaboration.value_text import Text
-from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
+from netlearn.errors import NetlistError, NetlistWarning, NominalWarning, Place, did_you_mean
 from netlearn.netlist.models import is_name, read_model_text
 from netlearn.netlist.statements import Assignment, Card, Word
 
 _RENAMED = {"t_measured": "tnom", "t_abs": "temp", "t_rel_global": "dtemp"}
 """PSpice's words for temperatures, which ngspice knows in its PSpice mode only."""
-_TOLERANCE = re.compile(r"(dev|lot)(/\w+)*", re.IGNORECASE)
+DRAWN = "netlearn tolerance draws it"
 
 
 def read_model(body: Body, card: Card, chain: tuple[Place, ...]) -> ModelCard:
@@ -60,11 +60,13 @@ def _base(model: ModelCard) -> ModelCard | None:
 def _parameters(model: ModelCard, pairs: Sequence[Assignment]) -> dict[str, Assignment]:
     """The card's parameters by the names that they have here."""
     parameters: dict[str, Assignment] = {}
+    latest = ""
     for assignment in pairs:
         name = assignment.name.text.lower()
-        if _TOLERANCE.fullmatch(name):
-            model.notes.append((assignment.name, "is a tolerance: the nominal value is taken"))
+        if TOLERANCE.fullmatch(name):
+            model.tolerances.append((latest, assignment.name, assignment.value))
             continue
+        latest = name
         if name in _RENAMED:
             how = f"is read as '{_RENAMED[name]}'; ngspice knows it in its PSpice mode only"
             model.notes.append((assignment.name, how))
@@ -88,6 +90,9 @@ def model_quantities(model: ModelCard, knows: Callable[[str], bool]) -> dict[str
         found: dict[str, int] = {} if base is None else dict(model_quantities(base, knows))
         for word, how in model.notes:
             warn_of(model, word, how)
+        for _, word, _ in model.tolerances:
+            message = f"'{word.text}' is a tolerance: the nominal value is taken"
+            model.body.shared.warnings.append(NominalWarning(message, model.place(word), DRAWN))
         for name, assignment in model.parameters.items():
             if knows(name):
                 text = Text.of(assignment.value, model.card.source, model.chain)

@@ -11,6 +11,7 @@ from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.body import ModelCard
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.model_cards import found_model, model_names, model_quantities, warn_of
+from netlearn.elaboration.spreads import model_spreads
 from netlearn.elaboration.value_text import Text
 from netlearn.errors import CircuitError, NetlistError, did_you_mean
 from netlearn.expressions.expression import parse_expression
@@ -47,6 +48,7 @@ def modelled(line: ElementLine) -> None:
         else line.graph.constant(float(values[name]))
         for name in device.parameters
     }
+    line.spread(model_spreads(line, model, {**kind.element, **kind.model}))
     terminals = len(device.unknowns) - len(device.internal) - kind.controls
     nodes = line.nodes(min(count, terminals))
     filler = (GROUND,) * len(device.internal)

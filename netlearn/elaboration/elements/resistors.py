@@ -11,10 +11,11 @@ from netlearn.circuit.devices.linear import RESISTOR
 from netlearn.elaboration.body import ModelCard
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.behavioural import resistor_by_expression as by_expression
-from netlearn.elaboration.elements.model_cards import found_model, known_quantities
+from netlearn.elaboration.elements.model_cards import DRAWN, found_model, known_quantities
 from netlearn.elaboration.elements.temperature import at_temperature
+from netlearn.elaboration.spreads import TOLERANCE, element_spread, model_spreads
 from netlearn.elaboration.template import NOTHING
-from netlearn.errors import did_you_mean
+from netlearn.errors import NominalWarning, did_you_mean
 from netlearn.expressions.expression import parse_expression
 from netlearn.netlist.statements import Assignment, Word
 
@@ -26,8 +27,7 @@ SCALED = parse_expression("r*scale")
 
 _INSTANCE = ("r", "resistance", "tc", "tc1", "tc2", "tce", "temp", "dtemp", "scale", "m", "l", "w")
 _PIECES = re.compile(r"\{[^}]*\}|'[^']*'|[^\s,]+")
-_TOLERANCES = ("tol", "dev", "lot")
-_IGNORED = ("ac", "noisy", "noise", "bv_max", "c", "pwr", *_TOLERANCES)
+_IGNORED = ("ac", "noisy", "noise", "bv_max", "c", "pwr")
 _MODEL = {
     "r": 0.0, "rsh": 0.0, "narrow": 0.0, "dw": 0.0, "short": 0.0, "dlr": 0.0, "defw": 10e-6, "l": 10e-6,
     "tc1": 0.0, "tc2": 0.0, "tce": 0.0, "tnom": 0.0, "scale": 1.0, "temp": 0.0, "dtemp": 0.0,
@@ -43,8 +43,9 @@ def resistor(line: ElementLine) -> None:
         return
     nodes = line.nodes(2)
     given: dict[str, int] = {}
-    words = _without_tolerances(line)
-    for name, assignment in line.assignments(_INSTANCE, _IGNORED).items():
+    words, tolerances = _without_tolerances(line)
+    stated = tuple(a.name.text.lower() for a in line.element.assignments if TOLERANCE.fullmatch(a.name.text))
+    for name, assignment in line.assignments(_INSTANCE, (*_IGNORED, *stated)).items():
         if name == "tc":
             given.update(zip(("tc1", "tc2"), map(line.quantity, _pair(line, assignment, words)), strict=False))
         else:
@@ -73,21 +74,25 @@ def resistor(line: ElementLine) -> None:
     if line.graph.value(value) == 0:
         raise line.error(f"{line.label} has a resistance of zero", _place_word(line), "use a small resistance")
     line.state({name: quantity for name, quantity in given.items() if name not in ("r", "resistance")})
+    line.spread([element_spread(line, "resistance", *pair) for pair in tolerances])
+    if model is not None:
+        # Whatever its model gives, in proportion to which its resistance is.
+        line.spread(model_spreads(line, model, dict.fromkeys(("r", "res", "resistance", "rsh"), "resistance")))
     line.add(RESISTOR, nodes, {"resistance": value}, written=written)
 
 
-def _without_tolerances(line: ElementLine) -> list[Word]:
-    """The words after the nodes; of tolerances, in pairs or as ``name=value``, is warned."""
+def _without_tolerances(line: ElementLine) -> tuple[list[Word], list[tuple[Word, Word]]]:
+    """The words after the nodes, and the tolerances, in pairs or as ``name=value``, of which is warned."""
     words = list(line.rest(2))
-    found = [a.name for a in line.element.assignments if a.name.text.lower() in _TOLERANCES]
+    found = [(a.name, a.value) for a in line.element.assignments if TOLERANCE.fullmatch(a.name.text)]
     for at in range(len(words) - 2, 0, -1):
-        if words[at].text.lower() in _TOLERANCES:
-            found.append(words[at])
+        if TOLERANCE.fullmatch(words[at].text):
+            found.append((words[at], words[at + 1]))
             del words[at : at + 2]
     words = [word for word in words if word.text.lower() != "noiseless"]
-    for word in found:
-        line.warn(f"'{word.text}' is a tolerance: {line.label} has its nominal value", word)
-    return words
+    for word, _ in found:
+        line.warn(f"'{word.text}' is a tolerance: {line.label} has its nominal value", word, DRAWN, NominalWarning)
+    return words, found
 
 
 def _place_word(line: ElementLine) -> Word | None:
@@ -132,7 +137,11 @@ def _value_and_model(
                 )
             value = line.quantity(word)
         else:
-            raise line.error(f"{line.label} has more than one value", word)
+            before = line.source.text[: word.start]
+            hint = f"a tolerance is written tol={word.text}" if word.text.endswith("%") else ""
+            if before.endswith(",") and before[:-1][-1:].isdigit():
+                hint = "a decimal point is written as one"
+            raise line.error(f"{line.label} has more than one value", word, hint)
     if value is None and model is None:
         raise line.error(f"{line.label} has no resistance", hint="write the value in ohms after the two nodes")
     return value, model
