@@ -202,7 +202,7 @@ class Design:
         are drawn, a last setting of 1 says so. Raises OptionError for what decides a condition.
         """
         result = copy(self)
-        for made in ("_selectable", "_stated", "_canonical"):
+        for made in ("_selectable", "_stated", "_sources", "_canonical", "_effective"):
             result.__dict__.pop(made, None)
         result._driven, result._read = self.deviations.apply(self._driven, self._read, parts)
         result._contents = result._driven.contents
