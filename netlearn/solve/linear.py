@@ -89,21 +89,9 @@ class SharedLinearization:
         return x
 
     def _solve(self, rhs: Array, transpose: bool) -> Array:
-        reduction = self.reduction
-        drops = reduction.potentials(rhs[:, reduction.sources].T)
-        right = np.ascontiguousarray(reduction.gathered(rhs).T)
-        if drops.any():
-            equations, driven = reduction.from_sources(self.data, drops, transpose=transpose)
-            right = right.astype(np.result_type(right, driven), copy=False)
-            right[equations] -= driven
-        y = self.factorization.solve(right, transpose)
-        x = np.zeros(rhs.shape, np.result_type(rhs, y))
-        moving = np.flatnonzero(reduction.place >= 0)
-        x[:, moving] = y[reduction.place[moving]].T
-        x[:, reduction.tree] += drops.T
-        leaving = rhs[:, reduction.tree].T - reduction.at_sources(self.data, x, transpose=transpose)
-        x[:, reduction.sources] = reduction.currents(leaving).T
-        return x
+        right, dictated = self.reduction.reduce(self.data, rhs, transpose=transpose)
+        y = self.factorization.solve(np.ascontiguousarray(right.T), transpose)
+        return self.reduction.recover(self.data, y.T, dictated, transpose=transpose)
 
 
 def _residual(matrix: Any, x: Array, rhs: Array) -> tuple[Array, Array]:

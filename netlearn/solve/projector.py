@@ -199,9 +199,8 @@ class CutSetProjector:
         for group in self.circuit.groups:
             if isinstance(group.device, VoltageSource) and len(group):
                 rhs[:, np.asarray(group.index)[:, 2]] = group.values["dc"]
-        at_nodes = np.zeros((self.circuit.size, self.samples))
-        at_nodes[self._reduction.tree] = self._reduction.potentials(rhs[:, self._reduction.sources].T)
-        result: Array = (self.branches.incidence.T @ at_nodes[: self.branches.nodes]).T
+        lifted = self._reduction.lifted(self._reduction.forest.potentials(rhs[:, self._reduction.sources].T).T)
+        result: Array = (self.branches.incidence.T @ lifted[:, : self.branches.nodes].T).T
         return result
 
     @cached_property

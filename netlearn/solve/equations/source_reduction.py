@@ -7,11 +7,13 @@ With the branch currents i of the sources split off, the equations read
 where D is the incidence matrix of the sources. If they form no loop, every solution of the
 second equation is u = Z y + P e: the nodes that sources join move together (Z has one column
 for each such set that does not hold ground), and P adds the sources up along a spanning
-forest. Then Zᵀ J Z y = Zᵀ (r - J P e) has the symmetry of J, and i = Pᵀ (r - J u).
+forest. Then Zᵀ J Z y = Zᵀ (r - J P e) has the symmetry of J, and i = Pᵀ (r - J u). ``reduce``
+gives the right-hand side of the former, ``recover`` all unknowns from its solution.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -19,16 +21,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
-from scipy.sparse.linalg import splu
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
-from netlearn.circuit.devices.linear import VoltageSource
-from netlearn.circuit.graph import Branches, floating_nodes, forest, two_terminal
+from netlearn.circuit.graph import floating_nodes, forest, two_terminal
 from netlearn.circuit.wiring import Wiring
 from netlearn.errors import CircuitError
 from netlearn.solve.equations.assembly import MatrixTopology, sorted_unique, summing
 from netlearn.solve.equations.diagnosis import explain_singular, floating_error
+from netlearn.solve.equations.extract import Extract
+from netlearn.solve.equations.source_forest import SourceForest, removable, roots_removed
 
 
 class Sparsity(NamedTuple):
@@ -42,68 +44,13 @@ class Sparsity(NamedTuple):
     """(nnz, entries of the other): what sums the entries."""
 
 
-DENSE_SHARE = 0.1
-"""From this part of entries that are not zero on a full matrix is multiplied faster, as in layered networks."""
+class Dictated(NamedTuple):
+    """What of right-hand sides the eliminated sources decide."""
 
-
-@dataclass(frozen=True, eq=False)
-class Extract:
-    """Some entries of a Jacobian as a matrix of their own, at ``rows`` and ``columns``, whose other entries are zero.
-
-    ``reached`` (d,) are the Jacobian's columns that its columns stand for.
-    """
-
-    reached: Array
-    entries: Array
-    rows: Array
-    columns: Array
-    shape: tuple[int, int]
-    last: list[tuple[Array, Array, Any]]
-    """What a matrix was made of last, all entries and its own, and the matrix: nudged states have the free one's."""
-
-    @classmethod
-    def of(cls, entries: Array, rows: Array, columns: Array, height: int) -> Extract:
-        """For ``entries`` (e,) of the Jacobian that go to ``rows`` (e,) and stand in its ``columns`` (e,)."""
-        order = np.argsort(rows, kind="stable")
-        reached, number = np.unique(columns[order], return_inverse=True)
-        return cls(reached, entries[order], rows[order], number, (height, len(reached)), [])
-
-    def matrix(self, data: Array) -> Any:
-        """The matrix with the entries of ``data`` (nnz,), full where that makes its products faster."""
-        for before, _, matrix in self.last:
-            if before is data:
-                return matrix
-        values = data[self.entries]
-        for _, own, matrix in self.last:
-            # Complex numbers that happen to be real would make real circuits' solutions complex.
-            if own.dtype == values.dtype and np.array_equal(own, values):
-                self.last[:] = [(data, own, matrix)]
-                return matrix
-        made = self._full(values) if self._dense else self._sparse(values)
-        self.last[:] = [(data, values, made)]
-        return made
-
-    @cached_property
-    def _dense(self) -> bool:
-        height, width = self.shape
-        return len(self.entries) >= DENSE_SHARE * height * width
-
-    @cached_property
-    def _places(self) -> Array:
-        return self.rows * self.shape[1] + self.columns
-
-    def _full(self, values: Array) -> Array:
-        # The Jacobian has every entry once.
-        result = np.zeros(self.shape, values.dtype)
-        result.ravel()[self._places] = values
-        return result
-
-    @cached_property
-    def _pointers(self) -> Array:
-        return np.searchsorted(self.rows, np.arange(self.shape[0] + 1))
-
-    def _sparse(self, values: Array) -> sparse.csr_array:
-        return sparse.csr_array((values, self.columns, self._pointers), shape=self.shape)
+    volts: Array
+    """(S, s) at the tree nodes."""
+    into: Array
+    """(S, s) or (1, s): the right-hand sides of the tree nodes' equations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,8 +69,7 @@ class SourceReduction:
     tree: Array
     place: Array
     size: int
-    plus: Array
-    minus: Array
+    forest: SourceForest
     symmetric: bool
     """Whether all linear elements are reciprocal."""
     wiring: Wiring
@@ -141,7 +87,7 @@ class SourceReduction:
     def build(cls, circuit: Circuit, topology: MatrixTopology) -> SourceReduction:
         """Work the reduction out."""
         size = circuit.size
-        edges = _removable(circuit)
+        edges = removable(circuit)
         if not forest(edges[1]).all():
             raise explain_singular(circuit, topology.masks) or CircuitError("there is a loop of voltage sources")
         if two_terminal(circuit):
@@ -153,76 +99,136 @@ class SourceReduction:
         ends = (np.where(plus == GROUND, size, plus), np.where(minus == GROUND, size, minus))
         graph = sparse.coo_array((np.ones(len(sources)), ends), shape=(size + 1, size + 1)).tocsr()
         _, label = csgraph.connected_components(graph, directed=False)
-        tree = _roots_removed(graph, label, len(sources))
+        tree = roots_removed(graph, label, len(sources))
         place = label[:size].astype(np.int64)
         place[label[:size] == label[size]] = -1
         place[sources] = -1
         kept, compact = np.unique(place[place >= 0], return_inverse=True)
         place[place >= 0] = compact
         symmetric = all(group.device.reciprocal for group in circuit.groups if group.device.linear and len(group))
-        nodes = len(circuit.nodes)
-        return cls(topology, nodes, sources, tree, place, len(kept), plus, minus, symmetric, circuit.wiring)
+        at_tree = np.full(size + 1, -1)
+        at_tree[tree] = np.arange(len(tree))
+        return cls(
+            topology,
+            len(circuit.nodes),
+            sources,
+            tree,
+            place,
+            len(kept),
+            SourceForest(plus, minus, at_tree),
+            symmetric,
+            circuit.wiring,
+        )
 
-    @cached_property
-    def _alone(self) -> tuple[Array, Array] | None:
-        """If no two sources join: the tree node and the sign (s,) of each in the incidence matrix."""
-        plus, minus = self.at_tree[self.plus], self.at_tree[self.minus]
-        node = np.maximum(plus, minus)
-        if ((plus >= 0) & (minus >= 0)).any() or len(np.unique(node)) < len(node):
-            return None
-        return node, np.where(plus >= 0, 1.0, -1.0)[:, None]
+    def lifted(self, volts: Array) -> Array:
+        """P e (S, N) from the tree nodes' volts (S, s)."""
+        result = np.zeros((len(volts), self.topology.size), volts.dtype)
+        result[:, self.tree] = volts
+        return result
 
-    @cached_property
-    def _forest(self) -> Any:
-        """The incidence matrix of the sources at the tree nodes, which is square, factorized."""
-        count = len(self.sources)
-        ends = np.concatenate([self.at_tree[self.plus], self.at_tree[self.minus]])
-        signs = np.repeat([1.0, -1.0], count)
-        kept = ends >= 0
-        matrix = sparse.coo_array((signs[kept], (ends[kept], np.tile(np.arange(count), 2)[kept])), shape=(count, count))
-        return splu(matrix.tocsc())
+    def reduce(
+        self,
+        data: Array,
+        rhs: Array,
+        *,
+        transpose: bool = False,
+        others: Callable[[Array], Array] | None = None,
+    ) -> tuple[Array, Dictated]:
+        """Right-hand sides Zᵀ (r - J P e) (S, size) of the reduced equations for r, e in ``rhs`` (S, N).
 
-    def potentials(self, drops: Array) -> Array:
-        """P e: voltages (s, S) of the tree nodes that give the sources the drops e (s, S)."""
-        return self._solve(drops, "T")
+        J has the entries ``data`` (nnz,) or (nnz, S) and, of elements beside them, the products that ``others``
+        gives, (S, N) for x (S, N); with ``transpose`` it is Jᵀ. What ``recover`` needs comes with them.
+        """
+        volts, equations, driven = self._dictated(data, rhs, transpose)
+        right = self.gathered(rhs)
+        right = right.astype(np.result_type(right, driven), copy=False)
+        right[:, equations] -= driven.T
+        if others is not None and volts.any():
+            right = right - self.gathered(others(self.lifted(volts)))
+        return right, Dictated(volts, rhs[:, self.tree])
 
-    def currents(self, leaving: Array) -> Array:
-        """Pᵀ q: source currents (s, S) that bring the currents q (s, S) to the tree nodes."""
-        return self._solve(leaving, "N")
+    def reduce_at(self, data: Array, rhs: Array, given: Array) -> tuple[Array, Array, Dictated]:
+        """The same for ``rhs`` that are zero but at the unknowns ``given``: which equations (d,) get what (S, d)."""
+        volts, driven, sums = self._dictated(data, rhs, transpose=False)
+        kept = given[self.place[given] >= 0]
+        equations = np.union1d(driven, self.place[kept])
+        right = np.zeros((len(equations), len(rhs)), np.result_type(rhs, sums))
+        right[np.searchsorted(equations, driven)] = -sums
+        np.add.at(right, np.searchsorted(equations, self.place[kept]), rhs[:, kept].T)
+        return equations, right.T, Dictated(volts, rhs[:, self.tree])
 
-    def _solve(self, rhs: Array, trans: str) -> Array:
+    def _dictated(self, data: Array, rhs: Array, transpose: bool) -> tuple[Array, Array, Array]:
+        """Volts at the tree nodes (S, s), and what they do to which of the reduced equations, (d,) and (d, S)."""
+        drops = self.forest.potentials(rhs[:, self.sources].T)
+        if not drops.any():
+            return drops.T, np.zeros(0, np.int64), np.zeros((0, len(rhs)))
+        return drops.T, *self.from_sources(data, drops, transpose=transpose)
+
+    def recover(
+        self,
+        data: Array,
+        y: Array,
+        dictated: Dictated,
+        *,
+        transpose: bool = False,
+        others: Callable[[Array], Array] | None = None,
+        order: Array | None = None,
+    ) -> Array:
+        """All unknowns x (S, N), Z y + P e and the currents of sources, from y (S, size) and what ``reduce`` gave.
+
+        ``others`` gives the products of elements that are not in ``data`` at the tree nodes, (S, s) for x (S, N).
+        ``order`` (size,) says where in ``y`` each reduced unknown stands, if not at its place.
+        """
+        kind = np.result_type(y, dictated.volts)
+        if self.size:
+            x = np.take(y, self._source if order is None else order[self._source], axis=1).astype(kind, copy=False)
+            x[:, self._fixed] = 0.0
+        else:
+            x = np.zeros((len(y), len(self.place)), kind)
         if not len(self.sources):
-            return rhs
-        if self._alone is not None:
-            node, sign = self._alone
-            if trans == "N":
-                return np.asarray(sign * rhs[node])
-            result = np.empty_like(rhs)
-            result[node] = sign * rhs
-            return result
-        lu = self._forest
-        if np.iscomplexobj(rhs):
-            return self._solve(np.ascontiguousarray(rhs.real), trans) + 1j * self._solve(
-                np.ascontiguousarray(rhs.imag), trans
-            )
-        return np.asarray(lu.solve(np.asarray(rhs, dtype=float), trans))
+            return x
+        x[:, self.tree] += dictated.volts
+        leaving = dictated.into.T - self.at_sources(data, x, transpose=transpose)
+        if others is not None:
+            leaving = leaving - others(x).T
+        x[:, self.sources] = self.forest.currents(leaving).T
+        return x
 
     @cached_property
+    def _source(self) -> Array:
+        """The reduced unknown that each unknown (N,) moves with, any for those that do not."""
+        return np.maximum(self.place, 0)
+
+    @cached_property
+    def _fixed(self) -> Array:
+        """Unknowns that move with none."""
+        return np.flatnonzero(self.place < 0)
+
+    def product(self, entries: Array, y: Array, *, transpose: bool = False) -> Array:
+        """Zᵀ J Z y (size, S), or the transposed one's product, from the reduced ``entries`` (nnz,) or (nnz, S)."""
+        rows, pointers, _ = self.pattern
+        if entries.ndim == 1:
+            matrix = sparse.csc_array((entries, rows, pointers), shape=(self.size, self.size))
+            return np.asarray((matrix.T if transpose else matrix) @ y)
+        source, target = (rows, self.columns) if transpose else (self.columns, rows)
+        total = np.zeros(y.shape, np.result_type(y, entries))
+        np.add.at(total, target, entries * y[source])
+        return total
+
+    @property
     def at_tree(self) -> Array:
         """The number of each unknown among the tree nodes (N + 1,), -1 for others and, last, for ground."""
-        result = np.full(self.topology.size + 1, -1)
-        result[self.tree] = np.arange(len(self.tree))
-        return result
+        return self.forest.at_tree
 
     def at_sources(self, data: Array, x: Array, *, transpose: bool = False) -> Array:
         """J x, or with ``transpose`` Jᵀ x, at the tree nodes, (s, S), for x (S, N).
 
-        ``data`` (nnz,) are J's entries; the eliminated sources' currents have no part in it.
+        ``data`` (nnz,) or (nnz, S) are J's entries; the eliminated sources' currents have no part in it.
         """
         total = np.zeros((len(self.tree), len(x)), np.result_type(data, x))
         for part in self._transposed_rows if transpose else self._rows:
             if len(part.entries):
-                total += part.matrix(data) @ x[:, part.reached].T
+                total += part.product(data, x[:, part.reached].T)
         return total
 
     def from_sources(self, data: Array, tree: Array, *, transpose: bool = False) -> tuple[Array, Array]:
@@ -231,16 +237,19 @@ class SourceReduction:
         With ``transpose`` to Zᵀ Jᵀ.
         """
         equations, sums = self._driven_transposed if transpose else self._driven
-        parts = [part.matrix(data) for part in (self._rows if transpose else self._transposed_rows)]
-        for before, volts, result in self._last_driven:
+        parts = self._rows if transpose else self._transposed_rows
+        matrices = [part.matrix(data) for part in parts] if data.ndim == 1 else []
+        for before, volts, result in self._last_driven if matrices else []:
             # All states of a training step have the same inputs.
-            same = all(a is b for a, b in zip(before, parts, strict=True)) and volts.dtype == tree.dtype
+            same = all(a is b for a, b in zip(before, matrices, strict=True)) and volts.dtype == tree.dtype
             if same and np.array_equal(volts, tree):
                 return equations, result
-        result = sum(
-            add @ np.asarray(part.T @ tree) for add, part in zip(sums, parts, strict=True) if part.shape[1]
-        ) + np.zeros((len(equations), tree.shape[1]))
-        self._last_driven[:] = [(parts, tree, result)]
+        result = np.zeros((len(equations), tree.shape[1]), np.result_type(data, tree))
+        for add, part in zip(sums, parts, strict=True):
+            if part.shape[1]:
+                result += add @ part.product(data, tree, transpose=True)
+        if matrices:
+            self._last_driven[:] = [(matrices, tree, result)]
         return equations, result
 
     @cached_property
@@ -356,34 +365,3 @@ class SourceReduction:
         """Zᵀ J Z of one sample, from J's entries (nnz,)."""
         rows, pointers, adder = self.pattern
         return sparse.csc_array((adder @ data, rows, pointers), shape=(self.size, self.size))
-
-
-def _removable(circuit: Circuit) -> tuple[Array, Branches]:
-    """Voltage sources whose current nothing else depends on: their branches and ends."""
-    size = circuit.size
-    uses = np.zeros(size + 1, dtype=np.int64)
-    for group in circuit.groups:
-        if len(group):
-            uses += np.bincount(
-                np.where(np.asarray(group.index) == GROUND, size, group.index).ravel(), minlength=size + 1
-            )
-    chosen = [
-        np.asarray(group.index) for group in circuit.groups if isinstance(group.device, VoltageSource) and len(group)
-    ]
-    index = np.concatenate(chosen) if chosen else np.zeros((0, 3), dtype=np.int64)
-    index = index[uses[index[:, 2]] == 1]
-    numbers = np.arange(len(index))
-    return index[:, 2], Branches(size, index[:, 0], index[:, 1], 0 * numbers, numbers)
-
-
-def _roots_removed(graph: sparse.csr_array, label: Array, count: int) -> Array:
-    """The nodes (count,) that sources join, without one root for each connected set, ground's being ground."""
-    size = graph.shape[0] - 1
-    first = np.full(label.max() + 1, -1)
-    # Written from the end, so that each set keeps its smallest member; then ground's keeps ground.
-    first[label[::-1]] = np.arange(size, -1, -1)
-    first[label[size]] = size
-    member = np.arange(size + 1)
-    tree: Array = member[first[label] != member]
-    assert len(tree) == count
-    return tree

@@ -11,7 +11,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.solve.compiled.arguments import Laws, Linear
-from netlearn.solve.equations.source_reduction import SourceReduction
+from netlearn.solve.equations.source_reduction import Dictated, SourceReduction
 from netlearn.solve.newton.system import NonlinearModel
 
 if TYPE_CHECKING:
@@ -95,30 +95,23 @@ def _split(index: Array) -> Sequence[tuple[tuple[int, ...], Array]]:
 class Sources:
     """What the independent sources of all samples do to the equations.
 
-    ``driven`` (d,) are the reduced equations that get ``drive`` (S, d), and ``tree`` (S, s) are the
-    volts at the reduction's tree nodes.
+    ``driven`` (d,) are the reduced equations that get ``drive`` (S, d).
     """
 
     driven: Array
     drive: Array
-    tree: Array
+    dictated: Dictated
 
     @classmethod
     def of(cls, model: NonlinearModel, count: int) -> Sources:
         """For ``count`` samples."""
-        reduction = model.reduction
         constant = model.constant if model.constant.ndim == 2 else model.constant[:, None]
-        tree = reduction.potentials(-constant[reduction.sources])
-        reached, moved = reduction.from_sources(model.linear_data, tree)
-        injected = model.driven[reduction.place[model.driven] >= 0]
-        driven = np.union1d(reached, reduction.place[injected])
-        drive = np.zeros((len(driven), constant.shape[1]))
-        drive[np.searchsorted(driven, reached)] = moved
-        np.add.at(drive, np.searchsorted(driven, reduction.place[injected]), constant[injected])
-        drive, tree = drive.T, tree.T
-        if len(tree) != count:
-            drive, tree = (np.broadcast_to(part, (count, part.shape[1])) for part in (drive, tree))
-        return cls(driven, drive, tree)
+        driven, drive, dictated = model.reduction.reduce_at(model.linear_data, constant.T, model.driven)
+        # The equations are F(0) + J x = 0, so that it is the negative of F(0) that sources dictate.
+        drive, volts, into = (
+            np.broadcast_to(part, (count, part.shape[1])) for part in (drive, -dictated.volts, -dictated.into)
+        )
+        return cls(driven, drive, Dictated(volts, into))
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from netlearn.arrays import Array
 from netlearn.solve.compiled.arguments import Balance, Problem, Settling
 from netlearn.solve.compiled.load import available, kernels, lanes
 from netlearn.solve.equations.assembly import summing, with_ground
+from netlearn.solve.equations.source_reduction import Dictated
 from netlearn.solve.lockstep.elements import Frame, LockstepElements, Sources
 from netlearn.solve.lockstep.starts import Drives
 from netlearn.solve.matrices.batched_lu import BatchedLu
@@ -215,16 +216,17 @@ class Lockstep:
     ) -> tuple[Array, Array, Array]:
         is_node, layout = self.model.reduction.is_node, self.layout
         plan, frame, whole = layout.plan, layout.frame, layout.whole
-        drive, tree = (np.array(part[samples], order="C") for part in (self.sources.drive, self.sources.tree))
+        sources = self.sources
+        drive, tree = (np.array(part[samples], order="C") for part in (sources.drive, sources.dictated.volts))
         count = len(drive)
         converged, steps, excess = np.zeros(count, bool), np.zeros(count, np.int64), np.zeros(count)
         width = lanes(count, plan.cost)
         y = np.zeros((count, plan.size)) if start is None else np.ascontiguousarray(start)
         if self.condensation is None:
-            driven, kept = frame.equation[self.sources.driven], drive
+            driven, kept = frame.equation[sources.driven], drive
         else:
             full = np.zeros((count, len(whole.members)))
-            full[:, self.sources.driven] = drive
+            full[:, sources.driven] = drive
             reduced, rest = self.condensation.reduce(full)
             driven, kept = frame.equation[self.condensation.last], np.ascontiguousarray(reduced)
         offset = np.ascontiguousarray(tree[:, frame.tree])
@@ -245,7 +247,7 @@ class Lockstep:
             y = self.condensation.recover(y[:, frame.unknown[self.condensation.last]], -rest)
             laws = whole.laws(self.elements)
         offset = np.ascontiguousarray(tree[:, whole.tree])
-        problem = Problem(False, False, False, y, whole.equation[self.sources.driven], drive, whole.lifted, offset)
+        problem = Problem(False, False, False, y, whole.equation[sources.driven], drive, whole.lifted, offset)
         floor = np.where(is_node, tolerances.abstol, tolerances.vntol)[whole.equations]
         sums = np.bincount(whole.rows, np.abs(self.data), len(floor))
         balance = Balance(floor, ROUNDING, sums)
@@ -259,24 +261,10 @@ class Lockstep:
 
     def _unknowns(self, samples: Samples, y: Array) -> Array:
         """All unknowns x (S, N) from those of ``whole`` (S, r)."""
-        reduction, tree = self.model.reduction, self.sources.tree[samples]
-        position = np.append(self.layout.whole.unknown, 0)
-        x = (
-            np.take(y, position[reduction.place], axis=1)
-            if reduction.size
-            else np.zeros((len(y), len(reduction.place)))
+        dictated = Dictated(*(part[samples] for part in self.sources.dictated))
+        return self.model.reduction.recover(
+            self.model.linear_data, y, dictated, others=self._at_tree, order=self.layout.whole.unknown
         )
-        x[:, np.flatnonzero(reduction.place < 0)] = 0.0
-        x[:, reduction.tree] += tree
-        if not len(reduction.sources):
-            return x
-        constant = self.model.constant[reduction.tree]
-        leaving = reduction.at_sources(self.model.linear_data, x) + (
-            constant[:, samples] if constant.ndim == 2 else constant[:, None]
-        )
-        self._add_currents(x, leaving)
-        x[:, reduction.sources] = reduction.currents(-leaving).T
-        return x
 
     def linearized(self, x: Array, right: Array, *, transpose: bool) -> tuple[Array, Array]:
         """Solve the reduced equations linear around x (S, N), or the transposed ones, for ``right`` (S, m, r).
@@ -309,9 +297,10 @@ class Lockstep:
             solved = condensed.recover(solved, rest, transpose)
         return solved, error
 
-    def _add_currents(self, x: Array, leaving: Array) -> None:
-        """Add the currents of nonlinear elements at sources to ``leaving`` (s, S)."""
+    def _at_tree(self, x: Array) -> Array:
+        """The currents (S, s) of nonlinear elements at the sources' tree nodes."""
         at_tree, equations = self.model.reduction.at_tree, self.model.equations
+        total = np.zeros((len(self.model.reduction.tree), len(x)))
         for g in self.model.nonlinear:
             group = self.model.circuit.groups[g]
             index = np.asarray(group.index)
@@ -321,5 +310,6 @@ class Lockstep:
             prepared = equations.prepared[g]
             current = group.device.residual(with_ground(x)[:, index[touching]], some_of(prepared, touching))
             places = at_tree[index[touching]].ravel()
-            adder = summing(np.where(places < 0, len(leaving), places), len(leaving))
-            leaving += adder @ current.reshape(len(x), -1).T
+            adder = summing(np.where(places < 0, len(total), places), len(total))
+            total += adder @ current.reshape(len(x), -1).T
+        return total.T

@@ -11,7 +11,7 @@ from netlearn.arrays import Array
 from netlearn.errors import CircuitError
 from netlearn.solve.equations.assembly import summing, with_ground
 from netlearn.solve.equations.diagnosis import explain_singular
-from netlearn.solve.newton.system import NonlinearModel, apply_inner, chunks, some_of
+from netlearn.solve.newton.system import NonlinearModel, chunks, some_of
 from netlearn.solve.threads import one_thread
 
 REFINED_ABOVE = 1e-13
@@ -85,24 +85,22 @@ class NonlinearLinearization:
         """For right-hand sides that leave the eliminated sources alone; None where a sample is too inexact."""
         model, reduction = self.model, self.model.reduction
         flat = rhs.reshape(-1, rhs.shape[-1])
-        solved, error = together.linearized(self.x, reduction.gathered(rhs), transpose=transpose)
+        right, dictated = reduction.reduce(model.linear_data, flat, transpose=transpose)
+        solved, error = together.linearized(self.x, right.reshape(*rhs.shape[:-1], -1), transpose=transpose)
         if not (error <= EXACT).all():
             return None
-        solution = np.zeros(rhs.shape)
-        moving = np.flatnonzero(reduction.place >= 0)
-        solution[..., moving] = solved[..., reduction.place[moving]]
-        if len(reduction.sources):
-            moved = reduction.at_sources(model.linear_data, solution.reshape(flat.shape), transpose=transpose)
-            left = flat[:, reduction.tree].T - moved
-            leaving = left.T.reshape(*rhs.shape[:-1], -1)
-            self._add_nonlinear(solution, leaving, transpose)
-            currents = reduction.currents(leaving.reshape(len(flat), -1).T)
-            solution[..., reduction.sources] = currents.T.reshape(leaving.shape)
-        return solution
 
-    def _add_nonlinear(self, solution: Array, leaving: Array, transpose: bool) -> None:
-        """Take what nonlinear elements make of the ``solution`` (S, m, N) at sources off ``leaving`` (S, m, s)."""
+        def others(solution: Array) -> Array:
+            return self._at_tree(solution.reshape(rhs.shape), transpose).reshape(len(flat), -1)
+
+        y = solved.reshape(-1, reduction.size)
+        found = reduction.recover(model.linear_data, y, dictated, transpose=transpose, others=others)
+        return found.reshape(rhs.shape)
+
+    def _at_tree(self, solution: Array, transpose: bool) -> Array:
+        """What nonlinear elements make of the ``solution`` (S, m, N) at the sources' tree nodes, (S, m, s)."""
         model, at_tree = self.model, self.model.reduction.at_tree
+        total = np.zeros((*solution.shape[:-1], len(model.reduction.tree)))
         for g in model.nonlinear:
             group = model.circuit.groups[g]
             index = np.asarray(group.index)
@@ -110,7 +108,7 @@ class NonlinearLinearization:
             if not len(touching):
                 continue
             places = at_tree[index[touching]].ravel()
-            adder = summing(np.where(places < 0, leaving.shape[-1], places), leaving.shape[-1])
+            adder = summing(np.where(places < 0, total.shape[-1], places), total.shape[-1])
             prepared = some_of(model.equations.prepared[g], touching)
             step = max(1, HELD // (len(places) * index.shape[1]))
             for first in range(0, len(self.x), step):
@@ -120,7 +118,8 @@ class NonlinearLinearization:
                 turned = slopes.swapaxes(-1, -2) if transpose else slopes
                 currents = (turned[:, None] @ moves[..., index[touching], None])[..., 0]
                 flat = currents.reshape(-1, len(places))
-                leaving[part] -= (adder @ flat.T).T.reshape(leaving[part].shape)
+                total[part] += (adder @ flat.T).T.reshape(total[part].shape)
+        return total
 
 
 class _Part:
@@ -146,38 +145,43 @@ class _Part:
             total = total + model.adders[g][1] @ slope[..., mask].reshape(len(slope), -1).T
         return total
 
-    def _apply(self, x: Array, transpose: bool) -> Array:
-        """J x or Jᵀ x without the eliminated sources, for x (N, S)."""
-        model = self._model
-        total = apply_inner(model.reduction, self._linear, x, transpose)
-        padded = with_ground(x.T)
+    def _others(self, x: Array, transpose: bool) -> Array:
+        """What nonlinear elements make of x (S, N), (S, N)."""
+        model, padded = self._model, with_ground(x)
+        total = np.zeros((model.equations.topology.size, len(x)), x.dtype)
         for g, slope in self._slopes.items():
             turned = slope.swapaxes(-1, -2) if transpose else slope
             product = (turned @ model.equations.at(g, padded)[..., None])[..., 0]
             total = total + model.equations.topology.add_currents(g, product)
-        return total
+        return total.T
 
     def solve(self, rhs: Array, transpose: bool) -> Array:
-        reduction = self._model.reduction
-        right = rhs[self._samples].T
+        reduction, rhs = self._model.reduction, rhs[self._samples]
         entries = self._entries()
+        reduced, dictated = reduction.reduce(
+            self._linear, rhs, transpose=transpose, others=lambda x: self._others(x, transpose)
+        )
+        right = np.ascontiguousarray(reduced.T)
+        scale = np.abs(reduction.gathered(np.abs(rhs))).T + np.abs(right)
+        scale = np.maximum(scale.max(axis=0, initial=0.0), 1e-300)
         for pattern in (self._model.pattern, self._model.pivoting):
             with np.errstate(all="ignore"):
                 factors = pattern.factorize(entries)
-                x = np.zeros(right.shape, np.result_type(right, entries))
-                x[reduction.tree] = reduction.potentials(right[reduction.sources])
-                left = right - self._apply(x, transpose)
-                scale = reduction.gather @ np.abs(right) + np.abs(reduction.gather @ left)
-                scale = np.maximum(scale.max(axis=0, initial=0.0), 1e-300)
+                y, left = np.zeros(right.shape, np.result_type(right, entries)), right
                 for _ in range(3):
-                    x += reduction.spread @ factors.solve(reduction.gather @ left, transpose)
-                    left = right - self._apply(x, transpose)
-                    worst = (np.abs(reduction.gather @ left) / scale).max(initial=0.0)
+                    y += factors.solve(left, transpose)
+                    left = right - reduction.product(entries, y, transpose=transpose)
+                    worst = (np.abs(left) / scale).max(initial=0.0)
                     if worst <= REFINED_ABOVE:
                         break
             if worst <= ACCEPTED:
-                x[reduction.sources] = reduction.currents(left[reduction.tree])
-                return x.T
+                return reduction.recover(
+                    self._linear,
+                    y.T,
+                    dictated,
+                    transpose=transpose,
+                    others=lambda x: self._others(x, transpose)[:, reduction.tree],
+                )
         raise explain_singular(self._model.circuit, self._model.equations.topology.masks) or CircuitError(
             "the circuit's equations, linear around the operating point, have no unique solution",
             hint="the operating point is at a fold, where a small change of a source makes it jump",

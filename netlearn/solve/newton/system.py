@@ -17,7 +17,7 @@ from netlearn.circuit.devices.diode import Diode
 from netlearn.circuit.devices.ideal_diode import IdealDiode
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.equations.diagnosis import not_finite
-from netlearn.solve.equations.source_reduction import SourceReduction
+from netlearn.solve.equations.source_reduction import Dictated, SourceReduction
 from netlearn.solve.matrices.many import Pattern, pattern_for, pivoting
 from netlearn.solve.newton.domain import finite_near, sizes
 
@@ -174,15 +174,16 @@ class System:
     @classmethod
     def of(cls, model: NonlinearModel, samples: Array, strength: Array | None = None) -> System:
         """The equations of some samples; ``strength`` (S,) scales their independent sources."""
-        reduction, topology = model.reduction, model.equations.topology
+        reduction = model.reduction
         constant = _columns(model.constant, samples)
         if strength is not None:
             constant = constant * strength
-        offset = np.zeros((topology.size, len(samples)), constant.dtype)
-        offset[reduction.tree] = reduction.potentials(-constant[reduction.sources])
         data = model.linear_data[:, samples] if model.linear_data.ndim == 2 else model.linear_data
-        drive = constant + apply_inner(reduction, data, offset)
-        return cls(model, samples, offset, reduction.gather @ drive, np.asarray(reduction.pattern.adder @ data))
+        # F(0) stands on the side of J x, so that it is its negative that sources dictate.
+        drive, dictated = reduction.reduce(data, constant.T)
+        offset = np.ascontiguousarray(reduction.lifted(-dictated.volts).T)
+        entries = np.asarray(reduction.pattern.adder @ data)
+        return cls(model, samples, offset, np.ascontiguousarray(drive.T), entries)
 
     def restricted(self, kept: Array) -> System:
         """The equations of the samples at the places ``kept``."""
@@ -212,17 +213,7 @@ class System:
         """The linear part of F, (r, S)."""
         if self.linear.ndim == 1:
             return np.asarray(self.model.linear_matrix @ y) + self.drive
-        return self._product(self.linear, y) + self.drive
-
-    def _product(self, entries: Array, y: Array) -> Array:
-        """The matrix with the pattern's ``entries``, (nnz,) or (nnz, S), times y."""
-        reduction = self.model.reduction
-        if entries.ndim == 1:
-            rows, pointers, _ = reduction.pattern
-            return np.asarray(sparse.csc_array((entries, rows, pointers), shape=(reduction.size, reduction.size)) @ y)
-        total = np.zeros(self.drive.shape, np.result_type(y, entries))
-        np.add.at(total, reduction.pattern.rows, entries * y[reduction.columns])
-        return total
+        return self.model.reduction.product(self.linear, y) + self.drive
 
     def residual(self, y: Array) -> tuple[Array, Array]:
         """F(y) (r, S), and the sum of the magnitudes that cancel in it."""
@@ -231,7 +222,7 @@ class System:
         # What the rounding of a linear solve alone can move counts, too: currents that cancel inside
         # an element, at its internal unknowns or between large conductances, show only in its slopes.
         rounding = ROUNDING * np.abs(y).max(axis=0, initial=0.0)
-        scale = scale + self._product(np.abs(self.linear), np.broadcast_to(rounding, y.shape))
+        scale = scale + self.model.reduction.product(np.abs(self.linear), np.broadcast_to(rounding, y.shape))
         for g in self.model.nonlinear:
             device = self.model.circuit.groups[g].device
             place, prepared = self.local(g, y), self.model.take(g, self.samples)
@@ -311,29 +302,30 @@ class System:
     def unknowns(self, y: Array) -> Array:
         """All unknowns x (N, S), the source currents among them."""
         model, reduction = self.model, self.model.reduction
-        x = np.asarray(reduction.spread @ y) + self.offset
-        if not len(reduction.sources):
-            return x
         data = model.linear_data[:, self.samples] if model.linear_data.ndim == 2 else model.linear_data
-        at_tree = (_columns(model.constant, self.samples) + apply_inner(reduction, data, x))[reduction.tree]
+        into = -_columns(model.constant[reduction.tree], self.samples).T
+        dictated = Dictated(self.offset[reduction.tree].T, into)
+        return reduction.recover(data, y.T, dictated, others=lambda _: self._at_tree(y)).T
+
+    def _at_tree(self, y: Array) -> Array:
+        """The currents (S, s) of nonlinear elements at the sources' tree nodes."""
+        model, tree = self.model, self.model.reduction.tree
+        total = np.zeros((len(tree), y.shape[1]), y.dtype)
         for g in model.nonlinear:
-            at_sources = model.equations.topology.currents[g][reduction.tree, :]
+            at_sources = model.equations.topology.currents[g][tree, :]
             if at_sources.nnz:
                 device = model.circuit.groups[g].device
                 current = device.residual(self.local(g, y), model.take(g, self.samples))
-                at_tree = at_tree + at_sources @ current.reshape(len(current), -1).T
-        x[reduction.sources] = reduction.currents(-at_tree)
-        return x
+                total = total + at_sources @ current.reshape(len(current), -1).T
+        return total.T
 
 
-def apply_inner(reduction: SourceReduction, data: Array, x: Array, transpose: bool = False) -> Array:
-    """J x (N, S), or Jᵀ x, without the eliminated sources, for J's entries (nnz,) or (nnz, S) and x (N, S)."""
+def apply_inner(reduction: SourceReduction, data: Array, x: Array) -> Array:
+    """J x (N, S) without the eliminated sources, for J's entries (nnz,) or (nnz, S) and x (N, S)."""
     topology = reduction.topology
     if data.ndim == 1:
-        matrix = topology.matrix(np.where(reduction.inner, data, 0.0))
-        return np.asarray((matrix.T if transpose else matrix) @ x)
-    rows, columns = (topology.columns, topology.rows) if transpose else (topology.rows, topology.columns)
+        return np.asarray(topology.matrix(np.where(reduction.inner, data, 0.0)) @ x)
     total = np.zeros(x.shape, np.result_type(data, x))
     kept = reduction.inner
-    np.add.at(total, rows[kept], data[kept] * x[columns[kept]])
+    np.add.at(total, topology.rows[kept], data[kept] * x[topology.columns[kept]])
     return total
