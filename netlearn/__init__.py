@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from netlearn.exports import export, flatten
     from netlearn.generate import NewNetlist
     from netlearn.generate import new_netlist as new
+    from netlearn.graphs import from_networkx, to_networkx
     from netlearn.hessians import Spectrum, spectrum
     from netlearn.judge import check
     from netlearn.netlist.netlist import Netlist, parse, read
@@ -81,6 +82,7 @@ __all__ = [
     "evaluate",
     "export",
     "flatten",
+    "from_networkx",
     "load_run",
     "new",
     "nudged_netlist",
@@ -93,6 +95,7 @@ __all__ = [
     "sensitivities",
     "spectrum",
     "sweep",
+    "to_networkx",
     "tolerance",
     "train",
 ]
@@ -118,6 +121,7 @@ _ELSEWHERE = {
         "solve.difference": ("Differences",),
         "solve.operating_point": ("OperatingPoint",),
         "solve.sensitivity": ("Sensitivity",),
+        "graphs": ("from_networkx", "to_networkx"),
         "hessians": ("Spectrum", "spectrum"),
         "sweeps": ("Sweep", "sweep"),
         "tolerances.analysis": ("ToleranceResult", "tolerance"),

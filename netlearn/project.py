@@ -52,8 +52,15 @@ def with_targets(data: DataLike | None, targets: object) -> DataLike | None:
 
 
 def netlist_of(netlist: NetlistLike) -> Netlist:
-    """The netlist itself, or the file read."""
-    return netlist if isinstance(netlist, Netlist) else read(netlist)
+    """The netlist itself, or the file read. Raises OptionError for what is neither."""
+    given: object = netlist
+    if isinstance(given, Netlist):
+        return given
+    if not isinstance(given, str | os.PathLike):
+        graph = hasattr(given, "edges") and hasattr(given, "nodes")
+        hint = "netlearn.from_networkx(graph, ...) makes one" if graph else "give a path, or netlearn.parse(text)"
+        raise OptionError(f"a {type(given).__name__} is no netlist", hint=hint)
+    return read(given)
 
 
 @dataclass(frozen=True)

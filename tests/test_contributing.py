@@ -18,7 +18,7 @@ from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.cards import CARDS
 from netlearn.errors import NgspiceError
 from netlearn.formats import export_csv, export_graphml, export_json
-from netlearn.generate import TOPOLOGIES, Network, new_netlist
+from netlearn.generate import new_netlist
 from netlearn.learn.loss import LOSSES
 from netlearn.learn.model import Model
 from netlearn.learn.optimizers import OPTIMIZERS, State
@@ -30,6 +30,8 @@ from netlearn.ngspice.export import flatten
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.options import Declared, option
 from netlearn.solve.internal import InternalSolver
+from netlearn.topologies.kinds import TOPOLOGIES
+from netlearn.topologies.network import Network
 
 XOR = Path(__file__).resolve().parents[1] / "netlists" / "xor.cir"
 DIVIDER = """* a divider to train

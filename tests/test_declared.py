@@ -7,7 +7,7 @@ import math
 import pytest
 
 from netlearn.errors import OptionError
-from netlearn.generate import TOPOLOGIES, Start
+from netlearn.generate import Start
 from netlearn.learn.hardware import Hardware
 from netlearn.learn.loss import LOSSES
 from netlearn.learn.optimizers import OPTIMIZERS, Adam
@@ -16,6 +16,7 @@ from netlearn.learn.schedule import SCHEDULES
 from netlearn.learn.settings import LoopOptions
 from netlearn.learn.subset import Subset
 from netlearn.options import Declared, Option, options_of
+from netlearn.topologies.kinds import TOPOLOGIES
 
 DECLARED = [
     *(cls for table in (LOSSES, OPTIMIZERS, RULES, SCHEDULES, TOPOLOGIES) for cls in table.values()),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import warnings
 from pathlib import Path
 
 import networkx as nx
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist, squareform
 
 import netlearn
 from netlearn.errors import OptionError
-from netlearn.generate import TOPOLOGIES, NewNetlist, new_netlist
+from netlearn.generate import NewNetlist, new_netlist
 from netlearn.netlist.numbers import parse_number
+from netlearn.topologies.kinds import TOPOLOGIES
 
 
 def graph(new: NewNetlist) -> nx.Graph:
@@ -34,10 +38,14 @@ def graph(new: NewNetlist) -> nx.Graph:
         ("complete", {"nodes": 7}, nx.complete_graph(7)),
         ("smallworld", {"nodes": 12, "neighbours": 4, "rewired": 0.0}, nx.watts_strogatz_graph(12, 4, 0.0)),
         ("crossbar", {"rows": 3, "columns": 2}, nx.complete_multipartite_graph(4, 2)),
+        ("triangular", {"rows": 5, "columns": 6}, None),
     ],
 )
 def test_graphs(kind: str, options: dict[str, object], like: nx.Graph) -> None:
     """A crossbar with ground as one more row is the complete bipartite graph."""
+    if like is None:
+        # networkx has triangular lattices by rows and halved columns.
+        like = nx.triangular_lattice_graph(4, 10)
     assert nx.is_isomorphic(graph(new_netlist(kind, **options)), like)
 
 
@@ -111,3 +119,98 @@ def test_a_large_one() -> None:
 def test_refuses(kind: str, options: dict[str, object], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         new_netlist(kind, **options)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_planar_networks_are_planar_and_joined_to_neighbours(seed: int) -> None:
+    for kind in ("delaunay", "packing", "triangular"):
+        found = graph(new_netlist(kind, seed=seed))
+        assert nx.is_connected(found)
+        assert nx.check_planarity(found)[0]
+    made = new_netlist("delaunay", nodes=40, seed=seed).network
+    assert made.positions is not None
+    lengths = pdist(made.positions)
+    # Each is joined to its nearest neighbour, as in every Delaunay triangulation.
+    near = squareform(lengths) + 9 * np.eye(40)
+    ends = {tuple(sorted(pair)) for pair in made.ends.tolist()}
+    assert all(tuple(sorted((i, int(near[i].argmin())))) in ends for i in range(40))
+    assert lengths.min() >= 0.59 / np.sqrt(40)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_geometric_networks_are_networkxs(seed: int) -> None:
+    made = new_netlist("geometric", nodes=30, radius=0.5, seed=seed).network
+    places = {i: tuple(place) for i, place in enumerate(made.positions.tolist())}  # type: ignore[union-attr]
+    like = nx.random_geometric_graph(30, 0.5, pos=places)
+    assert {tuple(sorted(pair)) for pair in made.ends.tolist()} == {tuple(sorted(edge)) for edge in like.edges}
+    # Without a radius it just hangs together: without its longest edge it would not.
+    made = new_netlist("geometric", nodes=30, seed=seed).network
+    found = nx.Graph(made.ends.tolist())
+    assert nx.is_connected(found)
+    at = made.positions
+    assert at is not None
+    found.remove_edge(*max(found.edges, key=lambda edge: float(np.linalg.norm(at[edge[0]] - at[edge[1]]))))
+    assert not nx.is_connected(found)
+    with pytest.raises(OptionError, match="falls apart"):
+        new_netlist("geometric", nodes=30, radius=0.01, seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_packings_are_stiff_and_touch(seed: int) -> None:
+    """Every disk has three contacts or more, those with the walls among them, so that there are about two per disk."""
+    made = new_netlist("packing", disks=80, seed=seed).network
+    degrees = [degree for _, degree in nx.Graph(made.ends.tolist()).degree]
+    assert 70 <= len(made.nodes) <= 80
+    assert 3.6 < np.mean(degrees) < 4.8
+    lengths = np.linalg.norm(np.diff(made.positions[made.ends], axis=1)[:, 0], axis=1)  # type: ignore[index]
+    radius = np.sqrt(0.9 / (np.pi * 40 * (1 + 1.4**2)))
+    assert lengths.max() < 2 * 1.4 * radius + 1e-3
+    assert lengths.min() > 1.6 * radius
+
+
+def test_positions_stand_in_the_netlist() -> None:
+    made = new_netlist("triangular", rows=2, columns=2)
+    assert "*@position n0_0=0.0,0.0 n0_1=1.0,0.0 n1_0=0.5,-0.866 0=1.5,-0.866" in made.netlist
+
+
+@pytest.mark.parametrize(
+    ("options", "elements"),
+    [
+        ({}, {"diode": 0, "amplifier": 0}),
+        ({"diodes": True}, {"diode": 12, "amplifier": 0}),
+        ({"diodes": True, "clamp": "single"}, {"diode": 6, "amplifier": 0}),
+        ({"amplifiers": True}, {"diode": 0, "amplifier": 6}),
+        ({"diodes": True, "amplifiers": True, "ideal": True}, {"diode": 12, "amplifier": 6}),
+    ],
+)
+def test_deep_networks_have_a_co_content_and_gradients_that_energy_based_rules_find(
+    options: dict[str, object], elements: dict[str, int]
+) -> None:
+    made = new_netlist("layered", layers="2-3-3-1", samples=4, **options)
+    netlist, data = netlearn.parse(made.netlist), _columns(made.data)
+    found = netlearn.elaborate(netlist).circuit
+    counts = {group.device.name: len(group) for group in found.groups}
+    assert sum(count for name, count in counts.items() if "diode" in name) == elements["diode"]
+    assert counts.get("cccs", 0) == elements["amplifier"]
+    assert netlearn.describe(netlist, data).breaking == ()
+    exact, nudged = (netlearn.Trainer(netlist, rule=rule) for rule in ("analytic", "ep beta=1e-4"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        a, b = (trainer.step(*_arrays(made.data)).gradient for trainer in (exact, nudged))
+    assert np.linalg.norm(a - b) < 1e-2 * np.linalg.norm(a)
+
+
+def _columns(text: str) -> dict[str, list[float]]:
+    header, *rows = list(csv.reader(text.splitlines()))
+    return {name: [float(row[k]) for row in rows] for k, name in enumerate(header)}
+
+
+def _arrays(text: str) -> tuple[np.ndarray, np.ndarray]:
+    columns = _columns(text)
+    split = [np.array([v for k, v in columns.items() if k.startswith("V(") is outputs]).T for outputs in (False, True)]
+    return split[0], split[1]
+
+
+def test_deep_networks_need_a_hidden_layer() -> None:
+    with pytest.raises(OptionError, match="no hidden layer"):
+        new_netlist("layered", layers="3-2", diodes=True)

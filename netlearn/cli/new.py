@@ -11,8 +11,9 @@ from netlearn.atomic import check_output
 from netlearn.cli.options import option_flags
 from netlearn.cli.output import FilePath, deliver, say
 from netlearn.errors import OptionError
-from netlearn.generate import TOPOLOGIES, Start, new_netlist
+from netlearn.generate import Start, new_netlist
 from netlearn.options import options_of
+from netlearn.topologies.kinds import TOPOLOGIES
 
 
 @click.group(name="new", short_help="Make a netlist of a kind of network, and data for it.")

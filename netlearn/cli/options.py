@@ -172,6 +172,13 @@ def option_flags(entries: Iterable[Option]) -> Callable[[Command], Command]:
 
 
 def _flag(entry: Option) -> Callable[[Command], Command]:
+    if entry.kind is bool and not entry.optional:
+        return click.option(
+            f"--{entry.name}/--no-{entry.name}",
+            f"setting_{entry.name}",
+            default=None,
+            help=f"{entry.help.capitalize()} [{'yes' if entry.default else 'no'}].",
+        )
     kind: Any = click.Choice(entry.choices) if entry.choices else entry.kind
     said = [entry.limits.strip(), "" if entry.default is None else f"default {entry.default}"]
     shown = "; ".join(part for part in said if part)

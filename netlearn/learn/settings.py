@@ -87,6 +87,7 @@ class Settings:
     hardware: Hardware | None = None
     tolerance: tuple[Tolerance, ...] = ()
     rating: tuple[Rating, ...] = ()
+    position: Mapping[str, Sequence[float]] = field(default_factory=dict)
     places: Mapping[str, Place] = field(default_factory=dict, compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
@@ -128,6 +129,12 @@ DIRECTIVES: dict[str, Directive] = {
             repeats=True,
         ),
         Directive("rating", "power in watts that elements can bear", "PATTERN... WATTS...", repeats=True),
+        Directive(
+            "position",
+            "where nodes lie in pictures, as NODE=X,Y",
+            "",
+            any_name=Option("position", float, None, "two coordinates", many=True),
+        ),
         Directive("options", "length, batches and seed of the training", "", options_of(LoopOptions)),
     )
 }
@@ -161,6 +168,8 @@ def settings_of(given: Iterable[Given]) -> Settings:
             values[name] = one.words
         elif name == "corner":
             values[name] = one.values
+        elif name == "position":
+            values[name] = _positions(one)
         elif name == "data":
             values[name] = DataFiles(one.words[0] if one.words else None, **_texts(one.values))
         else:
@@ -267,6 +276,16 @@ def _goal(entry: Given) -> Goal:
 
 _EACH: Mapping[str, Callable[[Given], object]] = {"goal": _goal, "tolerance": tolerance_of, "rating": rating_of}
 """Directives of which each line is one thing."""
+
+
+def _positions(one: Given) -> Mapping[str, Sequence[float]]:
+    found: dict[str, Sequence[float]] = {}
+    for name, value in one.values.items():
+        assert isinstance(value, tuple)
+        if len(value) != 2:
+            raise OptionError(f"the position of '{name}' is not two numbers", one.places.get(name), "write n1=0.5,0.2")
+        found[name] = value
+    return found
 
 
 def _texts(values: Mapping[str, object]) -> Mapping[str, str | None]:

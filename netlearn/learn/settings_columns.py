@@ -21,7 +21,7 @@ def settings_columns(settings: Settings) -> dict[str, Cell]:
     columns: dict[str, Cell] = {}
     for name, directive in DIRECTIVES.items():
         value = getattr(settings, name)
-        if name == "data" or value is None or value in ((), {}):
+        if name in ("data", "position") or value is None or value in ((), {}):
             continue
         if name == "options":
             columns |= dict(_options(value))

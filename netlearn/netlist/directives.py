@@ -71,6 +71,12 @@ class _Reader:
                 assert isinstance(named, Tree)
                 assert isinstance(value, Tree)
                 token = _token(named)
+                if entry.any_name is not None:
+                    # A name that could be no option's, such as a number.
+                    pairs.append(
+                        (Token("KEY", _plain(token), start_pos=token.start_pos), _token(value), value.data == "list")
+                    )
+                    continue
                 if not entry.assigns:
                     hint = "'*@goal PROBE = value' says what is wanted of a probe"
                     raise OptionError(f"'{token}' takes no value in '*@{entry.name}'", self._place(token), hint)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from netlearn.generate import TOPOLOGIES
+from netlearn.topologies.kinds import TOPOLOGIES
 
 Run = Callable[..., Result]
 

@@ -1,0 +1,169 @@
+"""Graphs to netlists and back, against networkx's own algorithms and its isomorphism test."""
+
+from __future__ import annotations
+
+import networkx as nx
+import numpy as np
+import pytest
+
+import netlearn
+from netlearn.errors import OptionError
+from netlearn.overrides import settings_for
+
+
+def conductances(graph):
+    """Of all parallel edges together, by pairs of nodes."""
+    simple = nx.Graph()
+    for a, b, values in graph.edges(data=True):
+        if values.get("device", "resistor") == "resistor":
+            before = simple.get_edge_data(a, b, {"g": 0.0})["g"]
+            simple.add_edge(a, b, g=before + values["conductance"])
+    return simple
+
+
+def _keyed(graph):
+    return {(frozenset(pair), key) for *pair, key in graph.edges(keys=True)}
+
+
+def random_graph(seed):
+    rng = np.random.default_rng(seed)
+    graph = nx.MultiGraph(nx.connected_watts_strogatz_graph(12, 4, 0.3, seed=seed))
+    graph.add_edge(0, 1)
+    graph.add_edge(3, 0)
+    for _, _, values in graph.edges(data=True):
+        values["conductance"] = float(10 ** rng.uniform(-4, -2))
+    return graph
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_voltages_are_those_of_the_graphs_laplacian(seed):
+    graph = random_graph(seed)
+    netlist = netlearn.from_networkx(graph, inputs=[3, (4, 5)], outputs=[6], ground=0, conductance="conductance")
+    point = netlearn.operating_point(netlist, data={"V1": [1.0, 0.2], "V2": [0.5, -1.0]})
+    laplacian = nx.laplacian_matrix(graph, nodelist=range(12), weight="conductance").toarray()
+    for sample, (v1, v2) in enumerate([(1.0, 0.5), (0.2, -1.0)]):
+        # Kirchhoff's laws as a system: node 0 is at 0, 3 at v1, and 4 at v2 above 5, which share their current.
+        a, b = np.array(laplacian), np.zeros(12)
+        a[4] += a[5]
+        for row, (p, n, volts) in {0: (0, None, 0.0), 3: (3, None, v1), 5: (4, 5, v2)}.items():
+            a[row], b[row] = 0.0, volts
+            a[row, p] = 1.0
+            if n is not None:
+                a[row, n] = -1.0
+        wanted = np.linalg.solve(a, b)
+        found = [0.0, *(point.voltage(f"n{k}")[sample] for k in range(1, 12))]
+        assert found == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+
+
+def test_the_resistance_between_two_nodes_is_networkxs():
+    graph = nx.MultiGraph(nx.petersen_graph())
+    graph.add_edge(0, 1)
+    for number, (_, _, values) in enumerate(graph.edges(data=True)):
+        values["resistance"] = 100.0 * (1 + number)
+    netlist = netlearn.from_networkx(graph, inputs=[7], ground=2)
+    current = -netlearn.operating_point(netlist, data={"V1": [1.0]}).measure("I(V1)")[0]
+    assert 1 / current == pytest.approx(nx.resistance_distance(graph, 2, 7, "resistance"), rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_there_and_back_is_the_same_graph(seed):
+    graph = nx.relabel_nodes(random_graph(seed), {k: "gnd" if k == 0 else f"N{k}" for k in range(12)})
+    nx.set_node_attributes(graph, nx.circular_layout(graph), "pos")
+    netlist = netlearn.from_networkx(graph, inputs=["N3"], outputs=["N6"], conductance="conductance")
+    back = netlearn.to_networkx(netlist)
+    assert {"gnd" if name == "0" else name.upper() for name in back} == set(graph)
+    assert sorted(c for *_, c in back.edges(data="device")) == ["resistor"] * graph.number_of_edges() + [
+        "voltage source"
+    ]
+    for name, place in back.nodes(data="pos"):
+        assert place == pytest.approx(graph.nodes["gnd" if name == "0" else name.upper()]["pos"])
+    same = nx.is_isomorphic(
+        conductances(graph), conductances(back), edge_match=lambda a, b: a["g"] == pytest.approx(b["g"], rel=1e-12)
+    )
+    assert same
+    again = netlearn.from_networkx(back)
+    assert netlearn.operating_point(again).x == pytest.approx(netlearn.operating_point(netlist).x)
+    ends = [
+        {(frozenset(pair), key) for *pair, key in each.edges(keys=True)} for each in (netlearn.to_networkx(again), back)
+    ]
+    assert ends[0] == ends[1]
+
+
+def test_shipped_netlists_become_graphs(tmp_path):
+    graph = netlearn.to_networkx("netlists/xor.cir")
+    kinds = nx.get_node_attributes(graph, "kind")
+    assert set(kinds.values()) == {"node"}
+    assert graph.edges["h1", "0", "f.x1.f1"]["device"] == "cccs"
+    transistor = netlearn.parse("* t\nV1 c 0 5\nR1 c b 1meg\nQ1 c b 0 m\n.model m npn\n.end\n")
+    graph = netlearn.to_networkx(netlearn.elaborate(transistor).circuit)
+    assert graph.nodes["q1"]["kind"] == "element"
+    assert dict(graph["c"]["q1"])["c"]["terminal"] == "c"
+
+
+def test_a_graph_of_any_labels_trains():
+    graph = nx.grid_2d_graph(3, 3)
+    netlist = netlearn.from_networkx(
+        graph,
+        inputs=[(0, 0), (2, 0)],
+        outputs=[(0, 2)],
+        ground=(2, 2),
+        train="R* min=10 max=1meg",
+        options="epochs=150",
+    )
+    assert "n0_1" in str(netlist)
+    x = np.random.default_rng(0).uniform(-1, 1, (20, 2))
+    result = netlearn.train(netlist, x, 0.5 * x[:, 0] + 0.2 * x[:, 1])
+    assert result.loss < 1e-2 * result.history[0].loss
+
+
+def test_labels_that_spice_would_take_for_one_are_told_apart():
+    graph = nx.Graph([("a", "A"), ("A", "x y"), ("x y", "x-y!"), ("x-y!", "0"), (1.5, "a"), (1.5, "0")])
+    netlist = netlearn.from_networkx(graph, inputs=["a"])
+    assert len(netlearn.elaborate(netlist).circuit.nodes) == 5
+
+
+def test_positions_stand_in_the_netlist_by_name():
+    graph = nx.path_graph(3)
+    netlist = netlearn.from_networkx(graph, inputs=[0], ground=2, positions={0: (0, 0.5), 1: (-1e-3, 2), 2: (3, 4)})
+    assert settings_for(netlist, {}).position == {"n0": (0.0, 0.5), "n1": (-1e-3, 2.0), "0": (3.0, 4.0)}
+    netlist = netlearn.parse("* t\n*@position a=1,2 7=3,4\n*@position x1:b=5,-6\nR1 a 0 1\n.end\n")
+    assert settings_for(netlist, {}).position == {"a": (1.0, 2.0), "7": (3.0, 4.0), "x1:b": (5.0, -6.0)}
+    with pytest.raises(OptionError, match="position of 'a' is not two numbers"):
+        settings_for(netlearn.parse("* t\n*@position a=1,2,3\nR1 a 0 1\n.end\n"), {})
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (None, {"ground": None}, r"the graph has no ground\n.*ground=0"),
+        (None, {"ground": 9}, "no node 9 to be ground"),
+        (None, {"inputs": ["far"]}, "no node 'far' for an input"),
+        (None, {"inputs": [0]}, "the input 0 is ground"),
+        (None, {"outputs": [(1, "far")]}, "for an output"),
+        (lambda g: g.add_node("alone"), {}, "no path leads from ground to 'alone'"),
+        (lambda g: g.add_edge("p", "q"), {}, "no path leads from ground to 'p', 'q'"),
+        (lambda g: g.add_edge(1, 1), {}, "leads back to where it comes from"),
+        (lambda g: g.add_edge(1, 3, resistance=-5), {}, "no 'resistance', which other edges have"),
+        (lambda g: nx.set_edge_attributes(g, -5, "resistance"), {}, "is -5, not above 0"),
+        (lambda g: nx.set_edge_attributes(g, "much", "resistance"), {}, "is 'much', not above 0"),
+        (lambda g: nx.set_edge_attributes(g, "diode", "device"), {}, "is a diode"),
+        (None, {"conductance": "g"}, "no edge has the attribute 'g'"),
+        (None, {"positions": {1: (1, 2, 3)}}, "two numbers for each node"),
+        (None, {"optimizer": "adamm"}, "did you mean 'adam'"),
+        (None, {"colour": "red"}, "unknown directive 'colour'"),
+    ],
+)
+def test_refuses(change, options, message):
+    graph = nx.cycle_graph(4)
+    if change:
+        change(graph)
+    with pytest.raises(OptionError, match=message):
+        netlearn.from_networkx(graph, **{"inputs": [1], "ground": 0, **options})
+
+
+def test_what_is_no_graph_or_no_netlist_is_told():
+    with pytest.raises(OptionError, match="a list is no graph"):
+        netlearn.from_networkx([(1, 2)])
+    with pytest.raises(OptionError, match="a Graph is no netlist") as caught:
+        netlearn.train(nx.path_graph(3), [[1.0]])
+    assert "from_networkx" in caught.value.hint
