@@ -33,11 +33,12 @@ if TYPE_CHECKING:
     from netlearn.generate import new_netlist as new
     from netlearn.graphs import from_networkx, to_networkx
     from netlearn.hessians import Spectrum, spectrum
-    from netlearn.judge import check
+    from netlearn.judge import Judgement, check
+    from netlearn.learn.goals import Goal, GoalResult
     from netlearn.netlist.netlist import Netlist, parse, read
     from netlearn.nudged import nudged_netlist
     from netlearn.prediction import Prediction, predict, predict_file, predictions
-    from netlearn.results import Description, Evaluation, TrainResult, load_run
+    from netlearn.results import Description, Evaluation, FoundValue, TrainResult, load_run
     from netlearn.sensitivity import sensitivities
     from netlearn.solve.difference import Differences
     from netlearn.solve.operating_point import OperatingPoint
@@ -56,6 +57,10 @@ __all__ = [
     "Design",
     "Differences",
     "Evaluation",
+    "FoundValue",
+    "Goal",
+    "GoalResult",
+    "Judgement",
     "NetlearnError",
     "NetlearnErrors",
     "Netlist",
@@ -112,11 +117,12 @@ _ELSEWHERE = {
         "elaboration.elaborate": ("elaborate",),
         "exports": ("export", "flatten"),
         "generate": ("NewNetlist", "new"),
-        "judge": ("check",),
+        "judge": ("Judgement", "check"),
+        "learn.goals": ("Goal", "GoalResult"),
         "netlist.netlist": ("Netlist", "parse", "read"),
         "nudged": ("nudged_netlist",),
         "prediction": ("Prediction", "predict", "predict_file", "predictions"),
-        "results": ("Description", "Evaluation", "TrainResult", "load_run"),
+        "results": ("Description", "Evaluation", "FoundValue", "TrainResult", "load_run"),
         "sensitivity": ("sensitivities",),
         "solve.difference": ("Differences",),
         "solve.operating_point": ("OperatingPoint",),

@@ -8,6 +8,7 @@ from typing import Unpack
 
 import numpy as np
 
+from netlearn.elaboration.design import Design
 from netlearn.errors import NetlearnError, NetlearnErrors
 from netlearn.learn.rules.reciprocity import reciprocity
 from netlearn.learn.settings import DataFiles, Settings
@@ -15,6 +16,7 @@ from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import Project, netlist_of, open_project
 from netlearn.results import Description
 from netlearn.solve.internal import InternalSolver
+from netlearn.training_scope import scope_notes
 
 
 def describe(netlist: NetlistLike, data: DataLike | None = None, **settings: Unpack[Overrides]) -> Description:
@@ -60,13 +62,21 @@ def _contents(project: Project) -> dict[str, object]:
         "nodes": len(circuit.nodes),
         "branches": len(circuit.branches),
         "linear": circuit.linear,
-        "trainable": tuple(project.design.trainable_names()),
+        "trainable": tuple(_design(project).trainable_names()),
     }
+
+
+def _design(project: Project) -> Design:
+    """The elaborated netlist, with what the data set if they can be read."""
+    try:
+        return project.driven
+    except NetlearnError:
+        return project.design
 
 
 def _trained(project: Project) -> dict[str, object]:
     parameters = project.parameters
-    return {"trained": tuple(parameters.names), "values": parameters.initial}
+    return {"trained": tuple(parameters.names), "values": parameters.initial, "notes": scope_notes(project)}
 
 
 def _co_content(project: Project, *, has_data: bool) -> dict[str, object]:
@@ -90,10 +100,14 @@ def _co_content(project: Project, *, has_data: bool) -> dict[str, object]:
 
 def _task(project: Project) -> dict[str, object]:
     layout, test = project.layout, project.test_table
+    if layout.aims:
+        # A loss beside goals is refused.
+        _ = project.loss
     return {
         "inputs": layout.inputs,
         "outputs": layout.outputs,
         "classes": layout.classes,
+        "goals": tuple(aim.text for aim in layout.aims),
         "samples": len(project.table),
         "test_samples": len(test) if test is not None else 0,
     }

@@ -11,6 +11,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.parameters import Input
 from netlearn.learn.data import inputs_of
+from netlearn.learn.table import Table
 from netlearn.project import Project
 
 
@@ -22,6 +23,8 @@ class Drive:
     names: tuple[str, ...] = ()
     places: Sequence[Input] = ()
     inputs: Array = field(default_factory=lambda: np.zeros((1, 0)))
+    rows: Array = field(default_factory=lambda: np.zeros(1, dtype=np.intp))
+    """(S,) which of the samples of all tables, one after the other, they are."""
 
 
 def driven(project: Project, samples: int | None = None, outputs: Sequence[str] = ()) -> Drive:
@@ -31,13 +34,20 @@ def driven(project: Project, samples: int | None = None, outputs: Sequence[str] 
     """
     if not project.has_samples:
         return Drive(project.circuit_for(outputs))
-    tables = [project.table] if project.data is not None else [project.table, project.test_table]
     layout = project.input_layout(project.table)
-    inputs = np.concatenate([inputs_of(table, layout) for table in tables if table is not None])
+    inputs = np.concatenate([inputs_of(table, layout) for table in all_tables(project)])
+    rows = np.arange(len(inputs))
     if samples is not None and samples < len(inputs):
-        inputs = inputs[np.linspace(0, len(inputs) - 1, samples).astype(int)]
+        rows = np.linspace(0, len(inputs) - 1, samples).astype(int)
+    inputs = inputs[rows]
     model = project.model_of(replace(layout, outputs=tuple(outputs)))
-    return Drive(model.circuit(model.parameters.initial, inputs), layout.driven, model.inputs, inputs)
+    return Drive(model.circuit(model.parameters.initial, inputs), layout.driven, model.inputs, inputs, rows)
+
+
+def all_tables(project: Project) -> list[Table]:
+    """The data that are given, or else all that the netlist names."""
+    tables = [project.table] if project.data is not None else [project.table, project.test_table]
+    return [table for table in tables if table is not None]
 
 
 def driven_circuit(project: Project, samples: int | None = None, outputs: Sequence[str] = ()) -> Circuit:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Unpack
 
 import numpy as np
 
-from netlearn.drive import Drive, driven
-from netlearn.errors import NetlistWarning, NgspiceError
+from netlearn.arrays import Array
+from netlearn.drive import Drive, all_tables, driven
+from netlearn.errors import NetlearnError, NetlistWarning, NgspiceError
+from netlearn.learn.data import Layout
+from netlearn.learn.goals import GoalResult, Goals, judged
 from netlearn.ngspice.measurements import measurable, measured_by_ngspice
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.ngspice.text_solution import TextSolution
@@ -22,6 +25,13 @@ from netlearn.solve.difference import Differences, MeasuredTwice, compare
 from netlearn.solve.internal import InternalSolver
 
 
+@dataclass(frozen=True)
+class Judgement(Differences):
+    """Differences from ngspice, and how far each goal is met by what ngspice finds."""
+
+    goals: tuple[GoalResult, ...] = ()
+
+
 def check(
     netlist: NetlistLike,
     data: DataLike | None = None,
@@ -32,7 +42,7 @@ def check(
     timeout: float = 60.0,
     processes: int | None = None,
     **settings: Unpack[Overrides],
-) -> Differences:
+) -> Judgement:
     """Solve every sample with the internal solver and with ngspice, and compare voltages, currents and outputs.
 
     ngspice is given the netlist's own text, included files and all, and what it finds is compared by name.
@@ -49,10 +59,11 @@ def check(
     settings : as :func:`netlearn.train` takes them.
 
     Raises NgspiceError where ngspice is missing or fails, and what reading and solving raise.
-    ``Differences.within(tolerance)`` says whether they agree.
+    ``Differences.within(tolerance)`` says whether they agree, and ``goals`` what ngspice says of each goal.
     """
     project = open_project(netlist, data, overrides=settings)
-    names = project.settings.output
+    layout = _layout(project)
+    names = project.settings.output if layout is None else layout.outputs
     drive = driven(project, samples, names)
     circuit = drive.circuit
     outputs = probes_of(circuit, names)
@@ -71,9 +82,38 @@ def check(
         if known:
             some = Outputs(tuple(outputs.outputs[j] for j in known))
             measured.second[:, known] = measured_by_ngspice(circuit, some, timeout)
+    goals: tuple[GoalResult, ...] = ()
+    if layout is not None:
+        read = outputs.read(circuit, theirs.x) if measured is None else measured.second
+        goals = _goals(project, layout, drive, outputs, read)
     if text is None:
-        return compare(ours, theirs, floor, measured)
-    return compare(ours, theirs, floor, measured, text.known, lost=(*text.missing, *text.foreign))
+        return Judgement(**vars(compare(ours, theirs, floor, measured)), goals=goals)
+    found = compare(ours, theirs, floor, measured, text.known, lost=(*text.missing, *text.foreign))
+    return Judgement(**vars(found), goals=goals)
+
+
+def _layout(project: Project) -> Layout | None:
+    """What the data mean where goals are among it."""
+    try:
+        layout = project.layout if project.has_samples else None
+    except NetlearnError:
+        # Targets need not be there, or be right, for operating points to be compared.
+        if project.settings.goal:
+            raise
+        return None
+    return layout if layout is not None and layout.aims else None
+
+
+def _goals(project: Project, layout: Layout, drive: Drive, measured: Outputs, outputs: Array) -> tuple[GoalResult, ...]:
+    """How far the goals are met by ``outputs`` (S, o)."""
+    parts = [project.dataset(table) for table in all_tables(project)]
+    of = [f" of '{part.path}'" if len(parts) > 1 else "" for part in parts]
+    labels = [f"{part.label(i)}{path}" for part, path in zip(parts, of, strict=True) for i in range(len(part))]
+    targets = np.concatenate([part.targets for part in parts])[drive.rows]
+    loss = project.loss
+    assert isinstance(loss, Goals)
+    chosen = [labels[int(row)] for row in drive.rows]
+    return judged(layout.aims, loss, outputs, targets, units=measured.units, labels=chosen)
 
 
 def _text(project: Project, drive: Drive, timeout: float, processes: int | None) -> TextSolution | None:

@@ -242,7 +242,8 @@ class Description:
     """What is in a netlist. ``problems`` say what keeps it from being solved or trained.
 
     ``elements`` counts by kind of element; ``trainable`` names what could be trained and
-    ``trained`` what would be, with its ``values`` (P,). Energy-based rules follow the gradient
+    ``trained`` what would be, with its ``values`` (P,), and ``notes`` what is to be said of that choice.
+    Energy-based rules follow the gradient
     unless ``breaking`` names elements because of which there is no co-content; ``weights`` are
     those of nodes in it that are not 1.
     """
@@ -261,8 +262,10 @@ class Description:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    goals: tuple[str, ...] = ()
     samples: int = 0
     test_samples: int = 0
+    notes: tuple[str, ...] = ()
     problems: tuple[NetlearnError, ...] = ()
 
     def __repr__(self) -> str:

@@ -129,6 +129,12 @@ class _NetlistEstimator(BaseEstimator):  # type: ignore[misc]
         else:
             self.netlist_ = netlist_of(self.netlist)
         self._settings = settings_for(self.netlist_, self._given(input=self.input, output=self.output))
+        if self._settings.goal:
+            raise OptionError(
+                "the netlist has goals, and an estimator learns what y says",
+                self._settings.goal[0].place,
+                "take the *@goal lines out, or use netlearn.train or netlearn.Trainer",
+            )
         self._words = tuple(self._settings.input) or self._named_words() or None
         low, high = (x.min(axis=0), x.max(axis=0)) if self._scaled else (-np.ones(x.shape[1]), np.ones(x.shape[1]))
         self._middle, self._half = (low + high) / 2, np.where(high > low, (high - low) / 2, 1.0)

@@ -23,6 +23,7 @@ from netlearn.learn.rules.units import unit_of_estimate
 from netlearn.learn.samples import table_of
 from netlearn.learn.state import Step, TrainingState
 from netlearn.learn.superposition import outputs_of
+from netlearn.learn.table import IN_MEMORY, Table
 from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import NetlistLike, Overrides
@@ -41,7 +42,8 @@ class Trainer:
     Parameters
     ----------
     netlist : a netlist or the path of one. ``*@input`` and ``*@output``, or ``input`` and
-        ``output`` here, say what is driven and measured; ``*@classes`` names classes.
+        ``output`` here, say what is driven and measured; ``*@classes`` names classes. Where there are
+        goals, they say what is wanted.
     solver : what finds operating points.
     settings : as for ``train``. A schedule counts each step as an epoch.
 
@@ -76,7 +78,7 @@ class Trainer:
             model=project.model,
             loss=self._loss(),
             rule=given.rule,
-            data=Dataset(np.zeros((0, len(self.layout.inputs))), np.zeros((0, len(self.layout.outputs)))),
+            data=Dataset(np.zeros((0, len(self.layout.driven))), np.zeros((0, len(self.layout.outputs)))),
             optimizer=given.optimizer,
             schedule=given.schedule,
             transform=Transform.of(parameters, given.options.coordinates, project.design.parameter_place),
@@ -87,6 +89,7 @@ class Trainer:
         self._state = begin(self._task)
         self._seen = np.zeros((0,))
         self._stiffness: float | None = None
+        self._first: float | None = None
         self.steps = 0
 
     @property
@@ -132,22 +135,21 @@ class Trainer:
         self.netlist.save(path)
         return Path(path)
 
-    def step(self, inputs: Any, targets: Any) -> Step:
+    def step(self, inputs: Any = None, targets: Any = None) -> Step:
         """One step of the optimizer along the rule's gradient.
 
         Parameters
         ----------
-        inputs : (S, p), or (p,) for one sample; or columns by name.
+        inputs : (S, p), or (p,) for one sample; or columns by name; by default the netlist's own values.
         targets : (S, o) or (o,) wanted outputs, NaN where nothing is asked; or class labels (S,),
-            or one.
+            or one. Where there are goals it is left out.
 
         What the step saw before it changed the parameters. Raises NetlearnError.
         """
         data = self._samples(inputs, targets)
         if isinstance(self._task.loss, CrossEntropy) and self._task.loss.scale is None:
             self._task = replace(self._task, loss=self._task.loss.chosen(self._outputs(data.inputs)))
-        self._note(data)
-        unit = unit_of(self._task.loss, self._seen, len(self.layout.outputs), lambda: self._outputs(data.inputs))
+        unit = self._unit(data)
         if isinstance(self._task.rule, NaturalGradient):
             unit = 1.0
         elif self._stiffness is None:
@@ -168,13 +170,32 @@ class Trainer:
         """What the outputs are for inputs (S, p), or (p,) for one sample: (S, o)."""
         return self._outputs(inputs_of(table_of(_rows(inputs)[0], self._unnamed), self.layout))
 
-    def loss(self, inputs: Any, targets: Any) -> float:
+    def loss(self, inputs: Any = None, targets: Any = None) -> float:
         """The mean loss at the present values."""
         data = self._samples(inputs, targets)
         return float(np.mean(self._task.loss.value(self._outputs(data.inputs), data.targets)))
 
+    def _unit(self, data: Dataset) -> float:
+        """What the loss is measured in: by what was asked lately, or for goals by what it began with."""
+        loss, count = self._task.loss, len(self.layout.outputs)
+        if not self.layout.aims:
+            self._note(data)
+            return unit_of(loss, self._seen, count, lambda: self._outputs(data.inputs))
+        if self._first is None:
+            self._first = unit_of(loss, data.targets, count, lambda: self._outputs(data.inputs))
+        return self._first
+
     def _samples(self, inputs: Any, targets: Any) -> Dataset:
+        if inputs is None:
+            inputs = self._own_values()
         rows, one = _rows(inputs)
+        if self.layout.aims:
+            if targets is not None:
+                raise OptionError("the goals say what is wanted, and there are targets, too", hint="leave them out")
+            table = Table(IN_MEMORY, {}, count=len(rows)) if not self.layout.inputs else table_of(rows, self._unnamed)
+            return dataset_of(table, self.layout)
+        if targets is None:
+            raise OptionError("nothing says what is wanted", hint="give targets, or goals")
         if one:
             wanted = np.asarray(targets)
             targets = wanted.reshape(1) if self.layout.classes else wanted.reshape(1, -1)
@@ -183,6 +204,17 @@ class Trainer:
     def _outputs(self, inputs: Array) -> Array:
         return outputs_of(self._task.model, self._state.theta, inputs)[0]
 
+    def _own_values(self) -> Array:
+        """What the inputs are in the netlist itself, as columns by name."""
+        circuit, settings = self._project.circuit, self._project.parameters.settings
+        own = []
+        for place in self._task.model.inputs[: len(self.layout.inputs)]:
+            if isinstance(place, tuple):
+                own.append(float(np.asarray(circuit.groups[place[0]].values["dc"])[place[1]]))
+            else:
+                own.append(settings[place].value)
+        return np.array([tuple(own)], dtype=[(name, float) for name in self.layout.inputs]) if own else np.zeros((1, 0))
+
     def _note(self, data: Dataset) -> None:
         """Keep the last targets in mind."""
         seen = self._seen if self._seen.shape[1:] == data.targets.shape[1:] else data.targets[:0]
@@ -190,6 +222,8 @@ class Trainer:
 
     def _loss(self) -> Loss:
         loss = self._project.settings.loss
+        if self.layout.aims:
+            return self._project.loss
         if loss is None:
             return CrossEntropy() if self.layout.classes else Mse()
         return loss

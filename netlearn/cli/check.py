@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,10 @@ from netlearn.cli.options import (
 from netlearn.cli.output import say
 from netlearn.errors import CheckFailed
 from netlearn.json_text import json_text
-from netlearn.judge import check
+from netlearn.judge import Judgement, check
 from netlearn.netlist.netlist import read
+from netlearn.report.summary import goal_lines
 from netlearn.report.tables import show, shown, table_of
-from netlearn.solve.difference import Differences
 
 WORST = 10
 """Unknowns that are listed."""
@@ -49,7 +50,7 @@ WORST = 10
 @click.option(
     "--flat", is_flag=True, help="Give ngspice the flat circuit as netlearn reads it, instead of the netlist's text."
 )
-@directive_options("corner", "output")
+@directive_options("corner", "output", "goal")
 @threads_option
 @timeout
 @processes
@@ -108,6 +109,8 @@ def command(
             say(f"largest relative   {shown(worst.relative)} at {worst.name}, sample {worst.sample + 1}")
         else:
             say(f"largest relative   none, as no difference is above {floor:g}")
+        for line in goal_lines(comparison.goals):
+            say(f"{line}, by ngspice")
     if comparison.lost:
         names = ", ".join(f"'{name}'" for name in comparison.lost[:WORST])
         raise CheckFailed(
@@ -122,7 +125,7 @@ def command(
         )
 
 
-def _values(comparison: Differences) -> dict[str, object]:
+def _values(comparison: Judgement) -> dict[str, object]:
     return {
         "samples": len(comparison.absolute),
         "compared": comparison.count,
@@ -130,4 +133,5 @@ def _values(comparison: Differences) -> dict[str, object]:
         "largest_absolute": comparison.largest_absolute,
         "largest_relative": comparison.largest_relative,
         "worst": comparison.by_unknown(WORST),
+        "goals": [{**asdict(goal), "met": goal.met} for goal in comparison.goals],
     }

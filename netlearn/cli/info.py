@@ -18,7 +18,7 @@ from netlearn.report.summary import description_rows, description_values, spectr
 @click.command(name="info", short_help="Say what is in a netlist and what would be trained.")
 @netlist_argument
 @training_data
-@directive_options("corner", "output", "train", "fix")
+@directive_options("corner", "output", "goal", "train", "fix")
 @click.option("--spectrum", is_flag=True, help="Hessians of the physics and of the cost, and what matters most.")
 @allow
 @as_json

@@ -68,6 +68,12 @@ class Aim:
     spread: float = 1.0
     """What a miss is measured in where there is no band."""
 
+    @property
+    def text(self) -> str:
+        """The goal as a directive says it, and the columns that say more."""
+        columns = ", ".join(f"'{name}'" for name in self.columns.values())
+        return f"{self.goal.text} by {columns}" if columns else self.goal.text
+
     def asked(self, columns: Mapping[str, Array], rows: int) -> tuple[Array, Array, Array]:
         """The wanted value, the lower and the upper bound (rows,) of each row of a table, NaN where there is none."""
         found = []
@@ -135,9 +141,14 @@ class Goals:
         """Derivatives (S, o) of each sample's loss by its outputs."""
         miss, share = self._misses(outputs, targets)
         slopes = 2.0 * share * miss / np.where(np.isnan(targets[..., SCALE]), 1.0, targets[..., SCALE])
-        choice = np.zeros((len(self.outputs), outputs.shape[-1]))
-        choice[np.arange(len(self.outputs)), list(self.outputs)] = 1.0
-        return np.asarray(slopes @ choice)
+        return self._by_output(slopes, outputs.shape[-1])
+
+    def metric(self, outputs: Array, targets: Array) -> Array:
+        """What a squared move of each output (S, o) counts, whether its goals are met or not."""
+        asked = ~np.isnan(targets[..., SCALE])
+        share = asked * np.array(self.weights)
+        share = share / np.maximum(share.sum(axis=-1, keepdims=True), np.finfo(float).tiny)
+        return self._by_output(share / np.where(asked, targets[..., SCALE], 1.0) ** 2, outputs.shape[-1])
 
     def wanted(self, outputs: Array, targets: Array) -> Array:
         """Where the outputs (S, o) should be: the nearest place that costs nothing, NaN where they are there."""
@@ -153,6 +164,12 @@ class Goals:
         y, low, high = outputs[:, list(self.outputs)], targets[..., MET_LOW], targets[..., MET_HIGH]
         miss = np.where(y < low, y - low, np.where(y > high, y - high, 0.0))
         return np.where(np.isnan(low), np.nan, np.where(np.abs(miss) <= ROUNDING * targets[..., SCALE], 0.0, miss))
+
+    def _by_output(self, values: Array, count: int) -> Array:
+        """Values (S, G) of goals, summed by the outputs (S, o) that they are about."""
+        choice = np.zeros((len(self.outputs), count))
+        choice[np.arange(len(self.outputs)), list(self.outputs)] = 1.0
+        return np.asarray(values @ choice)
 
     def _misses(self, outputs: Array, targets: Array) -> tuple[Array, Array]:
         """Misses (S, G) in their scales, and the share (S, G) of each goal in the loss."""

@@ -166,6 +166,10 @@ def description_rows(description: Description) -> Iterator[tuple[str, str]]:
         yield "samples", f"{description.samples}{test}"
         yield "inputs", _listed(description.inputs)
         yield "outputs", _listed(description.outputs)
+    for goal in description.goals:
+        yield "goal", goal
+    for note in description.notes:
+        yield "note", note
     if description.classes:
         yield "classes", _listed(description.classes)
 
@@ -185,6 +189,8 @@ def description_values(description: Description) -> dict[str, Any]:
         "test_samples": description.test_samples,
         "inputs": description.inputs,
         "outputs": description.outputs,
+        "goals": description.goals,
+        "notes": description.notes,
         "classes": description.classes,
         "problems": [str(problem) for problem in description.problems],
     }

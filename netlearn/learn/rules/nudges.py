@@ -115,8 +115,12 @@ def quadratic_form(loss: Loss, outputs: Array, targets: Array) -> tuple[Array, A
     same = np.allclose(curvature, curvature[:1], rtol=1e-9, atol=0)
     if not (same and np.allclose(further, -2.0 * curvature, rtol=1e-9, atol=0) and np.all(curvature[0] != 0)):
         return None
-    wanted = targets if np.ndim(targets) == 2 else outputs - slope / curvature
-    return np.asarray(curvature[0]), np.asarray(wanted)
+    bottom = outputs - slope / curvature
+    # On the other side of the bottom a band, which costs nothing, or a bound would show.
+    mirrored = loss.gradient(2.0 * bottom - outputs, targets)
+    if not np.allclose(mirrored, -slope, rtol=1e-6, atol=1e-9 * float(np.abs(slope).max(initial=0.0))):
+        return None
+    return np.asarray(curvature[0]), np.asarray(targets if np.ndim(targets) == 2 else bottom)
 
 
 def curvature(loss: Loss, outputs: Array, targets: Array) -> Array:

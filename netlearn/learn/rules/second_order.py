@@ -68,8 +68,8 @@ class OutputJacobian:
 class NaturalGradient(Declared):
     """(F + λI)⁻¹ ∂ℓ/∂u with F the mean of (∂y/∂u)ᵀ(∂y/∂u): steepest descent by outputs moved.
 
-    F is the Fisher information of outputs that are read with Gaussian errors of unit size (S.
-    Amari, Neural Computation 10, 251, 1998). u are logarithms of resistances; what is
+    F is the Fisher information of outputs that are read with Gaussian errors of unit size, or that of their
+    goals' scales (S. Amari, Neural Computation 10, 251, 1998). u are logarithms of resistances; what is
     returned acts as a gradient by θ whose step in log coordinates is the natural one. The
     system is solved by conjugate gradients, from products alone, at two linear solves per
     sample and iteration. λ is ``damping`` times the curvature along the gradient.
@@ -109,8 +109,11 @@ class NaturalGradient(Declared):
         return replace(exact, gradient=step / jacobian.scale, solves=exact.solves + used)
 
     def curvature(self, loss: Loss, outputs: Array, targets: Array) -> Callable[[Array], Array]:
-        """How moves of the outputs (S, o) are weighed."""
-        return lambda moves: moves
+        """How moves of the outputs (S, o) are weighed: all alike, or as the loss itself measures them."""
+        if not hasattr(loss, "metric"):
+            return lambda moves: moves
+        metric = np.asarray(loss.metric(outputs, targets))
+        return lambda moves: metric * moves
 
 
 @dataclass(frozen=True)

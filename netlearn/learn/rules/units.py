@@ -42,5 +42,7 @@ def _stiffness(model: Model, loss: Loss, data: Dataset) -> float:
     resistance = float(np.linalg.norm(phase.resistances(point), ord=2, axis=(-2, -1)).max())
     form = quadratic_form(loss, outputs, some.targets)
     curvature = 1.0 if form is None else float(np.mean(np.abs(form[0])))
+    if form is None and hasattr(loss, "metric"):
+        curvature = 2.0 * float(np.mean(loss.metric(outputs, some.targets)))
     stiffness = 1.0 / (resistance * curvature) if resistance * curvature > 0 else 1.0
     return stiffness if np.isfinite(stiffness) else 1.0
