@@ -2,12 +2,13 @@
 
 The grammar defines the language. This reads a part of it that lattices and crossbars
 consist of, ``Rname node node number`` and nothing else on the line, to the same result
-(tests/netlist/test_fastlines.py holds the two against each other).
+(tests/netlist/test_plain_lines.py holds the two against each other).
 """
 
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import numpy as np
 
@@ -27,17 +28,15 @@ _BLANK = 32
 """The code of a space."""
 
 
+@cache
 def run_of(lines: int) -> re.Pattern[str]:
     """What matches runs of at least so many plain resistor lines."""
     return re.compile(rf"(?>{_LINE}){{{lines},}}+")
 
 
-_RUN = run_of(FEWEST_LINES)
-
-
 def plain_resistors(source: Source, position: int) -> Block | None:
     """The run of plain resistor lines that starts at ``position``, if there is one."""
-    match = _RUN.match(source.text, position)
+    match = run_of(FEWEST_LINES).match(source.text, position)
     if match is None:
         return None
     spans = _spans(source.text, position, match.end())

@@ -66,7 +66,7 @@ def _linear(letter: str, value: str) -> Form:
     return Form(letter, value=value, alterable={value: value})
 
 
-_LINEAR = {
+LINEAR_FORMS = {
     "resistor": _linear("r", "resistance"),
     "voltage source": _linear("v", "dc"),
     "inductor": Form("l", value="inductance"),
@@ -77,7 +77,7 @@ _LINEAR = {
     "ccvs": _linear("h", "gain"),
 }
 
-_OTHERS = {
+OTHER_FORMS = {
     "shunt": Form("r"),
     "lossless line": Form("t", words="z0=1 td=1n", branch="i1"),
     # Inductances and capacitances make a line of it that ngspice knows; they have no effect here.
@@ -136,7 +136,7 @@ def _law(law: Law, controls: Sequence[str], values: Mapping[str, float]) -> str:
 
 def form_of(device: Device) -> Form:
     """The form of a device's elements. Raises NgspiceError for a device that ngspice does not have."""
-    form = _LINEAR.get(device.name) or _OTHERS.get(device.name)
+    form = LINEAR_FORMS.get(device.name) or OTHER_FORMS.get(device.name)
     if form is not None:
         return form
     every = (kind for first in MODEL_TYPES.values() for kind in first.family)

@@ -46,7 +46,8 @@ class NgspiceSolver:
     timeout: float = 60.0
     processes: int | None = None
     tolerances: Mapping[str, float] = field(default_factory=lambda: dict(TIGHT))
-    _workers: list[WorkerProcess] = field(default_factory=list, init=False, repr=False)
+    workers: list[WorkerProcess] = field(default_factory=list, init=False, repr=False)
+    """The processes that are running."""
 
     def __post_init__(self) -> None:
         limit(self.timeout)
@@ -63,9 +64,9 @@ class NgspiceSolver:
 
     def close(self) -> None:
         """End the worker processes."""
-        for worker in self._workers:
+        for worker in self.workers:
             worker.close()
-        self._workers.clear()
+        self.workers.clear()
 
     def __enter__(self) -> NgspiceSolver:
         return self
@@ -97,9 +98,9 @@ class NgspiceSolver:
 
     def _run(self, path: str, circuit: Circuit, x: Array, shares: Sequence[Array], *, first: int, retry: bool) -> None:
         """Fill ``x`` (S, N) at the shares' samples, each share in a worker of its own."""
-        while len(self._workers) < len(shares):
-            self._workers.append(WorkerProcess(path, self.tolerances))
-        tasks = [_Task(worker, list(share)) for worker, share in zip(self._workers, shares, strict=False)]
+        while len(self.workers) < len(shares):
+            self.workers.append(WorkerProcess(path, self.tolerances))
+        tasks = [_Task(worker, list(share)) for worker, share in zip(self.workers, shares, strict=False)]
         left: list[Array] = []
         how = ""
         try:
@@ -144,7 +145,7 @@ class NgspiceSolver:
 
     def _drop(self, worker: WorkerProcess) -> None:
         worker.close()
-        self._workers.remove(worker)
+        self.workers.remove(worker)
 
 
 @dataclass

@@ -177,13 +177,11 @@ def interrupt(*_: object) -> None:
 def test_values_are_written_though_their_test_fails(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run("train", "divider.cir", "-o", "whole.cir")
     assert whole.exit_code == 0
-    evaluated = netlearn.api._result
 
-    def failing(*arguments: object) -> object:
-        evaluated(*arguments)  # type: ignore[arg-type]
+    def failing(*_: object) -> None:
         raise netlearn.ConvergenceError("no operating point")
 
-    monkeypatch.setattr("netlearn.api._result", failing)
+    monkeypatch.setattr("netlearn.api.evaluation_of", failing)
     result = run("train", "divider.cir")
     assert result.exit_code == 1
     assert "no operating point\n  help: the trained netlist is in 'divider.trained.cir'" in result.stderr

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from netlearn.elaboration.elaborate import elaborate
-from netlearn.elaboration.elements.controlled import _polynomial_steps
+from netlearn.elaboration.elements.controlled import polynomial_steps
 from netlearn.netlist.netlist import parse
 from netlearn.solve.internal import InternalSolver
 
@@ -34,6 +34,6 @@ def test_terms_stand_in_the_order_of_spice(controls: int, count: int) -> None:
 
 @pytest.mark.parametrize("controls", [1, 3, 50])
 def test_a_term_takes_a_product_a_coefficient_and_a_sum(controls: int) -> None:
-    steps, names = _polynomial_steps([f"v(c{k},0)" for k in range(controls)], 10_000)
+    steps, names = polynomial_steps([f"v(c{k},0)" for k in range(controls)], 10_000)
     assert len(names) == 10_000
     assert len(steps) <= controls + 4 * len(names)

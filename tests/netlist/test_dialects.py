@@ -42,7 +42,7 @@ def test_a_trained_number_is_all_that_changes(name: str) -> None:
     netlist = netlearn.read(FOLDER / name)
     before = netlist.source.encode()
     element = next(element for element in netlist.find("R*") if isinstance(element.value, float))
-    place = element._element.words[2]
+    place = netlist.elements.statement(element.name).words[2]
     old, new = netlist.source.text[place.start : place.end], "0.123"
     element.value = new
     encoding = netlist.source.encoding

@@ -115,12 +115,12 @@ def test_every_linear_device_agrees_with_dense_algebra(solver):
 def test_every_alterable_value_is_altered_not_reloaded(solver):
     circuit = every_linear_device()
     solver.solve(circuit)
-    deck = solver._workers[0].deck
+    deck = solver.workers[0].deck
     changed = circuit.with_values(
         {(g, n): v * 1.7 for g, group in enumerate(circuit.groups) for n, v in group.values.items()}
     )
     op = solver.solve(changed)
-    assert solver._workers[0].deck is deck
+    assert solver.workers[0].deck is deck
     np.testing.assert_allclose(op.x[1], dense_solution(changed, 1), rtol=1e-9, atol=1e-15)
 
 
@@ -147,7 +147,7 @@ def test_several_processes_give_the_same_in_the_same_order():
     circuit = divider(np.linspace(-1, 1, 31))
     with NgspiceSolver(processes=3) as solver:
         op = solver.solve(circuit)
-        assert len(solver._workers) == 3
+        assert len(solver.workers) == 3
     np.testing.assert_allclose(op.voltage("out"), np.linspace(-1, 1, 31) / 3, rtol=1e-12, atol=1e-15)
 
 
@@ -156,8 +156,8 @@ def test_values_beyond_alter_are_solved_deck_by_deck(solver, monkeypatch):
 
     from netlearn.ngspice import forms
 
-    form = replace(forms._LINEAR["resistor"], alterable={})
-    monkeypatch.setitem(forms._LINEAR, "resistor", form)
+    form = replace(forms.LINEAR_FORMS["resistor"], alterable={})
+    monkeypatch.setitem(forms.LINEAR_FORMS, "resistor", form)
     circuit = divider().with_values({(0, "resistance"): np.array([[2e3, 1e3], [1e3, 1e3]]), (1, "dc"): np.array([3.0])})
     np.testing.assert_allclose(NgspiceSolver(processes=1).solve(circuit).voltage("out"), [1, 1.5], rtol=1e-12)
 
@@ -196,7 +196,7 @@ def _moved(circuit):
 def test_a_hang_is_cut_off_and_the_solver_still_works():
     with NgspiceSolver(timeout=1.0, processes=1) as solver:
         solver.solve(divider())
-        pid = solver._workers[0].process.pid
+        pid = solver.workers[0].process.pid
         os.kill(pid, signal.SIGSTOP)
         began = time.monotonic()
         with pytest.raises(NgspiceError, match="sample 1: ngspice took longer than 1 s"):
@@ -213,7 +213,7 @@ def test_workers_end_with_the_program_that_started_them(tmp_path):
         "from tests.ngspice.test_solver import divider;"
         "from netlearn.ngspice.solver import NgspiceSolver;"
         "solver = NgspiceSolver(processes=1); solver.solve(divider());"
-        "print(solver._workers[0].process.pid, flush=True); os.kill(os.getpid(), 9)"
+        "print(solver.workers[0].process.pid, flush=True); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -235,7 +235,7 @@ def test_workers_end_with_the_program_that_started_them(tmp_path):
 def test_a_crash_is_retried_once():
     with NgspiceSolver(processes=1) as solver:
         solver.solve(divider())
-        os.kill(solver._workers[0].process.pid, signal.SIGSEGV)
+        os.kill(solver.workers[0].process.pid, signal.SIGSEGV)
         np.testing.assert_allclose(solver.solve(divider((3.0, 6.0))).voltage("out"), [1, 2])
 
 
@@ -255,7 +255,7 @@ def test_a_crash_in_the_middle_goes_on_where_it_was(monkeypatch):
     with NgspiceSolver(processes=2) as solver:
         op = solver.solve(divider(inputs))
         assert killed
-        assert killed[0] not in [worker.process.pid for worker in solver._workers]
+        assert killed[0] not in [worker.process.pid for worker in solver.workers]
     np.testing.assert_allclose(op.voltage("out"), inputs / 3, rtol=1e-12)
 
 

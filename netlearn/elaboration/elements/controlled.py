@@ -150,12 +150,12 @@ def _polynomial(line: ElementLine, dimension: int, current: bool, call: Word | N
         probes = [f"v({p},{n})" for p, n in zip(controls[::2], controls[1::2], strict=True)]
     line.assignments(("m",) if current else ())
     coefficients = words[count:]
-    steps, names = _polynomial_steps(probes, len(coefficients))
+    steps, names = polynomial_steps(probes, len(coefficients))
     quantities = dict(zip(names, (line.quantity(word) for word in coefficients), strict=True))
     add_source(line, Expression(call.text if call else "", tuple(steps)), current=current, quantities=quantities)
 
 
-def _polynomial_steps(probes: list[str], coefficients: int) -> tuple[list[Operation], list[str]]:
+def polynomial_steps(probes: list[str], coefficients: int) -> tuple[list[Operation], list[str]]:
     steps = [Operation("name", name=probe) for probe in probes]
     names = [f"coefficient {k}" for k in range(coefficients)]
     total: int | None = None
