@@ -54,7 +54,7 @@ def measure(circuit: Circuit, rng: np.random.Generator) -> tuple[float, ...]:
 
         def reload() -> None:
             for k in few:
-                solver._workers[0].deck = None
+                solver.workers[0].deck = None
                 solver.solve(one_sample(circuit, k))
 
         def alter_resistors() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ LETTERS = {"resistor": "r", "voltage source": "v", "current source": "i", "vccs"
 RNG = np.random.default_rng
 
 
-def circuit_of(nodes: int, kinds: Sequence[tuple[Device, Any, dict[str, Any]]], **options: Any) -> Circuit:
+def circuit_of(nodes: int, kinds: Sequence[tuple[Device, Any, Mapping[str, Any]]], **options: Any) -> Circuit:
     """A circuit of groups (device, terminals (k, t), values); branch currents are numbered here."""
     groups: list[Group] = []
     branches: list[str] = []

@@ -42,6 +42,7 @@ def test_drops_of_both_networks_multiply_to_the_gradient() -> None:
         for name, (plus, minus) in ends.items():
             drops = [point.voltage(plus) - point.voltage(minus) for point in (forward, adjoint)]
             resistor = netlist.find(name)[0]
+            assert resistor.value is not None
             ohms = float(resistor.value)
             losses = []
             for factor in (1 + 1e-5, 1 - 1e-5):

@@ -7,6 +7,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def archive(path: Path, members: dict[str, bytes]) -> Path:
 
 def test_arrays_are_those_of_numpy(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    arrays = {
+    arrays: dict[str, Any] = {
         "a": rng.normal(size=(5, 3)),
         "f": np.asfortranarray(rng.normal(size=(4, 3, 2))),
         "u": np.array(["x", "ÿ y", ""]),
@@ -150,7 +151,7 @@ def test_no_change_of_bytes_is_more_than_an_error(
 
 
 def test_sizes_in_words() -> None:
-    assert [memory.in_words(size) for size in (12, 2_000, 3_456_789, 6.4e9)] == [
+    assert [memory.in_words(size) for size in (12, 2_000, 3_456_789, 6_400_000_000)] == [
         "12 bytes",
         "2 kB",
         "3.46 MB",

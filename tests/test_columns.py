@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ def text_at(sample: int) -> str:
     return text
 
 
-def project_of(names: Mapping[str, Any], train: str = "rb re rk", text: str | None = None) -> Project:
+def project_of(names: Iterable[str], train: str = "rb re rk", text: str | None = None) -> Project:
     columns: dict[str, Any] = {name: COLUMNS[name][1] for name in names}
     count = len(next(iter(columns.values())))
     targets = {f"V({node})": np.linspace(0.0, 1.0, count) for node in PROBED}

@@ -155,7 +155,9 @@ def test_figure_shows_what_there_is(path: Path) -> None:
     found = compare(path, rules=["analytic", "ep"], fractions=[0.3, 1.0], seeds=2, epochs=3, processes=1)
     figure = comparison_figure(found)
     losses, final = figure.axes[0], figure.axes[3]
-    assert [text.get_text() for text in losses.get_legend().get_texts()] == [
+    legend = losses.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == [
         "analytic, 30 %",
         "analytic",
         "ep, 30 %",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import warnings
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -41,7 +42,7 @@ def graph(new: NewNetlist) -> nx.Graph:
         ("triangular", {"rows": 5, "columns": 6}, None),
     ],
 )
-def test_graphs(kind: str, options: dict[str, object], like: nx.Graph) -> None:
+def test_graphs(kind: str, options: dict[str, Any], like: nx.Graph) -> None:
     """A crossbar with ground as one more row is the complete bipartite graph."""
     if like is None:
         # networkx has triangular lattices by rows and halved columns.
@@ -116,7 +117,7 @@ def test_a_large_one() -> None:
         ("complete", {"min": 1e3, "max": 1e3}, "not above the lower bound"),
     ],
 )
-def test_refuses(kind: str, options: dict[str, object], message: str) -> None:
+def test_refuses(kind: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         new_netlist(kind, **options)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ R2 p m 3k
 """
 
 
-def judged(columns: dict[str, list[float]], **options: object) -> Differences:
+def judged(columns: dict[str, list[float]], **options: Any) -> Differences:
     data = {name: np.array(values) for name, values in columns.items()}
     return judge.check(netlearn.parse(NETLIST), data, **options)
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -230,7 +231,8 @@ class Bomb:
 
 def test_data_and_checkpoints_are_not_unpickled(folder):
     array = np.array([Bomb(), Bomb()], dtype=object)
-    np.savez("bomb.npz", **{"V1": array, "V(out)": array})
+    columns: dict[str, Any] = {"V1": array, "V(out)": array}
+    np.savez("bomb.npz", **columns)
     with zipfile.ZipFile("bomb.ckpt", "w") as archive:
         archive.writestr("theta.npy", Path("bomb.npz").read_bytes())
     (folder / "raw.npz").write_bytes(pickle.dumps(Bomb()))

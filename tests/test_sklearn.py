@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,11 +30,11 @@ PAIRS = [("Vslp", "-Vsln"), ("Vswp", "-Vswn"), ("Vplp", "-Vpln"), ("Vpwp", "-Vpw
 pytestmark = pytest.mark.filterwarnings("ignore:the loss has not moved")
 
 
-@parametrize_with_checks([NetlistClassifier(epochs=25, random_state=0), NetlistRegressor(epochs=25, random_state=0)])
-def test_scikit_learn_s_own_checks(estimator: object, check: object) -> None:
+@parametrize_with_checks([NetlistClassifier(epochs=25, random_state=0), NetlistRegressor(epochs=25, random_state=0)])  # type: ignore[untyped-decorator]
+def test_scikit_learn_s_own_checks(estimator: object, check: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        check(estimator)  # type: ignore[operator]
+        check(estimator)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,7 @@ def test_a_shipped_netlist_in_a_pipeline(iris: tuple[np.ndarray, np.ndarray]) ->
     again = netlearn.predict(net.netlist_, volts, input=PAIRS)
     np.testing.assert_allclose(net.decision_function(volts), again.outputs, rtol=1e-12)
     assert pipeline.predict(x).tolist() == again.labels.tolist()
+    assert again.probabilities is not None
     np.testing.assert_allclose(net.predict_proba(volts), again.probabilities, rtol=1e-9)
     assert net.n_iter_ == 40
     assert net.history_.loss[-1] < 0.2 * net.history_.loss[0]

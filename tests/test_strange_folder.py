@@ -127,6 +127,7 @@ def run(*command):
 def plant_bombs(folder, names):
     bomb = pickle.dumps(Bomb())
     for name in names:
+        assert jit.CACHE is not None
         for place in (folder / name, folder / Path(jit.CACHE).name / name):
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(bomb)

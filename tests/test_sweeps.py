@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -183,11 +184,10 @@ def test_any_executor_gives_the_same(path: Path) -> None:
         (["optimizer.lr"], "varies nothing"),
     ],
 )
-def test_refuses(path: Path, vary: object, message: str) -> None:
+def test_refuses(path: Path, vary: Any, message: str) -> None:
+    given: dict[str, Any] = {} if "epochs" in vary else {"epochs": 1, "batch": 2, "processes": 1}
     with pytest.raises(OptionError, match=message):
-        netlearn.sweep(path, vary=vary, epochs=1, batch=2, processes=1) if "epochs" not in vary else netlearn.sweep(  # type: ignore[operator]
-            path, vary=vary
-        )
+        netlearn.sweep(path, vary=vary, **given)
 
 
 def test_refuses_files_that_hold_no_records(path: Path, tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ def test_jax_says_the_same(text: str) -> None:
             function.initial, x.numpy()
         )
     assert float(value) == pytest.approx(loss.item(), rel=1e-12)
+    assert net.params.grad is not None
     np.testing.assert_allclose(net.params.grad.numpy(), slopes[0], rtol=1e-9)
     np.testing.assert_allclose(inputs.grad.numpy(), slopes[1], rtol=1e-9)
 
@@ -106,7 +107,7 @@ def test_a_layer_trains_between_others_and_writes_a_netlist() -> None:
 def test_bounds_precision_and_state() -> None:
     net = Layer(netlearn.parse(LINEAR))
     with torch.no_grad():
-        net.params += 100.0
+        net.params.add_(100.0)
     net.clamp_()
     # A parameter that an expression uses may have any sign, and so trains by its own number.
     assert [net.values[name] for name in net.names] == [101_000.0, *[100.0] * 6]
@@ -114,10 +115,11 @@ def test_bounds_precision_and_state() -> None:
     y = single(points().float())
     assert y.dtype == torch.float32
     y.sum().backward()
+    assert single.params.grad is not None
     assert single.params.grad.dtype == torch.float32
     saved = copy.deepcopy(single.state_dict())
     with torch.no_grad():
-        single.params += 0.5
+        single.params.add_(0.5)
     single.load_state_dict(saved)
     assert torch.equal(single(points().float()), y)
 

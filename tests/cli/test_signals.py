@@ -155,7 +155,7 @@ except KeyboardInterrupt:
 
 
 def test_what_must_be_whole_is_finished_first() -> None:
-    done = []
+    done: list[str] = []
     with pytest.raises(KeyboardInterrupt):
         save(done)
     assert done == ["whole"]

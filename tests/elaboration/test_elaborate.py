@@ -139,6 +139,7 @@ def test_what_decides_a_condition_cannot_be_trained():
     design = design_of(".param r=1k k=2\nV1 a 0 1\n.if (r>500)\nR1 a 0 {r}\n.else\nR1 a 0 {k}\n.endif\nR2 a 0 {k}")
     with pytest.raises(OptionError, match="'r' cannot be trained") as caught:
         design.parameters([Selection("*")])
+    assert caught.value.place is not None
     assert caught.value.place.line == 4
     assert list(design.parameters([Selection("k")]).names) == ["k"]
 
@@ -260,6 +261,7 @@ def test_files_may_be_included_within_subcircuits_of_included_files(tmp_path):
     (tmp_path / "last.inc").write_text("R2 n 0 {q*1k}\n")
     with pytest.raises(NetlistError) as caught:
         elaborate(read(tmp_path / "main.cir"))
+    assert caught.value.place is not None
     assert caught.value.place.path.endswith("last.inc")
     assert [(link.path.rpartition("/")[2], link.line) for link in caught.value.place.chain] == [
         ("main.cir", 2), ("main.cir", 4), ("outer.inc", 2), ("inner.inc", 3)
@@ -351,6 +353,7 @@ def test_mistakes_are_located(text, line, column, message):
     error = errors_of(text)[0]
     assert isinstance(error, NetlistError)
     assert message in str(error)
+    assert error.place is not None
     assert (error.place.line, error.place.column) == (line, column)
 
 

@@ -38,7 +38,7 @@ def contents(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return arrays, json.loads(str(arrays.pop("notes")))
 
 
-def written(path: Path, arrays: dict[str, np.ndarray], notes: Any) -> None:
+def written(path: Path, arrays: dict[str, Any], notes: Any) -> None:
     np.savez(path, **arrays, notes=np.array(json.dumps(notes)))
 
 

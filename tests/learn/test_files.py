@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,9 +32,8 @@ def written(frame: pd.DataFrame, path: Path) -> Path:
     elif path.suffix == ".parquet":
         frame.to_parquet(path, row_group_size=64)
     else:
-        np.savez(
-            path, **{name: frame[name].to_numpy() if name != "class" else frame[name].to_numpy("U") for name in frame}
-        )
+        arrays: dict[str, Any] = {str(name): frame[name].to_numpy("U" if name == "class" else None) for name in frame}
+        np.savez(path, **arrays)
     return path
 
 

@@ -26,7 +26,7 @@ def test_a_band_costs_nothing_inside_and_a_miss_is_measured_in_half_of_it() -> N
     loss = Goals((0, 1), (1.0, 2.0))
     outputs = np.array([[2.05, 1e-3], [2.2, 3e-3], [1.7, 5e-3]])
     np.testing.assert_allclose(loss.value(outputs, targets), [0.0, 1.0 / 3, (4.0 + 2 * 4.0) / 3], atol=1e-12)
-    np.testing.assert_allclose(loss.missed(outputs, targets), [[0, 0], [0.1, 0], [-0.2, 2e-3]], atol=1e-12)
+    np.testing.assert_allclose(loss.missed(outputs, targets), np.array([[0, 0], [0.1, 0], [-0.2, 2e-3]]), atol=1e-12)
     for j in range(2):
         stepped = outputs.astype(complex)
         stepped[:, j] += 1e-30j

@@ -206,6 +206,7 @@ def test_patience_ends_training_and_keeps_the_best(make_task: Any) -> None:
     assert len(scores) < 200
     assert state.best_score == min(scores)
     assert state.best_epoch == int(np.argmin(scores)) == len(scores) - 1 - 5
+    assert state.best is not None
     assert measure(task, task.validation, replace(state, theta=state.best)).loss == state.best_score
 
 

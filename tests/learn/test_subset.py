@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -61,7 +63,7 @@ def test_a_pattern_without_a_match_is_an_error() -> None:
 
 
 def test_nodes_choose_what_touches_them() -> None:
-    def chosen(**settings: str) -> list[str]:
+    def chosen(**settings: Any) -> list[str]:
         mask = Subset(**settings).candidates(PARAMETERS)
         return [name for name, one in zip(NAMES, mask, strict=True) if one]
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,8 @@ def test_an_unquoted_difference_in_the_header_is_one_column(tmp_path: Path) -> N
 
 
 def test_npz_gives_the_same_as_csv(tmp_path: Path) -> None:
-    np.savez(tmp_path / "d.npz", **{"V1": [1.0, 2.0], "class": np.array([3, 4])})
+    columns: dict[str, Any] = {"V1": [1.0, 2.0], "class": np.array([3, 4])}
+    np.savez(tmp_path / "d.npz", **columns)
     table = read_table(tmp_path / "d.npz")
     csv = read_table(written(tmp_path, "V1,class\n1,3.0\n2,4\n"))
     np.testing.assert_array_equal(table.columns["V1"], csv.columns["V1"])

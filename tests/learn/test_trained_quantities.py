@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ Vg g 0 1.3
 """
 
 
-def _project(text: str, train: str, data: dict[str, Sequence[float]], *outputs: str) -> Project:
+def _project(text: str, train: str, data: Mapping[str, Sequence[float]], *outputs: str) -> Project:
     named = {name: np.asarray(values) for name, values in data.items()}
     wanted = {output: np.linspace(-1.0, 1.0, len(next(iter(named.values())))) for output in outputs}
     return open_project(netlearn.parse(text.format(train=train)), {**named, **wanted})

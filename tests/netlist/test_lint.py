@@ -21,6 +21,7 @@ REST = "\nV9 a 0 1\nR9 a 0 1k\nR8 a OUT 1k\nR7 (b,x) 1k\nR6 c in 1k\n.end\n"
 )  # fmt: skip
 def test_a_title_that_is_an_element_is_warned_of(title):
     (warning,) = remarks(netlearn.parse(title + REST))
+    assert warning.place is not None
     assert warning.place.line == 1
     assert f"'{title.split()[0]}' is not an element" in str(warning)
     assert str(warning).startswith("<string>:1:1: warning: ")
@@ -45,6 +46,7 @@ def test_a_file_that_is_not_there_is_warned_of_with_the_way_to_it(tmp_path):
     (warning,) = design.warnings
     assert [w.message for w in caught] == [warning]
     assert "there is no file 'absent.lib'" in warning.message
+    assert warning.place is not None
     assert warning.place.path.endswith("part.inc")
     assert warning.place.chain[0].line == 2
 
@@ -53,6 +55,7 @@ def test_directives_in_included_files_are_warned_of_once_a_file(tmp_path):
     (tmp_path / "main.cir").write_text("* main\n*@train R*\n.include part.inc\n.include part.inc" + REST)
     (tmp_path / "part.inc").write_text("* part\n*@fix R9\n*@loss mse\n")
     (warning,) = remarks(netlearn.read(tmp_path / "main.cir"))
+    assert warning.place is not None
     assert (warning.place.line, warning.place.column) == (2, 1)
     assert "not read" in warning.message
 

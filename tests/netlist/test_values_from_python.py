@@ -272,7 +272,17 @@ def test_values_of_included_files_are_set_in_copies(tmp_path: Path) -> None:
 @pytest.mark.ngspice
 def test_what_was_set_is_what_both_solvers_read(netlist: netlearn.Netlist, ngspice: Any) -> None:
     """Every element with a value gets one, and ngspice finds the operating point that netlearn finds."""
-    numbers = {"V1": 1.0, "V2": 0.2, "V4": 2, "V5": 0.3, "I1": "1m", "R1": 500, "R2": 2e3, "R3": 800, "R4": "3k"}
+    numbers: dict[str, float | str] = {
+        "V1": 1.0,
+        "V2": 0.2,
+        "V4": 2,
+        "V5": 0.3,
+        "I1": "1m",
+        "R1": 500,
+        "R2": 2e3,
+        "R3": 800,
+        "R4": "3k",
+    }
     netlist.update({**numbers, "C1": 1e-9, "L1": 1e-3, "E1": 2, "F1": 3, "K1": 0.5, "E2": "{3*v(a)}"})
     netlist.parameters.update({"gain": 2, "kp0": 2e-3, "x1.w": 3})
     netlist.models["dm"].update({"is": 1e-13, "n": 1.1})

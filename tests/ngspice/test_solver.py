@@ -240,7 +240,7 @@ def test_a_crash_is_retried_once():
 
 
 def test_a_crash_in_the_middle_goes_on_where_it_was(monkeypatch):
-    killed = []
+    killed: list[int] = []
 
     class Fragile(WorkerProcess):
         def receive(self):

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import netlearn
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import Column
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import NgspiceError
 from netlearn.ngspice import text_run
@@ -16,7 +18,7 @@ from netlearn.ngspice.text_run import TextRunner
 from netlearn.ngspice.text_solution import text_solution
 from netlearn.solve.internal import InternalSolver
 
-NOTHING = ([], np.zeros((1, 0)))
+NOTHING: tuple[list[str], Array] = ([], np.zeros((1, 0)))
 
 READ_OTHERWISE = {
     "a letter for the decimal point": "V1 a 0 1\nR1 a b 4k7\nR2 b 0 {2k2*2}\nR3 b 0 r=1meg5\n.param q=1k5\nR4 b 0 {q}",
@@ -88,7 +90,7 @@ def test_sources_are_altered_sample_by_sample(by_executable, libngspice, ngspice
     names = ["v1", "i1", "v.x1.v1"]
     with TextRunner() as runner:
         found = text_solution(netlist, circuit, (names, values), runner)
-    columns = {}
+    columns: dict[Column, Array] = {}
     for name, column in zip(names, values.T, strict=True):
         g, k = circuit.element(name)
         whole = columns.setdefault((g, "dc"), np.tile(np.asarray(circuit.groups[g].values["dc"]), (3, 1)))

@@ -64,6 +64,6 @@ def test_wider_and_darker_where_more_is_conducted() -> None:
 
 def test_equal_resistors_and_none_at_all() -> None:
     for text in ("* one\nV1 a 0 1\nR1 a 0 1k\n.end\n", "* none\nV1 a 0 1\n.end\n"):
-        axes = Figure().subplots()
-        draw_network(axes, netlearn.elaborate(netlearn.parse(text)).circuit)
-        axes.figure.draw_without_rendering()
+        figure = Figure()
+        draw_network(figure.subplots(), netlearn.elaborate(netlearn.parse(text)).circuit)
+        figure.draw_without_rendering()

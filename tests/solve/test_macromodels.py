@@ -34,7 +34,9 @@ REFUSED = ("limit_tanh", "limit_minmax")
 
 
 def deck(name, circuit, volts, load):
-    supply = float(re.search(r"supplies of (\S+) V", MODELS[name])[1])
+    said = re.search(r"supplies of (\S+) V", MODELS[name])
+    assert said is not None
+    supply = float(said[1])
     return f"""{name} {circuit} {volts} {load}
 vp p 0 {supply}
 vn n 0 {-supply}

@@ -45,13 +45,11 @@ class Bias:
     def device(self) -> tuple[Device, dict[str, Array]]:
         """The device with its values as columns of one element."""
         kind = MODEL_TYPES[self.kind].variant(self.model).at_level(self.model.get("level", 1))
-        model = {kind.model_value(name, value): value for name, value in self.model.items()}
-        element = {kind.element_value(name, value): value for name, value in self.element.items()}
+        model = {named: value for name, value in self.model.items() if (named := kind.model_value(name, value))}
+        element = {named: value for name, value in self.element.items() if (named := kind.element_value(name, value))}
         for flag in map(kind.flags.get, (self.card, self.flag)):
             if flag is not None:
                 element[flag[0]] = flag[1]
-        model.pop(None, None)
-        element.pop(None, None)
         values = kind.complete(model, element)
         return kind.device_for(values), {name: np.array([value]) for name, value in values.items()}
 

@@ -66,7 +66,8 @@ def ngspice_parameters(executable, device, folder):
     deck = folder / "help.cir"
     deck.write_text(f"help\nv1 1 0 1\n.control\ndevhelp -csv {device}\nquit\n.endc\n.end\n")
     done = subprocess.run([executable, "-n", "-b", str(deck)], capture_output=True, text=True, timeout=60, check=False)
-    found, part = {"Model": [], "Instance": []}, "Model"
+    found: dict[str, list[str]] = {"Model": [], "Instance": []}
+    part = "Model"
     for line in done.stdout.splitlines():
         part = {"Model Parameters": "Model", "Instance Parameters": "Instance"}.get(line.strip(), part)
         row = re.match(r"\d+, (\S+), (inout|in), ", line)
@@ -78,8 +79,8 @@ def ngspice_parameters(executable, device, folder):
 
 def test_element_wins_over_model_and_model_over_defaults():
     kind = MODEL_TYPES["d"]
-    model = {kind.model_value("js", 1e-12): 1e-12, kind.model_value("area", 3.0): 3.0, kind.model_value("m", 0.4): 0.4}
-    values = kind.complete(model, {kind.element_value("m"): 2.0, kind.element_value("area"): 5.0})
+    model = {str(kind.model_value(name, value)): value for name, value in (("js", 1e-12), ("area", 3.0), ("m", 0.4))}
+    values = kind.complete(model, {str(kind.element_value(name)): value for name, value in (("m", 2.0), ("area", 5.0))})
     assert (values["is"], values["area"], values["m"], values["mj"]) == (1e-12, 5.0, 2.0, 0.4)
     assert values["n"] == 1.0
     assert math.isnan(values["temp"])

@@ -98,7 +98,14 @@ def stiffness(model: Model, theta: Array) -> Array:
     incidence = np.zeros((n + 1, len(ends)))
     incidence[ends[:, 0], np.arange(len(ends))] += 1
     incidence[ends[:, 1], np.arange(len(ends))] -= 1
-    held = [n, *(int(model.parameters.circuit.groups[1].index[j, 0]) for _, j in model.inputs)]
+    held = [
+        n,
+        *(
+            int(model.parameters.circuit.groups[1].index[place[1], 0])
+            for place in model.inputs
+            if not isinstance(place, int)
+        ),
+    ]
     free = [i for i in range(n) if i not in held]
     laplacian = ((incidence / theta) @ incidence.T)[np.ix_(free, free)]
     probes = model.probes.matrix(n + len(model.inputs)).toarray()[:, free]
@@ -322,7 +329,7 @@ class TestStrength:
 def test_noise_reaches_the_outputs_that_nudges_are_made_from() -> None:
     """Clamps stand where the output was read, not where it is."""
     model, theta, batch = random_task(0)
-    clamps = []
+    clamps: list[Array] = []
 
     class Chip:
         def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:

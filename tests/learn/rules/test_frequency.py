@@ -8,7 +8,7 @@ import pytest
 from netlearn.circuit.circuit import GROUND, Group
 from netlearn.circuit.devices.diode import DIODE_WITHOUT_SERIES
 from netlearn.errors import OptionError
-from netlearn.learn.loss import CrossEntropy, Mse
+from netlearn.learn.loss import CrossEntropy, Loss, Mse
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
@@ -17,7 +17,7 @@ from tests.helpers import estimate, random_task
 
 @pytest.mark.parametrize("loss", [Mse(), CrossEntropy(scale=5.0)])
 @pytest.mark.parametrize("beta", [1e-3, 10.0])
-def test_is_exact_in_linear_circuits_at_any_swing(loss: object, beta: float) -> None:
+def test_is_exact_in_linear_circuits_at_any_swing(loss: Loss, beta: float) -> None:
     model, theta, batch = random_task(0)
     if isinstance(loss, CrossEntropy):
         batch = Batch(batch.inputs, np.array([0, 1, 0, 0, 1]))

@@ -21,7 +21,7 @@ from netlearn.learn.loss import Mse
 from netlearn.learn.model import Model
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
-from netlearn.learn.rules.base import Batch
+from netlearn.learn.rules.base import Batch, Rule
 from netlearn.learn.rules.second_order import OutputJacobian
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.project import open_project
@@ -87,7 +87,7 @@ def test_holomorphic_is_exact_at_a_finite_nudge() -> None:
     model, theta, batch = circuit(1)
     exact = estimate(Analytic(), model, theta, batch)
 
-    def error(rule: object) -> float:
+    def error(rule: Rule) -> float:
         return float(np.linalg.norm(estimate(rule, model, theta, batch) - exact) / np.linalg.norm(exact))
 
     centered = error(make_rule("ep", beta=1e-5, unit="siemens"))

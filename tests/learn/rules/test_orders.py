@@ -56,6 +56,7 @@ def test_nudges_stand_for_the_loss(nudge: object) -> None:
     model, theta, batch = random_task(0)
     rule = GeneralizedEP(nudge, 1e-3, "positive")  # type: ignore[arg-type]
     found = rule.nudged_loss(model, Mse(), theta, batch)
+    assert found is not None
     outputs = model.outputs(model.forward(theta, batch.inputs))
     assert (found.order, found.contrast_order) == (nudge.order, nudge.order)  # type: ignore[attr-defined]
     assert found.value == pytest.approx(Mse().value(outputs, batch.targets), rel=1e-9)
@@ -68,6 +69,7 @@ def test_a_spring_is_of_order_two_and_descends_its_own_energy() -> None:
     spring = Spring(1e-9)
     rule = GeneralizedEP(spring, 1e-3, "positive")
     found = rule.nudged_loss(model, Mse(), theta, batch)
+    assert found is not None
     outputs = model.outputs(model.forward(theta, batch.inputs))
     assert (found.order, found.contrast_order) == (2, 1)
     assert found.value == pytest.approx(0.5e-9 * np.sum((batch.targets - outputs) ** 2, axis=1), rel=1e-4)
@@ -107,6 +109,7 @@ def test_a_nudge_without_a_constant_has_a_slope_only() -> None:
 
     model, theta, batch = random_task(0)
     found = GeneralizedEP(Bare(), 1e-3, "positive").nudged_loss(model, Mse(), theta, batch)
+    assert found is not None
     assert (found.order, found.value, found.contrast_order) == (None, None, 3)
 
 
@@ -130,7 +133,10 @@ def test_the_spring_tends_to_the_clamp() -> None:
         rule = GeneralizedEP(Spring(stiffness), 1e-2, "centered")
         found = estimate(rule, model, theta, batch)
         errors.append(np.linalg.norm(found - clamp) / np.linalg.norm(clamp))
-        values.append(float(rule.nudged_loss(model, Mse(), theta, batch).value.mean()))
+        loss = rule.nudged_loss(model, Mse(), theta, batch)
+        assert loss is not None
+        assert loss.value is not None
+        values.append(float(loss.value.mean()))
     assert values[1] / values[0] == pytest.approx(100, rel=1e-4)
     assert errors[0] / errors[1] == pytest.approx(100, rel=0.3)
     assert errors[1] / errors[2] == pytest.approx(100, rel=0.3)

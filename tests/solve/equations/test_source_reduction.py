@@ -42,7 +42,7 @@ def test_what_is_recovered_solves_the_full_equations(name: str, transpose: bool,
     circuit = circuit_of(NETWORKS[name])
     reduction, rng, samples = SourceReduction.of(circuit), np.random.default_rng(0), 5
     topology = reduction.topology
-    values = np.ones((len(topology.rows), samples), kind)
+    values: Array = np.ones((len(topology.rows), samples), kind)
     # Any numbers at all, but for the sources' own ones, which the reduction takes for granted.
     values[reduction.inner] = _entries(reduction, rng, samples, kind)
     values[~reduction.inner] = _incidence(circuit, reduction)[:, None]
@@ -53,7 +53,7 @@ def test_what_is_recovered_solves_the_full_equations(name: str, transpose: bool,
     beside = rng.normal(size=(topology.size, topology.size)) * _inside(reduction)
     beside = beside if not reduction.symmetric else beside + beside.T
     full = dense(topology, values) + beside
-    rhs = rng.normal(size=(samples, topology.size)).astype(kind)
+    rhs: Array = rng.normal(size=(samples, topology.size)).astype(kind)
     turned = full.swapaxes(1, 2) if transpose else full
 
     def others(x: Array) -> Array:
@@ -112,7 +112,7 @@ def _inside(reduction: SourceReduction) -> Array:
 def _entries(reduction: SourceReduction, rng: np.random.Generator, samples: int, kind: type) -> Array:
     """Numbers for the entries that are not the sources' own, symmetric where the reduction takes them to be."""
     topology = reduction.topology
-    numbers = rng.normal(size=(topology.size, topology.size, samples)).astype(kind)
+    numbers: Array = rng.normal(size=(topology.size, topology.size, samples)).astype(kind)
     if kind is complex:
         numbers += 1j * rng.normal(size=numbers.shape)
     if reduction.symmetric:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import netlearn
+from netlearn.arrays import Array
 from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.matrices.condensation import Condensed, nonlinear_unknowns
 from netlearn.solve.matrices.many import DenseMatrices, DensePattern, SparsePattern, pattern_for
@@ -31,7 +32,7 @@ def _entries(reduction: SourceReduction, last: np.ndarray, samples: int, kind: t
     """Random matrices that differ by sample only among ``last``."""
     rng = np.random.default_rng(1)
     rows, columns = reduction.pattern.rows, reduction.columns
-    data = np.repeat(rng.normal(size=(len(rows), 1)), samples, axis=1).astype(kind)
+    data: Array = np.repeat(rng.normal(size=(len(rows), 1)), samples, axis=1).astype(kind)
     own = np.isin(rows, last) & np.isin(columns, last)
     data[own] += rng.normal(size=(int(own.sum()), samples))
     if kind is complex:

@@ -137,7 +137,7 @@ DIVIDERS = {
 def test_a_divider_of_values_far_apart(values):
     text = "divider\nv1 a 0 1\nr1 a b {}\nr2 b c {}\nr3 c 0 {}\n.end".format(*values)
     op = netlearn.operating_point(netlearn.parse(text))
-    first, middle, last = (Fraction(parse_number(word)) for word in values)
+    first, middle, last = (Fraction(parse_number(word) or 0.0) for word in values)
     total = first + middle + last
     wanted = {"V(b)": (middle + last) / total, "V(c)": last / total, "I(v1)": -1 / total, "I(r2)": 1 / total}
     wanted |= {"V(b,c)": middle / total, "P(r2)": middle / total**2}
