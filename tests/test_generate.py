@@ -185,7 +185,7 @@ def test_positions_stand_in_the_netlist() -> None:
     ],
 )
 def test_deep_networks_have_a_co_content_and_gradients_that_energy_based_rules_find(
-    options: dict[str, object], elements: dict[str, int]
+    options: dict[str, Any], elements: dict[str, int]
 ) -> None:
     made = new_netlist("layered", layers="2-3-3-1", samples=4, **options)
     netlist, data = netlearn.parse(made.netlist), _columns(made.data)
