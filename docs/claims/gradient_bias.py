@@ -1,81 +1,85 @@
 """How far each rule's estimate is from the gradient, against the nudge, with and without noise.
 
-Claim: equilibrium propagation estimates the gradient with a bias that falls as the nudge
-shrinks, as β in its one-sided and as β² in its centered form; the analytic gradient has no
-bias. With noise in the readings there is a best nudge; the analytic rule, which reads only the
-outputs, has no such trade-off.
+Claim: equilibrium propagation estimates the gradient with a bias that falls as the nudge shrinks,
+as β in its one-sided and as β² in its centered form, and with nudges of order k as β^k and, where
+k is odd, β^2k; the analytic gradient has no bias. With noise in the readings there is a best nudge,
+for coupled learning, too; the analytic rule, which reads only the outputs, has no such trade-off.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from claim import Claim, Results, band, geometric, geometric_mean, main, says, spread
 from matplotlib.figure import Figure
-from setting import Task, main, task
+from networks import KINDS, regression
 
 from netlearn.arrays import Array
-from netlearn.learn.rules import make_rule
-from netlearn.learn.rules.analytic import Analytic
+from netlearn.learn.loss import Loss
+from netlearn.learn.rules import GeneralizedEP
+from netlearn.learn.rules.circuitry import Circuitry
+from netlearn.learn.rules.nudges import ConductanceNudge
 
+CIRCUITS = ("linear", "diodes")
 STATES = ("positive", "negative", "centered")
 NOISE = 1e-4
-"""Volts of each reading."""
+BETAS = np.geomspace(1e-4, 0.3, 10)
+"""Nudges, relative to the one that takes stability away."""
+ETAS = np.geomspace(1e-3, 1.0, 10)
+"""Nudges of coupled learning, part of the way to the target."""
+STRENGTHS = np.geomspace(0.01, 0.5, 10)
+"""Nudges of the orders 1, 2 and 3, the k-th root of the unit of BETAS."""
+ORDERS = {"1 positive": 1, "1 centered": 2, "2 positive": 2, "3 positive": 3, "3 centered": 6}
+"""Nudges of order k, by the power of β with which the bias is to fall."""
+FORMS = {"positive": "one-sided", "centered": "centered"}
+REPEATS, NETWORKS = 10, 10
 
 
 @dataclass(frozen=True)
-class Bias:
-    """Relative errors (betas,) by network and rule, and the slopes of their logarithms.
+class Order:
+    """n = β^k ℓ: a conductance β^k h to the target, which is of order k in energy and force."""
 
-    ``noisy`` holds root mean square errors with noise, the analytic rule's as one number.
-    ``limit_angle`` is the cosine between coupled learning's estimate at a small nudge and the
-    gradient.
-    """
+    order: int
 
-    betas: Array
-    etas: Array
-    bias: dict[tuple[str, str], Array]
-    slopes: dict[tuple[str, str], float]
-    noisy: dict[str, Array]
-    analytic_noisy: float
-    analytic_bias: dict[str, float]
-    limit_angle: dict[str, float]
+    @property
+    def contrast_order(self) -> int:
+        return self.order
+
+    def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
+        return ConductanceNudge().circuitry(beta**self.order, outputs, targets, loss)
 
 
-def run(small: bool) -> Bias:
-    side, points, repeats = (4, 6, 8) if small else (6, 12, 30)
-    networks = {
-        "linear": task("lattice", rows=side, columns=side),
-        "diodes": task("lattice", diodes=True, rows=side, columns=side),
+def compute(circuit: str, kind: str, seed: int, repeats: int = REPEATS) -> dict[str, Any]:
+    """Relative errors (betas,) of each form, and of each with noise."""
+    lab = regression(kind, seed, diodes=circuit == "diodes", target="random")
+    exact = lab.gradient("analytic")
+    limit = lab.gradient("cl", beta=1e-5)
+    result: dict[str, Any] = {
+        "differences": relative(lab.gradient("differences", step=1e-4), exact),
+        "cosine": float(exact @ limit / np.linalg.norm(exact) / np.linalg.norm(limit)),
+        "readout": rms([lab.gradient("in-the-loop", seed=s, noise=NOISE) for s in range(repeats)], exact),
     }
-    betas, etas = np.geomspace(1e-7, 4e-4, points), np.geomspace(1e-3, 1.0, points)
-    bias, slopes, angles, exact_bias = {}, {}, {}, {}
-    for name, each in networks.items():
-        exact = each.estimate(Analytic())
-        limit = each.estimate(make_rule("cl", beta=1e-4))
-        angles[name] = float(exact @ limit / np.linalg.norm(exact) / np.linalg.norm(limit))
-        differences = each.estimate(make_rule("differences", step=1e-4))
-        exact_bias[name] = relative(exact, differences)
-        for states in STATES:
-            ep = [each.estimate(make_rule("ep", unit="siemens", beta=b, states=states)) for b in betas]
-            cl = [each.estimate(make_rule("cl", beta=b, states=states)) for b in etas]
-            bias[name, f"ep {states}"] = np.array([relative(found, exact) for found in ep])
-            bias[name, f"cl {states}"] = np.array([relative(found, limit) for found in cl])
-            slopes[name, f"ep {states}"] = slope(betas, bias[name, f"ep {states}"])
-            slopes[name, f"cl {states}"] = slope(etas, bias[name, f"cl {states}"])
-    linear = networks["linear"]
-    exact = linear.estimate(Analytic())
-    noisy = {
-        f"ep {states}": np.array(
-            [
-                rms(linear, make_rule("ep", unit="siemens", beta=b, states=states, noise=NOISE), exact, repeats)
-                for b in betas
+    for states in STATES:
+        result[f"ep {states}"] = [relative(lab.gradient("ep", beta=b, states=states), exact) for b in BETAS]
+        result[f"cl {states}"] = [relative(lab.gradient("cl", beta=b, states=states), limit) for b in ETAS]
+        for rule, strengths, ideal in (("ep", BETAS, exact), ("cl", ETAS, limit)):
+            result[f"noisy {rule} {states}"] = [
+                rms([lab.gradient(rule, s, beta=b, states=states, noise=NOISE) for s in range(repeats)], ideal)
+                for b in strengths
             ]
-        )
-        for states in STATES
-    }
-    readout = rms(linear, make_rule("in-the-loop", noise=NOISE), exact, repeats)
-    return Bias(betas, etas, bias, slopes, noisy, readout, exact_bias, angles)
+    result["current centered"] = [
+        relative(lab.gradient("ep", beta=b, states="centered", nudge="current"), exact) for b in BETAS
+    ]
+    for name in ORDERS:
+        order, states = name.split()
+        result[f"order {name}"] = [
+            relative(lab.gradient(GeneralizedEP(Order(int(order)), b, states, relative=True)), exact)  # type: ignore[arg-type]
+            for b in STRENGTHS
+        ]
+    return result
 
 
 def relative(found: Array, exact: Array) -> float:
@@ -83,46 +87,152 @@ def relative(found: Array, exact: Array) -> float:
     return float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
 
 
-def rms(each: Task, rule: object, exact: Array, repeats: int) -> float:
+def rms(found: list[Array], exact: Array) -> float:
     """The root mean square of the relative error over noises."""
-    errors = [relative(each.estimate(rule, seed), exact) for seed in range(repeats)]  # type: ignore[arg-type]
-    return float(np.sqrt(np.mean(np.square(errors))))
+    return float(np.sqrt(np.mean([relative(each, exact) ** 2 for each in found])))
 
 
-def slope(strengths: Array, errors: Array) -> float:
-    """The exponent at small strengths, where the errors are above rounding; NaN if they never are."""
-    good = np.flatnonzero((errors > 1e-9) & (errors < 0.1))[:5]
-    return float(np.polyfit(np.log(strengths[good]), np.log(errors[good]), 1)[0]) if len(good) >= 3 else float("nan")
+def slopes(strengths: Array, errors: Array) -> Array:
+    """The exponents (n,) of errors (n, strengths), at the least strengths at which they are far above rounding."""
+    parts = [np.flatnonzero(row > 1e-7)[:4] for row in errors]
+    found = [np.polyfit(np.log(strengths[i]), np.log(row[i]), 1)[0] for i, row in zip(parts, errors, strict=True)]
+    return np.array(found)
 
 
-def report(results: Bias) -> list[str]:
-    lines = [f"{network:8} {rule:12} slope {value:5.2f}" for (network, rule), value in results.slopes.items()]
-    for name, value in results.analytic_bias.items():
-        lines.append(f"{name:8} analytic against central differences {value:.1e}")
-        lines.append(f"{name:8} coupled learning's limit and the gradient: cosine {results.limit_angle[name]:.3f}")
-    for rule, errors in results.noisy.items():
-        best = int(np.argmin(errors))
-        lines.append(f"{NOISE:g} V noise: {rule} best at β = {results.betas[best]:.1e} S, error {errors[best]:.2f}")
-    lines.append(f"{NOISE:g} V noise: analytic, outputs read only, error {results.analytic_noisy:.4f}")
-    return lines
+def of(results: Results, circuit: str, name: str) -> Array:
+    """A number, or a row of them, for each network."""
+    return np.array([value[name] for key, value in results.items() if key[0] == circuit])
 
 
-def draw(results: Bias) -> Figure:
-    figure = Figure(figsize=(15, 4), layout="constrained")
-    bias, coupled, noise = figure.subplots(1, 3)
-    for (network, rule), errors in results.bias.items():
-        axes, x = (bias, results.betas) if rule.startswith("ep") else (coupled, results.etas)
-        axes.loglog(x, np.maximum(errors, 1e-16), "-" if network == "linear" else "--", label=f"{rule}, {network}")
-    bias.set(xlabel="β (S)", ylabel="relative error of the estimate", title="equilibrium propagation: to the gradient")
-    coupled.set(xlabel="η", title="coupled learning: to its own limit")
-    for rule, errors in results.noisy.items():
-        noise.loglog(results.betas, errors, label=rule)
-    noise.axhline(results.analytic_noisy, color="k", label="analytic, outputs read only")
-    noise.set(xlabel="β (S)", title=f"with {NOISE * 1e6:g} µV of noise in every reading")
-    for axes in (bias, coupled, noise):
+def sentences(results: Results) -> Iterator[str]:
+    n = len({key[1:] for key in results})
+    yield (
+        f"{n} networks of {len(KINDS)} kinds and the same with diodes, each with a seed of its own (n = {n}, ± one "
+        f"standard deviation, n - 1). β is"
+    )
+    yield (
+        f"relative to the nudge that takes stability away; with noise, root mean squares over {REPEATS} draws. A nudge "
+        f"n = β^k ℓ is of order k."
+    )
+    yield ""
+    heads = [f"k = {order}, {FORMS[states]}" for order, states in (name.split() for name in ORDERS)]
+    yield f"| bias falls as | {' | '.join(heads)} |"
+    yield "|---|" + "---|" * len(heads)
+    for circuit in CIRCUITS:
+        cells = [slopes(STRENGTHS, of(results, circuit, f"order {name}")) for name in ORDERS]
+        right = all(
+            np.abs(cell - power).max() < 0.1 * power for cell, power in zip(cells, ORDERS.values(), strict=True)
+        )
+        words = " | ".join("β^" + spread(cell, ".3f") for cell in cells)
+        yield says(f"| {circuit} | {words} |", right)
+    yield ""
+    differences = max(of(results, circuit, "differences").max() for circuit in CIRCUITS)
+    yield says(
+        f"- That is β^k and β^2k, as GEP predicts. The analytic gradient agrees with central differences to "
+        f"{differences:.0e}, which is the differences' own error.",
+        differences < 1e-6,
+    )
+    unbiased = of(results, "linear", "current centered").max()
+    biased = of(results, "diodes", "current centered")[:, -1]
+    yield says(
+        f"- With the current nudge the centered form has no bias in linear circuits at any β (at most {unbiased:.0e}); "
+        f"with diodes it is off by {geometric(biased)} at β = {BETAS[-1]:.1f}.",
+        unbiased < 1e-6,
+        biased.min() > 1e-5,
+    )
+    cosine = {circuit: of(results, circuit, "cosine") for circuit in CIRCUITS}
+    centered = of(results, "linear", "cl centered").max()
+    yield says(
+        f"- Coupled learning tends to a limit of its own, the descent in the metric of the circuit's stiffness, whose "
+        f"cosine with the gradient is {spread(cosine['linear'], '.3f')} on linear networks and "
+        f"{spread(cosine['diodes'], '.3f')} with diodes. It gets there as η^1.00 (one-sided) and, with diodes, "
+        f"η^2.00 (centered); on linear networks the centered form is there at any η (within {centered:.0e}).",
+        cosine["linear"].mean() < 0.99,
+        centered < 1e-8,
+        *(abs(slopes(ETAS, of(results, c, f"cl {s}")) - 1).max() < 0.005 for c in CIRCUITS for s in STATES[:2]),
+        abs(slopes(ETAS, of(results, "diodes", "cl centered")) - 2).max() < 0.005,
+    )
+    yield (
+        f"- With {NOISE * 1e6:.0f} µV of noise in every reading, relative error at the best nudge, ×/÷ one standard "
+        f"deviation of the logarithm:"
+    )
+    yield ""
+    yield "| | EP, positive | negative | centered | coupled learning, positive | negative | centered | analytic |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for circuit in CIRCUITS:
+        best = [
+            of(results, circuit, f"noisy {rule} {states}").min(axis=1) for rule in ("ep", "cl") for states in STATES
+        ]
+        cells = [geometric(errors) for errors in (*best, of(results, circuit, "readout"))]
+        yield f"| {circuit} | {' | '.join(cells)} |"
+    yield ""
+    inside = {
+        (circuit, name): [0 < np.argmin(row) < len(row) - 1 for row in of(results, circuit, f"noisy {name}")]
+        for circuit in CIRCUITS
+        for name in (f"{rule} {states}" for rule in ("ep", "cl") for states in STATES)
+    }
+    free = inside.pop(("linear", "cl centered"))
+    yield says(
+        "- A smaller nudge drowns in the noise and a larger one is biased: there is a best nudge in between, for EP "
+        "and for coupled learning (measured against its own limit). The exception is centered coupled learning on "
+        "linear networks, which has no bias and is best clamped all the way (η = 1).",
+        all(np.mean(each) > 0.9 for each in inside.values()),
+        not any(free),
+    )
+    readout = {c: of(results, c, "readout") for c in CIRCUITS}
+    least = {c: np.min([of(results, c, f"noisy ep {s}").min(axis=1) for s in STATES], axis=0) for c in CIRCUITS}
+    ratios = [geometric(least[c] / readout[c], ".0f") for c in CIRCUITS]
+    yield says(
+        f"- The analytic rule, which reads only the outputs, has no nudge to choose, and is off {ratios[0]} (linear) "
+        f"and {ratios[1]} times (diodes) less than EP at its best. A part of that is due to what is read: a voltage "
+        f"across a resistor in the middle changes far less than an output.",
+        all(np.all(readout[c] < least[c]) for c in CIRCUITS),
+    )
+
+
+def draw(results: Results) -> Figure:
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    (bias, orders), (coupled, noise) = figure.subplots(2, 2)
+    for i, states in enumerate(STATES):
+        for circuit, style in zip(CIRCUITS, ("-", "--"), strict=True):
+            label = f"{states}, {circuit}"
+            band(bias, BETAS, of(results, circuit, f"ep {states}"), color=f"C{i}", style=style, label=label)
+            if (circuit, states) != ("linear", "centered"):
+                band(coupled, ETAS, of(results, circuit, f"cl {states}"), color=f"C{i}", style=style, label=label)
+        for rule, strengths, style in (("ep", BETAS, "-"), ("cl", ETAS, ":")):
+            rows, label = of(results, "diodes", f"noisy {rule} {states}"), f"{rule}, {states}"
+            band(noise, strengths, rows, color=f"C{i}", style=style, label=label)
+    for name in ORDERS:
+        order, states = name.split()
+        rows, label = of(results, "linear", f"order {name}"), f"k = {order}, {FORMS[states]}"
+        style = "--" if states == "centered" else "-"
+        band(orders, STRENGTHS, rows, color=f"C{int(order) + 2}", style=style, label=label)
+    noise.axhline(geometric_mean(of(results, "diodes", "readout")), color="k", label="analytic, outputs read only")
+    n = len({key[1:] for key in results})
+    bias.set(xlabel="β", title="equilibrium propagation, to the gradient")
+    orders.set(xlabel="β", title="nudges of order k, linear networks, to the gradient")
+    coupled.set(xlabel="η", title="coupled learning, to its own limit")
+    noise.set(xlabel="β or η", title=f"networks with diodes, {NOISE * 1e6:g} µV of noise", ylim=(1e-8, None))
+    for axes in (bias, coupled):
+        axes.set_ylabel("relative error of the estimate")
+    figure.supxlabel(
+        f"geometric means of n = {n} networks; bands: one standard deviation of logarithms", fontsize="small"
+    )
+    for axes in (bias, orders, coupled, noise):
+        axes.set(xscale="log", yscale="log")
         axes.legend(fontsize="x-small")
     return figure
 
 
+CLAIM = Claim(
+    "gradient_bias",
+    "bias against nudge, and noise",
+    compute,
+    keys=[(circuit, tuple(KINDS)[seed % len(KINDS)], seed) for circuit in CIRCUITS for seed in range(NETWORKS)],
+    small=[("linear", "lattice", 0, 2), ("diodes", "layered", 0, 2)],
+    sentences=sentences,
+    draw=draw,
+)
+
 if __name__ == "__main__":
-    main(run, draw, report, "gradient_bias")
+    main(CLAIM)

@@ -4,10 +4,10 @@ Claim (J. A. McGinnis, X. Li, Y. Mori, arXiv 2606.15443): near a solution the lo
 exponentially where a coercivity condition holds, a rank condition on the derivatives of the
 outputs; a symmetry can make it fail, but not for almost every choice of the wanted outputs.
 
-The kite here: ground at node 0, equal currents into nodes 1 and 2, resistors 0-1, 0-2, 1-2,
-1-3 and 2-3. The outputs are the voltages from 1 to 2 and from 1 to 3. Where both are to be
-zero, the solution is symmetric, no current flows in three of the resistors, and the derivatives
-of the two outputs have rank 1 instead of 2: coercivity fails on the whole solution manifold.
+The kite here: ground at node 0, equal currents into nodes 1 and 2, resistors 0-1, 0-2, 1-2, 1-3 and
+2-3. The outputs are the voltages from 1 to 2 and from 1 to 3. Where both are to be zero, the
+solution is symmetric, no current flows in three of the resistors, and the derivatives of the two
+outputs have rank 1 instead of 2: coercivity fails on the whole solution manifold.
 
 What comes out beside that: here the loss falls exponentially nevertheless. Node 3 carries no
 current from outside, so that the second output is always a part of the first, and the error stays
@@ -16,12 +16,13 @@ in the range of the derivatives. Coercivity is enough for an exponential decay, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from claim import Claim, Results, geometric, main, says
 from matplotlib.figure import Figure
 from scipy.integrate import solve_ivp
-from setting import main
 
 import netlearn
 from netlearn.arrays import Array
@@ -44,52 +45,44 @@ R5 2 3 0.9
 .end
 """
 
-TARGETS = {"generic": (0.2, 0.08), "symmetric": (0.0, 0.0)}
+TARGETS = ("generic", "symmetric")
+SHOWN = 5
 
 
-@dataclass(frozen=True)
-class Flow:
-    """A gradient flow in the conductances: losses (T,) at ``times``, by wanted outputs.
+TIMES = np.concatenate([[0], np.geomspace(0.1, 3000, 400)])
+"""In units in which the circuit's conductances and resistances are about 1."""
 
-    ``coercivity`` is the least singular value of ∂y/∂g at the end relative to the largest,
-    ``bound`` the rate of decay that the least one guarantees, ``predicted`` the rate of the
-    slowest error that the derivatives can see, and ``measured`` that of the flow.
+
+def compute(name: str, seed: int, points: int = 400) -> dict[str, Any]:
+    """A gradient flow in the conductances from random ones: its losses, and rates of decay.
+
+    ``coercivity`` is the least singular value of ∂y/∂g at the end relative to the largest, ``bound`` the rate of decay
+    that the least one guarantees, ``predicted`` the rate of the slowest error that the derivatives can see, and
+    ``measured`` that of the flow.
     """
-
-    times: Array
-    losses: dict[str, Array]
-    coercivity: dict[str, float]
-    bound: dict[str, float]
-    predicted: dict[str, float]
-    measured: dict[str, float]
-
-
-def run(small: bool) -> Flow:
-    # Times and conductances are in units in which the circuit's are about 1.
-    times = np.concatenate([[0], np.geomspace(0.1, 3000, 100 if small else 400)])
-    losses, coercivity, bound, predicted, measured = {}, {}, {}, {}, {}
-    for name, wanted in TARGETS.items():
-        columns = {"I1": [1.0], "I2": [1.0], "V(1,2)": [wanted[0]], "V(1,3)": [wanted[1]]}
-        whole = open_project(netlearn.parse(KITE), columns)
-        model, batch = whole.model, Batch(np.array([[1.0, 1.0]]), np.array([wanted]))
-
-        start = 1 / whole.parameters.initial
-        rule = make_rule("al").estimate(model, Mse(), 1 / start, batch, np.random.default_rng(0))
-        learned = rule.gradient / start**2
-        assert np.allclose(learned, descent(0.0, start, np.array(wanted)), rtol=1e-6), "the flow is not the rule's"
-        solution = solve_ivp(
-            descent, (0, times[-1]), start, "LSODA", t_eval=times, rtol=1e-9, atol=1e-12, args=(np.array(wanted),)
-        )
-        loss = np.array([np.mean((state(g)[0] - wanted) ** 2) for g in solution.y.T])
-        slopes = derivatives(model, solution.y[:, -1], batch)
-        values = np.linalg.svd(slopes, compute_uv=False)
+    rng = np.random.default_rng(seed)
+    wanted = np.array([0.2, 0.08]) * rng.uniform(0.8, 1.2, 2) if name == "generic" else np.zeros(2)
+    times = TIMES[:: 400 // points]
+    columns = {"I1": [1.0], "I2": [1.0], "V(1,2)": [wanted[0]], "V(1,3)": [wanted[1]]}
+    project = open_project(netlearn.parse(KITE), columns)
+    model, batch = project.model, Batch(np.array([[1.0, 1.0]]), wanted[None])
+    start = np.exp(rng.normal(0, 0.2, 5)) / project.parameters.initial
+    rule = make_rule("al").estimate(model, Mse(), 1 / start, batch, np.random.default_rng(0))
+    learned = rule.gradient / start**2
+    assert np.allclose(learned, descent(0.0, start, wanted), rtol=1e-6), "the flow is not the rule's"
+    solution = solve_ivp(descent, (0, times[-1]), start, "LSODA", t_eval=times, rtol=1e-9, atol=1e-12, args=(wanted,))
+    loss = np.array([np.mean((state(g)[0] - wanted) ** 2) for g in solution.y.T])
+    values = np.linalg.svd(derivatives(model, solution.y[:, -1], batch), compute_uv=False)
+    late = (loss > 1e-14) & (loss < 1e-3 * loss[0])
+    late &= np.cumsum(late) > np.sum(late) // 2
+    return {
+        "losses": np.maximum(loss, 1e-18),
+        "coercivity": values[-1] / values[0],
         # ℓ = e·e/2 and dg/dt = -Jᵀ e, so that de/dt = -J Jᵀ e and ℓ falls twice as fast.
-        bound[name], predicted[name] = 2 * values[-1] ** 2, 2 * values[values > 1e-6 * values[0]][-1] ** 2
-        late = (loss > 1e-14) & (loss < 1e-3 * loss[0])
-        late &= np.cumsum(late) > np.sum(late) // 2
-        measured[name] = -float(np.polyfit(times[late], np.log(loss[late]), 1)[0])
-        coercivity[name], losses[name] = float(values[-1] / values[0]), loss
-    return Flow(times, losses, coercivity, bound, predicted, measured)
+        "bound": 2 * values[-1] ** 2,
+        "predicted": 2 * values[values > 1e-6 * values[0]][-1] ** 2,
+        "measured": -float(np.polyfit(times[late], np.log(loss[late]), 1)[0]),
+    }
 
 
 ENDS = ((1, 0), (2, 0), (1, 2), (1, 3), (2, 3))
@@ -121,32 +114,69 @@ def derivatives(model: Model, g: Array, batch: Batch) -> Array:
     return np.asarray(np.array(rows).T / (2e-6 * g))
 
 
-def report(results: Flow) -> list[str]:
-    lines = []
-    for name in TARGETS:
-        lines.append(
-            f"{name:9} loss {results.losses[name][0]:.1e} -> {results.losses[name][-1]:.1e}, "
-            f"least singular value of ∂y/∂g {results.coercivity[name]:.1e} of the largest"
-        )
-        lines.append(
-            f"{name:9} decay rate {results.measured[name]:.3e}, predicted {results.predicted[name]:.3e}, "
-            f"guaranteed {results.bound[name]:.1e}"
-        )
-    return lines
+def of(results: Results, name: str, what: str) -> Array:
+    return np.array([value[what] for key, value in results.items() if key[0] == name])
 
 
-def draw(results: Flow) -> Figure:
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    for axes, (name, loss) in zip(figure.subplots(1, 2), results.losses.items(), strict=True):
-        shown = loss > 1e-14
-        x, y = results.times[shown], loss[shown]
-        axes.semilogy(x, y, label="gradient flow")
-        axes.semilogy(x, y[-1] * np.exp(-results.predicted[name] * (x - x[-1])), "--", label="predicted rate")
-        axes.set(xlabel="time", ylabel="loss", title=f"{name} targets", ylim=(1e-14, 1))
-        axes.text(0.05, 0.08, f"coercivity {results.coercivity[name]:.1e}", transform=axes.transAxes)
+def sentences(results: Results) -> Iterator[str]:
+    n = len({key[1] for key in results})
+    yield f"Gradient flows of the kite from {n} random starts, to generic targets and to symmetric ones (n = {n})."
+    yield ""
+    off = {name: np.abs(of(results, name, "measured") / of(results, name, "predicted") - 1).max() for name in TARGETS}
+    yield says(
+        f"- With generic targets coercivity holds ({geometric(of(results, 'generic', 'coercivity'))}), and the "
+        f"loss falls at the rate that the"
+        f" smallest singular value of ∂y/∂g predicts: {geometric(of(results, 'generic', 'measured'))} measured, "
+        f"within {off['generic']:.1g} of the"
+        " prediction.",
+        off["generic"] < 0.05,
+        of(results, "generic", "coercivity").min() > 1e-3,
+    )
+    yield says(
+        f"- With symmetric targets coercivity fails (at most "
+        f"{of(results, 'symmetric', 'coercivity').max():.0e}) on the whole solution manifold, so that"
+        " nothing is guaranteed. **The loss falls exponentially nevertheless**, within"
+        f" {off['symmetric']:.1g} of the rate of the one singular value that is left: the error stays where the "
+        f"derivatives see it."
+        " Coercivity is enough, but not necessary.",
+        off["symmetric"] < 0.05,
+        of(results, "symmetric", "coercivity").max() < 1e-6,
+    )
+
+
+def draw(results: Results) -> Figure:
+    figure = Figure(figsize=(13, 4), layout="constrained")
+    *flows, rates = figure.subplots(1, 3)
+    for axes, name in zip(flows, TARGETS, strict=True):
+        found = zip(of(results, name, "losses"), of(results, name, "predicted"), strict=True)
+        for i, (losses, rate) in enumerate(list(found)[:SHOWN]):
+            times = TIMES[:: 400 // (len(losses) - 1)]
+            shown = losses > 1e-14
+            x, y = times[shown], losses[shown]
+            axes.semilogy(x, y, color=f"C{i}", label="gradient flows" if i == 0 else None)
+            dashed = "predicted rate" if i == 0 else None
+            axes.semilogy(x, y[-1] * np.exp(-rate * (x - x[-1])), "--", color=f"C{i}", lw=1, label=dashed)
+        axes.set(xlabel="time", ylabel="loss", title=f"{name} targets, {SHOWN} of the flows", ylim=(1e-14, 1))
         axes.legend()
+    for i, name in enumerate(TARGETS):
+        rates.loglog(of(results, name, "predicted"), of(results, name, "measured"), f"C{i}o", ms=4, label=name)
+    n = len(of(results, TARGETS[0], "bound"))
+    ends = np.array(rates.get_xlim())
+    rates.loglog(ends, ends, "k", lw=1, label="equal")
+    rates.set(xlabel="predicted rate", ylabel="measured rate", title=f"all flows, n = {n} of each")
+    rates.legend()
     return figure
 
 
+CLAIM = Claim(
+    "kite",
+    "rate of convergence, and where its bound fails",
+    compute,
+    keys=[(name, seed) for name in TARGETS for seed in range(20)],
+    small=[(name, seed, 100) for name in TARGETS for seed in range(2)],
+    sentences=sentences,
+    draw=draw,
+)
+
 if __name__ == "__main__":
-    main(run, draw, report, "kite")
+    main(CLAIM)

@@ -1,94 +1,154 @@
-"""Small versions of the figures in docs/claims, and what they must show."""
+"""The claims of docs/claims: what is written of them are their numbers, and small versions of them run."""
 
 from __future__ import annotations
 
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
 CLAIMS = Path(__file__).parents[2] / "docs" / "claims"
+NAMES = sorted(path.stem for path in CLAIMS.glob("*.py") if (CLAIMS / "results" / f"{path.stem}.json").exists())
+README = (CLAIMS / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
-def claim(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def script(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The script of that name."""
     monkeypatch.syspath_prepend(str(CLAIMS))
-    return import_module(request.param)
+    yield import_module(request.param)
+    for name in ("claim", "networks", *NAMES):
+        sys.modules.pop(name, None)
 
 
-def script(name: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("claim", [name], indirect=True)
+def claim(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("script", [name], indirect=True)
 
 
-@script("gradient_bias")
-def test_bias_falls_with_the_nudge_as_predicted(claim: ModuleType) -> None:
-    results = claim.run(True)
-    for network in ("linear", "diodes"):
-        for states, slope in (("positive", 1), ("negative", 1), ("centered", 2)):
-            assert results.slopes[network, f"ep {states}"] == pytest.approx(slope, abs=0.1)
-        assert results.analytic_bias[network] < 1e-6
-    # With noise the best nudge is neither the smallest nor, one-sided, the largest.
-    for states in ("positive", "negative"):
-        errors = results.noisy[f"ep {states}"]
+def small(script: ModuleType) -> dict[tuple[Any, ...], Any]:
+    return {key: script.CLAIM.piece(key) for key in script.CLAIM.small}
+
+
+@pytest.mark.parametrize("script", NAMES, indirect=True)
+def test_what_is_written_are_the_numbers(script: ModuleType) -> None:
+    """The section of README.md is what the script makes of the numbers that are kept, with at least five networks."""
+    found = script.CLAIM
+    assert found.name == Path(script.__file__ or "").stem
+    stored = found.stored()
+    assert set(stored) == set(found.keys)
+    assert found.section(stored).strip() in README
+    said = [int(n) for n in re.findall(r"n = (\d+)", found.section(stored))]
+    assert said
+    assert min(said) >= 5
+    assert found.draw(stored).axes
+    assert (CLAIMS.parent / "figures" / f"{found.name}.png").exists()
+
+
+def test_every_claim_is_written_of_once() -> None:
+    assert set(re.findall(r"^## (\w+):", README, re.MULTILINE)) >= set(NAMES)
+
+
+@claim("kite")
+def test_numbers_are_remade(script: ModuleType) -> None:
+    """What is kept is what computing it again gives."""
+    key = script.CLAIM.keys[0]
+    again = script.CLAIM.piece(key)
+    stored = script.CLAIM.stored()[key]
+    assert again["measured"] == pytest.approx(stored["measured"], rel=1e-3)
+
+
+@claim("kite")
+def test_sentences_that_numbers_do_not_bear_out_are_refused(script: ModuleType) -> None:
+    stored = {key: dict(value) for key, value in script.CLAIM.stored().items()}
+    for value in stored.values():
+        value["measured"] *= 2
+    with pytest.raises(AssertionError, match="the numbers no longer say"):
+        script.CLAIM.section(stored)
+
+
+@claim("kite")
+def test_interrupted_runs_go_on_where_they_were(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What was done is not done again, and counts no more once a source has changed."""
+    made: list[int] = []
+
+    def compute(number: int) -> dict[str, float]:
+        if number == 2 and 2 not in made:
+            made.append(number)
+            raise KeyboardInterrupt
+        made.append(number)
+        return {"value": number / 3}
+
+    monkeypatch.setattr(sys.modules["claim"], "DONE", tmp_path)
+    found = replace(script.CLAIM, compute=compute)
+    keys = [(number,) for number in range(4)]
+    with pytest.raises(KeyboardInterrupt):
+        found.run(keys)
+    assert made == [0, 1, 2]
+    assert found.run(keys) == {(n,): {"value": float(f"{n / 3:.5g}")} for n in range(4)}
+    assert made == [0, 1, 2, 2, 3]
+    with (tmp_path / "kite.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"digest": "cut off')
+    assert found.run(keys) == found.run(keys)
+    assert made == [0, 1, 2, 2, 3]
+    monkeypatch.setattr(type(found), "_digest", lambda self: "another")
+    found.run(keys)
+    assert made == [0, 1, 2, 2, 3, 0, 1, 2, 3]
+
+
+def test_sections_are_put_in_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(CLAIMS))
+    with_section = import_module("claim").with_section
+    text = "# head\n\n## a: first\n\none\n\n## b: second\n\ntwo\n"
+    assert with_section(text, "a", "## a: new\n\nthree\n") == "# head\n\n## a: new\n\nthree\n\n## b: second\n\ntwo\n"
+    assert with_section(text, "c", "## c: more\n\nthree\n").endswith("two\n\n## c: more\n\nthree\n")
+
+
+@claim("gradient_bias")
+def test_bias_falls_with_the_nudge_as_predicted(script: ModuleType) -> None:
+    for value in small(script).values():
+        for name, power in (
+            ("1 positive", 1),
+            ("1 centered", 2),
+            ("2 positive", 2),
+            ("3 positive", 3),
+            ("3 centered", 6),
+        ):
+            slopes = script.slopes(script.STRENGTHS, np.array([value[f"order {name}"]]))
+            assert slopes == pytest.approx([power], rel=0.05)
+        assert value["differences"] < 1e-6
+        errors = value["noisy ep positive"]
         assert 0 < np.argmin(errors) < len(errors) - 1
-    assert results.analytic_noisy < min(errors.min() for errors in results.noisy.values())
-    assert claim.draw(results).axes
-    assert claim.report(results)
+        assert value["readout"] < min(errors)
 
 
-@script("contrastive_convex")
-def test_contrastive_learning_descends_a_convex_function_without_hidden_nodes(claim: ModuleType) -> None:
-    results = claim.run(True)
-    assert results.wrong < 1e-6
-    assert results.gaps["no hidden node"].min() > -1e-9
-    assert results.curvature["no hidden node"] > -1e-6
-    # With hidden nodes it is not convex everywhere.
-    assert results.gaps["three hidden nodes"].min() < -1e-3
-    assert np.all(np.diff(results.losses, axis=1) < 1e-12)
-    assert claim.draw(results).axes
+@claim("kite")
+def test_rate_of_convergence_and_the_kite(script: ModuleType) -> None:
+    for (name, *_), value in small(script).items():
+        assert value["measured"] == pytest.approx(value["predicted"], rel=0.02)
+        assert (value["coercivity"] > 0.01) == (name == "generic")
 
 
-@script("kite")
-def test_rate_of_convergence_and_the_kite(claim: ModuleType) -> None:
-    results = claim.run(True)
-    assert results.coercivity["generic"] > 0.01
-    assert results.measured["generic"] == pytest.approx(results.bound["generic"], rel=0.02)
-    assert results.coercivity["symmetric"] < 1e-6
-    assert results.measured["symmetric"] == pytest.approx(results.predicted["symmetric"], rel=0.02)
-    assert claim.draw(results).axes
+@claim("output_readout")
+def test_outputs_are_enough_to_train_a_chip(script: ModuleType) -> None:
+    results = small(script)
+    for seed in (0, 1):
+        found = {key[3]: value for key, value in results.items() if key[0] == seed}
+        assert found["loop"]["losses"][-1] < 0.5 * found["model"]["losses"][-1]
+        assert found["loop"]["losses"][-1] < found["ep 0.001"]["losses"][-1]
+        assert found["loop"]["readings"] * 10 < found["ep 0.001"]["readings"]
 
 
-@script("output_readout")
-def test_outputs_are_enough_to_train_a_chip(claim: ModuleType) -> None:
-    results = claim.run(True)
-    last = {name: losses[-1] for (_, name), losses in results.losses.items()}
-    readings = {name: counts[-1] for (_, name), counts in results.measurements.items()}
-    assert last["in the loop"] < 0.5 * last["model alone"]
-    assert readings["in the loop"] * 10 < readings["ep on the chip"]
-    assert readings["model alone"] == 0
-    assert claim.draw(results).axes
-
-
-@script("seven_algorithms")
-def test_seven_algorithms_run_side_by_side(claim: ModuleType) -> None:
-    results = claim.run(True)
-    for comparison in results.values():
-        rows = comparison.summary()
-        assert len(rows) == len(claim.LABELS) == 8
-        assert all(row["failed"] == 0 for row in rows)
-        assert all(o.curves["loss"][-1] < o.curves["loss"][0] for o in comparison.outcomes)
-    assert len(claim.draw(results).axes) == 2
-
-
-@script("subset_fraction")
-def test_more_resistors_learn_faster(claim: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claim, "RULES", ("analytic",))
-    results = claim.run(True)
-    assert len(results) == 12
-    for rows in results.values():
-        few, all_of_them = sorted(rows, key=lambda row: row["fraction"])
-        assert all_of_them["loss"] < few["loss"]
-    assert len(claim.draw(results).axes) == 9
+@claim("seven_algorithms")
+def test_algorithms_run_side_by_side(script: ModuleType) -> None:
+    assert len(script.RULES) == 23
+    for value in small(script).values():
+        assert np.isfinite(value["test"])
