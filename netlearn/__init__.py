@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from netlearn.adjoint import adjoint_netlist
     from netlearn.api import describe, evaluate, operating_point, train
     from netlearn.comparison import Comparison, compare
+    from netlearn.discrete.rounding import Rounding, round_values
     from netlearn.elaboration.design import Design
     from netlearn.elaboration.elaborate import elaborate
     from netlearn.exports import export, flatten
@@ -73,6 +74,7 @@ __all__ = [
     "OutputError",
     "Place",
     "Prediction",
+    "Rounding",
     "Sensitivity",
     "Spectrum",
     "Sweep",
@@ -97,6 +99,7 @@ __all__ = [
     "predict_file",
     "predictions",
     "read",
+    "round_values",
     "sensitivities",
     "spectrum",
     "sweep",
@@ -113,6 +116,7 @@ _ELSEWHERE = {
         "adjoint": ("adjoint_netlist",),
         "api": ("describe", "evaluate", "operating_point", "train"),
         "comparison": ("Comparison", "compare"),
+        "discrete.rounding": ("Rounding", "round_values"),
         "elaboration.design": ("Design",),
         "elaboration.elaborate": ("elaborate",),
         "exports": ("export", "flatten"),

@@ -6,6 +6,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal, Unpack
 
@@ -15,6 +16,7 @@ from netlearn.arrays import Array
 from netlearn.atomic import Destination
 from netlearn.careful import careful, tell_doubts
 from netlearn.description import describe
+from netlearn.discrete.chosen import bounded, search_for
 from netlearn.drive import driven_circuit
 from netlearn.errors import NetlearnError
 from netlearn.evaluation import evaluate, evaluation_of, notes_of
@@ -22,7 +24,7 @@ from netlearn.final_values import FinalValues
 from netlearn.keeping import Keeper, after_training
 from netlearn.learn.checkpoint import load_checkpoint
 from netlearn.learn.data import Dataset, split
-from netlearn.learn.hardware import hardware_for
+from netlearn.learn.hardware import Hardware, hardware_for
 from netlearn.learn.history import History
 from netlearn.learn.kept_parameters import store_of
 from netlearn.learn.lbfgs import run_lbfgs
@@ -101,10 +103,14 @@ def train(
         project = open_project(netlist, with_targets(data, targets), solver, settings)
         store = store_of(keep, keep_every, keep_in, tuple(project.parameters.names), resume)
         task = replace(task_of(project), store=store)
-        final = FinalValues(project, task)
+        parts = search_for(project)
+        if parts is not None:
+            task = bounded(task, parts)
+        final = FinalValues(project, task, parts)
         if aim != "nominal":
-            task = over_tolerances(project, task, aim, draws)
-        keeper = Keeper(task, lambda state: _trained_netlist(project, final.of(state)), target, kept, resume)
+            task, design = over_tolerances(project, task, aim, draws)
+            final.searched = task, design
+        keeper = Keeper(task, lambda state: _trained_netlist(project, final.netlist(state)), target, kept, resume)
         start = load_checkpoint(kept.path, task) if resume and kept is not None else begin(task)
         test = project.test_table
         keeper.check(start, tuple(table.path for table in (project.table, test) if table is not None))
@@ -114,16 +120,18 @@ def train(
         search = run_lbfgs if isinstance(task.optimizer, Lbfgsb) else run
         with keeper.whatever_happens():
             state = search(task, start, _together(progress), keeper)
-        if not state.finished:
+        with suppress(KeyboardInterrupt):
+            final.found(state)
+        if not state.finished or (parts is not None and not final.has_found):
             keeper.interrupted(state)
             if store is not None:
                 store.close()
-            return _result(project, task, state, final.of(state), time.monotonic() - began)
+            return _result(project, task, replace(state, finished=False), final, time.monotonic() - began)
         keeper.finish(state)
         with after_training(target):
             if store is not None:
                 store.close()
-            result = _result(project, task, state, final.of(state), time.monotonic() - began)
+            result = _result(project, task, state, final, time.monotonic() - began)
             if aim != "nominal" and project.layout.aims:
                 result = replace(result, notes=(*result.notes, yields_note(project, result.netlist)))
         return replace(result, written=keeper.written)
@@ -147,9 +155,15 @@ def task_of(project: Project) -> Task:
         subset=settings.subset,
         options=settings.options,
         validation=aside,
-        writing=hardware_for(settings.hardware, project.parameters),
+        writing=_writing(project),
         unit=unit_of_estimate(settings.rule, project.model, loss, unit, whole),
     )
+
+
+def _writing(project: Project) -> Hardware | None:
+    """What each step is written into. Values that are searched for afterwards are not written step by step."""
+    hardware = project.settings.hardware
+    return None if hardware is not None and hardware.searches else hardware_for(hardware, project.parameters)
 
 
 def operating_point(
@@ -175,12 +189,12 @@ def operating_point(
         return point
 
 
-def _trained_netlist(project: Project, theta: Array) -> Netlist:
-    return _with_classes(project, _with_chosen_scale(project, project.design.write(project.parameters, theta)))
+def _trained_netlist(project: Project, written: Netlist) -> Netlist:
+    return _with_classes(project, _with_chosen_scale(project, written))
 
 
-def _result(project: Project, task: Task, state: TrainingState, theta: Array, seconds: float) -> TrainResult:
-    parameters, written = project.parameters, _trained_netlist(project, theta)
+def _result(project: Project, task: Task, state: TrainingState, final: FinalValues, seconds: float) -> TrainResult:
+    parameters, written = project.parameters, _trained_netlist(project, final.netlist(state))
     again = Project(written, project.settings, project.solver, project.table, project.test_table)
     # What counts is the text: its loss, not that of the numbers it was written from.
     model, layout = again.plain_model, project.layout
@@ -192,7 +206,7 @@ def _result(project: Project, task: Task, state: TrainingState, theta: Array, se
         settings=project.settings if project.layout.aims else replace(project.settings, loss=project.loss),
         names=tuple(parameters.names),
         initial=parameters.initial,
-        theta=theta,
+        theta=final.of(state),
         train=evaluation_of(model, project.loss, layout, project.dataset(project.table)),
         test=evaluation_of(model, project.loss, layout, project.dataset(test)) if test is not None else None,
         history=_history(task, state),
@@ -200,7 +214,7 @@ def _result(project: Project, task: Task, state: TrainingState, theta: Array, se
         interrupted=not state.finished,
         seconds=seconds,
         stopped=state.stopped or "interrupted",
-        notes=(*notes_of(project), *scope_notes(project)),
+        notes=(*notes_of(project), *scope_notes(project), *final.notes(state)),
         lower=parameters.lower,
         upper=parameters.upper,
     )

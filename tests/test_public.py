@@ -19,6 +19,7 @@ NAMES = {
     "info": "describe",
     "sens": "sensitivities",
     "check-syntax": "read",
+    "round": "round_values",
 }
 
 

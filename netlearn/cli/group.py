@@ -22,6 +22,7 @@ COMMANDS = (
     "check",
     "sens",
     "tolerance",
+    "round",
     "compare",
     "sweep",
     "new",

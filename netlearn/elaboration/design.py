@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase, translate
 from functools import cached_property
 from typing import Literal
@@ -15,7 +15,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import TEMPERATURE, Circuit, Column
-from netlearn.circuit.parameters import Binding, Direct, Input, Parameters
+from netlearn.circuit.parameters import Binding, Direct, Input, Parameters, Setting
 from netlearn.elaboration.columns import PRINCIPAL, Contents, Driven, Named, drive, source_names
 from netlearn.elaboration.deviations import Deviations, Loose
 from netlearn.elaboration.kinds import LETTERS, Kinds
@@ -102,12 +102,12 @@ class Design:
 
     def parameter_place(self, name: str) -> Place:
         """Where a trained number stands. Raises OptionError for a name that is not one."""
-        source, start, end = self._stretch(name)
+        source, start, end = self.stretch(name)
         return source.place(start, end)
 
     def parameter_source(self, name: str) -> Source:
         """The file that a trained number stands in. Raises OptionError for a name that is not one."""
-        return self._stretch(name)[0]
+        return self.stretch(name)[0]
 
     def left_alone(self) -> dict[Source, int]:
         """The included files with resistors in them, and how many resistances stand in each."""
@@ -194,6 +194,28 @@ class Design:
     def drawn(self) -> tuple[tuple[Loose, Drawn], ...]:
         """The random numbers of the text, one for each instance that has them."""
         return tuple(self.deviations.drawn(self._draws))
+
+    def settable(self, names: Sequence[str]) -> Design:
+        """The same, ready for samples that set the numbers of these names, as ``parameters`` gives them, first.
+
+        Raises OptionError for a name that is not that of a number which was chosen to be trained.
+        """
+        result = copy(self)
+        for made in ("_selectable", "_stated", "_sources", "_canonical", "_effective"):
+            result.__dict__.pop(made, None)
+        for name in names:
+            self.stretch(name)
+        quantities = tuple(self._quantities[name] for name in names)
+        driven, first = self._driven, len(self._driven.quantities)
+        settings = [Setting(n, self._graph.value(q)) for n, q in zip(names, quantities, strict=True)]
+        result._driven = replace(
+            driven,
+            inputs=(*range(first, first + len(quantities)), *driven.inputs),
+            quantities=(*driven.quantities, *quantities),
+            settings=(*driven.settings, *settings),
+            held=driven.held.union(quantities),
+        )
+        return result
 
     def loose(self, parts: Sequence[Loose]) -> Design:
         """The same, ready for samples that set by how much each part is off, before what else they set.
@@ -429,11 +451,17 @@ class Design:
         edits: list[tuple[Source, int, int, str]] = []
         for name, before, value in zip(parameters.names, parameters.initial, theta, strict=True):
             if value != before:
-                source, start, end = self._stretch(name)
+                source, start, end = self.stretch(name)
                 edits.append((source, start, end, format_number(float(value))))
         return self.netlist.edit(edits)
 
-    def _stretch(self, name: str) -> tuple[Source, int, int]:
+    def stands_at(self, name: str, source: Source, start: int) -> bool:
+        """Whether a number that was chosen to be trained is the one that is written there."""
+        own, first, _ = self.stretch(name)
+        return own is source and first == start
+
+    def stretch(self, name: str) -> tuple[Source, int, int]:
+        """Where a number that was chosen to be trained stands. Raises OptionError for a name that is not one's."""
         quantity = self._quantities.get(name)
         if quantity is None:
             raise OptionError(f"'{name}' is not a trained parameter", hint=did_you_mean(name, list(self._quantities)))

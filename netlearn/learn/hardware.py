@@ -21,6 +21,7 @@ SERIES = {
     "e24": (10, 11, 12, 13, 15, 16, 18, 20, 22, 24, 27, 30, 33, 36, 39, 43, 47, 51, 56, 62, 68, 75, 82, 91),
 }
 """Preferred numbers of IEC 60063 with two digits; those with three are powers of 10, rounded."""
+SERIES_NAMES = (*SERIES, "e48", "e96", "e192")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,10 @@ class Hardware(Declared):
     keeps learning circuits from the last of their error (S. Dillavou, M. Guzman, A. J. Liu, D. J. Durian,
     "Understanding and embracing imperfection in physical learning networks", arXiv 2505.22887, 2025).
 
+    With ``levels``, a ``series`` or a file of ``parts``, and nothing else that is not exact, training is
+    continuous, and afterwards the best combination of values is searched for, ``pairs`` of parts among them;
+    see :mod:`netlearn.discrete.search`. ``search=no`` writes the nearest value at every step instead.
+
     ``memory`` says what a step starts from: "digital" keeps exact values beside the devices,
     and writes them anew; "device" has nothing but what the devices hold.
 
@@ -61,7 +66,11 @@ class Hardware(Declared):
     asymmetry: float = option(0.0, "asymmetry of steps up and down, at the bounds", least=0.0, most=1.0)
     bias: float = option(0.0, "relative standard deviation of a device's fixed error at every write", least=0.0)
     memory: Literal["digital", "device"] = option("digital", "values that a step starts from")
-    seed: int = option(0, "seed of the choice of stuck devices and of the biases", least=0)
+    parts: str | None = option(None, "a CSV file of the values that there are, and how many")
+    pairs: bool = option(False, "whether a part may be two in series or parallel")
+    search: bool = option(True, "whether the best combination is searched for after training")
+    budget: int = option(400_000, "operating points that this may take", least=1)
+    seed: int = option(0, "seed of the choice of stuck devices, of the biases and of the search", least=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,6 +80,25 @@ class Hardware(Declared):
             raise OptionError(f"the highest resistance {self.max:g} is not above the lowest, {self.min:g}")
         if self.levels and self.series != "none":
             raise OptionError("a device has either levels or a series of values, not both")
+        if self.parts is not None and (self.levels or self.series != "none"):
+            raise OptionError("values come from a list of parts, a series or levels, and from one of them only")
+        if (self.parts is not None or self.pairs) and not self.searches:
+            hint = "give a series, levels or parts=, and leave noise, stuck, asymmetry, bias, memory and search=no out"
+            raise OptionError("parts= and pairs= are for values that are searched for", hint=hint)
+
+    @property
+    def discrete(self) -> bool:
+        """Whether there are some values only."""
+        return bool(self.levels) or self.series != "none" or self.parts is not None
+
+    @property
+    def searches(self) -> bool:
+        """Whether the best combination of its values is to be found after training, as of parts that are bought.
+
+        Devices that are written in steps, and not exactly, are trained by these steps instead.
+        """
+        written = self.noise or self.stuck or self.asymmetry or self.bias or self.memory == "device"
+        return self.search and self.discrete and not written
 
     def write(self, wanted: Array, present: Array, rng: np.random.Generator) -> Array:
         """The resistances (P,) after writing ``wanted`` over ``present``, in ohms."""
@@ -136,15 +164,28 @@ def hardware_for(hardware: Hardware | None, parameters: Parameters) -> Hardware 
 
 def _preferred(resistance: Array, series: str) -> Array:
     """The preferred numbers that are nearest by ratio."""
-    digits = _digits(series)
-    decade = np.floor(np.log10(resistance))
-    # One decade to either side, so that the nearest is among them.
-    exponents = decade[:, None] + np.array([-1.0, 0.0, 1.0])
-    table = (digits[0] * 10.0 ** (exponents - digits[1])[..., None]).reshape(len(resistance), -1)
-    best = np.argmin(np.abs(np.log(table / resistance[:, None])), axis=1)
-    chosen = table[np.arange(len(resistance)), best]
+    table = series_values(series, float(resistance.min()) / 10, float(resistance.max()) * 10)
+    middles = np.sqrt(table[1:] * table[:-1])
+    return np.asarray(table[np.searchsorted(middles, resistance)])
+
+
+def series_values(series: str, low: float, high: float) -> Array:
+    """All preferred numbers of a series from ``low`` to ``high``."""
+    digits, shift = _digits(series)
+    exponents = np.arange(np.floor(np.log10(low)) - 1, np.ceil(np.log10(high)) + 1)
+    table = (digits * 10.0 ** (exponents - shift)[:, None]).ravel()
     # 4.7e3 as the text has it, not as the product of powers does.
-    return np.array([float(f"{value:.3g}") for value in chosen])
+    values = np.array([float(f"{value:.3g}") for value in table])
+    return values[(values >= low * (1 - 1e-12)) & (values <= high * (1 + 1e-12))]
+
+
+def level_values(hardware: Hardware) -> Array:
+    """All values that a device with levels can have, rising."""
+    assert hardware.levels is not None
+    assert hardware.max is not None
+    inward, outward = _SPACINGS[hardware.spacing]
+    steps = np.linspace(inward(hardware.min), inward(hardware.max), hardware.levels)
+    return np.sort(np.asarray(outward(steps)))
 
 
 def _digits(series: str) -> tuple[Array, int]:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.elaboration.design import Design
 from netlearn.errors import OptionError
 from netlearn.learn.data import Dataset
 from netlearn.learn.goals import MET_HIGH, MET_LOW, SCALE, Aim, Goals
@@ -73,8 +74,8 @@ def _logistic(x: Array) -> Array:
     return np.asarray(np.where(x.real > 0, 1.0 / (1.0 + small), small / (1.0 + small)))
 
 
-def over_tolerances(project: Project, task: Task, aim: Aimed, draws: int) -> Task:
-    """The task over ``draws`` draws of the tolerances instead of the values as they are written.
+def over_tolerances(project: Project, task: Task, aim: Aimed, draws: int) -> tuple[Task, Design]:
+    """The task over ``draws`` draws of the tolerances instead of the values as they are written, and its design.
 
     The draws stay the same over the training, so that any optimizer can train on them, and fill the tolerances
     evenly. Raises OptionError where nothing has a tolerance, and for a yield without bands.
@@ -102,7 +103,7 @@ def over_tolerances(project: Project, task: Task, aim: Aimed, draws: int) -> Tas
         rows = None if data.rows is None else np.tile(data.rows, len(v))
         return replace(data, inputs=population.rows(v, data.inputs), targets=targets, rows=rows)
 
-    return replace(
+    made = replace(
         task,
         model=model,
         loss=loss,
@@ -110,6 +111,7 @@ def over_tolerances(project: Project, task: Task, aim: Aimed, draws: int) -> Tas
         validation=None if task.validation is None else drawn(task.validation),
         unit=1.0 if aim == "yield" else task.unit,
     )
+    return made, population.design
 
 
 def yields_note(project: Project, trained: Netlist) -> str:

@@ -1,0 +1,140 @@
+"""Many sets of values of one circuit at once: losses, outputs and exact Jacobians."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.circuit.devices.base import COMPLEX_STEP
+from netlearn.elaboration.design import Design
+from netlearn.errors import CircuitError
+from netlearn.learn.adjoint import Adjoint
+from netlearn.learn.goals import HIGH, LOW, SCALE, Goals
+from netlearn.learn.loop import Task
+from netlearn.learn.loss import Loss
+from netlearn.learn.model import Model
+from netlearn.learn.rules.power import dissipated_at, weight_of
+from netlearn.learn.superposition import outputs_of
+from netlearn.probes.names import probes_of
+
+ROWS = 20_000
+"""So many operating points are solved at once."""
+
+
+@dataclass
+class Candidates:
+    """The circuit as a function of P values; K sets of them are (K, P), all S samples of each are solved."""
+
+    model: Model
+    loss: Loss
+    inputs: Array
+    targets: Array
+    solved: int = field(default=0, init=False)
+    """Operating points that were found."""
+
+    @classmethod
+    def of(cls, design: Design, names: Sequence[str], outputs: Sequence[str], task: Task) -> Candidates:
+        """Of a design's parameters of these names, by the loss, the data and the solver of a task."""
+        settable = design.settable(names)
+        fixed = settable.parameters((), ())
+        model = Model(fixed, settable.inputs, probes_of(fixed.circuit, tuple(outputs)), task.model.solver)
+        return cls(model, task.loss, task.data.inputs, task.data.targets)
+
+    def losses(self, theta: Array) -> Array:
+        """Mean losses (K,); infinite where there is no operating point."""
+        return self.judged(theta)[0]
+
+    def judged(self, theta: Array) -> tuple[Array, Array]:
+        """Mean losses (K,) and outputs (K, S, o) at values (K, P)."""
+        samples = max(len(self.inputs), 1)
+        parts = np.array_split(np.arange(len(theta)), max(1, -(-len(theta) * samples // ROWS)))
+        outputs, losses = zip(*(self._solved(theta[part]) for part in parts), strict=True)
+        return np.concatenate(losses), np.concatenate(outputs)
+
+    def jacobians(self, theta: Array) -> tuple[Array, Array]:
+        """Outputs (K, S, o) and their derivatives (K, S, o, P) by the logarithms of the values."""
+        rows = self._rows(theta)
+        base = self.model.parameters.initial
+        point = self.model.forward(base, rows)
+        self.solved += len(rows)
+        outputs = self.model.outputs(point)
+        slopes = []
+        for j in range(outputs.shape[1]):
+            errors = np.zeros_like(outputs)
+            errors[:, j] = 1.0
+            slopes.append(Adjoint(self.model, base, rows, point, errors).by_inputs()[:, : theta.shape[1]])
+        shape = (len(theta), len(self.inputs), outputs.shape[1])
+        jacobian = np.stack(slopes, axis=1).reshape(*shape, theta.shape[1])
+        return outputs.reshape(shape), jacobian * theta[:, None, None, :]
+
+    def curvature(self, outputs: Array) -> tuple[Array, Array]:
+        """Derivatives (K, S, o) of the loss by outputs (K, S, o), and its Hessian (K, S, o, o).
+
+        Within the band of a goal, where there are none, those that draw to its middle.
+        """
+        if isinstance(self.loss, Goals):
+            return self._to_the_middle(outputs)
+        flat, targets = outputs.reshape(-1, outputs.shape[-1]), self._tiled(len(outputs))
+        hessian = np.empty((*flat.shape, flat.shape[1]))
+        for j in range(flat.shape[1]):
+            step = np.zeros(flat.shape[1], dtype=complex)
+            step[j] = 1j * COMPLEX_STEP
+            hessian[:, :, j] = self.loss.gradient(flat + step, targets).imag / COMPLEX_STEP
+        gradient = self.loss.gradient(flat, targets)
+        return gradient.reshape(outputs.shape), hessian.reshape(*outputs.shape, outputs.shape[-1])
+
+    def off_centre(self, outputs: Array) -> Array:
+        """(K,) how far outputs (K, S, o) are from the middles of the goals' bands: what tells equal losses apart."""
+        if not isinstance(self.loss, Goals):
+            return np.zeros(len(outputs))
+        gradient, _ = self._to_the_middle(outputs)
+        return np.asarray(np.mean(np.sum(gradient**2, axis=2), axis=1))
+
+    def _to_the_middle(self, outputs: Array) -> tuple[Array, Array]:
+        assert isinstance(self.loss, Goals)
+        low, high, scale = (self.targets[..., k] for k in (LOW, HIGH, SCALE))
+        asked = ~np.isnan(scale)
+        width = np.where(asked, scale, 1.0)
+        both = np.isfinite(low) & np.isfinite(high)
+        gradient, hessian = np.zeros_like(outputs), np.zeros((*outputs.shape, outputs.shape[-1]))
+        for g, j in enumerate(self.loss.outputs):
+            y = outputs[:, :, j]
+            nearest = np.clip(y, np.where(asked[:, g], low[:, g], -np.inf), np.where(asked[:, g], high[:, g], np.inf))
+            wanted = np.where(both[:, g], (np.where(both[:, g], low[:, g] + high[:, g], 0.0)) / 2, nearest)
+            weight = 2.0 * self.loss.weights[g] * asked[:, g] / width[:, g] ** 2
+            gradient[:, :, j] += weight * (y - wanted)
+            hessian[:, :, j, j] += weight
+        return gradient, hessian
+
+    def _rows(self, theta: Array) -> Array:
+        samples = len(self.inputs)
+        return np.concatenate([np.repeat(theta, samples, axis=0), np.tile(self.inputs, (len(theta), 1))], axis=1)
+
+    def _tiled(self, count: int) -> Array:
+        return np.tile(self.targets, (count, *(1,) * (self.targets.ndim - 1)))
+
+    def _solved(self, theta: Array) -> tuple[Array, Array]:
+        rows, base = self._rows(theta), self.model.parameters.initial
+        shape = (len(theta), len(self.inputs))
+        try:
+            outputs, point = outputs_of(self.model, base, rows)
+            losses = self.loss.value(outputs, self._tiled(len(theta)))
+            if self._power:
+                losses = losses + self._power * dissipated_at(self.model, base, rows, point)
+        except CircuitError:
+            if len(theta) == 1:
+                self.solved += len(rows)
+                return np.full((*shape, len(self.model.measured)), np.nan), np.full(1, np.inf)
+            half = len(theta) // 2
+            first, second = self._solved(theta[:half]), self._solved(theta[half:])
+            return np.concatenate([first[0], second[0]]), np.concatenate([first[1], second[1]])
+        self.solved += len(rows)
+        return outputs.reshape(*shape, -1), losses.reshape(shape).mean(axis=1)
+
+    @cached_property
+    def _power(self) -> float:
+        return weight_of(self.loss)

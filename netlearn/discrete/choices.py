@@ -1,0 +1,179 @@
+"""Values that parts can be bought in: preferred numbers, levels, what is in a drawer, and pairs of these."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from pathlib import Path
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.circuit.parameters import Parameters
+from netlearn.errors import DataError, OptionError, Place
+from netlearn.learn.hardware import Hardware, level_values, series_values
+from netlearn.netlist.numbers import parse_number
+from netlearn.netlist.source import Source
+
+DECADES = 3.0
+"""Where there are no bounds, values up to so many decades from the present one may be taken."""
+VALUE, COUNT = "value", "count"
+"""The columns of a list of parts; the second may be missing, and then there are as many as are needed."""
+
+
+@dataclass(frozen=True)
+class Stock:
+    """Values of single parts in ohms (V,), rising, and how many there are of each (V,), infinite where that is open."""
+
+    values: Array
+    counts: Array
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What one parameter may be: ``values`` (c,) rising, and what each is made of.
+
+    ``first`` and ``second`` (c,) are numbers of stock values, the second -1 for a single part; ``series`` (c,) says
+    whether two are in series, else parallel.
+    """
+
+    values: Array
+    first: Array
+    second: Array
+    series: Array
+
+
+def choices_for(
+    hardware: Hardware, parameters: Parameters, stock: Stock | None = None, place: Place | None = None
+) -> tuple[Stock, list[Choices]]:
+    """The stock, and what each of the parameters may be within its bounds and those of the hardware.
+
+    Raises OptionError for a parameter that nothing fits.
+    """
+    low = np.maximum(np.asarray(parameters.lower, dtype=float), hardware.min)
+    high = np.minimum(np.asarray(parameters.upper, dtype=float), np.inf if hardware.max is None else hardware.max)
+    present = np.asarray(parameters.initial, dtype=float)
+    # Without a bound the present value is what there is to go by; two decades inside both are the rule.
+    low = np.where(low > 0, low, np.minimum(present, high) / 10**DECADES)
+    high = np.where(np.isfinite(high), high, np.maximum(present, low) * 10**DECADES)
+    if stock is None:
+        # Two parts in series or parallel may lie beyond the bounds that hold for both together.
+        reach = low.min() / 10, high.max() * 10
+        values = level_values(hardware) if hardware.levels else series_values(hardware.series, *reach)
+        stock = Stock(values, np.full(len(values), np.inf))
+    every = _every(stock, hardware.pairs)
+    found = []
+    for k, name in enumerate(parameters.names):
+        inside = (every.values >= low[k] * (1 - 1e-12)) & (every.values <= high[k] * (1 + 1e-12))
+        if not inside.any():
+            what = hardware.parts or (f"{hardware.levels} levels" if hardware.levels else hardware.series.upper())
+            raise OptionError(
+                f"{what} has no value between {low[k]:g} and {high[k]:g} for '{name}'", place, "widen its bounds"
+            )
+        found.append(Choices(every.values[inside], every.first[inside], every.second[inside], every.series[inside]))
+    if np.isfinite(stock.counts).any() and stock.counts.sum() < len(found):
+        raise OptionError(f"{len(found)} parts are needed, and there are {stock.counts.sum():g}", place)
+    return stock, found
+
+
+def _every(stock: Stock, pairs: bool) -> Choices:
+    count = len(stock.values)
+    first, second, series = [np.arange(count)], [np.full(count, -1)], [np.zeros(count, bool)]
+    values = [stock.values]
+    if pairs:
+        a, b = np.array(list(combinations_with_replacement(range(count), 2)), dtype=np.intp).reshape(-1, 2).T
+        ra, rb = stock.values[a], stock.values[b]
+        for in_series, made in ((True, ra + rb), (False, ra * rb / (ra + rb))):
+            values.append(made)
+            first.append(a)
+            second.append(b)
+            series.append(np.full(len(a), in_series))
+    joined = np.concatenate(values)
+    order = np.argsort(joined, kind="stable")
+    # A single part comes before pairs of the same value.
+    kept = order[np.concatenate([[True], np.diff(joined[order]) > 1e-12 * joined[order][1:]])]
+    parts = (np.concatenate(each)[kept] for each in (first, second, series))
+    return Choices(joined[kept], *parts)
+
+
+def stock_from(path: str | os.PathLike[str]) -> Stock:
+    """A CSV file of what is in the drawer, with the columns ``value`` in ohms and, where it matters, ``count``.
+
+    Values are SPICE numbers such as ``4k7``. Raises DataError with the line for what is no value above zero or no
+    count.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"cannot read '{path}': {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise DataError(f"'{path}' is not UTF-8 text") from None
+    source = Source(str(path), text)
+    rows = [
+        (number, row)
+        for number, row in enumerate(csv.reader(text.splitlines()), 1)
+        if any(cell.strip() for cell in row) and not row[0].startswith("#")
+    ]
+    if not rows:
+        raise DataError("the list of parts is empty", Place(str(path), 1))
+    names = [name.strip().lower() for name in rows[0][1]]
+    if VALUE not in names:
+        hint = "name it in its first row"
+        raise DataError("the list of parts has no column 'value'", Place(str(path), rows[0][0]), hint)
+    found: dict[float, float] = {}
+    for number, row in rows[1:]:
+        place = _line(source, number)
+        if len(row) != len(names):
+            hint = "a decimal point is written as one" if len(row) > len(names) else ""
+            raise DataError(f"there are {len(row)} cells, and {len(names)} columns", place, hint)
+        cells = dict(zip(names, (cell.strip() for cell in row), strict=True))
+        value = parse_number(cells[VALUE])
+        spread = "±" in cells[VALUE] or cells[VALUE].endswith("%")
+        if value is None or spread or not 0 < value < float("inf"):
+            hint = "ohms above zero, such as 4.7k"
+            if spread:
+                hint = "a value by itself; '*@tolerance' says how far it may be off"
+            raise DataError(f"'{cells[VALUE]}' is not the value of a part", place, hint)
+        count = parse_number(cells[COUNT]) if cells.get(COUNT) else float("inf")
+        if count is None or count < 0 or (count != float("inf") and count != int(count)):
+            raise DataError(f"'{cells[COUNT]}' is not how many parts there are", place)
+        found[value] = found.get(value, 0.0) + count
+    values = np.array(sorted(value for value, count in found.items() if count > 0))
+    if not len(values):
+        raise DataError("there are no parts in the list", Place(str(path), rows[0][0]))
+    return Stock(values, np.array([found[value] for value in values.tolist()]))
+
+
+def _line(source: Source, number: int) -> Place:
+    start = sum(len(line) for line in source.text.splitlines(keepends=True)[: number - 1])
+    end = source.text.find("\n", start)
+    return source.place(start, len(source.text) if end < 0 else end)
+
+
+def uses(choices: Sequence[Choices], chosen: Array, stock: Stock) -> Array:
+    """How many of each stock value (K, V) choices (K, P) take."""
+    taken = np.zeros((len(chosen), len(stock.values)), dtype=np.int64)
+    for k, of in enumerate(choices):
+        for numbers in (of.first[chosen[:, k]], of.second[chosen[:, k]]):
+            there = numbers >= 0
+            np.add.at(taken, (np.flatnonzero(there), numbers[there]), 1)
+    return taken
+
+
+Pair = tuple[str, float, float]
+"""Two parts: "series" or "parallel", and their values."""
+
+
+def pairs_in(choices: Sequence[Choices], chosen: Array, names: Sequence[str], stock: Stock) -> Mapping[str, Pair]:
+    """The pairs among choices (P,), by parameter."""
+    found = {}
+    for k, name in enumerate(names):
+        at = int(chosen[k])
+        if choices[k].second[at] >= 0:
+            kind = "series" if choices[k].series[at] else "parallel"
+            first, second = choices[k].first[at], choices[k].second[at]
+            found[name] = (kind, float(stock.values[first]), float(stock.values[second]))
+    return found

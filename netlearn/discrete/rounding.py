@@ -1,0 +1,181 @@
+"""Values of a netlist as it stands, replaced by those of parts that there are, as well as that can be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Unpack
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.atomic import Destination
+from netlearn.discrete.choices import Pair
+from netlearn.discrete.chosen import PartSearch, search_for
+from netlearn.errors import OptionError
+from netlearn.learn.data import Dataset, inputs_of
+from netlearn.learn.hardware import Hardware
+from netlearn.learn.loop import Task
+from netlearn.learn.loss import Loss, Mse
+from netlearn.learn.optimizers import Sgd
+from netlearn.learn.rules.analytic import Analytic
+from netlearn.learn.schedule import Constant
+from netlearn.learn.settings import LoopOptions
+from netlearn.learn.superposition import outputs_of
+from netlearn.learn.table import Table, asked_by
+from netlearn.learn.transforms import Transform
+from netlearn.netlist.netlist import Netlist
+from netlearn.overrides import DataLike, NetlistLike, Overrides
+from netlearn.project import Project, open_project
+
+OWN = "its own outputs"
+"""What is kept as it is where nothing else is wanted."""
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """A netlist with values that parts can have.
+
+    ``before``, ``nearest`` and ``after`` (P,) are the values of the parameters ``names``: as they stood, those
+    nearest by ratio, and the best that were found; ``losses`` those of the three, of what ``judged_by`` says.
+    ``complete`` says that all combinations were tried, ``solved`` counts operating points, and ``pairs`` are two
+    parts in place of one. ``written`` are the files that were written.
+    """
+
+    netlist: Netlist
+    names: tuple[str, ...]
+    before: Array
+    nearest: Array
+    after: Array
+    losses: tuple[float, float, float]
+    judged_by: str
+    complete: bool
+    solved: int
+    pairs: Mapping[str, Pair]
+    written: tuple[Path, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<rounding of {self.netlist.source.path}: {len(self.names)} values, loss {self.losses[2]:.6g}>"
+
+
+def round_values(
+    netlist: NetlistLike,
+    data: DataLike | None = None,
+    *,
+    series: str | None = None,
+    parts: str | os.PathLike[str] | None = None,
+    pairs: bool = False,
+    budget: int | None = None,
+    out: Destination | str | os.PathLike[str] | None = None,
+    **settings: Unpack[Overrides],
+) -> Rounding:
+    """Give a netlist's values those of a series, of parts or of levels, in the best combination.
+
+    What is best is what goals or data say; without any, the outputs (``*@output``, else all nodes' voltages) are
+    to stay as they are.
+
+    Parameters
+    ----------
+    netlist : a netlist or the path of one.
+    data : samples, in place of the netlist's.
+    series : such as ``"e24"``.
+    parts : a CSV file with the columns ``value`` (ohms) and, where it matters, ``count``.
+    pairs : whether a part may be two in series or parallel.
+    budget : operating points that the search may take.
+    out : a file that the netlist is written to.
+    settings : as for :func:`netlearn.train`: ``train`` says which values are meant, and ``hardware`` takes the
+        other options, such as ``"levels=64 min=1k max=100k"``.
+
+    Raises OptionError where no values are said or none fits, and DataError for a list of parts that is none.
+    """
+    target = Destination.of(out)
+    project = open_project(netlist, data, None, settings)
+    project = _with_hardware(project, series, parts, pairs=pairs, budget=budget)
+    project, task, judged_by = _task(project)
+    search = search_for(project)
+    if search is None:
+        raise OptionError(
+            "no values are given that parts can have", project.settings.places.get("hardware"), "such as --series e24"
+        )
+    return _rounded(project, task, search, judged_by, target)
+
+
+def _with_hardware(
+    project: Project, series: str | None, parts: str | os.PathLike[str] | None, *, pairs: bool, budget: int | None
+) -> Project:
+    """The project with what was given by itself over what ``*@hardware`` says."""
+    settings = project.settings
+    own = settings.hardware or Hardware()
+    places = dict(settings.places)
+    if series is not None or parts is not None:
+        # What is held is said anew; bounds, the budget and the like stay.
+        named = None if parts is None else os.fspath(parts)
+        own = replace(own, series=series or "none", levels=None, parts=named)  # type: ignore[arg-type]
+        places.pop("hardware", None)
+    own = replace(own, pairs=pairs or own.pairs, budget=own.budget if budget is None else budget)
+    return replace(project, settings=replace(settings, hardware=own, places=places))
+
+
+def _task(project: Project) -> tuple[Project, Task, str]:
+    """The project, what choices are judged by, and what that is called."""
+    wanted = bool(project.settings.goal)
+    if not wanted and project.has_samples:
+        table = project.table
+        wanted = table.labels is not None or any(asked_by(name) for name in table.columns)
+    if wanted:
+        return project, _task_of(project, project.loss, project.dataset(project.table)), project.table.path
+    settings = project.settings
+    if not settings.output:
+        settings = replace(settings, output=tuple(f"V({node})" for node in project.circuit.nodes if "#" not in node))
+        project = replace(project, settings=settings)
+    table = project.table if project.has_samples else Table("<the netlist's own values>", {}, count=1)
+    layout = project.input_layout(table)
+    inputs = inputs_of(table, layout)
+    model = project.model_of(layout)
+    outputs = outputs_of(model, model.parameters.initial, inputs)[0]
+    # The outputs as they are become the targets, in a table of their own.
+    columns = {name: inputs[:, j] for j, name in enumerate(layout.driven)}
+    columns |= {name: outputs[:, j] for j, name in enumerate(layout.outputs)}
+    own = Table(OWN, columns) if len(inputs) > 1 or columns else table
+    project = replace(project, data=own, test=None, settings=replace(settings, corner={}))
+    return project, _task_of(project, Mse(), project.dataset(project.table)), OWN
+
+
+def _task_of(project: Project, loss: Loss, data: Dataset) -> Task:
+    return Task(
+        model=project.model,
+        loss=loss,
+        rule=Analytic(),
+        data=data,
+        optimizer=Sgd(),
+        schedule=Constant(),
+        transform=Transform.of(project.parameters, "log", project.design.parameter_place),
+        options=LoopOptions(),
+    )
+
+
+def _rounded(project: Project, task: Task, search: PartSearch, judged_by: str, target: Destination | None) -> Rounding:
+    parameters = project.parameters
+    before = np.asarray(parameters.initial, dtype=float)
+    found = search.best(task, before)
+    outputs = outputs_of(task.model, before, task.data.inputs)[0]
+    present = float(np.mean(task.loss.value(outputs, task.data.targets)))
+    netlist = project.netlist.edit(search.edits(found))
+    written: tuple[Path, ...] = ()
+    if target is not None:
+        written = tuple(netlist.save(target.path, force=target.force, follow=target.named))
+    return Rounding(
+        netlist,
+        tuple(parameters.names),
+        before,
+        found.nearest,
+        found.theta,
+        (present, found.nearest_loss, found.loss),
+        judged_by,
+        found.complete,
+        found.solved,
+        search.pairs(found),
+        written,
+    )

@@ -1,0 +1,311 @@
+"""The best combination of values that parts can have, which is seldom that of the nearest ones.
+
+Few combinations are all solved. Among many, a continuous optimum is the start. Around it the outputs are linear in
+the logarithms of the values, by the exact Jacobian J, and the loss is quadratic with the Gauss-Newton matrix JᵀHJ.
+In its Cholesky factor the parts can be chosen one after the other, each adding to a lower bound of the cost of all
+that begins with the same choices; those with the lowest bounds are followed (the K-best sphere decoder of lattice
+problems: K. Wong, C. Tsui, R. Cheng and W. Mow, ISCAS 2002, III-273), and what they lead to is solved and linearized
+anew. Other continuous optima, which there are where only ratios matter, are other starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.discrete.candidates import Candidates
+from netlearn.discrete.choices import Choices, Stock, uses
+from netlearn.errors import OptionError
+
+BUDGET = 400_000
+"""Operating points that a search may take."""
+WIDTH = 1500
+"""Choices that are followed from one part to the next."""
+NEAR = 14
+"""Values nearest to the best one that are tried for each part."""
+STARTS = 16
+"""Continuous optima that are begun at."""
+TURNS = 4
+"""Sets of such, of which each has to improve on those before."""
+ROUNDS = 8
+"""So often what was found is linearized anew."""
+STEPS = 12
+"""Gauss-Newton steps to a continuous optimum."""
+FLAT = 1e-7
+"""Eigenvalues below so much of the largest are those of directions in which nothing changes."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The chosen numbers (P,) of the choices, their values (P,) and loss, and that of the nearest values.
+
+    ``complete`` says that all combinations were solved; ``solved`` counts operating points.
+    """
+
+    chosen: Array
+    theta: Array
+    loss: float
+    nearest: Array
+    nearest_loss: float
+    complete: bool
+    solved: int
+
+
+def best_choice(
+    candidates: Candidates,
+    choices: Sequence[Choices],
+    stock: Stock,
+    start: Array,
+    *,
+    budget: int = BUDGET,
+    seed: int = 0,
+) -> Found:
+    """The combination of choices with the least loss, starting from values (P,) of a continuous optimum.
+
+    Raises OptionError where the stock is not enough for any combination.
+    """
+    return _Search(candidates, choices, stock, budget, seed).run(np.asarray(start, dtype=float))
+
+
+class _Search:
+    def __init__(
+        self, candidates: Candidates, choices: Sequence[Choices], stock: Stock, budget: int, seed: int
+    ) -> None:
+        self.candidates, self.choices, self.stock = candidates, choices, stock
+        self.budget, self.rng = budget, np.random.default_rng([seed, 11])
+        self.logs = [np.log(of.values) for of in choices]
+        self.samples = max(len(candidates.inputs), 1)
+        self.complete = prod(len(of.values) for of in choices) * self.samples <= budget
+        self.limited = bool(np.isfinite(stock.counts).any())
+        self.best: tuple[float, float] = (np.inf, np.inf)
+        self.chosen: Array | None = None
+
+    def run(self, start: Array) -> Found:
+        nearest = self._nearest(np.log(start)[None])[0]
+        if self._allowed(nearest[None]).all():
+            self._take(nearest[None])
+        nearest_loss = float(self.candidates.losses(self._theta(nearest[None]))[0])
+        if self.complete:
+            self._all()
+        else:
+            self._search(start)
+        if self.chosen is None:
+            raise OptionError("there are not enough parts of the right values", hint="see the counts in the list")
+        return Found(
+            self.chosen,
+            self._theta(self.chosen[None])[0],
+            self.best[0],
+            self._theta(nearest[None])[0],
+            nearest_loss,
+            self.complete,
+            self.candidates.solved,
+        )
+
+    def _all(self) -> None:
+        counts = [len(of.values) for of in self.choices]
+        total, at_once = prod(counts), 50_000
+        for first in range(0, total, at_once):
+            numbers = np.arange(first, min(first + at_once, total))
+            self._take(np.stack(np.unravel_index(numbers, counts), axis=1))
+
+    def _search(self, start: Array) -> None:
+        # The first start is where the user or the training has led; the others are as good, and lie elsewhere.
+        for turn in range(TURNS):
+            before = self.best
+            starts = self._polished(self._around(start))
+            for k in range(min(turn, 1), len(starts)):
+                self._from(starts[k])
+            if self.best == before or self.best[0] == 0 or self.candidates.solved >= self.budget:
+                return
+
+    def _from(self, base: Array) -> None:
+        """What one continuous optimum (P,) leads to."""
+        for _ in range(ROUNDS):
+            if self.candidates.solved >= self.budget:
+                return
+            before = self.best
+            local = self._decoded(base)
+            if local is None:
+                return
+            self._exchange()
+            # Linear again where this start has led, as long as that improves.
+            if np.array_equal(self._theta(local[None])[0], base) or self.best >= before:
+                return
+            base = self._theta(local[None])[0]
+
+    # Continuous optima -----------------------------------------------------------------------
+
+    def _around(self, start: Array) -> Array:
+        """The start, and others (starts, P) off it, most of all in directions in which nothing changes."""
+        u = np.log(start)
+        low, high = (np.array([logs[end] for logs in self.logs]) for end in (0, -1))
+        outputs, jacobian = self.candidates.jacobians(start[None])
+        _, matrix = self._quadratic(outputs, jacobian)
+        values, vectors = np.linalg.eigh(matrix[0])
+        flat = vectors[:, values <= FLAT * values[-1]]
+        others = np.tile(u, (STARTS - 1, 1)) + self.rng.normal(0, 0.2, (STARTS - 1, len(u)))
+        if flat.shape[1]:
+            others += self.rng.normal(0, np.log(10.0), (STARTS - 1, flat.shape[1])) @ flat.T * np.sqrt(len(u))
+        return np.asarray(np.exp(np.clip(np.vstack([u, others]), low, high)))
+
+    def _polished(self, theta: Array) -> Array:
+        """Continuous optima (starts, P) by damped Gauss-Newton steps, each from its own start, the best first."""
+        low, high = (np.array([of.values[end] for of in self.choices]) for end in (0, -1))
+        damping = np.full(len(theta), 1e-3)
+        losses = self._costs(theta)
+        for _ in range(STEPS):
+            outputs, jacobian = self.candidates.jacobians(theta)
+            gradient, matrix = self._quadratic(outputs, jacobian)
+            size = np.trace(matrix, axis1=1, axis2=2) / theta.shape[1]
+            damped = matrix + ((damping * size + 1e-12 * size.max())[:, None, None]) * np.eye(theta.shape[1])
+            step = -np.linalg.solve(damped, gradient[..., None])[..., 0]
+            trial = np.clip(theta * np.exp(np.clip(step, -1.0, 1.0)), low, high)
+            costs = self._costs(trial)
+            better = costs < losses
+            theta, losses = np.where(better[:, None], trial, theta), np.where(better, costs, losses)
+            damping = np.where(better, damping / 5, damping * 8)
+        first, rest = theta[:1], theta[1:][np.argsort(losses[1:], kind="stable")]
+        return np.concatenate([first, rest])
+
+    def _costs(self, theta: Array) -> Array:
+        """What continuous optima are found by: the loss, and the distance from the middles of bands."""
+        losses, outputs = self.candidates.judged(theta)
+        return np.asarray(losses + 1e-3 * self.candidates.off_centre(outputs))
+
+    def _quadratic(self, outputs: Array, jacobian: Array) -> tuple[Array, Array]:
+        """The gradient (K, P) and the Gauss-Newton matrix (K, P, P) by the logarithms."""
+        slope, curvature = self.candidates.curvature(outputs)
+        samples = outputs.shape[1]
+        gradient = np.einsum("ksop,kso->kp", jacobian, slope) / samples
+        matrix = np.einsum("ksop,ksoq,ksqr->kpr", jacobian, curvature, jacobian, optimize=True) / samples
+        return gradient, matrix
+
+    # Choosing one part after the other -------------------------------------------------------
+
+    def _decoded(self, base: Array) -> Array | None:
+        """The best choice (P,) that the quadratic model around values (P,) leads to, of those that were solved."""
+        outputs, jacobian = self.candidates.jacobians(base[None])
+        gradient, matrix = (part[0] for part in self._quadratic(outputs, jacobian))
+        values, vectors = np.linalg.eigh(matrix)
+        if not values[-1] > 0:
+            return None
+        floor = 1e-10 * values[-1]
+        steep = values > FLAT * values[-1]
+        centre = np.log(base) - vectors @ ((vectors.T @ gradient) * steep / np.maximum(values, floor))
+        matrix = matrix + floor * np.eye(len(matrix))
+        # The last in the order is chosen first: what changes least by itself comes last.
+        order = np.argsort(np.diag(matrix), kind="stable")
+        upper = np.linalg.cholesky(matrix[np.ix_(order, order)]).T
+        found = self._followed(upper, centre, order)
+        if not len(found):
+            return None
+        return self._take(found)
+
+    def _followed(self, upper: Array, centre: Array, order: Array) -> Array:
+        """Choices (K, P) with the lowest bounds; ``upper`` is the factor RᵀR of the model in that order."""
+        count = len(order)
+        offsets, cost = np.zeros((1, count)), np.zeros(1)
+        chosen = np.zeros((1, count), dtype=np.intp)
+        taken = np.zeros((1, len(self.stock.values)), dtype=np.int64)
+        for k in range(count - 1, -1, -1):
+            part = int(order[k])
+            logs = self.logs[part]
+            pull = offsets[:, k + 1 :] @ upper[k, k + 1 :] / upper[k, k]
+            near = self._near(logs, centre[part] - pull)
+            # (beam, near): how far each value is off the centre, and what that adds.
+            off = logs[near] - centre[part]
+            costs = cost[:, None] + (upper[k, k] * (off + pull[:, None])) ** 2
+            if self.limited:
+                costs = np.where(self._enough(taken, part, near), costs, np.inf)
+            flat = costs.ravel()
+            keep = np.argsort(flat, kind="stable")[:WIDTH]
+            keep = keep[np.isfinite(flat[keep])]
+            rows, which = np.divmod(keep, near.shape[1])
+            cost, offsets, chosen, taken = flat[keep], offsets[rows].copy(), chosen[rows].copy(), taken[rows].copy()
+            chosen[:, part] = near[rows, which]
+            offsets[:, k] = off[rows, which]
+            if self.limited:
+                self._use(taken, part, chosen[:, part])
+        return chosen
+
+    @staticmethod
+    def _near(logs: Array, wanted: Array) -> Array:
+        """(B, near) numbers of the values that are nearest to what is wanted (B,)."""
+        count = min(NEAR, len(logs))
+        first = np.clip(np.searchsorted(logs, wanted) - count // 2, 0, len(logs) - count)
+        return first[:, None] + np.arange(count)
+
+    def _enough(self, taken: Array, part: int, near: Array) -> Array:
+        """(B, near) whether there are parts left for each choice."""
+        of, counts = self.choices[part], self.stock.counts
+        first, second = of.first[near], of.second[near]
+        rows = np.arange(len(near))[:, None]
+        free = counts[first] - taken[rows, first]
+        both = np.where(second < 0, 0, second)
+        free_second = np.where(second < 0, np.inf, counts[both] - taken[rows, both])
+        return np.asarray((free >= 1 + (first == second)) & (free_second >= 1))
+
+    def _use(self, taken: Array, part: int, chosen: Array) -> None:
+        of = self.choices[part]
+        for numbers in (of.first[chosen], of.second[chosen]):
+            there = np.flatnonzero(numbers >= 0)
+            taken[there, numbers[there]] += 1
+
+    # What was found --------------------------------------------------------------------------
+
+    def _exchange(self) -> None:
+        """Move single parts and pairs of them to neighbouring values, as long as that improves."""
+        count = len(self.choices)
+        moves = [np.eye(count, dtype=np.intp) * step for step in (-3, -2, -1, 1, 2, 3)]
+        a, b = np.triu_indices(count, 1)
+        for i in (-2, -1, 1, 2):
+            for j in (-2, -1, 1, 2):
+                both = np.zeros((len(a), count), dtype=np.intp)
+                both[np.arange(len(a)), a], both[np.arange(len(a)), b] = i, j
+                moves.append(both)
+        every = np.concatenate(moves)
+        most = np.array([len(of.values) - 1 for of in self.choices])
+        while self.candidates.solved < self.budget and self.chosen is not None:
+            before = self.chosen
+            tried = before + every
+            self._take(tried[((tried >= 0) & (tried <= most)).all(axis=1)])
+            if np.array_equal(before, self.chosen):
+                break
+
+    def _take(self, chosen: Array) -> Array | None:
+        """Solve choices (K, P), keep the best of all, and give the best of these."""
+        chosen = chosen[self._allowed(chosen)] if self.limited else chosen
+        if not self.complete:
+            # In the order of what they promise, as many as there is time for.
+            chosen = chosen[: max(1, (self.budget - self.candidates.solved) // self.samples)]
+        if not len(chosen):
+            return None
+        losses, outputs = self.candidates.judged(self._theta(chosen))
+        least = losses.min()
+        ties = np.flatnonzero(losses <= least)
+        second = self.candidates.off_centre(outputs[ties])
+        at = int(ties[np.argmin(second)])
+        found = (float(losses[at]), float(second.min()))
+        if found < self.best:
+            self.best, self.chosen = found, chosen[at]
+        return np.asarray(chosen[at])
+
+    def _allowed(self, chosen: Array) -> Array:
+        """(K,) whether there are enough parts for choices (K, P)."""
+        if not self.limited:
+            return np.ones(len(chosen), bool)
+        return np.asarray((uses(self.choices, chosen, self.stock) <= self.stock.counts).all(axis=1))
+
+    def _theta(self, chosen: Array) -> Array:
+        return np.stack([of.values[chosen[:, k]] for k, of in enumerate(self.choices)], axis=1)
+
+    def _nearest(self, u: Array) -> Array:
+        """The numbers (K, P) of the values nearest by ratio to logarithms (K, P)."""
+        found = []
+        for k, logs in enumerate(self.logs):
+            found.append(np.argmin(np.abs(logs[None] - u[:, k, None]), axis=1))
+        return np.stack(found, axis=1)

@@ -1,0 +1,129 @@
+"""``netlearn round``, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import netlearn
+from netlearn.cli.group import main
+from netlearn.discrete.choices import stock_from
+from netlearn.learn.hardware import series_values
+
+BRIDGE = """a bridge
+V1 in 0 5
+R1 in a 1234
+R2 a 0 2345
+R3 in b 3456
+R4 b 0 4567
+R5 a b 5678
+.end
+"""
+
+
+def test_without_goals_the_outputs_stay_as_they_are(tmp_path) -> None:
+    (tmp_path / "x.cir").write_text(BRIDGE)
+    done = CliRunner().invoke(main, ["round", str(tmp_path / "x.cir"), "--series", "e96", "--budget", "3000"])
+    assert done.exit_code == 0, done.output
+    assert "by its own outputs" in done.output
+    before, after = (netlearn.operating_point(tmp_path / f"x{part}.cir") for part in ("", ".rounded"))
+    nearest = BRIDGE
+    for old, new in (("1234", "1240"), ("2345", "2320"), ("3456", "3480"), ("4567", "4530"), ("5678", "5620")):
+        nearest = nearest.replace(old, new)
+    rounded = netlearn.operating_point(netlearn.parse(nearest))
+
+    def off(point) -> float:
+        return float(np.abs(point.measure("V(a)", "V(b)") - before.measure("V(a)", "V(b)")).max())
+
+    assert off(after) < 0.1 * off(rounded)
+    values = set(series_values("e96", 1e2, 1e5))
+    assert {r.value for r in netlearn.read(tmp_path / "x.rounded.cir").find("R*")} <= values
+    words = ["round", str(tmp_path / "x.cir"), "--series", "e96", "--force", "--json", "--budget", "2000"]
+    done = CliRunner().invoke(main, [*words, "--output", "V(a)"])
+    found = json.loads(done.output)
+    assert found["loss"]["after"] <= found["loss"]["nearest"]
+    assert found["judged_by"] == "its own outputs"
+
+
+def test_data_say_what_is_best(tmp_path) -> None:
+    data = {"V1": [1.0, 2.0, 5.0], "V(a)": [0.6, 1.2, 3.0], "V(b)": [0.55, 1.1, 2.75]}
+    found = netlearn.round_values(
+        netlearn.parse(BRIDGE), data, series="e24", budget=6000, train="R1 R2 R3 R4", fix="R5"
+    )
+    assert found.names == ("r1", "r2", "r3", "r4")
+    assert found.netlist.find("R5")[0].value == 5678
+    assert netlearn.evaluate(found.netlist, data).loss == pytest.approx(found.losses[2], rel=1e-9)
+    assert found.losses[2] < found.losses[1] < found.losses[0] or found.losses[2] < 0.2 * found.losses[1]
+
+
+def test_a_stock_list_is_read_as_it_is_written(tmp_path) -> None:
+    (tmp_path / "s.csv").write_text("# drawer\nName, Value ,Count\nblue,4k7,2\nred,100,\n\nblue,4.7k,3\nnone,1meg,0\n")
+    stock = stock_from(tmp_path / "s.csv")
+    assert stock.values.tolist() == [100.0, 4700.0]
+    assert stock.counts.tolist() == [np.inf, 5.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("value\n1k\n-2k\n", 3, "'-2k' is not the value of a part"),
+        ("value\n1k\n0\n", 3, "'0' is not the value of a part"),
+        ("value\n1k±5%\n", 2, "a value by itself"),
+        ("value\n5%\n", 2, "a value by itself"),
+        ("value\n4,7k\n", 2, "a decimal point is written as one"),
+        ("value\nten\n", 2, "'ten' is not the value of a part"),
+        ("value,count\n1k,-1\n", 2, "'-1' is not how many"),
+        ("value,count\n1k,1.5\n", 2, "'1.5' is not how many"),
+        ("ohms\n1k\n", 1, "no column 'value'"),
+        ("", 1, "the list of parts is empty"),
+        ("value\n", 1, "there are no parts in the list"),
+        ("value,count\n1k,1\n2k,1\n", 3, "5 parts are needed, and there are 2"),
+    ],
+)
+def test_a_wrong_stock_list_is_refused_where_it_is_wrong(tmp_path, text: str, line: int, message: str) -> None:
+    (tmp_path / "s.csv").write_text(text)
+    (tmp_path / "x.cir").write_text(BRIDGE.replace("V1", "*@goal V(a) = 3\n*@hardware parts=s.csv\nV1"))
+    done = CliRunner().invoke(main, ["round", str(tmp_path / "x.cir")])
+    assert done.exit_code == 2, done.output
+    assert message in done.output
+    assert f":{line}" in done.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["s.csv", "x.cir"]
+
+
+@pytest.mark.parametrize(
+    ("directives", "place", "message"),
+    [
+        (
+            "*@hardware series=e24\n*@train R* min=1010 max=1090",
+            "2:3",
+            "E24 has no value between 1010 and 1090 for 'r1'",
+        ),
+        ("*@hardware series=e24 levels=5 min=1 max=2", "2:", "not both"),
+        ("*@hardware pairs=yes", "2:", "give a series"),
+        ("*@hardware series=e24 noise=0.1 pairs=yes", "2:", "leave noise"),
+        ("*@hardware parts=../s.csv", "2:3", "outside the netlist's folder"),
+        ("*@hardware parts=no.csv", "2:3", "cannot read"),
+        (
+            "*@hardware series=e24 pairs=yes\n*@train q\n.param q=1k\nR9 a 0 {q}",
+            "4:10",
+            "'q' is not the number of one resistor",
+        ),
+        ("*", None, "no values are given"),
+    ],
+)
+@pytest.mark.parametrize("command", ["round", "train"])
+def test_what_cannot_be_is_refused_and_nothing_is_written(
+    tmp_path, directives: str, place: str | None, message: str, command: str
+) -> None:
+    if command == "train" and place is None:
+        return
+    (tmp_path / "x.cir").write_text(BRIDGE.replace("V1", f"{directives}\n*@goal V(a) = 3\nV1", 1))
+    done = CliRunner().invoke(main, [command, str(tmp_path / "x.cir")])
+    assert done.exit_code == 2, done.output
+    assert message in done.output
+    if place:
+        assert f"x.cir:{place}" in done.output
+    assert [path.name for path in tmp_path.iterdir()] == ["x.cir"]

@@ -1,0 +1,218 @@
+"""The best combination of values against all of them, worked out without the solver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations, product
+
+import numpy as np
+import pytest
+
+import netlearn
+from netlearn.api import task_of
+from netlearn.discrete.candidates import Candidates
+from netlearn.discrete.chosen import search_for
+from netlearn.learn.hardware import SERIES, series_values
+from netlearn.project import open_project
+
+
+@dataclass
+class Network:
+    """Resistors between nodes, of which one is driven, and the wanted voltages of others."""
+
+    ends: list[tuple[int, int]]
+    wanted: dict[int, float]
+    low: float
+    high: float
+    volts: float = 5.0
+
+    def text(self, values: tuple[float, ...] | None = None) -> str:
+        values = values or (2e3,) * len(self.ends)
+        goals = [f"*@goal V(n{node}) = {value}" for node, value in self.wanted.items()]
+        lines = [f"R{k} n{a} n{b} {value}" for k, ((a, b), value) in enumerate(zip(self.ends, values, strict=True))]
+        source = [f"V1 n1 0 {self.volts}"]
+        train = [f"*@train R* min={self.low} max={self.high}"]
+        return "\n".join(["network", *goals, *train, *source, *lines, ".end", ""]).replace("n0", "0")
+
+    def voltages(self, theta: np.ndarray) -> np.ndarray:
+        """(K, nodes) at resistances (K, P), by nodal analysis, all at once; node 1 is driven."""
+        nodes = max(max(ends) for ends in self.ends) + 1
+        matrix = np.zeros((len(theta), nodes, nodes))
+        for k, (a, b) in enumerate(self.ends):
+            for i, j in ((a, b), (b, a)):
+                matrix[:, i, i] += 1 / theta[:, k]
+                matrix[:, i, j] -= 1 / theta[:, k]
+        inner = matrix[:, 2:, 2:]
+        return np.linalg.solve(inner, -matrix[:, 2:, 1:2] * self.volts)[..., 0]
+
+    def losses(self, theta: np.ndarray) -> np.ndarray:
+        """Of goals with nothing but a value: the mean squared error relative to the value."""
+        found = self.voltages(theta)
+        return np.mean([((found[:, node - 2] - value) / value) ** 2 for node, value in self.wanted.items()], axis=0)
+
+
+NETWORKS = {
+    "divider": Network([(1, 2), (2, 0)], {2: 1.234}, 100, 1e5),
+    "tee": Network([(1, 2), (2, 3), (2, 0), (3, 0)], {2: 2.17, 3: 0.93}, 1e3, 9.1e3),
+    "pi": Network([(1, 2), (2, 0), (1, 0), (1, 2)], {2: 1.777}, 1e3, 9.1e3),
+    "three in a row": Network([(1, 2), (2, 3), (3, 0)], {2: 3.141, 3: 1.414}, 100, 9.1e3),
+    "bridge": Network([(1, 2), (2, 0), (1, 3), (3, 0)], {2: 1.62, 3: 3.38}, 1e3, 9.1e3),
+}
+
+
+def searched(network: Network, budget: int, seed: int = 0, series: str = "e24"):
+    netlist = netlearn.parse(network.text())
+    project = open_project(netlist, overrides={"hardware": f"series={series} budget={budget} seed={seed}"})
+    start = netlearn.train(netlist, optimizer="lbfgs", epochs=60).theta
+    search = search_for(project)
+    assert search is not None
+    return search.best(task_of(project), start)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_finds_what_brute_force_finds(name: str) -> None:
+    network = NETWORKS[name]
+    values = series_values("e24", network.low, network.high)
+    every = np.stack(np.meshgrid(*[values] * len(network.ends), indexing="ij"), axis=-1).reshape(-1, len(network.ends))
+    losses = network.losses(every)
+    best = float(losses.min())
+    # The whole of it, and a search that may look at a small part only.
+    for budget in (400_000, 12_000) if name in ("tee", "divider") else (12_000,):
+        found = searched(network, budget)
+        assert network.losses(found.theta[None])[0] == pytest.approx(best, rel=1e-6, abs=1e-20)
+        assert found.loss <= found.nearest_loss
+        assert found.complete == (len(every) <= budget)
+        assert set(found.theta) <= set(values)
+
+
+def test_exact_answers_are_found_where_they_exist() -> None:
+    """A quarter of 5 V takes a ratio of exactly 3, which E24 has four times in a decade: 30/10, 33/11, 36/12, 39/13."""
+    network = Network([(1, 2), (2, 0)], {2: 1.25}, 100, 1e6)
+    for budget in (100_000, 600):
+        found = searched(network, budget)
+        np.testing.assert_array_equal(searched(network, budget).theta, found.theta)
+        assert found.theta[0] == pytest.approx(3 * found.theta[1], rel=1e-12)
+        assert found.loss < 1e-25
+
+
+def ladder(seed: int) -> str:
+    rng = np.random.default_rng(seed)
+    lines = []
+    for k in range(10):
+        lines.append(f"R{k} n{k} n{k + 1} {10 ** rng.uniform(3, 4):.4g}")
+        lines.append(f"Rg{k} n{k + 1} 0 {10 ** rng.uniform(3.5, 4.5):.4g}")
+    wanted = {2: 0.61, 4: 0.37, 6: 0.22, 8: 0.13, 10: 0.071}
+    goals = [f"*@goal V(n{node}) = {value} within=0.01%" for node, value in wanted.items()]
+    return "\n".join(["ladder", *goals, "*@train R* min=1k max=100k", "V1 n0 0 1", *lines, ".end", ""])
+
+
+def test_twenty_parts_do_better_than_rounding_and_coordinate_descent() -> None:
+    netlist = netlearn.parse(ladder(0))
+    project = open_project(netlist, overrides={"hardware": "series=e96 budget=30000", "optimizer": "lbfgs"})
+    search = search_for(project)
+    assert search is not None
+    task = task_of(project)
+    start = netlearn.train(netlist, optimizer="lbfgs", epochs=300).theta
+    found = search.best(task, start)
+    candidates = Candidates.of(project.driven, tuple(project.parameters.names), project.layout.outputs, task)
+    theta, loss, before = found.nearest.copy(), found.nearest_loss, np.inf
+    while loss < before:
+        before = loss
+        for k, of in enumerate(search.choices):
+            tried = np.tile(theta, (len(of.values), 1))
+            tried[:, k] = of.values
+            losses = candidates.losses(tried)
+            theta, loss = tried[np.argmin(losses)], float(losses.min())
+    assert loss < found.nearest_loss
+    assert found.loss < 0.1 * loss
+
+
+def test_jacobians_of_many_sets_of_values_against_differences() -> None:
+    project = open_project(netlearn.parse(NETWORKS["tee"].text()), overrides={"hardware": "series=e24"})
+    task = task_of(project)
+    candidates = Candidates.of(project.driven, tuple(project.parameters.names), project.layout.outputs, task)
+    theta = np.exp(np.random.default_rng(0).normal(8, 0.5, (3, 4)))
+    outputs, jacobian = candidates.jacobians(theta)
+    np.testing.assert_allclose(outputs[:, 0], NETWORKS["tee"].voltages(theta), rtol=1e-12)
+    for k in range(4):
+        step = np.exp(1e-6 * np.eye(4)[k])
+        slope = (candidates.judged(theta * step)[1] - candidates.judged(theta / step)[1]) / 2e-6
+        np.testing.assert_allclose(jacobian[..., k], slope, rtol=1e-6, atol=1e-9)
+
+
+def test_parts_in_the_drawer_are_used_as_often_as_there_are(tmp_path) -> None:
+    """Six parts of which each is there once: the best of all ordered choices."""
+    values = [1e3, 1.5e3, 2.2e3, 3.3e3, 4.7e3, 6.8e3]
+    (tmp_path / "stock.csv").write_text("value,count\n" + "".join(f"{value / 1e3:g}k,1\n" for value in values))
+    network = NETWORKS["tee"]
+    every = np.array(list(permutations(values, 4)))
+    best = float(network.losses(every).min())
+    free = np.array(list(product(values, repeat=4)))
+    assert network.losses(free).min() < best
+    for budget in (400_000, 600):
+        text = network.text().replace("min=1000.0 max=9100.0", "min=1k max=10k")
+        found = netlearn.round_values(netlearn.parse(text), parts=tmp_path / "stock.csv", budget=budget)
+        assert found.losses[2] == pytest.approx(best, rel=1e-9)
+        assert len(set(found.after)) == 4
+        assert set(found.after) <= set(values)
+
+
+def test_pairs_are_written_as_two_resistors(tmp_path, ngspice) -> None:
+    text = (
+        "pairs\n*@goal V(out) = 1.234\n*@train R1 X1.R2 min=500 max=100k\nV1 in 0 5\nR1 in out 10k tc1=1m ; upper\n"
+        "X1 out s\nR1b out 0 1g\n.subckt s a\nR2 a 0 3k\n.ends\n.end\n"
+    )
+    found = netlearn.round_values(netlearn.parse(text), series="e12", pairs=True, out=tmp_path / "x.cir", budget=20000)
+    assert set(found.pairs) <= {"r1", "x1.r2"}
+    assert found.pairs
+    singles = netlearn.round_values(netlearn.parse(text), series="e12")
+    assert found.losses[2] < 0.01 * singles.losses[2]
+    netlist = netlearn.read(tmp_path / "x.cir")
+    volts = netlearn.operating_point(netlist).voltage("out")[0]
+    assert ((volts - 1.234) / 1.234) ** 2 == pytest.approx(found.losses[2], rel=1e-6, abs=1e-20)
+    assert ngspice.run(str(netlist))["v(out)"] == pytest.approx(volts, rel=1e-9)
+    e12 = {float(f"{digits * 10.0**k:.3g}") for digits in SERIES["e12"] for k in range(8)}
+    for kind, first, second in found.pairs.values():
+        assert kind in ("series", "parallel")
+        assert {first, second} <= e12
+    if "r1" in found.pairs:
+        assert str(netlist).count("tc1=1m ; upper") + str(netlist).count("tc1=1m") >= 2
+        assert "R1b1" in str(netlist)
+
+
+def test_training_ends_with_the_best_values_of_a_series(tmp_path) -> None:
+    network = NETWORKS["three in a row"]
+    (tmp_path / "x.cir").write_text(network.text().replace("*@train", "*@hardware series=e24\n*@train", 1))
+    result = netlearn.train(tmp_path / "x.cir", optimizer="lbfgs", out=tmp_path / "y.cir")
+    values = series_values("e24", network.low, network.high)
+    every = np.array(list(product(values, repeat=3)))
+    assert result.loss == pytest.approx(network.losses(every).min(), rel=1e-6)
+    assert set(result.theta) <= set(values)
+    assert any("the best of all combinations" in note for note in result.notes)
+    assert netlearn.evaluate(tmp_path / "y.cir").loss == pytest.approx(result.loss, rel=1e-12)
+    stepped = netlearn.train(tmp_path / "x.cir", hardware="series=e24 search=no", optimizer="adam lr=0.1", epochs=50)
+    assert result.loss < stepped.loss
+    by_levels = netlearn.train(tmp_path / "x.cir", hardware="levels=9 min=100 max=1k series=none", optimizer="lbfgs")
+    conductances = np.linspace(1e-3, 1e-2, 9)
+    every = 1 / np.array(list(product(conductances, repeat=3)))
+    assert by_levels.loss == pytest.approx(network.losses(every).min(), rel=1e-6)
+
+
+def test_an_interrupted_search_goes_on_to_the_same_result(tmp_path, monkeypatch) -> None:
+    (tmp_path / "x.cir").write_text(NETWORKS["divider"].text())
+    settings = {"hardware": "series=e24", "optimizer": "lbfgs", "checkpoint": tmp_path / "c.npz"}
+    whole = netlearn.train(tmp_path / "x.cir", out=tmp_path / "whole.cir", **settings)
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("netlearn.discrete.chosen.best_choice", interrupted)
+        part = netlearn.train(tmp_path / "x.cir", out=tmp_path / "part.cir", **settings)
+    assert part.interrupted
+    assert not (tmp_path / "part.cir").exists()
+    assert (tmp_path / "c.npz").exists()
+    again = netlearn.train(tmp_path / "x.cir", out=tmp_path / "part.cir", resume=True, **settings)
+    assert not again.interrupted
+    assert (tmp_path / "part.cir").read_text() == (tmp_path / "whole.cir").read_text()
+    assert str(again.netlist) == str(whole.netlist)
