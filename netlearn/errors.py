@@ -10,8 +10,10 @@ from difflib import get_close_matches
 LONGEST = 1000
 """Characters of a message that are shown."""
 
-UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What a terminal would obey rather than show, or could not show at all."""
+UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2000-\u200f\u2028-\u202f\u205f-\u2069\u3000\ud800-\udfff\ufeff\xa0\xad]"
+)
+"""What a terminal would obey rather than show, could not show at all, or would show as a plain blank."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,19 +245,19 @@ class Description:
     ``trained`` what would be, with its ``values`` (P,), and ``notes`` what is to be said of that choice.
     Energy-based rules follow the gradient
     unless ``breaking`` names elements because of which there is no co-content; ``weights`` are
-    those of nodes in it that are not 1.
+    those of nodes in it that are not 1. What a problem keeps from being known is None.
     """
 
     netlist: Netlist
     settings: Settings | None = None
-    elements: tuple[tuple[str, int], ...] = ()
-    nodes: int = 0
-    branches: int = 0
-    linear: bool = True
-    breaking: tuple[str, ...] = ()
-    weights: tuple[tuple[str, float], ...] = ()
-    trainable: tuple[str, ...] = ()
-    trained: tuple[str, ...] = ()
+    elements: tuple[tuple[str, int], ...] | None = None
+    nodes: int | None = None
+    branches: int | None = None
+    linear: bool | None = None
+    breaking: tuple[str, ...] | None = None
+    weights: tuple[tuple[str, float], ...] | None = None
+    trainable: tuple[str, ...] | None = None
+    trained: tuple[str, ...] | None = None
     values: Array | None = None
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
@@ -269,6 +269,9 @@ class Description:
     problems: tuple[NetlearnError, ...] = ()
 
     def __repr__(self) -> str:
-        count = sum(number for _, number in self.elements)
-        wrong = f", {len(self.problems)} problems" if self.problems else ""
-        return f"<{self.netlist.source.path}: {count} elements, {self.nodes} nodes{wrong}>"
+        known = []
+        if self.elements is not None:
+            known += [f"{sum(number for _, number in self.elements)} elements", f"{self.nodes} nodes"]
+        if self.problems:
+            known.append(f"{len(self.problems)} problems")
+        return f"<{self.netlist.source.path}: {', '.join(known)}>"

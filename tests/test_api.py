@@ -253,11 +253,11 @@ def test_operating_point(divider: Path) -> None:
 def test_describe(divider: Path, tmp_path: Path) -> None:
     described = netlearn.describe(divider)
     assert not described.problems
-    assert dict(described.elements) == {"voltage source": 1, "resistor": 3}
-    assert set(described.trained) == {"r1", "rload", "r3"}
+    assert dict(described.elements or ()) == {"voltage source": 1, "resistor": 3}
+    assert set(described.trained or ()) == {"r1", "rload", "r3"}
     assert (described.samples, described.test_samples) == (3, 1)
     assert described.inputs == ("V1",)
-    assert "unused" in described.trainable
+    assert "unused" in (described.trainable or ())
     divider.write_text(DIVIDER.replace("d.csv", "missing.csv").replace("epochs", "epohcs"))
     problems = [str(problem) for problem in netlearn.describe(divider).problems]
     assert len(problems) == 1

@@ -15,6 +15,7 @@ from netlearn.elaboration.template import Template
 from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlearnError, NetlistError, NetlistWarning, Place
 from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.slips import explained
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Assignment, Card, Subcircuit, Word
 
@@ -53,6 +54,7 @@ class Shared:
             self.report(error)
 
     def report(self, error: NetlearnError) -> None:
+        error = explained(error)
         key = (str(error.place), error.message)
         if key not in self.reported:
             self.reported.add(key)

@@ -283,7 +283,8 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
         if isinstance(card, Card) and card.name == "temp" and card.words:
             with body.shared.collecting():
                 if len(card.words) > 1 or card.assignments:
-                    raise _card_error(item, ".temp takes one temperature", "run each temperature by itself")
+                    extra = card.words[1] if len(card.words) > 1 else card.assignments[0].name
+                    raise _word_error(item, extra, ".temp takes one temperature", "run each temperature by itself")
                 settings.temperature = _fixed(body, Text.of(card.words[0], card.source, item.chain))
 
 

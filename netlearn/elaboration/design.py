@@ -343,9 +343,19 @@ class Design:
             raise OptionError(message, hint="a column drives a number or it is trained, not both")
         if not chosen:
             message = f"what '{pattern}' matches has no number of its own in the text"
-            given = "write one there" if pattern.lower() in {plain for _, plain, _ in self._sources} else ""
-            raise OptionError(message, hint=given or "train the .param or the model parameter that gives the value")
+            raise OptionError(message, hint=self._where_a_number_is_missing(pattern, hits))
         return list(chosen)
+
+    def _where_a_number_is_missing(self, pattern: str, hits: Sequence[int]) -> str:
+        """The remedy where what a pattern matches has no number in the text that could be trained."""
+        if pattern.lower() in {plain for _, plain, _ in self._sources}:
+            return "write one there"
+        parameters = {name: quantity for name, quantity in self._parameter_items() if quantity in hits}
+        if parameters:
+            # It gives values itself, as a formula of nothing that is written as a number of its own.
+            name = next(iter(parameters))
+            return f"it is a formula: write {name}={format_number(self._graph.value(parameters[name]))}"
+        return "train the .param or the model parameter that gives the value"
 
     def _no_match(self, pattern: str) -> OptionError:
         """Why a pattern matches nothing."""

@@ -27,7 +27,7 @@ from netlearn.errors import NetlistWarning, Place, raise_all
 from netlearn.netlist.dialect import dialect_of
 from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.letters import LETTERS
-from netlearn.netlist.lint import remarks
+from netlearn.netlist.lint import left_out, remarks
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.statements import Block, Element
 
@@ -66,6 +66,7 @@ class _Elaboration:
         if self.shared.errors:
             # What is missing here may stand in a file that is not there.
             absent = [error for part in self.netlist.walk() for error in part.missing.values()]
+            absent += left_out(self.netlist)
             raise_all([*absent, *self.shared.errors][:MOST_ERRORS])
         self._tell_of_shorts()
         return self._assembled(body, guesses)

@@ -13,6 +13,7 @@ from netlearn.elaboration.value_text import Text
 from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.expressions.expression import Expression
+from netlearn.netlist.slips import comment_slip
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Assignment, Element, Word
 
@@ -186,6 +187,10 @@ class ElementLine:
         """Note what is read, but perhaps not as it was meant."""
         error = self.error(message, word, hint)
         self.body.shared.warnings.append(kind(error.message, error.place, error.hint))
+
+    def comment_hint(self) -> str:
+        """The remedy where a name with a ``$`` has made a comment of what follows."""
+        return comment_slip(self.source, self.element.start, self.element.end)
 
     def error(self, message: str, word: Word | None = None, hint: str = "") -> NetlistError:
         word = word or self.element.name

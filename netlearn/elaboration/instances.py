@@ -10,6 +10,7 @@ import numpy as np
 from netlearn.circuit.circuit import GROUND_NAMES
 from netlearn.elaboration.body import Body, Definition
 from netlearn.elaboration.element_line import ElementLine
+from netlearn.elaboration.scope import OUTSIDE
 from netlearn.elaboration.template import Template
 from netlearn.elaboration.value_text import Text
 from netlearn.errors import NetlistError, Place, did_you_mean
@@ -58,13 +59,13 @@ class Instances:
         name = called.text.lower()
         definition = line.body.definition(name)
         if definition is None:
-            hint = did_you_mean(name, line.body.known_definitions())
+            hint = line.comment_hint() or did_you_mean(name, line.body.known_definitions())
             raise line.error(f"unknown subcircuit '{called.text}'", called, hint)
         ports = definition.subcircuit.nodes
         if len(nodes) != len(ports):
             expected = " ".join(port.text for port in ports)
             message = f"subcircuit '{called.text}' has {len(ports)} nodes and {line.label} gives {len(nodes)}"
-            raise line.error(message, hint=f"its nodes are: {expected}")
+            raise line.error(message, hint=line.comment_hint() or f"its nodes are: {expected}")
         self._refuse_recursion(name, line, called)
         outer = line.nodes(len(nodes))
         passed = self._passed(line, definition)
@@ -91,6 +92,8 @@ class Instances:
             text = Text.of(assignment.value, line.source, line.chain, braced=True)
             if name in inner:
                 expression = None if text.is_number else scope.compile(text)
+                if expression is not None and name in expression.names and scope.find(name) is None:
+                    raise line.error(f"unknown parameter '{name}'", assignment.value, OUTSIDE)
                 if expression is not None and own.intersection(expression.names) - {name}:
                     passed.texts[name] = text, expression
                 else:

@@ -29,6 +29,7 @@ _TEMPERATURES = frozenset((TEMPERATURE, "temp"))
 """What ngspice, PSpice and LTspice call the circuit's temperature in degrees Celsius."""
 _AT_REST = frozenset(("time", "hertz"))
 """What is zero at an operating point."""
+OUTSIDE = "in the value that an instance passes to a parameter, its own name is that of one around the instance"
 _THERMAL_VOLTAGE = parse_expression(f"(temp+{ZERO_CELSIUS!r})*{K_OVER_Q!r}")
 
 
@@ -286,6 +287,8 @@ class Scope:
             return text.error(f"'{name}' can stand only in a behavioural source")
         offset = next((s.offset for s in expression.steps if s.kind == "name" and s.name == name), 0)
         hint = "write exp(1)" if name == "e" else did_you_mean(name, self.known())
+        if name in self.passed:
+            hint = OUTSIDE
         return text.error(f"unknown parameter '{name}'", hint, offset, len(name))
 
     def known(self) -> Sequence[str]:
@@ -358,7 +361,9 @@ def _circle(progress: Mapping[tuple[Scope, str], Text], start: tuple[Scope, str]
     loop = [*loop[first:], *loop[: first + 1]]
     names = [name for _, name in loop]
     shown = " -> ".join(names if len(names) < 12 else [*names[:6], "...", *names[-4:]])
-    return progress[loop[0]].error(f"parameters depend on each other in a circle: {shown}")
+    passed = any(name in scope.passed for scope, name in loop)
+    hint = "a value that an instance passes means the subcircuit's own parameters first" if passed else ""
+    return progress[loop[0]].error(f"parameters depend on each other in a circle: {shown}", hint)
 
 
 __all__ = ["FunctionText", "Scope", "ScopeSettings", "Text"]

@@ -11,6 +11,8 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from netlearn.netlist.foreign_text import encrypted_end
+
 _PHYSICAL = re.compile(r"[ \t\f\v]*+(?P<text>[^\r\n]*+)(?P<end>\r\n|\r|\n|\Z)")
 # ngspice takes `$` for a comment only after a blank or comma. What is inside quotes may be
 # a file name.
@@ -29,6 +31,8 @@ class Kind(Enum):
     """``*#``, which ngspice executes"""
     STRAY = auto()
     """a continuation of nothing"""
+    ENCRYPTED = auto()
+    """all that is encrypted, however many lines it has"""
 
 
 @dataclass(slots=True)
@@ -76,6 +80,12 @@ class LineReader:
             start, end = match.span("text")
             if start < end:
                 first = text[start]
+                encrypted = encrypted_end(text, start) if first in "$*" else None
+                if encrypted is not None:
+                    if current is None:
+                        current = LogicalLine(Kind.ENCRYPTED, start, encrypted, "")
+                        pieces, position = [text[start:encrypted]], encrypted
+                    break
                 if first == "$" and not joined:
                     pass
                 elif first == "*" and not joined:

@@ -4,19 +4,104 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from netlearn.errors import NetlistWarning
-from netlearn.netlist.files import flattened
+from netlearn.netlist.files import flattened, unquoted
 from netlearn.netlist.grammar import BadLine, parse_line
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import parse_number
-from netlearn.netlist.statements import Kept
+from netlearn.netlist.slips import ODD_BLANK, odd_blank_name
+from netlearn.netlist.statements import Card, Element, Kept, Section
 
 
 def remarks(netlist: Netlist) -> list[NetlistWarning]:
-    """Warnings of files that are not there, directives that are not read, and a title that is an element line."""
-    return [*_title(netlist), *_missing(netlist), *_directives(netlist), *_kept(netlist)]
+    """Warnings of files that are not there, of what is not read, and of what may not have been meant."""
+    found = [
+        *_title(netlist),
+        *_missing(netlist),
+        *_directives(netlist),
+        *_kept(netlist),
+        *_odd_blanks(netlist),
+        *_commas(netlist),
+    ]
+    return [*found, *left_out(netlist)]
+
+
+_UNREADABLE = {
+    "encrypted": (
+        "this is encrypted: what it holds is left out",
+        "only the program that it was encrypted for reads it",
+    ),
+    "protected": ("this is encrypted for HSPICE: what it holds is left out", ""),
+    "spectre": ("this is in Spectre's language: what it holds is left out", "netlearn reads SPICE"),
+}
+
+
+def left_out(netlist: Netlist) -> list[NetlistWarning]:
+    """Warnings of what files hold and netlearn does not read: encrypted text, other languages, sections unasked for."""
+    return [*_unreadable(netlist), *_sections(netlist)]
+
+
+def _unreadable(netlist: Netlist) -> Iterator[NetlistWarning]:
+    for part in netlist.walk():
+        for kept in part.statements:
+            if isinstance(kept, Kept) and kept.what in _UNREADABLE:
+                message, hint = _UNREADABLE[kept.what]
+                yield NetlistWarning(message, part.place(kept.start, kept.end), hint)
+
+
+def _sections(netlist: Netlist) -> Iterator[NetlistWarning]:
+    """Of libraries that are included as a whole, which leaves out all that stands in their sections."""
+    parts = list(netlist.walk())
+    chosen = {part.source for part in parts if part.section is not None}
+    for part in parts:
+        for card, included in part.includes.items():
+            names = [unquoted(s.name.text) for s in included.statements if isinstance(s, Section)]
+            if included.section is not None or included.source in chosen or not names:
+                continue
+            shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+            file = card.words[0]
+            yield NetlistWarning(
+                f"'{unquoted(file.text)}' has the sections {shown}, and this line asks for none: they are left out",
+                part.place(file.start, file.end),
+                f".lib {file.text} {names[0]}",
+            )
+
+
+def _commas(netlist: Netlist) -> Iterator[NetlistWarning]:
+    """Of numbers with decimal commas that can be read as two: the coefficients of a controlled source."""
+    for part in netlist.walk():
+        if re.search(r"\d,\d", part.source.text) is None:
+            continue
+        for statement in flattened(part.statements):
+            if not isinstance(statement, Element) or statement.letter not in "EFGH" or statement.calls:
+                continue
+            words = statement.words[LETTERS[statement.letter].value_after :]
+            for first, second in pairwise(words):
+                between = statement.source.text[first.end : second.start]
+                if between == "," and first.text[-1].isdigit() and second.text[0].isdigit():
+                    message = f"'{first.text},{second.text}' is two coefficients, as a comma separates words"
+                    hint = f"write {first.text}.{second.text} for one number, and a blank between two"
+                    yield NetlistWarning(message, part.place(first.start, second.end), hint)
+
+
+def _odd_blanks(netlist: Netlist) -> Iterator[NetlistWarning]:
+    """Of no-break spaces and the like in what is read, which are parts of words."""
+    for part in netlist.walk():
+        if ODD_BLANK.search(part.source.text) is None:
+            continue
+        for statement in flattened(part.statements):
+            if not isinstance(statement, Element | Card):
+                continue
+            words = [*statement.words, *(word for pair in statement.assignments for word in pair)]
+            for word in [statement.name, *words] if isinstance(statement, Element) else words:
+                found = ODD_BLANK.search(word.text)
+                if found is not None:
+                    at = word.start + found.start()
+                    message = f"{odd_blank_name(found[0])} is a part of the word that it stands in"
+                    yield NetlistWarning(message, part.place(at, at + 1), "put a plain blank, or nothing")
 
 
 def _title(netlist: Netlist) -> Iterator[NetlistWarning]:

@@ -17,6 +17,7 @@ from netlearn.netlist.files import Files, flattened, foreign, outputs, unquoted
 from netlearn.netlist.models import Models
 from netlearn.netlist.parameters import ParameterValues
 from netlearn.netlist.parser import MOST_ERRORS, parse_source
+from netlearn.netlist.slips import comment_slip
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import FILE_CARDS, Card, DirectiveLine, Element, Kept, Section, Statement
 from netlearn.netlist.values import value_edit
@@ -174,7 +175,8 @@ class Netlist:
 
     def _load(self, card: Card, includes: dict[Card, Netlist], missing: dict[Card, NetlistError]) -> None:
         if not card.words:
-            raise NetlistError(f".{card.name} needs a file name", self.place(card.start, card.end))
+            hint = comment_slip(card.source, card.start, card.end)
+            raise NetlistError(f".{card.name} needs a file name", self.place(card.start, card.end), hint)
         for word in card.words[2 if card.name == "lib" else 1 :]:
             hint = "put quotes around a file name with blanks"
             raise NetlistError(f"cannot read '{word.text}' after the file", self.place(word.start, word.end), hint)

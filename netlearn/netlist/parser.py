@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from netlearn.errors import NetlearnError, NetlistError, Place, raise_all
+from netlearn.netlist.foreign_text import language, spectre_card, spectre_end
 from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.grammar import BadLine, Span, card_name, parse_line
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.lines import END_OF_FILE, Kind, LineReader, LogicalLine
 from netlearn.netlist.numbers import parse_number, starts_like_number
 from netlearn.netlist.plain_lines import plain_resistors
+from netlearn.netlist.slips import comment_slip, explained
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import (
     FILE_CARDS,
@@ -89,7 +91,7 @@ class _Parser:
         self.main = main
         self.chain = chain
         self.reader = LineReader(source.text)
-        self.errors: list[NetlistError] = []
+        self.errors: list[NetlearnError] = []
         self.broken = 0
         self.scopes = [_Scope("file", LogicalLine(Kind.STATEMENT, 0, 0, ""))]
 
@@ -111,13 +113,15 @@ class _Parser:
                 self._add(DirectiveLine(self.source, line.start, line.end, text))
             elif line.kind is Kind.COMMAND:
                 self._add(Kept(self.source, line.start, line.end, "command"))
+            elif line.kind is Kind.ENCRYPTED:
+                self._add(Kept(self.source, line.start, line.end, "encrypted"))
             elif line.kind is Kind.STRAY:
                 self._wrong("'+' continues a line, but there is none before it", line.start, line.start + 1)
             elif line.text[0] == END_OF_FILE:
                 self._rest(line)
             elif line.text[0] == ".":
                 self._card(line)
-            else:
+            elif not self._is_foreign(line):
                 self._element(line)
         for scope in self.scopes[1:]:
             closing = {"subckt": ".ends", "if": ".endif", "lib": ".endl"}[scope.what]
@@ -131,7 +135,7 @@ class _Parser:
         if first is None:
             return
         card = card_name(first.text)
-        if first.text.startswith("*@") or card in FILE_CARDS:
+        if first.text.startswith("*@") or card in FILE_CARDS or language(first.text):
             # ngspice reads an include even there.
             self.reader.position = 0
         elif card in _NO_TITLES:
@@ -139,6 +143,29 @@ class _Parser:
             self._error(f"the first line is the title, but this is a .{card} line", first.start, first.end, hint)
         else:
             self._add(Kept(self.source, first.start, first.end, "title"))
+
+    # Other languages -------------------------------------------------------------------------
+
+    def _is_foreign(self, line: LogicalLine) -> bool:
+        """Keep what is in Spectre's language; in the netlist itself it is an error."""
+        named, word = language(line.text), spectre_card(line.text)
+        end = len(self.source.text)
+        if named == "spectre":
+            end = spectre_end(self.source.text, line.end)
+            if self.main:
+                message = "what follows is in Spectre's language, which netlearn does not read"
+                self._error(message, line.start, line.end, "have it written as SPICE")
+            self._add(Kept(self.source, line.start, end, "spectre"))
+        elif named:
+            return True
+        elif word:
+            message = f"'{word}' without a dot is of Spectre's language, which netlearn does not read"
+            self._error(message, line.start, line.start + len(word), f"in SPICE it is .{word.replace('meters', 'm')}")
+            del self.scopes[1:]
+        else:
+            return False
+        self.reader.position = end
+        return True
 
     # Elements --------------------------------------------------------------------------------
 
@@ -165,7 +192,7 @@ class _Parser:
                 f"not {given}",
                 line.start,
                 line.end,
-                f"the form is: {letter.syntax}",
+                comment_slip(self.source, line.start, line.end) or f"the form is: {letter.syntax}",
             )
             return
         # Node names may look like anything, so only what R, C, L, V and I have after their two nodes is judged.
@@ -236,8 +263,18 @@ class _Parser:
             return False
         # ngspice lets a file end inside of .control.
         end = match.end() if match else len(self.source.text)
+        if what == "protected" and self._is_spice(line.end, match.start() if match else end):
+            return False
         self._add(Kept(self.source, line.start, end, what))
         self.reader.position = end
+        return True
+
+    def _is_spice(self, start: int, end: int) -> bool:
+        """Whether a stretch can be read, as what is only protected from being printed can."""
+        try:
+            parse_source(Source(self.source.path, self.source.text[start:end]), main=False)
+        except NetlearnError:
+            return False
         return True
 
     def _open(self, scope: _Scope) -> None:
@@ -332,11 +369,11 @@ class _Parser:
         elif self.broken < MOST_ERRORS:
             self.broken += 1
             error = NetlistError(message, self.source.place(start, end, self.chain), hint)
-            self._add(Broken(self.source, start, end, error))
+            self._add(Broken(self.source, start, end, explained(error)))
 
     def _error(self, message: str, start: int, end: int, hint: str = "") -> None:
         if len(self.errors) < MOST_ERRORS:
-            self.errors.append(NetlistError(message, self.source.place(start, end, self.chain), hint))
+            self.errors.append(explained(NetlistError(message, self.source.place(start, end, self.chain), hint)))
 
 
 def _statement(source: Source, start: int, end: int, scope: _Scope) -> Statement:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from netlearn.arrays import Array
-from netlearn.errors import NetlistError
+from netlearn.errors import NetlearnError
 
 if TYPE_CHECKING:
     from netlearn.netlist.source import Source
@@ -138,7 +138,7 @@ class Section(Statement):
 class Broken(Statement):
     """A line inside a subcircuit, a condition or a section that cannot be read: an error if that takes part."""
 
-    error: NetlistError
+    error: NetlearnError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,8 +152,9 @@ class DirectiveLine(Statement):
 class Kept(Statement):
     """Text that is kept and never read.
 
-    ``what`` is ``title``, ``control`` (a block down to ``.endc``), ``command`` (a ``*#`` line), ``protected``
-    (``.prot`` down to ``.unprot``), ``aliases`` (``.aliases`` to ``.endaliases``), ``data`` (``.data`` to
+    ``what`` is ``title``, ``control`` (a block down to ``.endc``), ``command`` (a ``*#`` line), ``encrypted``
+    (by PSpice or LTspice), ``protected`` (``.prot`` down to ``.unprot``, if it is not plain text), ``spectre``
+    (in that program's language), ``aliases`` (``.aliases`` to ``.endaliases``), ``data`` (``.data`` to
     ``.enddata``), ``alter`` (from ``.alter`` on, what HSPICE runs after the circuit before it), ``stray`` (a word
     after ``.ends`` and the like) or ``rest`` (all from ``.end`` on, or from DOS's end-of-file byte).
     """

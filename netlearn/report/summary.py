@@ -153,14 +153,18 @@ def sample_rows(evaluation: Evaluation) -> tuple[list[str], list[list[object]]]:
 
 
 def description_rows(description: Description) -> Iterator[tuple[str, str]]:
-    """What is in a netlist, as pairs of a heading and a line."""
-    kinds = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in description.elements)
-    yield "elements", kinds or "none"
-    yield "nodes", f"{description.nodes} besides ground"
-    yield "circuit", "linear" if description.linear else "nonlinear"
-    yield "co-content", _co_content(description)
-    yield "trainable", _listed(description.trainable)
-    yield "trained", _listed(description.trained)
+    """What is known of a netlist, as pairs of a heading and a line."""
+    if description.elements is not None:
+        kinds = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in description.elements)
+        yield "elements", kinds or "none"
+        yield "nodes", f"{description.nodes} besides ground"
+        yield "circuit", "linear" if description.linear else "nonlinear"
+    if description.breaking is not None:
+        yield "co-content", _co_content(description)
+    if description.trainable is not None:
+        yield "trainable", _listed(description.trainable)
+    if description.trained is not None:
+        yield "trained", _listed(description.trained)
     if description.samples:
         test = f", and {description.test_samples} to test on" if description.test_samples else ""
         yield "samples", f"{description.samples}{test}"
@@ -175,13 +179,14 @@ def description_rows(description: Description) -> Iterator[tuple[str, str]]:
 
 
 def description_values(description: Description) -> dict[str, Any]:
-    """What is in a netlist, as plain values."""
+    """What is in a netlist, as plain values; None where it is not known."""
+    known = description.breaking is not None
     return {
-        "elements": dict(description.elements),
+        "elements": None if description.elements is None else dict(description.elements),
         "nodes": description.nodes,
         "branches": description.branches,
         "linear": description.linear,
-        "co_content": {"breaking": description.breaking, "weights": dict(description.weights)},
+        "co_content": {"breaking": description.breaking, "weights": dict(description.weights or ())} if known else None,
         "trainable": description.trainable,
         "trained": description.trained,
         "values": description.values,
@@ -201,7 +206,7 @@ def _co_content(description: Description) -> str:
     if description.breaking:
         return f"none, because of {_listed(description.breaking)}: energy-based rules do not follow the gradient"
     nodes: dict[str, list[str]] = {}
-    for name, weight in description.weights:
+    for name, weight in description.weights or ():
         nodes.setdefault(f"{weight:.4g}", []).append(name)
     weighted = "; ".join(f"{weight} at {_listed(tuple(names))}" for weight, names in nodes.items())
     return f"weighted: {weighted}; 1 elsewhere" if weighted else "yes"

@@ -330,7 +330,7 @@ def test_every_float_survives_writing(resistances, theta):
         ("C1 a 0 1u foo", 2, 11, "cannot read 'foo'"),
         ("L1 a 0 1m\nK1 L1 L2 0.9", 3, 7, "not an inductor here"),
         ("V1 a 0 5\nL1 a 0 1m", 3, 1, "lies across 5 V"),
-        (".temp 27 50", 2, 1, "one temperature"),
+        (".temp 27 50", 2, 10, "one temperature"),
         ("D1 a 0 dm\n.model dm ako:base d is=1", 3, 15, "is not one to be based on"),
         ("D1 a 0 dm\n.model dm d base is=1", 3, 13, "cannot read 'base'"),
         ("R1 a 0 r=2*3", 2, 10, "cannot read the value"),

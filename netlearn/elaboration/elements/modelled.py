@@ -88,10 +88,11 @@ def _model(line: ElementLine, kinds: Sequence[ModelType]) -> tuple[int, ModelCar
         message = f"model '{words[at].text}' is of type {model.kind}, not {' or '.join(by_name)}"
         raise line.error(message, words[at])
     if len(words) <= first:
-        raise line.error(f"{line.label} has no model")
+        raise line.error(f"{line.label} has no model", hint=line.comment_hint())
     name = words[-1].text if len(words) <= max(max(kind.terminals) for kind in kinds) else ""
     word = words[-1] if name else words[first]
-    raise line.error(f"unknown model '{word.text}'", word, did_you_mean(word.text, line.body.known_models()))
+    hint = line.comment_hint() or did_you_mean(word.text, line.body.known_models())
+    raise line.error(f"unknown model '{word.text}'", word, hint)
 
 
 def _kind(line: ElementLine, model: ModelCard) -> ModelType:
@@ -120,10 +121,12 @@ def _model_quantities(line: ElementLine, model: ModelCard, kind: ModelType) -> d
             found[own] = quantity
     for word in model.words:
         name = word.text.lower()
-        if name not in kind.flags and not kind.knows(name):
-            message = f"cannot read '{word.text}' in the model '{model.card.words[0].text}'"
+        if name not in kind.flags:
+            # To ngspice the value of a known name without one is zero.
+            why = ": it has no value" if kind.knows(name) else ""
+            message = f"cannot read '{word.text}' in the model '{model.card.words[0].text}'{why}"
             raise NetlistError(message, model.place(word), "name=value")
-        flag = kind.flags.get(name)
+        flag = kind.flags[name]
         if flag is not None:
             found[flag[0]] = line.graph.constant(flag[1])
     return found
