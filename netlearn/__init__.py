@@ -143,8 +143,8 @@ _OWN_NAMES = {"new": "new_netlist"}
 """What is called otherwise in its module."""
 
 
-_MODULES = ("jax", "sklearn", "torch")
-"""What needs libraries that not everybody has."""
+_MODULES = ("jax", "plot", "sklearn", "torch")
+"""What needs libraries that not everybody has, or that take long to import."""
 
 
 def __getattr__(name: str) -> Any:

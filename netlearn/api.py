@@ -14,6 +14,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.atomic import Destination
+from netlearn.bars import step_callback
 from netlearn.careful import careful, tell_doubts
 from netlearn.description import describe
 from netlearn.discrete.chosen import bounded, search_for
@@ -34,7 +35,7 @@ from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.units import unit_of_estimate
 from netlearn.learn.settings import Settings
 from netlearn.learn.settings_text import directive_texts
-from netlearn.learn.state import Callback, Progress, TrainingState
+from netlearn.learn.state import Callback, TrainingState
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
 from netlearn.learn.verdict import warning_of
@@ -55,7 +56,7 @@ def train(
     targets: object = None,
     *,
     forward: str | Solver = "internal",
-    progress: Callback | Iterable[Callback] | None = None,
+    progress: Callback | Iterable[Callback] | bool | None = None,
     out: Destination | str | os.PathLike[str] | None = None,
     checkpoint: Destination | str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -78,7 +79,8 @@ def train(
         (S,) of one output, or class labels (S,), which may be words or numbers.
     forward : what finds operating points: ``internal``, ``ngspice``, or a solver.
     progress : called after every step with a Progress, which has the parameters, the gradient
-        and the outputs; or several such. One that raises StopIteration ends the training.
+        and the outputs; or several such. One that raises StopIteration ends the training. True draws a bar, in
+        notebooks too.
     out : a file that the trained netlist is written to. Whether it can be is found out before,
         and it is written even if something fails later.
     checkpoint : a file that is written when training is interrupted or fails, and now and then
@@ -118,8 +120,8 @@ def train(
             # What is wrong with it is said before the work, not after.
             evaluation_of(project.plain_model, project.loss, project.layout, project.dataset(test))
         search = run_lbfgs if isinstance(task.optimizer, Lbfgsb) else run
-        with keeper.whatever_happens():
-            state = search(task, start, _together(progress), keeper)
+        with keeper.whatever_happens(), step_callback(progress) as callback:
+            state = search(task, start, callback, keeper)
         with suppress(KeyboardInterrupt):
             final.found(state)
         if not state.finished or (parts is not None and not final.has_found):
@@ -225,19 +227,6 @@ def _history(task: Task, state: TrainingState) -> History:
     if task.store is None:
         return History(state.history, names)
     return History(state.history, names, *task.store.arrays())
-
-
-def _together(progress: Callback | Iterable[Callback] | None) -> Callback | None:
-    """Several callbacks as one."""
-    if progress is None or callable(progress):
-        return progress
-    each = tuple(progress)
-
-    def tell(said: Progress) -> None:
-        for callback in each:
-            callback(said)
-
-    return tell
 
 
 def _with_chosen_scale(project: Project, written: Netlist) -> Netlist:

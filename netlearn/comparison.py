@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from netlearn.bars import run_callback
 from netlearn.errors import OptionError
 from netlearn.json_text import json_text
 from netlearn.overrides import DataLike, NetlistLike
@@ -119,7 +120,7 @@ def compare(
     results: str | os.PathLike[str] | None = None,
     processes: int | None = None,
     executor: Executor | None = None,
-    progress: Callable[[Outcome, int, int], None] | None = None,
+    progress: Callable[[Outcome, int, int], None] | bool | None = None,
     **settings: Any,
 ) -> Comparison:
     """Train with each rule, fraction of parameters updated, nudge and seed: a sweep with a figure.
@@ -136,7 +137,7 @@ def compare(
         which those of the same runs that did not fail are taken instead of training again.
     processes : how many trainings run at a time; all processors if None.
     executor : where they run instead, as in :func:`netlearn.sweep`.
-    progress : called with each outcome, how many there are, and how many there will be.
+    progress : called with each outcome, how many there are, and how many there will be; True draws a bar.
     settings : as for :func:`netlearn.train`.
 
     Raises OptionError for a rule, fraction or nudge that cannot be. An error of one run is
@@ -146,12 +147,14 @@ def compare(
     plan = Plan.of(netlist, data, vary=varied, seeds=seeds, scatter=scatter, settings=settings)
     runs = {record["key"]: _run(plan, number) for number, record in enumerate(plan.about)}
 
-    def tell(record: Record, done: int, total: int) -> None:
-        assert progress is not None
-        progress(_outcome(runs[record["key"]], record), done, total)
-
     path = None if results is None else Path(results)
-    found = carried_out(plan, path, processes, executor, tell if progress else None)
+    with run_callback(progress) as told:
+
+        def tell(record: Record, done: int, total: int) -> None:
+            if told is not None:
+                told(_outcome(runs[record["key"]], record), done, total)
+
+        found = carried_out(plan, path, processes, executor, tell)
     return Comparison([_outcome(_run(plan, number), record) for number, record in enumerate(found.records)])
 
 

@@ -18,6 +18,7 @@ from netlearn.learn.history import History
 from netlearn.learn.settings import Settings
 from netlearn.learn.settings_text import directive_texts, settings_from
 from netlearn.netlist.netlist import Netlist
+from netlearn.notebook import InNotebooks
 from netlearn.run_files import read_run, write_run
 from netlearn.solve.accuracy import Residual
 
@@ -29,7 +30,7 @@ RUN_VALUES = ("names", "best_epoch", "interrupted", "seconds", "stopped", "notes
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(InNotebooks):
     """How a netlist does on S samples with o outputs.
 
     ``outputs`` (S, o) are what the probes ``names`` read, ``targets`` (S, o) what they should
@@ -96,7 +97,7 @@ class FoundValue:
 
 
 @dataclass(frozen=True)
-class TrainResult:
+class TrainResult(InNotebooks):
     """A trained netlist and how it came about.
 
     ``train`` and ``test`` evaluate ``netlist`` as it is written, on the training data (with
@@ -238,7 +239,7 @@ def _tupled(value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Description:
+class Description(InNotebooks):
     """What is in a netlist. ``problems`` say what keeps it from being solved or trained.
 
     ``elements`` counts by kind of element; ``trainable`` names what could be trained and

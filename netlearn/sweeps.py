@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netlearn.api import train
+from netlearn.bars import run_callback
 from netlearn.errors import NetlearnError, OptionError
 from netlearn.journal import Journal
 from netlearn.json_text import json_text
@@ -26,6 +27,7 @@ from netlearn.learn.settings import DIRECTIVES
 from netlearn.learn.settings_columns import settings_columns
 from netlearn.learn.table import Table
 from netlearn.netlist.netlist import Netlist
+from netlearn.notebook import InNotebooks
 from netlearn.overrides import DataLike, NetlistLike
 from netlearn.project import Project, netlist_of, open_project, with_targets
 from netlearn.records import QUANTITIES, check_form, frame_of, is_parquet, write_parquet
@@ -43,7 +45,7 @@ Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Sweep:
+class Sweep(InNotebooks):
     """The records of a sweep, in the order in which its trainings were asked for.
 
     ``varied`` are the names of what was varied. Each record holds the digests of the netlist and of the data,
@@ -104,7 +106,7 @@ def sweep(
     results: str | os.PathLike[str] | None = None,
     processes: int | None = None,
     executor: Executor | None = None,
-    progress: Callable[[Record, int, int], None] | None = None,
+    progress: Callable[[Record, int, int], None] | bool | None = None,
     **settings: Any,
 ) -> Sweep:
     """Train with every combination of settings and every seed.
@@ -124,7 +126,7 @@ def sweep(
         ``pandas.read_json(path, lines=True)``, ``pandas.read_parquet(path)``.
     processes : how many trainings run at a time; all processors if None.
     executor : where they run instead: anything with the interface of ``concurrent.futures.Executor``.
-    progress : called with each record, how many there are, and how many there will be.
+    progress : called with each record, how many there are, and how many there will be; True draws a bar.
     settings : as for :func:`netlearn.train`, the same for all.
 
     Raises OptionError for a setting or a value that cannot be. An error of one training is kept in its record.
@@ -137,7 +139,8 @@ def sweep(
     if executor is None and processes is None and any(not _pickles(each.overrides) for each in plan.variants):
         # What no other process can be given, such as an object of a class inside a function, is done in this one.
         processes = 1
-    found = carried_out(plan, journal, processes, executor, progress)
+    with run_callback(progress) as told:
+        found = carried_out(plan, journal, processes, executor, told)
     if path is not None and is_parquet(path):
         write_parquet(path, found.records)
     return found

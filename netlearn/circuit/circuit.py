@@ -14,6 +14,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.devices.base import ZERO_CELSIUS, Device, Environment, Values
 from netlearn.circuit.wiring import Wiring
 from netlearn.errors import CircuitError, did_you_mean
+from netlearn.notebook import InNotebooks
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Circuit:
+class Circuit(InNotebooks):
     """A flat circuit with n nodes besides ground and m branch currents.
 
     The unknowns are numbered 0..n-1 (node voltages, in volts) and n..n+m-1 (branch currents,

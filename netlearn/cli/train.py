@@ -28,7 +28,6 @@ from netlearn.cli.options import (
 )
 from netlearn.cli.output import FilePath, beside, check_outputs, deliver, say
 from netlearn.cli.progress import training_progress
-from netlearn.elaboration.elaborate import elaborate
 from netlearn.json_text import json_text
 from netlearn.keeping import after_training
 from netlearn.netlist.netlist import read
@@ -143,7 +142,7 @@ def command(
         ctx.exit(INTERRUPTED)
     with after_training(target):
         if plot:
-            save_figure(training_figure(result.history, elaborate(result.netlist).circuit, netlist.name), plot)
+            save_figure(training_figure(result, netlist.name), plot)
     if as_json:
         *copies, written = result.written
         say(json_text({"netlist": netlist, "written": written, "copies": copies, **training_values(result)}))

@@ -21,6 +21,7 @@ from netlearn.netlist.slips import comment_slip
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import FILE_CARDS, Card, DirectiveLine, Element, Kept, Section, Statement
 from netlearn.netlist.values import value_edit
+from netlearn.notebook import InNotebooks
 
 _DEEPEST_INCLUDE = 50
 """Includes within each other; process kits have about five."""
@@ -28,7 +29,7 @@ _MOST_INCLUDES = 10_000
 """Times that files are read in all; process kits come to some hundreds."""
 
 
-class Netlist:
+class Netlist(InNotebooks):
     """A netlist, or a file or library section that one includes.
 
     The text is the netlist: ``str(netlist)`` is what was read, to the last character, and

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 from netlearn.report.style import UNSAFE_FORMATS, as_drawn, style
@@ -13,20 +12,32 @@ from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
 from netlearn.atomic import write_atomically
-from netlearn.circuit.circuit import Circuit
 from netlearn.errors import OptionError
-from netlearn.learn.history import Record
+from netlearn.report.answers import draw_answers
+from netlearn.report.crossbars import draw_crossbar, is_crossbar
 from netlearn.report.curves import draw_history
 from netlearn.report.network import draw_network
+from netlearn.report.subject import Subject
+from netlearn.results import TrainResult
 
 
 @style()
-def training_figure(history: Sequence[Record], circuit: Circuit, name: str = "") -> Figure:
-    """The loss falling, and the network that came of it."""
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.4))
-    draw_history(left, history, as_drawn(name))
-    draw_network(right, circuit, "trained network")
+def training_figure(result: TrainResult, name: str = "") -> Figure:
+    """The loss falling, what is got beside what was wanted, and the network that came of it.
+
+    On the test data, if there are any. A crossbar is drawn as a heat map.
+    """
+    figure = Figure(figsize=(15, 4.5), layout="constrained")
+    left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1.3))
+    draw_history(left, result.history, as_drawn(name))
+    shown = result.train if result.test is None else result.test
+    draw_answers(middle, shown, "training data" if result.test is None else "test data")
+    subject = Subject.of(result)
+    if is_crossbar(subject.circuit):
+        draw_crossbar(right, subject.circuit, "trained crossbar")
+    else:
+        given = {"positions": subject.positions, "outputs": subject.outputs}
+        draw_network(right, subject.circuit, "trained network", **given)  # type: ignore[arg-type]
     return figure
 
 

@@ -1,9 +1,9 @@
-"""A drawing of a resistor network: its conductances as widths and colours of lines."""
+"""A drawing of a network: what its resistors conduct, carry or dissipate, as widths and colours of lines."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 from netlearn.report.style import as_drawn
 
@@ -13,18 +13,28 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
-from scipy import sparse
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.errors import OptionError, did_you_mean
+from netlearn.report.placement import driven_nodes, layout
+from netlearn.solve.operating_point import OperatingPoint
+
+By = Literal["conductance", "current", "power"]
 
 LABELLED = 60
 """Networks with more nodes are drawn without the nodes' names."""
-
-PASSES = 8
-"""Sweeps after which a drawing of a layered network no longer changes to the eye."""
+DECADES = 4
+"""What is smaller by more than these is drawn as thin and as light as what is smaller by so much."""
 COLOURS = "viridis_r"
-WIDTHS = (0.3, 5.0)
+THIN, WIDE = 0.3, 5.0
+CROWDED = 150
+"""Resistors from which on lines become thinner."""
+UNITS = {"conductance": "S", "current": "A", "power": "W"}
+INPUT: dict[str, Any] = {"marker": ">", "color": "tab:orange", "edgecolors": "black", "label": "input"}
+OUTPUT: dict[str, Any] = {"marker": "s", "color": "tab:red", "edgecolors": "black", "label": "output"}
+GROUNDED: dict[str, Any] = {"marker": "v", "color": "black", "label": "ground"}
+NODE: dict[str, Any] = {"marker": "o", "color": "white", "edgecolors": "black"}
 LABEL: dict[str, Any] = {
     "textcoords": "offset points",
     "ha": "center",
@@ -33,113 +43,121 @@ LABEL: dict[str, Any] = {
 }
 
 
-def layout(circuit: Circuit) -> Array:
-    """Positions (n + 1, 2) of the nodes, ground last; NaN for nodes that no element reaches.
+def draw_network(
+    axes: Axes,
+    circuit: Circuit,
+    title: str = "",
+    *,
+    positions: Mapping[str, Sequence[float]] | None = None,
+    outputs: Iterable[str] = (),
+    by: By = "conductance",
+    point: OperatingPoint | None = None,
+) -> None:
+    """Draw the resistors of a circuit, the wider and darker the more they conduct, carry or dissipate.
 
-    The first coordinate is the number of elements between a node and the nearest source, so
-    that a layered network is drawn in its layers. In a layer, nodes stand in the order of the
-    means of their neighbours (the barycentre method of Sugiyama, Tagawa and Toda, 1981).
+    ``outputs`` are nodes that are read; nodes of sources are inputs. Current and power, in the mean over the
+    samples, are those of the operating ``point``. Raises OptionError where it is missing.
     """
-    links = _links(circuit)
-    depth = _depth(links, _driven(circuit))
-    place = np.zeros(len(depth))
-    layers = [np.flatnonzero(depth == d) for d in range(int(np.nanmax(depth, initial=-1)) + 1)]
-    for layer in layers:
-        place[layer] = _spread(len(layer))
-    degree = np.maximum(np.asarray(links.sum(axis=1)).ravel(), 1)
-    for turn in range(PASSES):
-        # The inputs stay in the order of the netlist, which is how people know them.
-        for layer in layers[1:] if turn % 2 == 0 else layers[-2:0:-1]:
-            wanted = np.asarray(links[layer] @ place).ravel() / degree[layer]
-            place[layer[np.argsort(-wanted, kind="stable")]] = _spread(len(layer))
-    return np.column_stack([depth, place])
-
-
-def draw_network(axes: Axes, circuit: Circuit, title: str = "") -> None:
-    """Draw the resistors of a circuit, the wider and darker the more they conduct."""
-    positions = layout(circuit)
-    ends, ohms = _resistors(circuit)
-    ends = np.where(ends == GROUND, len(circuit.nodes), ends)
-    drawn = np.isfinite(positions[ends]).all(axis=(1, 2))
-    ends, conductance = ends[drawn], 1.0 / ohms[drawn]
-    if len(ends):
-        low, high = conductance.min(), conductance.max()
-        norm = LogNorm(low, high if high > low else 2 * low)
-        order = np.argsort(conductance)
-        widths = WIDTHS[0] + (WIDTHS[1] - WIDTHS[0]) * np.asarray(norm(conductance[order])) ** 2
-        lines = LineCollection(
-            list(positions[ends[order]]), linewidths=widths, array=conductance[order], cmap=COLOURS, norm=norm, zorder=1
+    places = layout(circuit, positions)
+    ends, values = resistor_values(circuit, by, point)
+    drawn = np.isfinite(places[ends]).all(axis=(1, 2)) & np.isfinite(values)
+    ends, values = ends[drawn], values[drawn]
+    others = _others(circuit)
+    others = others[np.isfinite(places[others]).all(axis=(1, 2))]
+    if len(others):
+        axes.add_collection(
+            LineCollection(list(places[others]), linewidths=0.8, colors="0.75", linestyles=":", zorder=0)
         )
-        axes.add_collection(lines)
-        axes.figure.colorbar(ScalarMappable(norm, COLOURS), ax=axes, label="conductance (S)", shrink=0.8)
-    shown = np.unique(ends)
-    axes.scatter(positions[shown, 0], positions[shown, 1], s=24, color="white", edgecolors="black", zorder=2)
-    if len(shown) <= LABELLED:
-        names = [*circuit.nodes, "ground"]
-        for k in shown:
-            axes.annotate(as_drawn(names[k]), positions[k], (0, 5), **LABEL)
+    if len(ends):
+        _draw_lines(axes, places, ends, values, by)
+    _draw_nodes(axes, circuit, places, np.unique(np.concatenate([ends.ravel(), others.ravel()])), outputs)
     axes.set_title(title)
     axes.margins(0.08)
+    if positions:
+        axes.set_aspect("equal")
     axes.set_axis_off()
 
 
-def _spread(count: int) -> Array:
-    """``count`` places from top to bottom, the middle at zero."""
-    return np.asarray((count - 1) / 2 - np.arange(count)) / max(count - 1, 1)
+def resistor_values(circuit: Circuit, by: By, point: OperatingPoint | None = None) -> tuple[Array, Array]:
+    """The ends (k, 2) of all resistors, ground being the last node, and what they conduct, carry or dissipate (k,).
 
-
-def _resistors(circuit: Circuit) -> tuple[Array, Array]:
-    groups = [group for group in circuit.groups if group.device.name == "resistor" and len(group)]
-    if not groups:
-        return np.zeros((0, 2), dtype=np.intp), np.zeros(0)
-    ohms = [np.broadcast_to(np.atleast_2d(group.values["resistance"])[0], len(group)) for group in groups]
-    return np.concatenate([group.index for group in groups]), np.concatenate(ohms)
-
-
-def _driven(circuit: Circuit) -> Sequence[int]:
-    """The nodes of independent sources besides ground; ground itself where there is no source."""
-    nodes = [
-        group.index[:, :2].ravel()
-        for group in circuit.groups
-        if group.device.name in ("voltage source", "current source") and len(group)
-    ]
-    driven = np.unique(np.concatenate(nodes)) if nodes else np.zeros(0, dtype=np.intp)
-    driven = driven[driven != GROUND]
-    return [int(k) for k in driven] if len(driven) else [len(circuit.nodes)]
-
-
-def _links(circuit: Circuit) -> sparse.csr_array:
-    """Which nodes share an element besides sources, (n + 1, n + 1), ground last.
-
-    Only resistors lead to ground here: it touches nearly everything else, and would make all
-    nodes neighbours.
+    Raises OptionError for another quantity, and where one needs an operating point that is not there.
     """
-    n = len(circuit.nodes)
-    pairs = []
+    if by not in UNITS:
+        raise OptionError(f"resistors are not drawn by '{by}'", hint=did_you_mean(by, UNITS))
+    if by != "conductance" and point is None:
+        raise OptionError(f"the {by} is that of an operating point", hint="give a netlist, or an operating point")
+    ends, values = [np.zeros((0, 2), dtype=np.intp)], [np.zeros(0)]
     for group in circuit.groups:
-        if not len(group) or group.device.name in ("voltage source", "current source"):
+        if group.device.name != "resistor" or not len(group):
             continue
-        index = np.where(group.index == GROUND, n, group.index)
-        for a in range(index.shape[1]):
+        ohms = np.atleast_2d(np.asarray(group.values["resistance"], dtype=float))
+        with np.errstate(divide="ignore"):
+            siemens = np.broadcast_to(1.0 / ohms, (len(ohms), len(group)))
+        ends.append(group.index[:, :2])
+        if by == "conductance":
+            values.append(siemens[0])
+            continue
+        assert point is not None
+        x = np.column_stack([point.x.real, np.zeros(len(point.x))])
+        volts = x[:, group.index[:, 0]] - x[:, group.index[:, 1]]
+        values.append(np.mean(np.abs(volts * siemens) if by == "current" else volts**2 * siemens, axis=0))
+    pairs = np.concatenate(ends)
+    return np.where(pairs == GROUND, len(circuit.nodes), pairs), np.concatenate(values)
+
+
+def _draw_lines(axes: Axes, places: Array, ends: Array, values: Array, by: By) -> None:
+    high = float(values.max(initial=0.0)) or 1.0
+    least = float(values[values > 0].min(initial=high))
+    low = max(least, high * 10.0**-DECADES)
+    norm = LogNorm(low, high if high > low else 2 * low, clip=True)
+    # Where hundreds of lines cross, wide ones would hide all others.
+    wide = max(2 * THIN, WIDE * min(1.0, np.sqrt(CROWDED / len(ends))))
+    order = np.argsort(values)
+    widths = THIN + (wide - THIN) * np.asarray(norm(np.maximum(values[order], low))) ** 2
+    lines = LineCollection(
+        list(places[ends[order]]), linewidths=widths, array=np.maximum(values[order], low), cmap=COLOURS, norm=norm,
+        zorder=1, rasterized=len(ends) > 2000,
+    )  # fmt: skip
+    axes.add_collection(lines)
+    extend = "min" if float(values.min()) < low else "neither"
+    label = f"{by} ({UNITS[by]})" if by == "conductance" else f"mean {by} ({UNITS[by]})"
+    axes.figure.colorbar(ScalarMappable(norm, COLOURS), ax=axes, label=label, shrink=0.8, extend=extend)
+
+
+def _draw_nodes(axes: Axes, circuit: Circuit, places: Array, shown: Array, outputs: Iterable[str]) -> None:
+    n = len(circuit.nodes)
+    inputs = {k if k != GROUND else n for k in driven_nodes(circuit)} - {n}
+    read = {circuit.node(name) for name in outputs} - {GROUND}
+    reached = set(shown.tolist())
+    kinds = {"input": inputs & reached, "output": (read - inputs) & reached, "ground": {n} & reached}
+    plain = np.array(sorted(reached - set().union(*kinds.values())), dtype=np.intp)
+    size = 24.0 * min(1.0, 120 / max(len(shown), 1))
+    styles = {"input": INPUT, "output": OUTPUT, "ground": GROUNDED}
+    if size > 0.5:
+        axes.scatter(places[plain, 0], places[plain, 1], s=size, linewidths=min(1.0, size / 10), zorder=2, **NODE)
+    for kind, nodes in kinds.items():
+        if nodes:
+            x, y = places[sorted(nodes)].T
+            axes.scatter(x, y, s=max(2 * size, 18), linewidths=0.7, zorder=3, **styles[kind])
+    if any(kinds.values()):
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, fontsize="small", frameon=False)
+    if len(shown) <= LABELLED:
+        names = [*circuit.nodes, "ground"]
+        for k in shown:
+            axes.annotate(as_drawn(names[k]), places[k], (0, 5), **LABEL)
+
+
+def _others(circuit: Circuit) -> Array:
+    """The ends (k, 2) of links between nodes by other elements than resistors and sources; none to ground."""
+    driven = driven_nodes(circuit)
+    found = [np.zeros((0, 2), dtype=np.intp)]
+    for group in circuit.groups:
+        if group.device.name in ("resistor", "voltage source", "current source") or not len(group):
+            continue
+        nodes = np.where(group.index < len(circuit.nodes), group.index, GROUND)
+        for a in range(nodes.shape[1]):
             for b in range(a):
-                nodes = index[:, [a, b]]
-                ground = (nodes == n).any(axis=1) & (group.device.name != "resistor")
-                pairs.append(nodes[(nodes <= n).all(axis=1) & (group.index[:, [a, b]] <= n).all(axis=1) & ~ground])
-    ends = np.concatenate(pairs) if pairs else np.zeros((0, 2), dtype=np.intp)
-    rows, columns = np.concatenate([ends, ends[:, ::-1]]).T
-    return (sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=(n + 1, n + 1)).tocsr() > 0).astype(float)
-
-
-def _depth(links: sparse.csr_array, start: Sequence[int]) -> Array:
-    """How many links away from ``start`` each node is; NaN where no path leads."""
-    depth = np.full(links.shape[0], np.nan)
-    ground = links.shape[0] - 1
-    front = np.asarray(start)
-    level = 0
-    while len(front):
-        depth[front] = level
-        # No path leads on through ground.
-        onward = links[front[front != ground]].indices
-        front = np.unique(onward[np.isnan(depth[onward])])
-        level += 1
-    return depth
+                pairs = nodes[:, [a, b]]
+                found.append(pairs[(pairs != GROUND).all(axis=1) & ~np.isin(pairs, driven).all(axis=1)])
+    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)

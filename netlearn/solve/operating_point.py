@@ -9,6 +9,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.notebook import InNotebooks
 from netlearn.probes.names import probes_of
 from netlearn.solve.accuracy import Residual, residual_of
 
@@ -26,7 +27,7 @@ class Linearization(Protocol):
 
 
 @dataclass(frozen=True)
-class OperatingPoint:
+class OperatingPoint(InNotebooks):
     """Operating points of all S samples of a circuit with N unknowns.
 
     ``x`` (S, N) holds node voltages in volts, then branch currents in amperes. ``iterations``

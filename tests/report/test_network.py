@@ -7,7 +7,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 import netlearn
-from netlearn.report.network import draw_network, layout
+from netlearn.report.network import draw_network
+from netlearn.report.placement import layout
 
 LAYERED = """\
 * two inputs, three hidden nodes, one output

@@ -1,0 +1,63 @@
+"""Progress bars for those who call netlearn from Python: in a terminal, and in notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from netlearn.learn.state import Callback, Progress
+
+
+@contextmanager
+def step_callback(progress: Callback | Iterable[Callback] | bool | None) -> Iterator[Callback | None]:
+    """What is to be told of every step: the callbacks that are given, or a bar where ``progress`` is True."""
+    if progress is True:
+        with _bar("epoch") as bar:
+
+            def move(told: Progress) -> None:
+                bar.total = told.epochs
+                bar.set_postfix(loss=f"{told.record.loss:.4g}", best=f"{told.best:.4g}", refresh=False)
+                bar.update(told.epoch - bar.n)
+
+            yield move
+        return
+    if progress is None or progress is False:
+        yield None
+        return
+    if callable(progress):
+        yield progress
+        return
+    each = tuple(progress)
+
+    def tell(said: Progress) -> None:
+        for callback in each:
+            callback(said)
+
+    yield tell
+
+
+@contextmanager
+def run_callback(
+    progress: Callable[[Any, int, int], None] | bool | None,
+) -> Iterator[Callable[[Any, int, int], None] | None]:
+    """The same for many runs, of which it is told each, how many are done, and how many there are."""
+    if progress is True:
+        with _bar("run") as bar:
+
+            def move(_: Any, done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            yield move
+        return
+    yield progress or None
+
+
+@contextmanager
+def _bar(unit: str) -> Iterator[Any]:
+    # It takes a while to import, and most have no use for it.
+    from tqdm.auto import tqdm
+
+    with tqdm(unit=unit) as bar:
+        yield bar
