@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
@@ -50,7 +52,7 @@ def marked(axes):
 
 
 def test_a_lattice_looks_like_a_lattice():
-    axes = plot.network(made("lattice", rows=3, columns=4))
+    axes: Any = plot.network(made("lattice", rows=3, columns=4))
     lines = np.array([path.vertices for path in lines_of(axes).get_paths()])
     assert len(lines) == 3 * 3 + 2 * 4
     assert np.linalg.norm(np.diff(lines, axis=1)[:, 0], axis=1) == pytest.approx(1.0)
@@ -75,7 +77,7 @@ def test_positions_of_ones_own_and_of_some_nodes():
     netlist = netlearn.parse("* t\n*@position a=0,0 0=2,0\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n.end\n")
     places = layout(netlearn.elaborate(netlist).circuit, {"a": (0, 0), "0": (2, 0)})
     assert places.tolist() == [[0, 0], [1, 0], [2, 0]]
-    axes = plot.network(netlist, positions={"a": (5, 5), "b": (6, 6), "0": (7, 5)})
+    axes: Any = plot.network(netlist, positions={"a": (5, 5), "b": (6, 6), "0": (7, 5)})
     assert marked(axes)["input"].tolist() == [[5, 5]]
     with pytest.warns(UserWarning, match="no node 'zz'"):
         plot.network(netlist, positions={"a": (0, 0), "zz": (1, 1)})
@@ -84,7 +86,7 @@ def test_positions_of_ones_own_and_of_some_nodes():
 @pytest.mark.parametrize(("by", "wanted"), [("current", [1e-3, 1e-3]), ("power", [1e-3, 2e-3])])
 def test_widths_are_by_current_and_power_of_the_samples(by, wanted):
     netlist = netlearn.parse("* t\nV1 a 0 0\nR1 a b 1k\nR2 b 0 2k\n.end\n")
-    axes = plot.network(netlist, by=by, data={"V1": [3.0, -3.0, 3.0]})
+    axes: Any = plot.network(netlist, by=by, data={"V1": [3.0, -3.0, 3.0]})
     assert sorted(lines_of(axes).get_array()) == pytest.approx(wanted)
     point = netlearn.operating_point(netlist, data={"V1": [3.0]})
     assert sorted(lines_of(plot.network(point, by=by)).get_array()) == pytest.approx(wanted)
@@ -93,7 +95,7 @@ def test_widths_are_by_current_and_power_of_the_samples(by, wanted):
 
 
 def test_ten_thousand_edges_are_thin_lines_without_names():
-    axes = plot.network(made("lattice", rows=71, columns=71))
+    axes: Any = plot.network(made("lattice", rows=71, columns=71))
     lines = lines_of(axes)
     assert len(lines.get_paths()) == 2 * 70 * 71
     assert np.max(lines.get_linewidth()) < 1.0
@@ -101,14 +103,14 @@ def test_ten_thousand_edges_are_thin_lines_without_names():
 
 
 def test_a_crossbar_is_a_heat_map():
-    axes = plot.crossbar(netlearn.parse(DIVIDERS))
+    axes: Any = plot.crossbar(netlearn.parse(DIVIDERS))
     image = np.asarray(axes.images[0].get_array().filled(np.nan))
     wanted = [[1e-3, 1 / 2e3], [1 / 3e3, 1 / 4e3], [2 / 5e3, np.nan]]
     assert image == pytest.approx(np.array(wanted), nan_ok=True)
     assert [text.get_text() for text in axes.get_yticklabels()] == ["r1", "r2", "r3"]
-    turned = plot.crossbar(netlearn.parse(DIVIDERS), rows=["c2"], columns=["r2", "r1"])
+    turned: Any = plot.crossbar(netlearn.parse(DIVIDERS), rows=["c2"], columns=["r2", "r1"])
     assert turned.images[0].get_array().tolist() == [pytest.approx([1 / 4e3, 1 / 2e3])]
-    power = plot.crossbar(netlearn.parse(DIVIDERS), by="power")
+    power: Any = plot.crossbar(netlearn.parse(DIVIDERS), by="power")
     volts = netlearn.operating_point(netlearn.parse(DIVIDERS))
     assert power.images[0].get_array()[1, 1] == pytest.approx((2 - volts.voltage("c2")[0]) ** 2 / 4e3)
     with pytest.raises(OptionError, match="no resistors between rows and columns"):
@@ -123,8 +125,8 @@ def test_axes_that_are_given_are_drawn_into():
 
 def test_the_confusion_matrix_is_scikit_learns():
     result = netlearn.train("netlists/iris.cir", epochs=3)
-    axes = plot.confusion(result)
-    test = result.test
+    axes: Any = plot.confusion(result)
+    test: Any = result.test
     wanted = confusion_matrix(test.targets, test.predictions)
     numbers = {(int(t.get_position()[1]), int(t.get_position()[0])): int(t.get_text()) for t in axes.texts}
     assert numbers == {place: number for place, number in np.ndenumerate(wanted) if number}
@@ -139,7 +141,7 @@ def test_outputs_leave_out_what_was_not_asked():
     evaluation = netlearn.evaluate(
         netlearn.parse(DIVIDERS), {"V1": [1, 2], "V(c1)": [0.5, np.nan], "V(c2)": [0.5, 0.25]}, output="V(c1) V(c2)"
     )
-    axes = plot.outputs(evaluation)
+    axes: Any = plot.outputs(evaluation)
     assert [len(each.get_offsets()) for each in axes.collections] == [2, 2]
     axes.figure.draw_without_rendering()
     assert [t.get_text() for t in axes.get_legend().get_texts()] == ["V(c1)", "V(c2)"]

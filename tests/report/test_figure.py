@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,8 +30,8 @@ def test_the_loss_that_is_drawn_is_the_loss_of_the_history(tmp_path: Path, resul
     history = History(tuple(Record(k, 2.0**-k, accuracy=0.5 + 0.1 * k) for k in range(5)))
     figure = training_figure(replace(result, history=history), "a")
     lines = {line.get_label(): line for axes in figure.axes for line in axes.lines}
-    np.testing.assert_allclose(lines["loss"].get_ydata(), [1, 0.5, 0.25, 0.125, 0.0625])
-    np.testing.assert_allclose(lines["accuracy"].get_ydata(), [50, 60, 70, 80, 90])
+    np.testing.assert_allclose(np.asarray(lines["loss"].get_ydata()), np.array([1, 0.5, 0.25, 0.125, 0.0625]))
+    np.testing.assert_allclose(np.asarray(lines["accuracy"].get_ydata()), np.array([50, 60, 70, 80, 90]))
     for ending in ("png", "svg", "pdf"):
         first, second = (tmp_path / f"{name}.{ending}" for name in "ab")
         save_figure(figure, first)
@@ -50,13 +51,13 @@ def test_no_accuracy_and_no_positive_loss_are_drawn_too(result: TrainResult) -> 
 def test_what_is_got_stands_beside_what_was_wanted(result: TrainResult) -> None:
     answers = training_figure(result).axes[1]
     assert (answers.get_xlabel(), answers.get_ylabel()) == ("wanted (V)", "got (V)")
-    dots = answers.collections[0].get_offsets()
+    dots = np.asarray(answers.collections[0].get_offsets())
     np.testing.assert_allclose(dots, np.column_stack([result.train.targets, result.train.outputs]))
 
 
 def _outcome(rule: str, seed: int, losses: list[float]) -> Outcome:
     epochs = list(range(len(losses)))
-    curves = {
+    curves: dict[str, Sequence[float]] = {
         "epoch": epochs,
         "loss": losses,
         "accuracy": [np.nan] * len(losses),
@@ -75,9 +76,9 @@ def test_a_comparison_shows_means_over_seeds_against_each_cost() -> None:
     figure.draw_without_rendering()
     assert [axes.get_xlabel() for axes in figure.axes] == ["epochs", "operating points", "physical measurements"]
     (mean,) = [line for line in figure.axes[0].lines if line.get_label() == "ep"]
-    np.testing.assert_allclose(mean.get_ydata(), [1.0, 0.6])
+    np.testing.assert_allclose(np.asarray(mean.get_ydata()), np.array([1.0, 0.6]))
     (cost,) = [line for line in figure.axes[2].lines if line.get_label() == "ep"]
-    np.testing.assert_allclose(cost.get_xdata(), [0, 20])
+    np.testing.assert_allclose(np.asarray(cost.get_xdata()), np.array([0, 20]))
     columns, rows = comparison_rows(Comparison(outcomes))
     assert columns == ["rule", "fraction", "seeds", "failed", "loss", "solves", "measurements", "seconds"]
     assert [row[0] for row in rows] == ["ep", "cl", "spsa"]

@@ -27,7 +27,8 @@ class Tags(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.seen, self.open = set(), []
+        self.seen: set[str] = set()
+        self.open: list[str] = []
         self.feed(text)
         assert not self.open
 
