@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from netlearn.graphs import from_networkx, to_networkx
     from netlearn.hessians import Spectrum, spectrum
     from netlearn.judge import Judgement, check
+    from netlearn.learn.fit import Fit
     from netlearn.learn.goals import Goal, GoalResult
     from netlearn.netlist.netlist import Netlist, parse, read
     from netlearn.nudged import nudged_netlist
@@ -58,6 +59,7 @@ __all__ = [
     "Design",
     "Differences",
     "Evaluation",
+    "Fit",
     "FoundValue",
     "Goal",
     "GoalResult",
@@ -122,6 +124,7 @@ _ELSEWHERE = {
         "exports": ("export", "flatten"),
         "generate": ("NewNetlist", "new"),
         "judge": ("Judgement", "check"),
+        "learn.fit": ("Fit",),
         "learn.goals": ("Goal", "GoalResult"),
         "netlist.netlist": ("Netlist", "parse", "read"),
         "nudged": ("nudged_netlist",),

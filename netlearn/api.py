@@ -19,18 +19,19 @@ from netlearn.careful import careful, tell_doubts
 from netlearn.description import describe
 from netlearn.discrete.chosen import bounded, search_for
 from netlearn.drive import driven_circuit
-from netlearn.errors import NetlearnError
+from netlearn.errors import CircuitError, ConvergenceError, NetlearnError
 from netlearn.evaluation import evaluate, evaluation_of, notes_of
 from netlearn.final_values import FinalValues
 from netlearn.keeping import Keeper, after_training
 from netlearn.learn.checkpoint import load_checkpoint
 from netlearn.learn.data import Dataset, split
+from netlearn.learn.fit import Fit, fit_of, is_fit
 from netlearn.learn.hardware import Hardware, hardware_for
 from netlearn.learn.history import History
 from netlearn.learn.kept_parameters import store_of
 from netlearn.learn.lbfgs import run_lbfgs
 from netlearn.learn.loop import Task, begin, run
-from netlearn.learn.loss import CrossEntropy, unit_of
+from netlearn.learn.loss import unit_of
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.units import unit_of_estimate
 from netlearn.learn.settings import Settings
@@ -44,10 +45,14 @@ from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import Project, open_project, with_targets
 from netlearn.results import Description, Evaluation, TrainResult
+from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint, Solver
 from netlearn.solvers import solver_of
 from netlearn.tolerances.training import Aimed, over_tolerances, yields_note
 from netlearn.training_scope import scope_notes
+
+LOOKED_AT = 40
+"""Up to so many values are looked at one by one."""
 
 
 def train(
@@ -219,7 +224,20 @@ def _result(project: Project, task: Task, state: TrainingState, final: FinalValu
         notes=(*notes_of(project), *scope_notes(project), *final.notes(state)),
         lower=parameters.lower,
         upper=parameters.upper,
+        fit=_fit(project, task, final.of(state)),
     )
+
+
+def _fit(project: Project, task: Task, theta: Array) -> Fit | None:
+    """Standard errors, where there are few enough values to be looked at one by one."""
+    data = project.dataset(project.table)
+    if len(theta) > LOOKED_AT or not is_fit(task.loss, data.targets, len(theta)):
+        return None
+    try:
+        return fit_of(replace(task.model, solver=InternalSolver()), task.loss, data, theta)
+    except (CircuitError, ConvergenceError):
+        # Where the circuit, linear around a sample's operating point, has no unique solution.
+        return None
 
 
 def _history(task: Task, state: TrainingState) -> History:
@@ -235,10 +253,11 @@ def _with_chosen_scale(project: Project, written: Netlist) -> Netlist:
     Not where an option left it to be chosen: options are not written into the netlist.
     """
     given = project.settings.loss is not None and "loss" not in project.settings.places
-    if given or not project.chooses_scale:
+    chosen = project.chosen_option
+    if given or chosen is None:
         return written
-    assert isinstance(project.loss, CrossEntropy)
-    return with_directive_option(written, "loss", "cross_entropy", "scale", f"{project.loss.scale:g}")
+    name, option, value = chosen
+    return with_directive_option(written, "loss", name, option, f"{value:g}")
 
 
 def _with_classes(project: Project, written: Netlist) -> Netlist:

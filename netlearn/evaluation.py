@@ -9,10 +9,11 @@ from typing import Unpack
 import numpy as np
 
 from netlearn.careful import DOUBTED, careful, tell_doubts
-from netlearn.errors import DataError
+from netlearn.errors import DataError, OptionError
 from netlearn.learn.data import Dataset, Layout
+from netlearn.learn.fit import Fit, fit_of, is_fit
 from netlearn.learn.goals import GoalResult, Goals, judged
-from netlearn.learn.loss import CrossEntropy, Loss, accuracy
+from netlearn.learn.loss import Loss, accuracy
 from netlearn.learn.model import Model
 from netlearn.learn.rules.power import dissipated_at, weight_of
 from netlearn.learn.superposition import outputs_of
@@ -31,6 +32,7 @@ def evaluate(
     *,
     forward: str | Solver = "internal",
     residual: bool = False,
+    errors: bool = False,
     **settings: Unpack[Overrides],
 ) -> Evaluation:
     """Loss, accuracy and outputs of a netlist on data, given as ``train`` takes them.
@@ -38,7 +40,8 @@ def evaluate(
     Without ``data`` the test data that the netlist names is taken, or else its training data.
     Classes are those of the training data that the netlist names, if it is there, or else of
     ``data``. With ``residual`` the evaluation tells what Kirchhoff's laws lack at the samples' operating
-    points. Where fewer than six digits of voltages or currents hold, a warning says so.
+    points; with ``errors``, the standard errors of what would be trained, as a least squares fit to the
+    data has them. Where fewer than six digits of voltages or currents hold, a warning says so.
     """
     with solver_of(forward) as solver:
         project = open_project(netlist, None, careful(solver), settings)
@@ -56,7 +59,17 @@ def evaluate(
             some = np.linspace(0, len(dataset.inputs) - 1, min(DOUBTED, len(dataset.inputs))).astype(int)
             tell_doubts(model.forward(model.parameters.initial, dataset.inputs[some]))
         found = model.forward(model.parameters.initial, dataset.inputs).residual() if residual else None
-        return replace(result, notes=notes_of(project), residual=found)
+        fit = _fit(project, dataset) if errors else None
+        return replace(result, notes=notes_of(project), residual=found, fit=fit)
+
+
+def _fit(project: Project, data: Dataset) -> Fit:
+    parameters, loss = project.parameters, project.loss
+    if not is_fit(loss, data.targets, len(parameters)):
+        hint = "take mse, log or relative without power=, and train fewer values than there are numbers to fit"
+        message = f"there are no standard errors of {len(parameters)} values for this loss and these data"
+        raise OptionError(message, project.settings.places.get("loss"), hint)
+    return fit_of(replace(project.model, solver=InternalSolver()), loss, data, parameters.initial)
 
 
 def evaluation_of(model: Model, loss: Loss, layout: Layout, data: Dataset) -> Evaluation:
@@ -89,11 +102,12 @@ def evaluation_of(model: Model, loss: Loss, layout: Layout, data: Dataset) -> Ev
 
 def notes_of(project: Project) -> tuple[str, ...]:
     """What was chosen for the user in a project."""
-    notes = project.settings.notes
-    if not project.chooses_scale:
+    notes, chosen = project.settings.notes, project.chosen_option
+    if chosen is None:
         return notes
-    assert isinstance(project.loss, CrossEntropy)
-    return (*notes, f"cross_entropy scale={project.loss.scale:g}, chosen by the spread of the outputs before training")
+    name, option, value = chosen
+    by = "the spread of the outputs before training" if option == "scale" else "the least of the targets"
+    return (*notes, f"{name} {option}={value:g}, chosen by {by}")
 
 
 def _has_training_data(project: Project) -> bool:

@@ -22,7 +22,8 @@ from netlearn.errors import DataError, OptionError, Place
 from netlearn.learn.data import Dataset, Layout, classes_in, dataset_of, input_layout_of, inputs_of, layout_of
 from netlearn.learn.files import read_table
 from netlearn.learn.goals import Goals
-from netlearn.learn.loss import CrossEntropy, Loss, Mse
+from netlearn.learn.loss import LOSSES, CrossEntropy, Loss, Mse
+from netlearn.learn.measured_losses import MeasuredLoss
 from netlearn.learn.model import Model
 from netlearn.learn.samples import Unnamed, drive_of, table_of
 from netlearn.learn.settings import Settings, Trained
@@ -295,7 +296,27 @@ class Project:
                 self.settings.places.get("loss"),
                 "add a column 'class' to the data, or take mse",
             )
+        if isinstance(loss, MeasuredLoss):
+            if layout.classes:
+                hint = "take mse or cross_entropy, or give values instead of the column 'class'"
+                raise OptionError("this loss compares measured values", self.settings.places.get("loss"), hint)
+            return loss.chosen_by(self.dataset(self.table).targets)
         return loss.chosen(self.first_outputs) if self.chooses_scale else loss  # type: ignore[attr-defined]
+
+    @property
+    def chosen_option(self) -> tuple[str, str, float] | None:
+        """What of the loss was left to be chosen: the names of the loss and of its option, and what was chosen."""
+        given = self.settings.loss
+        if isinstance(given, MeasuredLoss) and given.floor is None:
+            name = next(name for name, kind in LOSSES.items() if type(given) is kind)
+            assert isinstance(self.loss, MeasuredLoss)
+            assert self.loss.floor is not None
+            return name, "floor", self.loss.floor
+        if not self.chooses_scale:
+            return None
+        assert isinstance(self.loss, CrossEntropy)
+        assert self.loss.scale is not None
+        return "cross_entropy", "scale", self.loss.scale
 
     @property
     def chooses_scale(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import inf
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import NetlearnError
+from netlearn.learn.fit import Fit
 from netlearn.learn.goals import GoalResult
 from netlearn.learn.history import History
 from netlearn.learn.settings import Settings
@@ -51,6 +52,8 @@ class Evaluation(InNotebooks):
     data: str = ""
     notes: tuple[str, ...] = ()
     residual: Residual | None = None
+    fit: Fit | None = None
+    """Standard errors and correlations of what would be trained, if they were asked for."""
     goals: tuple[GoalResult, ...] = ()
     """How far each goal is met, where there are goals; targets are then the nearest places that are wanted."""
 
@@ -124,6 +127,8 @@ class TrainResult(InNotebooks):
     lower: Array | None = None
     upper: Array | None = None
     """(P,) the bounds of the parameters."""
+    fit: Fit | None = None
+    """Standard errors and correlations, where the loss is a sum of squares of more numbers than there are values."""
 
     def __repr__(self) -> str:
         rate = "" if self.accuracy is None else f", accuracy {self.accuracy:.4g}"
@@ -169,6 +174,8 @@ class TrainResult(InNotebooks):
         arrays = {"initial": self.initial, "theta": self.theta, "history": self.history.array()}
         if self.lower is not None and self.upper is not None:
             arrays |= {"lower": self.lower, "upper": self.upper}
+        if self.fit is not None:
+            arrays |= {"fit.standard_errors": self.fit.standard_errors, "fit.correlation": self.fit.correlation}
         if self.history.parameters is not None and self.history.kept is not None:
             arrays |= {"kept": self.history.kept, "parameters": np.asarray(self.history.parameters)}
         for name, part in parts.items():
@@ -183,6 +190,7 @@ class TrainResult(InNotebooks):
                 }
                 for name, part in parts.items()
             },
+            **({} if self.fit is None else {"fit": [self.fit.sigma, self.fit.freedom]}),
             **_fields(self, RUN_VALUES),
         }
         write_run(Path(folder), self.netlist, values, arrays)
@@ -208,6 +216,7 @@ def load_run(folder: str | os.PathLike[str], allow: Sequence[str | os.PathLike[s
             theta=arrays["theta"],
             lower=arrays.get("lower"),
             upper=arrays.get("upper"),
+            fit=_fit(names, arrays["theta"], values.get("fit"), arrays),
             train=evaluations["train"],
             test=evaluations.get("test"),
             history=History.of(arrays["history"], names, arrays.get("kept"), arrays.get("parameters")),
@@ -216,6 +225,14 @@ def load_run(folder: str | os.PathLike[str], allow: Sequence[str | os.PathLike[s
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise NetlearnError(f"'{folder}' holds no run that can be read ({error!r})") from None
+
+
+def _fit(names: tuple[str, ...], theta: Array, given: Sequence[Any] | None, arrays: Mapping[str, Array]) -> Fit | None:
+    if given is None:
+        return None
+    sigma, freedom = given
+    errors, correlation = arrays["fit.standard_errors"], arrays["fit.correlation"]
+    return Fit(names, tuple(theta.tolist()), errors, correlation, nan if sigma is None else float(sigma), int(freedom))
 
 
 def _evaluation(name: str, given: Mapping[str, Any], arrays: Mapping[str, Array]) -> Evaluation:

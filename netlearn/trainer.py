@@ -17,6 +17,7 @@ from netlearn.learn.digits import rounded
 from netlearn.learn.hardware import hardware_for
 from netlearn.learn.loop import Task, begin, step
 from netlearn.learn.loss import CrossEntropy, Loss, Mse, unit_of
+from netlearn.learn.measured_losses import MeasuredLoss
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.second_order import NaturalGradient
 from netlearn.learn.rules.units import unit_of_estimate
@@ -149,6 +150,8 @@ class Trainer:
         data = self._samples(inputs, targets)
         if isinstance(self._task.loss, CrossEntropy) and self._task.loss.scale is None:
             self._task = replace(self._task, loss=self._task.loss.chosen(self._outputs(data.inputs)))
+        if isinstance(self._task.loss, MeasuredLoss):
+            self._task = replace(self._task, loss=self._task.loss.chosen_by(data.targets))
         unit = self._unit(data)
         if isinstance(self._task.rule, NaturalGradient):
             unit = 1.0

@@ -1,4 +1,4 @@
-"""Writes the data files beside the shipped netlists, from scikit-learn's data sets.
+"""Writes the data files beside the shipped netlists: from scikit-learn's data sets, and readings of a made diode.
 
 Run it with `python netlists/make_data.py [FOLDER]` where the development dependencies are installed.
 Features become source voltages in volts; the columns bear the names of sources and probes.
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import lambertw
 from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.model_selection import train_test_split
 
@@ -38,6 +39,29 @@ def write(path: Path, header: Sequence[str], rows: NDArray[np.float64], last: Se
         writer.writerow(header)
         # Adding zero turns -0 into 0.
         writer.writerows([*(f"{value:.6g}" for value in row + 0.0), end] for row, end in zip(rows, last, strict=True))
+
+
+def diode_current(volts: NDArray[np.float64], celsius: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A switching diode: Shockley's law behind a series resistance, solved by Lambert's W function.
+
+    IS = 2.7 nA, N = 1.8, RS = 0.6 ohms and EG = 1.1 eV at 27 degrees Celsius, with the temperature dependence of SPICE.
+    """
+    kelvin, nominal = celsius + 273.15, 300.15
+    thermal = 1.380649e-23 / 1.602176634e-19 * kelvin
+    ratio, slope, ohms = kelvin / nominal, 1.8, 0.6
+    saturation = 2.7e-9 * np.exp((ratio - 1) * 1.1 / (slope * thermal) + 3 / slope * np.log(ratio))
+    width = slope * thermal
+    drive = saturation * ohms / width * np.exp((volts + saturation * ohms) / width)
+    return np.asarray(width / ohms * lambertw(drive).real - saturation)
+
+
+def diode(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    volts, celsius = (each.ravel() for each in np.meshgrid(np.linspace(0.2, 0.95, 26), [-20.0, 25.0, 85.0]))
+    # An instrument reads to 2 %, and puts no more than four digits on its display.
+    read = diode_current(volts, celsius) * np.exp(0.02 * rng.normal(size=len(volts)))
+    rows = np.stack([volts, celsius], axis=1)
+    write(folder / "diode_fit.csv", ["V1", "temp", "I(D1)"], rows, [f"{value:.4g}" for value in read])
 
 
 def iris(folder: Path) -> None:
@@ -73,3 +97,4 @@ if __name__ == "__main__":
     iris(FOLDER)
     diabetes(FOLDER)
     digits(FOLDER)
+    diode(FOLDER)

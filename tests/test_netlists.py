@@ -77,6 +77,17 @@ def test_no_linear_network_does_xor() -> None:
     assert result.loss > 0.99 * 0.2**2
 
 
+def test_diode_fit_finds_what_the_readings_were_made_of() -> None:
+    result = netlearn.train(NETLISTS / "diode_fit.cir")
+    made = {"dm.is": 2.7e-9, "dm.n": 1.8, "dm.rs": 0.6, "dm.eg": 1.1}
+    assert result.fit is not None
+    for name, value, error in zip(result.names, result.theta, result.fit.standard_errors, strict=True):
+        assert abs(value - made[name]) < 3 * error
+        assert error < 0.02 * value
+    # The readings are right to 2 %.
+    assert result.fit.sigma == pytest.approx(0.02, rel=0.2)
+
+
 @pytest.mark.timeout(1500)
 def test_digits_gets_97_percent_of_unseen_digits_right() -> None:
     result = netlearn.train(NETLISTS / "digits.cir")

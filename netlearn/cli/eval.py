@@ -26,19 +26,20 @@ from netlearn.cli.options import (
 from netlearn.cli.output import FilePath, deliver, say
 from netlearn.json_text import json_text
 from netlearn.netlist.netlist import read
-from netlearn.report.summary import evaluation_lines, evaluation_values, sample_rows
+from netlearn.report.summary import evaluation_lines, evaluation_values, fit_lines, fit_table, sample_rows
 from netlearn.report.tables import csv_text, show, table_of
 
 
 @click.command(cls=SectionedCommand, name="eval", short_help="Give loss, accuracy and outputs on data.")
 @netlist_argument
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's test data, else its data].")
-@directive_options("corner", "output", "goal", "loss")
+@directive_options("corner", "output", "goal", "loss", "train", "fix")
 @forward_option
 @timeout
 @processes
 @allow
 @residual
+@click.option("--errors", is_flag=True, help="Give standard errors and correlations of the values to train, too.")
 @as_csv
 @as_json
 @quiet
@@ -51,6 +52,7 @@ def command(
     processes: int | None,
     allow: tuple[Path, ...],
     residual: bool,
+    errors: bool,
     as_csv: bool,
     as_json: bool,
     quiet: bool,
@@ -62,7 +64,9 @@ def command(
     """
     source = read(netlist, allow)
     with solver(forward, timeout, processes) as solving:
-        evaluation = api.evaluate(source, data, forward=solving, residual=residual, **overrides(directives))
+        evaluation = api.evaluate(
+            source, data, forward=solving, residual=residual, errors=errors, **overrides(directives)
+        )
     columns, rows = sample_rows(evaluation)
     if as_json:
         samples = [dict(zip(columns, row, strict=True)) for row in rows]
@@ -74,3 +78,7 @@ def command(
             show(table_of(columns, rows))
         for line in evaluation_lines(evaluation):
             say(line)
+        if evaluation.fit is not None:
+            show(table_of(*fit_table(evaluation.fit)))
+            for line in fit_lines(evaluation.fit):
+                say(line)

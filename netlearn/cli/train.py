@@ -32,7 +32,7 @@ from netlearn.json_text import json_text
 from netlearn.keeping import after_training
 from netlearn.netlist.netlist import read
 from netlearn.nudged import nudged_netlist
-from netlearn.report.summary import FEW, VALUE_COLUMNS, training_lines, training_values, value_rows
+from netlearn.report.summary import FEW, fit_lines, training_lines, training_values, value_table
 from netlearn.report.tables import show, table_of
 from netlearn.tolerances.training import Aimed
 
@@ -150,6 +150,8 @@ def command(
         for line in training_lines(result):
             say(line)
         if 0 < len(result.names) <= FEW:
-            show(table_of(VALUE_COLUMNS, value_rows(result)))
+            show(table_of(*value_table(result)))
+            for line in fit_lines(result.fit) if result.fit is not None else ():
+                say(line)
         for path in result.written:
             say(f"written   {path}")

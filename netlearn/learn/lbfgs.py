@@ -10,11 +10,14 @@ import numpy as np
 from scipy.optimize import Bounds, OptimizeResult, minimize
 
 from netlearn.arrays import Array
-from netlearn.errors import OptionError
-from netlearn.learn.loop import Task, estimated, measure, recorded, told
+from netlearn.errors import ConvergenceError, OptionError
+from netlearn.learn.loop import NotFiniteError, Task, estimated, measure, recorded, told
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.state import Callback, Step, TrainingState
 from netlearn.memory import in_words, most
+
+WALL = 10.0
+"""What the loss is taken for where there is none, in the largest that was seen."""
 
 
 def run_lbfgs(
@@ -61,6 +64,7 @@ class _Search:
         self.rows = np.arange(len(task.data))
         self.evaluations = self.iterations = 0
         self.outputs: Array | None = None
+        self.base = self.start[self.free]
         if not state.optimizer:
             empty = {"losses": np.zeros(0), "gradients": np.zeros((0, len(self.free)))}
             state = replace(state, optimizer=empty, order=self.rows)
@@ -120,22 +124,42 @@ class _Search:
         full = self._full(u)
         theta = task.transform.outward(full)
         trial = replace(self.state, u=full, theta=theta, pending=None)
-        estimate = estimated(task, trial, self.rows, rng)
+        try:
+            estimate = estimated(task, trial, self.rows, rng)
+        except (ConvergenceError, NotFiniteError):
+            if not len(memory["losses"]):
+                raise
+            # The line search has gone too far: what it meets there is a wall, and it turns back.
+            step = u - self.base
+            loss = WALL * float(np.max(memory["losses"]))
+            slope = 2.0 * loss * step / max(float(step @ step), np.finfo(float).tiny)
+            self.outputs = None
+            self._remember(self.state, rng, loss, slope)
+            return
         gradient = task.transform.gradient(theta, estimate.gradient)[self.free]
         self.outputs = estimate.outputs
+        self._remember(trial, rng, estimate.loss, gradient)
         self.state = replace(
-            trial,
-            generator=rng.bit_generator.state,
-            optimizer={
-                "losses": np.append(memory["losses"], estimate.loss),
-                "gradients": np.vstack([memory["gradients"], gradient]),
-            },
+            self.state,
             solves=trial.solves + estimate.solves,
             measurements=trial.measurements + estimate.measurements,
             last=Step(self.rows, estimate.loss, estimate.gradient, estimate.outputs),
         ).with_points(self.rows, estimate.point)
 
+    def _remember(self, state: TrainingState, rng: np.random.Generator, loss: float, gradient: Array) -> None:
+        """Add an evaluation to the memory of ``state``, and go on from there."""
+        memory = self.state.optimizer
+        self.state = replace(
+            state,
+            generator=rng.bit_generator.state,
+            optimizer={
+                "losses": np.append(memory["losses"], loss),
+                "gradients": np.vstack([memory["gradients"], gradient]),
+            },
+        )
+
     def _iterated(self, intermediate_result: OptimizeResult) -> None:
+        self.base = np.array(intermediate_result.x)
         # The number that was noted, not what is left of it by dividing and multiplying.
         losses = self.state.optimizer["losses"]
         noted = np.flatnonzero(losses / self.task.unit == float(intermediate_result.fun))

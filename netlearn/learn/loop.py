@@ -200,12 +200,16 @@ def measure(task: Task, data: Dataset, state: TrainingState) -> Measured:
     return Measured(float(np.mean(losses)), outputs, point, rows)
 
 
+class NotFiniteError(NetlearnError):
+    """A loss, an output or a derivative is not finite."""
+
+
 def check_finite(what: str, values: Array, names: Sequence[str], state: TrainingState) -> None:
-    """Raise NetlearnError where a value is not finite, with its name and the step."""
+    """Raise NotFiniteError where a value is not finite, with its name and the step."""
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         name, others = names[int(bad[0])], f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-        raise NetlearnError(
+        raise NotFiniteError(
             f"{what} of {name}{others} became {values[bad[0]]} "
             f"in epoch {state.epoch + 1}, after {state.position} samples",
             hint="a smaller learning rate or closer bounds (*@train min= max=) may help",

@@ -10,14 +10,9 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import OptionError
-from netlearn.options import Declared, option
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dissipating(Declared):
-    """What losses of the outputs have in common: the power that the circuit dissipates can be added to them."""
-
-    power: float = option(0.0, "weight of the dissipated power, per watt", least=0.0)
+from netlearn.learn.dissipating import Dissipating
+from netlearn.learn.measured_losses import Logarithmic, Relative
+from netlearn.options import option
 
 
 @dataclass(frozen=True)
@@ -130,7 +125,7 @@ class CrossEntropy(Dissipating):
 SMALLEST_SPREAD = 0.01
 """The least spread of outputs that a scale is chosen by, relative to their size."""
 
-LOSSES: Mapping[str, type] = {"mse": Mse, "cross_entropy": CrossEntropy}
+LOSSES: Mapping[str, type] = {"mse": Mse, "cross_entropy": CrossEntropy, "log": Logarithmic, "relative": Relative}
 
 
 def unit_of(loss: Loss, targets: Array, count: int, outputs: Callable[[], Array]) -> float:

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.hessians import Spectrum
+from netlearn.learn.fit import Fit
 from netlearn.learn.goals import GoalResult
 from netlearn.report.tables import shown
 from netlearn.results import Description, Evaluation, TrainResult
@@ -47,10 +49,41 @@ def training_lines(result: TrainResult) -> Iterator[str]:
 
 
 VALUE_COLUMNS = ("value", "before", "after", "change", "bound")
+ERROR_COLUMN = "standard error"
 
 
-def value_rows(result: TrainResult) -> list[list[object]]:
-    """What has become of each trained value, to go under VALUE_COLUMNS."""
+def value_table(result: TrainResult) -> tuple[list[str], list[list[object]]]:
+    """Columns and rows: what has become of each trained value, and how well the data determine it."""
+    rows, fit = _value_rows(result), result.fit
+    if fit is None or not np.isfinite(fit.standard_errors).any():
+        return list(VALUE_COLUMNS), rows
+    return [*VALUE_COLUMNS, ERROR_COLUMN], [
+        [*row, error] for row, error in zip(rows, _errors(fit.standard_errors), strict=True)
+    ]
+
+
+def fit_table(fit: Fit) -> tuple[list[str], list[list[object]]]:
+    """Columns and rows: values with their standard errors."""
+    rows: list[list[object]] = []
+    for name, value, error in zip(fit.names, fit.values, _errors(fit.standard_errors), strict=True):
+        rows.append([name, f"{value:.{SHOWN_DIGITS}g}", error])
+    return ["value", "now", ERROR_COLUMN], rows
+
+
+def fit_lines(fit: Fit) -> Iterator[str]:
+    """The spread of the residuals, and which values the data hardly tell apart."""
+    if not np.isfinite(fit.standard_errors).any():
+        return
+    yield f"residuals spread by {shown(fit.sigma)} with {fit.freedom} degrees of freedom"
+    for first, second, correlation in fit.correlated()[:SHOWN]:
+        yield f"correlated {first} and {second}: {correlation:.4f}"
+
+
+def _errors(errors: Array) -> list[str]:
+    return ["undetermined" if np.isinf(e) else "-" if np.isnan(e) else f"{e:.2g}" for e in errors.tolist()]
+
+
+def _value_rows(result: TrainResult) -> list[list[object]]:
     rows: list[list[object]] = []
     for value in result.values:
         change = "-" if value.change is None else f"{100 * value.change:+.3g} %"
@@ -80,7 +113,20 @@ def training_values(result: TrainResult) -> dict[str, Any]:
             for value in result.values
         ],
         "goals": [{**asdict(goal), "met": goal.met} for goal in result.train.goals],
+        **({} if result.fit is None else {"fit": fit_values(result.fit)}),
         "history": result.history.records,
+    }
+
+
+def fit_values(fit: Fit) -> dict[str, Any]:
+    """A fit as plain values; what is not determined by the data has no number."""
+    return {
+        "names": fit.names,
+        "values": fit.values,
+        "standard_errors": fit.standard_errors,
+        "correlation": fit.correlation,
+        "sigma": fit.sigma,
+        "freedom": fit.freedom,
     }
 
 
@@ -107,6 +153,7 @@ def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
         "accuracy": evaluation.accuracy,
         "power": evaluation.power,
         "goals": [{**asdict(goal), "met": goal.met} for goal in evaluation.goals],
+        **({} if evaluation.fit is None else {"fit": fit_values(evaluation.fit)}),
         **({} if evaluation.residual is None else {"residual": residual_values(evaluation.residual)}),
     }
 

@@ -93,7 +93,8 @@ class NonlinearLinearization:
         def others(solution: Array) -> Array:
             return self._at_tree(solution.reshape(rhs.shape), transpose).reshape(len(flat), -1)
 
-        y = solved.reshape(-1, reduction.size)
+        # Nothing may be left where sources hold all nodes.
+        y = solved.reshape(len(flat), reduction.size)
         found = reduction.recover(model.linear_data, y, dictated, transpose=transpose, others=others)
         return found.reshape(rhs.shape)
 
