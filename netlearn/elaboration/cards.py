@@ -25,6 +25,7 @@ from netlearn.netlist.statements import (
     Subcircuit,
     Word,
 )
+from netlearn.netlist.values import has_bare_blank
 
 DEEPEST = 100
 """Conditions or includes within each other; more is a mistake."""
@@ -188,6 +189,15 @@ def _refuse_words(item: Active, card: Card, form: str) -> None:
 def _register_parameters(body: Body, item: Active, card: Card) -> None:
     _refuse_words(item, card, ".param name=value")
     for assignment in card.assignments:
+        if len(card.assignments) > 1 and has_bare_blank(assignment.value.text):
+            shown = assignment.name.text
+            error = _word_error(
+                item,
+                assignment.value,
+                f"'{shown}' is all of this expression; ngspice ends it at its first blank",
+                "put it into braces or quotes",
+            )
+            body.shared.warnings.append(NetlistWarning(error.message, error.place, error.hint))
         text = Text.of(assignment.value, card.source, item.chain, braced=True)
         name, _, arguments = assignment.name.text.lower().partition("(")
         if arguments:
@@ -285,6 +295,11 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
                 if len(card.words) > 1 or card.assignments:
                     extra = card.words[1] if len(card.words) > 1 else card.assignments[0].name
                     raise _word_error(item, extra, ".temp takes one temperature", "run each temperature by itself")
+                if card.words[0].text[-1].isalpha():
+                    error = _word_error(
+                        item, card.words[0], "ngspice takes no unit here, and leaves its temperature at 27"
+                    )
+                    body.shared.warnings.append(NetlistWarning(error.message, error.place, "write a plain number"))
                 settings.temperature = _fixed(body, Text.of(card.words[0], card.source, item.chain))
 
 

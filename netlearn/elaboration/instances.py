@@ -16,6 +16,7 @@ from netlearn.elaboration.value_text import Text
 from netlearn.errors import NetlistError, Place, did_you_mean
 from netlearn.expressions.expression import Expression
 from netlearn.netlist.files import flattened
+from netlearn.netlist.parser import IN_BRACES
 from netlearn.netlist.statements import PARAMETER_CARDS, Card, Subcircuit, Word
 
 DEEPEST = 60
@@ -55,6 +56,10 @@ class Instances:
         words = [word for word in line.element.words if word.text.lower() != "params:"]
         if not words:
             raise line.error(f"{line.label} names no subcircuit")
+        first = min((pair.name.start for pair in line.element.assignments), default=words[-1].end)
+        for word in words:
+            if word.start > first:
+                raise line.error(f"cannot read '{word.text}' after the parameters", word, IN_BRACES)
         *nodes, called = words
         name = called.text.lower()
         definition = line.body.definition(name)

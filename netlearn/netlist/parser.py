@@ -50,6 +50,7 @@ _KEPT_BLOCKS = {
 _NO_TITLES = {
     *("param", "csparam", "global_param", "func", "model", "subckt", "if", "global", "option", "options", "temp"),
 }
+IN_BRACES = "an expression with blanks stands in braces or quotes"
 _BEFORE_PARAMETERS = ("params:", "optional:", "text:")
 _LATE_DIRECTIVE = re.compile(r"[\r\n][ \t\f\v]*+(\*@[^\r\n]*+)")
 
@@ -233,13 +234,19 @@ class _Parser:
             return
         words, assignments = self._words(line, parts.words), self._assignments(line, parts.assignments)
         if name == "subckt":
+            words = _without_params(words)
             if not words:
                 self._error(".subckt needs a name", line.start, line.end, "the form is: .subckt name node ...")
                 words = (Word("", line.end, line.end),)
             elif assignments and assignments[0].name.start < words[0].start:
                 first = assignments[0]
                 self._error("a subcircuit's name cannot have '=' in it", first.name.start, first.value.end)
-            self._open(_Scope("subckt", line, _without_params(words), _named(assignments)))
+            elif assignments and words[-1].start > assignments[0].name.start:
+                stray = next(word for word in words if word.start > assignments[0].name.start)
+                message = f"cannot read '{stray.text}' after the parameters"
+                self._error(message, stray.start, stray.end, IN_BRACES)
+                words = tuple(word for word in words if word.start < stray.start)
+            self._open(_Scope("subckt", line, words, _named(assignments)))
         elif name == "if":
             self._open(_Scope("if", line, words))
         elif name == "lib" and len(words) == 1 and line.end < self._last_endl:

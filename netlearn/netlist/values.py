@@ -66,6 +66,26 @@ def _is_value(word: Word) -> bool:
     return parse_number(word.text) is not None or word.text[0] in "{'"
 
 
+def has_bare_blank(text: str) -> bool:
+    """Whether a value has a blank outside of brackets and quotes, as ``2 * k`` has.
+
+    On a line with several values, ngspice ends such a one there.
+    """
+    depth, quote = 0, ""
+    for character in text:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character in "({":
+            depth += 1
+        elif character in ")}":
+            depth -= 1
+        elif character.isspace() and depth == 0:
+            return True
+    return False
+
+
 def assignment_named(element: Element, name: str) -> Assignment | None:
     return next((pair for pair in element.assignments if pair.name.text.lower() == name.lower()), None)
 

@@ -32,6 +32,7 @@ from netlearn.netlist.statements import (
     Subcircuit,
     Word,
 )
+from netlearn.netlist.values import has_bare_blank
 from netlearn.ngspice.foreign_functions import ForeignFunctions
 
 Span = tuple[int, int, str]
@@ -142,6 +143,8 @@ class _Writer:
             name = Word("", card.start, card.start + 1 + len(card.name))
             spans = [(name.start, name.end, f".{_CARDS[card.name]}")]
             for pair in card.assignments:
+                if has_bare_blank(pair.value.text):
+                    spans += [(pair.value.start, pair.value.start, "{"), (pair.value.end, pair.value.end, "}")]
                 spans += self._expression(pair.value)
             if card.name == "func":
                 spans += self._expression(card.words[-1])
@@ -224,6 +227,11 @@ class _Writer:
         pairs = {a.name.text.lower(): a for a in element.assignments if a.name.text.lower() in unknown}
         spans: list[Span] = [(a.name.start, a.value.end, "") for a in pairs.values()]
         words = list(element.words)
+        for pair in element.assignments:
+            if element.letter in "VI" and pair.name.text.lower() == "file":
+                # A waveform in a file, which no one reads: the source has a DC value then.
+                spans.append((pair.name.start, pair.value.end, ""))
+                spans += [(word.start, word.end, "") for word in words[2:] if word.text.lower() == "pwl"]
         for at, word in enumerate(words):
             name = word.text.lower()
             if at < 2 or name not in unknown:

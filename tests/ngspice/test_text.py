@@ -41,6 +41,11 @@ READ_OTHERWISE = {
     "LTspice's powers": "V1 a 0 -0.5\nB1 b 0 V=V(a)**3\nR1 b 0 1k\n.backanno",
     "lines joined by backslashes": "V1 a 0 1\nR1 a b \\\\\n1k\nR2 b 0 2k",
     "a diode's area without its name": ".model dm D(is=1e-14)\nV1 a 0 1\nR1 a b 1k\nD1 b 0 dm 3 off",
+    "expressions with blanks": ".param b=3\n.param a = 2 * b c= a + 4k7 d=1\nV1 a 0 {c}\nR1 a 0 {a+d}",
+    "a condition in a parameter": ".param b=3 a = b > 2 ? 4 : 5\nV1 a 0 {a}\nR1 a 0 1k",
+    "constants": "V1 a 0 {sin(pi/6)}\nR1 a 0 {2*pi}",
+    "a temperature with its unit": ".temp 77C\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k tc1=1m",
+    "a waveform in a file": "V1 a 0 DC 2 PWL file=nothing.csv\nR1 a 0 1k",
     "an if without a word": ".param k=2\nV1 a 0 {if(k>1,3,4)}\nR1 a 0 1k",
 }
 

@@ -13,11 +13,13 @@ from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.waveforms import WAVEFORMS, value_at_start
 from netlearn.netlist.statements import Word
 
-_PIECES = re.compile(r"\{(?:[^{}]|\{[^{}]*\})*\}|'[^']*'|[^\s,()=]+")
+_PIECES = re.compile(r"\{(?:[^{}]|\{[^{}]*\})*\}|'[^']*'|\"[^\"]*\"|[^\s,()=]+")
 
 _SMALL_SIGNAL = {"ac": 2, "acmag": 1, "acphase": 1, "distof1": 2, "distof2": 2, "pwr": 1, "freq": 1, "phase": 1}
 """Keywords that are of no concern to an operating point, with how many numbers may follow."""
 _LTSPICE = {"load": 0, "cpar": 1}
+_FILE = "file"
+"""Where a waveform stands that is in a file."""
 _ONE = ("dc", "portnum", "z0", "td", "r", "m", "rser")
 _PORT_RESISTANCE = 50.0
 """ngspice's default of z0, in ohms."""
@@ -34,6 +36,7 @@ class Independent:
 def independent(line: ElementLine) -> Independent:
     """Read a V or I line. Raises NetlistError for any word that has no meaning there."""
     found = dict(_keywords(line))
+    _leave_out_file(line, found)
     waveforms = [name for name in found if name in WAVEFORMS]
     if len(waveforms) > 1:
         raise line.error(f"{line.label} has more than one waveform", found[waveforms[1]][0])
@@ -60,6 +63,20 @@ def independent(line: ElementLine) -> Independent:
     return Independent(line.graph.constant(0.0) if dc is None else dc, _resistance(line, found))
 
 
+def _leave_out_file(line: ElementLine, found: dict[str, list[Word]]) -> None:
+    """Take out a waveform that is in a file, which is not read: where there is a DC value, it is not needed."""
+    if _FILE not in found:
+        return
+    keyword, *names = found.pop(_FILE)
+    if len(names) != 1 or "pwl" not in found:
+        raise line.error(f"cannot read '{keyword.text}' in the source {line.label}", keyword)
+    if "dc" not in found:
+        message = f"the waveform of {line.label} is in a file, which is not read"
+        raise line.error(message, keyword, "give its value at time zero: DC value")
+    line.warn(f"the waveform of {line.label} is in a file and left out: its DC value counts", keyword)
+    del found["pwl"]
+
+
 def _resistance(line: ElementLine, found: dict[str, list[Word]]) -> int | None:
     """What is in series with a voltage source: LTspice's Rser, or a port's impedance, which ngspice has at DC too."""
     for name in ("portnum", "rser"):
@@ -79,7 +96,7 @@ def _resistance(line: ElementLine, found: dict[str, list[Word]]) -> int | None:
 def _keywords(line: ElementLine) -> Iterator[tuple[str, list[Word]]]:
     """Each keyword in lower case with its word and those that follow; a value at the start goes as ``dc``."""
     current: list[Word] = []
-    known = {*_SMALL_SIGNAL, *_LTSPICE, *_ONE, *WAVEFORMS} - ({"m"} if line.name[0] == "v" else set())
+    known = {*_SMALL_SIGNAL, *_LTSPICE, *_ONE, _FILE, *WAVEFORMS} - ({"m"} if line.name[0] == "v" else set())
     seen: set[str] = set()
     name = ""
     for word in _tokens(line):
