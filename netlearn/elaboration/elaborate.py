@@ -99,7 +99,6 @@ class _Elaboration:
             with self.shared.collecting():
                 body.scope.find(name)
         note_parameters(body)
-        body.template.finish()
 
     def _element(self, body: Body, element: Element, chain: tuple[Place, ...]) -> None:
         line = ElementLine(body, element, chain)
@@ -127,6 +126,7 @@ class _Elaboration:
 
     def _assembled(self, body: Body, guesses: dict[str, int]) -> Design:
         template = body.template
+        template.finish()
         graph = self.shared.graph
         values = graph.values()
         nodes: Sequence[str] = template.nodes.all()

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from netlearn.circuit.circuit import GROUND_NAMES
-from netlearn.elaboration.body import Body, Definition
+from netlearn.elaboration.body import Body, Definition, TooManyErrors
 from netlearn.elaboration.element_line import ElementLine
+from netlearn.elaboration.limits import VARIABLE, most_elements
 from netlearn.elaboration.scope import OUTSIDE
 from netlearn.elaboration.template import Template
 from netlearn.elaboration.value_text import Text
@@ -79,6 +80,16 @@ class Instances:
             template = self._template(line, definition, passed)
         finally:
             self._open.pop()
+        most, around = most_elements(), line.body.template
+        if around.placed + around.listed + template.extent > most:
+            # What is around it would be too large, too.
+            line.body.shared.errors.append(
+                line.error(
+                    f"the netlist comes to more than {most} elements, instances and parameters here",
+                    hint=f"the variable {VARIABLE} of the environment allows more",
+                )
+            )
+            raise TooManyErrors
         line.body.template.place(line.name, template, outer)
 
     def _passed(self, line: ElementLine, definition: Definition) -> Passed:

@@ -72,6 +72,9 @@ class InstanceTable:
         self._finish()
         self.finished.append(rows)
 
+    def __len__(self) -> int:
+        return len(self.index) + sum(len(rows.index) for rows in self.finished)
+
     def positions(self, name: str) -> list[tuple[Rows | None, int]]:
         """Where the element of this level with that name stands, and what belongs to it (``name#...``)."""
         found: list[tuple[Rows | None, int]] = []
@@ -200,6 +203,8 @@ class Template:
     """Random numbers, by the path of the instance that they are drawn in."""
     spreads: list[tuple[str, str, Spread]] = field(default_factory=list)
     """Tolerances that the text states, by path and element."""
+    placed: int = 0
+    """What the instances in it come to: elements and instances."""
     stated: dict[str, int] = field(default_factory=dict)
     """Quantities that element lines state besides their own value, by names such as ``m1.w``."""
 
@@ -215,6 +220,7 @@ class Template:
             outer = {node: self.nodes.local(name) for name, node in child.globals.items()}
             self.globals.update((name, self.nodes.local(name)) for name in child.globals)
             instances = self.instances[child] = InstanceRows(child, outer)
+        self.placed += child.extent - child.listed
         instances.paths.append(path)
         instances.ports.append(tuple(ports))
         instances.first_nodes.append(len(self.nodes))
@@ -225,6 +231,16 @@ class Template:
             self.parameters.append((_joined(path, inside), part, quantities))
         self.draws += [(_joined(path, inside), quantities) for inside, quantities in child.draws]
         self.spreads += [(_joined(path, inside), name, spread) for inside, name, spread in child.spreads]
+
+    @property
+    def listed(self) -> int:
+        """How much is listed of this one's contents, those of the instances in it among them."""
+        return len(self.parameters) + len(self.draws) + len(self.spreads)
+
+    @property
+    def extent(self) -> int:
+        """What an instance of this one comes to: elements, instances, and what is listed of them."""
+        return 1 + self.placed + self.listed + sum(map(len, self.tables.values()))
 
     def finish(self) -> None:
         """Put the elements of all instances into the tables, those of one template together."""
@@ -255,6 +271,7 @@ class InstanceRows:
 
     def rows(self) -> Iterator[tuple[Device, Rows]]:
         """The elements of every instance, by device."""
+        self.child.finish()
         count = len(self.paths)
         # Nodes of the template to nodes around it; the last column is ground, number -1.
         mapping = np.full((count, self._count + 1), GROUND, dtype=np.int64)

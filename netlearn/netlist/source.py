@@ -103,6 +103,11 @@ class Source:
         return first, match.end() if match else len(self.text)
 
     @cached_property
+    def _lines(self) -> dict[int, str]:
+        """Lines that places have asked for, by number."""
+        return {}
+
+    @cached_property
     def _line_starts(self) -> list[int]:
         return [0, *(end.end() for end in _LINE_END.finditer(self.text))]
 
@@ -115,10 +120,18 @@ class Source:
         start = min(max(start, 0), len(self.text))
         line = self.line_number(start)
         first = self._line_starts[line - 1]
-        line_end = _LINE_END.search(self.text, first)
-        last = line_end.start() if line_end else len(self.text)
-        length = max(1, min(start + 1 if end is None else end, last) - start)
-        return Place(self.path, line, start - first + 1, length, self.text[first:last], chain)
+        text = self._line(line)
+        length = max(1, min(start + 1 if end is None else end, first + len(text)) - start)
+        return Place(self.path, line, start - first + 1, length, text, chain)
+
+    def _line(self, number: int) -> str:
+        """The text of a line, counted from 1, without its line end: one string for all places in it."""
+        text = self._lines.get(number)
+        if text is None:
+            first = self._line_starts[number - 1]
+            line_end = _LINE_END.search(self.text, first)
+            text = self._lines[number] = self.text[first : line_end.start() if line_end else len(self.text)]
+        return text
 
     def __repr__(self) -> str:
         return f"Source({self.path!r}, {len(self.text)} characters, {self.encoding})"

@@ -41,6 +41,7 @@ SHAPES: dict[str, Callable[[int], str]] = {
     "directives inside a line": lambda n: "R1 a b\n" + "*@x\n" * n + "+ 1",
     "control blocks": lambda n: ".control\n.endc\n" * n,
     "open control blocks": lambda n: ".control\n" * n,
+    "words of directives": lambda n: "*@output" + " V(a)" * n,
     "conditions": lambda n: ".if (1)\n" + ".elseif (2)\n" * n + ".endif\n",
 }
 
@@ -82,6 +83,7 @@ CIRCUITS: dict[str, Callable[[int], str]] = {
     "global nodes": lambda n: ".global vdd\n.subckt s a\nR1 vdd a 1\n.ends\n"
     + "".join(f"X{i} n{i} s\n" for i in range(n // 2)),
     "definitions": lambda n: "".join(f".subckt s{i} a b\nR1 a b 1\n.ends\nX{i} a b s{i}\n" for i in range(n // 4)),
+    "words of directives": lambda n: "*@output" + " V(a)" * n,
     "conditions": lambda n: "".join(f".if (1)\nR{i} a b 1\n.endif\n" for i in range(n // 4)),
     "guesses": lambda n: "".join(f"R{i} n{i} 0 1\n.nodeset v(n{i})=1\n" for i in range(n // 2)),
 }  # fmt: skip
