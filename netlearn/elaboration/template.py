@@ -21,6 +21,9 @@ FIRST_BRANCH = -2
 
 NOTHING = -1
 
+LISTED = 10
+"""A group of parameters takes as much memory as so many elements."""
+
 
 def branch_code(branch: int) -> int:
     return FIRST_BRANCH - branch
@@ -234,8 +237,8 @@ class Template:
 
     @property
     def listed(self) -> int:
-        """How much is listed of this one's contents, those of the instances in it among them."""
-        return len(self.parameters) + len(self.draws) + len(self.spreads)
+        """How much is listed of this one's contents, those of the instances in it among them, in elements."""
+        return LISTED * (len(self.parameters) + len(self.draws) + len(self.spreads))
 
     @property
     def extent(self) -> int:
