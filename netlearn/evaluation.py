@@ -8,6 +8,7 @@ from typing import Unpack
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.careful import DOUBTED, careful, tell_doubts
 from netlearn.errors import DataError, OptionError
 from netlearn.learn.data import Dataset, Layout
@@ -16,13 +17,17 @@ from netlearn.learn.goals import GoalResult, Goals, judged
 from netlearn.learn.loss import Loss, accuracy
 from netlearn.learn.model import Model
 from netlearn.learn.rules.power import dissipated_at, weight_of
-from netlearn.learn.superposition import outputs_of
+from netlearn.learn.superposition import outputs_of, superposes
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import Project, open_project, with_targets
 from netlearn.results import Evaluation
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import Solver
+from netlearn.solve.parts import numbered
 from netlearn.solvers import solver_of
+
+HELD, LEAST_ROWS = 1_000_000, 64
+"""How many unknowns of samples are held at a time, and how many samples at the least."""
 
 
 def evaluate(
@@ -74,8 +79,7 @@ def _fit(project: Project, data: Dataset) -> Fit:
 
 def evaluation_of(model: Model, loss: Loss, layout: Layout, data: Dataset) -> Evaluation:
     """How a model does on samples, at the values that its parameters have."""
-    outputs, point = outputs_of(model, model.parameters.initial, data.inputs)
-    watts = dissipated_at(model, model.parameters.initial, data.inputs, point)
+    outputs, watts = _outputs_and_watts(model, data.inputs)
     losses = loss.value(outputs, data.targets) + weight_of(loss) * watts
     targets = data.targets
     goals: tuple[GoalResult, ...] = ()
@@ -98,6 +102,22 @@ def evaluation_of(model: Model, loss: Loss, layout: Layout, data: Dataset) -> Ev
         data=data.path,
         goals=goals,
     )
+
+
+def _outputs_and_watts(model: Model, inputs: Array) -> tuple[Array, Array]:
+    """Outputs (S, o) and dissipated watts (S,); operating points of some samples are held at a time."""
+    theta, size = model.parameters.initial, max(1, model.parameters.circuit.size)
+    if len(inputs) * size <= HELD or superposes(model, inputs):
+        outputs, point = outputs_of(model, theta, inputs)
+        return outputs, dissipated_at(model, theta, inputs, point)
+    found, rows = [], max(LEAST_ROWS, HELD // size)
+    for first in range(0, len(inputs), rows):
+        part = inputs[first : first + rows]
+        with numbered(first + np.arange(len(part))):
+            outputs, point = outputs_of(model, theta, part)
+            found.append((outputs, dissipated_at(model, theta, part, point)))
+    outputs, watts = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return outputs, watts
 
 
 def notes_of(project: Project) -> tuple[str, ...]:

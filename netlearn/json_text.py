@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, is_dataclass
+from itertools import islice
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,30 @@ import numpy as np
 
 from netlearn.errors import UNSEEN
 
+AT_A_TIME = 1000
+
 
 def json_text(value: object, indent: int | None = 2) -> str:
     """JSON, with null for what is not finite, which JSON has no numbers for."""
     text = json.dumps(plain(value), indent=indent, ensure_ascii=False)
     # As JSON may write any character, and does so for control characters below a space only.
     return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def json_parts(values: Mapping[str, object], name: str, entries: Iterable[object]) -> Iterator[str]:
+    """The text of ``values`` and of a list of any length under one more name, some entries at a time, each a line."""
+    head = json_text({**values, name: []})
+    left = iter(entries)
+    first = list(islice(left, AT_A_TIME))
+    if not first:
+        yield head + "\n"
+        return
+    yield head.removesuffix("]\n}")
+    before = ""
+    while first:
+        yield before + ",".join(f"\n    {json_text(entry, None)}" for entry in first)
+        before, first = ",", list(islice(left, AT_A_TIME))
+    yield "\n  ]\n}\n"
 
 
 def plain(value: Any) -> Any:

@@ -24,10 +24,10 @@ from netlearn.cli.options import (
     timeout,
 )
 from netlearn.cli.output import FilePath, deliver, say
-from netlearn.json_text import json_text
+from netlearn.json_text import json_parts
 from netlearn.netlist.netlist import read
 from netlearn.report.summary import evaluation_lines, evaluation_values, fit_lines, fit_table, sample_rows
-from netlearn.report.tables import csv_text, show, table_of
+from netlearn.report.tables import csv_parts, show, show_rows, table_of
 
 
 @click.command(cls=SectionedCommand, name="eval", short_help="Give loss, accuracy and outputs on data.")
@@ -69,13 +69,15 @@ def command(
         )
     columns, rows = sample_rows(evaluation)
     if as_json:
-        samples = [dict(zip(columns, row, strict=True)) for row in rows]
-        say(json_text({"netlist": netlist, **evaluation_values(evaluation), "outputs": samples}))
+        samples = (dict(zip(columns, row, strict=True)) for row in rows)
+        for text in json_parts({"netlist": netlist, **evaluation_values(evaluation)}, "outputs", samples):
+            deliver(text)
     elif as_csv:
-        deliver(csv_text(columns, rows))
+        for text in csv_parts(columns, rows):
+            deliver(text)
     else:
         if not quiet:
-            show(table_of(columns, rows))
+            show_rows(columns, rows)
         for line in evaluation_lines(evaluation):
             say(line)
         if evaluation.fit is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from io import StringIO
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from netlearn.json_text import json_text
 from netlearn.learn.output_files import csv_writer
 from netlearn.netlist.netlist import read
 from netlearn.prediction import predict_file, predictions
-from netlearn.report.tables import show, table_of
+from netlearn.report.tables import show_rows
 
 
 @click.command(cls=SectionedCommand, name="predict", short_help="Give the outputs for new inputs.")
@@ -85,12 +85,12 @@ def command(
                 text.seek(0)
                 text.truncate()
             return
-        rows = list(_rows(parts))
-    if as_json:
-        say(json_text(rows))
-    else:
-        columns = list(rows[0])
-        show(table_of(columns, [list(row.values()) for row in rows]))
+        rows = _rows(parts)
+        if as_json:
+            say(json_text(list(rows)))
+            return
+        first = next(rows)
+        show_rows(list(first), map(list, (row.values() for row in chain([first], rows))))
 
 
 def _rows(parts: Iterator[Mapping[str, Array]]) -> Iterator[dict[str, object]]:

@@ -26,6 +26,8 @@ OWN_VALUES = "<the netlist's own values>"
 IN_MEMORY = "<data>"
 """What data that come from no file are called in messages."""
 
+LINES_AT_A_TIME = 1 << 16
+
 _BOUND = re.compile(r"(.*\S)\s*\b(min|max)", re.IGNORECASE | re.DOTALL)
 _WHOLE_LABEL = re.compile(r"([+-]?)(0|[1-9][0-9]*)(?:\.0*)?")
 
@@ -125,7 +127,13 @@ def read_csv(path: Path) -> Table:
     with the row and the column, for a file that is ragged, empty or holds something else than finite
     numbers outside the column ``class``.
     """
-    return next(csv_chunks(path))
+    # Lines as Python has them take many times the memory of their numbers.
+    parts = list(csv_chunks(path, LINES_AT_A_TIME))
+    if len(parts) == 1:
+        return parts[0]
+    columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
+    labels = None if parts[0].labels is None else np.concatenate([part.labels for part in parts])
+    return replace(parts[0], columns=columns, labels=labels, lines=np.concatenate([part.lines for part in parts]))
 
 
 def csv_chunks(path: Path, rows: int | None = None) -> Iterator[Table]:

@@ -10,6 +10,7 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from functools import singledispatch
 from html import escape
+from itertools import islice
 from pathlib import Path
 
 from netlearn.report.style import style
@@ -93,7 +94,7 @@ def _(result: TrainResult) -> str:
 def _(evaluation: Evaluation) -> str:
     rows = [(pair[0], pair[-1]) for pair in (line.split(None, 1) for line in evaluation_lines(evaluation))]
     columns, samples = sample_rows(evaluation)
-    table = _table(columns, [[shown(cell) for cell in row] for row in samples[:ROWS]], 0, len(samples))
+    table = _table(columns, [[shown(cell) for cell in row] for row in islice(samples, ROWS)], 0, len(evaluation))
     return _whole("evaluation", _pairs(rows), _drawn(lambda axes: draw_answers(axes, evaluation)), table)
 
 

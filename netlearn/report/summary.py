@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ FEW = 40
 """Up to so many trained values are printed."""
 
 SHOWN_DIGITS = 6
+
+AT_A_TIME = 1000
 
 LISTED = 12
 """How many names a line lists before it says how many more there are."""
@@ -183,20 +186,28 @@ def goal_lines(goals: Iterable[GoalResult]) -> Iterator[str]:
         )
 
 
-def sample_rows(evaluation: Evaluation) -> tuple[list[str], list[list[object]]]:
+def sample_rows(evaluation: Evaluation) -> tuple[list[str], Iterator[list[object]]]:
     """Columns and rows of the samples: outputs, what was wanted, the loss, and the power in watts."""
     names = list(evaluation.names)
-    if evaluation.classes:
-        columns = ["sample", *names, "predicted", "class", "loss", "power"]
-        wanted = [
-            [evaluation.classes[k] if k >= 0 else None for k in pair]
-            for pair in zip(evaluation.predictions, evaluation.targets, strict=True)
-        ]
-    else:
-        columns = ["sample", *names, *(f"wanted {name}" for name in names), "loss", "power"]
-        wanted = [[None if np.isnan(value) else value for value in row] for row in evaluation.targets.tolist()]
-    parts = zip(evaluation.outputs.tolist(), wanted, evaluation.losses.tolist(), evaluation.watts.tolist(), strict=True)
-    return columns, [[k, *outputs, *ends, *last] for k, (outputs, ends, *last) in enumerate(parts, start=1)]
+    wanted = ["predicted", "class"] if evaluation.classes else [f"wanted {name}" for name in names]
+    return ["sample", *names, *wanted, "loss", "power"], _sample_rows(evaluation)
+
+
+def _sample_rows(evaluation: Evaluation) -> Iterator[list[object]]:
+    """A part of the samples at a time becomes Python's objects, which take many times the memory of arrays."""
+    arrays = (evaluation.outputs, evaluation.targets, evaluation.losses, evaluation.watts)
+    predicted = evaluation.predictions if evaluation.classes else None
+    for first in range(0, len(evaluation), AT_A_TIME):
+        part = slice(first, first + AT_A_TIME)
+        outputs, targets, losses, watts = (array[part].tolist() for array in arrays)
+        wanted: Iterable[list[object]]
+        if predicted is not None:
+            pairs = zip(predicted[part].tolist(), targets, strict=True)
+            wanted = [[evaluation.classes[k] if k >= 0 else None for k in pair] for pair in pairs]
+        else:
+            wanted = [[None if isnan(value) else value for value in row] for row in targets]
+        parts = zip(outputs, wanted, losses, watts, strict=True)
+        yield from ([k, *out, *ends, *last] for k, (out, ends, *last) in enumerate(parts, start=first + 1))
 
 
 def description_rows(description: Description) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 
 import numpy as np
 from rich.cells import cell_len
@@ -16,6 +17,10 @@ from netlearn.errors import visible
 
 DIGITS = 6
 """Significant digits of numbers in tables for people; CSV and JSON hold all of them."""
+FRAMED = 1000
+"""Rows of the longest table that has a frame, whose columns are as wide as their widest cells."""
+PLAIN_WIDTH = 12
+"""Characters of a number with six digits, a sign and an exponent."""
 
 
 def show(table: Table) -> None:
@@ -37,6 +42,24 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], title: st
     for row in cells:
         table.add_row(*(Text(shown(value)) for value in row))
     return table
+
+
+def show_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table of any length; one of more than ``FRAMED`` rows without a frame, a part at a time."""
+    left = iter(rows)
+    first = list(islice(left, FRAMED + 1))
+    if len(first) <= FRAMED:
+        show(table_of(columns, first))
+        return
+    names = [shown(name) for name in columns]
+    widths = [max(cell_len(name), PLAIN_WIDTH) for name in names]
+    file = Console().file
+    file.write("  ".join(name.rjust(width) for name, width in zip(names, widths, strict=True)).rstrip() + "\n")
+    while first:
+        lines = ("  ".join(shown(cell).rjust(width) for cell, width in zip(row, widths, strict=True)) for row in first)
+        file.write("\n".join(lines) + "\n")
+        first = list(islice(left, FRAMED))
+    file.flush()
 
 
 def fitting(
@@ -68,9 +91,14 @@ def shown(value: object) -> str:
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """CSV with a header; numbers read back to the same float64."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([value.item() if isinstance(value, np.generic) else value for value in row])
-    return file.getvalue()
+    return "".join(csv_parts(columns, rows))
+
+
+def csv_parts(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """The same, some rows at a time."""
+    left: Iterator[Sequence[object]] = chain([columns], rows)
+    while part := list(islice(left, FRAMED)):
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([value.item() if isinstance(value, np.generic) else value for value in row] for row in part)
+        yield file.getvalue()
