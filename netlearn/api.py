@@ -18,7 +18,7 @@ from netlearn.bars import step_callback
 from netlearn.careful import careful, tell_doubts
 from netlearn.description import describe
 from netlearn.discrete.chosen import bounded, search_for
-from netlearn.drive import driven_circuit
+from netlearn.drive import Drive, driven, solved
 from netlearn.errors import CircuitError, ConvergenceError, NetlearnError
 from netlearn.evaluation import evaluate, evaluation_of, notes_of
 from netlearn.final_values import FinalValues
@@ -82,7 +82,8 @@ def train(
         the place of the netlist's test data too, unless ``test`` gives others.
     targets : what the outputs should be, where it is not in ``data``: values (S, o), values
         (S,) of one output, or class labels (S,), which may be words or numbers.
-    forward : what finds operating points: ``internal``, ``ngspice``, or a solver.
+    forward : what finds operating points: ``internal``; ``ngspice``, which is given the netlist's own text;
+        ``ngspice-flat``, which is given the flat circuit as netlearn reads it; or a solver.
     progress : called after every step with a Progress, which has the parameters, the gradient
         and the outputs; or several such. One that raises StopIteration ends the training. True draws a bar, in
         notebooks too.
@@ -188,11 +189,11 @@ def operating_point(
     make samples. Where fewer than six digits of a voltage or current hold, a warning says so.
     """
     with solver_of(solver) as opened:
-        project = open_project(netlist, data, opened, settings)
+        project = open_project(netlist, data, careful(opened), settings)
         named = data is not None or bool(project.settings.corner)
-        circuit = driven_circuit(project, outputs=probes) if named else project.circuit_for(probes)
-        point = careful(opened).solve(circuit)
-        tell_doubts(point)
+        point = solved(project, driven(project, outputs=probes) if named else Drive(project.circuit_for(probes)))
+        if isinstance(opened, InternalSolver):
+            tell_doubts(point)
         return point
 
 

@@ -13,6 +13,7 @@ from netlearn.circuit.parameters import Input
 from netlearn.learn.data import inputs_of
 from netlearn.learn.table import Table
 from netlearn.project import Project
+from netlearn.solve.operating_point import OperatingPoint
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,12 @@ def driven(project: Project, samples: int | None = None, outputs: Sequence[str] 
     inputs = inputs[rows]
     model = project.model_of(replace(layout, outputs=tuple(outputs)))
     return Drive(model.circuit(model.parameters.initial, inputs), layout.driven, model.inputs, inputs, rows)
+
+
+def solved(project: Project, drive: Drive) -> OperatingPoint:
+    """The operating points of what is driven, from the project's solver. Raises what that does."""
+    text = project.text(drive.names, drive.places)
+    return project.solver.solve(drive.circuit) if text is None else text.solve(drive.circuit, drive.inputs)
 
 
 def all_tables(project: Project) -> list[Table]:

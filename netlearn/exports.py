@@ -5,17 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Unpack
 
-from netlearn.drive import driven_circuit
+from netlearn.drive import driven
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.formats import export_csv, export_graphml, export_json
 from netlearn.learn.data import Layout
 from netlearn.ngspice.export import export_ngspice
 from netlearn.ngspice.export import flatten as flat_text
+from netlearn.ngspice.own_text import TextSolver
+from netlearn.ngspice.text_export import export_text
 from netlearn.overrides import DataLike, NetlistLike, Overrides
-from netlearn.probes.ends import Probes
 from netlearn.probes.outputs import Outputs
 from netlearn.project import Project, netlist_of, open_project
+from netlearn.solve.internal import InternalSolver
 
 FORMS = {"json": export_json, "graphml": export_graphml, "csv": export_csv}
 """Forms that hold the flat circuit at its own source values."""
@@ -37,6 +39,7 @@ def export(
     data: DataLike | None = None,
     *,
     samples: int | None = None,
+    flat: bool = False,
     **settings: Unpack[Overrides],
 ) -> str:
     """The circuit of a netlist in another form.
@@ -45,27 +48,37 @@ def export(
     ----------
     netlist : a netlist or the path of one.
     to : ``ngspice`` for a deck that ``ngspice -b`` runs by itself over all samples of the data, printing the
-        outputs; ``json``, ``graphml`` or ``csv`` for the flat circuit at its own source values.
+        outputs, made of the netlist's own text; ``json``, ``graphml`` or ``csv`` for the flat circuit at its own
+        source values.
     data : the samples, for ``ngspice``; else the netlist's training and test data.
     samples : take so many samples, evenly spread.
+    flat : for ``ngspice``, write the flat circuit as netlearn reads it.
     settings : as :func:`netlearn.train` takes them.
 
     Raises OptionError for another form or where there is nothing to print, and what reading and elaborating raise.
     """
     if to != "ngspice" and to not in FORMS:
         raise OptionError(f"there is no form '{to}'", hint=did_you_mean(to, ("ngspice", *FORMS)))
-    project = open_project(netlist, data, overrides=settings)
     if to != "ngspice":
-        return FORMS[to](project.circuit)
+        return FORMS[to](open_project(netlist, data, overrides=settings).circuit)
+    # What only ngspice can solve may be exported to it, as text.
+    project = open_project(netlist, data, InternalSolver() if flat else TextSolver(), settings)
     outputs = _outputs(project)
-    circuit = driven_circuit(project, samples, outputs.names)
+    drive = driven(project, samples, outputs.names)
     name = Path(project.netlist.source.path).name
-    return export_ngspice(circuit, outputs, f"* {name}, over {circuit.samples or 1} samples")
+    title = f"* {name}, over {drive.circuit.samples or 1} samples"
+    if flat:
+        return export_ngspice(drive.circuit, outputs, title)
+    own = project.text(drive.names, drive.places)
+    assert own is not None
+    return export_text(own, drive.circuit, drive.inputs, outputs, title)
 
 
-def _outputs(project: Project) -> Outputs | Probes:
+def _outputs(project: Project) -> Outputs:
     has_data = project.data is not None or project.settings.data.train is not None
     layout = project.input_layout(project.table) if has_data else Layout((), project.settings.output)
     if not layout.outputs:
         raise OptionError("there is nothing to print", hint="say what to measure: --output 'V(out)'")
-    return project.model_of(layout).measured
+    measured = project.model_of(layout).measured
+    assert isinstance(measured, Outputs)
+    return measured

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Unpack
 
@@ -10,14 +11,17 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.drive import Drive, all_tables, driven
+from netlearn.elaboration.elements.foreign import comparable
 from netlearn.errors import NetlearnError, NetlistWarning, NgspiceError
 from netlearn.learn.data import Layout
 from netlearn.learn.goals import GoalResult, Goals, judged
 from netlearn.ngspice.measurements import measurable, measured_by_ngspice
+from netlearn.ngspice.own_text import OwnText
 from netlearn.ngspice.solver import NgspiceSolver
+from netlearn.ngspice.text_export import measured_on_text
+from netlearn.ngspice.text_run import TextRunner
 from netlearn.ngspice.text_solution import TextSolution
 from netlearn.overrides import DataLike, NetlistLike, Overrides
-from netlearn.own_text import solve_text
 from netlearn.probes.names import probes_of
 from netlearn.probes.outputs import Outputs
 from netlearn.project import Project, open_project
@@ -62,9 +66,11 @@ def check(
     ``Differences.within(tolerance)`` says whether they agree, and ``goals`` what ngspice says of each goal.
     """
     project = open_project(netlist, data, overrides=settings)
-    layout = _layout(project)
+    with comparable():
+        layout = _layout(project)
     names = project.settings.output if layout is None else layout.outputs
-    drive = driven(project, samples, names)
+    with comparable():
+        drive = driven(project, samples, names)
     circuit = drive.circuit
     outputs = probes_of(circuit, names)
     ours = InternalSolver().solve(circuit)
@@ -81,7 +87,7 @@ def check(
         known = measurable(circuit, outputs)
         if known:
             some = Outputs(tuple(outputs.outputs[j] for j in known))
-            measured.second[:, known] = measured_by_ngspice(circuit, some, timeout)
+            measured.second[:, known] = _measured(project, drive, some, timeout, by_text=text is not None)
     goals: tuple[GoalResult, ...] = ()
     if layout is not None:
         read = outputs.read(circuit, theirs.x) if measured is None else measured.second
@@ -116,10 +122,21 @@ def _goals(project: Project, layout: Layout, drive: Drive, measured: Outputs, ou
     return judged(layout.aims, loss, outputs, targets, units=measured.units, labels=chosen)
 
 
+def _measured(project: Project, drive: Drive, outputs: Outputs, timeout: float, *, by_text: bool) -> Array:
+    """What ngspice itself measures, on the text where it can be told there what samples set."""
+    if by_text:
+        with suppress(NgspiceError), TextRunner(timeout) as runner:
+            own = OwnText(project.design, drive.names, tuple(drive.places), runner)
+            return measured_on_text(own, drive.circuit, drive.inputs, outputs, timeout)
+    return measured_by_ngspice(drive.circuit, outputs, timeout)
+
+
 def _text(project: Project, drive: Drive, timeout: float, processes: int | None) -> TextSolution | None:
     """What ngspice finds for the text; None, with a warning, where samples set what the text does not say."""
     try:
-        return solve_text(project.netlist, drive, timeout, processes)
+        with TextRunner(timeout, processes) as runner:
+            own = OwnText(project.design, drive.names, tuple(drive.places), runner)
+            return own.solution(drive.circuit, drive.inputs)
     except NgspiceError as error:
         if error.sample is not None or error.place is not None or not drive.names:
             raise

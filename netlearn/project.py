@@ -13,7 +13,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.parameters import Parameters
+from netlearn.circuit.parameters import Input, Parameters
 from netlearn.circuit.samples import alike
 from netlearn.elaboration.columns import source_names
 from netlearn.elaboration.design import Design, Selection
@@ -31,6 +31,7 @@ from netlearn.learn.superposition import outputs_of
 from netlearn.learn.table import IN_MEMORY, OWN_VALUES, Table
 from netlearn.named_data import placed, read_named
 from netlearn.netlist.netlist import Netlist, read
+from netlearn.ngspice.own_text import OwnText, TextSolver
 from netlearn.overrides import DataLike, NetlistLike, settings_for
 from netlearn.probes.names import parameters_in, probes_of
 from netlearn.solve.internal import InternalSolver
@@ -76,8 +77,8 @@ class Project:
 
     @cached_property
     def design(self) -> Design:
-        """The elaborated netlist."""
-        return elaborate(self.netlist)
+        """The elaborated netlist, with elements that only ngspice can solve if ngspice is given the text."""
+        return elaborate(self.netlist, foreign=isinstance(self.solver, TextSolver))
 
     @property
     def circuit(self) -> Circuit:
@@ -350,7 +351,12 @@ class Project:
 
     def _model(self, parameters: Parameters, layout: Layout) -> Model:
         measured = probes_of(parameters.circuit, layout.outputs, self._output_places)
-        return Model(parameters, self.design_for(layout).inputs, measured, self.solver)
+        inputs = self.design_for(layout).inputs
+        return Model(parameters, inputs, measured, self.solver, self.text(layout.driven, inputs))
+
+    def text(self, columns: Sequence[str], inputs: Sequence[Input]) -> OwnText | None:
+        """The netlist's text, of which samples set what ``columns`` name, if that is what the solver is given."""
+        return self.solver.text(self.design, columns, inputs) if isinstance(self.solver, TextSolver) else None
 
     @property
     def _output_places(self) -> Mapping[str, Place]:

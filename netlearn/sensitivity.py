@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from glob import escape
 from typing import Literal
@@ -9,19 +10,30 @@ from typing import Literal
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.circuit.circuit import one_sample
 from netlearn.circuit.devices.base import ZERO_CELSIUS
-from netlearn.elaboration.columns import AMBIENT
-from netlearn.elaboration.design import Selection
-from netlearn.errors import OptionError
+from netlearn.elaboration.columns import AMBIENT, source_names
+from netlearn.elaboration.design import Design, Selection
+from netlearn.elaboration.elements.foreign import comparable
+from netlearn.elaboration.number_places import number_edit
+from netlearn.errors import OptionError, did_you_mean
 from netlearn.learn.adjoint import Adjoint
 from netlearn.learn.data import Layout, inputs_of
 from netlearn.learn.model import Model
-from netlearn.ngspice.sensitivity import against_ngspice
+from netlearn.ngspice.forms import column
+from netlearn.ngspice.own_text import OwnText, TextSolver
+from netlearn.ngspice.sensitivity import STEP, against_ngspice
+from netlearn.ngspice.text_run import TextRunner
+from netlearn.ngspice.text_sensitivity import against_text, edited_difference
 from netlearn.overrides import DataLike, NetlistLike
+from netlearn.probes.outputs import Outputs
 from netlearn.project import Project, open_project
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.sensitivity import Sensitivity
 from netlearn.solve.sensitivity import sensitivities as element_sensitivities
+
+Judge = Literal["text", "flat"]
+"""What ngspice is given."""
 
 
 def sensitivities(
@@ -31,9 +43,15 @@ def sensitivities(
     *,
     sample: int | None = None,
     against: Literal["ngspice"] | None = None,
+    forward: Literal["internal", "ngspice"] = "internal",
+    flat: bool = False,
     timeout: float = 60.0,
 ) -> list[Sensitivity]:
     """The derivatives of a probe by the values of all elements, and by the ``.param`` numbers.
+
+    With ``forward="ngspice"`` they are central differences of what ngspice makes of the netlist's own text, by the
+    numbers that stand in it: those of resistors, independent sources, ``.param`` lines, and elements' and models'
+    parameters. That works for elements, too, that netlearn has no equations for.
 
     Parameters
     ----------
@@ -41,25 +59,118 @@ def sensitivities(
     probe : such as ``V(out)``, ``I(R1)``, ``P(X1)`` or ``{V(out)/V(in)}``.
     data : the samples; else the netlist's.
     sample : at which sample, counted from 0; at the netlist's own values if neither is given.
-    against : ``ngspice`` asks it for the same derivatives, found in ``by_ngspice`` of each.
+    against : ``ngspice`` asks it for the same derivatives, found in ``by_ngspice`` of each; it is given the netlist's
+        own text, and the flat circuit for what ``alter`` cannot change there.
+    forward : ``ngspice`` for differences of its operating points.
+    flat : give ngspice the flat circuit as netlearn reads it, for ``against``.
     timeout : how many seconds ngspice may take.
 
     Raises OptionError for what is not a probe or a sample that is not there, and NgspiceError.
     """
-    project = open_project(netlist, data)
-    layout, inputs = Layout((), ()), np.zeros((1, 0))
-    if project.has_samples and not (sample is None and data is None):
-        layout, inputs = _sample(project, sample or 0)
-    elif sample:
-        raise OptionError(f"there is no sample {sample + 1} among 1")
+    if forward == "ngspice":
+        if against or flat:
+            raise OptionError("the derivatives are ngspice's already", hint="leave against and flat out, or forward")
+        with TextSolver(timeout) as solver:
+            return by_ngspice_alone(open_project(netlist, data, solver), probe, sample, given=data is not None)
+    if forward != "internal":
+        raise OptionError(f"there is no solver '{forward}'", hint=did_you_mean(forward, ("internal", "ngspice")))
+    with comparable() if against else nullcontext():
+        project = open_project(netlist, data)
+        layout, inputs = _layout(project, sample, given=data is not None)
+        judge: Judge | None = None if against is None else "flat" if flat else "text"
+        return _by_internal(project, probe, (layout, inputs), judge, timeout)
+
+
+def _by_internal(
+    project: Project, probe: str, at: tuple[Layout, Array], judge: Judge | None, timeout: float
+) -> list[Sensitivity]:
+    layout, inputs = at
     layout = replace(layout, outputs=(probe,))
     model = project.model_of(layout)
     circuit = model.circuit(model.parameters.initial, inputs)
-    if against == "ngspice":
-        found = against_ngspice(InternalSolver(), circuit, model.measured, 0, timeout)
-    else:
+    if judge is None:
         found = element_sensitivities(InternalSolver(), circuit, model.measured)
-    return found + parameter_sensitivities(project, layout, inputs)
+        return found + parameter_sensitivities(project, layout, inputs)
+    if judge == "flat":
+        found = against_ngspice(InternalSolver(), circuit, model.measured, 0, timeout)
+        return found + parameter_sensitivities(project, layout, inputs)
+    assert isinstance(model.measured, Outputs)
+    with TextRunner(timeout) as runner:
+        own = OwnText(project.design, layout.driven, tuple(model.inputs), runner)
+        found = against_text(circuit, model.measured, own, inputs, timeout)
+        return found + _parameters_against_text(project, layout, inputs, own, model)
+
+
+def _parameters_against_text(
+    project: Project, layout: Layout, inputs: Array, own: OwnText, model: Model
+) -> list[Sensitivity]:
+    """The derivatives by ``.param`` numbers, with differences of ngspice's operating points beside them."""
+    found = parameter_sensitivities(project, layout, inputs)
+    circuit = one_sample(model.circuit(model.parameters.initial, inputs), 0)
+    judged = []
+    for each in found:
+        step = STEP * (abs(each.value) or 1.0)
+        netlist = project.netlist
+        pair = [number_edit(netlist, each.element, each.value + way * step) for way in (1.0, -1.0)]
+        if each.name == "parameter" and pair[0] is not None and pair[1] is not None and each.derivative:
+            assert isinstance(model.measured, Outputs)
+            change = edited_difference(circuit, model.measured, own, inputs, (pair[0], pair[1]))
+            judged.append(replace(each, by_differences=change / (2 * step)))
+            continue
+        judged.append(each)
+    return judged
+
+
+def by_ngspice_alone(project: Project, probe: str, sample: int | None, *, given: bool) -> list[Sensitivity]:
+    """Central differences of ngspice's operating points, by what is written in the text. Raises NgspiceError."""
+    layout, inputs = _layout(project, sample, given=given)
+    circuit = project.circuit
+    sources = [name for name in source_names(circuit) if name not in map(str.lower, layout.driven)]
+    own = [float(column(circuit.groups[g], "dc")[k]) for g, k in map(circuit.element, sources)]
+    layout = replace(layout, inputs=(*layout.driven, *sources), corners={}, outputs=(probe,))
+    inputs = np.append(inputs, [own], axis=1)
+    design = project.design_for(layout)
+    parameters = design.parameters(
+        [Selection(escape(name)) for name in design.trainable_names() if _free(design, name)]
+    )
+    model = replace(project.model_of(layout), parameters=parameters)
+    theta = np.asarray(parameters.initial, dtype=float)
+    found = []
+    for k, (name, value) in enumerate(zip(parameters.names, theta.tolist(), strict=True)):
+        step = STEP * (abs(value) or 1.0)
+        moved = [np.where(np.arange(len(theta)) == k, value + way * step, theta) for way in (1.0, -1.0)]
+        upper, lower = (float(model.outputs(model.forward(at, inputs))[0, 0]) for at in moved)
+        what = "resistance" if parameters.positive[k] else "parameter"
+        found.append(Sensitivity(name, what, value, (upper - lower) / (2 * step)))
+    steps = STEP * np.where(np.array(own) == 0, 1.0, np.abs(own))
+    rows = np.tile(inputs, (2 * len(sources), 1))
+    places = np.arange(len(sources)) + inputs.shape[1] - len(sources)
+    rows[np.arange(len(sources)), places] += steps
+    rows[np.arange(len(sources)) + len(sources), places] -= steps
+    read = model.outputs(model.forward(theta, rows))[:, 0] if sources else np.zeros(0)
+    slopes = (read[: len(sources)] - read[len(sources) :]) / (2 * steps)
+    return found + [
+        Sensitivity(name, "dc", value, float(slope)) for name, value, slope in zip(sources, own, slopes, strict=True)
+    ]
+
+
+def _free(design: Design, name: str) -> bool:
+    """Whether a number stands in the text, decides no condition, and is set by nothing else."""
+    try:
+        design.parameters([Selection(escape(name))])
+    except OptionError:
+        return False
+    return True
+
+
+def _layout(project: Project, sample: int | None, *, given: bool) -> tuple[Layout, Array]:
+    """What the data set, if a sample of them is meant, and that sample (1, p)."""
+    layout, inputs = Layout((), ()), np.zeros((1, 0))
+    if project.has_samples and not (sample is None and not given):
+        return _sample(project, sample or 0)
+    if sample:
+        raise OptionError(f"there is no sample {sample + 1} among 1")
+    return layout, inputs
 
 
 def _sample(project: Project, sample: int) -> tuple[Layout, Array]:

@@ -78,7 +78,12 @@ def test_flat_netlist_says_the_same_to_ngspice(ngspice, libngspice):
         assert vectors[f"v({node})"] == pytest.approx(op.voltage(node)[0], rel=1e-9)
 
 
-SHIPPED = sorted((Path(__file__).parents[1] / "netlists").glob("*.cir"))
+SHIPPED = [
+    path
+    for path in sorted((Path(__file__).parents[1] / "netlists").glob("*.cir"))
+    # Which only ngspice can solve.
+    if path.stem != "differential_stage"
+]
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

@@ -33,6 +33,8 @@ X1 out part r=5k
 R1 p 0 {r}
 V9 m 0 0.5
 R2 p m 3k
+D2 p m dx
+.model dx D(is=1e-14)
 .ends
 .end
 """
@@ -57,6 +59,7 @@ def judged(columns: dict[str, list[float]], **options: Any) -> Differences:
         {"m1.w": [5e-6, 50e-6]},
         {"m1.l": [5e-6, 50e-6]},
         {"x1.r": [500.0, 5e3]},
+        {"x1.r1": [1e3, 2e3], "V1": [1.0, 2.0]},
         {"temp": [-40.0, 27.0, 85.0], "V1": [1.0, 2.0, 3.0]},
         {"temp": [-40.0, 85.0], "vsup": [1.0, 2.0], "Rload": [700.0, 800.0]},
     ],
@@ -72,7 +75,7 @@ def test_every_quantity_that_samples_set_is_told_to_the_text(columns, libngspice
 @pytest.mark.ngspice
 def test_what_the_text_has_no_place_for_is_judged_by_the_flat_circuit_with_a_warning(libngspice):
     with pytest.warns(NetlistWarning, match="ngspice is given the flat circuit"):
-        found = judged({"x1.r1": [1e3, 2e3]})
+        found = judged({"x1.dx.is": [1e-15, 1e-12]})
     assert found.within(1e-6)
     assert found.compared is None
 

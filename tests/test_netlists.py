@@ -17,7 +17,9 @@ import netlearn
 from netlearn.cli import main
 
 NETLISTS = Path(__file__).resolve().parents[1] / "netlists"
-SHIPPED = [path for path in sorted(NETLISTS.glob("*.cir")) if not path.name.endswith(".trained.cir")]
+EVERY = [path for path in sorted(NETLISTS.glob("*.cir")) if not path.name.endswith(".trained.cir")]
+BY_NGSPICE = NETLISTS / "differential_stage.cir"
+SHIPPED = [path for path in EVERY if path != BY_NGSPICE]
 
 
 def _table(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -133,6 +135,36 @@ def test_the_scripts_make_the_shipped_files(script: str, tmp_path: Path) -> None
     assert made
     for path in made:
         assert path.read_bytes() == (NETLISTS / path.name).read_bytes()
+
+
+@pytest.mark.ngspice
+def test_a_stage_of_transistors_that_only_ngspice_knows_learns_its_gain(ngspice, tmp_path: Path) -> None:
+    """A few steps, and what they have come to in ngspice, run on the trained text by itself."""
+    before = netlearn.evaluate(BY_NGSPICE, forward="ngspice").loss
+    result = netlearn.train(BY_NGSPICE, forward="ngspice", epochs=12)
+    assert result.loss < before / 5
+    inputs, targets = _table("differential_stage.csv")
+    text = result.netlist.source.text
+    for row, target, output in zip(inputs, targets, result.train.outputs[:, 0], strict=True):
+        deck = text.replace("Vp inp 0 0.9", f"Vp inp 0 {row[0]}").replace("Vn inn 0 0.9", f"Vn inn 0 {row[1]}")
+        found = ngspice.run(deck)
+        assert found["v(outp)"] - found["v(outn)"] == pytest.approx(output, abs=1e-9)
+        assert abs(output - target) < 0.1
+    result.save(tmp_path / "trained.cir")
+    changed = [
+        (old.split()[0], old != new)
+        for old, new in zip(BY_NGSPICE.read_text().splitlines(), text.splitlines(), strict=True)
+        if old[:1].isalpha()
+    ]
+    assert {name for name, moved in changed if moved} == {"R1", "R2", "Rt"}
+
+
+def test_what_only_ngspice_knows_is_named_where_it_stands() -> None:
+    with pytest.raises(netlearn.NetlistError, match=r"level 14 \(BSIM4\) is not supported") as caught:
+        netlearn.train(BY_NGSPICE)
+    assert caught.value.place is not None
+    assert "--forward ngspice" in caught.value.hint
+    assert "netlearn train differential_stage.cir --forward ngspice" in BY_NGSPICE.read_text()
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

@@ -19,6 +19,7 @@ import netlearn
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import NetlearnError
 from netlearn.ngspice import solver as ngspice_module
+from netlearn.ngspice import text_run
 from netlearn.ngspice.export import flatten
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.ngspice.text import text_deck
@@ -150,6 +151,7 @@ def test_no_netlist_runs_a_command(attack, folder, libngspice):
 @pytest.mark.parametrize("attack", HOSTILE)
 def test_nor_by_way_of_the_executable(attack, folder, ngspice, monkeypatch):
     monkeypatch.setattr(ngspice_module, "library", lambda: None)
+    monkeypatch.setattr(text_run, "library", lambda: None)
     (folder / "bad.cir").write_bytes(HOSTILE[attack].encode("utf-8"))
     run(["eval", "bad.cir", "--forward", "ngspice"])
     assert not marks(folder)
@@ -257,6 +259,7 @@ def test_a_start_up_file_in_the_folder_is_not_run(batch, folder, ngspice, libngs
     monkeypatch.setenv("HOME", str(folder))
     if batch:
         monkeypatch.setattr(ngspice_module, "library", lambda: None)
+        monkeypatch.setattr(text_run, "library", lambda: None)
     with NgspiceSolver(processes=1) as solver:
         op = solver.solve(elaborate(netlearn.read("good.cir")).circuit)
     assert op.voltage("out")[0] == pytest.approx(0.5)

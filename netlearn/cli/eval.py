@@ -48,6 +48,7 @@ def command(
     netlist: Path,
     data: Path | None,
     forward: str,
+    flat: bool,
     timeout: float,
     processes: int | None,
     allow: tuple[Path, ...],
@@ -63,7 +64,7 @@ def command(
     --quiet leaves out the samples.
     """
     source = read(netlist, allow)
-    with solver(forward, timeout, processes) as solving:
+    with solver(forward, timeout, processes, flat=flat) as solving:
         evaluation = api.evaluate(
             source, data, forward=solving, residual=residual, errors=errors, **overrides(directives)
         )

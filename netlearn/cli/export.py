@@ -18,6 +18,7 @@ from netlearn.netlist.netlist import read
 @click.option("--to", "form", type=click.Choice(["ngspice", *FORMS]), required=True, help="The form.")
 @all_samples
 @so_many
+@click.option("--flat", is_flag=True, help="For ngspice: write the flat circuit as netlearn reads it.")
 @directive_options("corner", "output")
 @out_option
 @allow
@@ -27,6 +28,7 @@ def command(
     form: str,
     data: Path | None,
     samples: int | None,
+    flat: bool,
     out: Path | None,
     allow: tuple[Path, ...],
     **directives: Any,
@@ -34,6 +36,7 @@ def command(
     """Write the circuit of FILE in another form.
 
     ngspice is a deck that `ngspice -b` runs by itself over all samples of the data, printing the
-    outputs; json, graphml and csv hold the flat circuit at its own source values.
+    outputs: the netlist's own text, with what it includes, made safe. json, graphml and csv hold the flat circuit
+    at its own source values.
     """
-    deliver(export(read(netlist, allow), form, data, samples=samples, **overrides(directives)), out)  # type: ignore[arg-type]
+    deliver(export(read(netlist, allow), form, data, samples=samples, flat=flat, **overrides(directives)), out)  # type: ignore[arg-type]

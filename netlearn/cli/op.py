@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 import numpy as np
 
 from netlearn import api
+from netlearn.arrays import Array
 from netlearn.cli.options import (
     allow,
     as_csv,
@@ -23,6 +25,7 @@ from netlearn.cli.options import (
     timeout,
 )
 from netlearn.cli.output import FilePath, deliver, say
+from netlearn.errors import NetlistWarning
 from netlearn.json_text import json_text
 from netlearn.netlist.netlist import read
 from netlearn.probes.names import probes_of
@@ -49,6 +52,7 @@ def command(
     probes: tuple[str, ...],
     data: Path | None,
     forward: str,
+    flat: bool,
     timeout: float,
     processes: int | None,
     allow: tuple[Path, ...],
@@ -65,13 +69,15 @@ def command(
     PROBEs such as "I(R1)", "Ic(Q1)", "P(X1)" or "{V(out)/V(in)}" are printed instead, if any are given. With --data
     or --corner, those of every sample: a row for each, and a column for each node, source or probe.
     """
-    with solver(forward, timeout, processes) as solving:
+    with solver(forward, timeout, processes, flat=flat) as solving:
         point = api.operating_point(read(netlist, allow), solving, data, probes=probes, **overrides(directives))
     circuit = point.circuit
     names = [f"v({name})" for name in circuit.nodes] + [f"i({name})" for name in circuit.branches]
     units, values = ["V"] * len(circuit.nodes) + ["A"] * len(circuit.branches), point.x.real
     if probes:
         names, units, values = list(probes), list(probes_of(circuit, probes).units), point.measure(*probes).real
+    else:
+        names, units, values = _known(names, units, values)
     lack = point.residual() if residual else None
     if circuit.samples is not None or data is not None:
         columns, samples = ("sample", *names), [[k, *row] for k, row in enumerate(values.tolist(), 1)]
@@ -99,6 +105,18 @@ def command(
     else:
         show(table_of(header, rows))
         _say(lack)
+
+
+def _known(names: list[str], units: list[str], values: Array) -> tuple[list[str], list[str], Array]:
+    """Without what ngspice has no number for, such as the nodes between digital elements."""
+    lost = np.isnan(values).any(axis=0)
+    # What netlearn has put into an element nobody misses.
+    unknown = [names[k] for k in np.flatnonzero(lost) if "#" not in names[k]]
+    if unknown:
+        message = f"ngspice has no number for {', '.join(unknown)}, which is left out"
+        warnings.warn(NetlistWarning(message), stacklevel=2)
+    kept = np.flatnonzero(~lost).tolist()
+    return [names[k] for k in kept], [units[k] for k in kept], values[:, kept]
 
 
 def _say(residual: Residual | None) -> None:

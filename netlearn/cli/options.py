@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from netlearn.cli.output import FilePath
+from netlearn.errors import OptionError
 from netlearn.learn.settings import DIRECTIVES
 from netlearn.options import Option
 from netlearn.solve.internal import InternalSolver
@@ -48,11 +49,14 @@ _forward_option = click.option(
     show_default=True,
     help="What finds the operating points.",
 )
+_flat_option = click.option(
+    "--flat", is_flag=True, help="Give ngspice the flat circuit as netlearn reads it, instead of the netlist's text."
+)
 
 
 def forward_option(command: Command) -> Command:
     """What finds the operating points, and in how many threads."""
-    return _forward_option(threads_option(command))
+    return _forward_option(_flat_option(threads_option(command)))
 
 
 timeout = click.option(
@@ -110,15 +114,19 @@ scatter_option = click.option(
 
 
 @contextmanager
-def solver(forward: str, timeout: float, processes: int | None) -> Iterator[Solver]:
+def solver(forward: str, timeout: float, processes: int | None, *, flat: bool) -> Iterator[Solver]:
     """The solver that the options name. Ends ngspice's processes afterwards."""
     if forward == "internal":
+        if flat:
+            raise OptionError("--flat says what ngspice is given", hint="add --forward ngspice")
         yield InternalSolver()
         return
     # What runs ngspice takes a while to import, and most runs have no use for it.
+    from netlearn.ngspice.own_text import TextSolver
     from netlearn.ngspice.solver import NgspiceSolver
 
-    with NgspiceSolver(timeout=timeout, processes=processes) as found:
+    kind = NgspiceSolver if flat else TextSolver
+    with kind(timeout=timeout, processes=processes) as found:
         yield found
 
 

@@ -52,6 +52,7 @@ def command(
     data: Path,
     out: Path | None,
     forward: str,
+    flat: bool,
     timeout: float,
     processes: int | None,
     allow: tuple[Path, ...],
@@ -65,7 +66,7 @@ def command(
     Targets in the data are not looked at. A file of any length is read and written part by part.
     """
     source, settings = read(netlist, allow), overrides(directives)
-    with solver(forward, timeout, processes) as solving:
+    with solver(forward, timeout, processes, flat=flat) as solving:
         if out is not None:
             check_outputs(Destination(out), inputs=(netlist, data))
             samples = predict_file(source, data, out, forward=solving, **settings)

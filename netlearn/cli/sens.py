@@ -23,6 +23,16 @@ from netlearn.solve.sensitivity import Sensitivity
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="At this sample [the netlist's own values].")
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's].")
 @click.option("--against", type=click.Choice(["ngspice"]), help="Compare with ngspice's .sens.")
+@click.option(
+    "--forward",
+    type=click.Choice(["internal", "ngspice"]),
+    default="internal",
+    show_default=True,
+    help="Whose derivatives: ngspice's are differences of its operating points of the netlist's text.",
+)
+@click.option(
+    "--flat", is_flag=True, help="Give ngspice the flat circuit as netlearn reads it, instead of the netlist's text."
+)
 @tolerance(1e-3)
 @threads_option
 @timeout
@@ -37,6 +47,8 @@ def command(
     sample: int | None,
     data: Path | None,
     against: str | None,
+    forward: str,
+    flat: bool,
     tolerance: float,
     timeout: float,
     allow: tuple[Path, ...],
@@ -48,10 +60,13 @@ def command(
 
     PROBE is V(out), V(p,n) or I(V1), for example.
 
-    With --against ngspice, exits with 1 if any differs by more than the tolerance.
+    With --against ngspice, exits with 1 if any differs by more than the tolerance. ngspice is given the netlist's
+    own text; what it can tell of the flat circuit only is compared there.
     """
     at = None if sample is None else sample - 1
-    found = sensitivities(read(netlist, allow), probe, data, sample=at, against=against, timeout=timeout)  # type: ignore[arg-type]
+    source = read(netlist, allow)
+    options = {"against": against, "forward": forward, "flat": flat}
+    found = sensitivities(source, probe, data, sample=at, timeout=timeout, **options)  # type: ignore[arg-type]
     columns = ["element", "of", "value", f"d{probe}"] + (["by ngspice", "difference"] if against else [])
     rows = [_row(entry, bool(against)) for entry in found]
     if as_json:

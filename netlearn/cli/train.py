@@ -86,6 +86,7 @@ def command(
     data: Path | None,
     test: Path | None,
     forward: str,
+    flat: bool,
     timeout: float,
     processes: int | None,
     allow: tuple[Path, ...],
@@ -122,7 +123,7 @@ def command(
         deliver(nudged_netlist(source, data, **overrides(directives)), show_nudged)
     if show_adjoint:
         deliver(adjoint_netlist(source, data, **overrides(directives)), show_adjoint)
-    with solver(forward, timeout, processes) as solving, training_progress(quiet or as_json) as progress:
+    with solver(forward, timeout, processes, flat=flat) as solving, training_progress(quiet or as_json) as progress:
         result = api.train(
             source,
             data,

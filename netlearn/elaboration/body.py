@@ -37,6 +37,10 @@ class Shared:
     frozen: dict[int, Place] = field(default_factory=dict)
     """Quantities that decide a condition or an option, which no gradient goes through."""
     reported: set[tuple[str, str]] = field(default_factory=set)
+    foreign: bool = False
+    """Whether elements are taken, too, that netlearn has no equations for."""
+    foreign_numbers: set[int] = field(default_factory=set)
+    """Quantities that such elements and their models state."""
     shorted: list[tuple[str, Place]] = field(default_factory=list)
     """Resistors that have the least resistance instead of their own."""
 

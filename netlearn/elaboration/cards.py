@@ -273,6 +273,8 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
         for assignment in card.assignments:
             with body.shared.collecting():
                 name = assignment.name.text.lower()
+                if name in _REFUSED_OPTIONS and body.shared.foreign:
+                    continue
                 if name in _REFUSED_OPTIONS:
                     place = card.source.place(assignment.name.start, assignment.name.end, item.chain)
                     raise NetlistError(f"the option '{name}' is not supported: {_REFUSED_OPTIONS[name]}", place)

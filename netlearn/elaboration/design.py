@@ -26,6 +26,7 @@ from netlearn.elaboration.template import NOTHING
 from netlearn.elaboration.valuegraph import Drawn, ThroughExpressions, ValueGraph, compile_program
 from netlearn.elaboration.windings import is_inductor
 from netlearn.errors import NetlistWarning, OptionError, Place, did_you_mean
+from netlearn.netlist.edits import Edit
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number
 from netlearn.netlist.source import Source
@@ -71,6 +72,7 @@ class Design:
         temperature: int,
         draws: Sequence[tuple[str, Sequence[int]]] = (),
         spreads: Sequence[tuple[str, str, Spread]] = (),
+        foreign_numbers: Sequence[int] = (),
         warnings: Sequence[NetlistWarning] = (),
     ) -> None:
         self.netlist = netlist
@@ -83,6 +85,7 @@ class Design:
         self._temperature = temperature
         self._draws = draws
         self._spreads = spreads
+        self._foreign_numbers = foreign_numbers
         self._driven = Driven((), (), (), tuple(contents))
         self._read: Mapping[str, int] = {}
         self.warnings = warnings
@@ -298,9 +301,11 @@ class Design:
 
     @cached_property
     def _effective(self) -> Array:
-        """Which quantities any value of the circuit, what is read, or a condition depends on."""
+        """Which quantities any value of the circuit, what is read, a condition, or another simulator depends on."""
         ids = [ids for contents in self._contents for ids in contents.values.values()]
-        return self._graph.needed([*ids, np.array([*self._read.values(), *self._frozen], dtype=np.int64)])
+        return self._graph.needed(
+            [*ids, np.array([*self._read.values(), *self._frozen, *self._foreign_numbers], dtype=np.int64)]
+        )
 
     @cached_property
     def _canonical(self) -> dict[int, str]:
@@ -458,12 +463,16 @@ class Design:
 
     def write(self, parameters: Parameters, theta: Array) -> Netlist:
         """A copy of the netlist with the numbers ``theta`` (P,); all else stays as it is."""
-        edits: list[tuple[Source, int, int, str]] = []
+        return self.netlist.edit(self.edits(parameters, theta))
+
+    def edits(self, parameters: Parameters, theta: Array) -> list[Edit]:
+        """The edits of the text that give it the numbers ``theta`` (P,), where they differ from what it says."""
+        edits: list[Edit] = []
         for name, before, value in zip(parameters.names, parameters.initial, theta, strict=True):
             if value != before:
                 source, start, end = self.stretch(name)
                 edits.append((source, start, end, format_number(float(value))))
-        return self.netlist.edit(edits)
+        return edits
 
     def stands_at(self, name: str, source: Source, start: int) -> bool:
         """Whether a number that was chosen to be trained is the one that is written there."""

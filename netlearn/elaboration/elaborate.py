@@ -15,6 +15,7 @@ from netlearn.elaboration.cards import Active, active, node_guesses, read_option
 from netlearn.elaboration.columns import Contents
 from netlearn.elaboration.design import Design
 from netlearn.elaboration.element_line import ElementLine
+from netlearn.elaboration.elements.foreign import Unsolvable, foreign
 from netlearn.elaboration.elements.handlers import HANDLERS
 from netlearn.elaboration.elements.plain_resistors import add_block
 from netlearn.elaboration.instances import Instances, call_place, note_parameters
@@ -32,24 +33,27 @@ from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.statements import Block, Element
 
 
-def elaborate(netlist: Netlist) -> Design:
+def elaborate(netlist: Netlist, *, foreign: bool = False) -> Design:
     """The flat circuit of a netlist, and where each of its numbers comes from.
+
+    With ``foreign`` elements that netlearn has no equations for are in it by their nodes, for another simulator
+    to solve; else they are refused.
 
     Warns of what was left out or may not have been meant (NetlistWarning); ``Design.warnings`` keeps it.
 
     Raises NetlistError at what cannot be or is not supported; up to 20 such places as NetlearnErrors.
     """
     with no_garbage_collection():
-        design = _Elaboration(netlist).design()
+        design = _Elaboration(netlist, foreign).design()
     for warning in design.warnings:
         warnings.warn(warning, stacklevel=2)
     return design
 
 
 class _Elaboration:
-    def __init__(self, netlist: Netlist) -> None:
+    def __init__(self, netlist: Netlist, foreign: bool) -> None:
         self.netlist = netlist
-        self.shared = Shared(settings=ScopeSettings(dialect_of(netlist)))
+        self.shared = Shared(settings=ScopeSettings(dialect_of(netlist)), foreign=foreign)
         self.instances = Instances(self._fill)
         self.calls: list[ElementLine] = []
 
@@ -112,12 +116,23 @@ class _Elaboration:
             finally:
                 self.calls.pop()
             return
-        handler = HANDLERS.get(letter)
-        if handler is None:
-            if letter not in LETTERS:
-                raise line.error(f"unknown element type '{name.text[0]}'")
-            raise line.error(f"{name.text} is a {LETTERS[letter].title}, which netlearn cannot solve")
-        handler(line)
+        if letter not in LETTERS:
+            raise line.error(f"unknown element type '{name.text[0]}'")
+        try:
+            handler = HANDLERS.get(letter)
+            if handler is None:
+                title = LETTERS[letter].title
+                place = element.source.place(name.start, name.end, chain)
+                raise Unsolvable(
+                    f"{name.text} is {'an' if title[0] == 'X' else 'a'} {title}, which netlearn cannot solve",
+                    place,
+                    title=title,
+                )
+            handler(line)
+        except Unsolvable as unsolvable:
+            if not self.shared.foreign:
+                raise
+            foreign(line, unsolvable.title)
 
     def _place(self, row: Array) -> Place:
         """The place that a row of ``Rows.places`` stands for."""
@@ -177,6 +192,7 @@ class _Elaboration:
             scope=body.scope,
             frozen=self.shared.frozen,
             temperature=graph.temperature(settings.temperature),
+            foreign_numbers=tuple(self.shared.foreign_numbers),
             draws=tuple(template.draws),
             spreads=tuple(template.spreads),
             warnings=tuple(

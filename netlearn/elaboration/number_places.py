@@ -20,14 +20,14 @@ def number_edit(netlist: Netlist, name: str, value: float) -> Edit | None:
     text has no single place for, such as a value inside a subcircuit.
     """
     word = name.lower()
-    owner, _, parameter = word.rpartition(".")
+    owner, parameter = owner_of(word)
     if "." in owner:
         return None
     if owner:
         if owner in netlist.elements:
             element = netlist.elements.statement(owner)
             return _of_element(element, parameter, value) if _takes(netlist, element, parameter) else None
-        return _of_card(_model(netlist, owner), parameter, value)
+        return _of_card(model_of(netlist, owner), parameter, value)
     if word in netlist.elements:
         try:
             return value_edit(netlist.elements.statement(word), value)
@@ -46,7 +46,14 @@ def _of_card(card: Card | None, parameter: str, value: float) -> Edit | None:
     return card.source, pairs[-1].value.start, pairs[-1].value.end, format_number(value)
 
 
-def _model(netlist: Netlist, name: str) -> Card | None:
+def owner_of(name: str) -> tuple[str, str]:
+    """What a parameter belongs to, "" where that is the netlist, and the parameter."""
+    owner, _, parameter = name.rpartition(".")
+    return owner, parameter
+
+
+def model_of(netlist: Netlist, name: str) -> Card | None:
+    """The ``.model`` card of that name outside of subcircuits."""
     cards = (card for card in _cards(netlist) if card.name == "model" and card.words)
     return next((card for card in cards if card.words[0].text.lower() == name), None)
 

@@ -22,6 +22,7 @@ from netlearn.learn.kept_parameters import InMemory
 from netlearn.learn.loop import Task
 from netlearn.learn.state import TrainingState
 from netlearn.learn.state_check import check_state
+from netlearn.ngspice.own_text import OwnText
 
 FORMAT = 1
 """Counts up when a checkpoint's contents change."""
@@ -148,7 +149,8 @@ def fingerprint(task: Task) -> dict[str, str]:
         "output": task.model.measured,
         "loss": task.loss,
         "rule": task.rule,
-        "solver": task.model.solver,
+        # Of elements that only ngspice knows the circuit holds the nodes alone.
+        "solver": (task.model.solver, _text(task.model.text)),
         "optimizer": (task.optimizer, task.schedule),
         "subset": task.subset,
         "hardware": task.writing,
@@ -159,6 +161,10 @@ def fingerprint(task: Task) -> dict[str, str]:
 def _circuit(circuit: Circuit) -> object:
     groups = [(g.device.name, list(g.names), g.index, sorted(g.values.items())) for g in circuit.groups]
     return list(circuit.nodes), list(circuit.branches), groups, circuit.environment, sorted(circuit.options.items())
+
+
+def _text(text: OwnText | None) -> list[str]:
+    return [] if text is None else [part.source.text for part in text.design.netlist.walk()]
 
 
 def _digest(part: object) -> str:
@@ -188,6 +194,9 @@ def _pieces(part: object) -> Any:
     elif is_dataclass(part):
         yield type(part).__qualname__.encode()
         for entry in fields(part):
+            if not entry.compare:
+                # What is no part of what it is, such as processes that work for it.
+                continue
             yield from _pieces(getattr(part, entry.name))
     else:
         yield str(getattr(part, "__qualname__", type(part).__qualname__)).encode()

@@ -12,7 +12,9 @@ from scipy import sparse
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Column
 from netlearn.circuit.parameters import Input, Parameters
-from netlearn.errors import CircuitError
+from netlearn.errors import CircuitError, NgspiceError
+from netlearn.ngspice.own_text import OwnText
+from netlearn.ngspice.text_solution import BY_FLAT
 from netlearn.probes.ends import Probes
 from netlearn.probes.outputs import Outputs
 from netlearn.solve.operating_point import OperatingPoint, Solver
@@ -30,6 +32,8 @@ class Model:
     inputs: Sequence[Input]
     measured: Outputs | Probes
     solver: Solver
+    text: OwnText | None = None
+    """What finds the free states from the netlist's own text, if that is not the solver."""
 
     @property
     def probes(self) -> Probes:
@@ -75,6 +79,8 @@ class Model:
 
     def forward(self, theta: Array, inputs: Array, start: OperatingPoint | None = None) -> OperatingPoint:
         """The free state of every sample. Raises what the solver raises."""
+        if self.text is not None:
+            return self.text.solve(self.circuit(theta, inputs), inputs, self.parameters, theta)
         return self.solver.solve(self.circuit(theta, inputs), start)
 
     def pullback(
@@ -109,5 +115,10 @@ class Model:
         return result
 
     def outputs(self, point: OperatingPoint) -> Array:
-        """What the probes read, (S, o)."""
-        return self.measured.read(point.circuit, point.x, point.rest)
+        """What the probes read, (S, o). Raises NgspiceError where ngspice has no number for what a probe needs."""
+        read = self.measured.read(point.circuit, point.x, point.rest)
+        lost = np.flatnonzero(np.isnan(read).any(axis=0)).tolist() if self.text is not None else []
+        if lost:
+            names = ", ".join(self.measured.names[k] for k in lost)
+            raise NgspiceError(f"ngspice knows nothing by the names that {names} needs", hint=BY_FLAT)
+        return read

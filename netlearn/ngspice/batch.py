@@ -117,8 +117,8 @@ def run(folder: Path, timeout: float, behaviour: str = "") -> tuple[str, bool]:
         raise missing()
     dialect = [f"-Dngbehavior={behaviour}"] if behaviour else []
     try:
-        # -n: no .spiceinit, which could hold commands.
-        finished = programs.run([program, "-n", *dialect, "-b", "deck.cir"], folder, timeout)
+        # -n: no .spiceinit, which could hold commands. One thread, as by OMP_NUM_THREADS, which ngspice does not heed.
+        finished = programs.run([program, "-n", "-Dnum_threads=1", *dialect, "-b", "deck.cir"], folder, timeout)
     except OSError as error:
         raise NgspiceError(str(error)) from None
     if finished.crash:

@@ -22,7 +22,7 @@ def flatten(circuit: Circuit, directives: Sequence[str] = (), title: str = "flat
     """
     names = Readable(circuit, NETLIST_SAFE)
     deck = write_deck(circuit, {name: value for name, value in circuit.options.items() if np.isfinite(value)}, names)
-    head = [_title(title), *names.replaced(deck.vectors), *(f"*@{_one_line(text)}" for text in directives)]
+    head = [comment(title), *names.replaced(deck.vectors), *(f"*@{_one_line(text)}" for text in directives)]
     return "\n".join([*head, *deck.lines[1:], ""])
 
 
@@ -34,11 +34,12 @@ def export_ngspice(circuit: Circuit, outputs: Outputs | Probes, title: str = "al
     """
     names = Readable(circuit, COMMAND_SAFE)
     deck = write_deck(circuit, TIGHT, names)
-    head = [_title(title), *names.replaced(deck.vectors), *deck.lines[1:-1]]
+    head = [comment(title), *names.replaced(deck.vectors), *deck.lines[1:-1]]
     return "\n".join([*head, *printing_control(circuit, deck, outputs), ".end", ""])
 
 
-def _title(text: str) -> str:
+def comment(text: str) -> str:
+    """A text as the first line of a deck."""
     # A first line may not be taken for a script's, a directive's or a command's.
     return "* " + _one_line(text).lstrip("*@# ")
 

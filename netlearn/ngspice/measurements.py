@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,7 +29,7 @@ SIGNED = "mj"
 
 
 def printing_control(circuit: Circuit, deck: Deck, outputs: Outputs | Probes) -> Iterator[str]:
-    """The control lines that run all samples and print the outputs of each.
+    """The control lines that run all samples of a flat deck and print the outputs of each.
 
     Raises NgspiceError where a value differs by sample that ``alter`` cannot change, or where ngspice has no word
     for what is measured.
@@ -42,36 +42,53 @@ def printing_control(circuit: Circuit, deck: Deck, outputs: Outputs | Probes) ->
             )
     if np.ndim(circuit.environment.temperature):
         raise NgspiceError("the temperature differs by sample, and a deck has one", hint="export one temperature")
+    yield from printing(circuit, deck, outputs, _alterations(deck, circuit))
+
+
+def _alterations(deck: Deck, circuit: Circuit) -> Iterator[list[str]]:
+    """For each sample the commands that alter what differs from the one before."""
+    _, places, values = deck.values(circuit)
+    current = np.full(len(places), np.nan)
+    for row in values:
+        yield [deck.targets[places[k]] + format_number(row[k]) for k in np.flatnonzero(row != current)]
+        current = row
+
+
+def printing(
+    circuit: Circuit, deck: Deck, outputs: Outputs | Probes, alterations: Iterable[Sequence[str]]
+) -> Iterator[str]:
+    """The control lines that run a deck once after each of the commands, and print the outputs.
+
+    Raises NgspiceError where ngspice has no word for what is measured.
+    """
     wanted = outputs.outputs if isinstance(outputs, Outputs) else _plain(outputs)
     words = _Words(circuit, deck)
     currents = [word for output in wanted for reading in output.readings for word in words.saved(reading)]
     yield ".control"
     yield "set numdgt=15"
     yield from save_commands([*deck.vectors, *currents]) if deck.explicit else [" ".join(["save all", *currents])]
-    _, places, values = deck.values(circuit)
-    current = np.full(len(places), np.nan)
-    for sample, row in enumerate(values):
-        for k in np.flatnonzero(row != current):
-            yield deck.targets[places[k]] + format_number(row[k])
+    for sample, commands in enumerate(alterations):
+        yield from commands
         yield "op"
         yield f"echo sample = {sample + 1}"
         for output in wanted:
             yield f"print {words.output(output, sample)}"
         yield "destroy all"
-        current = row
     yield "quit"
     yield ".endc"
 
 
 def measured_by_ngspice(circuit: Circuit, outputs: Outputs, timeout: float = 60.0) -> Array:
-    """The outputs (S, o) from ngspice's own currents and powers, by its executable.
+    """The outputs (S, o) from ngspice's own currents and powers in the flat circuit, by its executable.
 
     Raises NgspiceError where ngspice is missing, takes longer than ``timeout`` seconds a sample or has no word for
     what is measured, and ConvergenceError where it finds no operating point.
     """
     result = np.empty((circuit.samples or 1, len(outputs)))
     for rows, part in by_setting(circuit, alterable):
-        found = _printed(part, outputs, timeout)
+        deck = write_deck(part, TIGHT, Generated(part))
+        lines = [*deck.lines[:-1], *printing_control(part, deck, outputs), ".end", ""]
+        found = printed(lines, (part.samples or 1, len(outputs)), part, timeout)
         result[rows] = found if len(found) == len(rows) else np.broadcast_to(found, (len(rows), len(outputs)))
     return result
 
@@ -86,22 +103,23 @@ def measurable(circuit: Circuit, outputs: Outputs) -> list[int]:
     return found
 
 
-def _printed(circuit: Circuit, outputs: Outputs, timeout: float) -> Array:
-    deck = write_deck(circuit, TIGHT, Generated(circuit))
-    samples = circuit.samples or 1
+def printed(
+    lines: Sequence[str], shape: tuple[int, int], circuit: Circuit, timeout: float, behaviour: str = ""
+) -> Array:
+    """What a deck prints of each sample: (S, o), which is the ``shape``. Raises NgspiceError and ConvergenceError."""
+    samples, outputs = shape
     with tempfile.TemporaryDirectory(prefix="netlearn-") as folder:
-        lines = [*deck.lines[:-1], *printing_control(circuit, deck, outputs), ".end", ""]
-        (Path(folder) / "deck.cir").write_text("\n".join(lines))
-        said, late = run(Path(folder), timeout * samples)
+        (Path(folder) / "deck.cir").write_text("\n".join(lines), encoding="utf-8")
+        said, late = run(Path(folder), timeout * samples, behaviour)
     values: list[list[float]] = []
     for line in said.splitlines():
         left, equals, right = line.rpartition(" = ")
         if left == "sample" and equals:
             values.append([])
-        elif equals and values and len(values[-1]) < len(outputs):
+        elif equals and values and len(values[-1]) < outputs:
             values[-1].append(float(right))
     for sample in range(samples):
-        if sample >= len(values) or len(values[sample]) < len(outputs):
+        if sample >= len(values) or len(values[sample]) < outputs:
             raise took_longer(timeout, sample) if late else not_found(circuit, sample, said)
     return np.array(values)
 

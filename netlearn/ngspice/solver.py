@@ -46,7 +46,7 @@ class NgspiceSolver:
     timeout: float = 60.0
     processes: int | None = None
     tolerances: Mapping[str, float] = field(default_factory=lambda: dict(TIGHT))
-    workers: list[WorkerProcess] = field(default_factory=list, init=False, repr=False)
+    workers: list[WorkerProcess] = field(default_factory=list, init=False, repr=False, compare=False)
     """The processes that are running."""
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ read the same: ``4k7`` as 4700, LTspice's and PSpice's functions as ``.func``, s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE_WORDS
@@ -17,6 +17,7 @@ from netlearn.netlist.dialect import Dialect, dialect_of
 from netlearn.netlist.files import flattened
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.lines import LineReader
+from netlearn.netlist.model_types import CODE_MODELS, DEVICE_MODELS
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number, letter_as_point, parse_number
 from netlearn.netlist.source import Source
@@ -34,27 +35,18 @@ from netlearn.netlist.statements import (
 )
 from netlearn.netlist.values import has_bare_blank
 from netlearn.ngspice.foreign_functions import ForeignFunctions
-
-Span = tuple[int, int, str]
-"""Characters [start, end) of a source, and what stands in the deck instead."""
+from netlearn.ngspice.text_names import DeckNames, Span
 
 _CARDS = {"param": "param", "params": "param", "global_param": "param", "func": "func", "model": "model",
           "global": "global", "nodeset": "nodeset"}  # fmt: skip
 """Cards that come into the deck, and their names there."""
-_OPTIONS = ("scale", "defl", "defw", "defad", "defas", "rshunt", "badmos3")
+_OPTIONS = ("scale", "defl", "defw", "defad", "defas", "rshunt", "gshunt", "rseries", "badmos3")
 """Options that shape the circuit, besides those that a deck sets of its own."""
-_NEVER = frozenset("AN")
-"""Elements that may read files, or load what runs: XSPICE's code models and Verilog-A."""
-_MODEL_TYPES = frozenset((
-    "r", "res", "c", "l", "d", "npn", "pnp", "njf", "pjf", "nmos", "pmos", "nmf", "pmf", "nhfet", "phfet", "sw", "csw",
-    "vswitch", "iswitch", "urc", "ltra", "txl", "cpl", "vdmos", "vdmosn", "vdmosp",
-))  # fmt: skip
-
+_MODEL_TYPES = DEVICE_MODELS | CODE_MODELS
 _PSPICE_ONLY = re.compile(r"^[ \t]*\.model\s+\S+\s+(ako\b|vswitch\b|iswitch\b)", re.IGNORECASE | re.MULTILINE)
 _RENAMED = {"t_measured": "tnom", "t_abs": "temp", "t_rel_global": "dtemp"}
 _EXPRESSION_NUMBER = re.compile(r"(?<![\w.#$])\d+(?:meg|[rtgkmunpfµμ])\d+(?![\w.])", re.IGNORECASE)
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_PLAIN_NODE = re.compile(r"[^\s(){}=,;'\"$&|`]+")
 _TOLERANCES = ("tol", "dev", "lot")
 
 _LTSPICE_WORDS: Mapping[str, tuple[str, ...]] = {
@@ -70,13 +62,16 @@ _LTSPICE_WORDS: Mapping[str, tuple[str, ...]] = {
 class TextDeck:
     """Lines for ngspice, from the title to ``.end``, and how it has to read them.
 
-    ``behaviour`` is its ``ngbehavior``. ``nodes`` are the names of nodes that ngspice could not read, by the names
-    that they have in the deck; inside a subcircuit they are the last part of a path.
+    ``behaviour`` is its ``ngbehavior``. ``names`` are those that ngspice could not read, and what they are here.
     """
 
     lines: Sequence[str]
     behaviour: str = ""
-    nodes: Mapping[str, str] = field(default_factory=dict)
+    names: DeckNames = field(default_factory=DeckNames)
+
+    def words(self, names: Sequence[str]) -> list[str]:
+        """What ngspice calls nodes, and branch currents as ``v1#branch``."""
+        return self.names.words(names)
 
 
 def text_deck(
@@ -91,18 +86,19 @@ def text_deck(
     writer = _Writer(netlist, dialect, edits)
     writer.statements(netlist, netlist.statements)
     lines = ["netlearn", *writer.functions.lines(), *writer.lines, *settings, ".end"]
-    return TextDeck(lines, dialect.value, {deck: own for own, deck in writer.renamed.items()})
+    return TextDeck(lines, dialect.value, writer.names)
 
 
 class _Writer:
     def __init__(self, netlist: Netlist, dialect: Dialect, edits: Iterable[tuple[Source, int, int, str]]) -> None:
         self.lines: list[str] = []
-        self.renamed: dict[str, str] = {}
+        self.names = DeckNames.of(netlist)
         self.dialect = dialect
         self.edits: dict[Source, list[Span]] = {}
         for source, start, end, text in edits:
             self.edits.setdefault(source, []).append((start, end, text))
         self.undeclared = _undeclared(netlist)
+        self.kinds = dict(_kinds(netlist))
         self.functions = ForeignFunctions(dialect)
 
     # Statements ------------------------------------------------------------------------------
@@ -110,7 +106,7 @@ class _Writer:
     def statements(self, netlist: Netlist, statements: Iterable[Statement]) -> None:
         for statement in statements:
             if isinstance(statement, Block):
-                self._lines(statement.source, statement.start, statement.end, (), each=True)
+                self._lines(statement.source, statement.start, statement.end, self._block_spans(statement), each=True)
             elif isinstance(statement, Element):
                 self._element(statement)
             elif isinstance(statement, Card):
@@ -119,6 +115,13 @@ class _Writer:
                 self._subcircuit(netlist, statement)
             elif isinstance(statement, Conditional):
                 self._conditional(netlist, statement)
+
+    def _block_spans(self, block: Block) -> list[Span]:
+        """The names in a run of plain resistor lines that have to change."""
+        text = block.source.text
+        words = [[Word(text[a:b], a, b) for a, b in line[:3]] for line in block.spans.tolist()]
+        found = self.names.element_spans(name for name, *_ in words)
+        return found + self.names.node_spans(node for _, *nodes in words for node in nodes)
 
     def _card(self, netlist: Netlist, card: Card) -> None:
         included = netlist.includes.get(card)
@@ -146,6 +149,13 @@ class _Writer:
                 if has_bare_blank(pair.value.text):
                     spans += [(pair.value.start, pair.value.start, "{"), (pair.value.end, pair.value.end, "}")]
                 spans += self._expression(pair.value)
+                if card.name == "nodeset":
+                    spans += self.names.expression_spans(pair.name.text, pair.name.start)
+            if card.name == "global":
+                spans += self.names.node_spans(card.words)
+            if card.name == "nodeset":
+                for word in card.words:
+                    spans += self.names.expression_spans(word.text, word.start)
             if card.name == "func":
                 spans += self._expression(card.words[-1])
             self._put(card, spans)
@@ -172,7 +182,7 @@ class _Writer:
         spans: list[Span] = []
         for pair in subcircuit.assignments:
             spans += self._expression(pair.value)
-        spans += self._nodes(subcircuit.nodes)
+        spans += self.names.node_spans(subcircuit.nodes)
         extra = "".join(f" {name}=0" for name in self.undeclared.get(subcircuit.name.text.lower(), ()))
         self._put_header(subcircuit, spans, extra)
         self.statements(netlist, subcircuit.body)
@@ -189,18 +199,21 @@ class _Writer:
     # Elements --------------------------------------------------------------------------------
 
     def _element(self, element: Element) -> None:
-        if element.letter in _NEVER:
+        if element.letter == "N" or (element.letter == "A" and self._code_model(element) not in CODE_MODELS):
+            # Verilog-A is what runs, and some code models read files.
             return
-        form = LETTERS[element.letter]
         words = element.words
-        count = len(words) - 1 if element.letter == "X" else form.nodes
-        if element.letter in "EG" and len(words) > 4 and not element.calls:
-            count = 4
-        spans = self._nodes(words[:count])
+        count, sources = self._counts(element)
+        spans = self.names.element_spans([element.name])
+        if element.letter == "A":
+            spans += self.names.port_spans(words[:count])
+        else:
+            spans += self.names.node_spans(words[:count])
+        spans += self.names.element_spans(words[count : count + sources])
         if element.letter == "X":
             spans += self._slash(element)
         added: list[str] = []
-        for word in words[count:]:
+        for word in words[count + sources :]:
             spans += self._expression(word, alone=element.letter in "RCLVIEFGHKB")
         for word in element.calls:
             spans += self._expression(word)
@@ -214,6 +227,36 @@ class _Writer:
             spans = [span for span in spans if not any(a <= span[0] < b for a, b, _ in more)] + more
         self._put(element, spans)
         self.lines += added
+
+    def _counts(self, element: Element) -> tuple[int, int]:
+        """How many of the words are nodes, and how many after these are names of elements."""
+        letter, words = element.letter, element.words
+        polynomial = next((call for call in element.calls if call.text[:4].lower() == "poly"), None)
+        digits = re.search(r"\d+", polynomial.text) if polynomial is not None else None
+        if letter in "AX":
+            return max(len(words) - 1, 0), 0
+        if letter == "K":
+            return 0, sum(word.text[:1].upper() == "L" for word in words)
+        if letter in "EG":
+            if digits is not None:
+                return min(2 + 2 * int(digits[0]), len(words)), 0
+            return (4 if len(words) > 4 and not element.calls else 2), 0
+        if letter in "FH":
+            return 2, int(digits[0]) if digits is not None else int(not element.calls)
+        if letter == "W":
+            return 2, 1
+        if letter in "DJMQSZUOYPN":
+            # The nodes end where the model begins.
+            first = LETTERS[letter].nodes
+            models = (k for k in range(first, len(words)) if self._is_model(words[k].text.lower()))
+            return next(models, first), 0
+        return LETTERS[letter].nodes, 0
+
+    def _is_model(self, name: str) -> bool:
+        return name in self.kinds or any(known.rpartition(".")[0] == name for known in self.kinds if "." in known)
+
+    def _code_model(self, element: Element) -> str:
+        return self.kinds.get(element.words[-1].text.lower(), "") if element.words else ""
 
     def _slash(self, element: Element) -> list[Span]:
         """The slash that CDL has before the subcircuit's name."""
@@ -242,26 +285,18 @@ class _Writer:
                 spans.append((following.start, following.end, ""))
                 pairs[name] = Assignment(word, following)
         added = []
-        inside = f"{element.name.text}_inside"
+        name = self.names.element(element.name.text)
+        inside = f"{name}_inside"
         values = {name: _clean(self._value(element.source, a.value)) for name, a in pairs.items()}
-        nodes = [self._node(word.text) for word in words[:2]]
+        nodes = [self.names.node(word.text) for word in words[:2]]
         if "rser" in values and element.letter in "VL" and values["rser"] not in ("0", "0.0"):
             spans.append((words[0].start, words[0].end, inside))
-            added.append(f"R{element.name.text}_rser {nodes[0]} {inside} {values['rser']}")
+            added.append(f"R{name}_rser {nodes[0]} {inside} {values['rser']}")
         if "rpar" in values and element.letter in "LC":
-            added.append(f"R{element.name.text}_rpar {nodes[0]} {nodes[1]} {values['rpar']}")
+            added.append(f"R{name}_rpar {nodes[0]} {nodes[1]} {values['rpar']}")
         return spans, added
 
     # Words -----------------------------------------------------------------------------------
-
-    def _nodes(self, words: Sequence[Word]) -> list[Span]:
-        return [(w.start, w.end, self._node(w.text)) for w in words if _PLAIN_NODE.fullmatch(w.text) is None]
-
-    def _node(self, text: str) -> str:
-        """A node's name that ngspice can read."""
-        if _PLAIN_NODE.fullmatch(text) is not None:
-            return text
-        return self.renamed.setdefault(text.lower(), f"node_{len(self.renamed)}_renamed")
 
     def _value(self, source: Source, word: Word) -> str:
         """A word with the edits and rewritten numbers that lie in it."""
@@ -282,6 +317,7 @@ class _Writer:
             if value is not None:
                 spans.append((word.start + match.start(), word.start + match.end(), format_number(value)))
         self.functions.called_in(text)
+        spans += self.names.expression_spans(text, word.start)
         if self.dialect is Dialect.NGSPICE:
             for match in re.finditer(r"(?<![&|])[&|](?![&|])|~", text):
                 new = "!" if match[0] == "~" else match[0] * 2
@@ -339,6 +375,17 @@ def _has_ideal_diode(part: Netlist) -> bool:
         and any(pair.name.text.lower() in IDEAL_DIODE_WORDS for pair in card.assignments)
         for card in flattened(part.statements)
     )
+
+
+def _kinds(netlist: Netlist) -> Iterator[tuple[str, str]]:
+    """The names of all models, wherever they stand, and their types; "" for a name with more than one type."""
+    found: dict[str, str] = {}
+    for part in netlist.walk():
+        for card in flattened(part.statements):
+            if isinstance(card, Card) and card.name == "model" and len(card.words) > 1:
+                name, kind = (word.text.lower() for word in card.words[:2])
+                found[name] = kind if found.get(name, kind) == kind else ""
+    yield from found.items()
 
 
 def _undeclared(netlist: Netlist) -> dict[str, set[str]]:

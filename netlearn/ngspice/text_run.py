@@ -15,12 +15,20 @@ from netlearn.arrays import Array
 from netlearn.errors import NgspiceError
 from netlearn.netlist.numbers import format_number
 from netlearn.ngspice.batch import read_raw, run
+from netlearn.ngspice.deck import save_commands
 from netlearn.ngspice.library import executable, library, missing
 from netlearn.ngspice.messages import Crashed, Unloadable, took_longer
 from netlearn.ngspice.process import WorkerProcess
 from netlearn.ngspice.text import TextDeck
+from netlearn.programs import limit
 
 SAMPLES_PER_PROCESS = 200
+
+Found = dict[int, Mapping[str, float]]
+"""Points by the number of their sample."""
+
+Text = tuple[list[str], str, list[str], list[str]]
+"""The lines of a deck, its ``ngbehavior``, the commands that begin to alter what differs by sample, what is kept."""
 
 Points = list[Mapping[str, float]]
 """For each sample ngspice's vectors: nodes by their names, branch currents as ``v1#branch``; all in lower case."""
@@ -35,24 +43,28 @@ class TextRunner:
 
     timeout: float = 60.0
     processes: int | None = None
-    _workers: list[WorkerProcess] = field(default_factory=list, init=False, repr=False)
+    _workers: list[WorkerProcess] = field(default_factory=list, init=False, repr=False, compare=False)
 
-    def points(self, deck: TextDeck, sources: Sequence[str], values: Array) -> Points:
-        """The operating points of a deck at ``values`` (S, p) of independent ``sources``, by their names in ngspice.
+    def __post_init__(self) -> None:
+        limit(self.timeout)
+
+    def points(self, deck: TextDeck, targets: Sequence[str], values: Array, saves: Sequence[str] = ()) -> Points:
+        """The operating points of a deck at ``values`` (S, p) of what the commands ``targets`` (p,) begin to alter.
+
+        With ``saves`` ngspice keeps the vectors of these names alone, among them nodes inside of elements.
 
         Raises NgspiceError where ngspice is missing, hangs, crashes or finds no operating point.
         """
-        targets = [f"alter {source} dc = " for source in sources]
         path = library()
         if path is not None:
             try:
-                return self._through_library(path, deck, targets, values)
+                return self._through_library(path, deck, targets, values, saves)
             except Unloadable:
                 if executable() is None:
                     raise
         elif executable() is None:
             raise missing()
-        return _in_batch(deck, targets, values, self.timeout)
+        return _in_batch(deck, targets, values, saves, self.timeout)
 
     def close(self) -> None:
         """End the processes."""
@@ -66,26 +78,40 @@ class TextRunner:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _through_library(self, path: str, deck: TextDeck, targets: Sequence[str], values: Array) -> Points:
-        count = self.processes or min(os.cpu_count() or 1, 1 + len(values) // SAMPLES_PER_PROCESS)
-        shares = [share for share in np.array_split(np.arange(len(values)), count) if len(share)]
+    def _through_library(
+        self, path: str, deck: TextDeck, targets: Sequence[str], values: Array, saves: Sequence[str]
+    ) -> Points:
+        found: Found = {}
+        how = ""
+        # ngspice may crash at a sample, or have been killed between two calls: what is left is tried once more.
+        for _ in range(2):
+            left = np.array([sample for sample in range(len(values)) if sample not in found])
+            try:
+                text = list(deck.lines), deck.behaviour, list(targets), list(saves)
+                self._take(path, text, values, left, found)
+                return [found[sample] for sample in range(len(values))]
+            except Crashed as crash:
+                how = str(crash)
+                self.close()
+            except BaseException:
+                # Processes in the middle of something would answer the next request with old results.
+                self.close()
+                raise
+        raise NgspiceError(
+            f"ngspice {how} at the netlist's text", sample=int(min(set(range(len(values))) - set(found)))
+        )
+
+    def _take(self, path: str, text: Text, values: Array, left: Array, found: Found) -> None:
+        """Put the points of the samples that are ``left`` into what is found."""
+        count = self.processes or min(os.cpu_count() or 1, 1 + len(left) // SAMPLES_PER_PROCESS)
+        shares = [share for share in np.array_split(left, count) if len(share)]
         while len(self._workers) < len(shares):
             self._workers.append(WorkerProcess(path, {}))
-        found: dict[int, Mapping[str, float]] = {}
-        try:
-            for worker, share in zip(self._workers, shares, strict=False):
-                worker.send("text", list(deck.lines), deck.behaviour, list(targets), values[share])
-            for worker, share in zip(self._workers, shares, strict=False):
-                for sample, point in zip(share.tolist(), _answers(worker, share, self.timeout), strict=True):
-                    found[sample] = point
-        except Crashed as crash:
-            self.close()
-            raise NgspiceError(f"ngspice {crash} at the netlist's text", sample=len(found)) from None
-        except BaseException:
-            # Processes in the middle of something would answer the next request with old results.
-            self.close()
-            raise
-        return [found[sample] for sample in range(len(values))]
+        for worker, share in zip(self._workers, shares, strict=False):
+            worker.send("text", *text, values[share])
+        for worker, share in zip(self._workers, shares, strict=False):
+            for sample, point in zip(share.tolist(), _answers(worker, share, self.timeout), strict=True):
+                found[sample] = point
 
 
 def failed(sample: int, said: str) -> NgspiceError:
@@ -102,7 +128,7 @@ def failed(sample: int, said: str) -> NgspiceError:
 def _answers(worker: WorkerProcess, share: Array, timeout: float) -> Iterator[Mapping[str, float]]:
     loading = ""
     for sample in [-1, *share.tolist()]:
-        if not worker.connection.poll(timeout):
+        if not worker.connection.poll(limit(timeout)):
             raise took_longer(timeout, max(sample, 0))
         kind, content = worker.receive()
         if kind == "loaded":
@@ -113,8 +139,8 @@ def _answers(worker: WorkerProcess, share: Array, timeout: float) -> Iterator[Ma
             yield normalized(content)
 
 
-def _in_batch(deck: TextDeck, targets: Sequence[str], values: Array, timeout: float) -> Points:
-    lines = [".control", "set filetype=binary", "set appendwrite"]
+def _in_batch(deck: TextDeck, targets: Sequence[str], values: Array, saves: Sequence[str], timeout: float) -> Points:
+    lines = [".control", "set filetype=binary", "set appendwrite", *save_commands(saves)]
     for sample in values:
         lines += [target + format_number(value) for target, value in zip(targets, sample, strict=True)]
         lines += ["op", "write out.raw", "destroy all"]

@@ -16,6 +16,7 @@ from netlearn.netlist.edits import Edit
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number
 from netlearn.ngspice.deck import TIGHT
+from netlearn.ngspice.forms import INTERNAL_NAMES
 from netlearn.ngspice.names import COMMAND_SAFE
 from netlearn.ngspice.text import TextDeck, text_deck
 from netlearn.ngspice.text_run import Points, TextRunner
@@ -23,8 +24,14 @@ from netlearn.ngspice.text_run import Points, TextRunner
 LOOSER = {"reltol": 1e-6, "abstol": 1e-13, "vntol": 1e-10, "itl1": 500.0}
 """Where ngspice does not settle to the last digits that are asked of it."""
 
+BY_FLAT = "--flat gives ngspice the circuit as netlearn reads it"
+
 _INSIDE = re.compile(r"#|_int\d+$|_vmeas_\d+$|_inside$")
 """Names of nodes that ngspice, or the deck, puts into elements."""
+
+
+Alterable = str | tuple[str, str]
+"""An independent source, or another element and what ngspice calls its value, by the names that ngspice has."""
 
 
 @dataclass(frozen=True)
@@ -48,28 +55,53 @@ class TextSolution:
 def text_solution(
     netlist: Netlist,
     circuit: Circuit,
-    drive: tuple[Sequence[str], Array],
+    drive: tuple[Sequence[Alterable], Array],
     runner: TextRunner,
     edits: Iterable[Edit] = (),
+    *,
+    inside: bool = False,
 ) -> TextSolution:
-    """ngspice's operating points of the text; ``drive`` has independent sources and their values (S, p).
+    """ngspice's operating points of the text; ``drive`` has what is altered and its values (S, p).
 
-    Temperatures and gmin are those of the circuit; ``edits`` replace stretches of the text. Raises NgspiceError.
+    Temperatures and gmin are those of the circuit; ``edits`` replace stretches of the text. ``inside`` asks for the
+    nodes inside of elements as well, for which ngspice does not tell what nodes only it has. Raises NgspiceError.
     """
     sources, values = drive
-    for source in sources:
-        if COMMAND_SAFE.fullmatch(source) is None:
-            raise NgspiceError(f"ngspice cannot be told a value of '{source}' by that name")
     edits = list(edits)
     try:
         deck = text_deck(netlist, settings(circuit, TIGHT), edits)
-        points = runner.points(deck, sources, values)
+        targets = [target(source, deck) for source in sources]
+        points = runner.points(deck, targets, values, _saves(circuit, deck) if inside else ())
     except NgspiceError as error:
         if error.sample is None:
             raise
         deck = text_deck(netlist, settings(circuit, LOOSER), edits)
-        points = runner.points(deck, sources, values)
+        targets = [target(source, deck) for source in sources]
+        points = runner.points(deck, targets, values, _saves(circuit, deck) if inside else ())
     return _solution(circuit, deck, points)
+
+
+def target(altered: Alterable, deck: TextDeck) -> str:
+    """The beginning of the command that gives an element its value in a deck."""
+    name, value = (altered, "dc") if isinstance(altered, str) else altered
+    word = deck.names.path(name, element=True)
+    if COMMAND_SAFE.fullmatch(word) is None:
+        raise NgspiceError(f"ngspice cannot be told a value of '{name}' by that name", hint=BY_FLAT)
+    return f"alter {word} {value} = "
+
+
+def _saves(circuit: Circuit, deck: TextDeck) -> Sequence[str]:
+    """What ngspice is to keep if it has to keep nodes inside of elements; nothing where there are none."""
+    if not any("#" in name for name in circuit.nodes):
+        return ()
+    names = [*map(str, circuit.nodes), *(f"{branch}#branch" for branch in circuit.branches)]
+    return [internal_word(name) for name in deck.words(names)]
+
+
+def internal_word(name: str) -> str:
+    """The name of a node inside of an element as ngspice spells it, and any other name as it is."""
+    owner, mark, inside = name.rpartition("#")
+    return f"{owner}{mark}{INTERNAL_NAMES.get(inside, inside)}"
 
 
 def settings(circuit: Circuit, tolerances: Mapping[str, float]) -> list[str]:
@@ -87,7 +119,7 @@ def settings(circuit: Circuit, tolerances: Mapping[str, float]) -> list[str]:
 
 def _solution(circuit: Circuit, deck: TextDeck, points: Points) -> TextSolution:
     names = [*map(str, circuit.nodes), *(f"{branch}#branch" for branch in circuit.branches)]
-    theirs = _in_their_words(names, deck)
+    theirs = deck.words(names)
     x = np.array([[point.get(name, np.nan) for name in theirs] for point in points])
     lost = np.isnan(x).any(axis=0)[: len(circuit.nodes)]
     missing = [name for name, gone in zip(names, lost.tolist(), strict=False) if gone and "#" not in name]
@@ -98,14 +130,3 @@ def _solution(circuit: Circuit, deck: TextDeck, points: Points) -> TextSolution:
         if not name.endswith("#branch") and name not in known and not _INSIDE.search(name) and name[:1] != "@"
     ]
     return TextSolution(x.reshape(len(points), len(names)), tuple(missing), tuple(foreign))
-
-
-def _in_their_words(names: Sequence[str], deck: TextDeck) -> list[str]:
-    """What ngspice calls unknowns: every byte beyond ASCII is an underscore, and renamed nodes are renamed."""
-    renamed = {own: written for written, own in deck.nodes.items()}
-    found = []
-    for name in names:
-        own = next((own for own in renamed if name == own or name.endswith(f".{own}")), "")
-        word = f"{name[: len(name) - len(own)]}{renamed[own]}" if own else name
-        found.append(word if word.isascii() else re.sub(rb"[^\x00-\x7f]", b"_", word.encode()).decode())
-    return found

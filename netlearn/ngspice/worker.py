@@ -6,7 +6,7 @@ where the library cannot be used. A request and its replies:
 - ``("load", lines, vectors, targets, values, saves)``: ``("loaded", what ngspice said)``;
 - ``("run", base, places, samples)``: for every sample ``("sample", (values, what ngspice said))`` or
   ``("failed", what ngspice said)``; the latter is the last one;
-- ``("text", lines, behaviour, targets, samples)``: ``("loaded", what ngspice said)``, and then for every sample
+- ``("text", lines, behaviour, targets, saves, samples)``: ``("loaded", what ngspice said)``, and then for every sample
   ``("sample", {vector name: value})`` or ``("failed", what ngspice said)``; the latter is the last one;
 - ``("sens", base, probe)``: ``("sens", {vector name: value})`` or ``("failed", what ngspice said)``.
 """
@@ -34,6 +34,9 @@ class Worker:
     def __init__(self, library: str) -> None:
         self.ngspice = shared(library)
         self.library = self.ngspice._ngspice_shared
+        # ngspice heeds no OMP_NUM_THREADS: two threads of it take hundreds of times as long over a few BSIM
+        # transistors as one, where other processes want the processors, too.
+        self._command("set num_threads=1")
         self.vectors: list[bytes] = []
         self.targets: Sequence[str] = ()
         self.current = np.empty(0)
@@ -54,14 +57,14 @@ class Worker:
         self.targets = targets
         self.current = values
         if saves:
-            for start in range(0, len(vectors), 20):
-                self._command("save " + " ".join(map(quoted, vectors[start : start + 20])))
+            self._save(vectors)
         return said
 
-    def load_text(self, lines: Sequence[str], behaviour: str, targets: Sequence[str]) -> str:
+    def load_text(self, lines: Sequence[str], behaviour: str, targets: Sequence[str], saves: Sequence[str]) -> str:
         """Load a circuit whose vectors are not known beforehand; gives what ngspice said of it."""
         if self.loaded:
             self._command("remcirc")
+            self._command("delete all")
         self.loaded = True
         self._command(f"set ngbehavior={behaviour}" if behaviour else "unset ngbehavior")
         with contextlib.suppress(NameError):
@@ -70,7 +73,9 @@ class Worker:
             raise SystemExit(1)
         self.targets = targets
         self.current = np.full(len(targets), np.nan)
-        return self.said()
+        said = self.said()
+        self._save(saves)
+        return said
 
     def every_vector(self) -> dict[str, float] | None:
         """All vectors at the operating point by name, or None where there is none."""
@@ -122,6 +127,11 @@ class Worker:
     def said(self) -> str:
         return str(self.ngspice.said())
 
+    def _save(self, vectors: Sequence[str]) -> None:
+        """Keep these vectors alone."""
+        for start in range(0, len(vectors), 20):
+            self._command("save " + " ".join(map(quoted, vectors[start : start + 20])))
+
     def _command(self, text: str) -> None:
         # PySpice's errors are NameErrors. What a failed command should have made will be missing.
         with contextlib.suppress(NameError):
@@ -157,8 +167,8 @@ def _answers(worker: Worker, request: tuple[Any, ...]) -> Any:
                 return
             yield "sample", (x, _warnings(worker.heard))
     elif kind == "text":
-        lines, behaviour, targets, samples = arguments
-        yield "loaded", worker.load_text(lines, behaviour, targets)
+        lines, behaviour, targets, saves, samples = arguments
+        yield "loaded", worker.load_text(lines, behaviour, targets, saves)
         for sample in samples:
             worker.alter(sample)
             point = worker.every_vector()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from netlearn.circuit.circuit import GROUND, TEMPERATURE, Circuit
+from netlearn.circuit.devices.foreign import ForeignDevice
 from netlearn.circuit.devices.linear import CurrentSource, VoltageSource
 from netlearn.elaboration.names import plain_notation, under
 from netlearn.errors import CircuitError, NetlearnError, OptionError, Place, did_you_mean
@@ -21,6 +22,7 @@ _AT = re.compile(r"@([^\s\[\]]+)\[\s*(\w+)\s*\]")
 _BRACED = re.compile(r"\{(.*)\}", re.DOTALL)
 
 FORMS = "V(node), V(plus,minus), I(R1), Ic(Q1), Id(M1), P(R1), P(X1), P() or an expression of them in braces"
+IN_SERIES = "put a voltage source of 0 V in series, and measure its current"
 CONTROLS = ("cp", "cn", "ic")
 """Terminals that carry no current of their own."""
 
@@ -148,6 +150,8 @@ def _current(circuit: Circuit, word: str, letter: str, name: str) -> Reading:
         raise OptionError(f"'{name}' is not a probe: it names no element", hint=f"write {FORMS}")
     g, k = _element(circuit, word)
     group = circuit.groups[g]
+    if isinstance(group.device, ForeignDevice):
+        group.device.refuse(word, IN_SERIES)
     terminals = _terminals(circuit, g)
     if letter == "d" and len(terminals) == 2:
         letter = ""
@@ -211,6 +215,8 @@ def _at(circuit: Circuit, word: str, parameter: str, name: str) -> tuple[Reading
     """
     g, k = _element(circuit, word)
     device = circuit.groups[g].device
+    if isinstance(device, ForeignDevice):
+        device.refuse(word, IN_SERIES)
     terminals = _terminals(circuit, g)
     sign = 1.0
     if "g" in terminals and "polarity" in circuit.groups[g].values:

@@ -173,21 +173,33 @@ def test_sens_against_a_closed_form_and_ngspice(divider: Path, run: Run) -> None
 @pytest.mark.ngspice
 @pytest.mark.usefixtures("ngspice")
 def test_sens_leaves_open_what_ngspice_has_no_number_for(divider: Path, run: Run) -> None:
-    text = divider.read_text().replace("R1 in  out 1k", "R1 in  out {k}").replace("V1 in  0", ".param k=1000\nV1 in  0")
+    text = divider.read_text().replace("R1 in  out 1k", "R1 in  out {k} tc1=1m")
+    text = text.replace("V1 in  0", ".param k=1000\nV1 in  0")
     divider.write_text(text)
     result = run("sens", divider, "V(out)", "--against", "ngspice")
     assert result.exit_code == 0, result.stderr
-    (line,) = (line for line in result.stdout.splitlines() if "parameter" in line)
+    (line,) = (line for line in result.stdout.splitlines() if "temperature" in line)
     assert line.count(" - ") == 2
     assert "nan" not in result.stdout
-    (row,) = (
-        row
-        for row in json.loads(run("sens", divider, "V(out)", "--against", "ngspice", "--json").stdout)
-        if row["of"] == "parameter"
-    )
-    assert row["dV(out)"] == pytest.approx(-2000 / 3000**2)
-    assert row["by ngspice"] is None
-    assert row["difference"] is None
+    rows = {
+        row["of"]: row for row in json.loads(run("sens", divider, "V(out)", "--against", "ngspice", "--json").stdout)
+    }
+    assert rows["parameter"]["dV(out)"] == pytest.approx(-2000 / 3000**2)
+    # By differences on the text, as .sens knows no .param.
+    assert rows["parameter"]["by ngspice"] == pytest.approx(-2000 / 3000**2, rel=1e-6)
+    assert rows["temperature"]["dV(out)"] == pytest.approx(-2000 / 3000**2 * 1000 * 1e-3)
+    assert rows["temperature"]["by ngspice"] is None
+    assert rows["temperature"]["difference"] is None
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
+def test_sens_by_ngspice_alone(divider: Path, run: Run) -> None:
+    rows = json.loads(run("sens", divider, "V(out)", "--forward", "ngspice", "--json").stdout)
+    expected = {"v1": 2 / 3, "r1": -2000 / 3000**2, "r2": 1000 / 3000**2}
+    assert {row["element"]: row["dV(out)"] for row in rows} == pytest.approx(expected, rel=1e-6)
+    refused = run("sens", divider, "V(out)", "--forward", "ngspice", "--against", "ngspice")
+    assert refused.exit_code == 2
 
 
 def test_sens_by_parameters_goes_through_expressions(divider: Path, run: Run) -> None:

@@ -17,6 +17,7 @@ import pytest
 from click.testing import Result
 
 from netlearn.ngspice import solver as ngspice_module
+from netlearn.ngspice import text_run
 from netlearn.ngspice.process import WorkerProcess
 
 Run = Callable[..., Result]
@@ -182,8 +183,11 @@ def test_what_takes_too_long_is_stopped(clamped: Path, run: Run, words: tuple[st
 
 @pytest.mark.ngspice
 @pytest.mark.usefixtures("libngspice")
-def test_training_goes_on_where_ngspice_crashes(clamped: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    train = ("train", clamped, "--forward", "ngspice", "--epochs", "4", "-q", "-o")
+@pytest.mark.parametrize("flat", [(), ("--flat",)])
+def test_training_goes_on_where_ngspice_crashes(
+    flat: tuple[str, ...], clamped: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = ("train", clamped, "--forward", "ngspice", *flat, "--epochs", "4", "-q", "-o")
     assert run(*train, clamped.with_name("undisturbed.cir")).exit_code == 0
     replies: list[int] = []
     killed: list[int] = []
@@ -197,7 +201,7 @@ def test_training_goes_on_where_ngspice_crashes(clamped: Path, run: Run, monkeyp
                 os.kill(self.process.pid, signal.SIGSEGV)
             return reply
 
-    monkeypatch.setattr(ngspice_module, "WorkerProcess", Fragile)
+    monkeypatch.setattr(ngspice_module if flat else text_run, "WorkerProcess", Fragile)
     result = run(*train, clamped.with_name("disturbed.cir"))
     assert result.exit_code == 0, result.stderr
     assert len(set(killed)) >= 2

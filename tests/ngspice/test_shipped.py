@@ -10,7 +10,8 @@ from netlearn.project import open_project
 from netlearn.solve.difference import compare
 from netlearn.solve.internal import InternalSolver
 
-NETLISTS = sorted((Path(__file__).parents[2] / "netlists").glob("*.cir"))
+BY_NGSPICE = "differential_stage"
+NETLISTS = [p for p in sorted((Path(__file__).parents[2] / "netlists").glob("*.cir")) if p.stem != BY_NGSPICE]
 SAMPLES = 20
 
 

@@ -10,12 +10,14 @@ from netlearn.circuit.devices.model_type import ModelType
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.body import ModelCard
 from netlearn.elaboration.element_line import ElementLine
+from netlearn.elaboration.elements.foreign import Unsolvable, is_binned
 from netlearn.elaboration.elements.model_cards import found_model, model_names, model_quantities, warn_of
 from netlearn.elaboration.spreads import model_spreads
 from netlearn.elaboration.value_text import Text
 from netlearn.errors import CircuitError, NetlistError, did_you_mean
 from netlearn.expressions.expression import parse_expression
 from netlearn.netlist.dialect import Dialect
+from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.statements import Word
 
 _SELECTORS = ("level", "version")
@@ -89,6 +91,11 @@ def _model(line: ElementLine, kinds: Sequence[ModelType]) -> tuple[int, ModelCar
         raise line.error(message, words[at])
     if len(words) <= first:
         raise line.error(f"{line.label} has no model", hint=line.comment_hint())
+    for word in words[first:]:
+        if is_binned(line.body, word.text.lower()):
+            message = f"'{word.text}' is a family of models for several sizes, which netlearn cannot solve"
+            place = line.source.place(word.start, word.end, line.chain)
+            raise Unsolvable(message, place, title=f"{LETTERS[line.element.letter].title} of binned models")
     name = words[-1].text if len(words) <= max(max(kind.terminals) for kind in kinds) else ""
     word = words[-1] if name else words[first]
     hint = line.comment_hint() or did_you_mean(word.text, line.body.known_models())
@@ -106,7 +113,8 @@ def _kind(line: ElementLine, model: ModelCard) -> ModelType:
     try:
         return kind.at_level(line.graph.value(quantity))
     except CircuitError as problem:
-        raise NetlistError(problem.message, model.place(level.name), problem.hint) from None
+        title = f"{LETTERS[kind.letter].title} of level {line.graph.value(quantity):g}"
+        raise Unsolvable(problem.message, model.place(level.name), problem.hint, title=title) from None
 
 
 def _model_quantities(line: ElementLine, model: ModelCard, kind: ModelType) -> dict[str, int]:

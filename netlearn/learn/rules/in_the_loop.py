@@ -34,7 +34,8 @@ class InTheLoop(Reading):
         """One operating point on the chip and one of the model per sample."""
         chip = self.chip or model.solver
         circuit = model.circuit(theta, batch.inputs)
-        measured = chip.solve(circuit, batch.start)
+        own = self.chip is None
+        measured = model.forward(theta, batch.inputs, batch.start) if own else chip.solve(circuit, batch.start)
         alone = isinstance(chip, InternalSolver)
         point = measured if alone else InternalSolver().solve(circuit, batch.start)
         outputs = self.read(model.outputs(measured), rng)

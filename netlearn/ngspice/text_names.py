@@ -1,0 +1,138 @@
+"""Names in a netlist's own text that ngspice takes for something else, and what they are called in its deck.
+
+ngspice reads most names, but a node ``temper`` ends it in a crash, ``v(a+b)`` in a command is a sum, and what is no
+plain word may be half a command. So all but plain words are renamed, wherever they stand, and renamed back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.statements import Word
+
+Span = tuple[int, int, str]
+"""Characters [start, end) of a source, and what stands in the deck instead."""
+
+RESERVED = frozenset((
+    "all", "ally", "allv", "alli", "null", "gnd", "temper", "temp", "time", "hertz", "freq", "frequency", "value",
+    "table", "laplace", "poly", "vol", "cur", "params", "const", "yes", "no", "true", "false", "title", "off", "on",
+))  # fmt: skip
+"""Words that mean something else to ngspice where a node's name stands, somewhere or other."""
+PLAIN_NODE = re.compile(r"[a-z_][a-z0-9_.]*|[1-9][0-9]*|0")
+PLAIN_ELEMENT = re.compile(r"[a-z][a-z0-9_.]*")
+
+_VOLTAGE = re.compile(r"\bv\s*\(([^()]*)\)", re.IGNORECASE)
+_CURRENT = re.compile(r"\bi\s*\(([^()]*)\)|@([^\s\[\]@]+)\[", re.IGNORECASE)
+_PORT = re.compile(r"%\w+|[^\s\[\](){}~,%]+")
+_GROUND = ("0", "gnd")
+
+
+def is_plain_node(name: str) -> bool:
+    """Whether ngspice reads a node's name (in lower case) as such, on lines and in commands."""
+    return PLAIN_NODE.fullmatch(name) is not None and name not in RESERVED
+
+
+@dataclass
+class DeckNames:
+    """The renamed nodes and elements of one deck: own names in lower case, and those in the deck."""
+
+    stem: str = "renamed"
+    nodes: dict[str, str] = field(default_factory=dict)
+    elements: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, netlist: Netlist) -> DeckNames:
+        """Names that nothing in the netlist has."""
+        stem = "renamed"
+        while any(stem in part.source.text.lower() for part in netlist.walk()):
+            stem += "x"
+        return cls(stem)
+
+    def node(self, text: str) -> str:
+        """What a node is called in the deck."""
+        own = text.lower()
+        if own in _GROUND or is_plain_node(own):
+            return text
+        return self.nodes.setdefault(own, f"n{len(self.nodes)}_{self.stem}")
+
+    def element(self, text: str) -> str:
+        """What an element is called in the deck, with the letter that it begins with."""
+        own = text.lower()
+        if PLAIN_ELEMENT.fullmatch(own) is not None:
+            return text
+        return self.elements.setdefault(own, f"{own[0]}{len(self.elements)}_{self.stem}")
+
+    def node_spans(self, words: Iterable[Word]) -> list[Span]:
+        """The words that are nodes and have to change."""
+        return [(w.start, w.end, new) for w in words if (new := self.node(w.text)) != w.text]
+
+    def element_spans(self, words: Iterable[Word]) -> list[Span]:
+        """The words that are elements and have to change."""
+        return [(w.start, w.end, new) for w in words if (new := self.element(w.text)) != w.text]
+
+    def port_spans(self, words: Iterable[Word]) -> Iterator[Span]:
+        """The nodes of a code model that have to change, its ports' kinds staying as they are."""
+        kind = ""
+        for word in words:
+            for piece in _PORT.finditer(word.text):
+                if piece[0].startswith("%"):
+                    kind = piece[0].lower()
+                    continue
+                if piece[0].lower() == "null":
+                    continue
+                new = self.element(piece[0]) if kind == "%vnam" else self.node(piece[0])
+                if new != piece[0]:
+                    yield word.start + piece.start(), word.start + piece.end(), new
+
+    def expression_spans(self, text: str, offset: int = 0) -> Iterator[Span]:
+        """The nodes in ``v(...)`` and the elements in ``i(...)`` of an expression that have to change."""
+        for match in _VOLTAGE.finditer(text):
+            yield from self._inside(match, 1, offset, element=False)
+        for match in _CURRENT.finditer(text):
+            yield from self._inside(match, 1 if match[1] is not None else 2, offset, element=True)
+
+    def _inside(self, match: re.Match[str], group: int, offset: int, *, element: bool) -> Iterator[Span]:
+        for piece in re.finditer(r"[^,]+", match[group]):
+            name = piece[0].strip()
+            if not name:
+                continue
+            start = offset + match.start(group) + piece.start() + piece[0].index(name)
+            new = self.path(name, element=element) if "." in name else self._single(name, element=element)
+            if new != name:
+                yield start, start + len(name), new
+
+    def _single(self, name: str, *, element: bool) -> str:
+        return self.element(name) if element else self.node(name)
+
+    def path(self, name: str, *, element: bool) -> str:
+        """What the deck has for a node or an element, perhaps inside an instance, written as ngspice writes it."""
+        own = name.lower()
+        table = self.elements if element else self.nodes
+        last = next((key for key in sorted(table, key=len, reverse=True) if own == key or own.endswith(f".{key}")), "")
+        if not last:
+            last = own if not element and own in _GROUND else own.rpartition(".")[2]
+        head, tail = name[: len(name) - len(last)], name[len(name) - len(last) :]
+        inner = [self.element(part) if part[:1].lower() == "x" else part for part in head.split(".")]
+        return ".".join(inner) + self._single(tail, element=element)
+
+    def words(self, names: Sequence[str]) -> list[str]:
+        """What ngspice calls nodes, and branch currents as ``v1#branch``."""
+        found = []
+        for name in names:
+            owner, mark, inside = name.partition("#")
+            # A node may have the mark in its name; inside of an element it stands after the element's.
+            whole = name in self.nodes or any(name.endswith(f".{own}") for own in self.nodes)
+            inside_element = mark and not whole
+            found.append(
+                f"{self.path(owner, element=True)}#{inside}" if inside_element else self.path(name, element=False)
+            )
+        return found
+
+
+def renamed_comments(names: DeckNames) -> Iterator[str]:
+    """Which name stands for which, as comments in plain ASCII."""
+    for own, written in (*names.nodes.items(), *names.elements.items()):
+        yield f"* {written} stands for {own!a}"

@@ -1,0 +1,180 @@
+"""ngspice's opinion of sensitivities, from a netlist's own text: its ``.sens``, and differences of operating points."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import GROUND, Circuit, one_sample
+from netlearn.errors import NgspiceError
+from netlearn.netlist.edits import Edit
+from netlearn.netlist.numbers import format_number
+from netlearn.ngspice.batch import read_raw, run
+from netlearn.ngspice.forms import column, form_of
+from netlearn.ngspice.library import executable, library, missing
+from netlearn.ngspice.messages import Crashed, Unloadable, took_longer
+from netlearn.ngspice.names import COMMAND_SAFE
+from netlearn.ngspice.own_text import OwnText
+from netlearn.ngspice.process import WorkerProcess
+from netlearn.ngspice.sensitivity import DOUBT, STEP, ngspice_differences
+from netlearn.ngspice.text import TextDeck
+from netlearn.ngspice.text_run import failed
+from netlearn.probes.outputs import Outputs
+from netlearn.programs import limit
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.sensitivity import Sensitivity, sensitivities
+
+Loaded = tuple[TextDeck, Sequence[str], Array]
+"""A deck, commands that set what is driven, and their values (1, m)."""
+
+SAME = 1e-9
+"""How near two readings have to be for an element to be what the circuit says, relative."""
+
+
+def against_text(
+    circuit: Circuit, probe: Outputs, own: OwnText, inputs: Array, timeout: float = 60.0
+) -> list[Sensitivity]:
+    """Our sensitivities with ngspice's own beside them, ``circuit`` being that of the one sample ``inputs`` (1, p).
+
+    ``.sens`` is asked first. Where it has no number or another one, central differences decide: on the text where
+    ``alter`` can change the value there, else on the flat circuit. Raises NgspiceError.
+    """
+    circuit = one_sample(circuit, 0)
+    ours = sensitivities(InternalSolver(), circuit, probe)
+    loaded = own.deck(circuit, inputs)
+    by_sens: dict[tuple[str, str], float] = {}
+    if probe.between_unknowns:
+        try:
+            word, sign = _probe_word(circuit, loaded[0], probe)
+            found = _sens(loaded, word, timeout)
+            by_sens = {key: sign * value for key, value in _by_element(circuit, loaded[0], found).items()}
+        except Crashed:
+            # ngspice 39's .sens crashes with any bipolar transistor.
+            pass
+    judged = [replace(s, by_sens=by_sens.get((s.element, s.name), float("nan"))) for s in ours]
+    doubtful = [
+        (s.element, s.name) for s in judged if s.value != 0 and s.derivative != 0 and not s.relative_difference < DOUBT
+    ]
+    decided = text_differences(circuit, probe, own, inputs, doubtful)
+    rest = [key for key in doubtful if key not in decided]
+    decided.update(ngspice_differences(circuit, probe, rest, 0, timeout) if rest else {})
+    return [replace(s, by_differences=decided.get((s.element, s.name), float("nan"))) for s in judged]
+
+
+def text_differences(
+    circuit: Circuit, probe: Outputs, own: OwnText, inputs: Array, keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], float]:
+    """Central differences on the text, of those values among ``keys`` (element, value name) that ``alter`` changes.
+
+    Left out is what the text has multiplied or heated, so that its number is not the circuit's.
+    """
+    altered = []
+    for element, name in keys:
+        g, k = circuit.element(element)
+        form = form_of(circuit.groups[g].device)
+        if name in form.alterable:
+            altered.append((element, name, form.alterable[name], _value(circuit, g, k, name)))
+    if not altered:
+        return {}
+    base = np.array([value for *_, value in altered])
+    steps = STEP * np.where(base == 0, 1.0, np.abs(base))
+    rows = np.concatenate([base + np.diag(steps), base - np.diag(steps), base[None]])
+    more = [(element, word) for element, _, word, _ in altered]
+    x = own.altered(circuit, inputs, more, rows)
+    plain = own.altered(circuit, inputs, [], np.zeros((1, 0)))
+    read = probe.read(circuit, np.concatenate([x, plain]))[:, 0]
+    if not np.isfinite(read).all() or abs(read[-1] - read[-2]) > SAME * max(abs(read[-1]), 1e-3):
+        return {}
+    upper, lower = read[: len(base)], read[len(base) : 2 * len(base)]
+    slopes = (upper - lower) / (2 * steps)
+    return {(element, name): float(slope) for (element, name, *_), slope in zip(altered, slopes, strict=True)}
+
+
+def edited_difference(circuit: Circuit, probe: Outputs, own: OwnText, inputs: Array, edits: tuple[Edit, Edit]) -> float:
+    """How much more the probe reads on the text with the first edit than with the second."""
+    x = [own.solution(circuit, inputs, [edit], inside=True).x for edit in edits]
+    upper, lower = (float(probe.read(circuit, each)[0, 0]) for each in x)
+    return upper - lower
+
+
+def _value(circuit: Circuit, g: int, k: int, name: str) -> float:
+    return float(column(circuit.groups[g], name)[k])
+
+
+def _probe_word(circuit: Circuit, deck: TextDeck, probe: Outputs) -> tuple[str, float]:
+    """The probe in ngspice's words, and the sign with which it is the user's."""
+    plus, minus = int(probe.ends.plus[0]), int(probe.ends.minus[0])
+    order, sign = ([plus, minus], 1.0) if plus != GROUND else ([minus], -1.0)
+    count, ends = len(circuit.nodes), [k for k in order if k != GROUND]
+    names = [
+        deck.names.path(str((*circuit.nodes, *circuit.branches)[k]), element=k >= count).removesuffix("#branch")
+        for k in ends
+    ]
+    for name in names:
+        if COMMAND_SAFE.fullmatch(name) is None:
+            raise NgspiceError(f"ngspice cannot be asked for '{name}' by that name", hint="--flat asks it by another")
+    return (f"v({','.join(names)})" if order[0] < len(circuit.nodes) else f"i({names[0]})"), sign
+
+
+def _by_element(circuit: Circuit, deck: TextDeck, vectors: Mapping[str, float]) -> dict[tuple[str, str], float]:
+    found = {}
+    for group in circuit.groups:
+        form = form_of(group.device)
+        for element in group.names:
+            for value in group.values:
+                vector = form.sens_name(deck.names.path(str(element), element=True), value)
+                if vector is not None and vector in vectors:
+                    found[str(element), value] = vectors[vector]
+    return found
+
+
+def _sens(loaded: Loaded, word: str, timeout: float) -> dict[str, float]:
+    path = library()
+    if path is None and executable() is None:
+        raise missing()
+    if path is not None:
+        try:
+            return _through_library(path, loaded, word, timeout)
+        except Unloadable:
+            if executable() is None:
+                raise
+    return _in_batch(loaded, word, timeout)
+
+
+def _through_library(path: str, loaded: Loaded, word: str, timeout: float) -> dict[str, float]:
+    deck, targets, values = loaded
+    worker = WorkerProcess(path, {})
+    try:
+        worker.send("text", list(deck.lines), deck.behaviour, list(targets), [], values[:0])
+        worker.send("sens", values[0], word)
+        while worker.connection.poll(limit(timeout)):
+            kind, content = worker.receive()
+            if kind == "sens":
+                return dict(content)
+            if kind == "failed":
+                raise failed(0, content)
+        raise took_longer(timeout)
+    finally:
+        worker.close()
+
+
+def _in_batch(loaded: Loaded, word: str, timeout: float) -> dict[str, float]:
+    deck, targets, values = loaded
+    lines = [target + format_number(value) for target, value in zip(targets, values[0].tolist(), strict=True)]
+    control = [".control", "set filetype=binary", *lines, f"sens {word}", "write out.raw", "quit", ".endc"]
+    with tempfile.TemporaryDirectory(prefix="netlearn-") as folder:
+        path = Path(folder)
+        (path / "deck.cir").write_text("\n".join([*deck.lines[:-1], *control, ".end", ""]), encoding="utf-8")
+        said, late = run(path, timeout, deck.behaviour)
+        plots = read_raw(path / "out.raw")
+    if late:
+        raise took_longer(timeout)
+    for kind, vectors in plots:
+        if kind == "Sensitivity Analysis":
+            return {name.removeprefix("v(").removesuffix(")"): value for name, value in vectors.items()}
+    raise failed(0, said)
