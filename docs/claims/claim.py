@@ -141,7 +141,7 @@ def says(sentence: str, *holds: bool) -> str:
 def spread(values: Iterable[float], form: str = ".2g") -> str:
     """Mean ± standard deviation, by n - 1."""
     found = np.array(list(values), dtype=float)
-    return f"{np.mean(found):{form}} ± {np.std(found, ddof=1):.1g}"
+    return f"{np.mean(found):{form}} ± {np.std(found, ddof=1):.2g}"
 
 
 def geometric(values: Iterable[float], form: str = ".1e") -> str:
@@ -162,6 +162,14 @@ def band(axes: Axes, x: Array, rows: Array, *, color: str, style: str = "-", lab
     mean, deviation = logs.mean(axis=0), logs.std(axis=0, ddof=1) if len(logs) > 1 else 0 * logs[0]
     axes.plot(x, np.exp(mean), style, color=color, ms=3, label=label)
     axes.fill_between(x, np.exp(mean - deviation), np.exp(mean + deviation), color=color, alpha=0.15, lw=0)
+
+
+def bars(axes: Axes, x: Array, groups: Sequence[Array], *, logs: bool = False, **style: Any) -> None:
+    """The mean of each group of values, and a standard deviation by n - 1 to both sides, of ``logs`` where asked."""
+    rows = [np.log(group) if logs else np.asarray(group) for group in groups]
+    mean, deviation = (np.array([f(row) for row in rows]) for f in (np.mean, lambda row: np.std(row, ddof=1)))
+    low, middle, high = (np.exp(v) if logs else v for v in (mean - deviation, mean, mean + deviation))
+    axes.errorbar(x, middle, (middle - low, high - middle), marker="o", ms=4, capsize=3, **style)
 
 
 def rounded(value: Any) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from claim import Claim, Results, geometric, geometric_mean, main, says
+from claim import Claim, Results, bars, geometric, geometric_mean, main, says
 from matplotlib.figure import Figure
 from networks import KINDS, regression
 
@@ -149,12 +149,9 @@ def draw(results: Results) -> Figure:
         for axes, name, label in zip(row, ("ep", "cl"), ("EP, β", "coupled learning, η"), strict=True):
             for i, states in enumerate(STATES):
                 found = nudged(results, circuit, name, states)
-                logs = np.log(np.array(list(found.values())))
-                mean, deviation = logs.mean(axis=1), logs.std(axis=1, ddof=1)
-                ends = np.exp(mean) - np.exp(mean - deviation), np.exp(mean + deviation) - np.exp(mean)
                 # Side by side, so that no bar hides another.
                 x = np.array(list(found)) * 1.07 ** (i - 1)
-                axes.errorbar(x, np.exp(mean), ends, marker="o", ms=4, capsize=3, label=states)
+                bars(axes, x, list(found.values()), logs=True, label=states)
             contrastive = geometric_mean(of(results, circuit, "contrastive"))
             axes.axhline(1.0, color="k", lw=1, label="exact gradient")
             axes.axhline(contrastive, color="k", ls=":", lw=1, label="contrastive learning")

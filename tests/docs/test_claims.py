@@ -152,3 +152,15 @@ def test_algorithms_run_side_by_side(script: ModuleType) -> None:
     assert len(script.RULES) == 23
     for value in small(script).values():
         assert np.isfinite(value["test"])
+
+
+@claim("subset_fraction")
+def test_fewer_updates_are_worse(script: ModuleType) -> None:
+    results = small(script)
+    for seed in (0, 1):
+        steps = {
+            key[4]: value["score"]
+            for key, value in results.items()
+            if key[:4] == ("regression", "layered", seed, "steps")
+        }
+        assert steps[1.0] < steps[0.2]

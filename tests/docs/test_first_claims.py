@@ -33,14 +33,3 @@ def test_contrastive_learning_descends_a_convex_function_without_hidden_nodes(cl
     assert results.gaps["three hidden nodes"].min() < -1e-3
     assert np.all(np.diff(results.losses, axis=1) < 1e-12)
     assert claim.draw(results).axes
-
-
-@script("subset_fraction")
-def test_more_resistors_learn_faster(claim: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claim, "RULES", ("analytic",))
-    results = claim.run(True)
-    assert len(results) == 12
-    for rows in results.values():
-        few, all_of_them = sorted(rows, key=lambda row: row["fraction"])
-        assert all_of_them["loss"] < few["loss"]
-    assert len(claim.draw(results).axes) == 9
