@@ -8,7 +8,7 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 BENCHMARKS := $(filter-out benchmarks/fuzz_%,$(wildcard benchmarks/*.py))
-CLAIMS := $(filter-out %/claim.py %/networks.py %/setting.py,$(wildcard docs/claims/*.py))
+CLAIMS := $(filter-out %/claim.py %/networks.py,$(wildcard docs/claims/*.py))
 
 # The first Python that is new enough, not only by name: a version manager's shim may stand for none.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \

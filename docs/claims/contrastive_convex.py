@@ -1,139 +1,292 @@
 """Contrastive learning in linear networks as projected gradient descent on a convex function.
 
-Claim (A.-M. Huijzer, T. Chaffey, B. Besselink, H. J. van Waarde, arXiv 2503.00349): in a
-network of linear resistors contrastive learning is projected gradient descent on a convex
-function of the conductances. That function is the power at clamped less that at free outputs.
-With every node an input or an output the clamped power is linear and the free one concave in
-the conductances, so that the difference is convex. With hidden nodes the clamped power is
-concave too, and whether the difference is convex is looked at here.
+Claim (A.-M. Huijzer, T. Chaffey, B. Besselink, H. J. van Waarde, arXiv 2503.00349): in a network of
+linear resistors contrastive learning is projected gradient descent on a convex function of the
+conductances, also where it takes one sample at a time. That function is the power at clamped less
+that at free outputs. With every node an input or an output the clamped power is linear and the free
+one concave in the conductances, so that the difference is convex. With hidden nodes the clamped
+power is concave too, and whether the difference is convex is looked at here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from claim import Claim, Results, geometric, main, says, spread
 from matplotlib.figure import Figure
-from setting import main
+from scipy.optimize import minimize
 
+import netlearn
 from netlearn.arrays import Array
+from netlearn.learn.loss import Mse
+from netlearn.learn.rules import make_rule
+from netlearn.learn.rules.base import Batch
+from netlearn.project import open_project
 
-
-@dataclass(frozen=True)
-class Convexity:
-    """``gaps`` by kind of network: how far the middle of a chord lies under it, relative to the ends.
-
-    Negative where the function is not convex. ``losses`` are descents from random conductances,
-    ``wrong`` the largest difference between contrastive learning and the gradient.
-    """
-
-    gaps: dict[str, Array]
-    curvature: dict[str, float]
-    losses: Array
-    wrong: float
+HIDDEN = (0, 1, 3)
+SAMPLES = 6
+CHORDS, HESSIANS, STEPS, STARTS = 1000, 12, 1000, 5
+LOW, HIGH = 0.05, 20.0
+"""Siemens that the conductances are projected onto."""
 
 
 @dataclass(frozen=True)
 class Net:
-    """Nodes 0..n-1 with b branches; ``held`` nodes are inputs, ``outputs`` are clamped at ``targets``."""
+    """Ground, two driven nodes, outputs and hidden nodes, each joined to every other, with S samples.
 
-    incidence: Array
-    held: Array
-    volts: Array
+    Its powers are found by dense nodal analysis, independently of netlearn, which gives the update.
+    """
+
+    nodes: int
     outputs: Array
+    volts: Array
     targets: Array
 
-    def drops(self, g: Array, clamped: bool) -> Array:
-        """Branch voltages (b,) at conductances g."""
-        n = len(self.incidence)
-        fixed = np.concatenate([self.held, self.outputs]) if clamped else self.held
-        values = np.concatenate([self.volts, self.targets]) if clamped else self.volts
-        v = np.zeros(n)
-        v[fixed] = values
-        free = np.setdiff1d(np.arange(n), fixed)
+    @property
+    def ends(self) -> tuple[Array, Array]:
+        return np.triu_indices(self.nodes, 1)
+
+    def power(self, g: Array, clamped: bool) -> float:
+        """Half the mean power over the samples, with outputs free or clamped at their targets."""
+        n, (first, second) = self.nodes, self.ends
+        laplacian = np.zeros((n, n))
+        np.add.at(laplacian, (first, first), g)
+        np.add.at(laplacian, (second, second), g)
+        np.add.at(laplacian, (first, second), -g)
+        np.add.at(laplacian, (second, first), -g)
+        held = np.concatenate([[0, 1, 2], self.outputs]) if clamped else np.array([0, 1, 2])
+        v = np.zeros((len(self.volts), n))
+        v[:, 1:3] = self.volts
+        if clamped:
+            v[:, self.outputs] = self.targets
+        free = np.setdiff1d(np.arange(n), held)
         if len(free):
-            laplacian = (self.incidence * g) @ self.incidence.T
-            v[free] = np.linalg.solve(laplacian[np.ix_(free, free)], -laplacian[np.ix_(free, fixed)] @ values)
-        return np.asarray(self.incidence.T @ v)
+            v[:, free] = np.linalg.solve(laplacian[np.ix_(free, free)], -laplacian[np.ix_(free, held)] @ v[:, held].T).T
+        return float(np.mean(np.einsum("si,ij,sj->s", v, laplacian, v)) / 2)
 
     def contrast(self, g: Array) -> float:
-        """H(g): half the power at clamped less that at free outputs."""
-        return float(g @ (self.drops(g, True) ** 2 - self.drops(g, False) ** 2) / 2)
+        """H(g)."""
+        return self.power(g, True) - self.power(g, False)
 
-    def update(self, g: Array) -> Array:
-        """∂H/∂g as contrastive learning has it, from local voltages."""
-        return (self.drops(g, True) ** 2 - self.drops(g, False) ** 2) / 2
-
-
-def complete(visible: int, hidden: int, rng: np.random.Generator) -> Net:
-    """Every node joined to every other: two inputs, outputs, and hidden nodes."""
-    n = visible + hidden
-    first, second = np.triu_indices(n, 1)
-    incidence = np.zeros((n, len(first)))
-    incidence[first, np.arange(len(first))] = 1.0
-    incidence[second, np.arange(len(first))] = -1.0
-    outputs = np.arange(2, visible)
-    return Net(incidence, np.array([0, 1]), np.array([0.0, 1.0]), outputs, rng.uniform(0.1, 0.9, len(outputs)))
-
-
-def run(small: bool) -> Convexity:
-    chords, descents = (300, 3) if small else (5000, 12)
-    rng = np.random.default_rng(0)
-    gaps, curvature = {}, {}
-    wrong = 0.0
-    for name, visible, hidden in (("no hidden node", 5, 0), ("one hidden node", 4, 1), ("three hidden nodes", 4, 3)):
-        found, least = [], np.inf
-        for i in range(chords):
-            net = complete(visible, hidden, rng)
-            a, b = np.exp(rng.normal(0, 1.5, (2, net.incidence.shape[1])))
-            ends = (net.contrast(a) + net.contrast(b)) / 2
-            found.append((ends - net.contrast((a + b) / 2)) / ends)
-            if i < 60:
-                nearby = 1e-5 * np.diag(a)
-                slopes = np.array([net.update(a + h) - net.update(a - h) for h in nearby]) / (2e-5 * a[:, None])
-                # In relative coordinates, that all conductances count alike.
-                hessian = a[:, None] * (slopes + slopes.T) / 2 * a
-                values = np.linalg.eigvalsh(hessian)
-                least = min(least, values[0] / np.abs(values).max())
-                numeric = np.array([net.contrast(a + h) - net.contrast(a - h) for h in nearby]) / (2e-5 * a)
-                wrong = max(wrong, float(np.max(np.abs(numeric - net.update(a))) / np.max(np.abs(numeric))))
-        gaps[name], curvature[name] = np.array(found), float(least)
-    net, steps = complete(5, 0, np.random.default_rng(3)), 1000 if small else 8000
-    losses = []
-    for seed in range(descents):
-        g = np.exp(np.random.default_rng(seed).normal(0, 1, net.incidence.shape[1]))
-        trail = []
-        for _ in range(steps):
-            trail.append(net.contrast(g))
-            g = np.clip(g - 0.5 * net.update(g), 0.05, 20.0)
-        losses.append(trail)
-    return Convexity(gaps, curvature, np.array(losses), wrong)
-
-
-def report(results: Convexity) -> list[str]:
-    lines = [f"contrastive update against finite differences of H: {results.wrong:.1e}"]
-    for name, gaps in results.gaps.items():
-        lines.append(
-            f"{name:19} chords below the function: {np.mean(gaps < -1e-9):6.2%}, "
-            f"least relative eigenvalue of the Hessian {results.curvature[name]:9.2e}"
+    def netlist(self) -> str:
+        """The same network as a netlist."""
+        probes = " ".join(f"V(n{i})" for i in self.outputs)
+        names = ["0", *(f"n{i}" for i in range(1, self.nodes))]
+        lines = [f"R{k} {names[a]} {names[b]} 1" for k, (a, b) in enumerate(zip(*self.ends, strict=True))]
+        return "\n".join(
+            ["* complete", f"*@output {probes}", "*@train R*", "V1 n1 0 0", "V2 n2 0 0", *lines, ".end", ""]
         )
-    lines.append(f"descents rise at {np.sum(np.diff(results.losses, axis=1) > 1e-12)} of {results.losses.size} steps")
-    lines.append(f"and end at H between {results.losses[:, -1].min():.1e} and {results.losses[:, -1].max():.1e}")
-    return lines
 
 
-def draw(results: Convexity) -> Figure:
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    chords, descent = figure.subplots(1, 2)
-    for name, gaps in results.gaps.items():
-        chords.hist(np.clip(gaps, -0.5, 1), bins=100, histtype="step", density=True, label=name)
-    chords.axvline(0, color="k", lw=0.5)
-    chords.set(xlabel="how far the middle lies under its chord, relative", ylabel="density", yscale="log")
-    chords.legend(fontsize="small")
-    descent.semilogy(np.maximum(results.losses.T, 1e-18))
-    descent.set(xlabel="step", ylabel="H", ylim=(1e-14, 10), title="projected gradient descent, no hidden node")
+class Update:
+    """∂H/∂g as netlearn's contrastive rule has it."""
+
+    def __init__(self, net: Net) -> None:
+        data = {"V1": net.volts[:, 0], "V2": net.volts[:, 1]}
+        data |= {f"V(n{i})": net.targets[:, k] for k, i in enumerate(net.outputs)}
+        project = open_project(netlearn.parse(net.netlist()), data)
+        self.model, given = project.model, project.samples()
+        self.batch, self.rule, self.rng = (
+            Batch(given.inputs, given.targets),
+            make_rule("contrastive"),
+            np.random.default_rng(0),
+        )
+
+    def __call__(self, g: Array, rows: Array | None = None) -> Array:
+        batch = self.batch if rows is None else Batch(self.batch.inputs[rows], self.batch.targets[rows])
+        return self.rule.estimate(self.model, Mse(), 1 / g, batch, self.rng).gradient * -(g**-2.0)
+
+
+def network(hidden: int, seed: int, *, exact: bool) -> Net:
+    """Three outputs; what is wanted is what other conductances give, and, if not ``exact``, something besides."""
+    rng = np.random.default_rng([hidden, seed])
+    outputs = np.arange(3, 6)
+    volts = rng.uniform(-1, 1, (SAMPLES, 2))
+    net = Net(6 + hidden, outputs, volts, np.zeros((SAMPLES, 3)))
+    update = Update(net)
+    teacher = np.exp(rng.normal(0, 0.7, len(net.ends[0])))
+    targets = update.model.outputs(update.model.forward(1 / teacher, volts))
+    return Net(net.nodes, outputs, volts, targets + (0.0 if exact else 0.1) * rng.normal(size=targets.shape))
+
+
+def compute(what: str, hidden: int, seed: int, effort: float = 1.0) -> dict[str, Any]:
+    """Chords and Hessians at random conductances, or a descent from random ones."""
+    rng = np.random.default_rng(seed)
+    if what == "chords":
+        return chords(network(hidden, seed, exact=False), rng, effort)
+    net = network(hidden, seed, exact=what == "reachable")
+    update, size = Update(net), len(net.ends[0])
+    result: dict[str, Any] = {}
+    for name, whole in (("full", STEPS), ("stochastic", 4 * STEPS)):
+        g, trail, steps = np.exp(rng.normal(0, 0.5, size)), [], round(whole * effort)
+        for step in range(steps):
+            if step % (steps // 48) == 0:
+                trail.append(net.contrast(g))
+            # Steps that shrink, as the updates of single samples do not.
+            rows, rate = (None, 1.0) if name == "full" else (rng.integers(SAMPLES, size=1), 2.0 / (1 + step / 500))
+            g = np.clip(g - rate * update(g, rows), LOW, HIGH)
+        result |= {name: net.contrast(g), f"{name} trail": trail}
+    if what == "unreachable":
+        found = [minimum(net, update, np.exp(rng.normal(0, 0.5, size))) for _ in range(STARTS)]
+        result |= {"least": min(found), "apart": max(found) / min(found) - 1}
+    return result
+
+
+def minimum(net: Net, update: Update, start: Array) -> float:
+    """The least H within the bounds that L-BFGS-B finds from a start."""
+    bounds, options = [(LOW, HIGH)] * len(start), {"maxiter": 2000, "maxfun": 4000, "ftol": 1e-15, "gtol": 1e-12}
+    return float(minimize(net.contrast, start, (), "L-BFGS-B", update, bounds=bounds, options=options).fun)
+
+
+def chords(net: Net, rng: np.random.Generator, effort: float) -> dict[str, Any]:
+    """How often the middle of a chord lies under the function, the least curvature, and the worst update."""
+    update, size = Update(net), len(net.ends[0])
+    below, deepest = 0, 0.0
+    for _ in range(round(CHORDS * effort)):
+        a, b = np.exp(rng.normal(0, 1.5, (2, size)))
+        ends = (net.contrast(a) + net.contrast(b)) / 2
+        gap = (ends - net.contrast((a + b) / 2)) / ends
+        below, deepest = below + (gap < -1e-9), min(deepest, gap)
+    wrong, least = 0.0, np.inf
+    for _ in range(max(2, round(HESSIANS * effort))):
+        a = np.exp(rng.normal(0, 1.5, size))
+        steps = 1e-5 * np.diag(a)
+        numeric = np.array([net.contrast(a + h) - net.contrast(a - h) for h in steps]) / (2e-5 * a)
+        wrong = max(wrong, float(np.abs(numeric - update(a)).max() / np.abs(numeric).max()))
+        slopes = np.array([update(a + h) - update(a - h) for h in steps]) / (2e-5 * a[:, None])
+        # In relative coordinates, that all conductances count alike.
+        values = np.linalg.eigvalsh(a[:, None] * (slopes + slopes.T) / 2 * a)
+        least = min(least, values[0] / np.abs(values).max())
+    return {"below": below / round(CHORDS * effort), "deepest": deepest, "wrong": wrong, "curvature": least}
+
+
+def of(results: Results, what: str, hidden: int, name: str) -> Array:
+    return np.array([value[name] for key, value in results.items() if key[:2] == (what, hidden)])
+
+
+def sentences(results: Results) -> Iterator[str]:
+    n = len({key[2] for key in results})
+    yield (
+        f"Complete networks with three outputs and {SAMPLES} samples, {n} of each kind (n = {n}, ± one standard "
+        f"deviation, n - 1); the update is"
+    )
+    yield "netlearn's `contrastive`, H is computed beside it by dense nodal analysis."
+    yield ""
+    yield (
+        f"| hidden nodes | chords below H, of {CHORDS} | deepest, relative | least eigenvalue of the Hessian, "
+        f"relative |"
+    )
+    yield "|---|---|---|---|"
+    for hidden in HIDDEN:
+        below, deepest, least = (of(results, "chords", hidden, name) for name in ("below", "deepest", "curvature"))
+        yield f"| {hidden} | {spread(100 * below)} % | {deepest.min():.1e} | {least.min():.1e} |"
+    yield ""
+    wrong = max(of(results, "chords", hidden, "wrong").max() for hidden in HIDDEN)
+    yield says(
+        f"- The rule's update is the gradient of H to {wrong:.0e}, which is the error of the differences that "
+        f"it is compared with.",
+        wrong < 1e-5,
+    )
+    convex, not_convex = of(results, "chords", 0, "below"), of(results, "chords", 3, "below")
+    yield says(
+        "- Where every node is an input or an output H is convex: no chord lies below it, and no Hessian has a "
+        "negative eigenvalue"
+        " beyond rounding.",
+        convex.max() == 0,
+        of(results, "chords", 0, "curvature").min() > -1e-5,
+    )
+    yield says(
+        f"- **Not so with hidden nodes**: {spread(100 * of(results, 'chords', 1, 'below'))} % (one) and "
+        f"{spread(100 * not_convex)} % (three) of the chords"
+        " lie below the function. The convergence theorem must not be read as one for networks with hidden nodes.",
+        not_convex.min() > 0,
+    )
+    full, one = (of(results, "reachable", 0, name) for name in ("full", "stochastic"))
+    first = of(results, "reachable", 0, "full trail")[:, 0]
+    yield says(
+        f"- Targets that other conductances give: from H = {geometric(first, '.2f')} W descent on all samples comes "
+        f"down to {floor(full.max())} W or less in {STEPS:,} steps, and on one sample at a time to "
+        f"{floor(one.max())} W or less in {4 * STEPS:,}.",
+        full.max() < 1e-3 * first.min(),
+        one.max() < 1e-3 * first.min(),
+    )
+    least, apart = (of(results, "unreachable", 0, name) for name in ("least", "apart"))
+    yield says(
+        f"- Targets that no conductances give: L-BFGS-B finds the same minimum from {STARTS} starts (to "
+        f"{apart.max():.0e}).",
+        apart.max() < 1e-6,
+    )
+    trail = of(results, "unreachable", 0, "stochastic trail")
+    excess = [100 * (row / least - 1) for row in (*trail.T[[12, 24]], of(results, "unreachable", 0, "stochastic"))]
+    words = ", ".join(f"{spread(each, '.0f')} %" for each in excess)
+    whole = 100 * (of(results, "unreachable", 0, "full") / least - 1)
+    yield says(
+        f"  Descent on all samples is {spread(whole, '.1f')} % above it after {STEPS:,} steps. One sample at a time, "
+        f"with steps that shrink, is {words} above it after {STEPS:,}, {2 * STEPS:,} and {4 * STEPS:,} steps: on the "
+        f"way to the same minimum, as on a convex function.",
+        excess[0].mean() > excess[1].mean() > excess[2].mean(),
+        excess[2].mean() < 0.5 * excess[0].mean(),
+        min(float(each.min()) for each in (*excess, whole)) > -1e-6,
+    )
+
+
+def floor(value: float) -> str:
+    """A power that may have come down to rounding."""
+    return f"{value:.0e}" if value > 1e-15 else "1e-15"
+
+
+def draw(results: Results) -> Figure:
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    n = len({key[2] for key in results})
+    for x, hidden in enumerate(HIDDEN):
+        below = 100 * of(results, "chords", hidden, "below")
+        left.errorbar([x], [below.mean()], [below.std(ddof=1)], fmt="o", capsize=4, color=f"C{x}")
+    left.set(
+        xticks=range(len(HIDDEN)),
+        xticklabels=HIDDEN,
+        xlabel="hidden nodes",
+        ylabel="chords below the function (%)",
+        title=f"mean ± standard deviation, n = {n}",
+    )
+    for i, what in enumerate(("reachable", "unreachable")):
+        least = of(results, what, 0, "least")[:, None] if what == "unreachable" else 0.0
+        for style, name in (("-", "full"), ("--", "stochastic")):
+            rows = np.maximum(of(results, what, 0, f"{name} trail") - least, 1e-14)
+            steps = np.linspace(0, STEPS * (1 if name == "full" else 4), rows.shape[1])
+            label = f"{what} targets, {'all samples' if name == 'full' else 'one at a time'}"
+            # Some come down to rounding and some do not, so that a mean would tell of none of them.
+            lines = right.plot(steps, rows.T, style, color=f"C{i}", lw=1)
+            lines[0].set_label(label)
+    right.set(
+        xlabel="step",
+        ylabel="H above its minimum (W)",
+        yscale="log",
+        title=f"no hidden node, n = {n} networks of each kind",
+        ylim=(1e-13, 1),
+    )
+    right.legend(fontsize="small")
     return figure
 
 
+CLAIM = Claim(
+    "contrastive_convex",
+    "contrastive learning and convexity",
+    compute,
+    keys=[
+        *(("chords", hidden, seed) for hidden in HIDDEN for seed in range(5)),
+        *((what, 0, seed) for what in ("reachable", "unreachable") for seed in range(5)),
+    ],
+    small=[
+        *(("chords", hidden, seed, 0.1) for hidden in (0, 3) for seed in range(2)),
+        *((what, 0, 0, 0.1) for what in ("reachable", "unreachable")),
+    ],
+    sentences=sentences,
+    draw=draw,
+)
+
 if __name__ == "__main__":
-    main(run, draw, report, "contrastive_convex")
+    main(CLAIM)
