@@ -25,6 +25,7 @@ from netlearn.errors import (
 if TYPE_CHECKING:
     from netlearn.adjoint import adjoint_netlist
     from netlearn.api import describe, evaluate, operating_point, train
+    from netlearn.clusters import cluster
     from netlearn.comparison import Comparison, compare
     from netlearn.discrete.rounding import Rounding, round_values
     from netlearn.elaboration.design import Design
@@ -85,6 +86,7 @@ __all__ = [
     "Trainer",
     "adjoint_netlist",
     "check",
+    "cluster",
     "compare",
     "describe",
     "elaborate",
@@ -117,6 +119,7 @@ _ELSEWHERE = {
     for module, names in {
         "adjoint": ("adjoint_netlist",),
         "api": ("describe", "evaluate", "operating_point", "train"),
+        "clusters": ("cluster",),
         "comparison": ("Comparison", "compare"),
         "discrete.rounding": ("Rounding", "round_values"),
         "elaboration.design": ("Design",),

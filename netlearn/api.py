@@ -6,6 +6,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
 from typing import Literal, Unpack
@@ -36,6 +37,7 @@ from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.units import unit_of_estimate
 from netlearn.learn.settings import Settings
 from netlearn.learn.settings_text import directive_texts
+from netlearn.learn.shared import SharedRule
 from netlearn.learn.state import Callback, TrainingState
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
@@ -70,6 +72,8 @@ def train(
     keep_in: str | os.PathLike[str] | None = None,
     aim: Aimed = "nominal",
     draws: int = 512,
+    executor: Executor | None = None,
+    parts: int = 4,
     **settings: Unpack[Overrides],
 ) -> TrainResult:
     """Train a netlist on data.
@@ -97,6 +101,9 @@ def train(
     aim : "tolerance" trains for the mean loss over draws of the parts' tolerances, "yield" for how many
         of them meet the goals.
     draws : how many circuits are drawn for that, once, by the seed of the run; powers of two are best.
+    executor : where gradients are estimated, in so many ``parts`` of every batch: anything with the interface of
+        ``concurrent.futures.Executor``, such as :func:`netlearn.cluster`. The numbers depend on how many parts
+        there are, in their last digits, and not on who makes them.
     settings : instead of directives, the text that would follow their name
         (``optimizer="adam lr=0.1"``), or a ready object; and single options (``epochs=50``).
 
@@ -111,10 +118,10 @@ def train(
         project = open_project(netlist, with_targets(data, targets), solver, settings)
         store = store_of(keep, keep_every, keep_in, tuple(project.parameters.names), resume)
         task = replace(task_of(project), store=store)
-        parts = search_for(project)
-        if parts is not None:
-            task = bounded(task, parts)
-        final = FinalValues(project, task, parts)
+        discrete = search_for(project)
+        if discrete is not None:
+            task = bounded(task, discrete)
+        final = FinalValues(project, task, discrete)
         if aim != "nominal":
             task, design = over_tolerances(project, task, aim, draws)
             final.searched = task, design
@@ -126,11 +133,12 @@ def train(
             # What is wrong with it is said before the work, not after.
             evaluation_of(project.plain_model, project.loss, project.layout, project.dataset(test))
         search = run_lbfgs if isinstance(task.optimizer, Lbfgsb) else run
+        shared = task if executor is None else replace(task, rule=SharedRule(task.rule, executor, parts))
         with keeper.whatever_happens(), step_callback(progress) as callback:
-            state = search(task, start, callback, keeper)
+            state = search(shared, start, callback, keeper)
         with suppress(KeyboardInterrupt):
             final.found(state)
-        if not state.finished or (parts is not None and not final.has_found):
+        if not state.finished or (discrete is not None and not final.has_found):
             keeper.interrupted(state)
             if store is not None:
                 store.close()

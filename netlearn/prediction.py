@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +14,11 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import OptionError
-from netlearn.learn.data import inputs_of
+from netlearn.executors import Sent, in_order
+from netlearn.learn.data import Layout, inputs_of
 from netlearn.learn.files import table_chunks
 from netlearn.learn.loss import CrossEntropy, Loss
+from netlearn.learn.model import Model
 from netlearn.learn.output_files import check_ending, output_file
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.table import Table
@@ -88,6 +91,7 @@ def predict(
     data: DataLike,
     *,
     forward: str | Solver = "internal",
+    executor: Executor | None = None,
     **settings: Unpack[Overrides],
 ) -> Prediction:
     """What a netlist's outputs are for new inputs.
@@ -99,6 +103,7 @@ def predict(
         columns drive what ``*@input`` says, or else what the training data drive in their
         order. Targets in it are not looked at.
     forward : what finds operating points: ``internal``, ``ngspice``, or a solver.
+    executor : where this is done, part by part: anything with the interface of ``concurrent.futures.Executor``.
     settings : as for ``train``; of use here are ``input``, ``output``, ``classes`` and ``loss``.
 
     Classes are those of ``*@classes``, or of the training data that the netlist names, if it is
@@ -106,7 +111,7 @@ def predict(
     """
     with solver_of(forward) as solver:
         project = open_project(netlist, data, solver, settings)
-        parts = list(_parts(project, [project.table]))
+        parts = list(_parts(project, [project.table], executor))
     first = parts[0]
     together = [part.probabilities for part in parts if part.probabilities is not None]
     return Prediction(
@@ -122,12 +127,13 @@ def predictions(
     data: str | os.PathLike[str],
     *,
     forward: str | Solver = "internal",
+    executor: Executor | None = None,
     **settings: Unpack[Overrides],
 ) -> Iterator[Prediction]:
     """The same for a file of any length, part by part; the memory that it takes does not grow with the file."""
     with solver_of(forward) as solver:
         project = open_project(netlist, None, solver, settings)
-        yield from _parts(project, table_chunks(Path(data), rows_at_a_time(project), project.unnamed))
+        yield from _parts(project, table_chunks(Path(data), rows_at_a_time(project), project.unnamed), executor)
 
 
 def predict_file(
@@ -136,6 +142,7 @@ def predict_file(
     out: str | os.PathLike[str],
     *,
     forward: str | Solver = "internal",
+    executor: Executor | None = None,
     **settings: Unpack[Overrides],
 ) -> int:
     """The same into a file, ``.csv``, ``.npz`` or ``.parquet``; how many samples there were.
@@ -145,7 +152,7 @@ def predict_file(
     check_ending(Path(out))
     count = 0
     with output_file(Path(out)) as write:
-        for part in predictions(netlist, data, forward=forward, **settings):
+        for part in predictions(netlist, data, forward=forward, executor=executor, **settings):
             write(part.columns())
             count += len(part)
     return count
@@ -156,23 +163,56 @@ def rows_at_a_time(project: Project) -> int:
     return int(np.clip(HELD // max(1, project.circuit.size), 64, 65536))
 
 
-def _parts(project: Project, tables: Iterator[Table] | list[Table]) -> Iterator[Prediction]:
+def _parts(
+    project: Project, tables: Iterator[Table] | list[Table], executor: Executor | None = None
+) -> Iterator[Prediction]:
+    loss = _loss(project)
+    if executor is None:
+        answers: Iterator[_Answer] = map(_answered, _questions(project, tables, None))
+    else:
+        answers = in_order(_answered, _questions(project, tables, executor), executor)
+    for layout, outputs in answers:
+        yield Prediction(layout.outputs, outputs, layout.classes, _probabilities(loss, outputs))
+
+
+_Answer = tuple[Layout, Array]
+
+
+@dataclass(frozen=True)
+class _Question:
+    """Inputs (S, p) of samples of which the first has a number, for a model, which may have been sent."""
+
+    model: Model | Sent[Model]
+    layout: Layout
+    inputs: Array
+    first: int
+
+
+def _questions(
+    project: Project, tables: Iterator[Table] | list[Table], executor: Executor | None
+) -> Iterator[_Question]:
     rows, done = rows_at_a_time(project), 0
-    model, loss = None, _loss(project)
+    model: Model | Sent[Model] | None = None
     for table in tables:
         # An output for every row: corners are for data with targets.
         layout = replace(project.input_layout(table), corners={})
         if not layout.outputs:
             raise OptionError("there is nothing to measure", hint="say what: --output 'V(out)', or *@output V(out)")
         if model is None:
-            model = project.model_of(layout)
+            own = project.model_of(layout)
+            model = own if executor is None else Sent.of(own)
         inputs = inputs_of(table, layout)
         for start in range(0, len(inputs), rows):
             part = inputs[start : start + rows]
-            with numbered(done + np.arange(len(part))):
-                outputs, _ = outputs_of(model, model.parameters.initial, part)
+            yield _Question(model, layout, part, done)
             done += len(part)
-            yield Prediction(layout.outputs, outputs, layout.classes, _probabilities(loss, outputs))
+
+
+def _answered(question: _Question) -> _Answer:
+    model = question.model.thing if isinstance(question.model, Sent) else question.model
+    with numbered(question.first + np.arange(len(question.inputs))):
+        outputs, _ = outputs_of(model, model.parameters.initial, question.inputs)
+    return question.layout, outputs
 
 
 def _loss(project: Project) -> Loss | None:

@@ -10,13 +10,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
+from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
-from netlearn.errors import NetlearnError
+from netlearn.executors import KilledAgain, as_they_come
 from netlearn.interrupts import SIGNALS, shielded
 
 Item = TypeVar("Item")
@@ -25,17 +25,16 @@ Result = TypeVar("Result")
 TRIES = 2
 """How often a piece is begun whose process is ended by something else."""
 
-AGAIN = "what is done is kept where results are written to a file; run it again with another executor"
-
 
 @dataclass(frozen=True)
 class Lost:
     """What comes instead of a result whose process was ended again and again."""
 
     how: str
+    tries: int = TRIES
 
     def __str__(self) -> str:
-        return f"its process {self.how}, {TRIES} times"
+        return f"its process {self.how}, {self.tries} times" if self.tries > 1 else self.how
 
 
 def results_of(
@@ -56,7 +55,8 @@ def results_of(
     executor has done what it does to try again. Raises NetlearnError where nothing can be run there any more.
     """
     if executor is not None:
-        yield from _executed(function, items, executor)
+        for number, found in as_they_come(function, items, executor):
+            yield number, Lost(str(found), 1) if isinstance(found, KilledAgain) else found
         return
     count = min(processes or os.cpu_count() or 1, len(items))
     if count <= 1:
@@ -85,29 +85,6 @@ def results_of(
         with shielded():
             for worker in workers:
                 worker.end()
-
-
-def _executed(
-    function: Callable[[Item], Result], items: Sequence[Item], executor: Executor
-) -> Iterator[tuple[int, Result | Lost]]:
-    futures: dict[Future[Result], int] = {}
-    try:
-        for number, item in enumerate(items):
-            futures[executor.submit(function, item)] = number
-        for future in as_completed(list(futures)):
-            try:
-                yield futures[future], future.result()
-            except BrokenExecutor as error:
-                raise NetlearnError(f"the executor's processes have ended: {error}", hint=AGAIN) from None
-            except CancelledError:
-                raise NetlearnError("the executor was shut down before all was done", hint=AGAIN) from None
-    except RuntimeError as error:
-        if isinstance(error, BrokenExecutor) or "shutdown" in str(error):
-            raise NetlearnError(f"the executor takes no work: {error}", hint=AGAIN) from None
-        raise
-    finally:
-        for future in futures:
-            future.cancel()
 
 
 class _Worker(Generic[Item, Result]):

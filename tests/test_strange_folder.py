@@ -22,9 +22,10 @@ ROOT = Path(netlearn.__file__).parent.parent
 ESCAPE = "\x1b]0;mark\x07"
 
 MODULES = (
-    "PIL", "PySpice", "_pickle", "cffi", "click", "codecs", "concurrent", "dask", "jax", "json", "lark", "llvmlite",
-    "logging", "matplotlib", "multiprocessing", "netlearn", "numba", "numpy", "pickle", "re", "rich", "runpy", "scipy",
-    "selectors", "sitecustomize", "sklearn", "socket", "struct", "threadpoolctl", "typing", "usercustomize", "yaml",
+    "PIL", "PySpice", "_pickle", "bokeh", "cffi", "click", "cloudpickle", "codecs", "concurrent", "dask", "distributed",
+    "jax", "json", "lark", "llvmlite", "logging", "matplotlib", "msgpack", "multiprocessing", "netlearn", "networkx",
+    "numba", "numpy", "pickle", "re", "rich", "runpy", "scipy", "selectors", "sitecustomize", "sklearn", "socket",
+    "struct", "tblib", "threadpoolctl", "toolz", "tornado", "tqdm", "typing", "usercustomize", "yaml",
 )  # fmt: skip
 CONFIGURATIONS = {
     ".numba_config.yaml": "cache_dir: .\n",
@@ -161,6 +162,24 @@ def test_a_command_reads_nothing_that_it_was_not_given(command, folder, machine_
     opened = set(log.read_text().split())
     assert opened & names <= {"xor.cir", "xor.csv"}
     assert command == "new" or "xor.cir" in opened
+
+
+def test_the_workers_of_a_cluster_read_nothing_either(folder):
+    """Nor do those that take the place of killed ones."""
+    log = folder.parent / "log"
+    command = ("sweep", "xor.cir", "--local-cluster", "1", "--vary", "optimizer.lr=0.1", "--epochs", "1", "-q")
+    done = run("-c", WATCH, str(log), *command)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (folder / "mark").exists()
+    (folder / "killing.py").write_text(
+        "import os, sys, netlearn\n"
+        "if __name__ == '__main__':\n"
+        "    with netlearn.cluster(workers=1) as executor:\n"
+        "        print(executor.submit(os._exit, 1).exception() is not None)\n"
+        "        print(executor.submit(len, 'abc').result())\n"
+    )
+    assert run(str(folder / "killing.py")).stdout == "True\n3\n"
+    assert not (folder / "mark").exists()
 
 
 @pytest.mark.parametrize("text", ["cache_locator_classes: mark.Locator", "- nonsense", "cache_dir: [", "opt: 9"])

@@ -12,6 +12,7 @@ from netlearn.cli.options import (
     allow,
     as_csv,
     as_json,
+    cluster_options,
     directive_options,
     forward_option,
     netlist_argument,
@@ -22,6 +23,7 @@ from netlearn.cli.options import (
     training_data,
     trainings_at_a_time,
     vary,
+    workers_of,
 )
 from netlearn.cli.output import FilePath, beside, check_outputs, deliver, say
 from netlearn.cli.progress import comparison_progress
@@ -59,6 +61,7 @@ def _numbers(_: click.Context, option: click.Parameter, text: str) -> list[float
 @directive_options(*SHARED)
 @forward_option
 @trainings_at_a_time
+@cluster_options
 @click.option(
     "--results",
     type=FilePath,
@@ -83,6 +86,8 @@ def command(
     test: Path | None,
     forward: str,
     processes: int | None,
+    scheduler: str | None,
+    local_cluster: int | None,
     results: Path | None,
     plot: Path | None,
     allow: tuple[Path, ...],
@@ -104,7 +109,8 @@ def command(
     check_outputs(kept, figure, inputs=(netlist, data, test))
     check_format(figure.path)
     try:
-        with comparison_progress(quiet or as_json or as_csv) as progress:
+        silent = quiet or as_json or as_csv
+        with workers_of(scheduler, local_cluster, silent) as executor, comparison_progress(silent) as progress:
             comparison = compare(
                 read(netlist, allow),
                 data,
@@ -116,6 +122,7 @@ def command(
                 scatter=scatter,
                 results=kept.path,
                 processes=processes,
+                executor=executor,
                 progress=progress,
                 forward=forward,
                 test=test,

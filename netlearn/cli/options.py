@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from netlearn.cli.output import FilePath
+from netlearn.cli.output import FilePath, say
+from netlearn.clusters import cluster
 from netlearn.errors import OptionError
 from netlearn.learn.settings import DIRECTIVES
 from netlearn.options import Option
@@ -92,6 +94,31 @@ def tolerance(default: float) -> Callable[[Command], Command]:
         show_default=True,
         help="Relative difference that passes.",
     )
+
+
+_scheduler = click.option(
+    "--scheduler", metavar="ADDRESS", help="Work on the workers of a Dask scheduler, such as tcp://host:8786."
+)
+_local_cluster = click.option(
+    "--local-cluster", type=click.IntRange(min=1), metavar="N", help="Work on a Dask cluster of N processes here."
+)
+
+
+def cluster_options(command: Command) -> Command:
+    """Where the work is done, if not in this process or its own."""
+    return _scheduler(_local_cluster(command))
+
+
+@contextmanager
+def workers_of(scheduler: str | None, local_cluster: int | None, quiet: bool) -> Iterator[Executor | None]:
+    """The executor that the options name, if they name one; says where its dashboard is."""
+    if scheduler is None and local_cluster is None:
+        yield None
+        return
+    with cluster(scheduler, workers=local_cluster) as executor:
+        if not quiet and executor.dashboard:  # type: ignore[attr-defined]
+            say(f"dashboard {executor.dashboard}", err=True)  # type: ignore[attr-defined]
+        yield executor
 
 
 vary = click.option(

@@ -17,6 +17,7 @@ from netlearn.cli.options import (
     allow,
     as_csv,
     as_json,
+    cluster_options,
     directive_options,
     forward_option,
     netlist_argument,
@@ -25,6 +26,7 @@ from netlearn.cli.options import (
     quiet,
     solver,
     timeout,
+    workers_of,
 )
 from netlearn.cli.output import FilePath, check_outputs, deliver, say
 from netlearn.json_text import json_text
@@ -42,6 +44,7 @@ from netlearn.report.tables import show_rows
 @forward_option
 @timeout
 @processes
+@cluster_options
 @allow
 @as_csv
 @as_json
@@ -55,6 +58,8 @@ def command(
     flat: bool,
     timeout: float,
     processes: int | None,
+    scheduler: str | None,
+    local_cluster: int | None,
     allow: tuple[Path, ...],
     as_csv: bool,
     as_json: bool,
@@ -66,17 +71,21 @@ def command(
     Targets in the data are not looked at. A file of any length is read and written part by part.
     """
     source, settings = read(netlist, allow), overrides(directives)
-    with solver(forward, timeout, processes, flat=flat) as solving:
+    silent = quiet or as_json or as_csv
+    with (
+        solver(forward, timeout, processes, flat=flat) as solving,
+        workers_of(scheduler, local_cluster, silent) as executor,
+    ):
         if out is not None:
             check_outputs(Destination(out), inputs=(netlist, data))
-            samples = predict_file(source, data, out, forward=solving, **settings)
+            samples = predict_file(source, data, out, forward=solving, executor=executor, **settings)
             if as_json:
                 say(json_text({"netlist": netlist, "data": data, "written": out, "samples": samples}))
             elif not quiet:
                 say(f"samples   {samples} of {data}")
                 say(f"written   {out}")
             return
-        parts = (part.columns() for part in predictions(source, data, forward=solving, **settings))
+        parts = (part.columns() for part in predictions(source, data, forward=solving, executor=executor, **settings))
         if as_csv:
             text = StringIO()
             write = csv_writer(text)

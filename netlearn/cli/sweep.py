@@ -11,6 +11,7 @@ from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     allow,
     as_json,
+    cluster_options,
     directive_options,
     forward_option,
     netlist_argument,
@@ -21,6 +22,7 @@ from netlearn.cli.options import (
     training_data,
     trainings_at_a_time,
     vary,
+    workers_of,
 )
 from netlearn.cli.output import FilePath, beside, check_outputs, say
 from netlearn.cli.progress import sweep_progress
@@ -41,6 +43,7 @@ from netlearn.sweeps import sweep
 @directive_options()
 @forward_option
 @trainings_at_a_time
+@cluster_options
 @click.option("-o", "--out", type=FilePath, metavar="FILE", help="The records, .jsonl or .parquet [FILE.sweep.jsonl].")
 @allow
 @as_json
@@ -55,6 +58,8 @@ def command(
     test: Path | None,
     forward: str,
     processes: int | None,
+    scheduler: str | None,
+    local_cluster: int | None,
     out: Path | None,
     allow: tuple[Path, ...],
     as_json: bool,
@@ -71,7 +76,8 @@ def command(
     check_outputs(kept, inputs=(netlist, data, test))
     journal = kept.path.with_name(f"{kept.path.name}.jsonl") if is_parquet(kept.path) else kept.path
     try:
-        with sweep_progress(quiet or as_json) as progress:
+        silent = quiet or as_json
+        with workers_of(scheduler, local_cluster, silent) as executor, sweep_progress(silent) as progress:
             found = sweep(
                 read(netlist, allow),
                 data,
@@ -80,6 +86,7 @@ def command(
                 scatter=scatter,
                 results=kept.path,
                 processes=processes,
+                executor=executor,
                 progress=progress,
                 forward=forward,
                 test=test,

@@ -13,11 +13,13 @@ from netlearn.cli.options import (
     allow,
     as_csv,
     as_json,
+    cluster_options,
     directive_options,
     forward_option,
     netlist_argument,
     overrides,
     quiet,
+    workers_of,
 )
 from netlearn.cli.output import FilePath, deliver, say
 from netlearn.errors import CheckFailed
@@ -52,6 +54,7 @@ from netlearn.tolerances.analysis import tolerance as analysed
     help="Relative difference from ngspice that passes.",
 )
 @forward_option
+@cluster_options
 @allow
 @as_csv
 @as_json
@@ -67,6 +70,8 @@ def command(
     journal: Path | None,
     relative: float,
     forward: str,
+    scheduler: str | None,
+    local_cluster: int | None,
     allow: tuple[Path, ...],
     as_csv: bool,
     as_json: bool,
@@ -78,17 +83,19 @@ def command(
     Tolerances are what *@tolerance says, tol=, DEV and LOT, and agauss, gauss, aunif, unif, limit, mc, wc and flat
     in expressions. With --against ngspice it exits with 1 where ngspice differs by more than --relative.
     """
-    result = analysed(
-        read(netlist, allow),
-        data,
-        draws=draws,
-        against=against,  # type: ignore[arg-type]
-        for_yield=for_yield,
-        prices=prices,
-        journal=journal,
-        forward=forward,
-        **overrides(directives),
-    )
+    with workers_of(scheduler, local_cluster, quiet or as_json or as_csv) as executor:
+        result = analysed(
+            read(netlist, allow),
+            data,
+            draws=draws,
+            against=against,  # type: ignore[arg-type]
+            for_yield=for_yield,
+            prices=prices,
+            journal=journal,
+            forward=forward,
+            executor=executor,
+            **overrides(directives),
+        )
     columns, rows = spread_rows(result)
     if as_json:
         say(json_text({"netlist": netlist, **tolerance_values(result)}))

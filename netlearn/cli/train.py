@@ -15,6 +15,7 @@ from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     allow,
     as_json,
+    cluster_options,
     directive_options,
     forward_option,
     netlist_argument,
@@ -25,6 +26,7 @@ from netlearn.cli.options import (
     test_data,
     timeout,
     training_data,
+    workers_of,
 )
 from netlearn.cli.output import FilePath, beside, check_outputs, deliver, say
 from netlearn.cli.progress import training_progress
@@ -46,6 +48,7 @@ from netlearn.tolerances.training import Aimed
 @forward_option
 @timeout
 @processes
+@cluster_options
 @allow
 @click.option("--checkpoint", type=FilePath, metavar="FILE", help="Where an interrupted run is kept.")
 @click.option("--resume", is_flag=True, help="Continue an interrupted run, to the result it would have had.")
@@ -89,6 +92,8 @@ def command(
     flat: bool,
     timeout: float,
     processes: int | None,
+    scheduler: str | None,
+    local_cluster: int | None,
     allow: tuple[Path, ...],
     checkpoint: Path | None,
     resume: bool,
@@ -123,7 +128,11 @@ def command(
         deliver(nudged_netlist(source, data, **overrides(directives)), show_nudged)
     if show_adjoint:
         deliver(adjoint_netlist(source, data, **overrides(directives)), show_adjoint)
-    with solver(forward, timeout, processes, flat=flat) as solving, training_progress(quiet or as_json) as progress:
+    with (
+        solver(forward, timeout, processes, flat=flat) as solving,
+        workers_of(scheduler, local_cluster, quiet or as_json) as executor,
+        training_progress(quiet or as_json) as progress,
+    ):
         result = api.train(
             source,
             data,
@@ -135,6 +144,7 @@ def command(
             test=test,
             aim=aim,
             draws=draws,
+            executor=executor,
             **overrides(directives),
         )
     if result.interrupted:

@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import NominalWarning, OptionError
+from netlearn.executors import Sent, in_order
 from netlearn.journal import Journal
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import open_project
@@ -106,6 +108,7 @@ def tolerance(
     prices: str | Mapping[float, float] | None = None,
     journal: str | os.PathLike[str] | None = None,
     forward: str = "internal",
+    executor: Executor | None = None,
     **settings: Unpack[Overrides],
 ) -> ToleranceResult:
     """What the tolerances of its parts do to a netlist.
@@ -123,6 +126,7 @@ def tolerance(
     prices : of tolerance classes, such as ``"1%=1 0.1%=10"`` or ``{0.01: 1, 0.001: 10}``.
     journal : a file in which finished draws are kept; where it is there, the same work goes on from it.
     forward : what solves the draws: ``internal`` or ``ngspice``.
+    executor : where draws are solved, some at a time: anything with the interface of ``concurrent.futures.Executor``.
     settings : as for :func:`netlearn.train`; ``seed`` is that of the draws.
 
     Raises OptionError for tolerances of what has none, for a yield that cannot be reached, and without goals for a
@@ -141,7 +145,7 @@ def tolerance(
         if for_yield is not None and trials.loss is None:
             raise OptionError("a yield needs goals", hint="such as '*@goal V(out) = 5 within=1%'")
         v = trials.population.draw(draws, seed)
-        outputs = _outputs(trials, v, Path(journal) if journal is not None else None)
+        outputs = _outputs(trials, v, Path(journal) if journal is not None else None, executor)
         result = _result(trials, v, outputs)
         worst = worst_cases(trials, v, outputs)
         if against == "ngspice":
@@ -153,21 +157,41 @@ def tolerance(
     return ToleranceResult(**result, worst=tuple(worst), tighter=tighter, seed=seed)
 
 
-def _outputs(trials: Trials, v: Array, path: Path | None) -> Array:
+def _outputs(trials: Trials, v: Array, path: Path | None, executor: Executor | None = None) -> Array:
     """Outputs (D, S, o) of draws ``v`` (D, n), as far as they are not in a journal already."""
-    shape = (len(trials.inputs), len(trials.names))
-    if path is None:
+    if path is None and executor is None:
         return trials.outputs(v)
-    of = _fingerprint(trials, v)
+    shape, of = (len(trials.inputs), len(trials.names)), _fingerprint(trials, v)
     write, read = partial(_line, of=of), partial(_entry, of=of, shape=shape)
-    journal: Journal[tuple[int, Array]] = Journal(path, "a part of these draws", '{"draws": ', write, read)
-    with journal.opened() if path is not None else nullcontext():
-        known = dict(journal.entries())
-        for first in range(0, len(v), DRAWS_AT_ONCE):
-            if first not in known:
-                known[first] = trials.outputs(v[first : first + DRAWS_AT_ONCE])
-                journal.add((first, known[first]))
-    return np.concatenate([known[first] for first in range(0, len(v), DRAWS_AT_ONCE)])
+    journal: Journal[tuple[int, Array]] | None = None
+    if path is not None:
+        journal = Journal(path, "a part of these draws", '{"draws": ', write, read)
+    firsts = range(0, len(v), DRAWS_AT_ONCE)
+    with journal.opened() if journal is not None else nullcontext():
+        known = {} if journal is None else dict(journal.entries())
+        left = [(first, v[first : first + DRAWS_AT_ONCE]) for first in firsts if first not in known]
+        for entry in _solved(trials, left, executor):
+            known[entry[0]] = entry[1]
+            if journal is not None:
+                journal.add(entry)
+    return np.concatenate([known[first] for first in firsts])
+
+
+def _solved(
+    trials: Trials, left: Sequence[tuple[int, Array]], executor: Executor | None
+) -> Iterator[tuple[int, Array]]:
+    """The outputs of parts of the draws, each with the number of its first."""
+    if executor is None:
+        yield from ((first, trials.outputs(draws)) for first, draws in left)
+        return
+    sent = Sent.of(trials)
+    found = in_order(_sent_outputs, [(sent, draws) for _, draws in left], executor)
+    yield from zip((first for first, _ in left), found, strict=True)
+
+
+def _sent_outputs(item: tuple[Sent[Trials], Array]) -> Array:
+    sent, draws = item
+    return sent.thing.outputs(draws)
 
 
 def _fingerprint(trials: Trials, v: Array) -> str:

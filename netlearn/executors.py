@@ -1,0 +1,132 @@
+"""Pieces of work on anything that has the interface of ``concurrent.futures.Executor``: pools, Dask, batch systems."""
+
+from __future__ import annotations
+
+import pickle
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+from netlearn.errors import NetlearnError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Thing = TypeVar("Thing")
+
+AHEAD = 16
+"""Pieces that are under way at a time where their results are wanted in order."""
+AGAIN = "what was kept in a file is not done again; give another executor"
+SAME = "install the same version of netlearn where the workers run"
+
+
+class KilledAgain(Exception):
+    """A piece whose processes were ended so often that the executor tries no more."""
+
+
+@dataclass(frozen=True)
+class Sent(Generic[Thing]):
+    """Something that is pickled once for many pieces of work, and unpickled once by each process."""
+
+    pickled: bytes
+
+    @classmethod
+    def of(cls, thing: Thing) -> Sent[Thing]:
+        """Raises NetlearnError for what no other process can be given."""
+        try:
+            return cls(pickle.dumps(thing))
+        except Exception as error:
+            raise NetlearnError(
+                f"this cannot be sent to other processes: {error}", hint="leave the executor out"
+            ) from None
+
+    @property
+    def thing(self) -> Thing:
+        found: Thing = _unpickled(self.pickled)
+        return found
+
+
+@lru_cache(maxsize=2)
+def _unpickled(pickled: bytes) -> Any:
+    return pickle.loads(pickled)
+
+
+def as_they_come(
+    function: Callable[[Item], Result], items: Sequence[Item], executor: Executor
+) -> Iterator[tuple[int, Result | KilledAgain]]:
+    """What a function gives for each item, as it comes, with the number of the item.
+
+    Raises what the function raises, and NetlearnError where nothing can be run there any more.
+    """
+    futures: dict[Future[Result], int] = {}
+    with _ended(futures):
+        for number, item in enumerate(items):
+            futures[executor.submit(function, item)] = number
+        for future in as_completed(list(futures)):
+            found: Result | KilledAgain
+            try:
+                with _explained():
+                    found = future.result()
+            except KilledAgain as killed:
+                found = killed
+            yield futures[future], found
+
+
+def in_order(function: Callable[[Item], Result], items: Iterable[Item], executor: Executor) -> Iterator[Result]:
+    """What a function gives for each item, in their order; no more than a few are under way at a time.
+
+    Raises as :func:`as_they_come` does, and NetlearnError for an item whose processes were ended again and again.
+    """
+    futures: deque[Future[Result]] = deque()
+
+    def first() -> Result:
+        try:
+            with _explained():
+                return futures.popleft().result()
+        except KilledAgain as killed:
+            raise NetlearnError(str(killed)) from None
+
+    with _ended(futures):
+        for item in items:
+            futures.append(executor.submit(function, item))
+            if len(futures) >= AHEAD:
+                yield first()
+        while futures:
+            yield first()
+
+
+@contextmanager
+def _ended(futures: Iterable[Future[Any]]) -> Iterator[None]:
+    """Cancel what is left, whatever happens, and say what is wrong with an executor that takes no work."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, BrokenExecutor) or "shutdown" in str(error):
+            raise NetlearnError(f"the executor takes no work: {error}", hint=AGAIN) from None
+        raise
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say what it means that a piece of work came to nothing."""
+    try:
+        yield
+    except BrokenExecutor as error:
+        raise NetlearnError(f"the executor's processes have ended: {error}", hint=AGAIN) from None
+    except CancelledError:
+        raise NetlearnError("the executor was shut down before all was done", hint=AGAIN) from None
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "netlearn":
+            raise
+        raise NetlearnError(f"a worker cannot import {error.name}", hint=SAME) from None
+    except Exception as error:
+        # Dask's own name for it, which need not be installed.
+        if type(error).__name__ == "KilledWorker":
+            raise KilledAgain("its worker was ended again and again") from None
+        raise
