@@ -175,3 +175,11 @@ def test_contrastive_learning_descends_a_convex_function_without_hidden_nodes(sc
         else:
             assert value["full trail"][-1] < value["full trail"][0]
             assert value["stochastic trail"][-1] < value["stochastic trail"][0]
+
+
+@claim("end_to_end")
+def test_weights_make_equilibrium_propagation_exact(script: ModuleType) -> None:
+    for (_, _, rule, *_), value in small(script).items():
+        assert value["first"] == pytest.approx(16.0 if rule == "ep unweighted" else 1.0, rel=1e-3)
+        assert value["second"] == pytest.approx(1.0, rel=1e-3)
+        assert value["losses"][-1] < value["losses"][0]
