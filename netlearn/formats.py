@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree
@@ -13,6 +14,10 @@ import numpy as np
 
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.base import ZERO_CELSIUS
+from netlearn.errors import NetlearnError
+
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What is no character to XML 1.0 (section 2.2)."""
 
 PRINCIPAL = ("resistance", "dc", "gain")
 """The value that stands by itself in an element line."""
@@ -66,7 +71,15 @@ def export_graphml(circuit: Circuit) -> str:
     Nodes are the circuit's, with ``0`` for ground. An element between two nodes p and n is an edge,
     with its controls as an attribute; one with more terminals is a node of its own (kind
     ``element``), with an edge for each terminal.
+
+    Raises NetlearnError for a name with a character that XML cannot hold.
     """
+    for name in (*circuit.nodes, *(name for group in circuit.groups for name in group.names)):
+        if bad := _NOT_XML.search(name):
+            raise NetlearnError(
+                f"GraphML cannot hold the name '{name}', as XML has no character U+{ord(bad[0]):04X}",
+                hint="export json, or rename it",
+            )
     root = ElementTree.Element("graphml", xmlns="http://graphml.graphdrawing.org/xmlns")
     keys = _Keys(root)
     graph = ElementTree.Element("graph", id="circuit", edgedefault="undirected")

@@ -16,7 +16,7 @@ from netlearn.circuit.devices.base import Environment
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VCVS, VOLTAGE_SOURCE
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.elaborate import elaborate
-from netlearn.errors import NgspiceError
+from netlearn.errors import NetlearnError, NgspiceError
 from netlearn.formats import export_csv, export_graphml, export_json
 from netlearn.ngspice.export import export_ngspice, flatten
 from netlearn.ngspice.solver import NgspiceSolver
@@ -194,3 +194,11 @@ def test_graphml_is_read_by_networkx(node):
     assert graph.number_of_edges(ids[node], ids["0"]) == 3
     assert sorted(d["terminal"] for _, _, d in graph.edges(ids["q1"], data=True)) == ["b", "c", "e", "s"]
     assert next(d for _, _, d in graph.edges(ids["7"], data=True))["controls"] == f"{node} col"
+
+
+@pytest.mark.parametrize("character", ["\x01", "\x1b", "\ufffe", "\udc80"])
+def test_names_that_xml_cannot_hold_are_refused_in_words(character):
+    circuit = netlearn.elaborate(netlearn.parse(f"t\nV1 a{character}b 0 1\nR1 a{character}b 0 1k\n.end\n")).circuit
+    with pytest.raises(NetlearnError, match=rf"XML has no character U\+{ord(character):04X}"):
+        export_graphml(circuit)
+    assert json.loads(export_json(circuit))
