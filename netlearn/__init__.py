@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from netlearn.netlist.netlist import Netlist, parse, read
     from netlearn.nudged import nudged_netlist
     from netlearn.prediction import Prediction, predict, predict_file, predictions
+    from netlearn.report.page import Report, write_report
     from netlearn.results import Description, Evaluation, FoundValue, TrainResult, load_run
     from netlearn.sensitivity import sensitivities
     from netlearn.solve.difference import Differences
@@ -77,6 +78,7 @@ __all__ = [
     "OutputError",
     "Place",
     "Prediction",
+    "Report",
     "Rounding",
     "Sensitivity",
     "Spectrum",
@@ -110,6 +112,7 @@ __all__ = [
     "to_networkx",
     "tolerance",
     "train",
+    "write_report",
 ]
 
 # Solvers take a second to import, which a program that only reads netlists need not wait for, and the command must
@@ -132,6 +135,7 @@ _ELSEWHERE = {
         "netlist.netlist": ("Netlist", "parse", "read"),
         "nudged": ("nudged_netlist",),
         "prediction": ("Prediction", "predict", "predict_file", "predictions"),
+        "report.page": ("Report", "write_report"),
         "results": ("Description", "Evaluation", "FoundValue", "TrainResult", "load_run"),
         "sensitivity": ("sensitivities",),
         "solve.difference": ("Differences",),

@@ -20,6 +20,7 @@ NAMES = {
     "sens": "sensitivities",
     "check-syntax": "read",
     "round": "round_values",
+    "report": "write_report",
 }
 
 

@@ -23,6 +23,7 @@ COMMANDS = (
     "sens",
     "tolerance",
     "round",
+    "report",
     "compare",
     "sweep",
     "new",

@@ -64,6 +64,7 @@ from netlearn.tolerances.training import Aimed
     help="Train for the values as written, for the mean over the parts' tolerances, or for the yield.",
 )
 @click.option("--draws", type=click.IntRange(min=2), default=512, show_default=True, help="Circuits drawn for that.")
+@click.option("--report", type=FilePath, metavar="FILE", help="Write a page to show a colleague into this file, too.")
 @click.option("--plot", type=FilePath, metavar="FILE", help="Draw the loss and the network into this file too.")
 @click.option(
     "--show-nudged",
@@ -100,6 +101,7 @@ def command(
     force: bool,
     aim: Aimed,
     draws: int,
+    report: Path | None,
     plot: Path | None,
     show_nudged: Path | None,
     show_adjoint: Path | None,
@@ -115,7 +117,7 @@ def command(
     """
     target = beside(netlist, f".trained{netlist.suffix or '.cir'}", out, force)
     kept = beside(target.path, ".checkpoint.npz", checkpoint, force)
-    others = [Destination(path) for path in (plot, show_nudged, show_adjoint) if path is not None]
+    others = [Destination(path) for path in (plot, report, show_nudged, show_adjoint) if path is not None]
     check_outputs(target, inputs=(data, test))
     check_outputs(kept, *others, inputs=(netlist, target.path, data, test))
     if plot:
@@ -154,6 +156,10 @@ def command(
     with after_training(target):
         if plot:
             save_figure(training_figure(result, netlist.name), plot)
+        if report:
+            from netlearn.report.page import write_report
+
+            write_report(result, report, data=data, **overrides(directives))
     if as_json:
         *copies, written = result.written
         say(json_text({"netlist": netlist, "written": written, "copies": copies, **training_values(result)}))

@@ -95,7 +95,9 @@ def measured_by_ngspice(circuit: Circuit, outputs: Outputs, timeout: float = 60.
 
 def measurable(circuit: Circuit, outputs: Outputs) -> list[int]:
     """Which outputs ngspice has words for."""
-    words, found = _Words(circuit, write_deck(circuit, TIGHT, Generated(circuit))), []
+    # What a deck cannot have by sample, such as the temperature, changes no words.
+    _, first = by_setting(circuit, alterable)[0]
+    words, found = _Words(first, write_deck(first, TIGHT, Generated(first))), []
     for j, output in enumerate(outputs.outputs):
         with suppress(NgspiceError):
             words.output(output, 0)

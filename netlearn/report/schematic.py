@@ -1,0 +1,88 @@
+"""The picture of a circuit: nodes in layers from the sources on, and every element between its nodes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.elaboration.names import plain_notation
+from netlearn.report.charts import Chart, Label, Shape
+from netlearn.report.engineering import engineering
+from netlearn.report.network import layout
+
+MOST = 400
+"""Circuits with more elements are not drawn: nothing would be seen."""
+LABELLED = 60
+"""With more elements, these bear no names."""
+STEP_X, STEP_Y, MARGIN = 150.0, 90.0, 60.0
+VALUES = {
+    "resistor": ("resistance", "ohm"),
+    "voltage source": ("dc", "V"),
+    "current source": ("dc", "A"),
+}
+
+
+def schematic(circuit: Circuit) -> Chart | None:
+    """The circuit as a chart; None where it is too large, or has nothing to draw."""
+    count = sum(len(group) for group in circuit.groups)
+    if not 0 < count <= MOST:
+        return None
+    places = layout(circuit)
+    missing = ~np.isfinite(places).all(axis=1)
+    places[missing, 0] = np.nanmax(places[:, 0], initial=0.0) + 1
+    places[missing, 1] = np.linspace(0.5, -0.5, max(int(missing.sum()), 1))[: int(missing.sum())]
+    columns = np.unique(places[:, 0], return_counts=True)[1]
+    width = 2 * MARGIN + STEP_X * max(float(places[:, 0].max()), 1.0)
+    height = 2 * MARGIN + STEP_Y * max(int(columns.max()) - 1, 1)
+    x = MARGIN + STEP_X * places[:, 0]
+    y = height / 2 - places[:, 1] * (height - 2 * MARGIN)
+    chart = Chart("Circuit", f"{count} elements, {len(circuit.nodes)} nodes", round(width, 1), round(height, 1))
+    beside: dict[tuple[int, ...], int] = {}
+    nodes, labelled = len(circuit.nodes), count <= LABELLED
+    for group in circuit.groups:
+        value = VALUES.get(group.device.name)
+        for k in range(len(group)):
+            ends = [int(n) for n in np.asarray(group.index)[k] if n < nodes]
+            ends = [nodes if n == GROUND else n for n in ends][: len(group.device.unknowns)]
+            text = plain_notation(group.names[k])
+            if value is not None:
+                number = float(np.ravel(np.atleast_2d(group.values[value[0]])[0])[k])
+                text = f"{text} {engineering(number, value[1], 4)}"
+            _element(chart, np.stack([x, y]), ends, (group.device.name, text if labelled else ""), beside)
+    for k, name in enumerate([*circuit.nodes, "0"]):
+        if "#" in name:
+            continue
+        chart.shapes.append(Shape("ground" if k == nodes else "node", round(float(x[k]), 1), round(float(y[k]), 1)))
+        if labelled:
+            chart.labels.append(Label(round(float(x[k]), 1), round(float(y[k]) - 10, 1), name, kind="node-name"))
+    return chart
+
+
+def _element(
+    chart: Chart, places: Array, ends: list[int], words: tuple[str, str], beside: dict[tuple[int, ...], int]
+) -> None:
+    """Draw one element, a little aside where others have the same nodes."""
+    (device, text), (x, y) = words, places
+    kind = "resistor" if device == "resistor" else "source" if "source" in device else "device"
+    pair = tuple(sorted(set(ends)))
+    number = beside[pair] = beside.get(pair, -1) + 1
+    cx, cy = float(np.mean(x[ends])), float(np.mean(y[ends]))
+    if len(pair) == 2:
+        along = np.array([x[pair[1]] - x[pair[0]], y[pair[1]] - y[pair[0]]])
+        length = float(np.hypot(*along)) or 1.0
+        shift = 22.0 * ((number + 1) // 2) * (1 if number % 2 else -1)
+        cx, cy = cx - along[1] / length * shift, cy + along[0] / length * shift
+    elif len(pair) == 1:
+        cy += 30.0 + 22.0 * number
+    else:
+        cy += 14.0 * number
+    for end in dict.fromkeys(ends):
+        at = round(float(x[end]), 1), round(float(y[end]), 1)
+        chart.shapes.append(Shape(kind, *at, round(cx, 1), round(cy, 1)))
+    chart.shapes.append(Shape(f"{kind}-body", round(cx, 1), round(cy, 1)))
+    if text:
+        # Sources lie across the circuit, where names of nodes stand below.
+        chart.labels.append(
+            Label(round(cx, 1), round(cy + (-11 if kind == "source" else 15), 1), text, kind="element-name")
+        )
