@@ -9,7 +9,7 @@ from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.elaboration.names import plain_notation
 from netlearn.report.charts import Chart, Label, Shape
 from netlearn.report.engineering import engineering
-from netlearn.report.network import layout
+from netlearn.report.placement import layout
 
 MOST = 400
 """Circuits with more elements are not drawn: nothing would be seen."""
