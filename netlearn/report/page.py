@@ -34,7 +34,7 @@ from netlearn.results import Evaluation, TrainResult, load_run
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.tolerances.analysis import OutputSpread, ToleranceResult, tolerance
 
-LISTED = 60
+LISTED = 40
 """Rows of a table of values or samples; there are no more than so many, and the rest is counted."""
 DRAWN = 6
 """Outputs whose distributions are drawn."""
@@ -186,7 +186,7 @@ def _gathered(netlist: Netlist, result: TrainResult | None, former: Netlist | No
     _tolerances(project, request, contents)
     if request.ngspice:
         _judged(netlist, request, contents)
-    contents.circuit = schematic(project.circuit)
+    contents.circuit = schematic(project.circuit, project.settings.position)
     return contents
 
 
@@ -210,23 +210,28 @@ def _measured(project: Project, result: TrainResult | None, contents: _Contents)
     contents.notes = [*(result.notes if result is not None else notes_of(project) if evaluation is not None else ())]
     units = tuple(getattr(model.measured, "units", ("",) * len(layout.outputs)))
     if evaluation is None:
-        outputs, targets = model.outputs(point), None
+        outputs = model.outputs(point)
         labels = [labels[i] for i in some]
     else:
-        outputs, targets = evaluation.outputs, evaluation.targets if evaluation.targets.ndim == 2 else None
+        outputs = evaluation.outputs
         contents.goals, contents.accuracy = evaluation.goals, evaluation.accuracy
         first = result.history[0].loss if result is not None and result.history else None
         contents.loss = (first, evaluation.loss)
         contents.samples, contents.data = len(evaluation), evaluation.data
-    _list_outputs(contents, layout, (outputs, targets), units, labels)
+    _list_outputs(contents, layout, (outputs, evaluation), units, labels)
     return point, [labels[i] for i in some] if evaluation is not None else labels
 
 
 def _list_outputs(
-    contents: _Contents, layout: Layout, got: tuple[Array, Array | None], units: Sequence[str], labels: Sequence[str]
+    contents: _Contents,
+    layout: Layout,
+    got: tuple[Array, Evaluation | None],
+    units: Sequence[str],
+    labels: Sequence[str],
 ) -> None:
     """The table of samples, and wanted against got where there are enough of them to see something."""
-    (outputs, targets), contents.output_names = got, layout.outputs
+    (outputs, evaluation), contents.output_names = got, layout.outputs
+    targets = None if evaluation is None or evaluation.targets.ndim != 2 else evaluation.targets
     # Bands of goals that are the same for all samples say nothing as dots.
     plain = not layout.aims or any(aim.columns for aim in layout.aims)
     asked = targets is not None and targets.shape == outputs.shape
@@ -238,6 +243,11 @@ def _list_outputs(
                 text += f" (wanted {engineering(float(targets[s, j]), unit)})"
             row.append(text)
         contents.outputs.append(row)
+    if evaluation is not None and evaluation.classes:
+        contents.output_names = (*layout.outputs, "class", "taken for")
+        for s, row in enumerate(contents.outputs):
+            wanted = int(evaluation.targets[s])
+            row += [evaluation.classes[wanted] if wanted >= 0 else "–", evaluation.classes[evaluation.predictions[s]]]
     contents.more_outputs = max(len(outputs) - LISTED, 0)
     if asked and targets is not None and plain and len(outputs) > 2:
         for j, name in enumerate(layout.outputs[:DRAWN]):

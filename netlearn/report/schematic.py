@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from netlearn.arrays import Array
@@ -16,6 +18,8 @@ MOST = 400
 LABELLED = 60
 """With more elements, these bear no names."""
 STEP_X, STEP_Y, MARGIN = 150.0, 90.0, 60.0
+MOST_STEPS = 8
+"""The size of a picture, in steps from node to node."""
 VALUES = {
     "resistor": ("resistance", "ohm"),
     "voltage source": ("dc", "V"),
@@ -23,20 +27,25 @@ VALUES = {
 }
 
 
-def schematic(circuit: Circuit) -> Chart | None:
-    """The circuit as a chart; None where it is too large, or has nothing to draw."""
+def schematic(circuit: Circuit, positions: Mapping[str, Sequence[float]] | None = None) -> Chart | None:
+    """The circuit as a chart, nodes at their ``positions`` if these are given; None where it is too large or empty."""
     count = sum(len(group) for group in circuit.groups)
     if not 0 < count <= MOST:
         return None
-    places = layout(circuit)
+    places = layout(circuit, positions)
     missing = ~np.isfinite(places).all(axis=1)
-    places[missing, 0] = np.nanmax(places[:, 0], initial=0.0) + 1
-    places[missing, 1] = np.linspace(0.5, -0.5, max(int(missing.sum()), 1))[: int(missing.sum())]
-    columns = np.unique(places[:, 0], return_counts=True)[1]
-    width = 2 * MARGIN + STEP_X * max(float(places[:, 0].max()), 1.0)
-    height = 2 * MARGIN + STEP_Y * max(int(columns.max()) - 1, 1)
-    x = MARGIN + STEP_X * places[:, 0]
-    y = height / 2 - places[:, 1] * (height - 2 * MARGIN)
+    # What no element joins to the rest stands in a row below.
+    low, high = np.nanmin(places[~missing], axis=0), np.nanmax(places[~missing], axis=0)
+    places[missing, 0] = low[0] + np.arange(missing.sum())
+    places[missing, 1] = low[1] - 0.3 * (high[1] - low[1])
+    low, high = places.min(axis=0), places.max(axis=0)
+    spans = np.where(high > low, high - low, 1.0)
+    columns = np.unique(np.round((places[:, 0] - low[0]) / spans[0], 2))
+    rows = np.unique(np.round((places[:, 1] - low[1]) / spans[1], 2))
+    width = 2 * MARGIN + STEP_X * min(max(len(columns) - 1, 1), MOST_STEPS)
+    height = 2 * MARGIN + STEP_Y * min(max(len(rows) - 1, 1), MOST_STEPS)
+    x = MARGIN + (places[:, 0] - low[0]) / spans[0] * (width - 2 * MARGIN)
+    y = MARGIN + (high[1] - places[:, 1]) / spans[1] * (height - 2 * MARGIN)
     chart = Chart("Circuit", f"{count} elements, {len(circuit.nodes)} nodes", round(width, 1), round(height, 1))
     beside: dict[tuple[int, ...], int] = {}
     nodes, labelled = len(circuit.nodes), count <= LABELLED

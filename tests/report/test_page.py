@@ -175,6 +175,8 @@ def test_classes_and_data_are_shown(tmp_path: Path) -> None:
     netlists = Path(netlearn.__file__).parents[1] / "netlists"
     page = Reader(netlearn.write_report(netlists / "iris.cir", ngspice=False).html)
     assert "accuracy" in page.text
+    assert "taken for" in page.text
+    assert "virginica" in page.text
     page = Reader(netlearn.write_report(netlists / "voltage_division.cir", ngspice=False).html)
     assert "circle" in page.tags
     assert "V(n4): got" in page.text
