@@ -1,4 +1,4 @@
-"""Writes the data files beside the shipped netlists: from scikit-learn's data sets, and readings of a made diode.
+"""Writes the data files beside the shipped netlists: scikit-learn's data sets, and what is asked of analog circuits.
 
 Run it with `python netlists/make_data.py [FOLDER]` where the development dependencies are installed.
 Features become source voltages in volts; the columns bear the names of sources and probes.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,30 @@ def diode(folder: Path) -> None:
     write(folder / "diode_fit.csv", ["V1", "temp", "I(D1)"], rows, [f"{value:.4g}" for value in read])
 
 
+def wanted(folder: Path, name: str, columns: Sequence[str], rows: Sequence[Sequence[float]], near: float) -> None:
+    """Inputs, and in the last column of ``rows`` a target, which ``near`` on either side is near enough to."""
+    table = np.array(rows, dtype=float)
+    probe, target = columns[-1], table[:, -1:]
+    bounds = np.hstack([table, target - near, target + near])
+    last = [f"{value:.6g}" for value in bounds[:, -1] + 0.0]
+    write(folder / name, [*columns, f"{probe} min", f"{probe} max"], bounds[:, :-1], last)
+
+
+def converter(folder: Path) -> None:
+    codes = [(*(3.3 * (code >> bit & 1) for bit in range(6)), 0.04 * code) for code in range(64)]
+    wanted(folder, "dac_r2r.csv", [*(f"V{bit}" for bit in range(6)), "V(out)"], codes, 1e-3)
+
+
+def thermometer(folder: Path) -> None:
+    degrees = [(celsius, 0.01 * celsius) for celsius in range(0, 51, 5)]
+    wanted(folder, "thermistor_bridge.csv", ["temp", "V(p,n)"], degrees, 7.5e-3)
+
+
+def adder(folder: Path) -> None:
+    sums = [(a, b, c, -(2 * a + b + c / 2)) for a, b, c in product((-1, 0, 1), (-2, 0, 2), (-2, 0, 2))]
+    wanted(folder, "summing_amplifier.csv", ["V1", "V2", "V3", "V(out)"], sums, 2e-3)
+
+
 def iris(folder: Path) -> None:
     data = load_iris()
     train, test = train_test_split(np.arange(len(data.target)), test_size=50, stratify=data.target, random_state=0)
@@ -98,3 +123,6 @@ if __name__ == "__main__":
     diabetes(FOLDER)
     digits(FOLDER)
     diode(FOLDER)
+    converter(FOLDER)
+    thermometer(FOLDER)
+    adder(FOLDER)
