@@ -141,7 +141,8 @@ def says(sentence: str, *holds: bool) -> str:
 def spread(values: Iterable[float], form: str = ".2g") -> str:
     """Mean ± standard deviation, by n - 1."""
     found = np.array(list(values), dtype=float)
-    return f"{np.mean(found):{form}} ± {np.std(found, ddof=1):.2g}"
+    # Equal numbers differ by rounding.
+    return f"{np.mean(found):{form}} ± {round(float(np.std(found, ddof=1)), 12):.2g}"
 
 
 def geometric(values: Iterable[float], form: str = ".1e") -> str:

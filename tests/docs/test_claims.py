@@ -183,3 +183,9 @@ def test_weights_make_equilibrium_propagation_exact(script: ModuleType) -> None:
         assert value["first"] == pytest.approx(16.0 if rule == "ep unweighted" else 1.0, rel=1e-3)
         assert value["second"] == pytest.approx(1.0, rel=1e-3)
         assert value["losses"][-1] < value["losses"][0]
+
+
+@claim("backward_mismatch")
+def test_backward_elements_that_are_off_turn_the_gradient(script: ModuleType) -> None:
+    for (_, mismatch, *_), value in small(script).items():
+        assert (value["first"] < 1e-3) == (mismatch == 0.0)
