@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from netlearn.nudged import nudged_netlist
     from netlearn.prediction import Prediction, predict, predict_file, predictions
     from netlearn.report.page import Report, write_report
+    from netlearn.rates import LearningRate, learning_rate
+    from netlearn.reference import explain
     from netlearn.results import Description, Evaluation, FoundValue, TrainResult, load_run
     from netlearn.sensitivity import sensitivities
     from netlearn.solve.difference import Differences
@@ -66,6 +68,7 @@ __all__ = [
     "Goal",
     "GoalResult",
     "Judgement",
+    "LearningRate",
     "NetlearnError",
     "NetlearnErrors",
     "Netlist",
@@ -93,9 +96,11 @@ __all__ = [
     "describe",
     "elaborate",
     "evaluate",
+    "explain",
     "export",
     "flatten",
     "from_networkx",
+    "learning_rate",
     "load_run",
     "new",
     "nudged_netlist",
@@ -136,6 +141,8 @@ _ELSEWHERE = {
         "nudged": ("nudged_netlist",),
         "prediction": ("Prediction", "predict", "predict_file", "predictions"),
         "report.page": ("Report", "write_report"),
+        "rates": ("LearningRate", "learning_rate"),
+        "reference": ("explain",),
         "results": ("Description", "Evaluation", "FoundValue", "TrainResult", "load_run"),
         "sensitivity": ("sensitivities",),
         "solve.difference": ("Differences",),

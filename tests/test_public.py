@@ -19,6 +19,7 @@ NAMES = {
     "info": "describe",
     "sens": "sensitivities",
     "check-syntax": "read",
+    "help": "explain",
     "round": "round_values",
     "report": "write_report",
 }

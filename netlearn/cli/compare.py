@@ -14,7 +14,7 @@ from netlearn.cli.options import (
     as_json,
     cluster_options,
     directive_options,
-    forward_option,
+    forward_by_name,
     netlist_argument,
     overrides,
     quiet,
@@ -59,7 +59,7 @@ def _numbers(_: click.Context, option: click.Parameter, text: str) -> list[float
 @training_data
 @test_data
 @directive_options(*SHARED)
-@forward_option
+@forward_by_name
 @trainings_at_a_time
 @cluster_options
 @click.option(

@@ -1,4 +1,4 @@
-"""Help with options in groups, for commands that have many."""
+"""Help with options in groups, for commands that have many, and ``netlearn help`` for all else."""
 
 from __future__ import annotations
 
@@ -32,3 +32,15 @@ class SectionedCommand(click.Command):
             if records:
                 with formatter.section(section):
                     formatter.write_dl(records)
+
+
+@click.command(name="help", short_help="Say what a directive, a choice or an option is.")
+@click.argument("words", nargs=-1, metavar="[WORD]...")
+def command(words: tuple[str, ...]) -> None:
+    """Say what a directive is, as in "help rule"; what can be chosen in it, as in "help rule cl"; or what an option
+    of it means, as in "help optimizer.lr". Without words, list all directives.
+    """
+    from netlearn.cli.output import deliver
+    from netlearn.reference import explain
+
+    deliver(explain(*words))

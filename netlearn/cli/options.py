@@ -61,6 +61,11 @@ def forward_option(command: Command) -> Command:
     return _forward_option(_flat_option(threads_option(command)))
 
 
+def forward_by_name(command: Command) -> Command:
+    """The same where the solver is opened elsewhere, as in other processes."""
+    return _forward_option(threads_option(command))
+
+
 timeout = click.option(
     "--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, metavar="SECONDS",
     help="How long ngspice may take for one sample.",

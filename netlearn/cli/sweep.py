@@ -13,7 +13,7 @@ from netlearn.cli.options import (
     as_json,
     cluster_options,
     directive_options,
-    forward_option,
+    forward_by_name,
     netlist_argument,
     overrides,
     quiet,
@@ -41,7 +41,7 @@ from netlearn.sweeps import sweep
 @training_data
 @test_data
 @directive_options()
-@forward_option
+@forward_by_name
 @trainings_at_a_time
 @cluster_options
 @click.option("-o", "--out", type=FilePath, metavar="FILE", help="The records, .jsonl or .parquet [FILE.sweep.jsonl].")

@@ -15,7 +15,7 @@ from netlearn.cli.options import (
     as_json,
     cluster_options,
     directive_options,
-    forward_option,
+    forward_by_name,
     netlist_argument,
     overrides,
     quiet,
@@ -53,7 +53,7 @@ from netlearn.tolerances.analysis import tolerance as analysed
     show_default=True,
     help="Relative difference from ngspice that passes.",
 )
-@forward_option
+@forward_by_name
 @cluster_options
 @allow
 @as_csv
