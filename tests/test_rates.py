@@ -43,8 +43,8 @@ def test_coupled_learning_with_a_papers_alpha_and_eta() -> None:
     out = free.voltage("b")
     nudged = netlearn.operating_point(clamped, data={"V1": volts, "Vout": out + eta * (wanted - out)})
     pairs = (("a", "b"), ("b", "0"))
-    drops = [[point.voltage(*pair) ** 2 for pair in pairs] for point in (free, nudged)]
-    step = alpha / (2 * eta) * np.mean(np.subtract(*drops), axis=1)
+    drops = [np.array([point.voltage(*pair) ** 2 for pair in pairs]) for point in (free, nudged)]
+    step = alpha / (2 * eta) * np.mean(drops[0] - drops[1], axis=1)
     data = {"V1": volts, "V(b)": wanted}
     settings: Any = {"rule": f"cl beta={eta} states=positive", "coordinates": "conductance"}
     lr = netlearn.learning_rate(netlist, data, optimizer="sgd", **settings).lr_for(alpha)
