@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from netlearn.netlist.netlist import Netlist, parse, read
     from netlearn.nudged import nudged_netlist
     from netlearn.prediction import Prediction, predict, predict_file, predictions
-    from netlearn.report.page import Report, write_report
     from netlearn.rates import LearningRate, learning_rate
     from netlearn.reference import explain
+    from netlearn.report.page import Report, write_report
     from netlearn.results import Description, Evaluation, FoundValue, TrainResult, load_run
     from netlearn.sensitivity import sensitivities
     from netlearn.solve.difference import Differences
