@@ -2,8 +2,8 @@
 
 Circuit matrices are small or sparse. On them BLAS loses far more by waking threads than it
 gains (milliseconds on a 15 x 15 matrix where another process has a core), and sums come out
-in an order that may change. Samples in parts of a fixed size are another matter: they are solved by
-as many threads as there are cores, and what comes out are the same bytes whatever the number of threads.
+in an order that may change. Samples in parts are another matter: they are solved by as many threads as
+there are cores, and what comes out are the same bytes whatever the number of threads.
 """
 
 from __future__ import annotations
@@ -63,8 +63,24 @@ def _pool(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, thread_name_prefix="netlearn")
 
 
+SHARES = 2
+"""Parts for each thread, so that one which is held up does not hold up all."""
+
+
+def in_shares(work: Callable[[int, int], None], count: int, least: int) -> None:
+    """``work(first, last)`` for about equal parts, of ``least`` or more of ``count`` things, as the threads need them.
+
+    What comes of a thing must not depend on the others in its part. See :func:`in_parts` for what does.
+    """
+    several = threads()
+    shares = SHARES * several if several > 1 else 1
+    in_parts(work, count, max(least, -(-count // shares)))
+
+
 def in_parts(work: Callable[[int, int], None], count: int, size: int) -> None:
     """``work(first, last)`` for all parts of ``size`` of ``count`` things, in threads where there are several.
+
+    The parts do not depend on the number of threads.
 
     The work has to be done without Python's lock to gain by it.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from netlearn.solve import contraction
 from netlearn.solve.contraction import drop_products
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.lockstep import lockstep
-from netlearn.solve.threads import VARIABLE, in_parts, set_threads, threads
+from netlearn.solve.threads import VARIABLE, in_parts, in_shares, set_threads, threads
 
 NETWORKS = {
     "one solution": "R1 a c 1k\nR2 c d 2k\nR3 d 0 500\nD1 c 0 d\nD2 0 d d\n.model d d",
@@ -65,14 +67,16 @@ def test_gradients_have_the_same_bytes_for_any_number_of_threads(monkeypatch: py
     assert len(found) == 1
 
 
-def test_every_part_is_worked_on_once() -> None:
-    set_threads(3)
+@pytest.mark.parametrize("parted", [in_parts, in_shares])
+@pytest.mark.parametrize("count", [1, 3])
+def test_every_part_is_worked_on_once(parted: Callable[..., None], count: int) -> None:
+    set_threads(count)
     seen = np.zeros(103, dtype=int)
 
     def work(first: int, last: int) -> None:
         seen[first:last] += 1
 
-    in_parts(work, len(seen), 10)
+    parted(work, len(seen), 10)
     assert (seen == 1).all()
 
 

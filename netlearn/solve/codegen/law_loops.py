@@ -53,11 +53,11 @@ class LoopWriter:
                 loop.add(code[size], "c", loop.write(row))
 
     def curve(self, parts: dict[int, Node]) -> None:
-        """Rows: y, change, held, second."""
-        with _Loop(self, "curve", {"y": "y", "change": "a"}) as loop:
+        """Rows: y, kept, change, second, data (not looked at), held."""
+        with _Loop(self, "curve", {"y": "y", "kept": "a", "change": "b"}) as loop:
             code = loop.code(list(parts.values()))
             zero = ir.Constant(VECTOR, [ir.Constant(DOUBLE, 0.0)] * WIDTH)
-            free = loop.builder.fcmp_ordered("==", loop.load("b", ir.Constant(INTEGER, 0)), zero)
+            free = loop.builder.fcmp_ordered("==", loop.load("e", ir.Constant(INTEGER, 0)), zero)
             for row, node in parts.items():
                 loop.add(loop.builder.select(free, code[node], zero), "c", loop.write(row))
 

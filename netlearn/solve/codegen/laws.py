@@ -26,6 +26,8 @@ FREE, COLD, WARM = 0.0, 1.0, 2.0
 """Whether a sample's next step is limited by its last one, starts where devices do, or is taken as it is."""
 MOST_NODES = 4000
 """Longer laws would take long to compile, and are left to arrays."""
+MOST_KEPT = 8
+"""So many numbers of a step its correction for curvature is made of; for more it evaluates the law again."""
 NEAR = 0.25
 """Steps are corrected for curvature where that is up to this part of what is linear in them."""
 
@@ -118,16 +120,24 @@ class _Maker:
         plain_variables = [graph.cut(place, "unknown", t) for t, place in enumerate(x)]
         plain_rows = Differentiation(graph, plain_variables).rows(self._currents(plain_variables))
         balance = self._balance(plain_currents, plain_rows)
-        curve = self._curve(plain_variables, plain_rows)
+        curve = self._curve(variables, rows)
+        coefficients = _coefficients(list(curve.values()))
+        if len(coefficients) <= MOST_KEPT:
+            # The step has them, at places where the unknowns are wherever it is corrected.
+            known = {node.number: graph.input("kept", len(kept) + k) for k, node in enumerate(coefficients)}
+            curve = dict(zip(curve, rebuilt(list(curve.values()), known), strict=True))
+        else:
+            curve, coefficients = self._curve(plain_variables, plain_rows), []
         entries = tuple(sorted(step[1]))
-        outputs = [*step[0].values(), *step[1].values(), step[2], *kept]
-        plain = [*outputs, *(node for pair in balance.values() for node in pair)]
+        plain = [*step[0].values(), *step[1].values(), step[2], *kept]
+        plain += [node for pair in balance.values() for node in pair]
         # A correction spares junctions some steps, but costs transistors more than it spares.
-        short = len(reached([*plain, *curve.values()])) <= MOST_NODES
+        short = len(reached([*plain, *coefficients, *curve.values()])) <= MOST_NODES
         corrected = not curve or (device.reciprocal and short)
         if not corrected:
-            curve = {}
-        everything = [*plain, *curve.values()]
+            curve, coefficients = {}, []
+        kept = [*kept, *coefficients]
+        everything = [*plain, *coefficients, *curve.values()]
         if len(reached(everything)) > MOST_NODES:
             raise Untraceable("a long law")
         hoisted = _hoisted(everything)
@@ -264,6 +274,24 @@ def _frontier(results: Sequence[Node], last: set[int]) -> list[Node]:
     inputs = [node for node in order if node.number in last]
     wanted = [node for node in order if plain[node.number] and node.number in used]
     return wanted if len(wanted) <= len(inputs) else inputs
+
+
+def _coefficients(curve: Sequence[Node]) -> list[Node]:
+    """What does not depend on the step, but on the unknowns, and is used by what depends on the step."""
+    order = reached(curve)
+    moves: dict[int, bool] = {}
+    varies: dict[int, bool] = {}
+    for node in order:
+        kind = node.value[0] if node.operation == "input" else None
+        moves[node.number] = kind == "change" or any(moves[part.number] for part in node.inputs)
+        varies[node.number] = kind not in (None, "value") or any(varies[part.number] for part in node.inputs)
+    used = {part.number for node in order if moves[node.number] for part in node.inputs}
+    # A number with the other sign is no other number.
+    for node in reversed(order):
+        if node.number in used and not moves[node.number] and node.operation == "neg":
+            used.remove(node.number)
+            used.add(node.inputs[0].number)
+    return [node for node in order if node.number in used and varies[node.number] and not moves[node.number]]
 
 
 def _hoisted(outputs: Sequence[Node]) -> list[Node]:

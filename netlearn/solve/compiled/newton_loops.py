@@ -36,13 +36,13 @@ imbalance = compiled(stopping.imbalance)
 
 @compiled
 def evaluate(laws: Laws, what: int, y: Array, a: Array, b: Array, c: Array, d: Array, e: Array) -> None:
-    """Call the function ``what`` of all groups with these rows; with STEP, ``a`` are the rows that groups keep."""
+    """Call the function ``what`` of all groups with these rows; ``a`` are those that groups keep, but of BALANCE."""
     lanes = y.shape[1]
     for g in range(len(laws.table)):
         entry = laws.table[g]
         if entry[what] == 0:
             continue
-        first = entry[KEPT] * lanes * 8 if what == STEP else 0
+        first = entry[KEPT] * lanes * 8 if what != BALANCE else 0
         terminals, slots, values = 8 * entry[TERMINALS], 8 * entry[SLOTS], 8 * entry[VALUES]
         call(
             entry[what],
@@ -156,7 +156,7 @@ def newton(
             clear(change, n)
             for i in range(n):
                 clear(second, i)
-            evaluate(laws, CURVE, y, change, held, second, second, second)
+            evaluate(laws, CURVE, y, kept, change, second, data, held)
             substitute(fill, lower, upper, inverse, second)
         for w in range(lanes):
             move[w] = 0.0

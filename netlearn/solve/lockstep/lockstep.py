@@ -29,7 +29,7 @@ from netlearn.solve.matrices.condensation import Condensation
 from netlearn.solve.matrices.many import MOST_WORK
 from netlearn.solve.newton.iteration import Tolerances
 from netlearn.solve.newton.system import ROUNDING, NonlinearModel, some_of
-from netlearn.solve.threads import in_parts
+from netlearn.solve.threads import in_parts, in_shares
 
 LARGEST_DENSE = 300
 """Up to so many unknowns that nonlinear elements touch may be left of a network with amplifiers."""
@@ -44,8 +44,8 @@ ROUGH = 1e-3
 MOST_NUMBERS = 4_000_000
 """How many unknowns of samples are solved at a time."""
 
-ROUNDS, CHAINED_ROUNDS = 2, 8
-"""How often the lanes are filled with a thread's part of the samples."""
+ROUNDS, CHAINED_ROUNDS = 2, 16
+"""How often the lanes are filled, at the least, with a thread's part of the samples."""
 
 Samples = Array | slice
 
@@ -240,8 +240,11 @@ class Lockstep:
         def find(first: int, last: int) -> None:
             loops.newton(plan.fill, linear, laws, problem, settling, width, first, last, converged, steps)
 
-        # Where samples start from others' solutions, every part begins with some that do not.
-        in_parts(find, count, width * (CHAINED_ROUNDS if problem.chained else ROUNDS))
+        if problem.chained:
+            # As samples start from others' solutions, parts must be the same for any number of threads.
+            in_parts(find, count, width * CHAINED_ROUNDS)
+        else:
+            in_shares(find, count, width * ROUNDS)
         if self.condensation is not None:
             # The drive stands on the other side of the equations.
             y = self.condensation.recover(y[:, frame.unknown[self.condensation.last]], -rest)
@@ -256,7 +259,7 @@ class Lockstep:
         def weigh(first: int, last: int) -> None:
             loops.unbalanced(linear_whole, laws, problem, balance, width, first, last, excess)
 
-        in_parts(weigh, count, width * ROUNDS)
+        in_shares(weigh, count, width * ROUNDS)
         return self._unknowns(samples, y), np.where(converged, excess, np.inf), steps
 
     def _unknowns(self, samples: Samples, y: Array) -> Array:
@@ -290,7 +293,7 @@ class Lockstep:
         def find(first: int, last: int) -> None:
             loops.linearized(fill, linear, laws, problem, work, transpose, width, first, last, error)
 
-        in_parts(find, len(x), width * ROUNDS)
+        in_shares(find, len(x), width * ROUNDS)
         solved = np.empty_like(work)
         solved[..., row if transpose else column] = work
         if condensed is not None:

@@ -179,7 +179,13 @@ def test_curvature(name: str) -> None:
     rows, second = Rows(law, prepared, y), np.zeros((ELEMENTS * terminals, SAMPLES))
     free = np.zeros((1, SAMPLES))
     free[0, ::2] = 1.0
-    rows.call(law.curve, np.ascontiguousarray(change.reshape(-1, SAMPLES)), free, second)
+    kept, total, data = (
+        np.zeros((ELEMENTS * law.kept + 1, SAMPLES)),
+        np.zeros_like(rows.y),
+        np.zeros((len(rows.slots), SAMPLES)),
+    )
+    rows.call(law.step, kept, np.full((1, SAMPLES), WARM), total, data, np.zeros((1, SAMPLES)))
+    rows.call(law.curve, kept, np.ascontiguousarray(change.reshape(-1, SAMPLES)), second, data, free)
     x, step = np.moveaxis(y, 2, 0), np.moveaxis(change, 2, 0)
     h = 1e-3
     slopes = [device.jacobian(x + way * h * step, prepared) @ step[..., None] for way in (1.0, -1.0)]
