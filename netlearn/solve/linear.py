@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,7 @@ class SharedLinearization:
         x = self._solve(rhs, transpose)
         matrix = topology_matrix(self.reduction.topology, self.data, transpose)
         # A sum with random signs shows what is wrong anywhere, at the price of one right-hand side.
-        signs = np.random.default_rng(0).choice([-1.0, 1.0], size=len(rhs))
+        signs = _signs(len(rhs))
         if _worst(*_residual(matrix, (signs @ x)[None], (signs @ rhs)[None])) <= REFINED_ABOVE:
             return x
         left, scale = _residual(matrix, x, rhs)
@@ -92,6 +92,11 @@ class SharedLinearization:
         right, dictated = self.reduction.reduce(self.data, rhs, transpose=transpose)
         y = self.factorization.solve(np.ascontiguousarray(right.T), transpose)
         return self.reduction.recover(self.data, y.T, dictated, transpose=transpose)
+
+
+@lru_cache(maxsize=16)
+def _signs(count: int) -> Array:
+    return np.random.default_rng(0).choice([-1.0, 1.0], size=count)
 
 
 def _residual(matrix: Any, x: Array, rhs: Array) -> tuple[Array, Array]:

@@ -72,6 +72,9 @@ def in_shares(work: Callable[[int, int], None], count: int, least: int) -> None:
 
     What comes of a thing must not depend on the others in its part. See :func:`in_parts` for what does.
     """
+    if count <= least:
+        in_parts(work, count, least)
+        return
     several = threads()
     shares = SHARES * several if several > 1 else 1
     in_parts(work, count, max(least, -(-count // shares)))
@@ -85,8 +88,8 @@ def in_parts(work: Callable[[int, int], None], count: int, size: int) -> None:
     The work has to be done without Python's lock to gain by it.
     """
     parts = [(first, min(first + size, count)) for first in range(0, count, size)]
-    several = threads()
-    if len(parts) < 2 or several < 2:
+    several = threads() if len(parts) > 1 else 1
+    if several == 1:
         for part in parts:
             work(*part)
         return

@@ -86,9 +86,9 @@ def law_of(device: Device, prepared: Values, terminals: Terminals) -> CompiledLa
 def _is_plain(value: Array) -> bool:
     """Whether all elements have the one value 0, 1, -1, infinity, or a truth: then it is part of the law."""
     array = np.asarray(value)
-    if not array.size or not (array == array.flat[0]).all():
+    if not array.size or (array.dtype != bool and array.flat[0] not in (0.0, 1.0, -1.0, np.inf)):
         return False
-    return array.dtype == bool or array.flat[0] in (0.0, 1.0, -1.0, np.inf)
+    return bool((array == array.flat[0]).all())
 
 
 class _Maker:

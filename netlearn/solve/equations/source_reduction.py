@@ -150,12 +150,18 @@ class SourceReduction:
     def reduce_at(self, data: Array, rhs: Array, given: Array) -> tuple[Array, Array, Dictated]:
         """The same for ``rhs`` that are zero but at the unknowns ``given``: which equations (d,) get what (S, d)."""
         volts, driven, sums = self._dictated(data, rhs, transpose=False)
+        key = (SourceReduction.reduce_at, given.tobytes(), driven.tobytes())
+        equations, places, kept, at = self.wiring.once(key, lambda: self._placed(given, driven))
+        right = np.zeros((len(equations), len(rhs)), np.result_type(rhs, sums))
+        right[places] = -sums
+        np.add.at(right, at, rhs[:, kept].T)
+        return equations, right.T, Dictated(volts, rhs[:, self.tree])
+
+    def _placed(self, given: Array, driven: Array) -> tuple[Array, Array, Array, Array]:
+        """The equations of ``driven`` ones and of unknowns ``given``, and where which of both are among them."""
         kept = given[self.place[given] >= 0]
         equations = np.union1d(driven, self.place[kept])
-        right = np.zeros((len(equations), len(rhs)), np.result_type(rhs, sums))
-        right[np.searchsorted(equations, driven)] = -sums
-        np.add.at(right, np.searchsorted(equations, self.place[kept]), rhs[:, kept].T)
-        return equations, right.T, Dictated(volts, rhs[:, self.tree])
+        return equations, np.searchsorted(equations, driven), kept, np.searchsorted(equations, self.place[kept])
 
     def _dictated(self, data: Array, rhs: Array, transpose: bool) -> tuple[Array, Array, Array]:
         """Volts at the tree nodes (S, s), and what they do to which of the reduced equations, (d,) and (d, S)."""

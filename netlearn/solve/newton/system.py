@@ -15,6 +15,7 @@ from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import Values
 from netlearn.circuit.devices.diode import Diode
 from netlearn.circuit.devices.ideal_diode import IdealDiode
+from netlearn.circuit.wiring import Wiring
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.equations.diagnosis import not_finite
 from netlearn.solve.equations.source_reduction import Dictated, SourceReduction
@@ -88,9 +89,7 @@ class NonlinearModel:
     @cached_property
     def driven(self) -> Array:
         """The equations (d,) that sources may have a part in: those of all others have a zero in ``constant``."""
-        groups = [group for group in self.circuit.groups if group.device.linear and not group.device.homogeneous]
-        index = np.unique(np.concatenate([np.zeros(0, np.int64), *(np.ravel(group.index) for group in groups)]))
-        return index[index >= 0]
+        return self.circuit.wiring.once(_driven, lambda: _driven(self.circuit.wiring))
 
     @cached_property
     def pattern(self) -> Pattern:
@@ -126,6 +125,13 @@ class NonlinearModel:
             name: value[samples] if np.ndim(value) >= 2 and len(value) == count else value
             for name, value in prepared.items()
         }
+
+
+def _driven(wiring: Wiring) -> Array:
+    pairs = zip(wiring.devices, wiring.indices, strict=True)
+    ends = [np.ravel(index) for device, index in pairs if device.linear and not device.homogeneous]
+    index = np.unique(np.concatenate([np.zeros(0, np.int64), *ends]))
+    return index[index >= 0]
 
 
 def some_of(prepared: Values, elements: Array) -> Values:
