@@ -99,6 +99,8 @@ def _chosen(body: Body, items: Iterable[Active], depth: int = 0) -> Iterator[Act
             continue
         if depth >= DEEPEST:
             raise _card_error(item, f"more than {DEEPEST} conditions within each other")
+        for alternative in item.statement.alternatives:
+            _condition(alternative, item)
         branch = next((b for b in item.statement.alternatives if _holds(body, b, item)), None)
         if branch is not None:
             inside = list(_opened(item.netlist, branch.body, item.chain, 0))
@@ -136,13 +138,19 @@ def _is_unconditional(statement: Statement) -> bool:
 
 
 def _holds(body: Body, branch: Alternative, item: Active) -> bool:
+    text = _condition(branch, item)
+    return text is None or _fixed(body, text) != 0
+
+
+def _condition(branch: Alternative, item: Active) -> Text | None:
+    """The condition of a branch, None for ``.else``. Raises NetlistError for one without parentheses around it."""
     if branch.condition is None:
-        return True
+        return None
     text = Text.of(branch.condition, branch.source, item.chain, braced=True)
     if not is_wrapped(text.text):
         # ngspice takes other forms for false, or refuses them.
         raise text.error("a condition stands in parentheses", ".if (expression)")
-    return _fixed(body, text) != 0
+    return text
 
 
 def _card_error(item: Active, message: str, hint: str = "") -> NetlistError:
@@ -254,6 +262,7 @@ CARDS: dict[str, Callable[[Body, Active, Card], None]] = {
     "model": _register_model,
     "global": _register_globals,
     "step": _register_step,
+    "csparam": lambda body, item, card: _refuse_words(item, card, ".csparam name=value"),
 }
 """What takes note of each card that defines something."""
 
@@ -348,20 +357,23 @@ def node_guesses(body: Body, items: Iterable[Active]) -> Mapping[str, int]:
     guesses: dict[str, int] = {}
     for item in items:
         card = item.statement
-        if not isinstance(card, Card) or card.name != "nodeset":
+        if not isinstance(card, Card) or card.name not in ("nodeset", "ic"):
             continue
         for name, value in [*card.assignments, *zip(card.words[::2], card.words[1::2], strict=False)]:
             with body.shared.collecting():
                 node = re.fullmatch(r"v\s*\(\s*([^\s()]+)\s*\)|(all)", name.text.lower())
+                if node is None and card.name == "ic" and re.fullmatch(r"i\s*\(.*\)|uic", name.text.lower()):
+                    continue
                 if node is None:
-                    raise _word_error(item, name, f"cannot read '{name.text}'", ".nodeset v(node)=value")
+                    raise _word_error(item, name, f"cannot read '{name.text}'", f".{card.name} v(node)=value")
                 quantity = body.scope.quantity(Text.of(value, card.source, item.chain))
                 known = body.template.nodes
                 for guessed in known.all() if node[2] else [node[1]]:
-                    guesses[guessed] = quantity
+                    if card.name == "nodeset":
+                        guesses[guessed] = quantity
                     if known.anywhere(guessed) is None:
                         error = _word_error(item, name, f"there is no node '{guessed}'")
                         body.shared.warnings.append(NetlistWarning(error.message, error.place))
         for word in card.words[len(card.words) // 2 * 2 :]:
-            body.shared.report(_word_error(item, word, f"cannot read '{word.text}'", ".nodeset v(node)=value"))
+            body.shared.report(_word_error(item, word, f"cannot read '{word.text}'", f".{card.name} v(node)=value"))
     return guesses

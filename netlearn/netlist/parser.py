@@ -343,9 +343,14 @@ class _Parser:
                     self.scopes.pop()
                     scope = self.scopes[-1]
                 start = scope.opening.start
+        stray = (*words[0 if what == "if" else 1 :], *(a.name for a in assignments))
+        if what != "if":
+            # Within the part, as of a section nothing else may be read.
+            self._stray(stray)
         self.scopes.pop()
         self._add(_statement(self.source, start, line.end, scope))
-        self._stray((*words[0 if what == "if" else 1 :], *(a.name for a in assignments)))
+        if what == "if":
+            self._stray(stray)
 
     @cached_property
     def _last_endl(self) -> int:

@@ -6,13 +6,16 @@ import re
 import warnings
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from netlearn.elaboration.cards import CARDS
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import NetlearnError, NetlistWarning
-from netlearn.netlist.netlist import parse
+from netlearn.netlist.letters import LETTERS
+from netlearn.netlist.netlist import parse, read
 from netlearn.solve.internal import InternalSolver
 
 NETLIST = """\
@@ -85,13 +88,41 @@ R23 t1 a 1k
 R24 t2 0 1k
 .if (k==2)
 R25 a 0 1k
+.elseif (k==3)
+R25 a 0 2k
 .else
 .endif
+O1 o1 0 o2 0 om
+R26 o1 a 1k
+R27 o2 0 1k
+.model om ltra(r=10 len=2 c=1p)
+Y1 y1 0 y2 0 ym len=2
+R28 y1 a 1k
+R29 y2 0 1k
+.model ym txl(r=10 l=1n c=1p g=0 length=1)
+P1 p1 p2 0 p3 p4 0 pm
+R30 p1 a 1k
+R31 p3 0 1k
+R32 p2 0 1k
+R33 p4 0 1k
+.model pm cpl(r=10 0 20 l=1n 0 1n c=1p 0 1p g=0 0 0 length=2)
+U1 u1 u2 0 um l=50u
+R34 u1 a 1k
+R35 u2 0 1k
+.model um urc(rperl=1meg k=2)
+M2 a vd 0 vm2
+R36 vd 0 1k
+.model vm2 vdmos(vto=1 kp=1m)
+.ic v(b)=1
+.csparam cs={k}
+.global_param gp=3
+.params pp=4
+R37 a 0 {gp*pp*1k}
 .end
 """
 LINES = NETLIST.splitlines()
-# Cards whose name a word may not precede, words of no consequence at an operating point, and prose.
-UNTOUCHED = {"title", ".end"}
+# Prose, what comes after the end, and a branch that is not taken.
+UNTOUCHED = {"title", ".end", "R25 a 0 2k"}
 WORDS = ("strange", "strange=1", "7")
 
 
@@ -119,7 +150,7 @@ def mutants(line: str) -> Iterator[str]:
 
 HARMLESS = [
     # What defines something new has its meaning.
-    r"^\.(param|subckt) .*strange=1",
+    r"^\.(param|params|global_param|csparam|subckt) .*strange=1",
     r"^\.global",
     # The phase of AC, LTspice's number of cycles, further arguments of waveforms, and coefficients have their meaning.
     r"AC [17 ]*",
@@ -129,6 +160,44 @@ HARMLESS = [
 
 def test_the_netlist_itself_is_in_order() -> None:
     assert result(NETLIST) is not None
+
+
+def test_every_letter_and_every_card_is_in_it() -> None:
+    starts = {line.split()[0].lower() for line in LINES}
+    solved = {letter for letter, form in LETTERS.items() if form.solved}
+    assert {start[0].upper() for start in starts if start[0] != "."} - {"T"} == solved - {"T"}
+    cards = {*CARDS, "subckt", "ends", "if", "elseif", "else", "endif", "options", "temp", "nodeset"}
+    # Of .step is warned in any case; files have a test of their own.
+    assert {f".{card}" for card in cards - {"step"}} <= starts
+
+
+@pytest.mark.parametrize("letter", sorted(letter for letter, form in LETTERS.items() if not form.solved))
+def test_elements_that_cannot_be_solved_are_refused(letter: str) -> None:
+    assert result(NETLIST.replace(".end\n", f"{letter}99 a b c d strange\n.end\n")) is None
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("line", [".include x.inc", ".lib x.inc tt"])
+def test_no_word_passes_unnoticed_after_a_file(line: str, word: str, tmp_path: Path) -> None:
+    (tmp_path / "x.inc").write_text("R98 a 0 1k\n.lib tt\nR99 a 0 1k\n.endl tt\n.lib ff\n.endl\n")
+    assert read(_written(tmp_path, line)).includes
+    with pytest.raises(NetlearnError, match="after the file"):
+        read(_written(tmp_path, f"{line} {word}"))
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_no_word_passes_unnoticed_after_a_section(word: str, tmp_path: Path) -> None:
+    for library in (f".lib tt {word}\n.endl\n", f".lib tt\n.endl tt {word}\n"):
+        (tmp_path / "x.inc").write_text(library)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", NetlistWarning)
+            with pytest.raises((NetlearnError, NetlistWarning)):
+                elaborate(read(_written(tmp_path, ".lib x.inc tt")))
+
+
+def _written(folder: Path, line: str) -> Path:
+    (folder / "main.cir").write_text(NETLIST.replace(".end\n", f"{line}\n.end\n"))
+    return folder / "main.cir"
 
 
 @pytest.mark.parametrize("number", [n for n, line in enumerate(LINES) if line not in UNTOUCHED])

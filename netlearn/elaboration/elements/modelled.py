@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netlearn.circuit.circuit import GROUND
+from netlearn.circuit.circuit import GROUND, GROUND_NAMES
 from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE, IDEAL_DIODE_WORDS
 from netlearn.circuit.devices.model_type import ModelType
 from netlearn.circuit.devices.models import MODEL_TYPES
@@ -53,6 +53,9 @@ def modelled(line: ElementLine) -> None:
     line.spread(model_spreads(line, model, {**kind.element, **kind.model}))
     terminals = len(device.unknowns) - len(device.internal) - kind.controls
     nodes = line.nodes(min(count, terminals))
+    for word in line.element.words[terminals:count] if not kind.controls else ():
+        if line.body.template.nodes.anywhere(word.text.lower()) is None and word.text.lower() not in GROUND_NAMES:
+            line.warn(f"a {kind.name} has no bulk: the node '{word.text}' of {line.label} is left out", word)
     filler = (GROUND,) * len(device.internal)
     if not kind.controls:
         line.add(device, (*nodes, *(GROUND,) * (terminals - len(nodes)), *filler), columns)
