@@ -189,3 +189,11 @@ def test_weights_make_equilibrium_propagation_exact(script: ModuleType) -> None:
 def test_backward_elements_that_are_off_turn_the_gradient(script: ModuleType) -> None:
     for (_, mismatch, *_), value in small(script).items():
         assert (value["first"] < 1e-3) == (mismatch == 0.0)
+
+
+@claim("second_order")
+def test_curvature_is_worth_something(script: ModuleType) -> None:
+    results = small(script)
+    for kind in ("layered", "complete"):
+        after = {key[3]: value["after"] for key, value in results.items() if key[1] == kind}
+        assert after["Gauss-Newton"] < after["Gauss-Newton, by Adam"]
