@@ -9,7 +9,7 @@ import numpy as np
 from netlearn.circuit.circuit import Circuit
 from netlearn.ngspice.deck import TIGHT, write_deck
 from netlearn.ngspice.measurements import printing_control
-from netlearn.ngspice.names import COMMAND_SAFE, NETLIST_SAFE, Readable
+from netlearn.ngspice.names import NETLIST_SAFE, PLAIN_PATH, Readable
 from netlearn.probes.ends import Probes
 from netlearn.probes.outputs import Outputs
 
@@ -22,7 +22,11 @@ def flatten(circuit: Circuit, directives: Sequence[str] = (), title: str = "flat
     """
     names = Readable(circuit, NETLIST_SAFE)
     deck = write_deck(circuit, {name: value for name, value in circuit.options.items() if np.isfinite(value)}, names)
-    head = [comment(title), *names.replaced(deck.vectors), *(f"*@{_one_line(text)}" for text in directives)]
+    head = [
+        comment(title),
+        *names.replaced(deck.vectors),
+        *(f"*@{_one_line(names.in_probes(text))}" for text in directives),
+    ]
     return "\n".join([*head, *deck.lines[1:], ""])
 
 
@@ -32,7 +36,7 @@ def export_ngspice(circuit: Circuit, outputs: Outputs | Probes, title: str = "al
     For each sample it prints ``sample = k`` and then, in their order, a line ``v(out) = value`` for each
     output. Raises NgspiceError where a value differs by sample that ``alter`` cannot change.
     """
-    names = Readable(circuit, COMMAND_SAFE)
+    names = Readable(circuit, PLAIN_PATH)
     deck = write_deck(circuit, TIGHT, names)
     head = [comment(title), *names.replaced(deck.vectors), *deck.lines[1:-1]]
     return "\n".join([*head, *printing_control(circuit, deck, outputs), ".end", ""])

@@ -7,13 +7,16 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from netlearn.circuit.circuit import Circuit
+from netlearn.ngspice.text_names import RESERVED
 
 COMMAND_SAFE = re.compile(r"[a-z0-9_][a-z0-9_.+-]*")
 """Nodes that may stand in a command: no redirection, substitution or end of a word."""
 NETLIST_SAFE = re.compile(r"[a-z0-9_][a-z0-9_.+<>\[\]:/-]*")
 """Nodes that may stand in element lines."""
+PLAIN_PATH = re.compile(r"[a-z_][a-z0-9_.]*|[1-9][0-9]*")
+"""Nodes whose voltages may be printed: no operator, and no number in another form."""
 SAFE_ELEMENT = COMMAND_SAFE
-TAKEN = frozenset({"all", "allv", "alli", "ally", "null", "gnd"})
+TAKEN = RESERVED
 """Words that mean something else to ngspice where a node's name stands."""
 
 
@@ -83,6 +86,14 @@ class Readable:
         for word, name in self._replaced:
             if word in vectors or word not in self.nodes:
                 yield f"* {word} stands for {name!a}"
+
+    def in_probes(self, text: str) -> str:
+        """A text with the generated names in its voltages, ``V(node)`` and ``V(plus,minus)``."""
+        for word, name in self._replaced:
+            if word in self.nodes:
+                pattern = rf"(?<=[(,])(\s*){re.escape(name)}(?=\s*[,)])"
+                text = re.sub(pattern, lambda match, word=word: match[1] + word, text, flags=re.IGNORECASE)  # type: ignore[misc]
+        return text
 
     def _new(self, letter: str, name: str) -> str:
         number = len(self._replaced)

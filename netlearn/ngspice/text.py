@@ -46,6 +46,7 @@ _MODEL_TYPES = DEVICE_MODELS | CODE_MODELS
 _PSPICE_ONLY = re.compile(r"^[ \t]*\.model\s+\S+\s+(ako\b|vswitch\b|iswitch\b)", re.IGNORECASE | re.MULTILINE)
 _RENAMED = {"t_measured": "tnom", "t_abs": "temp", "t_rel_global": "dtemp"}
 _EXPRESSION_NUMBER = re.compile(r"(?<![\w.#$])\d+(?:meg|[rtgkmunpfµμ])\d+(?![\w.])", re.IGNORECASE)
+_PROBE = re.compile(r"\b[vi]\s*\([^()]*\)", re.IGNORECASE)
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _TOLERANCES = ("tol", "dev", "lot")
 
@@ -69,10 +70,6 @@ class TextDeck:
     behaviour: str = ""
     names: DeckNames = field(default_factory=DeckNames)
 
-    def words(self, names: Sequence[str]) -> list[str]:
-        """What ngspice calls nodes, and branch currents as ``v1#branch``."""
-        return self.names.words(names)
-
 
 def text_deck(
     netlist: Netlist, settings: Sequence[str] = (), edits: Iterable[tuple[Source, int, int, str]] = ()
@@ -83,16 +80,23 @@ def text_deck(
         dialect = Dialect.PSPICE
     if dialect is not Dialect.LTSPICE and any(_has_ideal_diode(part) for part in netlist.walk()):
         dialect = Dialect.LTSPICE
-    writer = _Writer(netlist, dialect, edits)
+    edits = tuple(edits)
+    writer = _Writer(netlist, dialect, edits, DeckNames.of(netlist))
     writer.statements(netlist, netlist.statements)
+    if writer.names.nodes or writer.names.elements:
+        # What has a dot in its name is told from what is in an instance once all names are known.
+        writer = _Writer(netlist, dialect, edits, writer.names)
+        writer.statements(netlist, netlist.statements)
     lines = ["netlearn", *writer.functions.lines(), *writer.lines, *settings, ".end"]
     return TextDeck(lines, dialect.value, writer.names)
 
 
 class _Writer:
-    def __init__(self, netlist: Netlist, dialect: Dialect, edits: Iterable[tuple[Source, int, int, str]]) -> None:
+    def __init__(
+        self, netlist: Netlist, dialect: Dialect, edits: Iterable[tuple[Source, int, int, str]], names: DeckNames
+    ) -> None:
         self.lines: list[str] = []
-        self.names = DeckNames.of(netlist)
+        self.names = names
         self.dialect = dialect
         self.edits: dict[Source, list[Span]] = {}
         for source, start, end, text in edits:
@@ -319,7 +323,10 @@ class _Writer:
         self.functions.called_in(text)
         spans += self.names.expression_spans(text, word.start)
         if self.dialect is Dialect.NGSPICE:
+            probes = [match.span() for match in _PROBE.finditer(text)]
             for match in re.finditer(r"(?<![&|])[&|](?![&|])|~", text):
+                if any(a <= match.start() < b for a, b in probes):
+                    continue
                 new = "!" if match[0] == "~" else match[0] * 2
                 spans.append((word.start + match.start(), word.start + match.end(), new))
         return spans

@@ -19,7 +19,7 @@ from netlearn.ngspice.measurements import printed, printing
 from netlearn.ngspice.own_text import OwnText
 from netlearn.ngspice.text import TextDeck, text_deck
 from netlearn.ngspice.text_names import renamed_comments
-from netlearn.ngspice.text_solution import BY_FLAT, internal_word, settings, target
+from netlearn.ngspice.text_solution import BY_FLAT, settings, target, unknown_words
 from netlearn.probes.outputs import Outputs
 
 Command = Callable[[float], str]
@@ -57,11 +57,10 @@ def _deck(own: OwnText, circuit: Circuit, inputs: Array, outputs: Outputs) -> tu
 
 def as_deck(circuit: Circuit, text: TextDeck) -> Deck:
     """A text's deck with its names for a circuit's unknowns and elements."""
-    names = text.words([*map(str, circuit.nodes), *(f"{branch}#branch" for branch in circuit.branches)])
     return Deck(
         circuit=circuit,
         lines=text.lines,
-        vectors=[internal_word(name) for name in names],
+        vectors=unknown_words(circuit, text),
         columns=(),
         targets=(),
         elements=[[text.names.path(str(name), element=True) for name in group.names] for group in circuit.groups],

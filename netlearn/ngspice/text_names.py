@@ -7,7 +7,7 @@ plain word may be half a command. So all but plain words are renamed, wherever t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from netlearn.netlist.netlist import Netlist
@@ -21,8 +21,9 @@ RESERVED = frozenset((
     "table", "laplace", "poly", "vol", "cur", "params", "const", "yes", "no", "true", "false", "title", "off", "on",
 ))  # fmt: skip
 """Words that mean something else to ngspice where a node's name stands, somewhere or other."""
-PLAIN_NODE = re.compile(r"[a-z_][a-z0-9_.]*|[1-9][0-9]*|0")
-PLAIN_ELEMENT = re.compile(r"[a-z][a-z0-9_.]*")
+PLAIN_NODE = re.compile(r"[a-z_][a-z0-9_]*|[1-9][0-9]*|0")
+PLAIN_ELEMENT = re.compile(r"[a-z][a-z0-9_]*")
+"""Without dots, which stand between the names of instances and what is in them."""
 
 _VOLTAGE = re.compile(r"\bv\s*\(([^()]*)\)", re.IGNORECASE)
 _CURRENT = re.compile(r"\bi\s*\(([^()]*)\)|@([^\s\[\]@]+)\[", re.IGNORECASE)
@@ -115,21 +116,18 @@ class DeckNames:
         if not last:
             last = own if not element and own in _GROUND else own.rpartition(".")[2]
         head, tail = name[: len(name) - len(last)], name[len(name) - len(last) :]
-        inner = [self.element(part) if part[:1].lower() == "x" else part for part in head.split(".")]
-        return ".".join(inner) + self._single(tail, element=element)
+        return self._instances(head) + self._single(tail, element=element)
 
-    def words(self, names: Sequence[str]) -> list[str]:
-        """What ngspice calls nodes, and branch currents as ``v1#branch``."""
-        found = []
-        for name in names:
-            owner, mark, inside = name.partition("#")
-            # A node may have the mark in its name; inside of an element it stands after the element's.
-            whole = name in self.nodes or any(name.endswith(f".{own}") for own in self.nodes)
-            inside_element = mark and not whole
-            found.append(
-                f"{self.path(owner, element=True)}#{inside}" if inside_element else self.path(name, element=False)
-            )
-        return found
+    def _instances(self, head: str) -> str:
+        """The names of instances before a name, each with a dot after it."""
+        known = sorted((key for key in self.elements if key[0] == "x"), key=len, reverse=True)
+        pieces = []
+        while head:
+            key = next((key for key in known if head.lower().startswith(f"{key}.")), "")
+            part = head[: len(key)] or head.partition(".")[0]
+            pieces.append(self.element(part) if part[:1].lower() == "x" else part)
+            head = head[len(part) + 1 :]
+        return "".join(f"{piece}." for piece in pieces)
 
 
 def renamed_comments(names: DeckNames) -> Iterator[str]:

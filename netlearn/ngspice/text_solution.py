@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.devices.base import ZERO_CELSIUS
 from netlearn.errors import NgspiceError
 from netlearn.netlist.edits import Edit
@@ -94,14 +94,25 @@ def _saves(circuit: Circuit, deck: TextDeck) -> Sequence[str]:
     """What ngspice is to keep if it has to keep nodes inside of elements; nothing where there are none."""
     if not any("#" in name for name in circuit.nodes):
         return ()
-    names = [*map(str, circuit.nodes), *(f"{branch}#branch" for branch in circuit.branches)]
-    return [internal_word(name) for name in deck.words(names)]
+    return unknown_words(circuit, deck)
 
 
-def internal_word(name: str) -> str:
-    """The name of a node inside of an element as ngspice spells it, and any other name as it is."""
-    owner, mark, inside = name.rpartition("#")
-    return f"{owner}{mark}{INTERNAL_NAMES.get(inside, inside)}"
+def unknown_words(circuit: Circuit, deck: TextDeck) -> list[str]:
+    """What ngspice calls the unknowns of a circuit, nodes inside of elements as it spells them."""
+    names = deck.names
+    words = [names.path(str(name), element=False) for name in circuit.nodes]
+    words += [f"{names.path(str(branch), element=True)}#branch" for branch in circuit.branches]
+    for group in circuit.groups:
+        device = group.device
+        for t, unknown in enumerate(device.unknowns):
+            inside = device.internal.get(unknown)
+            if inside is None:
+                continue
+            alias = group.index[:, device.unknowns.index(inside.alias)]
+            for k in np.flatnonzero((group.index[:, t] != alias) & (group.index[:, t] != GROUND)).tolist():
+                owner = names.path(str(group.names[k]), element=True)
+                words[group.index[k, t]] = f"{owner}#{INTERNAL_NAMES.get(unknown, unknown)}"
+    return words
 
 
 def settings(circuit: Circuit, tolerances: Mapping[str, float]) -> list[str]:
@@ -119,7 +130,7 @@ def settings(circuit: Circuit, tolerances: Mapping[str, float]) -> list[str]:
 
 def _solution(circuit: Circuit, deck: TextDeck, points: Points) -> TextSolution:
     names = [*map(str, circuit.nodes), *(f"{branch}#branch" for branch in circuit.branches)]
-    theirs = deck.words(names)
+    theirs = [word.lower() for word in unknown_words(circuit, deck)]
     x = np.array([[point.get(name, np.nan) for name in theirs] for point in points])
     lost = np.isnan(x).any(axis=0)[: len(circuit.nodes)]
     missing = [name for name, gone in zip(names, lost.tolist(), strict=False) if gone and "#" not in name]
