@@ -3,6 +3,7 @@
 # make lint   style and types
 # make bench  the benchmarks, which take long
 # make docs   all figures anew
+# make site   the documentation as a site, in build/site
 
 SHELL := bash
 VENV := .venv
@@ -14,7 +15,7 @@ CLAIMS := $(filter-out %/claim.py %/networks.py,$(wildcard docs/claims/*.py))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test lint bench docs ngspice clean
+.PHONY: demo test lint bench docs site ngspice clean
 
 demo: $(VENV)/.installed
 	$(BIN)/netlearn train netlists/iris.cir
@@ -31,6 +32,10 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev ngspice
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	for script in $(BENCHMARKS); do $(BIN)/python $$script || exit; done
+
+site: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	$(BIN)/mkdocs build --strict --quiet
 
 docs: $(VENV)/.installed-dev
 	mkdir -p build

@@ -15,8 +15,12 @@ from netlearn.topologies.kinds import TOPOLOGIES
 
 NETWORK = "new"
 """What kinds of network are listed under."""
-_UNITS = {"ohms": "Ω", "siemens": "S", "volts": "V", "amperes": "A", "watts": "W", "kelvin": "K", "seconds": "s"}
-_IN = re.compile(rf",? \bin ({'|'.join(_UNITS)})\b")
+_UNITS = {
+    **{"ohms": "Ω", "siemens": "S", "volts": "V", "amperes": "A", "watts": "W", "seconds": "s"},
+    **{"V or A": "V or A", "kelvin": "K"},
+}
+_IN = re.compile(rf"\bin ({'|'.join(_UNITS)})\b")
+"""How the help of an option says its unit."""
 
 
 @dataclass(frozen=True)

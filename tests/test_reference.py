@@ -36,6 +36,7 @@ def test_every_directive_kind_and_option_is_there_with_its_default() -> None:
 def test_units_stand_where_the_help_says_them() -> None:
     units = {row.name: row.unit for row in entry_of("hardware").rows}
     assert (units["min"], units["max"], units["levels"]) == ("Ω", "Ω", "")
+    assert {row.name: row.unit for row in entry_of("rule", "ep").rows}["noise"] == "V or A"
     assert "| `min` | a number at least 0 | Ω | `0` |" in markdown(entry_of("hardware"))
 
 
