@@ -26,6 +26,7 @@ from netlearn.final_values import FinalValues
 from netlearn.keeping import Keeper, after_training
 from netlearn.learn.checkpoint import load_checkpoint
 from netlearn.learn.data import Dataset, split
+from netlearn.learn.digits import check_digits
 from netlearn.learn.fit import Fit, fit_of, is_fit
 from netlearn.learn.hardware import Hardware, hardware_for
 from netlearn.learn.history import History
@@ -55,6 +56,8 @@ from netlearn.training_scope import scope_notes
 
 LOOKED_AT = 40
 """Up to so many values are looked at one by one."""
+FITTED = 20_000
+"""Up to so many samples tell standard errors without being asked to."""
 
 
 def train(
@@ -156,6 +159,7 @@ def train(
 def task_of(project: Project) -> Task:
     """The training task of a project."""
     settings = project.settings
+    check_digits(settings.options.digits, settings.hardware, settings.places.get("options digits"))
     whole, loss = project.dataset(project.table), project.loss
     unit = unit_of(loss, whole.targets, len(project.layout.outputs), lambda: _outputs(project, whole))
     # A generator of its own, so that the same samples are kept aside whatever else is random.
@@ -240,7 +244,7 @@ def _result(project: Project, task: Task, state: TrainingState, final: FinalValu
 def _fit(project: Project, task: Task, theta: Array) -> Fit | None:
     """Standard errors, where there are few enough values to be looked at one by one."""
     data = project.dataset(project.table)
-    if len(theta) > LOOKED_AT or not is_fit(task.loss, data.targets, len(theta)):
+    if len(theta) > LOOKED_AT or len(data) > FITTED or not is_fit(task.loss, data.targets, len(theta)):
         return None
     try:
         return fit_of(replace(task.model, solver=InternalSolver()), task.loss, data, theta)

@@ -128,7 +128,10 @@ class TrainResult(InNotebooks):
     upper: Array | None = None
     """(P,) the bounds of the parameters."""
     fit: Fit | None = None
-    """Standard errors and correlations, where the loss is a sum of squares of more numbers than there are values."""
+    """Standard errors and correlations, where the loss is a sum of squares of more numbers than there are values.
+
+    For more than 40 values or 20,000 samples ``evaluate(..., errors=True)`` gives them.
+    """
 
     def __repr__(self) -> str:
         rate = "" if self.accuracy is None else f", accuracy {self.accuracy:.4g}"

@@ -13,7 +13,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.errors import OptionError
 from netlearn.learn.data import Dataset, dataset_of, inputs_of
-from netlearn.learn.digits import rounded
+from netlearn.learn.digits import check_digits, rounded
 from netlearn.learn.hardware import hardware_for
 from netlearn.learn.loop import Task, begin, step
 from netlearn.learn.loss import CrossEntropy, Loss, Mse, unit_of
@@ -69,6 +69,7 @@ class Trainer:
         given = project.settings
         if isinstance(given.optimizer, Lbfgsb):
             raise OptionError("lbfgs needs all samples at once", hint="take another optimizer, or netlearn.train")
+        check_digits(given.options.digits, given.hardware, given.places.get("options digits"))
         if given.options.digits == 0:
             raise OptionError("digits=0 judges by all samples, and these come one by one", hint="say how many")
         self._project, self._unnamed = signature_of(project)

@@ -154,6 +154,7 @@ def test_ngspice_confirms_goals(ngspice: object, tmp_path: Path) -> None:
         ("*@goal V(o) within=1%", "'within' needs a value"),
         ("*@goal V(o)", "nothing is wanted of 'V\\(o\\)'"),
         ("*@goal", "needs a probe"),
+        ('*@goal "V(o) = 1"', "leave the quotes out"),
         ("*@goal V(nowhere) = 1", "nowhere"),
         ("*@goal V(o) = 1 within=-1%", "'within' must be a number above 0"),
         ("*@goal V(o) = 1±5%", "1 within=5%"),

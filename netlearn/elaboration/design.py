@@ -377,7 +377,8 @@ class Design:
             return OptionError(f"'{pattern}' has no effect at an operating point, so that there is nothing to train")
         known = [plain for _, plain, _ in (*self._selectable[:2000], *self._sources[:2000])]
         message = f"'{pattern}' matches no resistor, source or parameter of the netlist"
-        return OptionError(message, hint=did_you_mean(pattern, known))
+        inside = next((plain for plain in known if plain.rpartition(".")[2] == word), None)
+        return OptionError(message, hint=f"did you mean '{inside}'?" if inside else did_you_mean(pattern, known))
 
     def _own(self, quantities: Sequence[int]) -> list[int]:
         """Those of some literals that stand in the netlist's own file. Raises OptionError if none does."""

@@ -165,7 +165,10 @@ def _aims(table: Table, targets: Sequence[str], outputs: Sequence[str], goals: S
         if goal.within is not None and not has_value:
             raise OptionError(f"'within' needs a value of '{goal.probe}'", goal.place, f"write {goal.probe} = value")
         if not has_value and goal.min is None and goal.max is None and not columns:
-            raise OptionError(f"nothing is wanted of '{goal.probe}'", goal.place, "write = value, min= or max=")
+            quoted = "leave the quotes out: PROBE = value" if "=" in goal.probe else ""
+            raise OptionError(
+                f"nothing is wanted of '{goal.probe}'", goal.place, quoted or "write = value, min= or max="
+            )
         aim = Aim(goal, columns)
         aims.append(replace(aim, spread=aim.spread_of(table.columns, len(table))))
     _check_aims(table, aims)

@@ -8,7 +8,9 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.parameters import Parameters
+from netlearn.errors import OptionError, Place
 from netlearn.learn.goals import Goals
+from netlearn.learn.hardware import Hardware
 from netlearn.learn.loss import Loss
 
 MOST = 17
@@ -18,6 +20,13 @@ WORSE = 0.01
 """The part of itself by which the loss may rise where as few digits are written as do."""
 NEGLIGIBLE = 1e-6
 """The loss, in what it is large or small against, that may be added to that."""
+
+
+def check_digits(digits: int | None, hardware: Hardware | None, place: Place | None = None) -> None:
+    """Raise OptionError where hardware decides on the values, which digits would change."""
+    if digits is not None and hardware is not None:
+        message = "hardware says which values there are, and 'digits' would write others"
+        raise OptionError(message, place, "leave one of them out")
 
 
 def rounded(parameters: Parameters, theta: Array, digits: int) -> Array:

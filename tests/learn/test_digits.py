@@ -79,6 +79,16 @@ def test_a_trainer_writes_so_many_digits_and_cannot_judge_without_samples() -> N
         netlearn.Trainer(netlearn.parse(text), output="V(out)", digits=0)
 
 
+def test_hardware_decides_on_values_and_digits_would_too() -> None:
+    text = DIVIDER.replace("*@optimizer lbfgs", "*@optimizer adam\n*@hardware series=e24\n*@options digits=3")
+    with pytest.raises(netlearn.OptionError, match="hardware says which values there are") as raised:
+        netlearn.train(netlearn.parse(text))
+    assert raised.value.place is not None
+    assert raised.value.place.line == 6
+    with pytest.raises(netlearn.OptionError, match="hardware says which values there are"):
+        netlearn.Trainer(netlearn.parse(text))
+
+
 @pytest.mark.parametrize("digits", [-1, 18, 2.5])
 def test_digits_that_there_are_not(digits: float) -> None:
     with pytest.raises(netlearn.OptionError, match="'digits' must be a whole number"):

@@ -218,6 +218,7 @@ def test_arrays_do_not_drive_what_is_trained() -> None:
     ("train", "message", "hint"),
     [
         ("V1", "what 'V1' matches is set by the data", "not both"),
+        ("Vdeep", "'Vdeep' matches no resistor, source or parameter", "did you mean 'xd.vdeep'?"),
         ("Vbia", "'Vbia' matches no resistor, source or parameter", "vbias"),
         ("Vbias min=2 max=1", "the lower bound 2 is above", ""),
         ("Vbias min=1k5x", "'min' must be a number", ""),
@@ -231,7 +232,8 @@ def test_arrays_do_not_drive_what_is_trained() -> None:
     ],
 )
 def test_what_cannot_be_trained_is_said_where_it_is_asked(train: str, message: str, hint: str) -> None:
-    more = "Cx o 0 1n\nVac ac 0 AC 1\nRac ac 0 1k\n.param unused=3\nD1 o 0 dm\n.model dm d\n"
+    more = "Xd o deep\n.subckt deep a\nVdeep m 0 1\nRdeep a m 1k\n.ends\nCx o 0 1n\n"
+    more += "Vac ac 0 AC 1\nRac ac 0 1k\n.param unused=3\nD1 o 0 dm\n.model dm d\n"
     text = LINEAR.format(train=train) + more
     with pytest.raises(NetlearnError, match=message) as raised:
         netlearn.train(netlearn.parse(text), {"V1": [0.5, 1.5], "V(o)": [0.3, 0.1]}, epochs=1)
