@@ -210,7 +210,7 @@ class NetlistClassifier(ClassifierMixin, _NetlistEstimator):  # type: ignore[mis
         x, y = validate_data(self, X, y, dtype=np.float64)
         goes_on = self.warm_start and self._fitted
         numbers = self._numbers(x, y, None if not goes_on else self.classes_, begin=not goes_on)
-        self._trained(x, numbers, classes=self._labels)
+        self._trained(x, self._named(numbers), classes=self._labels)
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
@@ -228,9 +228,13 @@ class NetlistClassifier(ClassifierMixin, _NetlistEstimator):  # type: ignore[mis
         numbers = self._numbers(x, y, np.unique(classes) if first else self.classes_, begin=first)
         if first:
             self._trainer = self._open(classes=self._labels)
-        self._steps(x, numbers)
+        self._steps(x, self._named(numbers))
         self.loss_ = self._trainer.loss_function
         return self
+
+    def _named(self, numbers: Array) -> Array:
+        """The labels of outputs by their numbers, as the trained netlist calls them."""
+        return np.array(self._labels, dtype=str)[numbers]
 
     def decision_function(self, X: Any) -> Array:
         """The outputs (S, k) of the k classes, or of two classes the second's less the first's, (S,)."""
@@ -280,7 +284,10 @@ class NetlistClassifier(ClassifierMixin, _NetlistEstimator):  # type: ignore[mis
         if begin:
             self._begin(x, len(classes))
             self._order = self._outputs_of(classes)
-            self._labels = [str(number) for number in range(len(self._settings.output))]
+            # As the classes are called, so that the trained netlist predicts by itself what this does.
+            labels = list(self._settings.classes) or [label_of(label) for label in classes]
+            # Labels that a text cannot tell apart go by their numbers.
+            self._labels = labels if len({*labels, ""}) > len(labels) else [str(k) for k in range(len(labels))]
         return self._order[np.searchsorted(classes, y)]
 
     def _outputs_of(self, classes: Array) -> Array:
