@@ -60,10 +60,14 @@ def table_chunks(path: Path, rows: int, unnamed: Unnamed | None = None) -> Itera
 
 
 def _require(path: Path) -> None:
-    if not path.is_file():
-        near = [entry.name for entry in path.parent.iterdir() if entry.name[0] != "."] if path.parent.is_dir() else []
+    try:
+        if path.is_file():
+            return
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise DataError(f"the data file '{path}' {what}", hint=did_you_mean(path.name, near))
+        near = [entry.name for entry in path.parent.iterdir() if entry.name[0] != "."] if path.parent.is_dir() else []
+    except OSError as error:
+        raise DataError(f"the data file '{path}' cannot be read: {error.strerror}") from None
+    raise DataError(f"the data file '{path}' {what}", hint=did_you_mean(path.name, near))
 
 
 def _no_archive(path: Path, error: Exception) -> DataError:

@@ -118,7 +118,8 @@ def named_columns(data: object) -> dict[str, Array] | None:
 def plain_array(column: object) -> Array:
     """A column as an array of numbers, with NaN where nothing is, or of what else it holds."""
     values = np.asarray(column)
-    if values.dtype.kind != "O":
+    if values.dtype.kind != "O" or any(isinstance(value, str) for value in values.ravel()):
+        # Texts stay texts: "001" is a label, and no number.
         return values
     try:
         return np.array([np.nan if is_missing(value) else float(value) for value in values.ravel()]).reshape(

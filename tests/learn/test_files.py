@@ -12,7 +12,7 @@ import pytest
 from netlearn.errors import DataError, OutputError
 from netlearn.learn.files import read_table, table_chunks
 from netlearn.learn.output_files import output_file
-from netlearn.learn.samples import Unnamed
+from netlearn.learn.samples import Unnamed, table_of
 from netlearn.learn.table import Table
 
 ROWS = 250
@@ -145,3 +145,24 @@ def test_nothing_is_left_of_a_file_that_is_not_finished(tmp_path: Path) -> None:
         pass
     with pytest.raises(OutputError, match="there is no folder"), output_file(tmp_path / "none" / "out.csv"):
         pass
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_labels_are_texts_in_every_form_and_in_parts(tmp_path: Path, ending: str) -> None:
+    frame = pd.DataFrame({"V1": np.arange(5.0), "class": ["001", "1", "001", "01", None]}, dtype=object)
+    path = tmp_path / f"d{ending}"
+    typed = frame.astype({"V1": float})
+    if ending == ".csv":
+        typed.to_csv(path, index=False)
+    else:
+        typed.to_parquet(path)
+    for tables in ([read_table(path)], list(table_chunks(path, 2)), [table_of(frame, Unnamed())]):
+        labels = [label for table in tables if table.labels is not None for label in table.labels.tolist()]
+        assert labels == ["001", "1", "001", "01", ""]
+    with pytest.raises(DataError, match=r"the column 'V1' .* not numbers"):
+        table_of({"V1": np.array(["1", "2"], dtype=object), "class": ["a", "b"]}, Unnamed())
+
+
+def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read: File name too long"):
+        read_table(tmp_path / ("a" * 300))
