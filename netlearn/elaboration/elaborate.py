@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from netlearn.elaboration.scope_settings import ScopeSettings
 from netlearn.elaboration.shunts import shunted
 from netlearn.elaboration.template import FIRST_BRANCH, Template
 from netlearn.elaboration.windings import WindingPart, part_windings
-from netlearn.errors import NetlistWarning, Place, raise_all
+from netlearn.errors import NetlistWarning, NominalWarning, Place, raise_all
 from netlearn.netlist.dialect import dialect_of
 from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.letters import LETTERS
@@ -172,6 +172,7 @@ class _Elaboration:
             for part in contents
         )
         settings = self.shared.settings
+        told = [*remarks(self.netlist), *self.shared.warnings]
         all_nodes = PathNames(inside) if len(inside) > 1 else nodes
         circuit = Circuit(
             all_nodes,
@@ -195,10 +196,20 @@ class _Elaboration:
             foreign_numbers=tuple(self.shared.foreign_numbers),
             draws=tuple(template.draws),
             spreads=tuple(template.spreads),
-            warnings=tuple(
-                {(str(w.place), w.message): w for w in [*remarks(self.netlist), *self.shared.warnings]}.values()
-            ),
+            warnings=tuple(_told({(str(w.place), w.message): w for w in told}.values())),
         )
+
+
+def _told(warnings: Iterable[NetlistWarning]) -> Iterator[NetlistWarning]:
+    """The warnings, but of all that stands at its nominal value the first only: some netlists have it everywhere."""
+    everything = list(warnings)
+    nominal = [warning for warning in everything if isinstance(warning, NominalWarning)]
+    if len(nominal) <= FEW:
+        yield from everything
+        return
+    yield from (warning for warning in everything if not isinstance(warning, NominalWarning))
+    first = nominal[0]
+    yield NominalWarning(f"{first.message}; so have {len(nominal) - 1} more", first.place, first.hint)
 
 
 def _numbered(index: Array, nodes: int) -> Array:

@@ -11,6 +11,8 @@ from netlearn.netlist.numbers import parse_number, starts_like_number
 from netlearn.options import Declared, Given, Percent, option
 
 DISTRIBUTIONS = ("uniform", "normal")
+LARGEST_TEMPCO = 0.1
+"""Per kelvin; more can only be meant as parts per million."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class Tolerance(Declared):
             raise OptionError(f"a tolerance must be at least 0, not {self.amount!r}", place)
         if self.relative and self.amount >= 1:
             raise OptionError(f"a tolerance of {self.amount!r} leaves nothing of the value", place)
+        if self.tempco >= LARGEST_TEMPCO:
+            hint = f"it is per kelvin: write {self.tempco:g}ppm"
+            raise OptionError(f"a temperature coefficient of {self.tempco:g} is none", self.places.get("tempco"), hint)
         if self.track is not None and isinstance(self.track, Percent) != self.relative:
             raise OptionError("'track' and the tolerance are both in per cent or neither", self.places.get("track"))
         if self.track is not None and self.track > self.amount:
@@ -91,6 +96,10 @@ class Rating(Declared):
 def tolerance_of(given: Given) -> Tolerance:
     """The tolerance that a directive says. Raises OptionError."""
     amounts, words = _amounts(given, "such as '*@tolerance R* 1%'")
+    if "%" in words:
+        number = next(word for word in given.words if _is_amount(word))
+        hint = f"write {number}% without a blank"
+        raise OptionError("the sign of per cent stands alone", given.places.get("%"), hint)
     named = [word for word in words if word.lower() in DISTRIBUTIONS]
     if len(named) > 1:
         raise OptionError(f"'{named[1]}' is a second distribution", given.places.get(named[1]))

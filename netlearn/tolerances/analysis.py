@@ -18,7 +18,7 @@ from typing import Any, Literal, Unpack
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.errors import NominalWarning, OptionError
+from netlearn.errors import NominalWarning, OptionError, Place
 from netlearn.executors import Sent, in_order
 from netlearn.journal import Journal
 from netlearn.overrides import DataLike, NetlistLike, Overrides
@@ -153,7 +153,7 @@ def tolerance(
 
             with NgspiceSolver() as ngspice:
                 worst = confirmed(trials, worst, trials.with_solver(ngspice))
-        tighter = None if for_yield is None else tightening(trials, v, for_yield, classes)
+        tighter = None if for_yield is None else tightening(trials, v, for_yield, classes, _hardest(trials, outputs))
     return ToleranceResult(**result, worst=tuple(worst), tighter=tighter, seed=seed)
 
 
@@ -249,6 +249,12 @@ def _goal_yields(trials: Trials, outputs: Array) -> list[GoalYield]:
         unit = trials.units[trials.loss.outputs[g]]
         found.append(GoalYield(aim.goal.text, unit, passed / len(outputs), interval_of(passed, len(outputs)), worst))
     return found
+
+
+def _hardest(trials: Trials, outputs: Array) -> Place | None:
+    """Where the goal stands that is missed most often."""
+    failing = (np.nan_to_num(trials.missed(outputs)) != 0).any(axis=1).mean(axis=0)
+    return trials.aims[int(np.argmax(failing))].goal.place
 
 
 def _spreads(trials: Trials, outputs: Array) -> list[OutputSpread]:

@@ -242,12 +242,14 @@ def test_draws_without_an_operating_point_fail_and_are_counted(monkeypatch) -> N
         ("*@tolerance R1 1k±5%\nR1 out 0 1k", "3:16", "write 5%"),
         ("*@tolerance R1 ±5%\nR1 out 0 1k", "3:16", "write 5%"),
         ("*@tolerance R1 -5%\nR1 out 0 1k", "3:", "'-5%'"),
+        ("*@tolerance R1 1 %\nR1 out 0 1k", "3:18", "write 1% without a blank"),
+        ("*@tolerance R1 1% tempco=50\nR1 out 0 1k", "3:19", "write 50ppm"),
         ("*@tolerance R1 120%\nR1 out 0 1k", "3:3", "leaves nothing of the value"),
         ("*@tolerance R1 5% track=6%\nR1 out 0 1k", "3:19", "'track' is above the tolerance"),
         ("*@tolerance R1 5% track=0,1%\nR1 out 0 1k", "3:", "a decimal point is written as one: 0.1%"),
         ("*@tolerance R1 5% gaussian\nR1 out 0 1k", "3:19", "'gaussian' matches nothing"),
         ("R1 out 0 1k±5%", "4:10", "tol=5%"),
-        ("R1 out 0 4,7k", "4:12", "a decimal point is written as one"),
+        ("R1 out 0 4,7k", "4:12", "write 4.7k"),
         ("R1 out 0 1k 5%", "4:13", "a tolerance is written tol=5%"),
         ("R1 out 0 1k tol=0,5%", "4:13", "a decimal point is written as one"),
         ("R1 out 0 1k tol=five", "4:13", "must be a tolerance, such as 1%, not 'five'"),
@@ -287,6 +289,7 @@ def test_the_command_tells_all_of_it(tmp_path) -> None:
     done = CliRunner().invoke(main, [*words, "--prices", "1.5%=1"])
     assert done.exit_code == 2
     assert "a yield of 99.9 % cannot be reached" in done.output
+    assert "x.cir:3:" in done.output
     done = CliRunner().invoke(main, [*words, "--prices", "0,1%=1"])
     assert "'0,1%=1' is no price of a tolerance" in done.output
 
@@ -298,3 +301,39 @@ def test_simulators_random_numbers_are_warned_of_but_not_where_they_are_drawn() 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         netlearn.tolerance(netlist, draws=10)
+
+
+def test_all_that_stands_at_its_nominal_value_is_told_of_in_one_warning() -> None:
+    lines = "\n".join(f"R{k} out 0 1k tol=1%" for k in range(5))
+    with pytest.warns(netlearn.NetlistWarning) as told:
+        netlearn.operating_point(netlearn.parse(SINGLE.format("", lines)))
+    assert ["so have 4 more" in str(warning.message) for warning in told] == [True]
+
+
+def test_thousands_of_draws_are_samples_of_few_solutions(monkeypatch) -> None:
+    from netlearn.solve.internal import InternalSolver
+
+    solve, sizes = InternalSolver.solve, []
+
+    def counted(self, circuit, start=None):
+        sizes.append(circuit.samples or 1)
+        return solve(self, circuit, start)
+
+    monkeypatch.setattr(InternalSolver, "solve", counted)
+    stages = "\n".join(f"R{k} n{k} n{k + 1} 1k\nRg{k} n{k + 1} 0 10k" for k in range(25))
+    text = f"l\n*@tolerance R* 1%\n*@output V(n25)\nV1 n0 0 1\n{stages}\n.end\n"
+    assert len(netlearn.tolerance(netlearn.parse(text))) == 10_000
+    assert max(sizes) == 10_000
+    assert len(sizes) < 40
+
+
+def test_dev_and_lot_are_read_as_pspice_writes_them() -> None:
+    """Without equals signs, behind the value that they belong to."""
+    text = ".model m RES (R=1k DEV 2% LOT/1/GAUSS 8%)\nR1 out 0 m"
+    (spread,) = drawn(text).spreads
+    assert spread.linear == pytest.approx(np.hypot(0.02 / np.sqrt(3), 0.08))
+    assert set(spread.shares) == {"r1", "common to lot/1 (resistance)"} or len(spread.shares) == 2
+    text = ".model d d(is=1e-14 DEV=20% n=1)\nD1 out 0 d"
+    (spread,) = drawn(text).spreads
+    assert list(spread.shares) == ["d1.is"]
+    assert spread.linear == pytest.approx(0.2 / np.sqrt(3) * 0.02585, rel=0.01)

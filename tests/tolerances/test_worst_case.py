@@ -137,3 +137,32 @@ def test_a_yield_without_bands_is_refused() -> None:
         netlearn.train(netlist, aim="yield", optimizer="lbfgs")
     with pytest.raises(OptionError, match="a yield needs goals"):
         netlearn.tolerance(netlist, for_yield=0.9, goal=[], output="V(out)")
+
+
+def test_an_interrupted_training_for_the_yield_goes_on_to_the_same_result(tmp_path) -> None:
+    lines = "*@train R* min=100 max=10k\n*@options epochs=6\n*@optimizer sgd lr=1e-4\n*@tolerance"
+    text = LADDER.replace("*@tolerance", lines)
+    (tmp_path / "x.cir").write_text(text)
+    whole = netlearn.train(tmp_path / "x.cir", aim="yield", draws=32)
+
+    def interrupt(said) -> None:
+        if said.epoch == 3:
+            raise KeyboardInterrupt
+
+    kept = tmp_path / "c.npz"
+    part = netlearn.train(tmp_path / "x.cir", aim="yield", draws=32, checkpoint=kept, progress=interrupt)
+    assert part.interrupted
+    again = netlearn.train(tmp_path / "x.cir", aim="yield", draws=32, checkpoint=kept, resume=True)
+    np.testing.assert_array_equal(again.theta, whole.theta)
+    with pytest.raises(netlearn.NetlearnError):
+        netlearn.train(tmp_path / "x.cir", aim="yield", draws=64, checkpoint=kept, resume=True)
+
+
+def test_training_for_the_yield_ends_with_parts_that_there_are() -> None:
+    text = LADDER.replace("*@tolerance", "*@train R* min=100 max=10k\n*@hardware series=e12 budget=60000\n*@tolerance")
+    result = netlearn.train(netlearn.parse(text), aim="yield", optimizer="lbfgs", draws=32)
+    assert all(float(f"{value:.1e}") == value for value in result.theta)
+    trials = trials_of(open_project(result.netlist))
+    passing = trials.passing(trials.outputs(trials.population.draw(4000, 5))).mean()
+    rough = trials_of(open_project(netlearn.round_values(netlearn.parse(LADDER), series="e12", budget=3000).netlist))
+    assert passing >= rough.passing(rough.outputs(rough.population.draw(4000, 5))).mean() - 0.03
