@@ -33,6 +33,10 @@ from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.statements import Block, Element
 
 
+FEW = 3
+"""Up to so many warnings of values that stand at their nominal ones are given one by one."""
+
+
 def elaborate(netlist: Netlist, *, foreign: bool = False) -> Design:
     """The flat circuit of a netlist, and where each of its numbers comes from.
 
