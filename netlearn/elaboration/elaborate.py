@@ -32,7 +32,6 @@ from netlearn.netlist.lint import left_out, remarks
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.statements import Block, Element
 
-
 FEW = 3
 """Up to so many warnings of values that stand at their nominal ones are given one by one."""
 
