@@ -197,3 +197,11 @@ def test_curvature_is_worth_something(script: ModuleType) -> None:
     for kind in ("layered", "complete"):
         after = {key[3]: value["after"] for key, value in results.items() if key[1] == kind}
         assert after["Gauss-Newton"] < after["Gauss-Newton, by Adam"]
+
+
+@claim("perturbation_noise")
+def test_more_readings_leave_less_noise(script: ModuleType) -> None:
+    results = small(script)
+    for rule in ("differences", "spsa", "homodyne"):
+        few, many = (results["layered", 0, rule, effort, 2]["error"] for effort in (1, 10))
+        assert many < few
