@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Literal, Unpack
 
 from netlearn.drive import driven
 from netlearn.elaboration.elaborate import elaborate
-from netlearn.errors import OptionError, did_you_mean
+from netlearn.errors import NetlistWarning, OptionError, did_you_mean
 from netlearn.formats import export_csv, export_graphml, export_json
 from netlearn.learn.data import Layout
+from netlearn.netlist.numbers import format_number
 from netlearn.ngspice.export import export_ngspice
 from netlearn.ngspice.export import flatten as flat_text
 from netlearn.ngspice.own_text import TextSolver
@@ -26,11 +28,19 @@ FORMS = {"json": export_json, "graphml": export_graphml, "csv": export_csv}
 def flatten(netlist: NetlistLike) -> str:
     """The netlist without its hierarchy: subcircuits, parameters, expressions and included files worked out.
 
+    What the operating point does not need is kept: capacitors, couplings, waveforms, small signals, capacitances and
+    times of models, initial voltages, and the analyses ``.tran``, ``.ac`` and ``.op``. Warns of what is left out.
+
     Raises NetlistError for what cannot be elaborated, and NgspiceError for an element that SPICE has no line for.
     """
     source = netlist_of(netlist)
     directives = [line.text.text for line in source.directives]
-    return flat_text(elaborate(source).circuit, directives, f"* {Path(source.source.path).name}, flat")
+    design = elaborate(source, keeping=True)
+    said = {left.what: left for left in reversed(design.left_out)}
+    for left in reversed(said.values()):
+        warnings.warn(NetlistWarning(f"{left.what} is left out of the flat netlist", left.place), stacklevel=2)
+    title = f"* {Path(source.source.path).name}, flat"
+    return flat_text(design.circuit, directives, title, design.kept, lambda k: format_number(design.number(k)))
 
 
 def export(

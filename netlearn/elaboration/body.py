@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from netlearn.arrays import Array
+from netlearn.elaboration.kept import LeftOut
 from netlearn.elaboration.meters import Meters
 from netlearn.elaboration.scope import Scope
 from netlearn.elaboration.scope_settings import ScopeSettings
@@ -37,6 +38,10 @@ class Shared:
     frozen: dict[int, Place] = field(default_factory=dict)
     """Quantities that decide a condition or an option, which no gradient goes through."""
     reported: set[tuple[str, str]] = field(default_factory=set)
+    keeping: bool = False
+    """Whether what has nothing to do with the operating point is kept."""
+    left_out: list[LeftOut] = field(default_factory=list)
+    """What could not be kept."""
     foreign: bool = False
     """Whether elements are taken, too, that netlearn has no equations for."""
     foreign_numbers: set[int] = field(default_factory=set)

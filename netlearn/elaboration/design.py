@@ -18,6 +18,7 @@ from netlearn.circuit.circuit import TEMPERATURE, Circuit, Column
 from netlearn.circuit.parameters import Binding, Direct, Input, Parameters, Setting
 from netlearn.elaboration.columns import PRINCIPAL, Contents, Driven, Named, drive, source_names
 from netlearn.elaboration.deviations import Deviations, Loose
+from netlearn.elaboration.kept import Kept, LeftOut
 from netlearn.elaboration.kinds import LETTERS, Kinds
 from netlearn.elaboration.names import plain_notation
 from netlearn.elaboration.scope import Scope
@@ -73,6 +74,8 @@ class Design:
         draws: Sequence[tuple[str, Sequence[int]]] = (),
         spreads: Sequence[tuple[str, str, Spread]] = (),
         foreign_numbers: Sequence[int] = (),
+        kept: Sequence[Kept] = (),
+        left_out: Sequence[LeftOut] = (),
         warnings: Sequence[NetlistWarning] = (),
     ) -> None:
         self.netlist = netlist
@@ -86,6 +89,9 @@ class Design:
         self._draws = draws
         self._spreads = spreads
         self._foreign_numbers = foreign_numbers
+        self.kept = kept
+        """What has nothing to do with the operating point, where that was asked for."""
+        self.left_out = left_out
         self._driven = Driven((), (), (), tuple(contents))
         self._read: Mapping[str, int] = {}
         self.warnings = warnings
@@ -232,6 +238,10 @@ class Design:
         result._driven, result._read = self.deviations.apply(self._driven, self._read, parts)
         result._contents = result._driven.contents
         return result
+
+    def number(self, quantity: int) -> float:
+        """The value of a quantity, as what is kept names it."""
+        return self._graph.value(quantity)
 
     @property
     def inputs(self) -> tuple[Input, ...]:

@@ -19,6 +19,7 @@ from netlearn.elaboration.elements.foreign import Unsolvable, foreign
 from netlearn.elaboration.elements.handlers import HANDLERS
 from netlearn.elaboration.elements.plain_resistors import add_block
 from netlearn.elaboration.instances import Instances, call_place, note_parameters
+from netlearn.elaboration.kept_cards import keep_cards, note_inner_cards
 from netlearn.elaboration.names import PathNames
 from netlearn.elaboration.scope_settings import ScopeSettings
 from netlearn.elaboration.shunts import shunted
@@ -36,27 +37,28 @@ FEW = 3
 """Up to so many warnings of values that stand at their nominal ones are given one by one."""
 
 
-def elaborate(netlist: Netlist, *, foreign: bool = False) -> Design:
+def elaborate(netlist: Netlist, *, foreign: bool = False, keeping: bool = False) -> Design:
     """The flat circuit of a netlist, and where each of its numbers comes from.
 
     With ``foreign`` elements that netlearn has no equations for are in it by their nodes, for another simulator
-    to solve; else they are refused.
+    to solve; else they are refused. With ``keeping`` the design keeps, too, what has nothing to do with the
+    operating point, and what of that it could not keep.
 
     Warns of what was left out or may not have been meant (NetlistWarning); ``Design.warnings`` keeps it.
 
     Raises NetlistError at what cannot be or is not supported; up to 20 such places as NetlearnErrors.
     """
     with no_garbage_collection():
-        design = _Elaboration(netlist, foreign).design()
+        design = _Elaboration(netlist, foreign=foreign, keeping=keeping).design()
     for warning in design.warnings:
         warnings.warn(warning, stacklevel=2)
     return design
 
 
 class _Elaboration:
-    def __init__(self, netlist: Netlist, foreign: bool) -> None:
+    def __init__(self, netlist: Netlist, *, foreign: bool, keeping: bool) -> None:
         self.netlist = netlist
-        self.shared = Shared(settings=ScopeSettings(dialect_of(netlist)), foreign=foreign)
+        self.shared = Shared(settings=ScopeSettings(dialect_of(netlist)), foreign=foreign, keeping=keeping)
         self.instances = Instances(self._fill)
         self.calls: list[ElementLine] = []
 
@@ -68,6 +70,8 @@ class _Elaboration:
             read_options(body, items)
             self._elements(body, items)
             guesses = dict(node_guesses(body, items))
+            if self.shared.keeping:
+                keep_cards(body, items)
         except TooManyErrors:
             pass
         if self.shared.errors:
@@ -88,7 +92,10 @@ class _Elaboration:
 
     def _fill(self, body: Body, definition: Definition) -> None:
         chain = (*definition.chain, *(call_place(line) for line in self.calls))
-        self._elements(body, active(body, definition.netlist, definition.subcircuit.body, chain))
+        items = active(body, definition.netlist, definition.subcircuit.body, chain)
+        self._elements(body, items)
+        if self.shared.keeping:
+            note_inner_cards(body, items)
 
     def _elements(self, body: Body, items: Sequence[Active]) -> None:
         for item in items:
@@ -196,6 +203,8 @@ class _Elaboration:
             scope=body.scope,
             frozen=self.shared.frozen,
             temperature=graph.temperature(settings.temperature),
+            kept=tuple(template.kept),
+            left_out=tuple(self.shared.left_out),
             foreign_numbers=tuple(self.shared.foreign_numbers),
             draws=tuple(template.draws),
             spreads=tuple(template.spreads),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from netlearn.circuit.devices.base import Device
 from netlearn.elaboration.body import Body
+from netlearn.elaboration.kept import Kept, LeftOut, Piece
 from netlearn.elaboration.scope_settings import ScopeSettings
 from netlearn.elaboration.template import NOTHING, branch_code
 from netlearn.elaboration.value_text import Text
@@ -90,6 +91,20 @@ class ElementLine:
     def formula(self, expression: Expression, quantities: dict[str, int]) -> int:
         """A quantity computed from others."""
         return self.graph.compute(expression, tuple(quantities[name] for name in expression.names))
+
+    def keep(
+        self, what: Literal["line", "words", "model", "inductance"], *pieces: Piece, nodes: tuple[int, ...] = ()
+    ) -> None:
+        """Keep what has nothing to do with the operating point, if anybody wants it."""
+        if self.body.shared.keeping:
+            self.body.template.kept.append(Kept(self.name, what, pieces, nodes))
+
+    def leave_out(self, what: str, word: Word | None = None) -> None:
+        """Note what has nothing to do with the operating point and is not kept."""
+        if self.body.shared.keeping:
+            word = word or self.element.name
+            place = self.source.place(word.start, word.end, self.chain)
+            self.body.shared.left_out.append(LeftOut(f"{what} of {self.label}", place))
 
     def add(
         self, device: Device, index: tuple[int, ...], values: dict[str, int], written: int = NOTHING, name: str = ""

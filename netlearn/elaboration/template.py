@@ -11,6 +11,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, GROUND_NAMES
 from netlearn.circuit.devices.base import Device
+from netlearn.elaboration.kept import Kept
 from netlearn.elaboration.names import PathNames, Selected
 
 if TYPE_CHECKING:
@@ -208,6 +209,8 @@ class Template:
     """Tolerances that the text states, by path and element."""
     placed: int = 0
     """What the instances in it come to: elements and instances."""
+    kept: list[Kept] = field(default_factory=list)
+    """What has nothing to do with the operating point, where it is kept."""
     stated: dict[str, int] = field(default_factory=dict)
     """Quantities that element lines state besides their own value, by names such as ``m1.w``."""
 
@@ -233,6 +236,11 @@ class Template:
         for inside, part, quantities in child.parameters:
             self.parameters.append((_joined(path, inside), part, quantities))
         self.draws += [(_joined(path, inside), quantities) for inside, quantities in child.draws]
+        if child.kept:
+            first, inner, count = len(self.nodes) - len(instances.inner_names), instances.inner, child.ports
+            numbers = {GROUND: GROUND, **dict(enumerate(ports[:count])), **instances.outer}
+            numbers.update((node, first + k) for k, node in enumerate(inner.tolist()))
+            self.kept += [kept.below(path, numbers.__getitem__) for kept in child.kept]
         self.spreads += [(_joined(path, inside), name, spread) for inside, name, spread in child.spreads]
 
     @property
@@ -267,7 +275,7 @@ class InstanceRows:
         inner = np.ones(len(names), bool)
         inner[: child.ports] = False
         inner[list(outer)] = False
-        self._inner = np.flatnonzero(inner)
+        self._inner = self.inner = np.flatnonzero(inner)
         self._count = len(names)
         self.inner_names = Selected(names, self._inner)
         self.branch_names = child.branches.all()

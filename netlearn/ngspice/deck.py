@@ -8,15 +8,16 @@ command, whatever it says. Decks for people to read have the user's names where 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Column, Group, one_sample
 from netlearn.circuit.devices.base import ZERO_CELSIUS
-from netlearn.circuit.devices.linear import SHUNT
-from netlearn.errors import CircuitError
+from netlearn.circuit.devices.linear import SHUNT, WINDING
+from netlearn.elaboration.windings import LARGEST
+from netlearn.errors import CircuitError, NgspiceError
 from netlearn.netlist.numbers import format_number
 from netlearn.ngspice.forms import INTERNAL_NAMES, Form, column, form_of
 from netlearn.ngspice.names import Generated, Names, quoted
@@ -99,12 +100,30 @@ def alterable(circuit: Circuit, column: Column) -> bool:
     return name in form_of(circuit.groups[g].device).alterable
 
 
-def write_deck(circuit: Circuit, tolerances: Mapping[str, float] = TIGHT, names: Names | None = None) -> Deck:
+@dataclass(frozen=True)
+class Beside:
+    """What a deck is to say beside the circuit, by the elements' names: after their own words, and in their models."""
+
+    words: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+    inductances: Mapping[str, str] = field(default_factory=dict)
+    """Of sources of 0 V that stand for inductors."""
+
+
+NOTHING_BESIDE = Beside()
+
+
+def write_deck(
+    circuit: Circuit,
+    tolerances: Mapping[str, float] = TIGHT,
+    names: Names | None = None,
+    beside: Beside = NOTHING_BESIDE,
+) -> Deck:
     """The deck of a circuit; values that differ by sample are those of the first.
 
     ``names`` are generated ones if not given. Raises NgspiceError for a device that ngspice does not have.
     """
-    writer = _Writer(one_sample(circuit, 0), names or Generated(circuit))
+    writer = _Writer(one_sample(circuit, 0), names or Generated(circuit), beside)
     for g, group in enumerate(writer.circuit.groups):
         if len(group) and group.device is not SHUNT:
             writer.add(g, group)
@@ -166,7 +185,8 @@ def _settings(circuit: Circuit, tolerances: Mapping[str, float], vectors: Sequen
 class _Writer:
     """Collects the lines and names of a deck, group by group."""
 
-    def __init__(self, circuit: Circuit, names: Names) -> None:
+    def __init__(self, circuit: Circuit, names: Names, beside: Beside) -> None:
+        self.beside = beside
         self.circuit = circuit
         self.names = names
         self.lines: list[str] = []
@@ -188,14 +208,31 @@ class _Writer:
         if form.types:
             words.append(self._models(g, form, group))
         if form.value:
-            words.append([format_number(v) for v in column(group, form.value)])
+            given = self.beside.inductances
+            values = _finite(group, form.value)
+            words.append([given.get(str(name), value) for name, value in zip(group.names, values, strict=True)])
         words += [_assignments(form, group, value, name) for value, name in form.instance.items()]
         words += [[word if v else "" for v in column(group, value)] for value, word in form.flags.items()]
         words.append([form.words] * len(group))
+        words.append([self.beside.words.get(str(name), "") for name in group.names] if self.beside.words else [])
+        words = [each for each in words if each]
+        if device is WINDING:
+            self._series(g, group, names, words)
         self.lines += [" ".join(filter(None, line)) for line in zip(*words, strict=True)]
         for value, name in form.alterable.items():
             self.columns.append((g, value))
             self.targets += [f"alter {element} {name} = " for element in names]
+
+    def _series(self, g: int, group: Group, names: Sequence[str], words: list[list[str]]) -> None:
+        """Put the resistances of windings in series with them; those that only part currents stay out."""
+        resistances = column(group, "resistance")
+        some = np.flatnonzero(resistances > LARGEST)
+        own = self.names.elements("r", [f"{group.names[k]}#rser" for k in some.tolist()]) if len(some) else []
+        words[2] = list(words[2])
+        for name, k in zip(own, some.tolist(), strict=True):
+            inside = f"{names[k]}_rser"
+            self.lines.append(f"{name} {inside} {words[2][k]} {format_number(float(resistances[k]))}")
+            words[2][k] = inside
 
     def add_alone(self) -> None:
         """A capacitor at each node that nothing but a shunt touches, for ngspice to know the node."""
@@ -218,7 +255,15 @@ class _Writer:
 
     def _names(self, g: int, form: Form, group: Group) -> list[str]:
         if g not in self.elements:
-            self.elements[g] = self.names.elements(form.letter, group.names)
+            inductors = [str(name) in self.beside.inductances for name in group.names]
+            if form.letter != "v" or not any(inductors):
+                self.elements[g] = self.names.elements(form.letter, group.names)
+            else:
+                every = zip(map(str, group.names), inductors, strict=True)
+                sources = [name for name, inductor in every if not inductor]
+                inner = [str(name) for name, inductor in zip(group.names, inductors, strict=True) if inductor]
+                of_kind = {True: iter(self.names.elements("l", inner)), False: iter(self.names.elements("v", sources))}
+                self.elements[g] = [next(of_kind[inductor]) for inductor in inductors]
         return self.elements[g]
 
     def _carriers(self) -> dict[int, str]:
@@ -259,7 +304,8 @@ class _Writer:
         """The model names of the group's elements; equal models are written once."""
         polarity = column(group, "polarity") if "polarity" in group.values else np.ones(len(group))
         level = [f"level={form.level}" if form.level != 1 else ""] * len(group)
-        texts = [level, *(_assignments(form, group, value, name) for value, name in form.model.items())]
+        more = [self.beside.models.get(str(name), "") for name in group.names]
+        texts = [level, *(_assignments(form, group, value, name) for value, name in form.model.items()), more]
         written: dict[str, str] = {}
         result = []
         for k, sign in enumerate(polarity.tolist()):
@@ -270,6 +316,15 @@ class _Writer:
                 self.lines.append(f".model {written[text]} {text}")
             result.append(written[text])
         return result
+
+
+def _finite(group: Group, value: str) -> list[str]:
+    """The numbers that stand by themselves. Raises NgspiceError for one that is none."""
+    numbers = column(group, value).tolist()
+    for name, number in zip(group.names, numbers, strict=True):
+        if not np.isfinite(number):
+            raise NgspiceError(f"the {value} of '{name}' is {number:g}, which no line can say")
+    return [format_number(number) for number in numbers]
 
 
 def _assignments(form: Form, group: Group, value: str, name: str) -> list[str]:

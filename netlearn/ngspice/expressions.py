@@ -109,6 +109,8 @@ def ngspice_expression(expression: Expression, words: Mapping[str, str]) -> str:
 
 def _text(step: Operation, texts: Sequence[str], words: Mapping[str, str]) -> str:
     if step.kind == "number" and step.value is not None:
+        if not math.isfinite(float(step.value)):
+            raise NgspiceError("a number in an expression is infinite, which no line can say")
         return f"({float(step.value)!r})"
     if step.kind == "name":
         if step.name in words:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.waveforms import WAVEFORMS, value_at_start
+from netlearn.errors import NetlistError
 from netlearn.netlist.statements import Word
 
 _PIECES = re.compile(r"\{(?:[^{}]|\{[^{}]*\})*\}|'[^']*'|\"[^\"]*\"|[^\s,()=]+")
@@ -59,8 +60,28 @@ def independent(line: ElementLine) -> Independent:
         start = value_at_start(line, name, arguments, options, keyword)
     if "load" in found:
         line.warn(f"{line.label} is a constant current here; as a load in LTspice it gives no power", found["load"][0])
+    _keep(line, found, waveforms)
     dc = line.quantity(found["dc"][1]) if "dc" in found else start
     return Independent(line.graph.constant(0.0) if dc is None else dc, _resistance(line, found))
+
+
+def _keep(line: ElementLine, found: dict[str, list[Word]], waveforms: list[str]) -> None:
+    """Keep the small signal and the waveform."""
+    if "ac" in found:
+        line.keep("words", "ac", *(line.quantity(word) for word in found["ac"][1:]))
+    for name in (*waveforms, *_SMALL_SIGNAL, "portnum"):
+        if name in found and name not in (*waveforms, "ac"):
+            line.leave_out(name.upper(), found[name][0])
+    for name in waveforms:
+        try:
+            numbers = [line.quantity(word) for word in found[name][1:]]
+            options = [
+                piece for key in ("td", "r") if key in found for piece in (f"{key}=", line.quantity(found[key][1]))
+            ]
+        except NetlistError:
+            line.leave_out(f"the waveform {name.upper()}", found[name][0])
+            continue
+        line.keep("words", f"{name.replace('sine', 'sin')}(", *numbers, ")", *options)
 
 
 def _leave_out_file(line: ElementLine, found: dict[str, list[Word]]) -> None:

@@ -177,6 +177,7 @@ def _model(line: ElementLine, at: int, kind: str) -> ModelCard:
 
 def _add(line: ElementLine, ends: tuple[int, ...], quantities: Mapping[str, int], part: str = "") -> None:
     """A line with the resistance ``r`` and the conductance ``g`` for each unit of the length ``len``."""
+    line.leave_out("the inductance, capacitance or delay")
     name = f"{line.name}{part}"
     length = quantities.get("len")
     totals = {

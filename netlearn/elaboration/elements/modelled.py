@@ -18,7 +18,7 @@ from netlearn.errors import CircuitError, NetlistError, did_you_mean
 from netlearn.expressions.expression import parse_expression
 from netlearn.netlist.dialect import Dialect
 from netlearn.netlist.letters import LETTERS
-from netlearn.netlist.statements import Word
+from netlearn.netlist.statements import Assignment, Word
 
 _SELECTORS = ("level", "version")
 
@@ -130,6 +130,8 @@ def _model_quantities(line: ElementLine, model: ModelCard, kind: ModelType) -> d
             raise NetlistError(problem.message, model.place(model_names(model)[name].name), problem.hint) from None
         if own is not None:
             found[own] = quantity
+        elif name not in _SELECTORS:
+            line.keep("model", f"{name}=", quantity)
     for word in model.words:
         name = word.text.lower()
         if name not in kind.flags:
@@ -168,6 +170,8 @@ def _element_quantities(line: ElementLine, kind: ModelType, words: tuple[Word, .
                 if value in found:
                     line.warn(f"{line.label} has its {value} twice: the last one counts", assignment.name)
                 found[value] = line.quantity(assignment.value)
+            elif line.body.shared.keeping:
+                _keep(line, assignment)
         except CircuitError as problem:
             raise line.error(problem.message, assignment.name, problem.hint) from None
     multiplier = line.multiplier(own)
@@ -176,6 +180,14 @@ def _element_quantities(line: ElementLine, kind: ModelType, words: tuple[Word, .
     elif own is not None:
         raise line.error(f"{line.label} takes no multiplier", own.name)
     return found
+
+
+def _keep(line: ElementLine, assignment: Assignment) -> None:
+    """Keep what an operating point does not need of an element: areas of its junctions, what it starts from."""
+    try:
+        line.keep("words", f"{assignment.name.text.lower()}=", line.quantity(assignment.value))
+    except NetlistError:
+        line.leave_out(f"'{assignment.name.text.lower()}'", assignment.name)
 
 
 def _derived(line: ElementLine, kind: ModelType, quantities: dict[str, int]) -> dict[str, int]:

@@ -11,6 +11,7 @@ import re
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE, WINDING
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.model_cards import found_model
+from netlearn.elaboration.kept import Piece, Reference
 from netlearn.errors import did_you_mean
 from netlearn.netlist.statements import Word
 
@@ -26,7 +27,8 @@ def capacitor(line: ElementLine) -> None:
     """``Cname p n [value] [model] [name=value ...]``: open, but for a resistance in parallel."""
     given = line.assignments(_RESISTANCES, _CAPACITOR)
     nodes = line.nodes(2)
-    _value(line, "c", ("c", "cap", "capacitance"))
+    value = _value(line, "c", ("c", "cap", "capacitance"))
+    _keep(line, value, nodes)
     if "rser" in given:
         line.quantity(given["rser"].value)
     if "rpar" in given:
@@ -40,10 +42,12 @@ def inductor(line: ElementLine) -> None:
     inductance = _value(line, "l", ("l", "ind", "inductance"))
     if "rpar" in given:
         line.add(RESISTOR, nodes, {"resistance": line.quantity(given["rpar"].value)}, name=f"{line.name}#rpar")
+    _keep(line, inductance)
     if "rser" in given:
         values = {"resistance": line.quantity(given["rser"].value), "inductance": inductance}
         line.add(WINDING, (*nodes, line.branch()), values)
         return
+    line.keep("inductance", inductance)
     line.add(VOLTAGE_SOURCE, (*nodes, line.branch()), {"dc": line.graph.constant(0.0)}, written=inductance)
 
 
@@ -51,11 +55,28 @@ def coupling(line: ElementLine) -> None:
     """``Kname Lname Lname [...] coefficient``: nothing at the operating point."""
     given = line.assignments(("k", "coupling"))
     words = list(line.element.words)
-    if not given:
-        line.quantity(words.pop())
-    for assignment in given.values():
-        line.quantity(assignment.value)
+    factors = [words.pop()] if not given else [assignment.value for assignment in given.values()]
+    quantities = [line.quantity(word) for word in factors]
+    line.keep("line", *(Reference(word.text.lower()) for word in words), quantities[-1])
     line.later(lambda: _check_coupled(line, words))
+
+
+def _keep(line: ElementLine, value: int, nodes: tuple[int, ...] = ()) -> None:
+    """Keep a capacitor, or what an inductor has beside its inductance."""
+    kept: list[Piece] = [value] if nodes else []
+    known = {*_KINDS["c"], *_KINDS["l"], "capacitance", "inductance", "rpar", "noiseless", "noisy"}
+    known.update(() if nodes else ("rser",))
+    for assignment in line.element.assignments:
+        name = assignment.name.text.lower()
+        if name in ("ic", "m"):
+            kept += [f"{name}=", line.quantity(assignment.value)]
+        elif name not in known:
+            line.leave_out(f"'{name}'", assignment.name)
+    words = line.rest(2)
+    if any(line.body.model(word.text.lower()) for word in words) or (words and _PROBED.search(words[0].text)):
+        line.leave_out("the model or the law", words[0])
+    if nodes or kept:
+        line.keep("line" if nodes else "words", *kept, nodes=nodes)
 
 
 def _check_coupled(line: ElementLine, words: list[Word]) -> None:
