@@ -18,7 +18,7 @@ from netlearn.circuit.circuit import TEMPERATURE, Circuit, Column
 from netlearn.circuit.parameters import Binding, Direct, Input, Parameters, Setting
 from netlearn.elaboration.columns import PRINCIPAL, Contents, Driven, Named, drive, source_names
 from netlearn.elaboration.deviations import Deviations, Loose
-from netlearn.elaboration.kept import Kept, LeftOut
+from netlearn.elaboration.kept import LeftOut, Surplus
 from netlearn.elaboration.kinds import LETTERS, Kinds
 from netlearn.elaboration.names import plain_notation
 from netlearn.elaboration.scope import Scope
@@ -74,7 +74,7 @@ class Design:
         draws: Sequence[tuple[str, Sequence[int]]] = (),
         spreads: Sequence[tuple[str, str, Spread]] = (),
         foreign_numbers: Sequence[int] = (),
-        kept: Sequence[Kept] = (),
+        kept: Sequence[Surplus] = (),
         left_out: Sequence[LeftOut] = (),
         warnings: Sequence[NetlistWarning] = (),
     ) -> None:

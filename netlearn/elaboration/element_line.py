@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from netlearn.circuit.devices.base import Device
 from netlearn.elaboration.body import Body
-from netlearn.elaboration.kept import Kept, LeftOut, Piece
+from netlearn.elaboration.kept import LeftOut, Piece, Surplus
 from netlearn.elaboration.scope_settings import ScopeSettings
 from netlearn.elaboration.template import NOTHING, branch_code
 from netlearn.elaboration.value_text import Text
@@ -97,7 +97,7 @@ class ElementLine:
     ) -> None:
         """Keep what has nothing to do with the operating point, if anybody wants it."""
         if self.body.shared.keeping:
-            self.body.template.kept.append(Kept(self.name, what, pieces, nodes))
+            self.body.template.kept.append(Surplus(self.name, what, pieces, nodes))
 
     def leave_out(self, what: str, word: Word | None = None) -> None:
         """Note what has nothing to do with the operating point and is not kept."""

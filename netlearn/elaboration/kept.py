@@ -10,18 +10,18 @@ from netlearn.errors import Place
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ElementWord:
     """The name of an element of the same body."""
 
     name: str
 
 
-Piece = str | int | Reference
+Piece = str | int | ElementWord
 """A word, the quantity of a number, or an element's name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Surplus:
     """A part of an element that has nothing to do with an operating point.
 
     ``what`` is a ``line`` of its own between ``nodes``, or words that belong after the element's own (``words``) or
@@ -33,9 +33,9 @@ class Kept:
     pieces: tuple[Piece, ...]
     nodes: tuple[int, ...] = ()
 
-    def below(self, path: str, node: Callable[[int], int]) -> Kept:
+    def below(self, path: str, node: Callable[[int], int]) -> Surplus:
         """The same in an instance, ``node`` giving the number that a node of its template has around it."""
-        pieces = tuple(Reference(below(path, p.name)) if isinstance(p, Reference) else p for p in self.pieces)
+        pieces = tuple(ElementWord(below(path, p.name)) if isinstance(p, ElementWord) else p for p in self.pieces)
         return replace(self, name=below(path, self.name), pieces=pieces, nodes=tuple(map(node, self.nodes)))
 
 
@@ -57,7 +57,7 @@ def words_of(pieces: Sequence[Piece], number: Callable[[int], str], element: Cal
     """The pieces as text."""
     found = []
     for piece in pieces:
-        if isinstance(piece, Reference):
+        if isinstance(piece, ElementWord):
             found.append(element(piece.name))
         else:
             found.append(number(piece) if isinstance(piece, int) else piece)

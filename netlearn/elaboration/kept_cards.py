@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from netlearn.elaboration.body import Body
 from netlearn.elaboration.cards import Active
-from netlearn.elaboration.kept import Kept, LeftOut, Piece
+from netlearn.elaboration.kept import LeftOut, Piece, Surplus
 from netlearn.elaboration.value_text import Text
 from netlearn.errors import NetlistError
 from netlearn.netlist.statements import Assignment, Card, Word
@@ -55,7 +55,7 @@ def _analysis(body: Body, item: Active, card: Card) -> bool:
             return False
     if card.assignments:
         return False
-    body.template.kept.append(Kept("", "line", tuple(pieces)))
+    body.template.kept.append(Surplus("", "line", tuple(pieces)))
     return True
 
 
@@ -69,7 +69,7 @@ def _initial(body: Body, item: Active, card: Card) -> bool:
         if node is None or len(card.words) % 2:
             return False
         found.append((node, body.scope.quantity(Text.of(value, card.source, item.chain))))
-    body.template.kept += [Kept(".ic", "line", (quantity,), (node,)) for node, quantity in found]
+    body.template.kept += [Surplus(".ic", "line", (quantity,), (node,)) for node, quantity in found]
     return True
 
 

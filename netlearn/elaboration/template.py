@@ -11,7 +11,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, GROUND_NAMES
 from netlearn.circuit.devices.base import Device
-from netlearn.elaboration.kept import Kept
+from netlearn.elaboration.kept import Surplus
 from netlearn.elaboration.names import PathNames, Selected
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class Template:
     """Tolerances that the text states, by path and element."""
     placed: int = 0
     """What the instances in it come to: elements and instances."""
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[Surplus] = field(default_factory=list)
     """What has nothing to do with the operating point, where it is kept."""
     stated: dict[str, int] = field(default_factory=dict)
     """Quantities that element lines state besides their own value, by names such as ``m1.w``."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from netlearn.circuit.circuit import GROUND, Circuit
-from netlearn.elaboration.kept import Kept, words_of
+from netlearn.elaboration.kept import Surplus, words_of
 from netlearn.ngspice.deck import TIGHT, Beside, write_deck
 from netlearn.ngspice.measurements import printing_control
 from netlearn.ngspice.names import NETLIST_SAFE, PLAIN_PATH, Readable
@@ -22,7 +22,7 @@ def flatten(
     circuit: Circuit,
     directives: Sequence[str] = (),
     title: str = "flat netlist",
-    kept: Sequence[Kept] = (),
+    kept: Sequence[Surplus] = (),
     number: Number = str,
 ) -> str:
     """The circuit as a flat SPICE netlist with hierarchical names, one line for each element.
@@ -58,7 +58,7 @@ def flatten(
     return "\n".join([*head, *deck.lines[1:-1], *lines, ".end", ""])
 
 
-def _beside(kept: Sequence[Kept], number: Number) -> Beside:
+def _beside(kept: Sequence[Surplus], number: Number) -> Beside:
     """What is kept of elements that the circuit has."""
     words: dict[str, str] = {}
     models: dict[str, str] = {}

@@ -11,7 +11,7 @@ import re
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE, WINDING
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.model_cards import found_model
-from netlearn.elaboration.kept import Piece, Reference
+from netlearn.elaboration.kept import ElementWord, Piece
 from netlearn.errors import did_you_mean
 from netlearn.netlist.statements import Word
 
@@ -57,7 +57,7 @@ def coupling(line: ElementLine) -> None:
     words = list(line.element.words)
     factors = [words.pop()] if not given else [assignment.value for assignment in given.values()]
     quantities = [line.quantity(word) for word in factors]
-    line.keep("line", *(Reference(word.text.lower()) for word in words), quantities[-1])
+    line.keep("line", *(ElementWord(word.text.lower()) for word in words), quantities[-1])
     line.later(lambda: _check_coupled(line, words))
 
 
