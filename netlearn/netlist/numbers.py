@@ -8,12 +8,13 @@ from decimal import Decimal
 _EXPONENTS = {"t": 12, "g": 9, "meg": 6, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6, "n": -9, "p": -12, "f": -15}
 _MIL = Decimal("25.4e-6")
 
-# After the suffix come unit letters, which are ignored: 100uF, 1kOhm, 3mA, 5Ω, 20%, 25°C.
+# After the suffix come unit letters, which are ignored: 100uF, 1kOhm, 3mA, 5Ω, 20%, 25°C. Letters such as the Â of 10Âµ
+# are none: they come of a file in another encoding, and what they stand for may be a suffix.
 NUMBER = re.compile(
     r"(?P<mantissa>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))"
     r"(?:[ed](?P<exponent>[+-]?[0-9]+))?"
     r"(?P<suffix>meg|mil|[tgkmunpfµμ])?"
-    r"(?P<unit>[^\W\d_][^\W\d]*|%|°C?)?",
+    r"(?P<unit>(?!\w*(?-i:[\u00c0-\u024f]))[^\W\d_][^\W\d]*|%|°C?)?",
     re.IGNORECASE,
 )
 # The letter stands for the decimal point: 4k7, 2R2, 1meg5.

@@ -32,6 +32,7 @@ from netlearn.netlist.statements import (
     Subcircuit,
     Word,
 )
+from netlearn.netlist.superfluous import named, without_kind, without_params, without_slash
 
 MOST_ERRORS = 20
 """Errors of one file; a file that is no netlist would have thousands."""
@@ -51,7 +52,6 @@ _NO_TITLES = {
     *("param", "csparam", "global_param", "func", "model", "subckt", "if", "global", "option", "options", "temp"),
 }
 IN_BRACES = "an expression with blanks stands in braces or quotes"
-_BEFORE_PARAMETERS = ("params:", "optional:", "text:")
 _LATE_DIRECTIVE = re.compile(r"[\r\n][ \t\f\v]*+(\*@[^\r\n]*+)")
 
 
@@ -184,7 +184,9 @@ class _Parser:
             return
         words = self._words(line, parts.words)
         if line.text[0] in "xX":
-            words = _without_slash(_without_params(words))
+            words = without_slash(without_params(words))
+        elif line.text[0] in "eEfFgGhH":
+            words = without_kind(words)
         given = len(words) + len(parts.assignments) + len(parts.calls)
         name = self._word(line, parts.name)
         if len(words) < letter.nodes or given < letter.words:
@@ -205,7 +207,7 @@ class _Parser:
         calls = self._words(line, parts.calls) if parts.calls else ()
         assignments = self._assignments(line, parts.assignments) if parts.assignments else ()
         if assignments and line.text[0] in "xX":
-            assignments = _named(assignments)
+            assignments = named(assignments)
         self._add(Element(self.source, line.start, line.end, name, words, assignments, calls))
 
     # Cards -----------------------------------------------------------------------------------
@@ -234,7 +236,7 @@ class _Parser:
             return
         words, assignments = self._words(line, parts.words), self._assignments(line, parts.assignments)
         if name == "subckt":
-            words = _without_params(words)
+            words = without_params(words)
             if not words:
                 self._error(".subckt needs a name", line.start, line.end, "the form is: .subckt name node ...")
                 words = (Word("", line.end, line.end),)
@@ -246,7 +248,7 @@ class _Parser:
                 message = f"cannot read '{stray.text}' after the parameters"
                 self._error(message, stray.start, stray.end, IN_BRACES)
                 words = tuple(word for word in words if word.start < stray.start)
-            self._open(_Scope("subckt", line, words, _named(assignments)))
+            self._open(_Scope("subckt", line, words, named(assignments)))
         elif name == "if":
             self._open(_Scope("if", line, words))
         elif name == "lib" and len(words) == 1 and line.end < self._last_endl:
@@ -395,27 +397,6 @@ def _statement(source: Source, start: int, end: int, scope: _Scope) -> Statement
     if scope.what == "lib":
         return Section(source, start, end, scope.words[0], body)
     return Conditional(source, start, end, tuple(scope.alternatives))
-
-
-def _without_params(words: tuple[Word, ...]) -> tuple[Word, ...]:
-    """``params:`` before the parameters of a subcircuit says nothing that ``=`` does not."""
-    return tuple([word for word in words if word.text.lower() not in _BEFORE_PARAMETERS])
-
-
-def _without_slash(words: tuple[Word, ...]) -> tuple[Word, ...]:
-    """CDL has a slash between the nodes and the subcircuit's name."""
-    return (*words[:-2], words[-1]) if len(words) > 2 and words[-2].text == "/" else words
-
-
-def _named(assignments: tuple[Assignment, ...]) -> tuple[Assignment, ...]:
-    """The assignments without a ``params:`` that stands right before a name."""
-    found = []
-    for assignment in assignments:
-        name = assignment.name
-        prefix = next((word for word in _BEFORE_PARAMETERS if name.text.lower().startswith(word)), "")
-        cut = Word(name.text[len(prefix) :], name.start + len(prefix), name.end)
-        found.append(Assignment(cut, assignment.value) if prefix and cut.text else assignment)
-    return tuple(found)
 
 
 def _line_and_column(error: NetlearnError) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.lines import LineReader
 from netlearn.netlist.model_types import CODE_MODELS, DEVICE_MODELS
 from netlearn.netlist.netlist import Netlist
-from netlearn.netlist.numbers import format_number, letter_as_point, parse_number
+from netlearn.netlist.numbers import format_number, letter_as_point
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import (
     FIRST_STEP,
@@ -34,6 +34,7 @@ from netlearn.netlist.statements import (
     Word,
 )
 from netlearn.netlist.values import has_bare_blank
+from netlearn.ngspice.element_forms import both_coefficients, named_area
 from netlearn.ngspice.foreign_functions import ForeignFunctions
 from netlearn.ngspice.text_names import DeckNames, Span
 
@@ -223,8 +224,12 @@ class _Writer:
             spans += self._expression(word)
         for pair in element.assignments:
             spans += self._expression(pair.value)
+            if element.letter == "R" and _PROBE.search(pair.value.text) and pair.value.text[0] not in "{'":
+                spans += [(pair.value.start, pair.value.start, "{"), (pair.value.end, pair.value.end, "}")]
         if element.letter == "D":
-            spans += _named_area(element)
+            spans += named_area(element)
+        elif element.letter == "R":
+            spans += both_coefficients(element)
         if element.letter in "VILCR":
             more, added = self._ltspice(element)
             # What is taken out is not to be rewritten as well.
@@ -313,7 +318,9 @@ class _Writer:
         if alone and letter_as_point(text) is not None:
             return [(word.start, word.end, format_number(letter_as_point(text) or 0.0))]
         self.functions.read_in(text)
-        if not any(character in text for character in "({'\"&|~") and not _EXPRESSION_NUMBER.search(text):
+        is_expression = any(character in text for character in "({'\"&|~")
+        # A model may be called 1N4148, which is a number to no one.
+        if not is_expression and not (alone and _EXPRESSION_NUMBER.search(text)):
             return []
         spans: list[Span] = []
         for match in _EXPRESSION_NUMBER.finditer(text):
@@ -365,12 +372,6 @@ class _Writer:
             if len(self.lines) > first and line[0] != "+" and not each:
                 line = f"+ {line}"
             self.lines.append(line)
-
-
-def _named_area(element: Element) -> list[Span]:
-    """A diode's area with its name: without it ngspice takes the model for a third node, and the area for the model."""
-    area = element.words[3:4]
-    return [(word.start, word.start, "area=") for word in area if parse_number(word.text) is not None]
 
 
 def _has_ideal_diode(part: Netlist) -> bool:

@@ -32,7 +32,12 @@ def _text_deck_says_the_same(netlist, circuit, wanted, ngspice):
     made = text_deck(netlist, settings(circuit, {}))
     found = ngspice.run("\n".join(made.lines), behaviour=made.behaviour)
     for name, value in wanted.items():
-        assert found[name] == pytest.approx(value, rel=1e-9, abs=1e-12), name
+        kind, own = name[:2], name[2:-1]
+        if kind == "i(" and own not in circuit.branches:
+            # Other currents are there for cards that save them.
+            continue
+        told = made.names.path(own, element=kind == "i(")
+        assert found[f"{kind}{told})"] == pytest.approx(value, rel=1e-9, abs=1e-12), name
 
 
 @pytest.mark.ngspice

@@ -46,6 +46,13 @@ READ_OTHERWISE = {
     "constants": "V1 a 0 {sin(pi/6)}\nR1 a 0 {2*pi}",
     "a temperature with its unit": ".temp 77C\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k tc1=1m",
     "a waveform in a file": "V1 a 0 DC 2 PWL file=nothing.csv\nR1 a 0 1k",
+    "a resistance that begins with a number": "V1 a 0 5\nR1 a b R=1k*(1+V(b)/10)\nR2 b 0 1k",
+    "HSPICE's kinds": "V1 a 0 5\nE1 b 0 vcvs a 0 2\nG1 0 c vccs a 0 1m\nF1 0 d cccs V1 2\nH1 e 0 ccvs V1 3\n"
+    "R1 a 0 1k\nR2 b 0 1k\nR3 c 0 1k\nR4 d 0 1k\nR5 e 0 1k",
+    "models that look like numbers": ".model 1N4148 D(is=2.52n)\n.model 2N3904 NPN(bf=100)\nV1 a 0 1\nR1 a b 1k\n"
+    "D1 b 0 1N4148\nR2 a c 1meg\nQ1 b c 0 2N3904\nX1 a 0 4K7\n.subckt 4K7 p q\nR1 p q 4k7\n.ends",
+    "two coefficients": ".options temp=50\nV1 a 0 1\nR1 a b 1k TC=1m,1u\nR2 b 0 1k TC=0,0 \n.param k=1m\n"
+    "R3 b 0 2k tc={k},'k/10' m=2",
     "an if without a word": ".param k=2\nV1 a 0 {if(k>1,3,4)}\nR1 a 0 1k",
 }
 

@@ -15,6 +15,7 @@ from netlearn.elaboration.elements.temperature import TEMPERATURE, at_temperatur
 from netlearn.expressions.expression import Expression, Operation, parse_expression
 from netlearn.expressions.functions import BEHAVIOURAL_OPERATORS, KNOWN_CONSTANTS, OPERATORS
 from netlearn.expressions.law import Law
+from netlearn.netlist.numbers import starts_like_number
 from netlearn.netlist.statements import Assignment, Word
 
 _PROBE = re.compile(r"([vi])\(([^(),]+)(?:,([^(),]+))?\)")
@@ -100,6 +101,8 @@ def resistor_by_expression(line: ElementLine) -> bool:
                 "write tc1=... tc2=..." if name == "tc" else "",
             )
     refuse_more(line, 2 if word in named else 3)
+    if starts_like_number(word.text):
+        line.warn("ngspice ends this expression at its first number", word, "put it into braces or quotes")
     across = f"v({line.element.words[0].text.lower()},{line.element.words[1].text.lower()})"
     steps = line.compile(word).steps
     last = len(steps) - 1

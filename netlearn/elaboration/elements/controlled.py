@@ -36,10 +36,15 @@ def controlled(line: ElementLine) -> None:
             _polynomial(line, _dimension(line, call), current, call)
         elif word == "table":
             line.assignments(("m",) if current else ())
+            controls = [word.text for word in line.rest(2)]
+            if len(controls) == 2:
+                form = f"TABLE {{V({controls[0]},{controls[1]})}} = (x1,y1) (x2,y2)"
+                raise line.error("a table between nodes is LTspice's, and not supported", call, f"write {form}")
             refuse_more(line)
             add_source(line, _table(line, call), current=current)
         else:
-            raise line.error(f"{call.text.split('(')[0].split()[0].upper()} sources are not supported", call)
+            kind = call.text[:7].upper() if word == "lapla" else call.text[:4].upper()
+            raise line.error(f"{kind} sources are not supported", call)
         return
     if line.name[0] in "eg":
         _by_voltage(line)

@@ -1,0 +1,32 @@
+"""Forms of element lines that ngspice reads otherwise, or in its modes for other programs only, as edits."""
+
+from __future__ import annotations
+
+import re
+
+from netlearn.netlist.numbers import parse_number
+from netlearn.netlist.statements import Element
+from netlearn.ngspice.text_names import Span
+
+_PIECES = re.compile(r"\{[^}]*\}|'[^']*'|[^\s,]+")
+
+
+def named_area(element: Element) -> list[Span]:
+    """A diode's area with its name: without it ngspice takes the model for a third node, and the area for the model."""
+    area = element.words[3:4]
+    return [(word.start, word.start, "area=") for word in area if parse_number(word.text) is not None]
+
+
+def both_coefficients(element: Element) -> list[Span]:
+    """``TC=0,0`` as two pairs: ngspice reads it in its mode for PSpice only."""
+    found: list[Span] = []
+    for name, value in element.assignments:
+        if name.text.lower() != "tc":
+            continue
+        pieces, end = _PIECES.findall(value.text), value.end
+        second = next((word for word in element.words if word.start > end), None)
+        if len(pieces) == 1 and second is not None and element.source.text[end : second.start].strip() == ",":
+            pieces, end = [*pieces, second.text], second.end
+        if len(pieces) == 2:
+            found.append((name.start, end, f"tc1={pieces[0]} tc2={pieces[1]}"))
+    return found
