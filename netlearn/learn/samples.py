@@ -146,14 +146,14 @@ def _pair(inputs: object, targets: object, unnamed: Unnamed) -> Mapping[str, Any
 
 def _inputs(data: object, unnamed: Unnamed) -> dict[str, Array]:
     """Columns by the sources that an array (S, p) drives."""
-    values = _dense(data)
+    values = plain_array(_dense(data))
     if values.ndim == 1 and len(unnamed.input) == 1:
         values = values[:, None]
     if values.ndim != 2:
         hint = "samples are rows: X[None] for one sample, X[:, None] for one input"
         raise DataError(f"inputs have the shape {values.shape}, not (samples, inputs)", hint=hint)
     if values.dtype.kind not in "buif":
-        raise DataError(f"inputs hold {values.dtype}, not numbers")
+        raise DataError(f"inputs hold {_shown(values)}, not numbers")
     columns: dict[str, Array] = {}
     for j, drive in enumerate(unnamed.drives(values.shape[1])):
         for name, sign in drive:
@@ -171,6 +171,7 @@ def _targets(data: object, unnamed: Unnamed) -> dict[str, Any]:
     elif named is not None:
         return named
     values, outputs = plain_array(_dense(data)), list(unnamed.output)
+    given = values.shape
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     labels = unnamed.labels
@@ -189,13 +190,12 @@ def _targets(data: object, unnamed: Unnamed) -> dict[str, Any]:
         values = values[:, None]
     if values.ndim != 2 or values.shape[1] != len(outputs):
         shape = "(samples,)" if len(outputs) == 1 else f"(samples, {len(outputs)}), or class labels (samples,)"
-        given = (len(values),) if values.shape[1:] == (1,) else values.shape
         raise DataError(
             f"targets have the shape {given}, not {shape}, for the "
             f"{'output' if len(outputs) == 1 else 'outputs'} {', '.join(outputs)}"
         )
     if values.dtype.kind not in "buif":
-        raise DataError(f"targets hold {values.dtype}, not numbers")
+        raise DataError(f"targets hold {_shown(values)}, not numbers")
     return dict(zip(outputs, values.astype(float).T, strict=True))
 
 
@@ -209,8 +209,21 @@ def _whole(values: Array) -> bool:
 
 
 def _dense(data: object) -> Array:
-    """An array, from a sparse matrix too."""
-    return np.asarray(data.toarray() if hasattr(data, "toarray") else data)
+    """An array, from a sparse matrix too. Raises DataError for rows of different lengths."""
+    try:
+        return np.asarray(data.toarray() if hasattr(data, "toarray") else data)
+    except ValueError:
+        raise DataError("the rows of the data differ in length") from None
+
+
+def _shown(values: Array) -> str:
+    """What values that are no numbers are: the first of them that is none, with its row, or their kind."""
+    if values.dtype.kind in "OUS":
+        for row, value in enumerate(values.reshape(len(values), -1)):
+            wrong = [each for each in value.tolist() if not isinstance(each, int | float)]
+            if wrong:
+                return f"{wrong[0]!r} in row {row + 1}"
+    return str(values.dtype)
 
 
 def _count(count: int) -> str:
