@@ -9,13 +9,15 @@ import numpy as np
 
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.devices.linear import CurrentSource, VoltageSource
-from netlearn.netlist.source import Source
 from netlearn.project import Project
 
 SOURCE = re.compile(r"r_?(s|src|source|gen|g|sig|int)_?\d*")
 """Names that the resistance of a source usually has."""
 LOAD = re.compile(r"r_?(l|ld|load|term)_?\d*")
 """Names that a load usually has."""
+
+TELLING = re.compile(rf"(?:.*\.)?(?:{SOURCE.pattern}|{LOAD.pattern})")
+"""Either, below any path."""
 
 LISTED = 6
 """Names that a note lists."""
@@ -30,24 +32,20 @@ def _notes(project: Project) -> Iterator[str]:
     settings, design = project.settings, project.design
     names = tuple(project.parameters.names)
     own = project.netlist.source
-    elsewhere: dict[Source, list[str]] = {}
-    for name in names:
-        source = design.parameter_source(name)
-        if source is not own:
-            elsewhere.setdefault(source, []).append(name)
     kept = {} if settings.train else design.left_alone()
     if kept:
         files = ", ".join(f"'{source.path}'" for source in kept)
         count = "the one resistor" if len(names) == 1 else f"the {len(names)} resistors"
         rest = f"the {sum(kept.values())} of {files} stay as they are"
         yield f"no *@train says what to train: {count} of '{own.path}' itself; {rest}"
-    for source, found in elsewhere.items():
+    for source, found in design.parameters_elsewhere(names).items():
         stand = "stands" if len(found) == 1 else "stand"
         yield f"{_listed(found)} {stand} in '{source.path}', which is included: a changed copy of it is written"
     named = {entry.pattern.lower() for entry in settings.train}
     ends = _ends_of_sources(project.circuit)
-    tails = {tail for group in ends.values() for tail in group}
-    kinds = {name: _kind(project.circuit, name, ends, tails) for name in names if name not in named}
+    tails = {tail for group in ends.values() for tail in group if not tail.isdigit()}
+    likely = [name for name in names if TELLING.fullmatch(name) or (tails and name.rpartition(".")[2][1:] in tails)]
+    kinds = {name: _kind(project.circuit, name, ends, tails) for name in likely if name not in named}
     for kind, one, several in (
         ("source", "the resistance of a source", "resistances of sources"),
         ("load", "a load", "loads"),
@@ -74,8 +72,8 @@ def _ends_of_sources(circuit: Circuit) -> dict[int, set[str]]:
 def _kind(circuit: Circuit, name: str, ends: Mapping[int, set[str]], tails: Collection[str]) -> str:
     """What a resistor is by its name and its place: the resistance of a "source", a "load", or neither."""
     short = name.rpartition(".")[2]
-    own = short[1:] if short[1:] in tails and not short[1:].isdigit() else ""
-    if not (own or SOURCE.fullmatch(short) or LOAD.fullmatch(short)) or not circuit.has_element(name):
+    own = short[1:] if short[1:] in tails else ""
+    if not circuit.has_element(name):
         return ""
     g, k = circuit.element(name)
     if circuit.groups[g].device.name != "resistor":

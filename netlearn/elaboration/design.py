@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import TEMPERATURE, Circuit, Column
+from netlearn.circuit.circuit import TEMPERATURE, Circuit, Column, Group
 from netlearn.circuit.parameters import Binding, Direct, Input, Parameters, Setting
 from netlearn.elaboration.columns import PRINCIPAL, Contents, Driven, Named, drive, source_names
 from netlearn.elaboration.deviations import Deviations, Loose
@@ -24,7 +24,7 @@ from netlearn.elaboration.names import plain_notation
 from netlearn.elaboration.scope import Scope
 from netlearn.elaboration.spreads import Spread
 from netlearn.elaboration.template import NOTHING
-from netlearn.elaboration.valuegraph import Drawn, ThroughExpressions, ValueGraph, compile_program
+from netlearn.elaboration.valuegraph import NOWHERE, Drawn, ThroughExpressions, ValueGraph, compile_program
 from netlearn.elaboration.windings import is_inductor
 from netlearn.errors import NetlistWarning, OptionError, Place, did_you_mean
 from netlearn.netlist.edits import Edit
@@ -114,19 +114,24 @@ class Design:
         source, start, end = self.stretch(name)
         return source.place(start, end)
 
-    def parameter_source(self, name: str) -> Source:
-        """The file that a trained number stands in. Raises OptionError for a name that is not one."""
-        return self.stretch(name)[0]
+    def parameters_elsewhere(self, names: Sequence[str]) -> dict[Source, list[str]]:
+        """Those of some trained numbers that stand in included files, by file."""
+        quantities = np.array([self._quantities[name] for name in names], dtype=np.int64)
+        numbers = self._graph.source_numbers(quantities)
+        own = self._graph.source_number(self.netlist.source)
+        found: dict[Source, list[str]] = {}
+        for k in np.flatnonzero(numbers != own).tolist():
+            found.setdefault(self._graph.sources[numbers[k]], []).append(names[k])
+        return found
 
     def left_alone(self) -> dict[Source, int]:
         """The included files with resistors in them, and how many resistances stand in each."""
-        found: dict[Source, set[int]] = {}
-        for _, quantity in self._resistors():
-            if quantity != NOTHING and self._graph.is_literal(quantity):
-                source = self._graph.stretch(quantity)[0]
-                if source is not self.netlist.source:
-                    found.setdefault(source, set()).add(quantity)
-        return {source: len(quantities) for source, quantities in found.items()}
+        written = [c.written for g, c in zip(self.circuit.groups, self._contents, strict=True) if _resists(g)]
+        quantities = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *written]))
+        numbers = self._graph.source_numbers(quantities[quantities != NOTHING])
+        found, counts = np.unique(numbers[numbers != NOWHERE], return_counts=True)
+        sources = ((self._graph.sources[k], n) for k, n in zip(found.tolist(), counts.tolist(), strict=True))
+        return {source: n for source, n in sources if source is not self.netlist.source}
 
     def parameter_value(self, name: str) -> float | None:
         """The value of a ``.param``, or None if there is none of that name."""
@@ -496,3 +501,7 @@ class Design:
         if quantity is None:
             raise OptionError(f"'{name}' is not a trained parameter", hint=did_you_mean(name, list(self._quantities)))
         return self._graph.stretch(quantity)
+
+
+def _resists(group: Group) -> bool:
+    return group.device.name == "resistor"

@@ -163,6 +163,10 @@ class ValueGraph:
         """Where a literal stands."""
         return self.sources[self._sources[quantity]], self._starts[quantity], self._ends[quantity]
 
+    def source_numbers(self, quantities: Array) -> Array:
+        """The numbers (k,) of the texts that quantities stand in, NOWHERE for those that stand in none."""
+        return np.array(self._sources)[quantities]
+
     def origins(self, quantity: int) -> list[int]:
         """The literals that a quantity depends on, itself if it is one."""
         found: dict[int, None] = {}

@@ -8,6 +8,7 @@ from math import nan
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.errors import CircuitError
 from netlearn.learn.data import Dataset
 from netlearn.learn.loss import Loss, Mse
 from netlearn.learn.measured_losses import MeasuredLoss
@@ -64,7 +65,7 @@ def is_fit(loss: Loss, targets: Array, count: int) -> bool:
 def fit_of(model: Model, loss: Loss, data: Dataset, theta: Array) -> Fit:
     """The fit at ``theta`` (P,), which an optimizer has come to.
 
-    Raises what the solver raises.
+    Raises what the solver raises, and CircuitError where a derivative is not finite.
     """
     parameters = model.parameters
     at_bound = _at_bound(theta, parameters.lower, parameters.upper)
@@ -86,6 +87,8 @@ def fit_of(model: Model, loss: Loss, data: Dataset, theta: Array) -> Fit:
         moves = [np.asarray(weights * slopes * jacobian.forward(unit))[asked] for unit in units]
         rows.append(np.stack(moves, axis=-1) if moves else np.zeros((int(asked.sum()), 0)))
     whole = np.concatenate(rows)
+    if not np.isfinite(whole).all():
+        raise CircuitError("the derivatives of the outputs by the trained values are not all finite")
     freedom = len(whole) - len(free)
     sigma = float(np.sqrt(squares / freedom)) if freedom > 0 else nan
     errors, correlation = _spread(whole)
