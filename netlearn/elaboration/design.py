@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase, translate
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Literal
 
@@ -16,12 +15,12 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import TEMPERATURE, Circuit, Column, Group
 from netlearn.circuit.parameters import Binding, Direct, Input, Parameters, Setting
-from netlearn.elaboration.columns import PRINCIPAL, Contents, Driven, Named, drive, source_names
+from netlearn.elaboration.columns import Contents, Driven, Named, drive, source_names
 from netlearn.elaboration.deviations import Deviations, Loose
 from netlearn.elaboration.kept import LeftOut, Surplus
-from netlearn.elaboration.kinds import LETTERS, Kinds
-from netlearn.elaboration.names import plain_notation
+from netlearn.elaboration.kinds import Kinds
 from netlearn.elaboration.scope import Scope
+from netlearn.elaboration.selectable import Selectable
 from netlearn.elaboration.spreads import Spread
 from netlearn.elaboration.template import NOTHING
 from netlearn.elaboration.valuegraph import NOWHERE, Drawn, ThroughExpressions, ValueGraph, compile_program
@@ -145,19 +144,7 @@ class Design:
 
     def trainable_names(self) -> list[str]:
         """Names of all parameters, resistors, sources and gains that a selection can match, and no column sets."""
-        every = (*self._selectable, *self._stated, *self._sources)
-        return [plain for _, plain, quantity in every if quantity not in self._driven.held]
-
-    def _resistors(self) -> Iterable[tuple[str, int]]:
-        """Name and written quantity of every resistor."""
-        for group, contents in zip(self.circuit.groups, self._contents, strict=True):
-            if group.device.name == "resistor":
-                yield from zip(group.names, contents.written.tolist(), strict=True)
-
-    def _parameter_items(self) -> Iterable[tuple[str, int]]:
-        for path, names, quantities in self._parameters:
-            for name, quantity in zip(names, quantities.tolist(), strict=True):
-                yield (f"{path}.{name}" if path else name), quantity
+        return self._names.names()
 
     # What samples set -------------------------------------------------------------------------
 
@@ -170,7 +157,7 @@ class Design:
         Raises OptionError for a name of something that cannot be set, or of nothing.
         """
         result = copy(self)
-        for made in ("_selectable", "_stated", "_sources", "_canonical", "_effective"):
+        for made in ("_names", "_effective"):
             result.__dict__.pop(made, None)
         named = Named(self.circuit, self._graph, self._contents, self._parameters, self._frozen, self._temperature)
         result._driven = drive(named, columns)
@@ -215,7 +202,7 @@ class Design:
         Raises OptionError for a name that is not that of a number which was chosen to be trained.
         """
         result = copy(self)
-        for made in ("_selectable", "_stated", "_sources", "_canonical", "_effective"):
+        for made in ("_names", "_effective"):
             result.__dict__.pop(made, None)
         for name in names:
             self.stretch(name)
@@ -238,7 +225,7 @@ class Design:
         are drawn, a last setting of 1 says so. Raises OptionError for what decides a condition.
         """
         result = copy(self)
-        for made in ("_selectable", "_stated", "_sources", "_canonical", "_effective"):
+        for made in ("_names", "_effective"):
             result.__dict__.pop(made, None)
         result._driven, result._read = self.deviations.apply(self._driven, self._read, parts)
         result._contents = result._driven.contents
@@ -273,10 +260,10 @@ class Design:
         Raises OptionError for a pattern that matches nothing, or nothing that is written as a number; if
         nothing is left to train; and for a number that decides a condition or an option.
         """
-        held = {quantity for pattern in fix for quantity in self._matched(pattern)}
+        held = {quantity for pattern in fix for quantity in self._names.matched(pattern)}
         chosen: dict[int, Selection] = {}
         for selection in train:
-            matched = [quantity for quantity in self._matched(selection.pattern) if self._effective[quantity]]
+            matched = [quantity for quantity in self._names.matched(selection.pattern) if self._effective[quantity]]
             if not matched:
                 raise OptionError(f"nothing at an operating point follows from what '{selection.pattern}' matches")
             if selection.own:
@@ -287,32 +274,10 @@ class Design:
         return self._made(chosen)
 
     @cached_property
-    def _selectable(self) -> list[tuple[str, str, int]]:
-        """Every name that can be selected in both notations, with its quantity."""
-        found = [(name, name, quantity) for name, quantity in self._parameter_items() if not self._is_stated(name)]
-        found += [(name, plain_notation(name), quantity) for name, quantity in self._resistors()]
-        return found
-
-    @cached_property
-    def _stated(self) -> list[tuple[str, str, int]]:
-        """Parameters of single elements, such as ``m1.w``, likewise."""
-        items = ((name, quantity) for name, quantity in self._parameter_items() if self._is_stated(name))
-        return [(name, name, quantity) for name, quantity in items]
-
-    def _is_stated(self, name: str) -> bool:
-        """Whether a parameter's name is that of an element and one of its own parameters."""
-        owner = name.rpartition(".")[0]
-        return bool(owner) and self.circuit.has_element(owner)
-
-    @cached_property
-    def _sources(self) -> list[tuple[str, str, int]]:
-        """Values of independent sources and gains of controlled ones, likewise."""
-        found = []
-        for group, contents in zip(self.circuit.groups, self._contents, strict=True):
-            if group.device.name in PRINCIPAL and group.device.name != "resistor":
-                rows = zip(group.names, contents.written.tolist(), strict=True)
-                found += [(name, plain_notation(name), q) for name, q in rows if q != NOTHING and not is_inductor(name)]
-        return found
+    def _names(self) -> Selectable:
+        """What may be chosen, by name."""
+        held = self._driven.held
+        return Selectable(self.netlist, self.circuit, self._graph, self._contents, self._parameters, held)
 
     @cached_property
     def _effective(self) -> Array:
@@ -321,79 +286,6 @@ class Design:
         return self._graph.needed(
             [*ids, np.array([*self._read.values(), *self._frozen, *self._foreign_numbers], dtype=np.int64)]
         )
-
-    @cached_property
-    def _canonical(self) -> dict[int, str]:
-        """The name of each literal: its ``.param``'s if it has one, else its first element's."""
-        names: dict[int, str] = {}
-        for _, plain, quantity in (*self._selectable, *self._stated, *self._sources):
-            names.setdefault(quantity, plain)
-        return names
-
-    def _matched(self, pattern: str) -> list[int]:
-        """The literals that a pattern chooses."""
-        match = re.compile(translate(pattern.lower())).match
-        owner, _, parameter = pattern.lower().rpartition(".")
-        known = [*self._selectable]
-        # A source is meant only where the pattern says its letter: * and x1.* mean resistors and parameters.
-        if parameter[:1] in (*LETTERS, "["):
-            known += self._sources
-        hits = [q for name, plain, q in known if match(plain) or (name is not plain and match(name))]
-        # A parameter of an element is meant only where the pattern names one: R* and x1.* mean resistors.
-        is_owner, is_parameter = (re.compile(translate(part)).match for part in (owner, parameter))
-        for name, _, quantity in self._stated if owner else ():
-            of, _, stated = name.rpartition(".")
-            if is_owner(of) and is_parameter(stated):
-                hits.append(quantity)
-        if not hits:
-            raise self._no_match(pattern)
-        chosen: dict[int, None] = {}
-        held = set(self._driven.held.intersection(hits))
-        for quantity in dict.fromkeys(hits):
-            if quantity == NOTHING or quantity in held:
-                continue
-            if self._graph.is_literal(quantity):
-                chosen[quantity] = None
-            else:
-                origins = self._graph.origins(quantity)
-                held.update(self._driven.held.intersection(origins))
-                chosen.update(dict.fromkeys(q for q in origins if q in self._canonical and q not in held))
-        if held and not chosen:
-            message = f"what '{pattern}' matches is set by the data, so that it cannot be trained"
-            raise OptionError(message, hint="a column drives a number or it is trained, not both")
-        if not chosen:
-            message = f"what '{pattern}' matches has no number of its own in the text"
-            raise OptionError(message, hint=self._where_a_number_is_missing(pattern, hits))
-        return list(chosen)
-
-    def _where_a_number_is_missing(self, pattern: str, hits: Sequence[int]) -> str:
-        """The remedy where what a pattern matches has no number in the text that could be trained."""
-        if pattern.lower() in {plain for _, plain, _ in self._sources}:
-            return "write one there"
-        parameters = {name: quantity for name, quantity in self._parameter_items() if quantity in hits}
-        if parameters:
-            # It gives values itself, as a formula of nothing that is written as a number of its own.
-            name = next(iter(parameters))
-            return f"it is a formula: write {name}={format_number(self._graph.value(parameters[name]))}"
-        return "train the .param or the model parameter that gives the value"
-
-    def _no_match(self, pattern: str) -> OptionError:
-        """Why a pattern matches nothing."""
-        word = pattern.lower()
-        owner, _, value = word.rpartition(".")
-        letter = word.rpartition(".")[2][:1]
-        if self.circuit.has_element(owner) and value in self.circuit.groups[self.circuit.element(owner)[0]].values:
-            g, k = self.circuit.element(owner)
-            now = float(self._graph.value(int(self._contents[g].values[value][k])))
-            message = f"'{pattern}' stands nowhere in the text, so that it could not be written"
-            hint = f"write {value}={now:g} on the line of '{owner}'" if math.isfinite(now) else ""
-            return OptionError(message, hint=hint or f"write {value}= on the line of '{owner}'")
-        if word in (name.lower() for name in self.netlist.elements) and letter in "clk":
-            return OptionError(f"'{pattern}' has no effect at an operating point, so that there is nothing to train")
-        known = [plain for _, plain, _ in (*self._selectable[:2000], *self._sources[:2000])]
-        message = f"'{pattern}' matches no resistor, source or parameter of the netlist"
-        inside = next((plain for plain in known if plain.rpartition(".")[2] == word), None)
-        return OptionError(message, hint=f"did you mean '{inside}'?" if inside else did_you_mean(pattern, known))
 
     def _own(self, quantities: Sequence[int]) -> list[int]:
         """Those of some literals that stand in the netlist's own file. Raises OptionError if none does."""
@@ -406,7 +298,7 @@ class Design:
 
     def _made(self, chosen: Mapping[int, Selection]) -> Parameters:
         quantities = list(chosen)
-        names = [self._canonical[quantity] for quantity in quantities]
+        names = [self._names.canonical[quantity] for quantity in quantities]
         values, places = self._graph.values(), np.array(quantities, dtype=np.int64)
         kinds = Kinds.of(self.circuit, self._contents, len(values))
         initial, units = values[places], kinds.units[places]
@@ -435,7 +327,7 @@ class Design:
         depends = self._graph.dependants(trained, self._driven.quantities)
         for quantity, place in self._frozen.items():
             if depends[quantity]:
-                culprit = next(self._canonical[q] for q in self._graph.origins(quantity) if q in set(trained))
+                culprit = next(self._names.canonical[q] for q in self._graph.origins(quantity) if q in set(trained))
                 message = f"'{culprit}' cannot be trained: it decides a condition or an option"
                 raise OptionError(message, place, "fix it, or write the circuit without it")
         set_by_sample = self._graph.dependants(self._driven.quantities, (*trained, *self._driven.quantities))
