@@ -120,7 +120,7 @@ class Circuit(InNotebooks):
 
     def _find(self, name: str) -> tuple[int, int] | None:
         # Sources are few beside resistors, so that the names of these are looked through last.
-        for g in sorted(range(len(self.groups)), key=lambda g: len(self.groups[g])):
+        for g in self.wiring.by_size:
             k = _found(self.wiring.places(g), name)
             if k is not None:
                 return g, k

@@ -102,6 +102,11 @@ class Wiring:
         """The numbers of the branch currents by name."""
         return {name: len(self.nodes) + i for i, name in enumerate(self.branches)}
 
+    @cached_property
+    def by_size(self) -> tuple[int, ...]:
+        """The groups' numbers, the smallest group first."""
+        return tuple(sorted(range(len(self.indices)), key=lambda g: len(self.indices[g])))
+
     def places(self, g: int) -> dict[str, int]:
         """The places of a group's elements by name."""
         if g not in self._places:

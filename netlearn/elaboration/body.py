@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from netlearn.arrays import Array
@@ -54,13 +54,9 @@ class Shared:
         """What is left out, or read in a way that may not have been meant."""
         return self.settings.warnings
 
-    @contextmanager
-    def collecting(self) -> Iterator[None]:
+    def collecting(self) -> AbstractContextManager[None]:
         """Keep an error for the end of the run; too many end it."""
-        try:
-            yield
-        except NetlistError as error:
-            self.report(error)
+        return _Collecting(self)
 
     def report(self, error: NetlearnError) -> None:
         error = explained(error)
@@ -70,6 +66,21 @@ class Shared:
             self.errors.append(error)
         if len(self.errors) >= MOST_ERRORS:
             raise TooManyErrors
+
+
+class _Collecting(AbstractContextManager[None]):
+    """Hands errors to ``report``; entered for every line, so that it is no generator, which takes longer."""
+
+    __slots__ = ("_shared",)
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, NetlistError):
+            return False
+        self._shared.report(error)
+        return True
 
 
 class TooManyErrors(Exception):
@@ -126,7 +137,7 @@ class ElementNames:
         self._firsts.append(first)
         self._runs.append((source, spans))
         self._count += len(spans)
-        if isinstance(names, list):
+        if isinstance(names, list) and len(names) > 1:
             run = dict(zip(names, range(first, self._count), strict=True))
             if len(run) == len(names) and self._numbers.keys().isdisjoint(run):
                 self._numbers.update(run)

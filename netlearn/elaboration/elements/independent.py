@@ -21,7 +21,10 @@ _SMALL_SIGNAL = {"ac": 2, "acmag": 1, "acphase": 1, "distof1": 2, "distof2": 2, 
 _LTSPICE = {"load": 0, "cpar": 1}
 _FILE = "file"
 """Where a waveform stands that is in a file."""
+_NUMBERS = _SMALL_SIGNAL | _LTSPICE
 _ONE = ("dc", "portnum", "z0", "td", "r", "m", "rser")
+_KEYWORDS = frozenset((*_NUMBERS, *_ONE, _FILE, *WAVEFORMS))
+_OF_VOLTAGES = _KEYWORDS - {"m"}
 _PORT_RESISTANCE = 50.0
 """ngspice's default of z0, in ohms."""
 
@@ -44,10 +47,11 @@ def independent(line: ElementLine) -> Independent:
     for name in _ONE:
         if name in found and len(found[name]) != 2:
             raise line.error(f"{line.label} needs one value after {name.upper()}", found[name][0])
-    for name, most in (_SMALL_SIGNAL | _LTSPICE).items():
-        if len(found.get(name, ())) > most + 1:
+    for name in (name for name in found if name in _NUMBERS):
+        most = _NUMBERS[name]
+        if len(found[name]) > most + 1:
             raise line.error(f"{line.label} has too many values after {name.upper()}", found[name][most + 1])
-        for word in found.get(name, [])[1:]:
+        for word in found[name][1:]:
             line.quantity(word)
     options: dict[str, Word] = {name: found[name][1] for name in ("td", "r") if name in found}
     if options and waveforms != ["pwl"]:
@@ -117,7 +121,7 @@ def _resistance(line: ElementLine, found: dict[str, list[Word]]) -> int | None:
 def _keywords(line: ElementLine) -> Iterator[tuple[str, list[Word]]]:
     """Each keyword in lower case with its word and those that follow; a value at the start goes as ``dc``."""
     current: list[Word] = []
-    known = {*_SMALL_SIGNAL, *_LTSPICE, *_ONE, _FILE, *WAVEFORMS} - ({"m"} if line.name[0] == "v" else set())
+    known = _OF_VOLTAGES if line.name[0] == "v" else _KEYWORDS
     seen: set[str] = set()
     name = ""
     for word in _tokens(line):
@@ -143,7 +147,7 @@ def _keywords(line: ElementLine) -> Iterator[tuple[str, list[Word]]]:
 
 
 def _longest(name: str) -> int:
-    return (_SMALL_SIGNAL | _LTSPICE).get(name, WAVEFORMS[name][1] if name in WAVEFORMS else 1)
+    return _NUMBERS.get(name, WAVEFORMS[name][1] if name in WAVEFORMS else 1)
 
 
 def _tokens(line: ElementLine) -> Sequence[Word]:
