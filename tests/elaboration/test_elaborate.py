@@ -313,7 +313,7 @@ def test_every_float_survives_writing(resistances, theta):
         ("O1 a 0 b 0 lm\n.model lm ltra(r=-1 len=1)", 2, 1, "not positive"),
         ("O1 a 0 b 0 lm\n.model lm ltra(r=1 len=1 fast)", 3, 26, "cannot read 'fast'"),
         ("Y1 a 0 b 0 nix", 2, 12, "unknown model 'nix'"),
-        ("P1 a b 0 c d 0 pm\n.model pm cpl r=1 2 length=1", 3, 15, "needs 3 resistances, not 2"),
+        ("P1 a b 0 c d 0 pm\n.model pm cpl r=1 2 length=1", 3, 15, "needs 3 numbers for r, not 2"),
         ("P1 a b 0 c 0 pm\n.model pm cpl r=1 length=1", 2, 1, "as many nodes on either side"),
         ("U1 a b 0 um l=1u\n.model um urc isperl=1p", 3, 15, "line of diodes"),
         ("U1 a b 0 um\n.model um urc", 2, 1, "has no length"),
