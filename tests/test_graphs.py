@@ -8,6 +8,8 @@ import pytest
 
 import netlearn
 from netlearn.errors import OptionError
+from netlearn.learn.settings import DIRECTIVES
+from netlearn.netlist.directives import read_directive
 from netlearn.overrides import settings_for
 
 
@@ -128,6 +130,17 @@ def test_positions_stand_in_the_netlist_by_name():
     assert settings_for(netlist, {}).position == {"n0": (0.0, 0.5), "n1": (-1e-3, 2.0), "0": (3.0, 4.0)}
     netlist = netlearn.parse("* t\n*@position a=1,2 7=3,4\n*@position x1:b=5,-6\nR1 a 0 1\n.end\n")
     assert settings_for(netlist, {}).position == {"a": (1.0, 2.0), "7": (3.0, 4.0), "x1:b": (5.0, -6.0)}
+    # However they are written: the plain way has a shorter path.
+    texts = ("a=1,2 7=3,4 X1:b=5,-6e0", "'a'=1,2 7=3,4 'X1:b'=5,-6")
+    read = [read_directive(f"position {text}", DIRECTIVES).values for text in texts]
+    assert read[0] == read[1] == {"a": (1.0, 2.0), "7": (3.0, 4.0), "x1:b": (5.0, -6.0)}
+    assert read_directive("position a=1k,2", DIRECTIVES).values == {"a": (1000.0, 2.0)}
+    for wrong in ("a=1,2 A=3,4", "a=1e999,2"):
+        with pytest.raises(OptionError):
+            read_directive(f"position {wrong}", DIRECTIVES)
+    with pytest.raises(OptionError, match="'a' is given twice") as caught:
+        settings_for(netlearn.parse("* t\n*@position a=1,2\n*@position a=3,4\nR1 a 0 1\n.end\n"), {})
+    assert "<string>:3" in str(caught.value)
     with pytest.raises(OptionError, match="position of 'a' is not two numbers"):
         settings_for(netlearn.parse("* t\n*@position a=1,2,3\nR1 a 0 1\n.end\n"), {})
 

@@ -232,7 +232,9 @@ def _merged(entries: Sequence[Given]) -> Given:
         for name in entry.values:
             if name in values:
                 raise OptionError(
-                    f"'{name}' is given twice", entry.places.get(name), f"the first is at {places.get(name, '?')}"
+                    f"'{name}' is given twice",
+                    entry.places.get(name, place),
+                    f"the first is at {places.get(name, places.get('', '?'))}",
                 )
         words += entry.words
         values |= entry.values

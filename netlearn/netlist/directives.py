@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from lark import Lark, Token, Tree
@@ -25,6 +28,9 @@ Schema = Mapping[str, Directive]
 
 TRUTHS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
 
+_NUMBER = r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?"
+_PAIRS = re.compile(rf"([A-Za-z_]+)((?:[ \t]+[\w.#:]+={_NUMBER},{_NUMBER})+)[ \t]*")
+
 _QUOTES = ('"', "'")
 
 
@@ -36,6 +42,8 @@ class _Reader:
     locate: Locate
 
     def read(self, text: str) -> Given:
+        if (plain := self._pairs_of_numbers(text)) is not None:
+            return plain
         if not text.strip():
             raise OptionError("a directive needs a name after '*@'", self.locate(0, 0), did_you_mean("", self.schema))
         try:
@@ -107,6 +115,22 @@ class _Reader:
             if place := self._place(token):
                 places[word] = place
         return Given(entry.name, tuple(words), values, places)
+
+    def _pairs_of_numbers(self, text: str) -> Given | None:
+        """A directive of nothing but ``name=number,number``, of which large networks have thousands; None for others.
+
+        Only the directive as a whole has a place then.
+        """
+        found = _PAIRS.fullmatch(text)
+        entry = None if found is None else self.schema.get(found[1].lower())
+        if found is None or entry is None or entry.any_name is None:
+            return None
+        pairs = [pair.partition("=") for pair in found[2].lower().split()]
+        values = {name: tuple(map(float, numbers.split(","))) for name, _, numbers in pairs}
+        if len(values) < len(pairs) or not all(map(isfinite, chain.from_iterable(values.values()))):
+            return None
+        place = self.locate(0, len(text.rstrip()))
+        return Given(entry.name, (), values, {} if place is None else {"": place})
 
     def _check_word(self, entry: Directive, token: Token, words: Mapping[str, Token]) -> None:
         place = self._place(token)
