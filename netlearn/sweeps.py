@@ -15,6 +15,7 @@ from importlib.metadata import version
 from math import inf, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -182,7 +183,7 @@ class Plan:
         rest = {name: value for name, value in settings.items() if name not in ("forward", "progress")}
         found = variants(source, vary, rest)
         runs = [(number, seed) for number in range(len(found)) for seed in numbers]
-        read: dict[str, Record] = {}
+        read: list[tuple[list[object], str, Record]] = []
         told: dict[str, Any] = {"scatter": scatter, "seeds": numbers, "settings": settings, "read": read}
         about = [record for variant in found for record in _about(source, data, variant, **told)]
         return cls(source, data, settings, scatter, found, runs, about)
@@ -298,20 +299,22 @@ def _about(
     scatter: float,
     seeds: Sequence[int],
     settings: Mapping[str, Any],
-    read: dict[str, Record],
+    read: list[tuple[list[object], str, Record]],
 ) -> Iterable[Record]:
     """What is known of a variant's runs; ``read`` holds what is known of data that were read before."""
     files = {"data": data, "test": settings.get("test"), **variant.files}
     told = variant.settings
-    which = repr([*map(_named, files.values()), told.data, told.input, told.output, told.classes, told.loss])
-    if which not in read:
+    given, which = [*files.values()], repr([told.data, told.input, told.output, told.classes, told.loss])
+    found = next((record for before, said, record in read if said == which and all(map(_same, before, given))), None)
+    if found is None:
         overrides = {**variant.overrides, "test": files["test"]}
-        read[which] = _tables(open_project(netlist, files["data"], overrides=overrides))
+        found = _tables(open_project(netlist, files["data"], overrides=overrides))
+        read.append((given, which, found))
     forward = settings.get("forward", "internal")
     about: dict[str, Any] = {
         "netlist": netlist.source.path,
         "netlist_digest": _digest(text.encode("utf-8", "surrogateescape") for text in _texts(netlist)),
-        **read[which],
+        **found,
         "version": version("netlearn"),
         "forward": forward if isinstance(forward, str) else repr(forward),
         "scatter": scatter,
@@ -333,8 +336,9 @@ def _tables(project: Project) -> Record:
     return names | {f"{name}_digest": _digest(_bytes(table)) for name, table in there.items()}
 
 
-def _named(data: object) -> object:
-    return str(data) if data is None or isinstance(data, str | os.PathLike) else id(data)
+def _same(data: object, other: object) -> bool:
+    """Whether data are the same: a path, or the very same object."""
+    return data is other or (isinstance(data, str | os.PathLike) and data == other)
 
 
 def _identity(value: object) -> str:
@@ -345,7 +349,7 @@ def _identity(value: object) -> str:
         return _digest([pickle.dumps(value)])
     except Exception:
         # What cannot be pickled says it in words at the best, and else is never the same again.
-        return f"{value!r} {id(value)}"
+        return f"{value!r} {uuid4().hex}"
 
 
 def _pickles(value: object) -> bool:

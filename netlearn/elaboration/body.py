@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from itertools import count
 
 from netlearn.arrays import Array
 from netlearn.elaboration.kept import LeftOut
@@ -107,6 +108,8 @@ class ModelCard:
     """Tolerances of its parameters: which one, the word that says so, and how much."""
     quantities: dict[str, int] | None = None
     """The quantities of its parameters, once something has asked for them."""
+    number: int = field(default_factory=count().__next__)
+    """What tells it from others of its name."""
 
     def place(self, word: Word) -> Place:
         return self.card.source.place(word.start, word.end, self.chain)

@@ -47,16 +47,22 @@ def model_spreads(line: ElementLine, model: ModelCard, values: Mapping[str, str]
     for parameter, name, amount, card in model_tolerances(model):
         if parameter in values:
             place = card.place(Word("", name.start, amount.end))
-            yield _spread(values[parameter], (name, amount), place, line.label, f"{id(card)}.{parameter}")
+            yield _spread(
+                values[parameter],
+                (name, amount),
+                place,
+                line.label,
+                f"{card.number} {card.card.words[0].text.lower()}.{parameter}",
+            )
 
 
 def model_tolerances(model: ModelCard) -> list[tuple[str, Word, Word, ModelCard]]:
     """Parameter, word and amount of a model's tolerances, those of the models that it is based on first."""
     found: list[tuple[str, Word, Word, ModelCard]] = []
-    seen: set[int] = set()
+    seen: set[ModelCard] = set()
     at: ModelCard | None = model
-    while at is not None and id(at) not in seen:
-        seen.add(id(at))
+    while at is not None and at not in seen:
+        seen.add(at)
         found = [*((parameter, name, amount, at) for parameter, name, amount in at.tolerances), *found]
         at = at.body.model(at.based_on.text.lower().lstrip(":")) if at.based_on is not None else None
     return found

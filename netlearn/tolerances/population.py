@@ -21,9 +21,12 @@ from netlearn.learn.tolerances import Tolerance, matching
 from netlearn.options import Percent
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Variable:
-    """A random number: what it is called, and what it belongs to, such as a part or what several have in common."""
+    """A random number: what it is called, and what it belongs to, such as a part or what several have in common.
+
+    Each is one of its own, whatever others are called.
+    """
 
     name: str
     deviate: Deviate
@@ -158,14 +161,15 @@ def population_of(design: Design, layout: Layout, tolerances: Sequence[Tolerance
         former = builder.mixed.get(part.key, [])
         # DEV and LOT of one value add up.
         builder.put(part, [*former, (variable, spread.amount, 0.0)])
-    common: dict[int, Variable] = {}
+    common: dict[tuple[int, str], Variable] = {}
     for tolerance, pattern, place in matching(tolerances):
         try:
             found = design.deviations.matched(pattern, tolerance.relative)
         except OptionError as error:
             raise OptionError(error.message, place, error.hint) from None
         for part in found:
-            builder.put(part, _terms(tolerance, part, common))
+            number = next(k for k, each in enumerate(tolerances) if each is tolerance)
+            builder.put(part, _terms(tolerance, number, part, common))
     for part, drawn in design.drawn():
         builder.put(part, [(Variable(part.name, drawn.deviate, part.name), 1.0, 0.0)])
     if not builder.parts:
@@ -174,7 +178,10 @@ def population_of(design: Design, layout: Layout, tolerances: Sequence[Tolerance
     return _made(design, layout, builder)
 
 
-def _terms(tolerance: Tolerance, part: Loose, common: dict[int, Variable]) -> Sequence[tuple[Variable, float, float]]:
+def _terms(
+    tolerance: Tolerance, number: int, part: Loose, common: dict[tuple[int, str], Variable]
+) -> Sequence[tuple[Variable, float, float]]:
+    """What of random numbers adds up to a part's deviation; ``number`` tells its line from others."""
     deviate = Deviate()
     if tolerance.distribution == "normal":
         deviate = Deviate("normal", 1.0 / tolerance.sigma, 1.0)
@@ -186,12 +193,11 @@ def _terms(tolerance: Tolerance, part: Loose, common: dict[int, Variable]) -> Se
             terms.append((Variable(f"tempco of {part.name}", deviate, part.name), 0.0, float(tolerance.tempco)))
         return terms
     words = " ".join(tolerance.patterns)
-    key = id(tolerance)
-    shared = common.setdefault(key, Variable(f"common to {words}", deviate, f"common to {words}"))
+    shared = common.setdefault((number, "value"), Variable(f"common to {words}", deviate, f"common to {words}"))
     track = float(tolerance.track)
     terms = [(shared, amount - track, 0.0), (Variable(part.name, deviate, part.name), track, 0.0)]
     if tolerance.tempco:
-        warm = common.setdefault(-key, Variable(f"tempco of {words}", deviate, f"common to {words}"))
+        warm = common.setdefault((number, "tempco"), Variable(f"tempco of {words}", deviate, f"common to {words}"))
         terms.append((warm, 0.0, float(tolerance.tempco)))
     return terms
 
@@ -202,23 +208,20 @@ def _made(design: Design, layout: Layout, builder: _Builder) -> Population:
     own = [part for part in parts if not _drives(part, driven)]
     of_data = [part for part in parts if _drives(part, driven)]
     ordered = [*own, *of_data]
-    numbers: dict[int, int] = {}
-    variables: list[Variable] = []
+    numbers: dict[Variable, int] = {}
     for part in ordered:
         for variable, _, _ in builder.mixed[part.key]:
-            if id(variable) not in numbers:
-                numbers[id(variable)] = len(variables)
-                variables.append(variable)
-    mixing, warming = np.zeros((2, len(ordered), len(variables)))
+            numbers.setdefault(variable, len(numbers))
+    mixing, warming = np.zeros((2, len(ordered), len(numbers)))
     for i, part in enumerate(ordered):
         for variable, amount, per_kelvin in builder.mixed[part.key]:
-            mixing[i, numbers[id(variable)]] += amount
-            warming[i, numbers[id(variable)]] += per_kelvin
+            mixing[i, numbers[variable]] += amount
+            warming[i, numbers[variable]] += per_kelvin
     names = [name.lower() for name in layout.driven]
     return Population(
         design.loose(own),
         tuple(ordered),
-        tuple(variables),
+        tuple(numbers),
         mixing,
         warming,
         tuple(driven[part.element] for part in of_data if part.element is not None),
