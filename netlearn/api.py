@@ -159,7 +159,8 @@ def train(
 def task_of(project: Project) -> Task:
     """The training task of a project."""
     settings = project.settings
-    check_digits(settings.options.digits, settings.hardware, settings.places.get("options digits"))
+    # Values that are searched for are written as they are, whatever digits others would have.
+    check_digits(settings.options.digits, _writing(project), settings.places.get("options digits"))
     whole, loss = project.dataset(project.table), project.loss
     unit = unit_of(loss, whole.targets, len(project.layout.outputs), lambda: _outputs(project, whole))
     # A generator of its own, so that the same samples are kept aside whatever else is random.

@@ -70,6 +70,10 @@ class Trainer:
         if isinstance(given.optimizer, Lbfgsb):
             raise OptionError("lbfgs needs all samples at once", hint="take another optimizer, or netlearn.train")
         check_digits(given.options.digits, given.hardware, given.places.get("options digits"))
+        if given.hardware is not None and (given.hardware.parts is not None or given.hardware.pairs):
+            hint = "take netlearn.train, or round_values for what a Trainer has come to"
+            place = given.places.get("hardware")
+            raise OptionError("parts and pairs are searched for at the end of a training", place, hint)
         if given.options.digits == 0:
             raise OptionError("digits=0 judges by all samples, and these come one by one", hint="say how many")
         self._project, self._unnamed = signature_of(project)

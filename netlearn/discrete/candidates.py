@@ -34,7 +34,7 @@ class Candidates:
     inputs: Array
     targets: Array
     solved: int = field(default=0, init=False)
-    """Operating points that were found."""
+    """Operating points that were found, those of adjoint networks among them."""
 
     @classmethod
     def of(cls, design: Design, names: Sequence[str], outputs: Sequence[str], task: Task) -> Candidates:
@@ -60,8 +60,9 @@ class Candidates:
         rows = self._rows(theta)
         base = self.model.parameters.initial
         point = self.model.forward(base, rows)
-        self.solved += len(rows)
         outputs = self.model.outputs(point)
+        # Each output takes a solution of the adjoint network.
+        self.solved += len(rows) * (1 + outputs.shape[1])
         slopes = []
         for j in range(outputs.shape[1]):
             errors = np.zeros_like(outputs)

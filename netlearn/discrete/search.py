@@ -147,9 +147,11 @@ class _Search:
         _, matrix = self._quadratic(outputs, jacobian)
         values, vectors = np.linalg.eigh(matrix[0])
         flat = vectors[:, values <= FLAT * values[-1]]
-        others = np.tile(u, (STARTS - 1, 1)) + self.rng.normal(0, 0.2, (STARTS - 1, len(u)))
+        # A part of the budget goes into continuous optima, which many samples make dear.
+        count = int(np.clip(self.budget // (4 * STEPS * self.samples * (2 + outputs.shape[2])), 1, STARTS)) - 1
+        others = np.tile(u, (count, 1)) + self.rng.normal(0, 0.2, (count, len(u)))
         if flat.shape[1]:
-            others += self.rng.normal(0, np.log(10.0), (STARTS - 1, flat.shape[1])) @ flat.T * np.sqrt(len(u))
+            others += self.rng.normal(0, np.log(10.0), (count, flat.shape[1])) @ flat.T * np.sqrt(len(u))
         return np.asarray(np.exp(np.clip(np.vstack([u, others]), low, high)))
 
     def _polished(self, theta: Array) -> Array:

@@ -127,3 +127,12 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(
     if place:
         assert f"x.cir:{place}" in done.output
     assert [path.name for path in tmp_path.iterdir()] == ["x.cir"]
+
+
+def test_digits_have_no_say_in_values_that_are_searched_for_and_a_trainer_does_not_search() -> None:
+    lines = "*@goal V(a) = 3\n*@hardware series=e96 budget=2000\n*@options epochs=3"
+    text = BRIDGE.replace("V1", f"{lines}\nV1", 1)
+    result = netlearn.train(netlearn.parse(text), digits=1)
+    assert set(result.theta) <= set(series_values("e96", 1, 1e8))
+    with pytest.raises(netlearn.OptionError, match="at the end of a training"):
+        netlearn.Trainer(netlearn.parse(text.replace("budget=2000", "pairs=yes")), output="V(a)")

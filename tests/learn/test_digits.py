@@ -80,7 +80,7 @@ def test_a_trainer_writes_so_many_digits_and_cannot_judge_without_samples() -> N
 
 
 def test_hardware_decides_on_values_and_digits_would_too() -> None:
-    text = DIVIDER.replace("*@optimizer lbfgs", "*@optimizer adam\n*@hardware series=e24\n*@options digits=3")
+    text = DIVIDER.replace("*@optimizer lbfgs", "*@optimizer adam\n*@hardware series=e24 search=no\n*@options digits=3")
     with pytest.raises(netlearn.OptionError, match="hardware says which values there are") as raised:
         netlearn.train(netlearn.parse(text))
     assert raised.value.place is not None
