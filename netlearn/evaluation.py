@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Unpack
 
@@ -11,6 +12,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.careful import DOUBTED, careful, tell_doubts
 from netlearn.errors import DataError, OptionError
+from netlearn.executors import Sent, in_order
 from netlearn.learn.data import Dataset, Layout
 from netlearn.learn.fit import Fit, fit_of, is_fit
 from netlearn.learn.goals import GoalResult, Goals, judged
@@ -38,6 +40,7 @@ def evaluate(
     forward: str | Solver = "internal",
     residual: bool = False,
     errors: bool = False,
+    executor: Executor | None = None,
     **settings: Unpack[Overrides],
 ) -> Evaluation:
     """Loss, accuracy and outputs of a netlist on data, given as ``train`` takes them.
@@ -46,7 +49,8 @@ def evaluate(
     Classes are those of the training data that the netlist names, if it is there, or else of
     ``data``. With ``residual`` the evaluation tells what Kirchhoff's laws lack at the samples' operating
     points; with ``errors``, the standard errors of what would be trained, as a least squares fit to the
-    data has them. Where fewer than six digits of voltages or currents hold, a warning says so.
+    data has them. An ``executor``, anything with the interface of ``concurrent.futures.Executor``, solves
+    large data part by part. Where fewer than six digits of voltages or currents hold, a warning says so.
     """
     with solver_of(forward) as solver:
         project = open_project(netlist, None, careful(solver), settings)
@@ -59,7 +63,7 @@ def evaluate(
         else:
             table = project.test_table or project.table
         model, dataset = project.plain_model, project.dataset(table)
-        result = evaluation_of(model, project.loss, project.layout, dataset)
+        result = evaluation_of(model, project.loss, project.layout, dataset, executor)
         if isinstance(solver, InternalSolver):
             some = np.linspace(0, len(dataset.inputs) - 1, min(DOUBTED, len(dataset.inputs))).astype(int)
             tell_doubts(model.forward(model.parameters.initial, dataset.inputs[some]))
@@ -77,9 +81,11 @@ def _fit(project: Project, data: Dataset) -> Fit:
     return fit_of(replace(project.model, solver=InternalSolver()), loss, data, parameters.initial)
 
 
-def evaluation_of(model: Model, loss: Loss, layout: Layout, data: Dataset) -> Evaluation:
+def evaluation_of(
+    model: Model, loss: Loss, layout: Layout, data: Dataset, executor: Executor | None = None
+) -> Evaluation:
     """How a model does on samples, at the values that its parameters have."""
-    outputs, watts = _outputs_and_watts(model, data.inputs)
+    outputs, watts = _outputs_and_watts(model, data.inputs, executor)
     losses = loss.value(outputs, data.targets) + weight_of(loss) * watts
     targets = data.targets
     goals: tuple[GoalResult, ...] = ()
@@ -104,20 +110,30 @@ def evaluation_of(model: Model, loss: Loss, layout: Layout, data: Dataset) -> Ev
     )
 
 
-def _outputs_and_watts(model: Model, inputs: Array) -> tuple[Array, Array]:
+def _outputs_and_watts(model: Model, inputs: Array, executor: Executor | None) -> tuple[Array, Array]:
     """Outputs (S, o) and dissipated watts (S,); operating points of some samples are held at a time."""
-    theta, size = model.parameters.initial, max(1, model.parameters.circuit.size)
+    size = max(1, model.parameters.circuit.size)
     if len(inputs) * size <= HELD or superposes(model, inputs):
-        outputs, point = outputs_of(model, theta, inputs)
-        return outputs, dissipated_at(model, theta, inputs, point)
-    found, rows = [], max(LEAST_ROWS, HELD // size)
-    for first in range(0, len(inputs), rows):
-        part = inputs[first : first + rows]
-        with numbered(first + np.arange(len(part))):
-            outputs, point = outputs_of(model, theta, part)
-            found.append((outputs, dissipated_at(model, theta, part, point)))
+        return _answered((model, inputs, 0))
+    rows = max(LEAST_ROWS, HELD // size)
+    firsts = range(0, len(inputs), rows)
+    if executor is None:
+        found = [_answered((model, inputs[first : first + rows], first)) for first in firsts]
+    else:
+        sent = Sent.of(model)
+        found = list(in_order(_answered, ((sent, inputs[first : first + rows], first) for first in firsts), executor))
     outputs, watts = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return outputs, watts
+
+
+def _answered(question: tuple[Model | Sent[Model], Array, int]) -> tuple[Array, Array]:
+    """The outputs and watts of samples of which the first has a number, of a model that may have been sent."""
+    given, inputs, first = question
+    model = given.thing if isinstance(given, Sent) else given
+    theta = model.parameters.initial
+    with numbered(first + np.arange(len(inputs))):
+        outputs, point = outputs_of(model, theta, inputs)
+        return outputs, dissipated_at(model, theta, inputs, point)
 
 
 def notes_of(project: Project) -> tuple[str, ...]:

@@ -177,6 +177,15 @@ def test_predictions_are_the_same_and_in_order(threads: Executor, tmp_path: Path
     assert (tmp_path / "alone.csv").read_bytes() == (tmp_path / "shared.csv").read_bytes()
 
 
+def test_evaluations_are_the_same(threads: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netlearn.evaluation.HELD", 1)
+    monkeypatch.setattr("netlearn.evaluation.LEAST_ROWS", 2)
+    alone, shared = (netlearn.evaluate(NETLISTS / "xor.cir", executor=each) for each in (None, threads))
+    assert np.array_equal(alone.outputs, shared.outputs)
+    assert np.array_equal(alone.watts, shared.watts)
+    assert alone.loss == shared.loss
+
+
 def test_draws_of_tolerances_are_the_same(threads: Executor) -> None:
     netlist = netlearn.parse("* t\n*@output V(b)\n*@tolerance R* 5%\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n.end\n")
     alone = netlearn.tolerance(netlist, draws=3000)

@@ -13,6 +13,7 @@ from netlearn.cli.options import (
     allow,
     as_csv,
     as_json,
+    cluster_options,
     directive_options,
     forward_option,
     netlist_argument,
@@ -22,6 +23,7 @@ from netlearn.cli.options import (
     residual,
     solver,
     timeout,
+    workers_of,
 )
 from netlearn.cli.output import FilePath, deliver, say
 from netlearn.json_text import json_parts
@@ -37,6 +39,7 @@ from netlearn.report.tables import csv_parts, show, show_rows, table_of
 @forward_option
 @timeout
 @processes
+@cluster_options
 @allow
 @residual
 @click.option("--errors", is_flag=True, help="Give standard errors and correlations of the values to train, too.")
@@ -51,6 +54,8 @@ def command(
     flat: bool,
     timeout: float,
     processes: int | None,
+    scheduler: str | None,
+    local_cluster: int | None,
     allow: tuple[Path, ...],
     residual: bool,
     errors: bool,
@@ -64,9 +69,12 @@ def command(
     --quiet leaves out the samples.
     """
     source = read(netlist, allow)
-    with solver(forward, timeout, processes, flat=flat) as solving:
+    with (
+        solver(forward, timeout, processes, flat=flat) as solving,
+        workers_of(scheduler, local_cluster, quiet or as_json or as_csv) as executor,
+    ):
         evaluation = api.evaluate(
-            source, data, forward=solving, residual=residual, errors=errors, **overrides(directives)
+            source, data, forward=solving, residual=residual, errors=errors, executor=executor, **overrides(directives)
         )
     columns, rows = sample_rows(evaluation)
     if as_json:
