@@ -265,7 +265,10 @@ class Design:
         for selection in train:
             matched = [quantity for quantity in self._names.matched(selection.pattern) if self._effective[quantity]]
             if not matched:
-                raise OptionError(f"nothing at an operating point follows from what '{selection.pattern}' matches")
+                zero = all(self._graph.value(quantity) == 0 for quantity in self._names.matched(selection.pattern))
+                hint = "zero may stand for none: write a small value other than zero there" if zero else ""
+                message = f"nothing at an operating point follows from what '{selection.pattern}' matches"
+                raise OptionError(message, hint=hint)
             if selection.own:
                 matched = self._own(matched)
             chosen.update((quantity, selection) for quantity in matched if quantity not in held)

@@ -149,6 +149,10 @@ class Selectable:
         if word in (name.lower() for name in self.netlist.elements) and letter in "clk":
             return OptionError(f"'{pattern}' has no effect at an operating point, so that there is nothing to train")
         known = [plain for _, plain, _ in (*self._selectable[:2000], *self._sources[:2000])]
+        if owner and any(name.startswith(f"{owner}.") for name, _ in self._parameter_items()):
+            message = f"'{owner}' gives no '{value}' in the text, which could be written"
+            like = did_you_mean(pattern, [name for name in known if name.startswith(f"{owner}.")])
+            return OptionError(message, hint=f"write {value}= where '{owner}' gives its others; {like}")
         message = f"'{pattern}' matches no resistor, source or parameter of the netlist"
         inside = next((plain for plain in known if plain.rpartition(".")[2] == word), None)
         return OptionError(message, hint=f"did you mean '{inside}'?" if inside else did_you_mean(pattern, known))

@@ -228,12 +228,16 @@ def test_arrays_do_not_drive_what_is_trained() -> None:
         ("Cx", "'Cx' has no effect at an operating point", ""),
         ("unused", "nothing at an operating point follows from what 'unused' matches", ""),
         ("Vac", "what 'Vac' matches has no number of its own in the text", "write one there"),
+        ("dm.rs", "'dm' gives no 'rs' in the text", "write rs= where 'dm' gives its others"),
+        ("dz.rs", "nothing at an operating point follows from what 'dz.rs' matches", "other than zero"),
         ("D1.area", "'D1.area' stands nowhere in the text", "write area=1 on the line of 'd1'"),
     ],
 )
 def test_what_cannot_be_trained_is_said_where_it_is_asked(train: str, message: str, hint: str) -> None:
     more = "Xd o deep\n.subckt deep a\nVdeep m 0 1\nRdeep a m 1k\n.ends\nCx o 0 1n\n"
-    more += "Vac ac 0 AC 1\nRac ac 0 1k\n.param unused=3\nD1 o 0 dm\n.model dm d\n"
+    more += (
+        "Vac ac 0 AC 1\nRac ac 0 1k\n.param unused=3\nD1 o 0 dm\n.model dm d(is=1e-14)\nDz o 0 dz\n.model dz d(rs=0)\n"
+    )
     text = LINEAR.format(train=train) + more
     with pytest.raises(NetlearnError, match=message) as raised:
         netlearn.train(netlearn.parse(text), {"V1": [0.5, 1.5], "V(o)": [0.3, 0.1]}, epochs=1)
