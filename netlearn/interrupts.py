@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -47,6 +48,16 @@ def shielded() -> Iterator[None]:
             signal.signal(number, handler)
     if came:
         signal.raise_signal(came[0])
+
+
+def whole_import(name: str) -> Any:
+    """Import a module, interruptions put off until it is there.
+
+    A library that was imported by half is one that lacks something whenever it is imported again, as those of its
+    parts that were there stay; and what follows an interruption may need it. Raises ImportError.
+    """
+    with shielded():
+        return import_module(name)
 
 
 def _raise_again(unraisable: sys.UnraisableHookArgs) -> None:

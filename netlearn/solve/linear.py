@@ -135,10 +135,11 @@ class LinearSolver:
 
     def _solve(self, circuit: Circuit) -> OperatingPoint:
         equations = Equations.of(circuit)
-        linearization = linear_system(circuit, equations, careful=self.careful)
-        constant = equations.constant()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            constant = equations.constant()
         if not np.isfinite(constant).all():
             raise not_finite(circuit)
+        linearization = linear_system(circuit, equations, careful=self.careful)
         samples = circuit.samples or 1
         if isinstance(linearization, PreciseLinearization):
             return OperatingPoint(circuit, *_precise(linearization, equations, np.arange(samples)))

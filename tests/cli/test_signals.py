@@ -87,7 +87,7 @@ def test_so_is_compiling(divider: Path, start: Start, tmp_path: Path) -> None:
     process = start("train", divider, environment=ENVIRONMENT | {"NUMBA_CACHE_DIR": str(cache)})
     until(process, lambda: any(cache.rglob("*.nbi")))
     process.send_signal(signal.SIGINT)
-    said, wrong = process.communicate(timeout=60)
+    said, wrong = process.communicate(timeout=500)
     assert (process.returncode, said) == (130, ""), wrong
     assert "Traceback" not in wrong
 
@@ -191,3 +191,27 @@ def test_a_reader_that_leaves_is_no_mistake(divider: Path) -> None:
     command = f"{sys.executable} -m netlearn eval {divider} | head -c 1"
     done = subprocess.run(command, shell=True, capture_output=True, env=ENVIRONMENT, check=False)
     assert done.stderr == b""
+
+
+@needs_proc
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_library_is_not_imported_by_half(number: signal.Signals, tmp_path: Path) -> None:
+    """Else what it lacks is missed by what is done before the process ends."""
+    (tmp_path / "library.py").write_text(
+        f"import os\nos.kill(os.getpid(), {int(number)})\nimport library_part\nwhole = True\n"
+    )
+    (tmp_path / "library_part.py").write_text("")
+    code = """
+import sys
+from netlearn.interrupts import interrupt_on_signals, whole_import
+interrupt_on_signals()
+sys.path.insert(0, sys.argv[1])
+try:
+    whole_import("library")
+except KeyboardInterrupt:
+    print("interrupted", sys.modules["library"].whole, whole_import("library").whole)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("interrupted True True\n", "")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import netlearn
+from netlearn.errors import NetlearnError
 from netlearn.solve.accuracy import digits_of, doubts, residual_of
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint
@@ -80,3 +81,11 @@ def test_an_evaluation_tells_the_residual_of_its_samples(tmp_path):
     assert residual is not None
     assert residual.values.shape[0] == 3
     assert residual.relative.max() < 1e-9
+
+
+@pytest.mark.parametrize("source", ["V=ln(nint(ln(atan2(3, 2))))", "I=1/(nint(0.2))", "V=sqrt(-1)"])
+def test_what_is_not_finite_is_refused_before_digits_are_counted(source):
+    """Found by ``benchmarks/fuzz.py expressions``."""
+    netlist = netlearn.parse(f"constant\nv1 a 0 1\nr1 a 0 1t\nr2 a b 1m\nb1 b 0 {source}\n.end")
+    with pytest.raises(NetlearnError, match=r"finite|nan|inf|root"):
+        netlearn.operating_point(netlist)

@@ -9,11 +9,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from netlearn.interrupts import whole_import
 from netlearn.solve.compiled.load import tell_of_compiling
 from netlearn.working_folder import ignoring, private
 
 with ignoring(".numba_config.yaml"):
-    import numba
+    # Compiling, which takes longer, may be interrupted.
+    whole_import("numba")
+import numba
 from numba.core import event
 
 # It would be read again whenever something is compiled.

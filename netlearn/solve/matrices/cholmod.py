@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from netlearn.arrays import Array
+from netlearn.interrupts import whole_import
 from netlearn.solve.compiled.load import available, kernels
 
 CACHED = 4
@@ -29,7 +29,7 @@ LOOPED_FROM = 32
 @cache
 def _modules() -> tuple[Any, Any]:
     """cvxopt and its CHOLMOD. Raises ImportError."""
-    return import_module("cvxopt"), import_module("cvxopt.cholmod")
+    return whole_import("cvxopt"), whole_import("cvxopt.cholmod")
 
 
 @cache

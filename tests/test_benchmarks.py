@@ -1,0 +1,44 @@
+"""A small part of what the long scripts in ``benchmarks/`` do: kills at random moments, and damaged input."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(*words: str) -> str:
+    """What a script says, which must find nothing."""
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc on this system")
+def test_kills_at_random_moments_lose_nothing_and_leave_nothing() -> None:
+    said = run("benchmarks/kills.py", "--kills", "5", "--seed", "4", "--works", "batches", "compare", "tolerance")
+    assert "0 wrong" in said
+
+
+@pytest.mark.parametrize(("what", "times"), [("files", 40), ("data", 400), ("directives", 60)])
+def test_damaged_input_is_an_error_in_words(what: str, times: int) -> None:
+    assert f"{times} tried, nothing found" in run("benchmarks/fuzz.py", what, "--times", str(times), "--seed", "1")
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
+def test_random_expressions_have_the_values_that_ngspice_gives_them() -> None:
+    assert "4 tried, nothing found" in run("benchmarks/fuzz.py", "expressions", "--times", "4", "--seed", "1")
