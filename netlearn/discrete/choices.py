@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from pathlib import Path
@@ -47,11 +47,11 @@ class Choices:
 
 
 def choices_for(
-    hardware: Hardware, parameters: Parameters, stock: Stock | None = None, place: Place | None = None
+    hardware: Hardware, parameters: Parameters, stock: Stock | None, where: Callable[[str], Place | None]
 ) -> tuple[Stock, list[Choices]]:
     """The stock, and what each of the parameters may be within its bounds and those of the hardware.
 
-    Raises OptionError for a parameter that nothing fits.
+    Raises OptionError for a parameter that nothing fits, at the place that ``where`` says of its name.
     """
     low = np.maximum(np.asarray(parameters.lower, dtype=float), hardware.min)
     high = np.minimum(np.asarray(parameters.upper, dtype=float), np.inf if hardware.max is None else hardware.max)
@@ -71,11 +71,13 @@ def choices_for(
         if not inside.any():
             what = hardware.parts or (f"{hardware.levels} levels" if hardware.levels else hardware.series.upper())
             raise OptionError(
-                f"{what} has no value between {low[k]:g} and {high[k]:g} for '{name}'", place, "widen its bounds"
+                f"{what} has no value between {low[k]:g} and {high[k]:g} for '{name}'", where(name), "widen its bounds"
             )
         found.append(Choices(every.values[inside], every.first[inside], every.second[inside], every.series[inside]))
     if np.isfinite(stock.counts).any() and stock.counts.sum() < len(found):
-        raise OptionError(f"{len(found)} parts are needed, and there are {stock.counts.sum():g}", place)
+        raise OptionError(
+            f"{len(found)} parts are needed, and there are {stock.counts.sum():g}", where(parameters.names[0])
+        )
     return stock, found
 
 

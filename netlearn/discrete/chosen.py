@@ -42,7 +42,9 @@ class PartSearch:
         place = project.settings.places.get("hardware")
         with placed(place):
             given = None if hardware.parts is None else stock_from(_allowed(project, hardware.parts))
-            stock, choices = choices_for(hardware, project.parameters, given, place)
+            stock, choices = choices_for(
+                hardware, project.parameters, given, lambda name: place or project.design.parameter_place(name)
+            )
         if hardware.pairs:
             check_pairs(project.netlist, project.design, project.parameters.names)
         object.__setattr__(self, "stock", stock)

@@ -136,3 +136,11 @@ def test_digits_have_no_say_in_values_that_are_searched_for_and_a_trainer_does_n
     assert set(result.theta) <= set(series_values("e96", 1, 1e8))
     with pytest.raises(netlearn.OptionError, match="at the end of a training"):
         netlearn.Trainer(netlearn.parse(text.replace("budget=2000", "pairs=yes")), output="V(a)")
+
+
+def test_a_series_given_as_an_option_is_placed_at_what_it_does_not_fit(tmp_path) -> None:
+    (tmp_path / "x.cir").write_text(BRIDGE)
+    words = ["round", str(tmp_path / "x.cir"), "--series", "e24", "--train", "R2 min=1010 max=1090"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2
+    assert "x.cir:4:8: error: E24 has no value between 1010 and 1090 for 'r2'" in done.output

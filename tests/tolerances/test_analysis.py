@@ -91,7 +91,9 @@ def test_what_is_written_once_is_drawn_once_and_what_is_in_a_subcircuit_once_for
     inside = ".subckt s p\n.param q={aunif(1k,60)}\nR p 0 {q}\n.ends\nX1 a s\nX2 b s"
     function = ".func f(x) {gauss(x,0.05,3)}\nR1 a 0 {f(1k)}\nR2 b 0 {f(1k)}"
     loose = "*@tolerance R* 5%\n.subckt s p\nR p 0 1k\n.ends\nX1 a s\nX2 b s"
-    for text in (each, inside, function, loose):
+    passed = ".subckt s p r=1k\nR p 0 {r}\n.ends\nX1 a s r={gauss(1k,0.05,3)}\nX2 b s r={gauss(1k,0.05,3)}"
+    default = ".subckt s p r={unif(1k,0.1)}\nR p 0 {r}\n.ends\nX1 a s\nX2 b s"
+    for text in (each, inside, function, loose, passed, default):
         assert abs(correlation(text)) < 0.06, text
 
 
