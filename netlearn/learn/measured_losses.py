@@ -56,6 +56,11 @@ class MeasuredLoss(Dissipating):
         """Derivatives (S, o) of each residual by its own output."""
         raise NotImplementedError
 
+    def metric(self, outputs: Array, targets: Array) -> Array:
+        """What a squared move of each output (S, o) counts, in the measure of the residuals."""
+        _, asked, count = self._asked(outputs, targets)
+        return np.asarray(np.where(asked, self.slopes(outputs, np.where(asked, targets, 0.0)) ** 2 / count, 0.0))
+
     def unit(self, targets: Array, outputs: int) -> float:
         """What losses are small or large against: the loss of outputs that are zero, or all alike."""
         zero = self.residuals(np.zeros(targets.shape), targets)

@@ -94,6 +94,16 @@ def test_a_curve_over_decades_and_through_zero_fits(loss: str) -> None:
     assert result.theta == pytest.approx([3e-10, 1.6], rel=2e-4)
 
 
+@pytest.mark.parametrize("rule", ["gauss-newton", "natural"])
+@pytest.mark.parametrize(("loss", "start"), [("log", "100k"), ("relative", "3k")])
+def test_curvature_leads_there_too(rule: str, loss: str, start: str) -> None:
+    """The squared logarithm bends the wrong way far from its minimum; its slopes do not."""
+    text = f"divider\n*@train R1\n*@loss {loss}\nV1 a 0 1\nR1 a o {start}\nR2 o 0 1k\n"
+    data = {"V1": np.array([1e-3, 1.0, 50.0]), "V(o)": np.array([0.5e-3, 0.5, 25.0])}
+    result = netlearn.train(netlearn.parse(text), data, rule=rule, epochs=60)
+    assert result.theta == pytest.approx([1e3], rel=1e-3)
+
+
 def test_mse_does_not_see_the_small_currents() -> None:
     """That is what these losses are for: an error of half of a nanoampere is nothing beside milliamperes."""
     data = _curve()

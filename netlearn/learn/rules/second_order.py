@@ -14,6 +14,7 @@ from netlearn.circuit.devices.base import COMPLEX_STEP
 from netlearn.errors import ConvergenceError
 from netlearn.learn.adjoint import Adjoint
 from netlearn.learn.loss import Loss
+from netlearn.learn.measured_losses import MeasuredLoss
 from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Optimizer, Sgd
 from netlearn.learn.rules.analytic import Analytic
@@ -126,5 +127,11 @@ class GaussNewton(NaturalGradient):
     """
 
     def curvature(self, loss: Loss, outputs: Array, targets: Array) -> Callable[[Array], Array]:
-        """H times moves, from the loss's gradient by a complex step."""
+        """H times moves, from the loss's gradient by a complex step.
+
+        Where residuals bend by themselves, only their slopes count, so that H has no negative part.
+        """
+        if isinstance(loss, MeasuredLoss):
+            metric = 2.0 * loss.metric(outputs, targets)
+            return lambda moves: metric * moves
         return lambda moves: loss.gradient(outputs + 1j * COMPLEX_STEP * moves, targets).imag / COMPLEX_STEP
