@@ -20,6 +20,10 @@ TAKEN = RESERVED
 """Words that mean something else to ngspice where a node's name stands."""
 
 
+SETTLED_ONLY = "optran 1 1 1 0 0 0"
+"""Lets no end of a transient, at which capacitors may still be charging, pass for an operating point."""
+
+
 def quoted(vector: str) -> str:
     """A vector's name as a word of a command: some of ngspice's internal nodes have a blank in theirs."""
     return f'"{vector}"' if " " in vector else vector

@@ -16,6 +16,7 @@ from netlearn.ngspice.deck import TIGHT, Deck
 from netlearn.ngspice.export import comment
 from netlearn.ngspice.forms import form_of
 from netlearn.ngspice.measurements import printed, printing
+from netlearn.ngspice.names import SETTLED_ONLY
 from netlearn.ngspice.own_text import OwnText
 from netlearn.ngspice.text import TextDeck, text_deck
 from netlearn.ngspice.text_names import renamed_comments
@@ -52,7 +53,8 @@ def measured_on_text(own: OwnText, circuit: Circuit, inputs: Array, outputs: Out
 def _deck(own: OwnText, circuit: Circuit, inputs: Array, outputs: Outputs) -> tuple[TextDeck, list[str]]:
     text = text_deck(own.design.netlist, settings(own.design.circuit, TIGHT))
     deck = as_deck(one_sample(circuit, 0), text)
-    return text, list(printing(circuit, deck, outputs, alterations(own, circuit, text, inputs)))
+    first, *control = printing(circuit, deck, outputs, alterations(own, circuit, text, inputs))
+    return text, [first, SETTLED_ONLY, *control]
 
 
 def as_deck(circuit: Circuit, text: TextDeck) -> Deck:

@@ -18,6 +18,7 @@ from netlearn.ngspice.batch import read_raw, run
 from netlearn.ngspice.deck import save_commands
 from netlearn.ngspice.library import executable, library, missing
 from netlearn.ngspice.messages import Crashed, Unloadable, took_longer
+from netlearn.ngspice.names import SETTLED_ONLY
 from netlearn.ngspice.process import WorkerProcess
 from netlearn.ngspice.text import TextDeck
 from netlearn.programs import limit
@@ -140,7 +141,7 @@ def _answers(worker: WorkerProcess, share: Array, timeout: float) -> Iterator[Ma
 
 
 def _in_batch(deck: TextDeck, targets: Sequence[str], values: Array, saves: Sequence[str], timeout: float) -> Points:
-    lines = [".control", "set filetype=binary", "set appendwrite", *save_commands(saves)]
+    lines = [".control", SETTLED_ONLY, "set filetype=binary", "set appendwrite", *save_commands(saves)]
     for sample in values:
         lines += [target + format_number(value) for target, value in zip(targets, sample, strict=True)]
         lines += ["op", "write out.raw", "destroy all"]

@@ -24,7 +24,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.ngspice.library import names, shared, text
-from netlearn.ngspice.names import quoted
+from netlearn.ngspice.names import SETTLED_ONLY, quoted
 from netlearn.workers import end_with_parent
 
 
@@ -74,6 +74,7 @@ class Worker:
         self.targets = targets
         self.current = np.full(len(targets), np.nan)
         said = self.said()
+        self._command(SETTLED_ONLY)
         self._save(saves)
         return said
 
@@ -91,7 +92,7 @@ class Worker:
             if vector and vector.v_length > 0:
                 found[name.decode("utf-8", "replace")] = float(vector.v_realdata[0])
         self._command("destroy all")
-        return found
+        return found or None
 
     def alter(self, values: Array) -> None:
         """Change the loaded circuit's values (A,) where they differ."""

@@ -257,3 +257,32 @@ def test_one_solver_serves_many_calls(known):
         netlearn.operating_point(known, solver)
         again = netlearn.predict(known, {"V1": np.array([0.5, 3.0])}, forward=solver).outputs
     assert np.array_equal(first, again)
+
+
+FLOATING = """\
+an emitter without a way out, at which ngspice ends in a transient
+.model qn NPN(IS=1E-15 BF=80 RB=100 RC=10 RE=1 VAF=60)
+.model qp PNP(is=1e-15 bf=50)
+Vcc vcc 0 12
+Vin in 0 2.54
+R1 vcc b 12.504k
+R2 b 0 82.71k
+Rc vcc c 3.98k
+Re e x 917
+Q1 c b e 0 qn area=2
+Q2 o c vcc qp
+Ro o 0 810.1
+Rin in b 1meg
+C2 e 0 100u
+.end
+"""
+
+
+@pytest.mark.parametrize("by_executable", [False, True])
+def test_the_end_of_a_transient_is_no_operating_point(by_executable, ngspice, monkeypatch):
+    """Where Newton's method fails at tight tolerances, ngspice takes a charging capacitor for an answer by itself."""
+    assert ngspice.run(FLOATING)["v(c)"] < 11.5
+    if by_executable:
+        monkeypatch.setattr(text_run, "library", lambda: None)
+    found = netlearn.operating_point(netlearn.parse(FLOATING), "ngspice")
+    assert found.voltage("c")[0] == pytest.approx(netlearn.operating_point(netlearn.parse(FLOATING)).voltage("c")[0])
