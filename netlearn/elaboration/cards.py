@@ -301,8 +301,11 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
                 _warn_of_option(body, item, word)
     for item in items:
         card = item.statement
-        if isinstance(card, Card) and card.name == "temp" and card.words:
+        if isinstance(card, Card) and card.name == "temp":
             with body.shared.collecting():
+                if not card.words and not card.assignments:
+                    # To ngspice it is 0 degrees.
+                    raise _card_error(item, ".temp needs a temperature", ".temp 27")
                 if len(card.words) > 1 or card.assignments:
                     extra = card.words[1] if len(card.words) > 1 else card.assignments[0].name
                     raise _word_error(item, extra, ".temp takes one temperature", "run each temperature by itself")

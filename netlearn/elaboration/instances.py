@@ -115,7 +115,8 @@ class Instances:
                 else:
                     passed.given[name] = scope.definition(name, text)
             elif name == "m":
-                passed.multiplier = line.multiplier(assignment)
+                if line.body.multiplier is None:
+                    passed.multiplier = scope.quantity(text)
                 passed.undeclared[name] = scope.quantity(text)
             else:
                 passed.undeclared[name] = scope.quantity(text)

@@ -190,9 +190,12 @@ class _Parser:
         given = len(words) + len(parts.assignments) + len(parts.calls)
         name = self._word(line, parts.name)
         if len(words) < letter.nodes or given < letter.words:
+            few = f"{max(letter.words, letter.nodes)} words after its name, not {given}"
+            if given >= max(letter.words, letter.nodes):
+                # Enough of them, but pairs and waveforms are no nodes.
+                few = f"{letter.nodes} nodes, not {len(words)}"
             self._wrong(
-                f"{letter.title} '{name.text}' needs at least {max(letter.words, letter.nodes)} words after its name, "
-                f"not {given}",
+                f"{letter.title} '{name.text}' needs at least {few}",
                 line.start,
                 line.end,
                 comment_slip(self.source, line.start, line.end) or f"the form is: {letter.syntax}",

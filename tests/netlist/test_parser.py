@@ -236,6 +236,7 @@ def test_a_library_section_is_told_from_a_library_file() -> None:
         ("R1 a b 1.2.3", 2, 8, "'1.2.3' is not a number"),
         ("V1 a 0 DC 1k2k", 2, 11, "'1k2k' is not a number"),
         ("R1 a", 2, 1, "resistor 'R1' needs at least 3 words"),
+        ("V1 a ac=1 dc=2", 2, 1, "voltage source 'V1' needs at least 2 nodes, not 1"),
         ("R1 a 1k", 2, 1, "resistor 'R1' needs at least 3 words"),
         ("M1 d g s", 2, 1, "MOSFET 'M1' needs at least 4 words"),
         ("D1 a b", 2, 1, "diode 'D1' needs at least 3 words"),

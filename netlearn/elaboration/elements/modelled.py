@@ -134,14 +134,13 @@ def _model_quantities(line: ElementLine, model: ModelCard, kind: ModelType) -> d
             line.keep("model", f"{name}=", quantity)
     for word in model.words:
         name = word.text.lower()
-        if name not in kind.flags:
+        flag = kind.flags.get(name)
+        if flag is None:
             # To ngspice the value of a known name without one is zero.
             why = ": it has no value" if kind.knows(name) else ""
             message = f"cannot read '{word.text}' in the model '{model.card.words[0].text}'{why}"
             raise NetlistError(message, model.place(word), "name=value")
-        flag = kind.flags[name]
-        if flag is not None:
-            found[flag[0]] = line.graph.constant(flag[1])
+        found[flag[0]] = line.graph.constant(flag[1])
     return found
 
 

@@ -141,6 +141,8 @@ def _value_and_model(
             hint = f"a tolerance is written tol={word.text}" if word.text.endswith("%") else ""
             if before.endswith(",") and before[:-1][-1:].isdigit():
                 hint = "a decimal point is written as one"
+            if found_model(line.body, name) is not None:
+                hint = f"'{word.text}' is a parameter, too, and means its value here"
             raise line.error(f"{line.label} has more than one value", word, hint)
     if value is None and model is None:
         raise line.error(f"{line.label} has no resistance", hint="write the value in ohms after the two nodes")
