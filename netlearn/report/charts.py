@@ -98,7 +98,7 @@ def histogram(
     for kind, value in (("nominal", nominal), ("worst", ends[0]), ("worst", ends[1])):
         chart.shapes.append(Shape(kind, x(value), TOP, x(value), HEIGHT - BOTTOM))
     _axes(chart, x, y, (unit, ""))
-    chart.key = (("bar", "draws"), ("nominal", "nominal"), ("worst", "worst case"))
+    chart.key = (("bar", "draws"), ("nominal", "nominal"), ("worst", "worst case of all samples"))
     chart.key += (("band", "goal"),) if band is not None else ()
     return chart
 
