@@ -99,7 +99,7 @@ def opened(path: Path) -> Iterator[Mapping[str, Member]]:
                 if info.flag_bits & _ENCRYPTED:
                     raise BadArchive(f"'{info.filename}' is encrypted")
                 if name == info.filename:
-                    raise BadArchive(f"'{info.filename}' is no array")
+                    raise BadArchive(f"'{info.filename}' is not an array")
                 if name in members:
                     raise BadArchive(f"'{name}' is there twice")
                 members[name] = Member(name, stack.enter_context(archive.open(info)), info.file_size)

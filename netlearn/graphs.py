@@ -69,7 +69,7 @@ def from_networkx(
     are not above 0.
     """
     if not hasattr(graph, "edges") or not hasattr(graph, "nodes"):
-        raise OptionError(f"a {type(graph).__name__} is no graph", hint="give a networkx.Graph")
+        raise OptionError(f"a {type(graph).__name__} is not a graph", hint="give a networkx.Graph")
     names = _names(graph, _ground(graph, ground))
     sources = [_ends(graph, names, each, "input") for each in inputs]
     probes = [_ends(graph, names, each, "output") for each in outputs]

@@ -85,7 +85,7 @@ class Journal(Generic[Entry]):
     def _begin(self, file: int) -> None:
         """Take a file for this process, and cut off half a line at its end."""
         if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise OutputError(f"'{self.path}' is no file that can be read again", hint="name another file")
+            raise OutputError(f"'{self.path}' is not a file that can be read again", hint="name another file")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -61,7 +61,7 @@ def netlist_of(netlist: NetlistLike) -> Netlist:
     if not isinstance(given, str | os.PathLike):
         graph = hasattr(given, "edges") and hasattr(given, "nodes")
         hint = "netlearn.from_networkx(graph, ...) makes one" if graph else "give a path, or netlearn.parse(text)"
-        raise OptionError(f"a {type(given).__name__} is no netlist", hint=hint)
+        raise OptionError(f"a {type(given).__name__} is not a netlist", hint=hint)
     return read(given)
 
 

@@ -31,7 +31,7 @@ def write_run(folder: Path, netlist: Netlist, values: Mapping[str, Any], arrays:
     """
     present = folder.is_dir()
     if folder.exists() and not (folder / VALUES).is_file() and (not present or any(folder.iterdir())):
-        raise OutputError(f"'{folder}' is there already and is no run", hint="name a folder that is not there")
+        raise OutputError(f"'{folder}' exists already and is not a run", hint="name a folder that is not there")
     if not folder.parent.is_dir():
         raise OutputError(f"there is no folder '{folder.parent}' to write '{folder.name}' into")
     archive = BytesIO()

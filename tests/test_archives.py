@@ -94,7 +94,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "no shape": (of(V1=npy("x")), "cannot be read: shape is not valid"),
     "no header": (of(V1=b"\x93NUMPY\x01\x00\x10\x00{'descr': (((((("), "cannot be read"),
     "other format": (of(V1=b"\x93NUMPY\x07\x00\x10\x00"), "is an array of the format 7.0"),
-    "no array": (lambda path: archive(path, {"readme": b"hello"}), "'readme' is no array"),
+    "no array": (lambda path: archive(path, {"readme": b"hello"}), "'readme' is not an array"),
     "twice": (twice, "'V1' is there twice"),
     "no archive": (cut, "cannot be read"),
 }

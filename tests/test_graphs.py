@@ -175,8 +175,8 @@ def test_refuses(change, options, message):
 
 
 def test_what_is_no_graph_or_no_netlist_is_told():
-    with pytest.raises(OptionError, match="a list is no graph"):
+    with pytest.raises(OptionError, match="a list is not a graph"):
         netlearn.from_networkx([(1, 2)])
-    with pytest.raises(OptionError, match="a Graph is no netlist") as caught:
+    with pytest.raises(OptionError, match="a Graph is not a netlist") as caught:
         netlearn.train(nx.path_graph(3), [[1.0]])
     assert "from_networkx" in caught.value.hint

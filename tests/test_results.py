@@ -78,10 +78,10 @@ def test_a_run_is_written_over_by_a_run_and_nothing_else_is(result: netlearn.Tra
     assert (folder / "notes.txt").read_text() == "mine"
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes.txt").write_text("mine")
-    with pytest.raises(OutputError, match="is there already and is no run"):
+    with pytest.raises(OutputError, match="exists already and is not a run"):
         result.save_run(tmp_path / "other")
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(OutputError, match="is there already and is no run"):
+    with pytest.raises(OutputError, match="exists already and is not a run"):
         result.save_run(tmp_path / "file")
     with pytest.raises(OutputError, match="there is no folder"):
         result.save_run(tmp_path / "no" / "run")

@@ -17,5 +17,5 @@ def most_elements() -> int:
     if not named:
         return MOST_ELEMENTS
     if not named.isascii() or not named.isdigit() or int(named) < 1:
-        raise OptionError(f"{VARIABLE} is '{named}', which is no number of elements", hint="give 1 or more")
+        raise OptionError(f"{VARIABLE} is '{named}', which is not a number of elements", hint="give 1 or more")
     return int(named)

@@ -74,7 +74,7 @@ def check_checkpoint(path: Path, *, replaced: bool) -> None:
     if not path.exists() or not path.is_file():
         return
     if not is_checkpoint(path):
-        raise OutputError(f"'{path}' is there already and is no checkpoint", hint="name another file for it")
+        raise OutputError(f"'{path}' exists already and is not a checkpoint", hint="name another file for it")
     if not replaced:
         raise OutputError(
             f"'{path}' holds an interrupted run", hint="--resume continues it, and --force begins anew without it"

@@ -29,7 +29,7 @@ def check_state(task: Task, state: TrainingState) -> None:
         raise ValueError(f"'mask' is {_described(state.mask)}")
     order = state.order
     if order.dtype.kind != "i" or (len(order) and not np.array_equal(np.sort(order), np.arange(samples))):
-        raise ValueError("'order' is no order of the samples")
+        raise ValueError("'order' is not an order of the samples")
     _check_points(task, state.points)
     _check_optimizer(task, state, size)
     _check_numbers(task, state)

@@ -132,7 +132,7 @@ def _amounts(given: Given, hint: str) -> tuple[float, Sequence[str]]:
     if number is None or (number < 0):
         middle, sign, rest = text.partition("±")
         hint = f"write {rest}" if sign and middle != text else "a number, or per cent, that is not below zero"
-        raise OptionError(f"'{text}' is no amount", place, hint)
+        raise OptionError(f"'{text}' is not an amount", place, hint)
     return Percent(number / 100) if part else number, [word for word in given.words if word != text]
 
 

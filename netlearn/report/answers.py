@@ -34,7 +34,7 @@ def draw_outputs(axes: Axes, evaluation: Evaluation, title: str = "") -> None:
     Raises OptionError for an evaluation with classes, which asks for no values.
     """
     if evaluation.classes:
-        raise OptionError("classes are no wanted values", hint="netlearn.plot.confusion draws how they were told")
+        raise OptionError("classes are not wanted values", hint="netlearn.plot.confusion draws how they were told")
     wanted, got = np.asarray(evaluation.targets), np.asarray(evaluation.outputs)
     rows = np.arange(len(got))
     if len(rows) > MOST_DOTS:

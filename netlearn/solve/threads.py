@@ -54,7 +54,7 @@ def threads() -> int:
     if not named:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if not named.isascii() or not named.isdigit() or int(named) < 1:
-        raise OptionError(f"{VARIABLE} is '{named}', which is no number of threads", hint="give 1 or more")
+        raise OptionError(f"{VARIABLE} is '{named}', which is not a number of threads", hint="give 1 or more")
     return int(named)
 
 

@@ -63,7 +63,7 @@ def prices_of(text: str | Mapping[float, float] | None) -> Mapping[float, float]
             if not (sign and tolerance.endswith("%")) or class_ is None or amount is None:
                 hint = "a price per tolerance class, such as '1%=1 0.1%=10'"
                 comma = "; a decimal point is written as one" if "," in word else ""
-                raise OptionError(f"'{word}' is no price of a tolerance", hint=hint + comma)
+                raise OptionError(f"'{word}' is not a price of a tolerance", hint=hint + comma)
             found[class_ / 100] = amount
     for class_, amount in found.items():
         if not 0 < class_ < 1 or not 0 <= amount < float("inf"):

@@ -47,5 +47,5 @@ def test_the_limit_can_be_raised_and_lowered(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(NetlearnError, match=r"t.cir:3:1: error: the netlist comes to more than 94 elements"):
         elaborate(netlist)
     monkeypatch.setenv(VARIABLE, "many")
-    with pytest.raises(OptionError, match="NETLEARN_MOST_ELEMENTS is 'many', which is no number of elements"):
+    with pytest.raises(OptionError, match="NETLEARN_MOST_ELEMENTS is 'many', which is not a number of elements"):
         most_elements()

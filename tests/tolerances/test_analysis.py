@@ -293,7 +293,7 @@ def test_the_command_tells_all_of_it(tmp_path) -> None:
     assert "a yield of 99.9 % cannot be reached" in done.output
     assert "x.cir:3:" in done.output
     done = CliRunner().invoke(main, [*words, "--prices", "0,1%=1"])
-    assert "'0,1%=1' is no price of a tolerance" in done.output
+    assert "'0,1%=1' is not a price of a tolerance" in done.output
 
 
 def test_simulators_random_numbers_are_warned_of_but_not_where_they_are_drawn() -> None:
