@@ -17,5 +17,9 @@ from netlearn.netlist.netlist import read
 @out_option
 @allow
 def command(netlist: Path, out: Path | None, allow: tuple[Path, ...]) -> None:
-    """Write the circuit of FILE flat: subcircuits, parameters, expressions and included files worked out."""
+    """Write the circuit of FILE flat: subcircuits, parameters, expressions and included files worked out.
+
+    Capacitors, waveforms, small signals, initial voltages and the analyses .tran and .ac are kept; what is left out
+    is said.
+    """
     deliver(flatten(read(netlist, allow)), out)
