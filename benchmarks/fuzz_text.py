@@ -30,8 +30,8 @@ from netlearn.ngspice.text_run import TextRunner
 from netlearn.ngspice.text_solution import text_solution
 from netlearn.solve.internal import InternalSolver
 
-RELATIVE, FLOOR = 1e-4, 1e-7
-"""How far numbers may lie apart, in V or A for the floor."""
+RELATIVE, VOLTS, AMPERES = 1e-4, 1e-4, 1e-7
+"""How far numbers may lie apart. ngspice finds a voltage that hangs on gmin alone to its abstol over gmin only."""
 
 Random = random.Random
 
@@ -257,7 +257,8 @@ def compared(text: str, runner: TextRunner) -> tuple[str, str]:
         return "differ", f"nodes of one alone: {theirs.missing} {theirs.foreign}"
     known = theirs.known
     a, b = ours[0, known], theirs.x[0, known]
-    apart = np.abs(a - b) > RELATIVE * np.maximum(np.abs(a), np.abs(b)) + FLOOR
+    floor = np.repeat([VOLTS, AMPERES], [len(circuit.nodes), len(circuit.branches)])[known]
+    apart = np.abs(a - b) > RELATIVE * np.maximum(np.abs(a), np.abs(b)) + floor
     if not apart.any():
         return "agree", ""
     names = np.array([*map(str, circuit.nodes), *map(str, circuit.branches)])[known]
