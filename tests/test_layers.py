@@ -43,3 +43,13 @@ def test_the_map_of_contributing_is_true() -> None:
         path.parent for path in (PACKAGE / "solve").glob("*/__init__.py")
     }
     assert folders <= named, folders - named
+
+
+def test_matplotlib_comes_after_the_style_that_keeps_a_folder_s_settings_from_it() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        drawing = [k for k, line in enumerate(lines) if line.startswith(("import matplotlib", "from matplotlib"))]
+        styled = [k for k, line in enumerate(lines) if line.startswith(("import", "from")) and "report.style" in line]
+        if drawing:
+            assert styled, path
+            assert styled[0] < drawing[0], path

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import netlearn.report.style  # noqa: F401 before matplotlib, which would read the working folder's settings
+
+# isort: split
 import numpy as np
 from matplotlib.ticker import LogLocator, MaxNLocator
 
