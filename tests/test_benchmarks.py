@@ -29,11 +29,11 @@ def run(*words: str) -> str:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc on this system")
 def test_kills_at_random_moments_lose_nothing_and_leave_nothing() -> None:
-    said = run("benchmarks/kills.py", "--kills", "5", "--seed", "4", "--works", "batches", "compare", "tolerance")
+    said = run("benchmarks/kills.py", "--kills", "3", "--seed", "4", "--works", "batches", "compare")
     assert "0 wrong" in said
 
 
-@pytest.mark.parametrize(("what", "times"), [("files", 40), ("data", 400), ("directives", 60)])
+@pytest.mark.parametrize(("what", "times"), [("files", 25), ("data", 300), ("directives", 40)])
 def test_damaged_input_is_an_error_in_words(what: str, times: int) -> None:
     assert f"{times} tried, nothing found" in run("benchmarks/fuzz.py", what, "--times", str(times), "--seed", "1")
 
@@ -41,4 +41,4 @@ def test_damaged_input_is_an_error_in_words(what: str, times: int) -> None:
 @pytest.mark.ngspice
 @pytest.mark.usefixtures("ngspice")
 def test_random_expressions_have_the_values_that_ngspice_gives_them() -> None:
-    assert "4 tried, nothing found" in run("benchmarks/fuzz.py", "expressions", "--times", "4", "--seed", "1")
+    assert "2 tried, nothing found" in run("benchmarks/fuzz.py", "expressions", "--times", "2", "--seed", "1")
