@@ -12,6 +12,7 @@ _FUNCTIONS = {
     "arctan": "arctan(x) {atan(x)}",
     "buf": "buf(x) {x>0.5 ? 1 : 0}",
     "inv": "inv(x) {x>0.5 ? 0 : 1}",
+    "int": "int(x) {sgn(x)*floor(abs(x))}",
     "round": "round(x) {sgn(x)*floor(abs(x)+0.5)}",
     "pwr": "pwr(x,y) {abs(x)^y}",
     "pwrs": "pwrs(x,y) {sgn(x)*abs(x)^y}",
@@ -29,11 +30,11 @@ _FUNCTIONS = {
 }
 _LIMIT, _RANDOM_LIMIT = "limit(x,a,b) {min(max(x,min(a,b)),max(a,b))}", "limit(a,b) {a}"
 _BUILT_IN = {
-    Dialect.NGSPICE: ("pwr",),
+    Dialect.NGSPICE: ("pwr", "int"),
     Dialect.LTSPICE: ("stp", "uplim", "dnlim", "if"),
     Dialect.PSPICE: ("stp", "if"),
 }
-"""Functions that ngspice has in its mode for a dialect, and has them right: not so pwr and pwrs."""
+"""Functions that ngspice has in its mode for a dialect, and has them right: not so pwr and pwrs, nor int elsewhere."""
 _CONSTANTS = {
     dialect: re.compile(rf"(?<![\w.$#@])({names})(?![\w.$#@(])", re.IGNORECASE)
     for dialect, names in ((Dialect.NGSPICE, "pi"), (Dialect.LTSPICE, "e|pi"), (Dialect.PSPICE, "pi"))

@@ -49,6 +49,8 @@ _RENAMED = {"t_measured": "tnom", "t_abs": "temp", "t_rel_global": "dtemp"}
 _EXPRESSION_NUMBER = re.compile(r"(?<![\w.#$])\d+(?:meg|[rtgkmunpfµμ])\d+(?![\w.])", re.IGNORECASE)
 _PROBE = re.compile(r"\b[vi]\s*\([^()]*\)", re.IGNORECASE)
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_SAYINGS = ("mfg", "type", "part")
+"""What makers write into models, which ngspice takes for a parameter where blanks stand around its ``=``."""
 _TOLERANCES = ("tol", "dev", "lot")
 
 _LTSPICE_WORDS: Mapping[str, tuple[str, ...]] = {
@@ -176,6 +178,8 @@ class _Writer:
             if name in _RENAMED and self.dialect is Dialect.NGSPICE:
                 spans.append((pair.name.start, pair.name.end, _RENAMED[name]))
             spans += self._expression(pair.value)
+            if name in _SAYINGS and pair.value.text[:1].isalpha():
+                spans.append((pair.name.start, pair.value.end, ""))
         self._put(card, spans)
 
     def _step(self, card: Card) -> None:

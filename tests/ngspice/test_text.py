@@ -53,6 +53,10 @@ READ_OTHERWISE = {
     "D1 b 0 1N4148\nR2 a c 1meg\nQ1 b c 0 2N3904\nX1 a 0 4K7\n.subckt 4K7 p q\nR1 p q 4k7\n.ends",
     "two coefficients": ".options temp=50\nV1 a 0 1\nR1 a b 1k TC=1m,1u\nR2 b 0 1k TC=0,0 \n.param k=1m\n"
     "R3 b 0 2k tc={k},'k/10' m=2",
+    "whole numbers in other modes": "V1 a 0 -2.6\nB1 b 0 V=int(V(a))\nR1 b 0 1k\n.param k={int(2.7)}\nV2 c 0 {k}\n"
+    "R2 c 0 1k\n.backanno",
+    "a maker's name among blanks": ".model dm D(is = 1f rs = 0.1 mfg = OnSemi type = silicon)\n"
+    "V1 a 0 1\nR1 a b 1k\nD1 b 0 dm",
     "an if without a word": ".param k=2\nV1 a 0 {if(k>1,3,4)}\nR1 a 0 1k",
 }
 
