@@ -5,7 +5,7 @@
 Each work is done once without interruption. Then it is begun again in an empty folder, killed up to three times
 (SIGKILL, SIGTERM, SIGINT and SIGHUP by turns), and ended by the same command with what resumes it. What it writes
 must be the same bytes (but for the seconds that runs took), inputs must be as they were, a trained netlist must be
-whole or not there, and 10 s after a kill no process of it may be left.
+whole or not there, and a minute after a kill no process of it may be left.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def killed(work: Work, folder: Path, rng: random.Random, whole: object, seconds:
         counted["killed" if code in {-how, 130} else "had ended"] += 1
         if code not in {-how, 130, 0}:
             raise Wrong(f"{how.name} ends it with {code}: {(folder / 'wrong').read_text()[-2000:]}")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while left := session(number):
             if time.monotonic() > deadline:
                 for each in left:
