@@ -17,8 +17,10 @@ from netlearn.errors import NetlearnError, OptionError
 from netlearn.executors import SAME
 from netlearn.working_folder import ignoring
 
-PATIENCE = 10.0
+PATIENCE = 20.0
 """Seconds that a scheduler may take to answer."""
+START = 300.0
+"""Seconds that one of this machine may take, which may be busy with other things."""
 _CONFIGURATION = ("dask.yaml", "dask.yml", "distributed.yaml", "distributed.yml")
 
 
@@ -50,7 +52,9 @@ def cluster(scheduler: str | None = None, *, workers: int | None = None) -> Iter
     with ExitStack() as stack:
         address = scheduler if workers is None else stack.enter_context(_local(distributed, workers))
         try:
-            client = stack.enter_context(distributed.Client(address, timeout=PATIENCE, set_as_default=False))
+            client = stack.enter_context(
+                distributed.Client(address, timeout=PATIENCE if workers is None else START, set_as_default=False)
+            )
         except (OSError, ValueError, TimeoutError) as error:
             said = f"no scheduler answers at '{scheduler}' ({error})"
             raise NetlearnError(said, hint="start one with 'dask scheduler', or --local-cluster N") from None
