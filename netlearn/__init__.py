@@ -24,12 +24,14 @@ from netlearn.errors import (
 
 if TYPE_CHECKING:
     from netlearn.adjoint import adjoint_netlist
-    from netlearn.api import describe, evaluate, operating_point, train
+    from netlearn.api import operating_point, train
     from netlearn.clusters import cluster
     from netlearn.comparison import Comparison, compare
+    from netlearn.description import describe
     from netlearn.discrete.rounding import Rounding, round_values
     from netlearn.elaboration.design import Design
     from netlearn.elaboration.elaborate import elaborate
+    from netlearn.evaluation import evaluate
     from netlearn.exports import export, flatten
     from netlearn.generate import NewNetlist
     from netlearn.generate import new_netlist as new
@@ -126,7 +128,9 @@ _ELSEWHERE = {
     name: module
     for module, names in {
         "adjoint": ("adjoint_netlist",),
-        "api": ("describe", "evaluate", "operating_point", "train"),
+        "api": ("operating_point", "train"),
+        "description": ("describe",),
+        "evaluation": ("evaluate",),
         "clusters": ("cluster",),
         "comparison": ("Comparison", "compare"),
         "discrete.rounding": ("Rounding", "round_values"),

@@ -1,4 +1,4 @@
-"""What netlearn does, as functions: train, evaluate, find operating points, describe."""
+"""Train a netlist, and find its operating points."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from netlearn.arrays import Array
 from netlearn.atomic import Destination
 from netlearn.bars import step_callback
 from netlearn.careful import careful, tell_doubts
-from netlearn.description import describe
 from netlearn.discrete.chosen import bounded, search_for
 from netlearn.drive import Drive, driven, solved
 from netlearn.errors import CircuitError, ConvergenceError, NetlearnError
-from netlearn.evaluation import evaluate, evaluation_of, notes_of
+from netlearn.evaluation import evaluation_of, notes_of
 from netlearn.final_values import FinalValues
 from netlearn.keeping import Keeper, after_training
 from netlearn.learn.checkpoint import load_checkpoint
@@ -47,7 +46,7 @@ from netlearn.netlist.directive_text import with_directive, with_directive_optio
 from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import Project, open_project, with_targets
-from netlearn.results import Description, Evaluation, TrainResult
+from netlearn.results import TrainResult
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint, Solver
 from netlearn.solvers import solver_of
@@ -287,14 +286,3 @@ def _with_classes(project: Project, written: Netlist) -> Netlist:
 def _outputs(project: Project, data: Dataset) -> Array:
     """Outputs (S, o) before training."""
     return outputs_of(project.plain_model, project.plain_model.parameters.initial, data.inputs)[0]
-
-
-__all__: Sequence[str] = (
-    "Description",
-    "Evaluation",
-    "TrainResult",
-    "describe",
-    "evaluate",
-    "operating_point",
-    "train",
-)

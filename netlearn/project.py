@@ -153,15 +153,17 @@ class Project:
         try:
             return self.driven.parameters(selections, fix)
         except OptionError as error:
-            for entry, selection in zip(train, selections, strict=True):
-                with placed(entry.place):
-                    self.driven.parameters([selection])
-            for pattern in fix:
-                with placed(self.settings.places.get(f"fix {pattern}")):
-                    self.driven.parameters([Selection(pattern)])
-            # Each pattern by itself is right: it is what is fixed that leaves nothing.
-            error.place = self.settings.places.get("fix")
-            raise
+            together = error
+        # Which pattern is wrong is found out by each of them alone, and is an error without a chain.
+        for entry, selection in zip(train, selections, strict=True):
+            with placed(entry.place):
+                self.driven.parameters([selection])
+        for pattern in fix:
+            with placed(self.settings.places.get(f"fix {pattern}")):
+                self.driven.parameters([Selection(pattern)])
+        # Each pattern by itself is right: it is what is fixed that leaves nothing.
+        together.place = self.settings.places.get("fix")
+        raise together
 
     @cached_property
     def table(self) -> Table:
@@ -409,14 +411,3 @@ def open_project(
     rest = dict(overrides or {})
     test = rest.pop("test", None)
     return Project(opened, settings_for(opened, rest), solver or InternalSolver(), data, test)
-
-
-__all__ = [
-    "DataLike",
-    "NetlistLike",
-    "Project",
-    "netlist_of",
-    "open_project",
-    "settings_for",
-    "with_targets",
-]

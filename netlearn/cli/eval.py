@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from netlearn import api
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     allow,
@@ -26,6 +25,7 @@ from netlearn.cli.options import (
     workers_of,
 )
 from netlearn.cli.output import FilePath, deliver, say
+from netlearn.evaluation import evaluate
 from netlearn.json_text import json_parts
 from netlearn.netlist.netlist import read
 from netlearn.report.summary import evaluation_lines, evaluation_values, fit_lines, fit_table, sample_rows
@@ -73,7 +73,7 @@ def command(
         solver(forward, timeout, processes, flat=flat) as solving,
         workers_of(scheduler, local_cluster, quiet or as_json or as_csv) as executor,
     ):
-        evaluation = api.evaluate(
+        evaluation = evaluate(
             source, data, forward=solving, residual=residual, errors=errors, executor=executor, **overrides(directives)
         )
     columns, rows = sample_rows(evaluation)

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from netlearn import api
 from netlearn.cli.options import allow, as_json, directive_options, netlist_argument, overrides, training_data
 from netlearn.cli.output import say
+from netlearn.description import describe
 from netlearn.json_text import json_text
 from netlearn.netlist.netlist import read
 from netlearn.report.summary import description_rows, description_values, spectrum_rows, spectrum_values
@@ -31,7 +31,7 @@ def command(
     currents move most, and the elements that the outputs and the loss depend on most.
     """
     source = read(netlist, allow)
-    description = api.describe(source, data, **overrides(directives))
+    description = describe(source, data, **overrides(directives))
     found = None
     if spectrum:
         from netlearn.hessians import spectrum as spectrum_of

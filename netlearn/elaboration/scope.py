@@ -364,6 +364,3 @@ def _circle(progress: Mapping[tuple[Scope, str], Text], start: tuple[Scope, str]
     passed = any(name in scope.passed for scope, name in loop)
     hint = "a value that an instance passes means the subcircuit's own parameters first" if passed else ""
     return progress[loop[0]].error(f"parameters depend on each other in a circle: {shown}", hint)
-
-
-__all__ = ["FunctionText", "Scope", "ScopeSettings", "Text"]
