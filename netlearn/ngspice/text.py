@@ -370,7 +370,8 @@ class _Writer:
             pieces = [_logical(text)]
         first = len(self.lines)
         for piece in pieces:
-            line = _clean(piece)
+            # In its PSpice mode ngspice takes what stands after a $ for words.
+            line = _clean(_logical(piece).rstrip() if ";" in piece or "$" in piece or "//" in piece else piece)
             if not line.strip() or line[0] in "*$;#" or line.startswith("//"):
                 continue
             if len(self.lines) > first and line[0] != "+" and not each:

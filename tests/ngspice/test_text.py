@@ -57,6 +57,8 @@ READ_OTHERWISE = {
     "R2 c 0 1k\n.backanno",
     "a maker's name among blanks": ".model dm D(is = 1f rs = 0.1 mfg = OnSemi type = silicon)\n"
     "V1 a 0 1\nR1 a b 1k\nD1 b 0 dm",
+    "comments in other modes": "V1 a 0 1 $ one\nR1 a b 1k ; two\n+ tc1=1m $ three\nX1 b s $ four\n.subckt s p $ five\n"
+    "R1 p 0 1k // six\n.ends\n.model sm VSWITCH(Ron=1 Roff=1k Von=1 Voff=0) $ seven\nS1 b 0 a 0 sm",
     "an if without a word": ".param k=2\nV1 a 0 {if(k>1,3,4)}\nR1 a 0 1k",
 }
 
