@@ -126,7 +126,7 @@ def test_a_trainer_goes_on_after_pickling(samples: tuple[np.ndarray, np.ndarray]
     ("inputs", "targets", "said"),
     [
         ([1.0], [1.0, 2.0], "1 column of inputs, and *@input names 2"),
-        ([1.0, 2.0], [1.0], "targets have the shape (1,), not (samples, 2)"),
+        ([1.0, 2.0], [1.0], "targets have the shape (1, 1), not (samples, 2)"),
         ([1.0, "x"], [1.0, 2.0], "inputs hold"),
         ([[1.0, 2.0]], [[1.0, 2.0], [1.0, 2.0]], "inputs of 1 samples and targets of 2"),
         ([np.nan, 2.0], [1.0, 2.0], "nan is not finite"),
