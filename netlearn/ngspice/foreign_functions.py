@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from netlearn.expressions.functions import KNOWN_CONSTANTS
 from netlearn.netlist.dialect import Dialect
+from netlearn.ngspice.foreign_words import arguments
 
 _FUNCTIONS = {
     "arctan": "arctan(x) {atan(x)}",
@@ -61,7 +62,7 @@ class ForeignFunctions:
         for match in re.finditer(r"([a-z_]\w*)\s*\(", text, re.IGNORECASE):
             name = match[1].lower()
             if name in _FUNCTIONS or name == "limit":
-                self._called[name] = max(self._called.get(name, 0), _arguments(text, match.end()))
+                self._called[name] = max(self._called.get(name, 0), arguments(text, match.end()))
 
     def read_in(self, text: str) -> None:
         """Note the constants that a value names."""
@@ -72,22 +73,11 @@ class ForeignFunctions:
         for name in sorted(self._constants):
             # What the netlist itself calls so comes later, and so counts.
             yield f".param {name}={KNOWN_CONSTANTS[name]!r}"
-        for name, arguments in self._called.items():
+        for name, count in self._called.items():
             if name in self._own or name in _BUILT_IN[self.dialect]:
                 continue
             if name == "limit":
-                if self.dialect is Dialect.NGSPICE or arguments == 2:
-                    yield f".func {_LIMIT if arguments > 2 else _RANDOM_LIMIT}"
+                if self.dialect is Dialect.NGSPICE or count == 2:
+                    yield f".func {_LIMIT if count > 2 else _RANDOM_LIMIT}"
             elif name in _FUNCTIONS:
                 yield f".func {_FUNCTIONS[name]}"
-
-
-def _arguments(text: str, start: int) -> int:
-    """How many arguments a call has whose parenthesis opens before ``start``."""
-    depth, count = 1, 1
-    for character in text[start:]:
-        depth += (character == "(") - (character == ")")
-        count += character == "," and depth == 1
-        if depth == 0:
-            break
-    return count

@@ -36,6 +36,7 @@ from netlearn.netlist.statements import (
 from netlearn.netlist.values import has_bare_blank
 from netlearn.ngspice.element_forms import both_coefficients, named_area
 from netlearn.ngspice.foreign_functions import ForeignFunctions
+from netlearn.ngspice.foreign_words import ForeignWords
 from netlearn.ngspice.text_names import DeckNames, Span
 
 _CARDS = {"param": "param", "params": "param", "global_param": "param", "func": "func", "model": "model",
@@ -90,7 +91,7 @@ def text_deck(
         # What has a dot in its name is told from what is in an instance once all names are known.
         writer = _Writer(netlist, dialect, edits, writer.names)
         writer.statements(netlist, netlist.statements)
-    lines = ["netlearn", *writer.functions.lines(), *writer.lines, *settings, ".end"]
+    lines = ["netlearn", *writer.functions.lines(), *writer.foreign.lines(), *writer.lines, *settings, ".end"]
     return TextDeck(lines, dialect.value, writer.names)
 
 
@@ -107,6 +108,7 @@ class _Writer:
         self.undeclared = _undeclared(netlist)
         self.kinds = dict(_kinds(netlist))
         self.functions = ForeignFunctions(dialect)
+        self.foreign = ForeignWords(netlist)
 
     # Statements ------------------------------------------------------------------------------
 
@@ -228,6 +230,8 @@ class _Writer:
             spans += self._expression(word)
         for pair in element.assignments:
             spans += self._expression(pair.value)
+            if element.letter == "B" and "(" not in pair.value.text and not spans:
+                spans += self.foreign.spans(pair.value.text, pair.value.start)
             if element.letter == "R" and _PROBE.search(pair.value.text) and pair.value.text[0] not in "{'":
                 spans += [(pair.value.start, pair.value.start, "{"), (pair.value.end, pair.value.end, "}")]
         if element.letter == "D":
@@ -333,6 +337,7 @@ class _Writer:
                 spans.append((word.start + match.start(), word.start + match.end(), format_number(value)))
         self.functions.called_in(text)
         spans += self.names.expression_spans(text, word.start)
+        spans += self.foreign.spans(text, word.start)
         if self.dialect is Dialect.NGSPICE:
             probes = [match.span() for match in _PROBE.finditer(text)]
             for match in re.finditer(r"(?<![&|])[&|](?![&|])|~", text):

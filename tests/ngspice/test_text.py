@@ -59,6 +59,20 @@ READ_OTHERWISE = {
     "V1 a 0 1\nR1 a b 1k\nD1 b 0 dm",
     "comments in other modes": "V1 a 0 1 $ one\nR1 a b 1k ; two\n+ tc1=1m $ three\nX1 b s $ four\n.subckt s p $ five\n"
     "R1 p 0 1k // six\n.ends\n.model sm VSWITCH(Ron=1 Roff=1k Von=1 Voff=0) $ seven\nS1 b 0 a 0 sm",
+    "tables in behavioural sources": ".param hi=10\nV1 a 0 0.5\nR1 b 0 1k\nR2 c 0 1k\nR3 d 0 1k\n"
+    "B1 b 0 V=table(V(a),-1,-10,1,hi)+table(3*V(a),-1,-2,0,0,1,7)\nB2 c 0 V={table(-9*V(a),-1,-10,1,10)}\n"
+    "E1 d 0 VALUE={table(V(a)/2,-1,-10,1,10)}",
+    "a table of the netlist's own": ".func table(x,a,b,c,d) {a+b+c+d*x}\nV1 a 0 2\n"
+    "B1 b 0 V=table(V(a),1,2,3,4)\nR1 b 0 1k",
+    "the temperature by other names": ".options temp=50\nV1 temp 0 2\nB1 o 0 V=V(temp)*temp+10*vt+1e9*GMIN\nR1 o 0 1k\n"
+    "B2 p 0 V=temp/10\nR2 p 0 1k\nR3 temp p 1k temp=40 tc1=1m",
+    "parameters with such names": ".param temp=3 vt={temp/4}\nV1 a 0 2\nB1 o 0 V=V(a)*temp+vt\nR1 o s 1k\n"
+    "X1 s t gmin=5\n"
+    ".subckt t p gmin=1\nR1 p 0 {gmin*1k}\n.ends",
+    "tables and the temperature in LTspice": "V1 a 0 0.5\nR1 b 0 1k\n"
+    "B1 b 0 V=table(V(a),-1,-10,1,10)+temp*V(a)\n.backanno",
+    "tables and the temperature in PSpice": "V1 a 0 0.5\nR1 b 0 1k\nE1 b 0 VALUE={table(V(a),-1,-10,1,10)+temp*V(a)}\n"
+    "G1 0 c TABLE {V(a)} = (-1,-1m) (0,0) (1,1m)\nR2 c 0 1k\n.probe64",
     "an if without a word": ".param k=2\nV1 a 0 {if(k>1,3,4)}\nR1 a 0 1k",
 }
 
