@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from netlearn.circuit.circuit import TEMPERATURE
 from netlearn.circuit.devices.base import ZERO_CELSIUS
@@ -228,7 +228,8 @@ class Scope:
                 holder = scope._seen_by(name, needed)._holder(needed)
                 if holder is None:
                     if scope._last_resort(needed) is None:
-                        raise scope._unknown(needed, text, expression)
+                        circle = {name, *(waiting for _, waiting in progress)}
+                        raise scope._unknown(needed, text, expression, circle)
                 elif needed not in holder.resolved:
                     missing.append((holder, needed))
             progress[key] = text
@@ -282,11 +283,14 @@ class Scope:
         self._note(name, quantity, None)
         return quantity
 
-    def _unknown(self, name: str, text: Text, expression: Expression) -> NetlistError:
+    def _unknown(self, name: str, text: Text, expression: Expression, circle: Collection[str] = ()) -> NetlistError:
+        """What to say of a name that means nothing; those in ``circle`` need it themselves, and are no remedy."""
         if "(" in name:
             return text.error(f"'{name}' can stand only in a behavioural source")
         offset = next((s.offset for s in expression.steps if s.kind == "name" and s.name == name), 0)
-        hint = "write exp(1)" if name == "e" else did_you_mean(name, self.known())
+        hint = (
+            "write exp(1)" if name == "e" else did_you_mean(name, [each for each in self.known() if each not in circle])
+        )
         if name in self.passed:
             hint = OUTSIDE
         return text.error(f"unknown parameter '{name}'", hint, offset, len(name))

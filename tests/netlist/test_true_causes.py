@@ -217,6 +217,21 @@ def test_a_value_of_a_call_that_names_itself_means_the_name_outside() -> None:
     assert elaborate(netlearn.parse(f"t\n.param a=5\n{CALL.format(given='a={2*a}')}\n")).parameter_value("a") == 5.0
 
 
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        (".param q='zz*2'", ""),
+        (".param r={q+1} q={zz*2}", ""),
+        (".param k=1 q={zz*2}", "help: known: k"),
+    ],
+)
+def test_a_parameter_that_needs_an_unknown_one_is_no_remedy_for_it(text: str, remedy: str) -> None:
+    reader = "r" if "r=" in text else "q"
+    said = refusal(f"{text}\nV1 a 0 1\nR1 a 0 {{{reader}}}")
+    assert "unknown parameter 'zz'" in said
+    assert said.rpartition("\n  ")[2] == remedy if remedy else "help" not in said
+
+
 @pytest.mark.parametrize("value", ["2*3", "{sqrt(4)}", "'1+2'"])
 def test_a_formula_that_cannot_be_trained_is_not_told_to_train_itself(value: str) -> None:
     design = elaborate(netlearn.parse(f"t\n.param k={value}\nV1 a 0 1\nR1 a 0 {{k}}\n.end\n"))
