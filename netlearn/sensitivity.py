@@ -106,7 +106,7 @@ def _parameters_against_text(
 ) -> list[Sensitivity]:
     """The derivatives by ``.param`` numbers, with differences of ngspice's operating points beside them."""
     found = parameter_sensitivities(project, layout, inputs)
-    circuit = one_sample(model.circuit(model.parameters.initial, inputs), 0)
+    design = project.design_for(layout)
     judged = []
     for each in found:
         step = STEP * (abs(each.value) or 1.0)
@@ -114,7 +114,12 @@ def _parameters_against_text(
         pair = [number_edit(netlist, each.element, each.value + way * step) for way in (1.0, -1.0)]
         if each.name == "parameter" and pair[0] is not None and pair[1] is not None and each.derivative:
             assert isinstance(model.measured, Outputs)
-            change = edited_difference(circuit, model.measured, own, inputs, (pair[0], pair[1]))
+            parameters = design.parameters([Selection(escape(each.element))])
+            there = replace(model, parameters=parameters)
+            upper, lower = (
+                one_sample(there.circuit(np.array([each.value + way * step]), inputs), 0) for way in (1.0, -1.0)
+            )
+            change = edited_difference((upper, lower), model.measured, own, inputs, (pair[0], pair[1]))
             judged.append(replace(each, by_differences=change / (2 * step)))
             continue
         judged.append(each)

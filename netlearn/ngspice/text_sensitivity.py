@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import GROUND, Circuit, one_sample
+from netlearn.circuit.circuit import GROUND, Circuit, Column, one_sample
 from netlearn.errors import NgspiceError
 from netlearn.netlist.edits import Edit
 from netlearn.netlist.numbers import format_number
@@ -74,11 +74,13 @@ def text_differences(
     Left out is what the text has multiplied or heated, so that its number is not the circuit's.
     """
     altered = []
+    places: list[tuple[Column, int]] = []
     for element, name in keys:
         g, k = circuit.element(element)
         form = form_of(circuit.groups[g].device)
         if name in form.alterable:
             altered.append((element, name, form.alterable[name], _value(circuit, g, k, name)))
+            places.append(((g, name), k))
     if not altered:
         return {}
     base = np.array([value for *_, value in altered])
@@ -87,7 +89,8 @@ def text_differences(
     more = [(element, word) for element, _, word, _ in altered]
     x = own.altered(circuit, inputs, more, rows)
     plain = own.altered(circuit, inputs, [], np.zeros((1, 0)))
-    read = probe.read(circuit, np.concatenate([x, plain]))[:, 0]
+    # A current or a power of what is altered depends on its value, too, not only on the voltages.
+    read = probe.read(_stepped(circuit, places, steps), np.concatenate([x, plain]))[:, 0]
     if not np.isfinite(read).all() or abs(read[-1] - read[-2]) > SAME * max(abs(read[-1]), 1e-3):
         return {}
     upper, lower = read[: len(base)], read[len(base) : 2 * len(base)]
@@ -95,11 +98,29 @@ def text_differences(
     return {(element, name): float(slope) for (element, name, *_), slope in zip(altered, slopes, strict=True)}
 
 
-def edited_difference(circuit: Circuit, probe: Outputs, own: OwnText, inputs: Array, edits: tuple[Edit, Edit]) -> float:
-    """How much more the probe reads on the text with the first edit than with the second."""
-    x = [own.solution(circuit, inputs, [edit], inside=True).x for edit in edits]
-    upper, lower = (float(probe.read(circuit, each)[0, 0]) for each in x)
+def edited_difference(
+    circuits: tuple[Circuit, Circuit], probe: Outputs, own: OwnText, inputs: Array, edits: tuple[Edit, Edit]
+) -> float:
+    """How much more the probe reads on the text with the first edit than with the second.
+
+    ``circuits`` are those that the edits make, whose values currents and powers are read by.
+    """
+    pairs = zip(circuits, edits, strict=True)
+    solved = [(moved, own.solution(moved, inputs, [edit], inside=True).x) for moved, edit in pairs]
+    upper, lower = (float(probe.read(moved, x)[0, 0]) for moved, x in solved)
     return upper - lower
+
+
+def _stepped(circuit: Circuit, places: Sequence[tuple[Column, int]], steps: Array) -> Circuit:
+    """The circuit with each value a step up, then each a step down, then twice as it is: (2n + 2) samples."""
+    columns: dict[Column, Array] = {}
+    for i, (key, k) in enumerate(places):
+        g, name = key
+        if key not in columns:
+            columns[key] = np.tile(column(circuit.groups[g], name), (2 * len(places) + 2, 1)).astype(float)
+        columns[key][i, k] += steps[i]
+        columns[key][len(places) + i, k] -= steps[i]
+    return circuit.with_values(columns)
 
 
 def _value(circuit: Circuit, g: int, k: int, name: str) -> float:

@@ -210,6 +210,17 @@ def test_check_asks_ngspice_for_its_own_currents_and_powers(libngspice, ngspice,
     assert not netlearn.check(parse(TEXT, "t.cir"), output=["P(Q1)"]).within(1e-6)
 
 
+def test_check_compares_currents_and_powers_at_corners_of_temperature(libngspice, ngspice):
+    asked = ["I(R1)", "P(Q1)", "P(M2)", "P()", "P(X1)", "Ie(Q2)", "{V(c)/I(V1)}"]
+    differences = netlearn.check(parse(TEXT, "t.cir"), output=asked, corner="temp=-40,27,125 vsup=4.5,5")
+    assert differences.outputs == tuple(asked)
+    assert differences.first.shape == (6, differences.circuit.size + len(asked))
+    assert differences.within(1e-6), differences.by_unknown(5)
+    # Each of them is of its own corner.
+    read = differences.second[:, differences.circuit.size :]
+    assert (np.ptp(read, axis=0) > 1e-4 * np.abs(read).max(axis=0)).all()
+
+
 def test_exported_decks_print_currents_powers_and_expressions(ngspice, tmp_path):
     names = ["I(R1)", "P(X1)", "@m2[id]", "{V(c)/V(in)*vsup}"]
     text = netlearn.export(parse(TEXT, "t.cir"), "ngspice", output=names)
@@ -235,6 +246,20 @@ def test_sens_gives_derivatives_of_every_kind_and_by_parameters_and_temperature(
             ("rc", "parameter"),
             ("temp", "temperature"),
         }
+
+
+@pytest.mark.parametrize(("probe", "expected"), [("I(R1)", (-5 / 9e6, -5 / 3e6)), ("P(R1)", (25 / 27e6, -25 / 9e6))])
+@pytest.mark.parametrize("flat", [False, True])
+def test_ngspice_derives_currents_and_powers_by_the_very_resistor_that_they_are_of(libngspice, probe, expected, flat):
+    # 5 V on a resistor of r and one of 2r: I = 5 / (R1 + R2) and P = I^2 R1.
+    text = "divider\n.param r=1k\nVin in 0 5\nR1 in out {r}\nR2 out 0 {2*r}\n.end\n"
+    found = {s.element: s for s in netlearn.sensitivities(parse(text, "t.cir"), probe, against="ngspice", flat=flat)}
+    by_resistance, by_parameter = expected
+    assert found["r1"].derivative == pytest.approx(by_resistance)
+    assert found["r1"].by_ngspice == pytest.approx(by_resistance, rel=1e-4)
+    assert found["r"].derivative == pytest.approx(by_parameter)
+    # The flat circuit has no .param.
+    assert flat or found["r"].by_ngspice == pytest.approx(by_parameter, rel=1e-4)
 
 
 def test_op_prints_probes(tmp_path):
