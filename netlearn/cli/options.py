@@ -194,7 +194,8 @@ def overrides(values: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in values.items():
         kind, _, name = key.partition("_")
         if kind == "directive" and value:
-            found[name] = list(value)
+            # From a list, each item is one word of these, as it stands: here the words are still to be told apart.
+            found[name] = " ".join(value) if name in ("input", "classes") else list(value)
         elif kind == "setting" and value is not None:
             found[name] = value
     return found

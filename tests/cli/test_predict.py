@@ -7,6 +7,7 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.conftest import Run
@@ -79,3 +80,15 @@ def test_ngspice_checks_data_without_targets(run: Run, divider: Path, inputs: Pa
     deck = run("export", divider, "--to", "ngspice", "--data", inputs).output
     assert "alter v1 dc = 3" in deck
     assert "print v(out)" in deck
+
+
+def test_what_columns_drive_and_classes_are_words_of_one_option(run: Run, tmp_path: Path) -> None:
+    net = tmp_path / "two.cir"
+    net.write_text("two\n*@output V(b) V(d)\nV1 a 0 0\nR1 a b 1k\nR2 b 0 1k\nV2 c 0 0\nR3 c d 1k\nR4 d 0 1k\n")
+    np.savez(tmp_path / "x.npz", X=np.array([[2.0, 0.0], [0.0, 2.0]]))
+    words = ["--data", tmp_path / "x.npz", "--input", "V2 V1", "--classes", "red 'dark blue'", "--json"]
+    rows = json.loads(run("predict", net, *words).output)
+    assert [row["class"] for row in rows] == ["dark blue", "red"]
+    assert [row["V(d)"] for row in rows] == pytest.approx([1.0, 0.0])
+    repeated = ["--data", tmp_path / "x.npz", "--input", "V2", "--input", "V1", "--classes", "red", "--classes", "blue"]
+    assert [row["class"] for row in json.loads(run("predict", net, *repeated, "--json").output)] == ["blue", "red"]
