@@ -360,7 +360,7 @@ def _made_to_measure(features: int, outputs: int, random: Any) -> Netlist:
     """A network of resistors from every feature, upright and inverted, and a bias to every output."""
     ends = [f"{side}{k}" for k in range(features) for side in "pn"]
     lines = ["* a layer of resistors", f"*@input {' '.join(f'(Vp{k},-Vn{k})' for k in range(features))}"]
-    lines += [f"*@output {' '.join(f'V(o{k})' for k in range(outputs))}", "*@train R*"]
+    lines += [f"*@output {' '.join(f'V(o{k})' for k in range(outputs))}", "*@train R* min=1 max=1g"]
     lines += ["*@optimizer lbfgs", "*@options epochs=200"]
     lines += [f"V{end} {end} 0 0" for end in ends]
     lines += ["Vbp bp 0 1", "Vbn bn 0 -1"]

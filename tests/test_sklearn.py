@@ -17,7 +17,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import check_dont_overwrite_parameters, parametrize_with_checks
 
 import netlearn
 from netlearn.errors import DataError, NetlearnError, OptionError
@@ -35,6 +35,18 @@ def test_scikit_learn_s_own_checks(estimator: object, check: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         check(estimator)
+
+
+def test_classes_that_resistors_tell_apart_without_error_do_not_lead_them_out_of_bounds() -> None:
+    # The loss falls for ever where the samples are separable, and the conductances would with it.
+    net = NetlistClassifier()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check_dont_overwrite_parameters("NetlistClassifier", net)
+    x = np.random.default_rng(0).uniform(0, 3, (20, 3))
+    net = NetlistClassifier(random_state=1).fit(x, x[:, 0].astype(int))
+    ohms = np.array([element.value for element in net.netlist_.find("R*")])
+    assert np.all((ohms >= 1.0) & (ohms <= 1e9))
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import Bounds, OptimizeResult, minimize
 
 from netlearn.arrays import Array
-from netlearn.errors import ConvergenceError, OptionError
+from netlearn.errors import CircuitError, OptionError
 from netlearn.learn.loop import NotFiniteError, Task, estimated, measure, recorded, told
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.state import Callback, Step, TrainingState
@@ -126,7 +126,7 @@ class _Search:
         trial = replace(self.state, u=full, theta=theta, pending=None)
         try:
             estimate = estimated(task, trial, self.rows, rng)
-        except (ConvergenceError, NotFiniteError):
+        except (CircuitError, NotFiniteError):
             if not len(memory["losses"]):
                 raise
             # The line search has gone too far: what it meets there is a wall, and it turns back.

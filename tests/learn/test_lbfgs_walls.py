@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import netlearn
-from netlearn.errors import NetlearnError
+from netlearn.errors import CircuitError, NetlearnError
+from netlearn.learn import lbfgs, loop
 
 DIODE = """diode
 *@train dm.is dm.n
@@ -47,3 +50,19 @@ def test_what_is_not_finite_from_the_start_is_still_said() -> None:
     text = DIODE.replace("n=1)", "n=0.01)")
     with pytest.raises(NetlearnError, match="became"):
         netlearn.train(netlearn.parse(text), {"V1": 20 * VOLTS, "I(D1)": CURRENT})
+
+
+def test_it_turns_back_from_a_circuit_without_a_unique_solution(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = []
+
+    def estimated(task: Any, trial: Any, *rest: Any) -> Any:
+        if trial.theta.max() > 5000.0:
+            refused.append(trial.theta.max())
+            raise CircuitError("the circuit's equations have no unique solution")
+        return loop.estimated(task, trial, *rest)
+
+    monkeypatch.setattr(lbfgs, "estimated", estimated)
+    net = netlearn.parse("divider\n*@train R*\n*@optimizer lbfgs\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n")
+    result = netlearn.train(net, {"V1": [1.0, 2.0], "V(b)": [0.0, 0.0]}, epochs=30)
+    assert refused
+    assert result.loss < 0.2 * result.history.loss[0]
