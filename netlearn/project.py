@@ -150,17 +150,19 @@ class Project:
     def parameters(self) -> Parameters:
         """What is trained. Raises OptionError where a pattern matches nothing."""
         train, fix, selections = self.settings.train or EVERY_RESISTOR, self.settings.fix, self.selections
+        # What is wrong with data and goals is no pattern's fault, and is raised before patterns are looked at.
+        driven = self.driven
         try:
-            return self.driven.parameters(selections, fix)
+            return driven.parameters(selections, fix)
         except OptionError as error:
             together = error
         # Which pattern is wrong is found out by each of them alone, and is an error without a chain.
         for entry, selection in zip(train, selections, strict=True):
             with placed(entry.place):
-                self.driven.parameters([selection])
+                driven.parameters([selection])
         for pattern in fix:
             with placed(self.settings.places.get(f"fix {pattern}")):
-                self.driven.parameters([Selection(pattern)])
+                driven.parameters([Selection(pattern)])
         # Each pattern by itself is right: it is what is fixed that leaves nothing.
         together.place = self.settings.places.get("fix")
         raise together

@@ -104,3 +104,10 @@ def test_bad_goals_are_said_at_their_place(tmp_path: Path, directive: str, at: s
     assert f"x.cir:{at}" in str(caught.value)
     assert said in str(caught.value)
     assert not (tmp_path / "y.cir").exists()
+
+
+def test_a_goal_of_an_option_is_not_said_to_stand_where_training_is_said():
+    text = "divider\nV1 in 0 1\nR1 in out 1k\nR2 out 0 1k\n*@train R1 R2\n.end\n"
+    with pytest.raises(NetlearnError, match=r"nothing is wanted of 'V\(out\)'") as refused:
+        netlearn.train(netlearn.parse(text, "t.cir"), goal="V(out)")
+    assert refused.value.place is None
