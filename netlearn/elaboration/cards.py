@@ -215,6 +215,8 @@ def _register_parameters(body: Body, item: Active, card: Card) -> None:
 
 
 def _register_globals(body: Body, item: Active, card: Card) -> None:
+    for name, _ in card.assignments:
+        raise _word_error(item, name, f"cannot read '{name.text}' on the .{card.name} line", ".global node ...")
     body.shared.globals.update(word.text.lower() for word in card.words)
 
 

@@ -212,3 +212,8 @@ def test_no_word_passes_unnoticed(number: int) -> None:
         if not any(re.search(pattern, mutant) for pattern in HARMLESS):
             unnoticed.append(mutant)
     assert not unnoticed
+
+
+def test_a_value_among_global_nodes_is_refused() -> None:
+    with pytest.raises(NetlearnError, match=r"cannot read 'c' on the \.global line"):
+        elaborate(parse("t\n.global b c=1\nV1 a 0 1\nR1 a 0 1k\n.end\n"))
