@@ -79,7 +79,7 @@ class PartSearch:
         how = "of all combinations" if found.complete else f"of those that {found.solved} operating points tried"
         return (
             f"values from {what}: the best {how} has a loss of {found.loss:.6g}, the nearest values one of "
-            f"{found.nearest_loss:.6g}, and any values could have {continuous:.6g}"
+            f"{found.nearest_loss:.6g}, and the values before the search one of {continuous:.6g}"
         )
 
 

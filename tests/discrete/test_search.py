@@ -188,7 +188,10 @@ def test_training_ends_with_the_best_values_of_a_series(tmp_path) -> None:
     every = np.array(list(product(values, repeat=3)))
     assert result.loss == pytest.approx(network.losses(every).min(), rel=1e-6)
     assert set(result.theta) <= set(values)
-    assert any("the best of all combinations" in note for note in result.notes)
+    said = next(note for note in result.notes if "the best of all combinations" in note)
+    # No bound is claimed: a training that ends early, or looks at draws, leaves values that the search can better.
+    free = netlearn.train(netlearn.parse(network.text()), optimizer="lbfgs")
+    assert said.endswith(f"the values before the search one of {free.loss:.6g}")
     assert netlearn.evaluate(tmp_path / "y.cir").loss == pytest.approx(result.loss, rel=1e-12)
     stepped = netlearn.train(tmp_path / "x.cir", hardware="series=e24 search=no", optimizer="adam lr=0.1", epochs=50)
     assert result.loss < stepped.loss
