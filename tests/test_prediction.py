@@ -130,7 +130,7 @@ def test_a_netlist_far_from_its_training_data_still_predicts(trained: Path, tmp_
         ({"V1": [1.0]}, {}, DataError, "there is no column 'V2'"),
         ({"V1": [1.0], "V2": [1.0], "V3": [0.0]}, {}, DataError, "the column 'V3' names no source"),
         ({"V1": [1.0], "V2": [np.nan]}, {}, DataError, "row 1, column 'V2': nan is not finite"),
-        (X.astype(str), {}, DataError, "inputs hold <U32, not numbers"),
+        (X.astype(str), {}, DataError, "inputs hold '1.0' in row 1, not numbers"),
         (X, {"classes": ["a", "b"]}, OptionError, "there are 2 classes and 3 outputs"),
         (X, {"output": "V(a) V(b) V(nowhere)"}, NetlearnError, "there is no node 'nowhere'"),
     ],

@@ -74,6 +74,8 @@ ARGUMENTS = {
     "help": ["rule", "cl"],
     "check-syntax": ["xor.cir"],
     "flatten": ["xor.cir"],
+    "tolerance": ["xor.cir", "--tolerance", "R* 1%", "--draws", "20"],
+    "round": ["xor.cir", "--series", "e24", "--budget", "200", "-o", "out.cir"],
     "export": ["xor.cir", "--to", "json"],
 }
 """What follows each command; just a netlist for those that are not named."""

@@ -30,6 +30,9 @@ TRUTHS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false"
 
 _NUMBER = r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?"
 _PAIRS = re.compile(rf"([A-Za-z_]+)((?:[ \t]+[\w.#:]+={_NUMBER},{_NUMBER})+)[ \t]*")
+_NAME = re.compile(r"([^\s=]+)=")
+_FEW = 8
+"""Pairs of one directive that have places of their own: those of thousands would take ten times the reading."""
 
 _QUOTES = ('"', "'")
 
@@ -119,7 +122,7 @@ class _Reader:
     def _pairs_of_numbers(self, text: str) -> Given | None:
         """A directive of nothing but ``name=number,number``, of which large networks have thousands; None for others.
 
-        Only the directive as a whole has a place then.
+        Only the directive as a whole has a place then, and each of a few.
         """
         found = _PAIRS.fullmatch(text)
         entry = None if found is None else self.schema.get(found[1].lower())
@@ -129,8 +132,11 @@ class _Reader:
         values = {name: tuple(map(float, numbers.split(","))) for name, _, numbers in pairs}
         if len(values) < len(pairs) or not all(map(isfinite, chain.from_iterable(values.values()))):
             return None
-        place = self.locate(0, len(text.rstrip()))
-        return Given(entry.name, (), values, {} if place is None else {"": place})
+        spans = {"": (0, len(text.rstrip()))}
+        if len(pairs) <= _FEW:
+            spans |= {pair[1].lower(): pair.span(1) for pair in _NAME.finditer(text, found.start(2))}
+        places = {name: place for name, span in spans.items() if (place := self.locate(*span)) is not None}
+        return Given(entry.name, (), values, places)
 
     def _check_word(self, entry: Directive, token: Token, words: Mapping[str, Token]) -> None:
         place = self._place(token)

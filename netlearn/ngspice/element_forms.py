@@ -8,6 +8,7 @@ from netlearn.netlist.numbers import parse_number
 from netlearn.netlist.statements import Element
 from netlearn.ngspice.text_names import Span
 
+PROBE = re.compile(r"\b[vi]\s*\([^()]*\)", re.IGNORECASE)
 _PIECES = re.compile(r"\{[^}]*\}|'[^']*'|[^\s,]+")
 
 
@@ -18,8 +19,13 @@ def named_area(element: Element) -> list[Span]:
 
 
 def both_coefficients(element: Element) -> list[Span]:
-    """``TC=0,0`` as two pairs: ngspice reads it in its mode for PSpice only."""
+    """``TC=0,0`` as two pairs: ngspice reads it in its mode for PSpice only.
+
+    Not of a resistance that depends on voltages or currents, on which only the two have an effect there.
+    """
     found: list[Span] = []
+    if any(PROBE.search(word.text) for word in (*element.words, *(value for _, value in element.assignments))):
+        return found
     for name, value in element.assignments:
         if name.text.lower() != "tc":
             continue

@@ -34,7 +34,7 @@ from netlearn.netlist.statements import (
     Word,
 )
 from netlearn.netlist.values import has_bare_blank
-from netlearn.ngspice.element_forms import both_coefficients, named_area
+from netlearn.ngspice.element_forms import PROBE, both_coefficients, named_area
 from netlearn.ngspice.foreign_functions import ForeignFunctions
 from netlearn.ngspice.foreign_words import ForeignWords
 from netlearn.ngspice.text_names import DeckNames, Span
@@ -48,7 +48,6 @@ _MODEL_TYPES = DEVICE_MODELS | CODE_MODELS
 _PSPICE_ONLY = re.compile(r"^[ \t]*\.model\s+\S+\s+(ako\b|vswitch\b|iswitch\b)", re.IGNORECASE | re.MULTILINE)
 _RENAMED = {"t_measured": "tnom", "t_abs": "temp", "t_rel_global": "dtemp"}
 _EXPRESSION_NUMBER = re.compile(r"(?<![\w.#$])\d+(?:meg|[rtgkmunpfµμ])\d+(?![\w.])", re.IGNORECASE)
-_PROBE = re.compile(r"\b[vi]\s*\([^()]*\)", re.IGNORECASE)
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _SAYINGS = ("mfg", "type", "part")
 """What makers write into models, which ngspice takes for a parameter where blanks stand around its ``=``."""
@@ -232,7 +231,7 @@ class _Writer:
             spans += self._expression(pair.value)
             if element.letter == "B" and "(" not in pair.value.text and not spans:
                 spans += self.foreign.spans(pair.value.text, pair.value.start)
-            if element.letter == "R" and _PROBE.search(pair.value.text) and pair.value.text[0] not in "{'":
+            if element.letter == "R" and PROBE.search(pair.value.text) and pair.value.text[0] not in "{'":
                 spans += [(pair.value.start, pair.value.start, "{"), (pair.value.end, pair.value.end, "}")]
         if element.letter == "D":
             spans += named_area(element)
@@ -339,7 +338,7 @@ class _Writer:
         spans += self.names.expression_spans(text, word.start)
         spans += self.foreign.spans(text, word.start)
         if self.dialect is Dialect.NGSPICE:
-            probes = [match.span() for match in _PROBE.finditer(text)]
+            probes = [match.span() for match in PROBE.finditer(text)]
             for match in re.finditer(r"(?<![&|])[&|](?![&|])|~", text):
                 if any(a <= match.start() < b for a, b in probes):
                     continue

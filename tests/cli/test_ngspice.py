@@ -268,7 +268,8 @@ def test_ngspice_behind_a_script_is_stopped_too(
     (folder / "ngspice").write_text(f"#!/bin/sh\nsleep {seconds}\n")
     (folder / "ngspice").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr("netlearn.ngspice.solver.library", lambda: None)
+    for module in ("solver", "text_run"):
+        monkeypatch.setattr(f"netlearn.ngspice.{module}.library", lambda: None)
     result = run("op", divider, "--forward", "ngspice", "--timeout", "0.3")
     assert result.exit_code == 2
     assert "took longer than 0.3 s" in result.stderr

@@ -58,9 +58,11 @@ def seconds(text: str) -> float:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_eight_times_the_text_takes_about_eight_times_the_time(shape: str) -> None:
     seconds("title\nR1 a b {1}\n")
-    small, large = (seconds("title\n" + SHAPES[shape](n)) for n in (1_000, 8_000))
-    # Quadratic time would be 64 times as long; small times are noise.
-    assert large < 0.4 + 20 * small
+    # Quadratic time would be 64 times as long, every time; small times are noise.
+    assert any(
+        large < 0.4 + 20 * small
+        for small, large in ([seconds("title\n" + SHAPES[shape](n)) for n in (1_000, 8_000)] for _ in range(3))
+    )
 
 
 CIRCUITS: dict[str, Callable[[int], str]] = {
