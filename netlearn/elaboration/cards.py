@@ -31,16 +31,16 @@ DEEPEST = 100
 """Conditions or includes within each other; more is a mistake."""
 
 HARMLESS = frozenset((
-    "ac", "acmatch", "ananoise", "asteady", "autoconverge", "backanno", "biaschk", "check", "control", "csparam",
-    "dc", "dcmatch", "dcvolt", "disto", "distribution", "embeddedsampling", "end", "endc", "endl", "ends",
-    "envelope", "external", "ferret", "fft", "four", "fourier", "func", "global", "graph", "hb", "hbac", "hbnoise",
-    "hbosc", "hbxf", "hdl", "ic", "inc", "incl", "include", "iprobe", "lib", "lin", "load", "loadbias", "loadpull",
-    "lstb", "machine", "mc", "meas", "measure", "model", "monitor", "mpde", "net", "nodeset", "noise", "noisetran",
-    "op", "opt", "option", "options", "pac", "param", "params", "pce", "phasenoise", "pkg", "plot", "pnoise",
-    "preprocess", "print", "probe", "probe64", "prot", "pss", "ptdnoise", "pxf", "pz", "result", "sampling", "save",
-    "savebias", "sens", "shooting", "sn", "snac", "snnoise", "snosc", "snxf", "sp", "stb", "stim", "stmlib",
-    "store", "subckt", "temp", "text", "tf", "title", "tran", "trannoise", "unprot", "vec", "vector", "view",
-    "watch", "wave", "wcase", "width",
+    "ac", "acmatch", "aliases", "ananoise", "asteady", "autoconverge", "backanno", "biaschk", "check", "control",
+    "csparam", "dc", "dcmatch", "dcvolt", "disto", "distribution", "embeddedsampling", "end", "endaliases", "endc",
+    "endl", "ends", "envelope", "external", "ferret", "fft", "four", "fourier", "func", "global", "graph", "hb",
+    "hbac", "hbnoise", "hbosc", "hbxf", "hdl", "ic", "inc", "incl", "include", "iprobe", "lib", "lin", "load",
+    "loadbias", "loadpull", "lstb", "machine", "mc", "meas", "measure", "model", "monitor", "mpde", "net",
+    "nodeset", "noise", "noisetran", "op", "opt", "option", "options", "pac", "param", "params", "pce",
+    "phasenoise", "pkg", "plot", "pnoise", "preprocess", "print", "probe", "probe64", "prot", "pss", "ptdnoise",
+    "pxf", "pz", "result", "sampling", "save", "savebias", "sens", "shooting", "sn", "snac", "snnoise", "snosc",
+    "snxf", "sp", "stb", "stim", "stmlib", "store", "subckt", "temp", "text", "tf", "title", "tran", "trannoise",
+    "unprot", "vec", "vector", "view", "watch", "wave", "wcase", "width",
 ))  # fmt: skip
 """Cards that are read elsewhere or do not change an operating point, in any dialect."""
 

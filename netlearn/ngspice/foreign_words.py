@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping
 from netlearn.circuit.devices.base import ZERO_CELSIUS
 from netlearn.circuit.devices.junction import K_OVER_Q
 from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.numbers import parse_number
 from netlearn.ngspice.text_names import Span
 
 _THERMAL = f"({K_OVER_Q!r}*(temper+{ZERO_CELSIUS!r}))"
 _VALUES: Mapping[str, str] = {"temp": "temper", "vt": _THERMAL, "gmin": "1e-12"}
-"""``temper`` is in °C; ``gmin`` is the default, in S."""
+"""``temper`` is in °C; ``gmin`` is the default, in S, where no option gives another."""
 _WORD = re.compile(r"(?<![\w.$#@])(temp|vt|gmin)(?![\w.$#@]|\s*[(=])", re.IGNORECASE)
+_GMIN = re.compile(r"\bgmin\s*=\s*([^\s,)]*)", re.IGNORECASE)
 _TABLE = re.compile(r"(?<![\w.$#@])table\s*(?=\()", re.IGNORECASE)
 _PROBE = re.compile(r"\b[vi]\s*\([^()]*\)", re.IGNORECASE)
 _SETS = re.compile(r"[ \t]*(?:\.(?!opt|model)|x|\+).*", re.IGNORECASE)
@@ -27,8 +29,13 @@ class ForeignWords:
         texts = [part.source.text for part in netlist.walk()]
         lines = [line for text in texts if _mentions(text) for line in text.splitlines() if _SETS.match(line)]
         self.values = {name: value for name, value in _VALUES.items() if not any(_sets(line, name) for line in lines)}
-        if any(re.search(r"\bgmin\s*=", text, re.IGNORECASE) for text in texts):
-            self.values.pop("gmin", None)
+        given = {parse_number(match[1]) for text in texts for match in _GMIN.finditer(text)}
+        if "gmin" in self.values and given:
+            number = given.pop()
+            if number is None or given:
+                del self.values["gmin"]
+            else:
+                self.values["gmin"] = repr(number)
         self.table = not any(re.match(r"\s*\.(func|param\w*)\s+table\s*\(", line, re.IGNORECASE) for line in lines)
         self._points: set[int] = set()
 

@@ -66,13 +66,14 @@ READ_OTHERWISE = {
     "B1 b 0 V=table(V(a),1,2,3,4)\nR1 b 0 1k",
     "the temperature by other names": ".options temp=50\nV1 temp 0 2\nB1 o 0 V=V(temp)*temp+10*vt+1e9*GMIN\nR1 o 0 1k\n"
     "B2 p 0 V=temp/10\nR2 p 0 1k\nR3 temp p 1k temp=40 tc1=1m",
+    "gmin as an option has it": ".options gmin=1n\nV1 a 0 1\nR1 a b 1k\nB1 b 0 I=V(b)*gmin*1e6",
     "parameters with such names": ".param temp=3 vt={temp/4}\nV1 a 0 2\nB1 o 0 V=V(a)*temp+vt\nR1 o s 1k\n"
     "X1 s t gmin=5\n"
     ".subckt t p gmin=1\nR1 p 0 {gmin*1k}\n.ends",
     "tables and the temperature in LTspice": "V1 a 0 0.5\nR1 b 0 1k\n"
     "B1 b 0 V=table(V(a),-1,-10,1,10)+temp*V(a)\n.backanno",
     "tables and the temperature in PSpice": "V1 a 0 0.5\nR1 b 0 1k\nE1 b 0 VALUE={table(V(a),-1,-10,1,10)+temp*V(a)}\n"
-    "G1 0 c TABLE {V(a)} = (-1,-1m) (0,0) (1,1m)\nR2 c 0 1k\n.probe64",
+    "G1 0 c TABLE {V(a)} = (-1,-1m) (0,0) (1,1m)\nR2 c 0 1k\n.probe64\n.aliases",
     "an if without a word": ".param k=2\nV1 a 0 {if(k>1,3,4)}\nR1 a 0 1k",
 }
 
