@@ -56,7 +56,8 @@ def from_networkx(
     ground : the node that is ground; else the one called "0", "gnd" or "ground".
     resistance : ohms of every resistor, or the edges' attribute that holds them. Where no edge has it, 1 kΩ.
     conductance : the attribute that holds siemens instead.
-    positions : where nodes lie, by node, or the nodes' attribute that holds it. They become ``*@position`` lines.
+    positions : where nodes lie, by node, or the nodes' attribute that holds it; nodes without one that are pairs of
+        numbers, such as those of ``networkx.grid_2d_graph``, lie there. They become ``*@position`` lines.
     data : the file of samples that the netlist names.
     title : the first line.
     directives : further ``*@`` lines, by name: ``train="R* min=100"``, ``optimizer="adam lr=0.1"``. Every
@@ -242,11 +243,18 @@ def _check_connected(graph: nx.Graph[Any], names: Mapping[Hashable, str], source
         raise OptionError(f"no path leads from ground to {shown}", hint="join them, or remove_nodes_from the graph")
 
 
+def _is_place(node: object) -> bool:
+    """Whether a node is called by its coordinates, as those of networkx's grids are."""
+    return isinstance(node, tuple) and len(node) == 2 and all(isinstance(x, int | float) for x in node)
+
+
 def _position_lines(
     graph: nx.Graph[Any], names: Mapping[Hashable, str], positions: str | Mapping[Any, Sequence[float]]
 ) -> list[str]:
     if isinstance(positions, str):
         positions = {node: values[positions] for node, values in graph.nodes(data=True) if positions in values}
+        if not positions and all(_is_place(node) for node in names):
+            positions = {node: node for node in names}
     placed = [node for node in names if node in positions]
     try:
         places = np.array([tuple(map(float, positions[node])) for node in placed]).reshape(len(placed), 2)

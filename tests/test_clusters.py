@@ -152,7 +152,7 @@ def test_a_scheduler_that_dies_under_way_or_has_no_workers_is_told() -> None:
             pytest.raises(NetlearnError, match=r"shut down|takes no work|ended"),
             netlearn.cluster(dying.scheduler_address) as executor,
         ):
-            netlearn.sweep(DIVISION, vary=VARY, seeds=20, epochs=2, executor=executor, progress=close)
+            netlearn.sweep(DIVISION, vary=VARY, seeds=200, epochs=2, executor=executor, progress=close)
 
 
 def test_clusters_are_one_thing_or_the_other() -> None:
