@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -171,8 +172,23 @@ def _parts(
         answers: Iterator[_Answer] = map(_answered, _questions(project, tables, None))
     else:
         answers = in_order(_answered, _questions(project, tables, executor), executor)
+    told = False
     for layout, outputs in answers:
+        if not told:
+            told = True
+            _tell_missing_classes(project, layout)
         yield Prediction(layout.outputs, outputs, layout.classes, _probabilities(loss, outputs))
+
+
+def _tell_missing_classes(project: Project, layout: Layout) -> None:
+    """Warn where a classifier's answers have no labels, as the data that tell them are not there."""
+    named = project.settings.data.train
+    if named is not None and isinstance(project.settings.loss, CrossEntropy) and not layout.classes:
+        warnings.warn(
+            f"'{named}' is not there, which tells the classes of the outputs: no labels are predicted; "
+            "'*@classes' in the netlist, or the option classes, would tell",
+            stacklevel=4,
+        )
 
 
 _Answer = tuple[Layout, Array]
