@@ -20,6 +20,7 @@ Thing = TypeVar("Thing")
 AHEAD = 16
 """Pieces that are under way at a time where their results are wanted in order."""
 AGAIN = "what was kept in a file is not done again; give another executor"
+SHUT_DOWN = "the executor was shut down before all was done"
 SAME = "install the same version of netlearn where the workers run"
 
 
@@ -120,7 +121,7 @@ def _explained() -> Iterator[None]:
     except BrokenExecutor as error:
         raise NetlearnError(f"the executor's processes have ended: {error}", hint=AGAIN) from None
     except CancelledError:
-        raise NetlearnError("the executor was shut down before all was done", hint=AGAIN) from None
+        raise NetlearnError(SHUT_DOWN, hint=AGAIN) from None
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "netlearn":
             raise
@@ -129,4 +130,14 @@ def _explained() -> Iterator[None]:
         # Dask's own name for it, which need not be installed.
         if type(error).__name__ == "KilledWorker":
             raise KilledAgain("its worker was ended again and again") from None
+        if _is_the_executors(error):
+            raise NetlearnError(f"{SHUT_DOWN} ({error})", hint=AGAIN) from None
         raise
+
+
+def _is_the_executors(error: Exception) -> bool:
+    """Whether an error is of Dask's own handing over of results, which stumbles where its scheduler is just gone."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__") == "distributed.cfexecutor"
