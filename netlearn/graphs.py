@@ -254,7 +254,7 @@ def _position_lines(
     if isinstance(positions, str):
         positions = {node: values[positions] for node, values in graph.nodes(data=True) if positions in values}
         if not positions and all(_is_place(node) for node in names):
-            positions = {node: node for node in names}
+            positions = {node: node for node in names if isinstance(node, tuple)}
     placed = [node for node in names if node in positions]
     try:
         places = np.array([tuple(map(float, positions[node])) for node in placed]).reshape(len(placed), 2)
