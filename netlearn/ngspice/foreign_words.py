@@ -9,6 +9,7 @@ from netlearn.circuit.devices.base import ZERO_CELSIUS
 from netlearn.circuit.devices.junction import K_OVER_Q
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import parse_number
+from netlearn.ngspice.element_forms import PROBE
 from netlearn.ngspice.text_names import Span
 
 _THERMAL = f"({K_OVER_Q!r}*(temper+{ZERO_CELSIUS!r}))"
@@ -17,7 +18,6 @@ _VALUES: Mapping[str, str] = {"temp": "temper", "vt": _THERMAL, "gmin": "1e-12"}
 _WORD = re.compile(r"(?<![\w.$#@])(temp|vt|gmin)(?![\w.$#@]|\s*[(=])", re.IGNORECASE)
 _GMIN = re.compile(r"\bgmin\s*=\s*([^\s,)]*)", re.IGNORECASE)
 _TABLE = re.compile(r"(?<![\w.$#@])table\s*(?=\()", re.IGNORECASE)
-_PROBE = re.compile(r"\b[vi]\s*\([^()]*\)", re.IGNORECASE)
 _SETS = re.compile(r"[ \t]*(?:\.(?!opt|model)|x|\+).*", re.IGNORECASE)
 """A line, or a part of one, that can give a name its meaning."""
 
@@ -41,7 +41,7 @@ class ForeignWords:
 
     def spans(self, text: str, start: int) -> list[Span]:
         """How an expression that begins at ``start`` has to change."""
-        probes = [match.span() for match in _PROBE.finditer(text)]
+        probes = [match.span() for match in PROBE.finditer(text)]
         found: list[Span] = []
         for match in _WORD.finditer(text):
             value = self.values.get(match[1].lower())
