@@ -25,9 +25,10 @@ from netlearn.cli.options import (
     timeout,
 )
 from netlearn.cli.output import FilePath, deliver, say
-from netlearn.errors import NetlistWarning
+from netlearn.errors import NetlistWarning, OptionError
 from netlearn.json_text import json_text
 from netlearn.netlist.netlist import read
+from netlearn.overrides import settings_for
 from netlearn.probes.names import probes_of
 from netlearn.report.summary import residual_values
 from netlearn.report.tables import csv_text, show, table_of
@@ -38,6 +39,7 @@ from netlearn.solve.accuracy import Residual
 @netlist_argument
 @click.argument("probes", nargs=-1, metavar="[PROBE]...")
 @click.option("--data", type=FilePath, metavar="FILE", help="Samples [one, at the netlist's own source values].")
+@click.option("--outputs", is_flag=True, help="Print what the netlist's *@output names, instead of all.")
 @directive_options("corner")
 @forward_option
 @timeout
@@ -51,6 +53,7 @@ def command(
     netlist: Path,
     probes: tuple[str, ...],
     data: Path | None,
+    outputs: bool,
     forward: str,
     flat: bool,
     timeout: float,
@@ -66,11 +69,21 @@ def command(
     With --residual a column tells what Kirchhoff's current law lacks at each node, in A, and the equation of each
     source, in V; with samples, what is lacking beside what the equations sum up.
 
+    With --outputs those probes are printed that the netlist names in *@output.
+
     PROBEs such as "I(R1)", "Ic(Q1)", "P(X1)" or "{V(out)/V(in)}" are printed instead, if any are given. With --data
     or --corner, those of every sample: a row for each, and a column for each node, source or probe.
     """
+    source = read(netlist, allow)
+    if outputs:
+        named = settings_for(source, overrides(directives)).output
+        if not named:
+            raise OptionError(
+                f"'{netlist}' names no outputs", hint="add a line such as '*@output V(out)', or give PROBEs"
+            )
+        probes = tuple(dict.fromkeys((*named, *probes)))
     with solver(forward, timeout, processes, flat=flat) as solving:
-        point = api.operating_point(read(netlist, allow), solving, data, probes=probes, **overrides(directives))
+        point = api.operating_point(source, solving, data, probes=probes, **overrides(directives))
     circuit = point.circuit
     names = [f"v({name})" for name in circuit.nodes] + [f"i({name})" for name in circuit.branches]
     units, values = ["V"] * len(circuit.nodes) + ["A"] * len(circuit.branches), point.x.real
