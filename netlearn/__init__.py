@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from netlearn.learn.goals import Goal, GoalResult
     from netlearn.netlist.netlist import Netlist, parse, read
     from netlearn.nudged import nudged_netlist
+    from netlearn.onestep.new import OneStepNetlist, new_onestep
     from netlearn.prediction import Prediction, predict, predict_file, predictions
     from netlearn.rates import LearningRate, learning_rate
     from netlearn.reference import explain
@@ -78,6 +79,7 @@ __all__ = [
     "NetlistWarning",
     "NewNetlist",
     "NgspiceError",
+    "OneStepNetlist",
     "OperatingPoint",
     "OptionError",
     "OutputError",
@@ -105,6 +107,7 @@ __all__ = [
     "learning_rate",
     "load_run",
     "new",
+    "new_onestep",
     "nudged_netlist",
     "operating_point",
     "parse",
@@ -143,6 +146,7 @@ _ELSEWHERE = {
         "learn.goals": ("Goal", "GoalResult"),
         "netlist.netlist": ("Netlist", "parse", "read"),
         "nudged": ("nudged_netlist",),
+        "onestep.new": ("OneStepNetlist", "new_onestep"),
         "prediction": ("Prediction", "predict", "predict_file", "predictions"),
         "report.page": ("Report", "write_report"),
         "rates": ("LearningRate", "learning_rate"),

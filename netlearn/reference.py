@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.generate import Start
 from netlearn.learn.settings import DIRECTIVES
+from netlearn.onestep.options import OneStep
 from netlearn.options import Directive, Option, options_of
 from netlearn.topologies.kinds import TOPOLOGIES
 
 NETWORK = "new"
 """What kinds of network are listed under."""
+ONE_STEP = "onestep"
+"""What is listed there and is no network: it is made of data."""
+_NEW: Mapping[str, type] = {**TOPOLOGIES, ONE_STEP: OneStep}
 _UNITS = {
     **{"ohms": "Ω", "siemens": "S", "volts": "V", "amperes": "A", "watts": "W", "seconds": "s"},
     **{"V or A": "V or A", "kelvin": "K"},
@@ -95,11 +99,14 @@ def entry_of(name: str, kind: str = "") -> Entry:
         own = _rows(options_of(kinds[kind]))
         title = f"netlearn new {kind}" if name == NETWORK else f"*@{name} {kind}"
         options = " --option value..." if name == NETWORK else " option=value..."
+        if (name, kind) == (NETWORK, ONE_STEP):
+            options = f" DATA{options}"
         return Entry(title, f"{title}{options if own else ''}", _doc(kinds[kind]), own)
     if name == NETWORK:
         general = _rows(options_of(Start))
         text = (
-            "Kinds of network that 'netlearn new' makes, with data that stand for the user's own; options of all kinds:"
+            "Kinds of network that 'netlearn new' makes, with data that stand for the user's own, and "
+            "'onestep', which is made of data; options of all kinds of network:"
         )
         return Entry("netlearn new", "netlearn new KIND FILE --option value...", text, general, tuple(kinds))
     directive = DIRECTIVES[name]
@@ -129,7 +136,7 @@ def _of_a_kind(name: str, rest: tuple[str, ...], known: Iterable[str]) -> str:
 
 
 def _kinds(name: str) -> Mapping[str, type]:
-    return TOPOLOGIES if name == NETWORK else DIRECTIVES[name].kinds
+    return _NEW if name == NETWORK else DIRECTIVES[name].kinds
 
 
 def _usage(directive: Directive) -> str:

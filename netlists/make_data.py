@@ -117,6 +117,12 @@ def digits(folder: Path) -> None:
         write(folder / name, [*columns, "class"], volts[part], [str(k) for k in data.target[part]])
 
 
+def line(folder: Path) -> None:
+    """Six points about a straight line."""
+    points = [(0.25, 0.82), (0.34, 0.93), (0.41, 1.17), (0.52, 1.28), (0.67, 1.71), (0.78, 1.83)]
+    write(folder / "onestep.csv", ["x", "y"], np.array(points)[:, :1], [f"{y:g}" for _, y in points])
+
+
 if __name__ == "__main__":
     FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     iris(FOLDER)
@@ -126,3 +132,4 @@ if __name__ == "__main__":
     converter(FOLDER)
     thermometer(FOLDER)
     adder(FOLDER)
+    line(FOLDER)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+import netlearn
+
 HERE = Path(__file__).parent
 
 
@@ -180,6 +182,34 @@ def digits() -> list[str]:
     ]
 
 
+ONE_STEP = """\
+* One-step regression: a straight line through six points, at the operating point
+*
+* Two crosspoint arrays hold the data, 100 uS standing for 1: a column of the six x and one of ones. The amplifiers of
+* the rows give the residuals y - w_x x - w_intercept. The second array sums them into the amplifiers of the columns,
+* which drive the first array with whatever brings these sums to zero. That is least squares, and nothing is trained.
+*
+*   netlearn op onestep.cir --outputs
+*   netlearn check onestep.cir
+*
+* reads the slope {0:.5f} and the intercept {1:.5f}, and ngspice the same. Least squares has {2:.5f} and {3:.5f}: the
+* difference comes of the amplifiers' gain of 1e5. 'netlearn new onestep FILE' makes such a circuit of any table.
+*
+* Z. Sun, G. Pedretti, A. Bricalli, D. Ielmini, "One-step regression and classification with cross-point resistive
+* memory arrays", Science Advances 6, eaay2378, 2020.
+*
+"""
+
+
+def one_step() -> tuple[str, list[str]]:
+    """Its head with what it comes to, and the rest of its lines."""
+    made = netlearn.new_onestep(HERE / "onestep.csv", scale=False)
+    lines = made.netlist.splitlines()
+    first = next(k for k, each in enumerate(lines) if each.startswith("*@"))
+    found = netlearn.operating_point(netlearn.parse(made.netlist)).measure(*made.outputs)[0]
+    return ONE_STEP.format(*found, *made.solution[:, 0]) + lines[first], lines[first + 1 : -1]
+
+
 def write(path: Path, head: str, body: Sequence[str]) -> None:
     path.write_text("\n".join([head.rstrip("\n"), *body, ".end", ""]), encoding="utf-8")
 
@@ -188,4 +218,5 @@ if __name__ == "__main__":
     FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     write(FOLDER / "iris.cir", IRIS, iris())
     write(FOLDER / "diabetes.cir", DIABETES, diabetes())
+    write(FOLDER / "onestep.cir", *one_step())
     write(FOLDER / "digits.cir", DIGITS.format(outputs=" ".join(f"V(d{k}p,d{k}n)" for k in range(10))), digits())

@@ -171,5 +171,6 @@ def test_what_only_ngspice_knows_is_named_where_it_stands() -> None:
 def test_every_netlist_says_what_it_is_and_has_its_data(path: Path) -> None:
     description = netlearn.describe(path)
     assert description.problems == ()
-    assert description.samples
-    assert f"netlearn train {path.name}" in path.read_text()
+    text = path.read_text()
+    # What is solved by its operating point has no data to train on.
+    assert f"netlearn train {path.name}" in text if description.samples else f"netlearn op {path.name}" in text

@@ -51,6 +51,8 @@ def test_units_stand_where_the_help_says_them() -> None:
         (("optimizer.lr",), "*@optimizer sgd", "  decay ="),
         (("options.epochs",), "passes over the training data", "  seed ="),
         (("new", "lattice"), "  rows = a whole number at least 2 [8]", "  radius"),
+        (("new", "onestep"), "netlearn new onestep DATA --option value...", "radius"),
+        (("onestep.gain",), "  gain = a number above 0 [100000]", "  levels ="),
         (("new",), "geometric mean of the first resistances", "  radius"),
     ],
 )

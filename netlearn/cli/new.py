@@ -1,4 +1,4 @@
-"""``netlearn new``: netlists of regular and random networks, ready to train."""
+"""``netlearn new``: netlists of networks, ready to train, and of circuits that need no training."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ from typing import Any
 
 import click
 
-from netlearn.atomic import check_output
+from netlearn.atomic import Destination, check_output
 from netlearn.cli.options import option_flags
-from netlearn.cli.output import FilePath, deliver, say
+from netlearn.cli.output import FilePath, check_outputs, deliver, say
 from netlearn.errors import OptionError
 from netlearn.generate import Start, new_netlist
+from netlearn.onestep.new import ACCURATE, new_onestep
+from netlearn.onestep.options import OneStep
 from netlearn.options import options_of
 from netlearn.topologies.kinds import TOPOLOGIES
 
 
 @click.group(name="new", short_help="Make a netlist of a kind of network, and data for it.")
 def command() -> None:
-    """Write a ready-to-train netlist of a kind of network, with a data file to put your own data in."""
+    """Write a ready-to-train netlist of a kind of network, with a data file to put your own data in.
+
+    onestep reads data and writes a circuit that solves them by least squares at its operating point.
+    """
 
 
 def _subcommand(kind: str, topology: type) -> click.Command:
@@ -44,3 +49,36 @@ def _subcommand(kind: str, topology: type) -> click.Command:
 
 for _kind, _topology in TOPOLOGIES.items():
     command.add_command(_subcommand(_kind, _topology))
+
+
+@command.command(name="onestep")
+@click.argument("data", type=FilePath, metavar="DATA")
+@click.option("-o", "--out", type=FilePath, metavar="FILE", help="Where to write [DATA with the ending .onestep.cir].")
+@option_flags(options_of(OneStep))
+@click.option("--force", is_flag=True, help="Write over files that are there.")
+def _onestep(data: Path, out: Path | None, force: bool, **options: Any) -> None:
+    """Write the circuit whose operating point is the least-squares fit of the table DATA.
+
+    Two crosspoint arrays of the data and amplifiers in a loop. "netlearn op FILE --outputs" reads the coefficients,
+    as V(w_NAME) of each column NAME and V(w_intercept). Several targets, or more than two classes, are samples of a
+    data file beside it, for --data of the same command.
+    """
+    out = out or data.with_name(f"{data.stem}.onestep.cir")
+    samples = out.with_suffix(".targets.csv")
+    given = {name.removeprefix("setting_"): value for name, value in options.items() if value is not None}
+    check_outputs(Destination(out), Destination(samples), inputs=(data,))
+    made = new_onestep(data, **given)
+    written = (out, samples) if made.data else (out,)
+    for path in written:
+        if path.exists() and not force:
+            raise OptionError(f"'{path}' is there already", hint="--force writes over it")
+    if made.data:
+        deliver(made.data, samples)
+    deliver(made.netlist, out)
+    rows, count = made.problem.design.shape
+    loop = made.loop_gain
+    say(f"data      {rows} rows, {count} coefficients of {', '.join(made.problem.wanted)}")
+    missing = f"up to {1 / (1 + loop):.1%} of a coefficient is missing; more --gain helps"
+    say(f"loop gain {loop:.3g}{'' if loop >= ACCURATE else f': {missing}'}")
+    say(f"written   {' and '.join(map(str, written))}")
+    say(f"read by   netlearn op {out} --outputs{f' --data {samples}' if made.data else ''}")
