@@ -3,58 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import OptionError, did_you_mean
+from netlearn.matrix_files import read_matrix
 from netlearn.netlist.numbers import format_number
-from netlearn.options import Declared, build, option, options_of
+from netlearn.options import build, options_of
+from netlearn.topologies.crossbar import Crossbar
 from netlearn.topologies.kinds import TOPOLOGIES
 from netlearn.topologies.network import Network, Topology
+from netlearn.topologies.start import NewNetlist, Start
+from netlearn.topologies.tables import csv_text
+
+__all__ = ["NewNetlist", "Start", "new_netlist", "position_lines"]
+
+MEMBERS = ("weights", "W")
+"""What a matrix is called in an archive of several arrays."""
 
 
-@dataclass(frozen=True)
-class Start(Declared):
-    """What stands in the netlist besides the network. Resistances are log-uniform around their mean."""
-
-    inputs: int | None = option(None, "driven nodes; all that there are, at most 3, if not given", least=1)
-    outputs: int | None = option(None, "read nodes; all that there are, at most 2, if not given", least=1)
-    resistance: float = option(1e3, "geometric mean of the first resistances, in ohms", above=0.0)
-    spread: float = option(2.0, "largest ratio of a first resistance to that mean", least=1.0)
-    min: float = option(100.0, "lower bound of training, in ohms", above=0.0)
-    max: float = option(1e6, "upper bound of training, in ohms", above=0.0)
-    samples: int = option(20, "rows of the data template", least=1)
-    seed: int = option(0, "seed of all random numbers", least=0)
-
-
-@dataclass(frozen=True)
-class NewNetlist:
-    """A netlist and its data, as texts."""
-
-    netlist: str
-    data: str
-    network: Network
-
-    def __repr__(self) -> str:
-        return f"<new netlist: {self.netlist.splitlines()[0].lstrip('* ')}>"
-
-
-def new_netlist(kind: str, data: str = "data.csv", **options: object) -> NewNetlist:
+def new_netlist(kind: str, data: str = "data.csv", *, weights: object = None, **options: object) -> NewNetlist:
     """A netlist of a kind of network, and data for it that stands for the user's own.
 
     ``data`` is the name that the netlist calls its data file by. ``options`` are those of the
     kind (see TOPOLOGIES) and of :class:`Start`. The data wants each output to be a fixed,
     randomly chosen mean of the inputs and ground: a task that fits any network of resistors,
-    if not always exactly. Raises OptionError.
+    if not always exactly.
+
+    ``weights`` is a matrix (rows, columns) that a crossbar is to stand for: an array, or the path of a file
+    (.npy, .npz or CSV). Raises OptionError, and DataError for what is no matrix or does not fit.
     """
     if kind not in TOPOLOGIES:
         raise OptionError(f"there is no kind of network '{kind}'", hint=did_you_mean(kind, TOPOLOGIES))
     general = {entry.name for entry in options_of(Start)}
     start = build(Start, {name: value for name, value in options.items() if name in general}, kind)
     own = {name: value for name, value in options.items() if name not in general}
-    topology: Topology = build(TOPOLOGIES[kind], own, f"'{kind}'")
+    made: Topology | Crossbar = build(TOPOLOGIES[kind], own, f"'{kind}'")
+    if isinstance(made, Crossbar):
+        given = frozenset(options) & general
+        return made.netlist(start, given, data, None if weights is None else read_matrix(weights, "weights", MEMBERS))
+    if weights is not None:
+        raise OptionError(f"a network of the kind '{kind}' stands for no matrix", hint="a crossbar does")
+    topology: Topology = made
     if start.max <= start.min:
         raise OptionError(f"the upper bound {start.max:g} is not above the lower bound {start.min:g}")
     rng = np.random.default_rng(start.seed)
@@ -112,9 +103,7 @@ def _template(probes: Sequence[str], inputs: int, start: Start, rng: np.random.G
         # What is read between two nodes may have either sign.
         weights *= 0.2 * rng.choice([-1.0, 1.0], weights.shape)
     table = np.concatenate([volts, (volts @ weights.T).round(6)], axis=1)
-    header = [f"V{j + 1}" for j in range(inputs)] + list(probes)
-    rows = [header, *([format_number(value) for value in row] for row in table.tolist())]
-    return "".join(",".join(f'"{cell}"' if "," in cell else cell for cell in row) + "\n" for row in rows)
+    return csv_text([f"V{j + 1}" for j in range(inputs)] + list(probes), table)
 
 
 def _taken(nodes: Array, wanted: int | None, few: int, what: str, kind: str) -> Array:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -17,6 +18,8 @@ from netlearn.onestep.options import OneStep
 from netlearn.options import options_of
 from netlearn.topologies.kinds import TOPOLOGIES
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
 
 @click.group(name="new", short_help="Make a netlist of a kind of network, and data for it.")
 def command() -> None:
@@ -26,20 +29,37 @@ def command() -> None:
     """
 
 
+def _takes_weights(kind: str) -> Callable[[Command], Command]:
+    """The option for a matrix, of the kind that can stand for one."""
+    if kind != "crossbar":
+        return lambda command: command
+    return click.option(
+        "--from",
+        "weights",
+        type=FilePath,
+        metavar="FILE",
+        help="Weights (rows, columns) that the crossbar is to stand for: .npy, .npz or CSV. Cells are then between "
+        "10 kilohm and 1 megohm unless --min and --max say otherwise, and samples twice as many as rows.",
+    )
+
+
 def _subcommand(kind: str, topology: type) -> click.Command:
     @click.command(name=kind, help=f"{(topology.__doc__ or kind).splitlines()[0]}")
     @click.argument("out", type=FilePath, metavar="FILE")
     @option_flags(options_of(topology))
     @option_flags(options_of(Start))
+    @_takes_weights(kind)
     @click.option("--force", is_flag=True, help="Write over files that are there.")
-    def new(out: Path, force: bool, **options: Any) -> None:
+    def new(out: Path, force: bool, weights: Path | None = None, **options: Any) -> None:
         data = out.with_suffix(".csv")
         for path in (out, data):
             check_output(path)
             if path.exists() and not force:
                 raise OptionError(f"'{path}' is there already", hint="--force writes over it")
         given = {name.removeprefix("setting_"): value for name, value in options.items() if value is not None}
-        made = new_netlist(kind, data.name, **given)
+        made = new_netlist(kind, data.name, weights=weights, **given)
+        for note in made.notes:
+            say(f"note      {note}")
         deliver(made.data, data)
         deliver(made.netlist, out)
         say(f"written   {out} and {data}")

@@ -213,16 +213,17 @@ def option_flags(entries: Iterable[Option]) -> Callable[[Command], Command]:
 
 
 def _flag(entry: Option) -> Callable[[Command], Command]:
-    if entry.kind is bool and not entry.optional:
+    if entry.kind is bool and entry.default in (True, False, None):
+        said = "" if entry.default is None else f" [{'yes' if entry.default else 'no'}]"
         return click.option(
             f"--{entry.name}/--no-{entry.name}",
             f"setting_{entry.name}",
             default=None,
-            help=f"{entry.help.capitalize()} [{'yes' if entry.default else 'no'}].",
+            help=f"{entry.help.capitalize()}{said}.",
         )
     kind: Any = click.Choice(entry.choices) if entry.choices else entry.kind
-    said = [entry.limits.strip(), "" if entry.default is None else f"default {entry.default}"]
-    shown = "; ".join(part for part in said if part)
+    shown_limits = [entry.limits.strip(), "" if entry.default is None else f"default {entry.default}"]
+    shown = "; ".join(part for part in shown_limits if part)
     return click.option(
         f"--{entry.name}",
         f"setting_{entry.name}",

@@ -1,4 +1,4 @@
-"""Networks without chance: lattices, complete graphs and crossbars."""
+"""Networks without chance: lattices and complete graphs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from netlearn.options import Declared, option
-from netlearn.topologies.network import Network, all_pairs, on_a_circle, pairs, scattered, spread
+from netlearn.topologies.network import Network, on_a_circle, pairs, scattered, spread
 
 
 @dataclass(frozen=True)
@@ -71,18 +71,3 @@ class Complete(Declared):
     def network(self, rng: np.random.Generator) -> Network:
         first, second = np.triu_indices(self.nodes, 1)
         return scattered(self.nodes, np.stack([first, second], axis=1), rng, on_a_circle(self.nodes))
-
-
-@dataclass(frozen=True)
-class Crossbar(Declared):
-    """Rows that are driven crossing columns that are read, a resistor at each crossing and one under each column."""
-
-    rows: int = option(8, "driven lines", least=1)
-    columns: int = option(4, "read lines", least=1)
-
-    def network(self, rng: np.random.Generator) -> Network:
-        rows, columns = np.arange(self.rows), self.rows + np.arange(self.columns)
-        ground = self.rows + self.columns
-        ends = np.concatenate([all_pairs(rows, columns), all_pairs(columns, np.array([ground]))])
-        nodes = [*(f"row{i}" for i in range(self.rows)), *(f"col{i}" for i in range(self.columns)), "gnd"]
-        return Network(nodes, ends, rows, columns, ground)
