@@ -49,6 +49,20 @@ def contract(
     return _by_pairs(group, left, right, environment, name)
 
 
+def transposed_products(group: Group, left: Array, right: Array, environment: Environment) -> Array:
+    """Jᵀ left (S, k, T) of each element at its own terminals, J (T, T) its Jacobian at ``right``, (S, N) each."""
+    index, device = np.asarray(group.index), group.device
+    a, b = with_ground(left), with_ground(right)
+    result = np.zeros((len(left), *index.shape), np.result_type(left, right))
+    for part in _samples(len(left), index.size * index.shape[1]):
+        prepared = device.prepare(_some(group.values, part), environment.taken(part))
+        jacobian = device.jacobian(b[part][:, index], prepared)
+        result[part] = np.einsum(
+            "skt,...ktu->sku" if jacobian.ndim == 3 else "skt,sktu->sku", a[part][:, index], jacobian
+        )
+    return result
+
+
 def drop_products(index: Array, left: Array, right: Array) -> Array:
     """Σ_s (left_p - left_n)(right_p - right_n) of elements (k,) between p and n, for real (S, N) states."""
     if _loops_pay(index, left):

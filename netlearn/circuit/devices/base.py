@@ -142,6 +142,14 @@ class Device:
 
         return derivative(residual, np.asarray(environment.temperature))
 
+    def channel_slope(self, prepared: Values) -> Array | None:
+        """Of a transistor with a channel from ``d`` to ``s``: what a volt at ``g`` adds to its conductance, (..., k).
+
+        In siemens per volt, without a drop along the channel and well above the threshold; below zero for
+        p-channels. None for all other elements.
+        """
+        return None
+
     def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
         """The unknowns that Newton's method may move to, from ``previous`` towards ``x``."""
         return x

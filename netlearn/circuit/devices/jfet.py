@@ -83,6 +83,10 @@ class Jfet(Device):
             stamp(result, (1, t), (1, t), self.gate_conductance(v, p))
         return result
 
+    def channel_slope(self, prepared: Values) -> Array:
+        _, conductance = self.forward_slopes(prepared["vto"] + 1.0, np.zeros_like(prepared["vto"].real), prepared)
+        return np.asarray(prepared["polarity"].real * conductance)
+
     def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
         p, sign = prepared, prepared["polarity"].real
         vt = p["vt"].real

@@ -168,6 +168,11 @@ class Mosfet(Device):
         stamp(result, (3, 4), (3, 4), self.bulk_conductance(vbs - vds, p["drain_saturation"], p))
         return result
 
+    def channel_slope(self, prepared: Values) -> Array:
+        none = np.zeros_like(prepared["polarity"].real, dtype=float)
+        _, conductance, _ = self.forward_slopes(self.threshold(none, none, prepared) + 1.0, none, none, prepared)
+        return np.asarray(prepared["polarity"].real * conductance)
+
     def limit(self, x: Array, previous: Array, prepared: Values) -> Array:
         p, sign = prepared, prepared["polarity"].real
         vgs, vds, vbs = (sign * (x[..., t] - x[..., 5]) for t in (1, 4, 3))

@@ -72,7 +72,7 @@ def _integrate(
     weighted = weights * change
     for g, name in columns:
         group = circuit.groups[g]
-        places, shares = _path(group.device) if along_path else (np.zeros(1), np.ones(1))
+        places, shares = path(group.device) if along_path else (np.zeros(1), np.ones(1))
         result[g, name] = sum(
             share * contract(group, weighted, before + s * change, circuit.environment, name, apart=(g, name) in apart)
             for s, share in zip(places, shares, strict=True)
@@ -80,7 +80,7 @@ def _integrate(
     return result
 
 
-def _path(device: Device) -> tuple[Array, Array]:
+def path(device: Device) -> tuple[Array, Array]:
     """Places in 0..1 and their weights. The midpoint is exact where ∂F/∂p is affine in x."""
     points, weights = np.polynomial.legendre.leggauss(1 if device.linear else QUADRATURE)
     return (points + 1) / 2, weights / 2

@@ -14,13 +14,12 @@ from typing import Literal
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit, Column
+from netlearn.circuit.circuit import Circuit
 from netlearn.errors import OptionError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.circuitry import is_current
-from netlearn.learn.rules.contrast import co_content_difference, co_content_product
 from netlearn.learn.rules.nudged_phase import FreePhase, free_phase
 from netlearn.learn.rules.nudges import (
     ClampNudge,
@@ -59,6 +58,19 @@ class Energetic(Reading):
         "what to do where the circuit has no co-content: correct adds what is not reciprocal to the nudged phase",
     )
 
+    def phase(self, model: Model, loss: Loss, free: OperatingPoint, outputs: Array, targets: Array) -> FreePhase:
+        """The free phase of a batch, whose outputs were read as ``outputs`` (S, o)."""
+        return free_phase(model, loss, free, outputs, targets, policy=self.reciprocal)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrasting(Energetic):
+    """Rules that say what a transistor compares whose gate is trained (see channel.py)."""
+
+    contrast: Literal["channel", "drops"] = option(
+        "channel", "what a transistor compares whose gate is trained: its channel's derivative, or its squared drop"
+    )
+
     def with_nudge(
         self, nudge: Nudge, beta: float, states: States, contrast: Contrast = "energy", *, relative: bool = False
     ) -> GeneralizedEP:
@@ -72,11 +84,8 @@ class Energetic(Reading):
             noise=self.noise,
             averages=self.averages,
             reciprocal=self.reciprocal,
+            gates=self.contrast,
         )
-
-    def phase(self, model: Model, loss: Loss, free: OperatingPoint, outputs: Array, targets: Array) -> FreePhase:
-        """The free phase of a batch, whose outputs were read as ``outputs`` (S, o)."""
-        return free_phase(model, loss, free, outputs, targets, policy=self.reciprocal)
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,7 @@ class GeneralizedEP(Energetic):
         against x_-β).
     contrast : "energy", the difference of ∂Φ/∂θ, or "product", which takes only the part
         that is linear in x_β - x_0.
+    gates : "channel" or "drops", what a transistor compares whose gate is trained.
     noise, averages : how well the node voltages of each state are read.
     reciprocal : "warn", "require" or "correct". A circuit with elements that break reciprocity,
         and that no weights mend (see reciprocity.py), has no co-content; the estimate then takes
@@ -116,6 +126,7 @@ class GeneralizedEP(Energetic):
     states: Literal["positive", "negative", "centered"] = option("centered", "states to compare")
     contrast: Literal["energy", "product"] = option("energy", "quantity that each element compares")
     relative: bool = False
+    gates: Literal["channel", "drops"] = option("channel", "what a transistor compares whose gate is trained")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -138,7 +149,8 @@ class GeneralizedEP(Energetic):
         for factor, share in self.scheme:
             state = phase.nudged(self.nudge, factor * beta)
             phase.require_stable(self.nudge, factor * beta, state)
-            local = self._contrast(phase, before, self.read(state, rng))
+            product, drops = self.contrast == "product", self.gates == "drops"
+            local = phase.contrast(before, self.read(state, rng), product=product, drops=drops)
             gradient += share * model.pullback(theta, local, batch.inputs)
         states = 1 + len(self.scheme)
         estimate = Estimate(
@@ -177,16 +189,9 @@ class GeneralizedEP(Energetic):
         phase = self.phase(model, loss, free, model.outputs(free), targets)
         return phase.circuit(self.nudge, sign * self.strength(phase))
 
-    def _contrast(self, phase: FreePhase, before: Array, after: Array) -> dict[Column, Array]:
-        circuit, columns, weights = phase.point.circuit, phase.model.parameters.columns, phase.co_content.weights
-        mixed = phase.model.parameters.mixed
-        if self.contrast == "product":
-            return co_content_product(circuit, before, after - before, columns, weights, apart=mixed)
-        return co_content_difference(circuit, before, after, columns, weights, apart=mixed)
-
 
 @dataclass(frozen=True)
-class EquilibriumPropagation(Energetic):
+class EquilibriumPropagation(Contrasting):
     """Equilibrium propagation: n = β ℓ(y), so k = 1, and the estimate tends to ∂ℓ/∂θ.
 
     For a resistor, ∂ℓ/∂g = (Δv_β² - Δv_0²) / (2β) as β falls to zero. B. Scellier, Y.
@@ -218,7 +223,7 @@ class EquilibriumPropagation(Energetic):
 
 
 @dataclass(frozen=True)
-class CoupledLearning(Energetic):
+class CoupledLearning(Contrasting):
     """Coupled learning: the outputs are clamped at y_free + β (target - y_free), so k = 2.
 
     With e = y_free - target, y the free outputs and K = (M L⁻¹ Mᵀ)⁻¹ the stiffness of the
@@ -250,7 +255,7 @@ class CoupledLearning(Energetic):
 
 
 @dataclass(frozen=True)
-class ContrastiveLearning(Energetic):
+class ContrastiveLearning(Contrasting):
     """Contrastive learning: the outputs are clamped at their targets.
 
     For the linear circuit, with the symbols of :class:`CoupledLearning`, the estimate is the
@@ -274,7 +279,7 @@ class ContrastiveLearning(Energetic):
 
 
 @dataclass(frozen=True)
-class AdjointCoupledLearning(Energetic):
+class AdjointCoupledLearning(Contrasting):
     """Adjoint learning: each element multiplies its drop in the free and in the adjoint state.
 
     The error drives the outputs as a current, β ∂ℓ/∂y; the change that it makes, over β, is

@@ -13,12 +13,12 @@ from netlearn.errors import OptionError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
-from netlearn.learn.rules.energy import Energetic, GeneralizedEP, suitable_nudge
+from netlearn.learn.rules.energy import Contrasting, GeneralizedEP, suitable_nudge
 from netlearn.options import option
 
 
 @dataclass(frozen=True)
-class FiniteEP(Energetic):
+class FiniteEP(Contrasting):
     """The contrast integrated over finite nudges, exact up to a high power of β, from real states.
 
     With ψ(b) = ∂Φ/∂θ at the state nudged by b, the contrast ψ(β) - ψ(0) at any finite β is β times
@@ -60,6 +60,7 @@ class FiniteEP(Energetic):
             noise=self.noise,
             averages=self.averages,
             reciprocal=self.reciprocal,
+            gates=self.contrast,
             points=self.points,
         )
 

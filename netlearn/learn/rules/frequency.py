@@ -11,15 +11,14 @@ from netlearn.arrays import Array
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
-from netlearn.learn.rules.contrast import co_content_product
-from netlearn.learn.rules.energy import Energetic, trained_elements
+from netlearn.learn.rules.energy import Contrasting, trained_elements
 from netlearn.learn.rules.nudges import CurrentNudge
 from netlearn.learn.rules.power import with_power
 from netlearn.options import option
 
 
 @dataclass(frozen=True)
-class FrequencyPropagation(Energetic):
+class FrequencyPropagation(Contrasting):
     """The error swings at the outputs as a current β sin(ωt) ∂ℓ/∂y, slowly, while the inputs stand still.
 
     Each element's drop is then Δa + Δb sin(ωt) + ..., Δa the activation and Δb the error signal,
@@ -49,8 +48,8 @@ class FrequencyPropagation(Energetic):
             state = self.read(phase.nudged(CurrentNudge(), now * beta) if abs(now) > 1e-12 else free.x, rng)
             activation += state / self.readings
             error += 2 * now * state / self.readings
-        columns, mixed, weights = model.parameters.columns, model.parameters.mixed, phase.co_content.weights
-        local = co_content_product(free.circuit, activation, error / beta, columns, weights, apart=mixed)
+        drops = self.contrast == "drops"
+        local = phase.contrast(activation, activation + error / beta, product=True, drops=drops)
         estimate = Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
             gradient=model.pullback(theta, local, batch.inputs) / len(batch),

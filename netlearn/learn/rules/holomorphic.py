@@ -15,7 +15,6 @@ from netlearn.errors import CircuitError, ConvergenceError, OptionError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
-from netlearn.learn.rules.contrast import co_content_difference
 from netlearn.learn.rules.energy import Energetic, suitable_nudge, trained_elements
 from netlearn.learn.rules.power import with_power
 from netlearn.options import option
@@ -86,10 +85,9 @@ class HolomorphicEP(Energetic):
         circle.require_holomorphic(free, states)
         circle.require_convergence(free, states)
         total = np.zeros(len(theta))
-        start, weights = free.x.astype(complex), phase.co_content.weights
-        columns, mixed = model.parameters.columns, model.parameters.mixed
+        start = free.x.astype(complex)
         for share, state in zip(circle.shares, states, strict=True):
-            local = co_content_difference(free.circuit, start, state, columns, weights, apart=mixed)
+            local = phase.contrast(start, state)
             shares = {column: np.real(share * each) for column, each in local.items()}
             total += model.pullback(theta, shares, batch.inputs)
         estimate = Estimate(

@@ -9,14 +9,17 @@ from typing import Literal
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit
-from netlearn.circuit.devices.linear import Resistor
+from netlearn.circuit.circuit import Circuit, Column
 from netlearn.errors import CircuitError, ConvergenceError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
+from netlearn.learn.rules.channel import require_gates, source_contrast
 from netlearn.learn.rules.circuitry import Circuitry
+from netlearn.learn.rules.contrast import co_content_difference, co_content_product
+from netlearn.learn.rules.dependence import Unsaid
 from netlearn.learn.rules.nudges import Nudge, curvature
 from netlearn.learn.rules.reciprocity import Reciprocity, reciprocity
+from netlearn.learn.rules.source_shifts import SourceShifts
 from netlearn.probes.ends import Probes
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.parts import numbered
@@ -25,6 +28,8 @@ from netlearn.solve.transposed import Transposed, corrected_circuit
 
 Policy = Literal["warn", "require", "correct"]
 
+SHOWN = 3
+"""Names that a message gives."""
 SAMPLED = 8
 """Samples of a nonlinear circuit that are asked for the conductances that its outputs see."""
 
@@ -93,6 +98,32 @@ class FreePhase:
             ) from None
         return np.asarray(point.x[:, places])
 
+    def contrast(
+        self, before: Array, after: Array, *, product: bool = False, drops: bool = False
+    ) -> dict[Column, Array]:
+        """What each element compares between two states (S, N), summed over samples but for the mixed columns.
+
+        The difference of ∂Φ/∂p, or with ``product`` the part of it that is linear in the change. A trained source
+        is not asked for its current where elements at the nodes that it holds do not answer as they act, but these
+        elements are: see channel.py, also for ``drops``.
+        """
+        circuit, weights = self.point.circuit, self.co_content.weights
+        columns, mixed = self.model.parameters.columns, self.model.parameters.mixed
+        if product:
+            found = co_content_product(circuit, before, after - before, columns, weights, apart=mixed)
+        else:
+            found = co_content_difference(circuit, before, after, columns, weights, apart=mixed)
+        shifts = SourceShifts.of(circuit, self.model.probes, self.model.parameters)
+        if drops:
+            require_gates(circuit, shifts)
+        answered = self.corrected is not None or (self.co_content.exists and not self.co_content.sourceless)
+        if len(shifts.elements) and (drops or not answered):
+            each = source_contrast(circuit, shifts, before, after, weights, product=product, drops=drops)
+            for column, (mine, places) in shifts.columns().items():
+                if column in found:
+                    found[column][..., places] = each[:, mine] if column in mixed else each[:, mine].sum(axis=0)
+        return found
+
     def require_stable(self, nudge: Nudge, beta: float, state: Array) -> None:
         """Raise ConvergenceError where the nudged ``state`` (S, N) is unstable because of negative conductances.
 
@@ -158,32 +189,27 @@ def free_phase(
         return FreePhase(model, loss, point, outputs, targets, found, corrected_circuit(point))
     if not found.exists:
         names = found.breaking
-        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
         message = (
             f"the circuit has no co-content, because {shown} "
             f"{'breaks' if len(names) == 1 else 'break'} reciprocity: an energy-based rule does not follow the gradient"
         )
         if policy == "require":
             raise CircuitError(message, hint="use rule analytic, or reciprocal=correct")
-        other = _not_resistive(model)
-        if other:
-            # Of a gate's voltage, for one, such a rule would say zero.
+        unsaid = Unsaid.of(point.circuit, model.probes, model.parameters)
+        of = unsaid.mistaken or unsaid.voltages or (() if unsaid.others else unsaid.silent)
+        if of:
+            # Of what sets the voltage of a gate through a resistor, for one, such a rule would say zero.
             raise CircuitError(
-                f"{message}, and of {other} it may say nothing at all",
+                f"{message}, and of {of[0]} it says nothing",
                 hint="use rule analytic, gauss-newton, in-the-loop, differences or spsa, or reciprocal=correct",
             )
+        if unsaid.silent:
+            several = len(unsaid.silent) - SHOWN
+            more = f" and {several} more" if several > 0 else ""
+            message = f"{message}, and of {', '.join(unsaid.silent[:SHOWN])}{more} it says nothing"
         warnings.warn(message, stacklevel=2)
     return FreePhase(model, loss, point, outputs, targets, found)
-
-
-def _not_resistive(model: Model) -> str:
-    """The first of the trained values that is not a resistance, in words; empty if there is none."""
-    circuit = model.parameters.circuit
-    for binding in model.parameters.bindings:
-        g, value = binding.column
-        if binding.trained and g >= 0 and not isinstance(circuit.groups[g].device, Resistor):
-            return f"the {value} of '{circuit.groups[g].names[int(binding.elements[0])]}'"
-    return ""
 
 
 def samples_of(circuit: Circuit, rows: Array) -> Circuit:

@@ -15,13 +15,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.csgraph import breadth_first_order, connected_components, maximum_bipartite_matching
+from scipy.sparse.csgraph import connected_components
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.parameters import Parameters
+from netlearn.learn.rules.dependence import (
+    Entries,
+    added_entries,
+    dependence,
+    one_way_entries,
+    reached,
+    reciprocal_pairs,
+    without_sources,
+)
+from netlearn.learn.rules.source_shifts import SourceShifts
 from netlearn.probes.ends import Probes
-from netlearn.solve.equations.assembly import Equations, structure, with_ground
 
 SYMMETRIC = 1e-9
 """How far two entries may be from symmetry, relative, and be taken for symmetric."""
@@ -36,6 +45,8 @@ class Reciprocity:
 
     weights: Array
     breaking: tuple[str, ...] = ()
+    sourceless: bool = False
+    """Whether it is the equations without voltage sources that are weighted, see SourceShifts."""
 
     @property
     def exists(self) -> bool:
@@ -66,37 +77,42 @@ def reciprocity(
     only that part is that both moves with the nudges and moves the outputs: an amplifier that passes an input on,
     or shows a node without loading it, does no harm.
 
+    Where that fails, too, the circuit is asked without its voltage sources: a transistor whose gate and source stay
+    has a co-content of its channel, though it does not have one of its three terminals.
+
     Weights are scaled to 1 at the outputs where they can be; a probe between nodes of unlike weights has none.
     """
     size = circuit.size
     if not non_reciprocal(circuit):
         return Reciprocity(np.ones(size))
-    like = _reciprocal_pairs(circuit)
-    unlike = _entries(circuit, x)
+    like = reciprocal_pairs(circuit)
+    unlike = one_way_entries(circuit, x)
     merged = _series(circuit, probes, like, unlike)
     everywhere = np.ones(size, dtype=bool)
     found = _weights(circuit, probes, *merged, WeightedPart(everywhere, everywhere, ~everywhere))
     if not found.exists and probes is not None and parameters is not None:
-        part = _relevant(circuit, probes, parameters, like, unlike)
+        touched = _touched(circuit, parameters)
+        part = _relevant(size, probes, touched, like, unlike)
         if part is not None:
             found = _weights(circuit, probes, *merged, part)
+        if not found.exists:
+            return _without_sources(circuit, probes, parameters, like, unlike)
     return found
 
 
-@dataclass(frozen=True)
-class Entries:
-    """Entries of the Jacobian (E, S) at ``rows`` and ``columns`` (E,), each place once."""
-
-    rows: Array
-    columns: Array
-    values: Array
-
-    def at(self, rows: Array, columns: Array, size: int) -> Array:
-        """The values at other places, zero where there are none."""
-        keys, wanted = self.rows * size + self.columns, rows * size + columns
-        places = np.minimum(np.searchsorted(keys, wanted), max(0, len(keys) - 1))
-        found = (keys[places] == wanted)[:, None] if len(keys) else np.zeros((len(wanted), 1), dtype=bool)
-        return np.where(found, self.values[places], 0.0) if len(keys) else np.zeros((len(wanted), 1))
+def _without_sources(
+    circuit: Circuit, probes: Probes, parameters: Parameters, like: tuple[Array, Array], unlike: Entries
+) -> Reciprocity:
+    """The weights of the equations that are left without the sources that nothing senses, see SourceShifts."""
+    shifts, everywhere = SourceShifts.of(circuit, probes, parameters), np.ones(circuit.size, dtype=bool)
+    left = shifts.at_probes(probes)
+    like, unlike = without_sources(shifts, like, unlike, circuit.size)
+    found = _weights(circuit, left, like, unlike, WeightedPart(everywhere, everywhere, ~everywhere), shifts=shifts)
+    if not found.exists:
+        part = _relevant(circuit.size, left, _touched(circuit, parameters, shifts), like, unlike)
+        if part is not None:
+            found = _weights(circuit, left, like, unlike, part, shifts=shifts)
+    return Reciprocity(np.append(found.weights, 1.0)[shifts.place], found.breaking, sourceless=True)
 
 
 @dataclass(frozen=True)
@@ -106,55 +122,6 @@ class WeightedPart:
     moving: Array
     needed: Array
     silent: Array
-
-
-def _reciprocal_pairs(circuit: Circuit) -> tuple[Array, Array]:
-    """Places (E,) at which reciprocal elements have entries, all of which are symmetric."""
-    places = [
-        _places(np.asarray(group.index), structure(group.device))
-        for group in circuit.groups
-        if group.device.reciprocal and len(group)
-    ]
-    none = np.zeros(0, dtype=np.intp)
-    rows, columns = (np.concatenate([none, *each]) for each in zip(*places, strict=True)) if places else (none, none)
-    inside = (rows != GROUND) & (columns != GROUND)
-    keys = np.unique(rows[inside] * circuit.size + columns[inside])
-    return keys // circuit.size, keys % circuit.size
-
-
-def _places(index: Array, mask: Array) -> tuple[Array, Array]:
-    t, u = np.nonzero(mask)
-    return index[:, t].ravel(), index[:, u].ravel()
-
-
-def _entries(circuit: Circuit, x: Array) -> Entries:
-    """What the elements that are not reciprocal add up to, without zeros."""
-    equations, padded = Equations.of(circuit), with_ground(x)
-    keys, values = [np.zeros(0, dtype=np.intp)], [np.zeros((0, 1))]
-    for g, group in enumerate(circuit.groups):
-        if group.device.reciprocal or not len(group):
-            continue
-        index = np.asarray(group.index)
-        place = np.zeros(index.shape) if group.device.linear else equations.at(g, padded)
-        jacobian = group.device.jacobian(place, equations.prepared[g]).real
-        mask = np.ones(jacobian.shape[-2:], dtype=bool)
-        rows, columns = _places(index, mask)
-        stacked = jacobian.reshape(-1, len(rows)).T
-        inside = (rows != GROUND) & (columns != GROUND)
-        keys.append(rows[inside] * circuit.size + columns[inside])
-        values.append(stacked[inside])
-    samples = max(each.shape[1] for each in values)
-    every = np.concatenate([np.broadcast_to(each, (len(each), samples)) for each in values])
-    return _added(np.concatenate(keys), every, circuit.size)
-
-
-def _added(keys: Array, values: Array, size: int) -> Entries:
-    """Entries of which several may stand at one place, row * size + column, as their sums without zeros."""
-    unique, where = np.unique(keys, return_inverse=True)
-    adder = sparse.csr_array((np.ones(len(where)), (where, np.arange(len(where)))), shape=(len(unique), len(where)))
-    total = np.asarray(adder @ values)
-    there = (total != 0).any(axis=1)
-    return Entries(unique[there] // size, unique[there] % size, total[there])
 
 
 def _series(
@@ -181,7 +148,7 @@ def _series(
     none = np.zeros(0, dtype=np.intp)
     sign, one = _walk(size, (none, none), (currents[a], currents[b], -signs[b] / signs[a]))
     keys = np.unique(one[like[0]] * size + one[like[1]])
-    added = _added(
+    added = added_entries(
         one[unlike.rows] * size + one[unlike.columns],
         unlike.values * (sign[unlike.rows] * sign[unlike.columns])[:, None],
         size,
@@ -189,49 +156,48 @@ def _series(
     return (keys // size, keys % size), added
 
 
+def _touched(circuit: Circuit, parameters: Parameters, shifts: SourceShifts | None = None) -> Array:
+    """The unknowns in whose equations trained values stand; without sources, ``shifts`` says where theirs do."""
+    touched = [np.asarray(circuit.groups[each.column[0]].index)[each.elements].ravel() for each in parameters.bindings]
+    if shifts is None:
+        found = np.unique(np.concatenate(touched))
+    else:
+        whole = np.concatenate([*touched, shifts.neighbours(circuit, np.arange(len(shifts.elements)))])
+        found = np.unique(shifts.at(whole))
+    return np.asarray(found[found != GROUND])
+
+
 def _relevant(
-    circuit: Circuit, probes: Probes, parameters: Parameters, like: tuple[Array, Array], unlike: Entries
+    size: int, probes: Probes, touched: Array, like: tuple[Array, Array], unlike: Entries
 ) -> WeightedPart | None:
     """The part of the circuit that must be symmetric; None where the equations cannot be matched to the unknowns.
 
-    With a matching of equations to unknowns, an unknown depends on the others in its equation. λ is zero in
-    equations whose unknown moves no output, and of the others those matter that a trained value enters, and
-    those that they depend on in turn.
+    λ is zero in equations whose unknown moves no output, and of the others those matter that a trained value enters
+    (``touched``), and those that they depend on in turn.
     """
-    size = circuit.size
-    rows, columns = (np.concatenate([a, b]) for a, b in zip(like, (unlike.rows, unlike.columns), strict=True))
-    pattern = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(size, size))
-    match = maximum_bipartite_matching(pattern, perm_type="column")
-    if np.any(match < 0):
+    found = dependence(size, probes, like, unlike)
+    if found is None:
         return None
-    depends = sparse.csr_array((np.ones(len(rows)), (columns, match[rows])), shape=(size, size))
-    outputs = np.unique(np.concatenate([probes.plus, probes.minus]))
-    outputs = outputs[outputs != GROUND]
-    moving = _reached(depends, match[outputs])
-    heard = _reached(depends.T.tocsr(), outputs)
-    touched = np.concatenate(
-        [np.asarray(circuit.groups[each.column[0]].index)[each.elements].ravel() for each in parameters.bindings]
-    )
-    touched = match[np.unique(touched[touched != GROUND])]
+    heard, match = found.moving_outputs, found.match
+    touched = match[touched]
     inside = sparse.diags_array(heard.astype(float), format="csr")
-    needed = _reached((inside @ depends @ inside).tocsr(), touched[heard[touched]])
-    return WeightedPart(moving, needed, ~heard[match])
-
-
-def _reached(graph: sparse.csr_array, start: Array) -> Array:
-    """(N,) which nodes can be reached from any of ``start``."""
-    size = graph.shape[0]
-    root = sparse.csr_array((np.ones(len(start)), (np.zeros(len(start), dtype=np.intp), start)), shape=(1, size))
-    whole = sparse.block_array([[graph, None], [root, sparse.csr_array((1, 1))]], format="csr")
-    reached = np.zeros(size + 1, dtype=bool)
-    reached[breadth_first_order(whole.astype(float), size, return_predecessors=False)] = True
-    return reached[:size]
+    needed = reached((inside @ found.depends @ inside).tocsr(), touched[heard[touched]])
+    return WeightedPart(found.moving, needed, ~heard[match])
 
 
 def _weights(
-    circuit: Circuit, probes: Probes | None, like: tuple[Array, Array], unlike: Entries, part: WeightedPart
+    circuit: Circuit,
+    probes: Probes | None,
+    like: tuple[Array, Array],
+    unlike: Entries,
+    part: WeightedPart,
+    *,
+    shifts: SourceShifts | None = None,
 ) -> Reciprocity:
-    """d with d_r J_rc = d_c J_cr where r moves and c is needed; d = 0 where λ is known to be zero."""
+    """d with d_r J_rc = d_c J_cr where r moves and c is needed; d = 0 where λ is known to be zero.
+
+    Entries are those of the equations without sources where ``shifts`` says where they have gone.
+    """
     size, moving, needed = circuit.size, part.moving, part.needed
     dead = part.silent & moving
     rows, columns = like
@@ -241,7 +207,7 @@ def _weights(
     # Both entries of such a pair are there, so that one weight of zero makes the other zero, too.
     wrong = dead[rows] != dead[columns]
     if wrong.any():
-        return _none(circuit, _elements(circuit, rows[wrong], columns[wrong]))
+        return _none(circuit, _elements(circuit, rows[wrong], columns[wrong], shifts))
     r, c = _pairs(unlike, size)
     asked = moving[r] & needed[c]
     r, c = r[asked], c[asked]
@@ -250,7 +216,7 @@ def _weights(
     )
     one_way = ((there == 0) != (back == 0)).any(axis=1)
     if one_way.any():
-        return _none(circuit, _elements(circuit, r[one_way], c[one_way]))
+        return _none(circuit, _elements(circuit, r[one_way], c[one_way], shifts))
     coupled = (there != 0).any(axis=1)
     r, c, there, back = r[coupled], c[coupled], there[coupled], back[coupled]
     first = np.argmax(there != 0, axis=1)[:, None]
@@ -259,7 +225,7 @@ def _weights(
     left, right = weights[r][:, None] * there, weights[c][:, None] * back
     unlike_pair = (np.abs(left - right) > SYMMETRIC * (np.abs(left) + np.abs(right))).any(axis=1)
     if unlike_pair.any():
-        return _none(circuit, _elements(circuit, r[unlike_pair], c[unlike_pair]))
+        return _none(circuit, _elements(circuit, r[unlike_pair], c[unlike_pair], shifts))
     if probes is not None:
         weights = _scaled(weights, tree, probes)
         ends = np.stack([probes.plus, probes.minus])
@@ -321,12 +287,12 @@ def _scaled(weights: Array, part: Array, probes: Probes) -> Array:
     return np.asarray(weights * factor[part])
 
 
-def _elements(circuit: Circuit, rows: Array, columns: Array) -> tuple[str, ...]:
+def _elements(circuit: Circuit, rows: Array, columns: Array, shifts: SourceShifts | None) -> tuple[str, ...]:
     """The elements that are not reciprocal and touch both unknowns of the first pair; all of them where none does."""
-    found = [
-        group.names[int(k)]
-        for group in circuit.groups
-        if not group.device.reciprocal and len(group)
-        for k in np.flatnonzero((group.index == rows[0]).any(axis=1) & (group.index == columns[0]).any(axis=1))
-    ]
+    found = []
+    for group in circuit.groups:
+        if not group.device.reciprocal and len(group):
+            index = np.asarray(group.index) if shifts is None else shifts.at(np.asarray(group.index))
+            both = (index == rows[0]).any(axis=1) & (index == columns[0]).any(axis=1)
+            found += [group.names[int(k)] for k in np.flatnonzero(both)]
     return tuple(found or non_reciprocal(circuit))
