@@ -41,7 +41,7 @@ from netlearn.learn.shared import SharedRule
 from netlearn.learn.state import Callback, TrainingState
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
-from netlearn.learn.verdict import warning_of
+from netlearn.learn.verdict import still_notes, warning_of
 from netlearn.netlist.directive_text import with_directive, with_directive_option
 from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import DataLike, NetlistLike, Overrides
@@ -234,7 +234,7 @@ def _result(project: Project, task: Task, state: TrainingState, final: FinalValu
         interrupted=not state.finished,
         seconds=seconds,
         stopped=state.stopped or "interrupted",
-        notes=(*notes_of(project), *scope_notes(project), *final.notes(state)),
+        notes=(*notes_of(project), *scope_notes(project), *final.notes(state), *still_notes(task, state)),
         lower=parameters.lower,
         upper=parameters.upper,
         fit=_fit(project, task, final.of(state)),

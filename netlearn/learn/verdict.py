@@ -7,6 +7,8 @@ import numpy as np
 from netlearn.learn.loop import Task
 from netlearn.learn.state import TrainingState
 
+SHOWN = 4
+"""Names that a note gives."""
 STILL = 1e-6
 """A loss that fell by no more than this part of itself has not moved."""
 
@@ -22,6 +24,22 @@ def warning_of(task: Task, state: TrainingState) -> str:
     last = max(record.score for record in records[1:])
     said = f"the loss has not moved: {first:.6g} before and {best:.6g} after {state.epoch} epochs"
     return f"{said}; {_cause(task, state, rose=last > first + STILL * abs(first))}"
+
+
+def still_notes(task: Task, state: TrainingState) -> tuple[str, ...]:
+    """Which of the values have not moved because the rule's derivative by them is zero, while others have."""
+    if state.last is None or not np.any(state.last.gradient):
+        return ()
+    still = np.flatnonzero((state.last.gradient == 0) & (state.theta == task.transform.outward(task.transform.start)))
+    if not len(still):
+        return ()
+    names = [f"'{task.model.parameters.names[p]}'" for p in still[:SHOWN].tolist()]
+    more = f" and {len(still) - SHOWN} more" if len(still) > SHOWN else ""
+    return (
+        f"the derivative by {', '.join(names)}{more} is zero by this rule, which leaves "
+        + ("it" if len(still) == 1 else "them")
+        + " as before",
+    )
 
 
 def _cause(task: Task, state: TrainingState, rose: bool) -> str:

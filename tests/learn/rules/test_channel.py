@@ -59,7 +59,7 @@ def lattice(sources: Sequence[str], model: str = "") -> str:
     return LATTICE.format(edges="\n".join(lines), model=model)
 
 
-def lab(text: str, data: Mapping[str, Sequence[float]] | None = None) -> tuple[Project, Batch]:
+def lab(text: str, data: Mapping[str, Sequence[float] | Array] | None = None) -> tuple[Project, Batch]:
     given = {name: np.array(values) for name, values in (data or DATA).items()}
     project = open_project(netlearn.parse(text), given)
     samples = project.dataset(project.table)
@@ -203,6 +203,7 @@ def test_gates_held_against_ground_leave_a_direction_of_descent(rule: str, model
     assert gradient(project, batch, "ep", reciprocal="correct") == pytest.approx(wanted, rel=1e-3, abs=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:the circuit has no co-content")
 @pytest.mark.parametrize("rule", ["ep", "cl", "al"])
 def test_drops_are_squares_of_what_is_between_the_ends(rule: str) -> None:
     """K (v_b² - v_a²)/2 of each transistor, from the states themselves; for al K v_a (v_b - v_a)."""
@@ -211,11 +212,10 @@ def test_drops_are_squares_of_what_is_between_the_ends(rule: str) -> None:
     made = make_rule(rule, contrast="drops", states="positive")
     model, theta = project.model, project.parameters.initial
     free = model.forward(theta, batch.inputs)
-    with pytest.warns(UserWarning, match="no co-content"):
-        general = made.general(model, Mse(), batch.targets)  # type: ignore[attr-defined]
-        nudged = model.solver.solve(general.nudged_circuit(model, Mse(), free, batch.targets))
-        found = made.estimate(model, Mse(), theta, batch, np.random.default_rng(0)).gradient
-        beta = general.strength(general.phase(model, Mse(), free, model.outputs(free), batch.targets))
+    general = made.general(model, Mse(), batch.targets)  # type: ignore[attr-defined]
+    nudged = model.solver.solve(general.nudged_circuit(model, Mse(), free, batch.targets))
+    found = made.estimate(model, Mse(), theta, batch, np.random.default_rng(0)).gradient
+    beta = general.strength(general.phase(model, Mse(), free, model.outputs(free), batch.targets))
     wanted = []
     for ends in ENDS:
         d, s = (free.circuit.node(name) for name in ends.split())
@@ -283,3 +283,15 @@ def test_ngspice_finds_both_states(libngspice: str) -> None:
     with pytest.warns(UserWarning, match="no co-content"):
         found, wanted = (gradient(each, batch, "cl", beta=0.5) for each in (other, project))
     assert found == pytest.approx(wanted, rel=1e-3, abs=1e-3 * np.abs(wanted).max())
+
+
+def test_values_that_a_rule_leaves_alone_are_named() -> None:
+    """A transistor that is cut off has no derivative, though drops would move it."""
+    text = lattice("s" * 7).replace("Vg3 g3 y 2.1", "Vg3 g3 y 0.1") + "*@rule cl\n*@optimizer adam lr=0.01\n"
+    data = {"V1": np.array([0.6, -0.4]), "V2": np.array([0.2, 0.5]), "V(y)": np.array([0.1, 0.2])}
+    result = netlearn.train(netlearn.parse(text), data, epochs=3)
+    assert "the derivative by 'vg3' is zero by this rule, which leaves it as before" in result.notes
+    assert result.values[3].after == result.values[3].before == 0.1
+    text = FOLLOWER.replace("Vg1 g1 0 2.5", "Vg1 g1 0 0.1")
+    with pytest.warns(UserWarning, match="the loss has not moved: .* no value that is trained changes an output"):
+        netlearn.train(netlearn.parse(text), {name: np.array(v) for name, v in DATA.items()}, rule="cl", epochs=3)
