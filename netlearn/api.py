@@ -17,10 +17,12 @@ from netlearn.arrays import Array
 from netlearn.atomic import Destination
 from netlearn.bars import step_callback
 from netlearn.careful import careful, tell_doubts
+from netlearn.chip_training import one_chip, readings_note, suiting_chip
+from netlearn.chips.solver import ChipSolver
 from netlearn.discrete.chosen import bounded, search_for
 from netlearn.drive import Drive, driven, solved
-from netlearn.errors import CircuitError, ConvergenceError, NetlearnError
-from netlearn.evaluation import evaluation_of, notes_of
+from netlearn.errors import CircuitError, ConvergenceError, NetlearnError, OptionError
+from netlearn.evaluation import evaluation_of, notes_of, unread
 from netlearn.final_values import FinalValues
 from netlearn.keeping import Keeper, after_training
 from netlearn.learn.checkpoint import load_checkpoint
@@ -33,6 +35,7 @@ from netlearn.learn.kept_parameters import store_of
 from netlearn.learn.lbfgs import run_lbfgs
 from netlearn.learn.loop import Task, begin, run
 from netlearn.learn.loss import unit_of
+from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.units import unit_of_estimate
 from netlearn.learn.settings import Settings
@@ -40,16 +43,17 @@ from netlearn.learn.settings_text import directive_texts
 from netlearn.learn.shared import SharedRule
 from netlearn.learn.state import Callback, TrainingState
 from netlearn.learn.superposition import outputs_of
+from netlearn.learn.table import Table
 from netlearn.learn.transforms import Transform
 from netlearn.learn.verdict import still_notes, warning_of
 from netlearn.netlist.directive_text import with_directive, with_directive_option
 from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import Project, open_project, with_targets
-from netlearn.results import TrainResult
+from netlearn.results import Evaluation, TrainResult
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint, Solver
-from netlearn.solvers import solver_of
+from netlearn.solvers import Forward, solver_of
 from netlearn.tolerances.training import Aimed, over_tolerances, yields_note
 from netlearn.training_scope import scope_notes
 
@@ -64,7 +68,7 @@ def train(
     data: DataLike | None = None,
     targets: object = None,
     *,
-    forward: str | Solver = "internal",
+    forward: Forward = "internal",
     progress: Callback | Iterable[Callback] | bool | None = None,
     out: Destination | str | os.PathLike[str] | None = None,
     checkpoint: Destination | str | os.PathLike[str] | None = None,
@@ -89,7 +93,9 @@ def train(
     targets : what the outputs should be, where it is not in ``data``: values (S, o), values
         (S,) of one output, or class labels (S,), which may be words or numbers.
     forward : what finds operating points: ``internal``; ``ngspice``, which is given the netlist's own text;
-        ``ngspice-flat``, which is given the flat circuit as netlearn reads it; or a solver.
+        ``ngspice-flat``, which is given the flat circuit as netlearn reads it; or a solver. Or a chip in the loop, of
+        which outputs alone are read: ``command:PROGRAM``, ``python:MODULE:FUNCTION``, or a function
+        ``outputs = f(values, inputs)`` of arrays (P,) and (S, p) that gives (S, o).
     progress : called after every step with a Progress, which has the parameters, the gradient
         and the outputs; or several such. One that raises StopIteration ends the training. True draws a bar, in
         notebooks too.
@@ -117,10 +123,15 @@ def train(
     if resume and kept is None:
         raise NetlearnError("resuming needs a checkpoint", hint="give the path of the checkpoint")
     with solver_of(forward) as solver:
-        project = open_project(netlist, with_targets(data, targets), solver, settings)
+        one_chip(solver, executor)
+        project = suiting_chip(open_project(netlist, with_targets(data, targets), solver, settings))
         store = store_of(keep, keep_every, keep_in, tuple(project.parameters.names), resume)
         task = replace(task_of(project), store=store)
         discrete = search_for(project)
+        if isinstance(solver, ChipSolver) and (aim != "nominal" or discrete is not None):
+            what = "parts and pairs are" if discrete is not None else f"--for {aim} is"
+            hint = "train first, and use 'netlearn round' or a training without the chip for the rest"
+            raise OptionError(f"{what} found by solving the circuit many times over, and this is a chip", hint=hint)
         if discrete is not None:
             task = bounded(task, discrete)
         final = FinalValues(project, task, discrete)
@@ -165,7 +176,7 @@ def task_of(project: Project) -> Task:
     # A generator of its own, so that the same samples are kept aside whatever else is random.
     part, aside = split(whole, settings.options.validation, np.random.default_rng([settings.options.seed, 1]))
     return Task(
-        model=project.model,
+        model=_measured(project),
         loss=loss,
         rule=settings.rule,
         data=part,
@@ -178,6 +189,13 @@ def task_of(project: Project) -> Task:
         writing=_writing(project),
         unit=unit_of_estimate(settings.rule, project.model, loss, unit, whole),
     )
+
+
+def _measured(project: Project) -> Model:
+    """The model; a chip is read as often as the rule averages."""
+    model = project.model
+    averages = int(getattr(project.settings.rule, "averages", 1))
+    return model if model.chip is None else replace(model, chip=replace(model.chip, averages=averages))
 
 
 def _writing(project: Project) -> Hardware | None:
@@ -219,6 +237,14 @@ def _result(project: Project, task: Task, state: TrainingState, final: FinalValu
     # What counts is the text: its loss, not that of the numbers it was written from.
     model, layout = again.plain_model, project.layout
     test = project.test_table
+
+    def evaluated(table: Table) -> Evaluation:
+        data = project.dataset(table)
+        if task.model.chip is not None and not state.finished:
+            # Who interrupts wants nothing more to be done with the chip, which may be what hangs.
+            return unread(state, layout, data)
+        return evaluation_of(model, project.loss, layout, data)
+
     if state.finished and (said := warning_of(task, state)):
         warnings.warn(said, stacklevel=3)
     return TrainResult(
@@ -227,14 +253,20 @@ def _result(project: Project, task: Task, state: TrainingState, final: FinalValu
         names=tuple(parameters.names),
         initial=parameters.initial,
         theta=final.of(state),
-        train=evaluation_of(model, project.loss, layout, project.dataset(project.table)),
-        test=evaluation_of(model, project.loss, layout, project.dataset(test)) if test is not None else None,
+        train=evaluated(project.table),
+        test=evaluated(test) if test is not None else None,
         history=_history(task, state),
         best_epoch=state.best_epoch,
         interrupted=not state.finished,
         seconds=seconds,
         stopped=state.stopped or "interrupted",
-        notes=(*notes_of(project), *scope_notes(project), *final.notes(state), *still_notes(task, state)),
+        notes=(
+            *notes_of(project),
+            *scope_notes(project),
+            *final.notes(state),
+            *still_notes(task, state),
+            *readings_note(project.solver, state.measurements),
+        ),
         lower=parameters.lower,
         upper=parameters.upper,
         fit=_fit(project, task, final.of(state)),
@@ -244,6 +276,9 @@ def _result(project: Project, task: Task, state: TrainingState, final: FinalValu
 def _fit(project: Project, task: Task, theta: Array) -> Fit | None:
     """Standard errors, where there are few enough values to be looked at one by one."""
     data = project.dataset(project.table)
+    if task.model.chip is not None:
+        # The model's response would tell nothing of how well the chip's values are known.
+        return None
     if len(theta) > LOOKED_AT or len(data) > FITTED or not is_fit(task.loss, data.targets, len(theta)):
         return None
     try:

@@ -118,6 +118,10 @@ class NgspiceError(NetlearnError):
     """ngspice is missing, crashed, hung or refused the circuit."""
 
 
+class ChipError(NetlearnError):
+    """A chip in the loop that cannot be started or imported, or gave no outputs that can be used."""
+
+
 class CheckFailed(NetlearnError):
     """A comparison that was asked for came out beyond its tolerance."""
 

@@ -11,6 +11,8 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.careful import DOUBTED, careful, tell_doubts
+from netlearn.chip_training import one_chip, readings_note
+from netlearn.chips.solver import ChipSolver
 from netlearn.errors import DataError, OptionError
 from netlearn.executors import Sent, in_order
 from netlearn.learn.data import Dataset, Layout
@@ -19,14 +21,14 @@ from netlearn.learn.goals import GoalResult, Goals, judged
 from netlearn.learn.loss import Loss, accuracy
 from netlearn.learn.model import Model
 from netlearn.learn.rules.power import dissipated_at, weight_of
+from netlearn.learn.state import TrainingState
 from netlearn.learn.superposition import outputs_of, superposes
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import Project, open_project, with_targets
 from netlearn.results import Evaluation
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.operating_point import Solver
 from netlearn.solve.parts import numbered
-from netlearn.solvers import solver_of
+from netlearn.solvers import Forward, solver_of
 
 HELD, LEAST_ROWS = 1_000_000, 64
 """How many unknowns of samples are held at a time, and how many samples at the least."""
@@ -37,7 +39,7 @@ def evaluate(
     data: DataLike | None = None,
     targets: object = None,
     *,
-    forward: str | Solver = "internal",
+    forward: Forward = "internal",
     residual: bool = False,
     errors: bool = False,
     executor: Executor | None = None,
@@ -50,9 +52,15 @@ def evaluate(
     ``data``. With ``residual`` the evaluation tells what Kirchhoff's laws lack at the samples' operating
     points; with ``errors``, the standard errors of what would be trained, as a least squares fit to the
     data has them. An ``executor``, anything with the interface of ``concurrent.futures.Executor``, solves
-    large data part by part. Where fewer than six digits of voltages or currents hold, a warning says so.
+    large data part by part. A chip in the loop is given the values that ``*@train`` names. Where fewer than
+    six digits of voltages or currents hold, a warning says so.
     """
     with solver_of(forward) as solver:
+        one_chip(solver, executor)
+        if isinstance(solver, ChipSolver) and (residual or errors):
+            what = "what Kirchhoff's laws lack" if residual else "standard errors"
+            hint = f"leave {'residual' if residual else 'errors'} out"
+            raise OptionError(f"{what} need every voltage of the circuit, and a chip gives outputs alone", hint=hint)
         project = open_project(netlist, None, careful(solver), settings)
         if data is not None:
             given = replace(project, data=with_targets(data, targets))
@@ -69,7 +77,8 @@ def evaluate(
             tell_doubts(model.forward(model.parameters.initial, dataset.inputs[some]))
         found = model.forward(model.parameters.initial, dataset.inputs).residual() if residual else None
         fit = _fit(project, dataset) if errors else None
-        return replace(result, notes=notes_of(project), residual=found, fit=fit)
+        notes = (*notes_of(project), *readings_note(solver))
+        return replace(result, notes=notes, residual=found, fit=fit)
 
 
 def _fit(project: Project, data: Dataset) -> Fit:
@@ -86,7 +95,8 @@ def evaluation_of(
 ) -> Evaluation:
     """How a model does on samples, at the values that its parameters have."""
     outputs, watts = _outputs_and_watts(model, data.inputs, executor)
-    losses = loss.value(outputs, data.targets) + weight_of(loss) * watts
+    weight = weight_of(loss)
+    losses = loss.value(outputs, data.targets) + (weight * watts if weight else 0.0)
     targets = data.targets
     goals: tuple[GoalResult, ...] = ()
     if isinstance(loss, Goals):
@@ -107,6 +117,27 @@ def evaluation_of(
         classes=layout.classes,
         data=data.path,
         goals=goals,
+    )
+
+
+def unread(state: TrainingState, layout: Layout, data: Dataset) -> Evaluation:
+    """What is known of samples of which no more is read, as after an interruption: the best loss, and no outputs."""
+    outputs = np.full((len(data), len(layout.outputs)), np.nan)
+    nothing = np.full(len(data), np.nan)
+    best = next((each for each in state.history if each.epoch == state.best_epoch), None)
+    rate = None if best is None or np.isnan(best.accuracy) else best.accuracy
+    loss = best.loss if best is not None else np.nan
+    return Evaluation(
+        loss=float(loss),
+        accuracy=rate,
+        names=layout.outputs,
+        inputs=data.inputs,
+        outputs=outputs,
+        targets=data.targets,
+        losses=nothing,
+        watts=nothing,
+        classes=layout.classes,
+        data=data.path,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from netlearn.atomic import Destination, check_output
-from netlearn.errors import CheckFailed, NetlearnError, NgspiceError, OutputError
+from netlearn.errors import CheckFailed, ChipError, NetlearnError, NgspiceError, OutputError
 from netlearn.interrupts import shielded
 from netlearn.learn.checkpoint import check_checkpoint, is_checkpoint, save_checkpoint
 from netlearn.learn.loop import Task
@@ -127,7 +127,7 @@ class Keeper:
                 self.finish(state)
                 kept.append(f"the best values until then are in '{self.out.path}'")
         # What the circuit or the settings brought about would come again.
-        if self.checkpoint is not None and not (kept and not isinstance(error, NgspiceError)):
+        if self.checkpoint is not None and not (kept and not isinstance(error, NgspiceError | ChipError)):
             with suppress(NetlearnError):
                 self.save(state)
                 kept.append(f"--resume goes on from '{self.checkpoint.path}'")

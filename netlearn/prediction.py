@@ -14,6 +14,7 @@ from typing import Unpack
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.chip_training import one_chip
 from netlearn.errors import OptionError
 from netlearn.executors import Sent, in_order
 from netlearn.learn.data import Layout, inputs_of
@@ -25,9 +26,8 @@ from netlearn.learn.superposition import outputs_of
 from netlearn.learn.table import Table
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import Project, open_project
-from netlearn.solve.operating_point import Solver
 from netlearn.solve.parts import numbered
-from netlearn.solvers import solver_of
+from netlearn.solvers import Forward, solver_of
 
 HELD = 4_000_000
 """About how many node voltages are held at a time."""
@@ -91,7 +91,7 @@ def predict(
     netlist: NetlistLike,
     data: DataLike,
     *,
-    forward: str | Solver = "internal",
+    forward: Forward = "internal",
     executor: Executor | None = None,
     **settings: Unpack[Overrides],
 ) -> Prediction:
@@ -103,7 +103,7 @@ def predict(
     data : inputs: a path, a DataFrame, arrays (S,) by column name, or an array (S, p) whose
         columns drive what ``*@input`` says, or else what the training data drive in their
         order. Targets in it are not looked at.
-    forward : what finds operating points: ``internal``, ``ngspice``, or a solver.
+    forward : what finds operating points: ``internal``, ``ngspice``, a solver, or a chip as for ``train``.
     executor : where this is done, part by part: anything with the interface of ``concurrent.futures.Executor``.
     settings : as for ``train``; of use here are ``input``, ``output``, ``classes`` and ``loss``.
 
@@ -111,6 +111,7 @@ def predict(
     there. Raises NetlearnError for what the user can mend.
     """
     with solver_of(forward) as solver:
+        one_chip(solver, executor)
         project = open_project(netlist, data, solver, settings)
         parts = list(_parts(project, [project.table], executor))
     first = parts[0]
@@ -127,12 +128,13 @@ def predictions(
     netlist: NetlistLike,
     data: str | os.PathLike[str],
     *,
-    forward: str | Solver = "internal",
+    forward: Forward = "internal",
     executor: Executor | None = None,
     **settings: Unpack[Overrides],
 ) -> Iterator[Prediction]:
     """The same for a file of any length, part by part; the memory that it takes does not grow with the file."""
     with solver_of(forward) as solver:
+        one_chip(solver, executor)
         project = open_project(netlist, None, solver, settings)
         yield from _parts(project, table_chunks(Path(data), rows_at_a_time(project), project.unnamed), executor)
 
@@ -142,7 +144,7 @@ def predict_file(
     data: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
-    forward: str | Solver = "internal",
+    forward: Forward = "internal",
     executor: Executor | None = None,
     **settings: Unpack[Overrides],
 ) -> int:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.chips.chip import Terminals
+from netlearn.chips.solver import ChipSolver, OnChip
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.parameters import Input, Parameters
 from netlearn.circuit.samples import alike
@@ -78,7 +80,7 @@ class Project:
     @cached_property
     def design(self) -> Design:
         """The elaborated netlist, with elements that only ngspice can solve if ngspice is given the text."""
-        return elaborate(self.netlist, foreign=isinstance(self.solver, TextSolver))
+        return elaborate(self.netlist, foreign=isinstance(self.solver, TextSolver | ChipSolver))
 
     @property
     def circuit(self) -> Circuit:
@@ -356,7 +358,28 @@ class Project:
     def _model(self, parameters: Parameters, layout: Layout) -> Model:
         measured = probes_of(parameters.circuit, layout.outputs, self._output_places)
         inputs = self.design_for(layout).inputs
-        return Model(parameters, inputs, measured, self.solver, self.text(layout.driven, inputs))
+        text = self.text(layout.driven, inputs)
+        return Model(parameters, inputs, measured, self.solver, text, self._on_chip(layout))
+
+    def _on_chip(self, layout: Layout) -> OnChip | None:
+        """The chip, with the values that it is given and what its inputs and outputs are."""
+        if not isinstance(self.solver, ChipSolver):
+            return None
+        trained = self._programmed(layout)
+        units = tuple(trained.units) or ("",) * len(trained)
+        terminals = Terminals(tuple(trained.names), units, layout.driven, layout.outputs)
+        return OnChip(self.solver.chip, terminals, np.asarray(trained.initial, dtype=float))
+
+    def _programmed(self, layout: Layout) -> Parameters:
+        """What a chip is given values of: what is trained, whatever a model trains."""
+        design = self.design_for(layout)
+        try:
+            return design.parameters(self.selections, self.settings.fix)
+        except OptionError:
+            if self.settings.train:
+                raise
+            # A chip without a resistor in its netlist may be read, too.
+            return design.parameters((), ())
 
     def text(self, columns: Sequence[str], inputs: Sequence[Input]) -> OwnText | None:
         """The netlist's text, of which samples set what ``columns`` name, if that is what the solver is given."""

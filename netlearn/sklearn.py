@@ -16,7 +16,7 @@ from netlearn.learn.table import label_of
 from netlearn.netlist.netlist import Netlist, parse
 from netlearn.overrides import NetlistLike, settings_for
 from netlearn.project import netlist_of
-from netlearn.solve.operating_point import Solver
+from netlearn.solvers import Forward
 from netlearn.trainer import Trainer
 
 try:
@@ -55,7 +55,7 @@ class _NetlistEstimator(BaseEstimator):  # type: ignore[misc]
     epochs, batch, validation, patience, coordinates : its options; None for the netlist's own.
     scaling : whether features are brought between -1 and 1 V, and targets to what a passive network
         can reach, and predictions back. "auto": where the network is made to measure.
-    forward : what finds operating points.
+    forward : what finds operating points, or a chip in the loop, as for :func:`netlearn.train`.
     random_state : seed of the values that training starts from where the network is made to
         measure, and of everything random in training.
     warm_start : whether ``fit`` goes on from the values of the last one.
@@ -88,7 +88,7 @@ class _NetlistEstimator(BaseEstimator):  # type: ignore[misc]
         patience: int | None = None,
         coordinates: str | None = None,
         scaling: Literal["auto"] | bool = "auto",
-        forward: str | Solver = "internal",
+        forward: Forward = "internal",
         random_state: Any = None,
         warm_start: bool = False,
     ) -> None:
@@ -175,7 +175,7 @@ class _NetlistEstimator(BaseEstimator):  # type: ignore[misc]
         settings = settings_for(self.netlist_, given)
         if not hasattr(settings.optimizer, "step"):
             given["optimizer"] = "adam"
-        return Trainer(self.netlist_, solver=None if isinstance(self.forward, str) else self.forward, **given)
+        return Trainer(self.netlist_, forward=self.forward, **given)
 
     def _steps(self, x: Array, y: Array) -> None:
         """One pass over samples, in batches if the settings say so."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from netlearn.chips.chip import RETRIES, TIMEOUT
+from netlearn.chips.function import ChipFunction, loaded
+from netlearn.chips.program import ChipProgram
+from netlearn.chips.solver import ChipSolver
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.ngspice.own_text import TextSolver
 from netlearn.ngspice.solver import NgspiceSolver
@@ -13,16 +18,33 @@ from netlearn.solve.operating_point import Solver
 
 FORWARDS = ("internal", "ngspice", "ngspice-flat")
 
+ChipLike = Callable[[Any, Any], Any]
+"""A function ``outputs = f(values, inputs)``; see :class:`netlearn.chips.function.ChipFunction`."""
+Forward = str | Solver | ChipLike
+"""What finds operating points, or gives outputs."""
+
+
+def is_chip(forward: object) -> bool:
+    """Whether what gives outputs is a chip, of which there is one."""
+    if isinstance(forward, str):
+        return forward.startswith(("command:", "python:"))
+    return isinstance(forward, ChipSolver) or not hasattr(forward, "solve")
+
 
 @contextmanager
-def solver_of(forward: str | Solver) -> Iterator[Solver]:
+def solver_of(forward: Forward) -> Iterator[Solver]:
     """A solver by name, ended afterwards, or the solver itself.
 
     ``internal``; ``ngspice``, which is given the netlist's own text; ``ngspice-flat``, which is given the flat
-    circuit as netlearn reads it. Raises OptionError for another name.
+    circuit as netlearn reads it; ``command:PROGRAM ARGUMENTS``, ``python:MODULE:FUNCTION`` or
+    ``python:FILE.py:FUNCTION``, a chip in the loop; or a function ``outputs = f(values, inputs)``. Raises OptionError
+    for another name, and ChipError for a function that is not there.
     """
-    if not isinstance(forward, str):
-        yield forward
+    if is_chip(forward) and not isinstance(forward, ChipSolver):
+        with chip_of(forward) as chip:
+            yield chip
+    elif not isinstance(forward, str):
+        yield forward  # type: ignore[misc]
     elif forward == "internal":
         yield InternalSolver()
     elif forward == "ngspice":
@@ -33,3 +55,18 @@ def solver_of(forward: str | Solver) -> Iterator[Solver]:
             yield flat
     else:
         raise OptionError(f"there is no solver '{forward}'", hint=did_you_mean(forward, FORWARDS))
+
+
+def chip_of(forward: object, timeout: float = TIMEOUT, retries: int = RETRIES) -> ChipSolver:
+    """The chip that ``command:...`` or ``python:...`` names, or that a function is.
+
+    ``timeout`` and ``retries`` are those of a program. Raises OptionError, and ChipError for a function that is not
+    there.
+    """
+    if isinstance(forward, str):
+        kind, _, rest = forward.partition(":")
+        return ChipSolver(ChipProgram(rest.strip(), timeout, retries) if kind == "command" else loaded(rest))
+    if not callable(forward):
+        hint = "give a name, a solver, or a function outputs = f(values, inputs)"
+        raise OptionError(f"a {type(forward).__name__} finds no operating points", hint=hint)
+    return ChipSolver(ChipFunction(forward))

@@ -21,6 +21,7 @@ import numpy as np
 
 from netlearn.api import train
 from netlearn.bars import run_callback
+from netlearn.chip_training import one_at_a_time
 from netlearn.errors import NetlearnError, OptionError
 from netlearn.journal import Journal
 from netlearn.json_text import json_text
@@ -204,10 +205,13 @@ def carried_out(
     done = {key: known[key] for key in keys if key in known}
     first = {key: number for number, key in reversed(list(enumerate(keys)))}
     left = [number for number, key in enumerate(keys) if key not in done and first[key] == number]
-    with journal.opened() if journal else nullcontext():
-        work = Training(plan.netlist, plan.data, plan.settings, plan.scatter)
+    with (
+        one_at_a_time(plan.settings, processes, executor) as (settings, at_a_time),
+        journal.opened() if journal else nullcontext(),
+    ):
+        work = Training(plan.netlist, plan.data, settings, plan.scatter)
         items = [(plan.variants[plan.runs[k][0]], plan.runs[k][1]) for k in left]
-        for number, result in results_of(work, items, processes, executor):
+        for number, result in results_of(work, items, at_a_time, executor):
             found = {"error": str(result)} if isinstance(result, Lost) else result
             record = {**plan.about[left[number]], **found}
             record = {**record, **{name: record.get(name, nan) for name in QUANTITIES}}

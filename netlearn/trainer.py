@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -11,6 +12,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.chip_training import check_chip, with_chip_rule
 from netlearn.errors import OptionError
 from netlearn.learn.data import Dataset, dataset_of, inputs_of
 from netlearn.learn.digits import check_digits, rounded
@@ -30,8 +32,8 @@ from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import NetlistLike, Overrides
 from netlearn.project import open_project
 from netlearn.signature import signature_of
-from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import Solver
+from netlearn.solvers import Forward, solver_of
 
 SEEN = 1000
 """How many of the last targets tell what losses are measured against."""
@@ -45,7 +47,9 @@ class Trainer:
     netlist : a netlist or the path of one. ``*@input`` and ``*@output``, or ``input`` and
         ``output`` here, say what is driven and measured; ``*@classes`` names classes. Where there are
         goals, they say what is wanted.
-    solver : what finds operating points.
+    forward : what finds operating points, or a chip in the loop, as for ``train``. What it starts ends with
+        ``close``, or the end of a ``with`` block.
+    solver : a solver, in place of ``forward``.
     settings : as for ``train``. A schedule counts each step as an epoch.
 
     Raises NetlearnError for what the user can mend.
@@ -64,8 +68,17 @@ class Trainer:
     [0.25, 0.5]
     """
 
-    def __init__(self, netlist: NetlistLike, *, solver: Solver | None = None, **settings: Unpack[Overrides]) -> None:
-        project = open_project(netlist, None, solver or InternalSolver(), settings)
+    def __init__(
+        self,
+        netlist: NetlistLike,
+        *,
+        forward: Forward = "internal",
+        solver: Solver | None = None,
+        **settings: Unpack[Overrides],
+    ) -> None:
+        self._opened = ExitStack()
+        opened = self._opened.enter_context(solver_of(forward if solver is None else solver))
+        project = with_chip_rule(open_project(netlist, None, opened, settings))
         given = project.settings
         if isinstance(given.optimizer, Lbfgsb):
             raise OptionError("lbfgs needs all samples at once", hint="take another optimizer, or netlearn.train")
@@ -78,6 +91,7 @@ class Trainer:
             raise OptionError("digits=0 judges by all samples, and these come one by one", hint="say how many")
         self._project, self._unnamed = signature_of(project)
         project = self._project
+        check_chip(project)
         self.layout = project.layout
         parameters = project.parameters
         self._task = Task(
@@ -97,6 +111,16 @@ class Trainer:
         self._stiffness: float | None = None
         self._first: float | None = None
         self.steps = 0
+
+    def close(self) -> None:
+        """End what was started to find operating points: ngspice, or the program of a chip."""
+        self._opened.close()
+
+    def __enter__(self) -> Trainer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def names(self) -> tuple[str, ...]:

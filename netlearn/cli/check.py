@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from netlearn.cli.forward import processes, threads_option, timeout
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     all_samples,
@@ -16,11 +17,8 @@ from netlearn.cli.options import (
     directive_options,
     netlist_argument,
     overrides,
-    processes,
     quiet,
     so_many,
-    threads_option,
-    timeout,
     tolerance,
 )
 from netlearn.cli.output import say

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from netlearn.cli.forward import chip_by_name, named_or_chip
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     allow,
@@ -14,7 +15,6 @@ from netlearn.cli.options import (
     as_json,
     cluster_options,
     directive_options,
-    forward_by_name,
     netlist_argument,
     overrides,
     quiet,
@@ -59,7 +59,7 @@ def _numbers(_: click.Context, option: click.Parameter, text: str) -> list[float
 @training_data
 @test_data
 @directive_options(*SHARED)
-@forward_by_name
+@chip_by_name
 @trainings_at_a_time
 @cluster_options
 @click.option(
@@ -85,6 +85,8 @@ def command(
     data: Path | None,
     test: Path | None,
     forward: str,
+    timeout: float,
+    retries: int,
     processes: int | None,
     scheduler: str | None,
     local_cluster: int | None,
@@ -110,7 +112,11 @@ def command(
     check_format(figure.path)
     try:
         silent = quiet or as_json or as_csv
-        with workers_of(scheduler, local_cluster, silent) as executor, comparison_progress(silent) as progress:
+        with (
+            workers_of(scheduler, local_cluster, silent) as executor,
+            named_or_chip(forward, timeout, retries) as solving,
+            comparison_progress(silent) as progress,
+        ):
             comparison = compare(
                 read(netlist, allow),
                 data,
@@ -124,7 +130,7 @@ def command(
                 processes=processes,
                 executor=executor,
                 progress=progress,
-                forward=forward,
+                forward=solving,
                 test=test,
                 **overrides(directives),
             )

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from netlearn.cli.forward import forward_or_chip, solver
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     allow,
@@ -14,14 +15,10 @@ from netlearn.cli.options import (
     as_json,
     cluster_options,
     directive_options,
-    forward_option,
     netlist_argument,
     overrides,
-    processes,
     quiet,
     residual,
-    solver,
-    timeout,
     workers_of,
 )
 from netlearn.cli.output import FilePath, deliver, say
@@ -36,9 +33,7 @@ from netlearn.report.tables import csv_parts, show, show_rows, table_of
 @netlist_argument
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's test data, else its data].")
 @directive_options("corner", "output", "goal", "loss", "train", "fix")
-@forward_option
-@timeout
-@processes
+@forward_or_chip
 @cluster_options
 @allow
 @residual
@@ -54,6 +49,7 @@ def command(
     flat: bool,
     timeout: float,
     processes: int | None,
+    retries: int,
     scheduler: str | None,
     local_cluster: int | None,
     allow: tuple[Path, ...],
@@ -70,7 +66,7 @@ def command(
     """
     source = read(netlist, allow)
     with (
-        solver(forward, timeout, processes, flat=flat) as solving,
+        solver(forward, timeout, processes, flat=flat, retries=retries) as solving,
         workers_of(scheduler, local_cluster, quiet or as_json or as_csv) as executor,
     ):
         evaluation = evaluate(

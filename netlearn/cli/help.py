@@ -11,7 +11,17 @@ SECTIONS = {
         *("patience", "coordinates", "digits", "rules", "seeds", "fractions", "betas", "vary", "scatter", "for"),
     ),
     "Simulator": (
-        *("forward", "timeout", "processes", "scheduler", "local-cluster", "threads", "allow-include", "solver"),
+        *(
+            "forward",
+            "timeout",
+            "retries",
+            "processes",
+            "scheduler",
+            "local-cluster",
+            "threads",
+            "allow-include",
+            "solver",
+        ),
     ),
 }
 """Which options stand under which heading; all others are about the output."""

@@ -11,18 +11,15 @@ import numpy as np
 
 from netlearn import api
 from netlearn.arrays import Array
+from netlearn.cli.forward import forward_option, processes, solver, timeout
 from netlearn.cli.options import (
     allow,
     as_csv,
     as_json,
     directive_options,
-    forward_option,
     netlist_argument,
     overrides,
-    processes,
     residual,
-    solver,
-    timeout,
 )
 from netlearn.cli.output import FilePath, deliver, say
 from netlearn.errors import NetlistWarning, OptionError

@@ -12,12 +12,8 @@ import click
 
 from netlearn.cli.output import FilePath, say
 from netlearn.clusters import cluster
-from netlearn.errors import OptionError
 from netlearn.learn.settings import DIRECTIVES
 from netlearn.options import Option
-from netlearn.solve.internal import InternalSolver
-from netlearn.solve.operating_point import Solver
-from netlearn.solve.threads import VARIABLE, set_threads
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -35,45 +31,6 @@ allow = click.option(
     metavar="FOLDER",
     help="Let .include and .lib read from this folder too (repeatable). Without it they are confined to the "
     "netlist's own folder.",
-)
-threads_option = click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    metavar="N",
-    expose_value=False,
-    callback=lambda _, __, count: set_threads(count),
-    help=f"How many threads the internal solver uses, to the same result [all cores, or {VARIABLE}].",
-)
-_forward_option = click.option(
-    "--forward",
-    type=click.Choice(["internal", "ngspice"]),
-    default="internal",
-    show_default=True,
-    help="What finds the operating points.",
-)
-_flat_option = click.option(
-    "--flat", is_flag=True, help="Give ngspice the flat circuit as netlearn reads it, instead of the netlist's text."
-)
-
-
-def forward_option(command: Command) -> Command:
-    """What finds the operating points, and in how many threads."""
-    return _forward_option(_flat_option(threads_option(command)))
-
-
-def forward_by_name(command: Command) -> Command:
-    """The same where the solver is opened elsewhere, as in other processes."""
-    return _forward_option(threads_option(command))
-
-
-timeout = click.option(
-    "--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, metavar="SECONDS",
-    help="How long ngspice may take for one sample.",
-)  # fmt: skip
-
-
-processes = click.option(
-    "--processes", type=click.IntRange(min=1), metavar="N", help="How many processes run ngspice [by the samples]."
 )
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 
@@ -143,23 +100,6 @@ scatter_option = click.option(
     show_default=True,
     help="Ratio of other seeds' first values to FILE's.",
 )
-
-
-@contextmanager
-def solver(forward: str, timeout: float, processes: int | None, *, flat: bool) -> Iterator[Solver]:
-    """The solver that the options name. Ends ngspice's processes afterwards."""
-    if forward == "internal":
-        if flat:
-            raise OptionError("--flat says what ngspice is given", hint="add --forward ngspice")
-        yield InternalSolver()
-        return
-    # What runs ngspice takes a while to import, and most runs have no use for it.
-    from netlearn.ngspice.own_text import TextSolver
-    from netlearn.ngspice.solver import NgspiceSolver
-
-    kind = NgspiceSolver if flat else TextSolver
-    with kind(timeout=timeout, processes=processes) as found:
-        yield found
 
 
 def directive_options(*names: str) -> Callable[[Command], Command]:

@@ -12,6 +12,7 @@ import click
 
 from netlearn.arrays import Array
 from netlearn.atomic import Destination
+from netlearn.cli.forward import forward_or_chip, solver
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     allow,
@@ -19,13 +20,9 @@ from netlearn.cli.options import (
     as_json,
     cluster_options,
     directive_options,
-    forward_option,
     netlist_argument,
     overrides,
-    processes,
     quiet,
-    solver,
-    timeout,
     workers_of,
 )
 from netlearn.cli.output import FilePath, check_outputs, deliver, say
@@ -41,9 +38,7 @@ from netlearn.report.tables import show_rows
 @click.option("--data", type=FilePath, required=True, metavar="FILE", help="The inputs: CSV, Parquet or .npz.")
 @click.option("-o", "--out", type=FilePath, metavar="FILE", help="Where to write: .csv, .parquet or .npz.")
 @directive_options("input", "output", "classes", "loss")
-@forward_option
-@timeout
-@processes
+@forward_or_chip
 @cluster_options
 @allow
 @as_csv
@@ -58,6 +53,7 @@ def command(
     flat: bool,
     timeout: float,
     processes: int | None,
+    retries: int,
     scheduler: str | None,
     local_cluster: int | None,
     allow: tuple[Path, ...],
@@ -73,7 +69,7 @@ def command(
     source, settings = read(netlist, allow), overrides(directives)
     silent = quiet or as_json or as_csv
     with (
-        solver(forward, timeout, processes, flat=flat) as solving,
+        solver(forward, timeout, processes, flat=flat, retries=retries) as solving,
         workers_of(scheduler, local_cluster, silent) as executor,
     ):
         if out is not None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from netlearn.cli.options import allow, as_csv, as_json, netlist_argument, quiet, threads_option, timeout, tolerance
+from netlearn.cli.forward import threads_option, timeout
+from netlearn.cli.options import allow, as_csv, as_json, netlist_argument, quiet, tolerance
 from netlearn.cli.output import FilePath, deliver, say
 from netlearn.errors import CheckFailed
 from netlearn.json_text import json_text

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
+from netlearn.cli.forward import chip_by_name, named_or_chip
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     allow,
     as_json,
     cluster_options,
     directive_options,
-    forward_by_name,
     netlist_argument,
     overrides,
     quiet,
@@ -41,7 +41,7 @@ from netlearn.sweeps import sweep
 @training_data
 @test_data
 @directive_options()
-@forward_by_name
+@chip_by_name
 @trainings_at_a_time
 @cluster_options
 @click.option("-o", "--out", type=FilePath, metavar="FILE", help="The records, .jsonl or .parquet [FILE.sweep.jsonl].")
@@ -57,6 +57,8 @@ def command(
     data: Path | None,
     test: Path | None,
     forward: str,
+    timeout: float,
+    retries: int,
     processes: int | None,
     scheduler: str | None,
     local_cluster: int | None,
@@ -77,7 +79,11 @@ def command(
     journal = kept.path.with_name(f"{kept.path.name}.jsonl") if is_parquet(kept.path) else kept.path
     try:
         silent = quiet or as_json
-        with workers_of(scheduler, local_cluster, silent) as executor, sweep_progress(silent) as progress:
+        with (
+            workers_of(scheduler, local_cluster, silent) as executor,
+            named_or_chip(forward, timeout, retries) as solving,
+            sweep_progress(silent) as progress,
+        ):
             found = sweep(
                 read(netlist, allow),
                 data,
@@ -88,7 +94,7 @@ def command(
                 processes=processes,
                 executor=executor,
                 progress=progress,
-                forward=forward,
+                forward=solving,
                 test=test,
                 **overrides(directives),
             )

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from netlearn.cli.forward import forward_by_name
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     allow,
@@ -15,7 +16,6 @@ from netlearn.cli.options import (
     as_json,
     cluster_options,
     directive_options,
-    forward_by_name,
     netlist_argument,
     overrides,
     quiet,

@@ -11,20 +11,17 @@ from netlearn import api
 from netlearn.adjoint import adjoint_netlist
 from netlearn.atomic import Destination
 from netlearn.cli import INTERRUPTED
+from netlearn.cli.forward import forward_or_chip, solver
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     allow,
     as_json,
     cluster_options,
     directive_options,
-    forward_option,
     netlist_argument,
     overrides,
-    processes,
     quiet,
-    solver,
     test_data,
-    timeout,
     training_data,
     workers_of,
 )
@@ -45,9 +42,7 @@ from netlearn.tolerances.training import Aimed
 @training_data
 @test_data
 @directive_options()
-@forward_option
-@timeout
-@processes
+@forward_or_chip
 @cluster_options
 @allow
 @click.option("--checkpoint", type=FilePath, metavar="FILE", help="Where an interrupted run is kept.")
@@ -93,6 +88,7 @@ def command(
     flat: bool,
     timeout: float,
     processes: int | None,
+    retries: int,
     scheduler: str | None,
     local_cluster: int | None,
     allow: tuple[Path, ...],
@@ -131,7 +127,7 @@ def command(
     if show_adjoint:
         deliver(adjoint_netlist(source, data, **overrides(directives)), show_adjoint)
     with (
-        solver(forward, timeout, processes, flat=flat) as solving,
+        solver(forward, timeout, processes, flat=flat, retries=retries) as solving,
         workers_of(scheduler, local_cluster, quiet or as_json) as executor,
         training_progress(quiet or as_json) as progress,
     ):

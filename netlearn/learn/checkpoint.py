@@ -150,7 +150,8 @@ def fingerprint(task: Task) -> dict[str, str]:
         "loss": task.loss,
         "rule": task.rule,
         # Of elements that only ngspice knows the circuit holds the nodes alone.
-        "solver": (task.model.solver, _text(task.model.text)),
+        # A chip may be spoken to in another way, or be another one: whatever it is, it is measured.
+        "solver": (task.model.solver if task.model.chip is None else "chip", _text(task.model.text)),
         "optimizer": (task.optimizer, task.schedule),
         "subset": task.subset,
         "hardware": task.writing,

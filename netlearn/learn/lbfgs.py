@@ -142,7 +142,7 @@ class _Search:
         self.state = replace(
             self.state,
             solves=trial.solves + estimate.solves,
-            measurements=trial.measurements + estimate.measurements,
+            measurements=trial.measurements + task.model.counted(estimate.measurements),
             last=Step(self.rows, estimate.loss, estimate.gradient, estimate.outputs),
         ).with_points(self.rows, estimate.point)
 

@@ -288,7 +288,7 @@ def _stepped(
         mask=mask,
         draws=draws,
         solves=state.solves + estimate.solves,
-        measurements=state.measurements + estimate.measurements,
+        measurements=state.measurements + task.model.counted(estimate.measurements),
         last=Step(rows, estimate.loss, estimate.gradient, estimate.outputs),
     ).with_points(rows, estimate.point)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 
 from netlearn.arrays import Array
+from netlearn.chips.solver import OnChip
 from netlearn.circuit.circuit import Circuit, Column
 from netlearn.circuit.parameters import Input, Parameters
 from netlearn.errors import CircuitError, NgspiceError
@@ -17,6 +18,7 @@ from netlearn.ngspice.own_text import OwnText
 from netlearn.ngspice.text_solution import BY_FLAT
 from netlearn.probes.ends import Probes
 from netlearn.probes.outputs import Outputs
+from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint, Solver
 
 
@@ -34,6 +36,8 @@ class Model:
     solver: Solver
     text: OwnText | None = None
     """What finds the free states from the netlist's own text, if that is not the solver."""
+    chip: OnChip | None = None
+    """What gives the outputs, if the circuit is a chip that is measured."""
 
     @property
     def probes(self) -> Probes:
@@ -78,10 +82,23 @@ class Model:
         return [places[i] for i in range(len(self.parameters.settings))]
 
     def forward(self, theta: Array, inputs: Array, start: OperatingPoint | None = None) -> OperatingPoint:
-        """The free state of every sample. Raises what the solver raises."""
+        """The free state of every sample, or of a chip its outputs alone. Raises what the solver or the chip raises."""
+        if self.chip is not None:
+            circuit = self.circuit(theta, inputs)
+            unknown = np.broadcast_to(np.nan, (len(inputs), circuit.size))
+            return OperatingPoint(circuit, unknown, read=self.chip.outputs(theta, inputs))
         if self.text is not None:
             return self.text.solve(self.circuit(theta, inputs), inputs, self.parameters, theta)
         return self.solver.solve(self.circuit(theta, inputs), start)
+
+    @property
+    def simulated(self) -> Model:
+        """The same as the internal solver has it: what is known of a chip before it is measured."""
+        return replace(self, solver=InternalSolver(), text=None, chip=None)
+
+    def counted(self, measurements: int) -> int:
+        """How many readings there were of late: those that a rule says it needs, or of a chip all that it gave."""
+        return measurements if self.chip is None else self.chip.chip.count.take()
 
     def pullback(
         self,
@@ -116,6 +133,8 @@ class Model:
 
     def outputs(self, point: OperatingPoint) -> Array:
         """What the probes read, (S, o). Raises NgspiceError where ngspice has no number for what a probe needs."""
+        if point.read is not None:
+            return point.read
         read = self.measured.read(point.circuit, point.x, point.rest)
         lost = np.flatnonzero(np.isnan(read).any(axis=0)).tolist() if self.text is not None else []
         if lost:

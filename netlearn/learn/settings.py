@@ -61,6 +61,10 @@ class Trained(Declared):
     place: Place | None = None
 
 
+UNSAID_RULE: Rule = Analytic()
+"""The rule where none is given: this very object, so that one that suits a chip can take its place."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything that a run is told besides the netlist and the data.
@@ -79,7 +83,7 @@ class Settings:
     loss: Loss | None = None
     train: tuple[Trained, ...] = ()
     fix: tuple[str, ...] = ()
-    rule: Rule = field(default_factory=Analytic)
+    rule: Rule = UNSAID_RULE
     optimizer: Optimizer | Lbfgsb = field(default_factory=Adam)
     schedule: Schedule = field(default_factory=Constant)
     subset: Subset = field(default_factory=Subset)

@@ -34,6 +34,10 @@ _NAME = re.compile(r"([^\s=]+)=")
 _FEW = 8
 """Pairs of one directive that have places of their own: those of thousands would take ten times the reading."""
 
+FROM_OUTSIDE = frozenset(["forward"])
+"""What a netlist may have no say in, as it may be a stranger's."""
+WHY_OUTSIDE = "it could start any program; say it on the command line, as --forward, or in Python"
+
 _QUOTES = ('"', "'")
 
 
@@ -64,6 +68,8 @@ class _Reader:
         assert isinstance(name, Token)
         entry = self.schema.get(name.lower())
         if entry is None:
+            if name.lower() in FROM_OUTSIDE:
+                raise OptionError(f"a directive cannot say '{name}'", self._place(name), WHY_OUTSIDE)
             raise OptionError(f"unknown directive '{name}'", self._place(name), did_you_mean(name, self.schema))
         places = {}
         if place := self._place(name):
@@ -76,6 +82,8 @@ class _Reader:
                 key, value = item.children
                 assert isinstance(key, Token)
                 assert isinstance(value, Tree)
+                if key.lower() in FROM_OUTSIDE and entry.any_name is None:
+                    raise OptionError(f"a directive cannot say '{key}'", self._place(key), WHY_OUTSIDE)
                 pairs.append((key, _token(value), value.data == "list"))
             elif item.data == "assigned":
                 named, value = item.children

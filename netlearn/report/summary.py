@@ -142,7 +142,8 @@ def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
     yield from goal_lines(evaluation.goals)
     if evaluation.accuracy is not None:
         yield f"accuracy  {_percent(evaluation.accuracy)}"
-    yield f"power     {shown(evaluation.power)} W dissipated in the mean"
+    if not _powerless(evaluation):
+        yield f"power     {shown(evaluation.power)} W dissipated in the mean"
     if evaluation.residual is not None:
         yield f"residual  {evaluation.residual.largest()}"
 
@@ -190,7 +191,13 @@ def sample_rows(evaluation: Evaluation) -> tuple[list[str], Iterator[list[object
     """Columns and rows of the samples: outputs, what was wanted, the loss, and the power in watts."""
     names = list(evaluation.names)
     wanted = ["predicted", "class"] if evaluation.classes else [f"wanted {name}" for name in names]
-    return ["sample", *names, *wanted, "loss", "power"], _sample_rows(evaluation)
+    power = [] if _powerless(evaluation) else ["power"]
+    return ["sample", *names, *wanted, "loss", *power], _sample_rows(evaluation)
+
+
+def _powerless(evaluation: Evaluation) -> bool:
+    """Whether nobody knows the power, as of a chip."""
+    return bool(np.isnan(evaluation.watts).all())
 
 
 def _sample_rows(evaluation: Evaluation) -> Iterator[list[object]]:
@@ -206,7 +213,8 @@ def _sample_rows(evaluation: Evaluation) -> Iterator[list[object]]:
             wanted = [[evaluation.classes[k] if k >= 0 else None for k in pair] for pair in pairs]
         else:
             wanted = [[None if isnan(value) else value for value in row] for row in targets]
-        parts = zip(outputs, wanted, losses, watts, strict=True)
+        known = [losses] if _powerless(evaluation) else [losses, watts]
+        parts = zip(outputs, wanted, *known, strict=True)
         yield from ([k, *out, *ends, *last] for k, (out, ends, *last) in enumerate(parts, start=first + 1))
 
 

@@ -33,7 +33,8 @@ class OperatingPoint(InNotebooks):
     ``x`` (S, N) holds node voltages in volts, then branch currents in amperes. ``iterations``
     is how many linear solves the slowest sample took; ``linearization`` is what the solver
     can give at no further cost, or None. ``rest`` (S, N) is what rounding took off ``x`` where it was
-    found with more digits than float64 has: differences of what is nearly equal need it.
+    found with more digits than float64 has: differences of what is nearly equal need it. ``read`` (S, o) are the
+    outputs where these are all that is known, as of a chip; ``x`` is NaN then.
     """
 
     circuit: Circuit
@@ -41,6 +42,7 @@ class OperatingPoint(InNotebooks):
     iterations: int = 1
     linearization: Linearization | None = None
     rest: Array | None = None
+    read: Array | None = None
 
     def __repr__(self) -> str:
         nodes, branches = len(self.circuit.nodes), len(self.circuit.branches)

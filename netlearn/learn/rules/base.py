@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -46,6 +46,10 @@ class Estimate:
     point: OperatingPoint | None = None
     solves: int = 0
     measurements: int = 0
+
+
+Reads = Literal["outputs", "nudges", "voltages"]
+"""What a rule reads of a circuit: its outputs alone, those and nudged states, or every voltage of a model."""
 
 
 class Rule(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -18,7 +18,8 @@ from netlearn.circuit.circuit import Circuit
 from netlearn.errors import OptionError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
-from netlearn.learn.rules.base import Batch, Estimate
+from netlearn.learn.rules.base import Batch, Estimate, Reads
+from netlearn.learn.rules.bench import Bench, free_state
 from netlearn.learn.rules.circuitry import is_current
 from netlearn.learn.rules.nudged_phase import FreePhase, free_phase
 from netlearn.learn.rules.nudges import (
@@ -53,14 +54,25 @@ NUDGES: Mapping[str, Nudge] = {"conductance": ConductanceNudge(), "current": Cur
 class Energetic(Reading):
     """What all energy-based rules are told: how well node voltages are read, and what a circuit needs."""
 
+    reads: ClassVar[Reads] = "nudges"
+
     reciprocal: Literal["warn", "require", "correct"] = option(
         "warn",
         "what to do where the circuit has no co-content: correct adds what is not reciprocal to the nudged phase",
     )
 
-    def phase(self, model: Model, loss: Loss, free: OperatingPoint, outputs: Array, targets: Array) -> FreePhase:
-        """The free phase of a batch, whose outputs were read as ``outputs`` (S, o)."""
-        return free_phase(model, loss, free, outputs, targets, policy=self.reciprocal)
+    def phase(
+        self,
+        model: Model,
+        loss: Loss,
+        free: OperatingPoint,
+        outputs: Array,
+        targets: Array,
+        *,
+        bench: Bench | None = None,
+    ) -> FreePhase:
+        """The free phase of a batch, whose outputs were read as ``outputs`` (S, o), perhaps of a chip on a bench."""
+        return free_phase(model, loss, free, outputs, targets, policy=self.reciprocal, bench=bench)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,9 +150,9 @@ class GeneralizedEP(Energetic):
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """One free state and one or two nudged states per sample; random only if readings are."""
-        free = model.forward(theta, batch.inputs, batch.start)
+        free, bench = free_state(model, theta, batch)
         outputs = model.outputs(free)
-        phase = self.phase(model, loss, free, self.read(outputs, rng), batch.targets)
+        phase = self.phase(model, loss, free, self.read(outputs, rng), batch.targets, bench=bench)
         beta = self.strength(phase)
         if not isinstance(self.nudge, ConductanceNudge | CurrentNudge | ClampNudge):
             require_order(self.nudge, phase.outputs, batch.targets, loss, beta)
@@ -157,7 +169,7 @@ class GeneralizedEP(Energetic):
             loss=float(np.mean(loss.value(outputs, batch.targets))),
             gradient=gradient / (beta**self.nudge.contrast_order * len(batch)),
             outputs=outputs,
-            point=free,
+            point=phase.point,
             solves=states * len(batch),
             # Two states are compared element by element, however many are made.
             measurements=self.averages * (outputs.size + 2 * len(batch) * trained_elements(model)),
@@ -310,6 +322,8 @@ class AdjointCoupledLearning(Contrasting):
 def suitable_nudge(model: Model, loss: Loss, targets: Array) -> Nudge:
     """A conductance where the loss is a squared error of voltages, or else a current."""
     squared = quadratic_form(loss, np.zeros((len(targets), len(model.probes))), targets) is not None
+    if model.chip is not None and "conductance" not in model.chip.nudges():
+        squared = False
     currents = np.any(is_current(model.parameters.circuit, model.probes))
     return NUDGES["conductance" if squared and not currents else "current"]
 

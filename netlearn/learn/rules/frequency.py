@@ -11,6 +11,7 @@ from netlearn.arrays import Array
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
+from netlearn.learn.rules.bench import free_state
 from netlearn.learn.rules.energy import Contrasting, trained_elements
 from netlearn.learn.rules.nudges import CurrentNudge
 from netlearn.learn.rules.power import with_power
@@ -37,9 +38,9 @@ class FrequencyPropagation(Contrasting):
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """One free state and ``readings`` driven ones per sample; random only if readings are."""
-        free = model.forward(theta, batch.inputs, batch.start)
+        free, bench = free_state(model, theta, batch)
         outputs = model.outputs(free)
-        phase = self.phase(model, loss, free, self.read(outputs, rng), batch.targets)
+        phase = self.phase(model, loss, free, self.read(outputs, rng), batch.targets, bench=bench)
         beta = self.beta * (phase.unit() if self.unit == "relative" else 1.0)
         swing = np.sin(2 * np.pi * np.arange(self.readings) / self.readings)
         activation, error = np.zeros(free.x.shape), np.zeros(free.x.shape)
@@ -54,7 +55,7 @@ class FrequencyPropagation(Contrasting):
             loss=float(np.mean(loss.value(outputs, batch.targets))),
             gradient=model.pullback(theta, local, batch.inputs) / len(batch),
             outputs=outputs,
-            point=free,
+            point=phase.point,
             solves=(1 + self.readings) * len(batch),
             measurements=self.averages * (outputs.size + self.readings * len(batch) * trained_elements(model)),
         )

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from netlearn.arrays import Array
 from netlearn.errors import CircuitError, ConvergenceError, OptionError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
-from netlearn.learn.rules.base import Batch, Estimate
+from netlearn.learn.rules.base import Batch, Estimate, Reads
 from netlearn.learn.rules.energy import Energetic, suitable_nudge, trained_elements
 from netlearn.learn.rules.power import with_power
 from netlearn.options import option
@@ -58,6 +58,7 @@ class HolomorphicEP(Energetic):
     beta: float = option(1e-2, "radius of the nudges, relative to the conductance that the outputs see", above=0.0)
     unit: Literal["relative", "siemens"] = option("relative", "unit of beta")
     points: int = option(8, "nudges on the circle, an even number", least=2)
+    reads: ClassVar[Reads] = "voltages"
 
     def __post_init__(self) -> None:
         super().__post_init__()

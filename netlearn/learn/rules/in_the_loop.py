@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from netlearn.arrays import Array
 from netlearn.learn.adjoint import Adjoint
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
-from netlearn.learn.rules.base import Batch, Estimate
+from netlearn.learn.rules.base import Batch, Estimate, Reads
 from netlearn.learn.rules.power import with_power
 from netlearn.learn.rules.reading import Reading
 from netlearn.solve.internal import InternalSolver
@@ -22,13 +23,14 @@ class InTheLoop(Reading):
     """The adjoint gradient with the error measured elsewhere.
 
     ``chip`` finds the outputs (ngspice, an instrument, another solver); None is the solver
-    that the model was given, as by ``--forward ngspice``. They are read with ``noise``, and
-    loss and output error are the measured ones. The response of the outputs to the
+    that the model was given, as by ``--forward ngspice`` or ``--forward command:...``. They are
+    read with ``noise``, and loss and output error are the measured ones. The response of the outputs to the
     parameters is the model's at the operating point that the internal solver finds, so that
     no inner voltage of the chip is read (Lin and others, arXiv 2602.03546).
     """
 
     chip: Solver | None = None
+    reads: ClassVar[Reads] = "outputs"
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """One operating point on the chip and one of the model per sample."""

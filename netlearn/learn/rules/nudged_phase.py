@@ -13,6 +13,7 @@ from netlearn.circuit.circuit import Circuit, Column
 from netlearn.errors import CircuitError, ConvergenceError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
+from netlearn.learn.rules.bench import Bench
 from netlearn.learn.rules.channel import require_gates, source_contrast
 from netlearn.learn.rules.circuitry import Circuitry
 from netlearn.learn.rules.contrast import co_content_difference, co_content_product
@@ -49,6 +50,8 @@ class FreePhase:
     targets: Array
     co_content: Reciprocity
     corrected: Transposed | None = None
+    bench: Bench | None = None
+    """The chip whose states these are; ``point`` is then the model's, which tells units and weights."""
 
     def circuitry(self, nudge: Nudge, beta: complex) -> Circuitry:
         """What stands at the outputs at strength ``beta``."""
@@ -68,6 +71,8 @@ class FreePhase:
 
         Samples that are clamped at different outputs are circuits of different form, each solved by itself.
         """
+        if self.bench is not None:
+            return self.bench.nudged(self.circuitry(nudge, beta))
         parts = self.circuitry(nudge, beta).clamped()
         if len(parts) < 2:
             return self._nudged(nudge, beta)
@@ -139,7 +144,8 @@ class FreePhase:
             return
         if np.any(self.co_content.weights < 0):
             return
-        at = self.point if self.point.circuit.linear else replace(self.point, x=state, linearization=None)
+        told = self.point.circuit.linear or self.bench is not None
+        at = self.point if told else replace(self.point, x=state, linearization=None)
         found = np.linalg.eigvalsh(np.diag(1.0 / plain) + self.resistances(at))
         wrong = np.flatnonzero(np.sum(found < 0, axis=-1) < np.sum(plain < 0))
         if len(wrong):
@@ -182,9 +188,14 @@ def free_phase(
     targets: Array,
     *,
     policy: Policy,
+    bench: Bench | None = None,
 ) -> FreePhase:
     """The phase that a batch begins with. Where the circuit has no co-content, what ``policy`` says."""
+    if bench is not None:
+        point = bench.simulated
     found = reciprocity(point.circuit, point.x, model.probes, model.parameters)
+    if not found.exists and policy == "correct" and bench is not None:
+        raise CircuitError("reciprocal=correct adds sources inside the circuit, and a chip has none")
     if not found.exists and policy == "correct":
         return FreePhase(model, loss, point, outputs, targets, found, corrected_circuit(point))
     if not found.exists:
@@ -209,7 +220,7 @@ def free_phase(
             more = f" and {several} more" if several > 0 else ""
             message = f"{message}, and of {', '.join(unsaid.silent[:SHOWN])}{more} it says nothing"
         warnings.warn(message, stacklevel=2)
-    return FreePhase(model, loss, point, outputs, targets, found)
+    return FreePhase(model, loss, point, outputs, targets, found, bench=bench)
 
 
 def samples_of(circuit: Circuit, rows: Array) -> Circuit:

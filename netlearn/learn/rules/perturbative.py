@@ -7,14 +7,14 @@ megohms, or by that fraction of its size at the beginning where it may pass zero
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
-from netlearn.learn.rules.base import Batch, Estimate
+from netlearn.learn.rules.base import Batch, Estimate, Reads
 from netlearn.learn.rules.power import dissipated, weight_of
 from netlearn.learn.rules.reading import Reading
 from netlearn.options import option
@@ -27,6 +27,8 @@ Free = tuple[OperatingPoint, Array]
 @dataclass(frozen=True, kw_only=True)
 class Perturbative(Reading):
     """What these rules share: the free state's outputs, and readings of changed ones."""
+
+    reads: ClassVar[Reads] = "outputs"
 
     def measured(
         self, model: Model, loss: Loss, point: OperatingPoint, targets: Array, rng: np.random.Generator

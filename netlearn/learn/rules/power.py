@@ -57,6 +57,9 @@ def _given(circuit: Circuit, x: Array, unknowns: Array | None = None) -> Array:
 
 def dissipated_at(model: Model, theta: Array, inputs: Array, point: OperatingPoint | None = None) -> Array:
     """Watts (S,) at ``inputs`` (S, p), from the operating points if they are known."""
+    if model.chip is not None:
+        # Nobody reads what its sources give.
+        return np.full(len(inputs), np.nan)
     if point is not None:
         return dissipated(point)
     if superposes(model, inputs):

@@ -34,6 +34,9 @@ def unit_of_estimate(rule: Rule, model: Model, loss: Loss, unit: float, data: Da
 
 def _stiffness(model: Model, loss: Loss, data: Dataset) -> float:
     """K, in siemens for voltages, over the curvature of a squared error, at a few samples before training."""
+    if model.chip is not None:
+        # What the outputs of a chip see is known of its model alone.
+        model = model.simulated
     some = data.part(np.unique(np.linspace(0, len(data) - 1, SAMPLED).astype(int)))
     point = model.forward(model.parameters.initial, some.inputs)
     found = reciprocity(point.circuit, point.x, model.probes, model.parameters)

@@ -1,0 +1,245 @@
+"""Training on chips, programs and functions: what rules need, and that the chip's own error is what falls."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netlearn
+from netlearn.errors import ChipError, OptionError
+from netlearn.evaluation import evaluate
+from netlearn.learn.rules import RULES
+from tests.chips.conftest import SAMPLES, Command
+from tests.test_programs import gone, running
+
+OUTPUTS = ("in-the-loop", "differences", "spsa", "homodyne")
+
+
+def ideal(values, inputs):
+    """The divider as its netlist has it."""
+    return inputs * values[1] / (values[0] + values[1])
+
+
+@pytest.mark.parametrize("rule", OUTPUTS)
+def test_rules_that_need_outputs_alone_are_those_of_the_simulator_on_an_exact_chip(
+    rule: str, divider: Path, command: Command
+) -> None:
+    told = netlearn.train(divider, rule=rule)
+    for chip in (command(), ideal):
+        found = netlearn.train(divider, forward=chip, rule=rule)
+        # The ratio: what both resistances do together moves no output, and Adam makes steps of rounding there.
+        assert np.divide(*found.theta) == pytest.approx(np.divide(*told.theta), rel=1e-6), chip
+
+
+def test_the_chips_error_is_what_falls(divider: Path, command: Command) -> None:
+    found = netlearn.train(divider, forward=command("gain"), epochs=60)
+    assert "rule in-the-loop, as a chip gives outputs alone" in found.notes
+    assert found.loss < 1e-6
+    # The chip multiplies by 1.1 what its model says.
+    assert netlearn.evaluate(found.netlist).outputs[0, 0] == pytest.approx(0.25 / 1.1, rel=1e-2)
+    assert np.isnan(found.train.watts).all()
+    assert found.fit is None
+
+
+@pytest.mark.parametrize("rule", ["ep", "ep nudge=current", "cl", "contrastive", "al", "finite-ep", "frequency"])
+def test_rules_of_two_phases_are_those_of_the_simulator_on_a_chip_that_is_nudged(
+    rule: str, divider: Path, command: Command
+) -> None:
+    told = netlearn.train(divider, rule=rule, epochs=4)
+    found = netlearn.train(divider, rule=rule, epochs=4, forward=command("nudged"))
+    assert np.allclose(found.theta, told.theta, rtol=1e-6)
+
+
+def test_ep_takes_the_nudges_that_there_are(divider: Path, command: Command, tmp_path: Path) -> None:
+    told = netlearn.train(divider, rule="ep nudge=current", epochs=2)
+    found = netlearn.train(divider, rule="ep", epochs=2, forward=command("currents"))
+    assert np.allclose(found.theta, told.theta, rtol=1e-6)
+    pushed = [json.loads(line).get("nudge") for line in (tmp_path / "asked").read_text().splitlines()]
+    assert all(list(each) == ["current"] for each in pushed if each)
+    with pytest.raises(OptionError, match=r"puts a clamp at the outputs, and the chip can be nudged by current alone"):
+        netlearn.train(divider, rule="cl", epochs=2, forward=command("currents"))
+
+
+def test_a_function_that_can_be_nudged(divider: Path) -> None:
+    def chip(values, inputs, read=("V(out)",), push=None):
+        r1, r2 = values
+        out = inputs[:, 0] * r2 / (r1 + r2)
+        if push is not None:
+            out = push.clamp[:, 0]
+        known = {"V(out)": out, "V(in)": inputs[:, 0]}
+        return np.stack([known[name] for name in read or ("V(out)",)], axis=1)
+
+    chip.nudges = ["clamp"]  # type: ignore[attr-defined]
+    told = netlearn.train(divider, rule="cl", epochs=4)
+    assert np.allclose(netlearn.train(divider, rule="cl", epochs=4, forward=chip).theta, told.theta, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rule", sorted(set(RULES)))
+def test_what_a_rule_needs_is_said_before_anything_is_measured(rule: str, divider: Path) -> None:
+    asked = []
+
+    def chip(values, inputs):
+        asked.append(inputs)
+        return ideal(values, inputs)
+
+    if getattr(RULES[rule], "reads", None) == "outputs":
+        return
+    with pytest.raises(OptionError) as caught:
+        netlearn.train(divider, forward=chip, rule=rule)
+    assert "in-the-loop, differences, spsa, homodyne" in caught.value.hint
+    assert not asked
+
+
+def test_what_a_chip_cannot_be_asked(divider: Path, command: Command) -> None:
+    for wrong in (
+        lambda: netlearn.operating_point(divider, command()),
+        lambda: evaluate(divider, forward=ideal, residual=True),
+        lambda: evaluate(divider, forward=ideal, errors=True),
+        lambda: netlearn.train(divider, forward=ideal, loss="mse power=1"),
+        lambda: netlearn.train(divider, forward=ideal, aim="yield"),
+        lambda: netlearn.compare(divider, rules=["spsa"], processes=2, forward=ideal),
+        lambda: netlearn.train(divider, forward=3),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(OptionError):
+            wrong()
+
+
+def test_prediction_and_comparison_and_the_trainer_measure(divider: Path, command: Command) -> None:
+    gain = command("gain")
+    assert netlearn.predict(divider, [[3.0]], forward=gain).outputs == pytest.approx(2.2)
+    found = netlearn.compare(divider, rules=["spsa", "in-the-loop"], seeds=2, forward=gain)
+    assert [outcome.error for outcome in found.outcomes] == [""] * 4
+    # Readings of the loss after training are not those of a rule.
+    assert [o.measurements for o in found.outcomes if o.run.rule == "in-the-loop"] == [12 * SAMPLES] * 2
+    with netlearn.Trainer(divider, forward=gain, input=["V1"]) as trainer:
+        before = trainer.loss([[1.0]], [[0.25]])
+        for _ in range(20):
+            trainer.step([[1.0]], [[0.25]])
+        assert trainer.loss([[1.0]], [[0.25]]) < 0.05 * before
+        chip = trainer._opened  # noqa: SLF001
+    assert chip is not None
+
+
+FUNCTIONS = {
+    "shape": ("return inputs.ravel()[:2]", r"gave an array \(2,\), and not \(3, 1\)"),
+    "text": ("return 'no'", "gave 'no', and not numbers"),
+    "nan": ("return inputs * float('nan')", r"sample 1: '.*chip_nan.py:f' gave nan for V\(out\)"),
+    "raises": ("return inputs / values['r1']", "IndexError"),
+    "divides": ("return 1 / 0", "ZeroDivisionError: division by zero"),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_a_function_does_wrong(name: str, divider: Path, tmp_path: Path) -> None:
+    body, says = FUNCTIONS[name]
+    path = tmp_path / f"chip_{name}.py"
+    path.write_text(f"def f(values, inputs):\n    {body}\n")
+    with pytest.raises(ChipError, match=says) as caught:
+        netlearn.train(divider, forward=f"python:{path}:f")
+    assert caught.value.__cause__ is None
+    if "Error" in says:
+        place = caught.value.place
+        assert place is not None
+        assert (place.path, place.line, place.text.strip()) == (str(path), 2, body)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("python:", "names no function"),
+        ("python:no_such_module_here:f", "there is no module 'no_such_module_here' where Python looks"),
+        ("python:{folder}/nothing.py:f", "there is no file"),
+        ("python:{folder}/broken.py:f", "cannot be imported: SyntaxError"),
+        ("python:{folder}/raising.py:f", "cannot be imported: KeyError: 'bus'"),
+        ("python:{folder}/lacking.py:f", "cannot be imported: ModuleNotFoundError"),
+        ("python:{folder}/quitting.py:f", "it ends Python"),
+        ("python:{folder}/good.py:measuer", "has no function 'measuer'"),
+        ("python:{folder}/good.py:number", "is 3, and no function"),
+    ],
+)
+def test_a_function_that_is_not_there(text: str, says: str, divider: Path, tmp_path: Path) -> None:
+    for name, lines in {
+        "broken": "def f(:",
+        "raising": "{}['bus']",
+        "lacking": "import no_such_module_here",
+        "quitting": "raise SystemExit(3)",
+        "good": "number = 3\ndef measure(values, inputs): ...",
+    }.items():
+        (tmp_path / f"{name}.py").write_text(lines + "\n")
+    with pytest.raises(ChipError) as caught:
+        netlearn.evaluate(divider, forward=text.format(folder=tmp_path))
+    assert says in str(caught.value)
+    assert caught.value.__cause__ is None
+    if "measuer" in text:
+        assert caught.value.hint == "did you mean 'measure'?"
+
+
+def test_a_module_is_not_looked_for_in_the_working_folder(
+    divider: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_own_chip.py").write_text(
+        "from my_own_part import gain\ndef f(values, inputs): return gain * inputs\n"
+    )
+    (tmp_path / "my_own_part.py").write_text("gain = 0.25\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ChipError, match="there is no module 'my_own_chip'") as caught:
+        netlearn.evaluate(divider, forward="python:my_own_chip:f")
+    assert "python:./my_own_chip.py:" in caught.value.hint
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert netlearn.evaluate(divider, forward="python:my_own_chip.py:f").loss == 0.0
+
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="there is no /proc on this system")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_chip_ends_with_the_training_and_all_that_it_has_started(
+    number: signal.Signals, divider: Path, command: Command
+) -> None:
+    seconds = f"97{os.getpid()}.{number:02d}"
+    words = ["train", str(divider), "--epochs", "1000000", "--forward", command("child", seconds)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from netlearn.cli import run; run()", *words],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+    )
+    asked = divider.with_name("asked")
+    deadline = time.monotonic() + 120
+    while not (asked.exists() and asked.read_text().count("\n") > 4 and running(seconds)):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(number)
+    said, wrong = process.communicate(timeout=120)
+    assert gone(seconds)
+    if number != signal.SIGKILL:
+        assert process.returncode == 130
+        assert "Traceback" not in said + wrong
+        assert "--resume" in wrong
+
+
+def test_an_interruption_reads_no_more(divider: Path) -> None:
+    asked = []
+
+    def chip(values, inputs):
+        asked.append(values)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return ideal(values, inputs)
+
+    found = netlearn.train(divider, forward=chip)
+    assert found.interrupted
+    assert len(asked) == 3
+    assert found.loss == pytest.approx(min(each.loss for each in found.history))
+    assert np.isnan(found.train.outputs).all()
