@@ -212,3 +212,11 @@ def test_asymmetry_is_the_friction_of_hamiltonian_descent(script: ModuleType) ->
     losses = {key[2:4]: value["loss"] for key, value in small(script).items()}
     assert losses["hamiltonian", 0.9] < losses["hamiltonian", 0.0]
     assert losses["hamiltonian", 0.9] < losses["sgd", 0.9]
+
+
+@claim("one_step")
+def test_errors_of_one_step_regression_go_with_gain_and_noise(script: ModuleType) -> None:
+    errors = {key[:2]: value["coefficients"] for key, value in small(script).items()}
+    assert errors["gain", 1e5] / errors["gain", 1e7] == pytest.approx(100, rel=0.1)
+    assert errors["noise", 1e-2] / errors["noise", 1e-3] == pytest.approx(10, rel=0.2)
+    assert errors["levels", 64] < 0.5
