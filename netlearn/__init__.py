@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from netlearn.judge import Judgement, check
     from netlearn.learn.fit import Fit
     from netlearn.learn.goals import Goal, GoalResult
+    from netlearn.matrices import CrossbarMatrix, crossbar_matrix, import_values
     from netlearn.netlist.netlist import Netlist, parse, read
     from netlearn.nudged import nudged_netlist
     from netlearn.onestep.new import OneStepNetlist, new_onestep
@@ -61,6 +62,7 @@ __all__ = [
     "CircuitError",
     "Comparison",
     "ConvergenceError",
+    "CrossbarMatrix",
     "DataError",
     "Description",
     "Design",
@@ -97,6 +99,7 @@ __all__ = [
     "check",
     "cluster",
     "compare",
+    "crossbar_matrix",
     "describe",
     "elaborate",
     "evaluate",
@@ -104,6 +107,7 @@ __all__ = [
     "export",
     "flatten",
     "from_networkx",
+    "import_values",
     "learning_rate",
     "load_run",
     "new",
@@ -144,6 +148,7 @@ _ELSEWHERE = {
         "judge": ("Judgement", "check"),
         "learn.fit": ("Fit",),
         "learn.goals": ("Goal", "GoalResult"),
+        "matrices": ("CrossbarMatrix", "crossbar_matrix", "import_values"),
         "netlist.netlist": ("Netlist", "parse", "read"),
         "nudged": ("nudged_netlist",),
         "onestep.new": ("OneStepNetlist", "new_onestep"),

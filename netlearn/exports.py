@@ -11,6 +11,7 @@ from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import NetlistWarning, OptionError, did_you_mean
 from netlearn.formats import export_csv, export_graphml, export_json
 from netlearn.learn.data import Layout
+from netlearn.matrices import crossbar_matrix
 from netlearn.netlist.numbers import format_number
 from netlearn.ngspice.export import export_ngspice
 from netlearn.ngspice.export import flatten as flat_text
@@ -23,6 +24,8 @@ from netlearn.solve.internal import InternalSolver
 
 FORMS = {"json": export_json, "graphml": export_graphml, "csv": export_csv}
 """Forms that hold the flat circuit at its own source values."""
+MATRIX = "matrix"
+"""The form that holds the cells of a crossbar."""
 
 
 def flatten(netlist: NetlistLike) -> str:
@@ -45,7 +48,7 @@ def flatten(netlist: NetlistLike) -> str:
 
 def export(
     netlist: NetlistLike,
-    to: Literal["ngspice", "json", "graphml", "csv"],
+    to: Literal["ngspice", "json", "graphml", "csv", "matrix"],
     data: DataLike | None = None,
     *,
     samples: int | None = None,
@@ -59,7 +62,7 @@ def export(
     netlist : a netlist or the path of one.
     to : ``ngspice`` for a deck that ``ngspice -b`` runs by itself over all samples of the data, printing the
         outputs, made of the netlist's own text; ``json``, ``graphml`` or ``csv`` for the flat circuit at its own
-        source values.
+        source values; ``matrix`` for the cells of a crossbar, as CSV (see :func:`netlearn.crossbar_matrix`).
     data : the samples, for ``ngspice``; else the netlist's training and test data.
     samples : take so many samples, evenly spread.
     flat : for ``ngspice``, write the flat circuit as netlearn reads it.
@@ -67,8 +70,10 @@ def export(
 
     Raises OptionError for another form or where there is nothing to print, and what reading and elaborating raise.
     """
-    if to != "ngspice" and to not in FORMS:
-        raise OptionError(f"there is no form '{to}'", hint=did_you_mean(to, ("ngspice", *FORMS)))
+    if to != "ngspice" and to not in FORMS and to != MATRIX:
+        raise OptionError(f"there is no form '{to}'", hint=did_you_mean(to, ("ngspice", MATRIX, *FORMS)))
+    if to == MATRIX:
+        return crossbar_matrix(netlist, **settings).csv()
     if to != "ngspice":
         return FORMS[to](open_project(netlist, data, overrides=settings).circuit)
     # What only ngspice can solve may be exported to it, as text.

@@ -32,6 +32,8 @@ class NamedMatrix:
     rows: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     lines: tuple[int, ...] = ()
+    member: str = ""
+    """What it is called in the archive that it is from."""
 
     def place(self, row: int) -> Place | None:
         """Where a row stands, if it stands on a line."""
@@ -53,12 +55,13 @@ class NamedMatrix:
         return self
 
 
-def read_matrix(given: object, what: str = "matrix", members: Sequence[str] = ()) -> NamedMatrix:
+def read_matrix(given: object, what: str = "matrix", members: Sequence[str] = (), *, check: bool = True) -> NamedMatrix:
     """A matrix from a file's path (.npy, .npz or CSV), or an array.
 
     CSV may name its columns in its first row, and its rows in its first column. Of a ``.npz`` archive the first of
     ``members`` is taken that there is, or the one array; arrays ``rows`` and ``columns`` are names. Nothing is
-    unpickled. Raises DataError for what is no matrix of finite numbers, with its place.
+    unpickled. Without ``check`` an archive may hold NaN where it has no number. Raises DataError for what is no matrix
+    of finite numbers, with its place.
     """
     if isinstance(given, NamedMatrix):
         return given.check()
@@ -72,7 +75,8 @@ def read_matrix(given: object, what: str = "matrix", members: Sequence[str] = ()
             with path.open("rb") as file:
                 return _of_array(Member(path.name, file, path.stat().st_size).whole(), str(path)).check()
         if suffix == ".npz":
-            return _of_archive(archives.load_arrays(path), str(path), members).check()
+            found = _of_archive(archives.load_arrays(path), str(path), members)
+            return found.check() if check else found
     except (BadArchive, OSError, ValueError) as error:
         raise DataError(f"'{path}' is not a {suffix} file of a plain array ({error})") from None
     return _of_csv(path, text_rows(path)).check()
@@ -135,7 +139,7 @@ def _of_archive(arrays: Mapping[str, Array], path: str, members: Sequence[str]) 
         wanted = " or ".join(f"'{member}'" for member in members) or "one array"
         raise DataError(f"'{path}' holds {', '.join(sorted(arrays)) or 'nothing'}", hint=f"it needs {wanted}")
     names: Any = {which: tuple(str(each) for each in arrays.get(which, ())) for which in ("rows", "columns")}
-    found = replace(_of_array(plain[name], path), **names)
+    found = replace(_of_array(plain[name], path), member=name, **names)
     for which, count in (("rows", found.values.shape[0]), ("columns", found.values.shape[1])):
         if names[which] and len(names[which]) != count:
             raise DataError(f"'{path}' names {len(names[which])} {which}, and '{name}' has {count}")

@@ -86,6 +86,8 @@ COMMANDS = [
     ["train", "-o", "trained.cir", "--forward", "ngspice"],
     ["flatten", "-o", "flat.cir"],
     ["export", "--to", "ngspice", "-o", "deck.cir"],
+    ["export", "--to", "matrix", "-o", "matrix.npz"],
+    ["import-values", "data.csv", "-o", "measured.cir"],
 ]
 
 

@@ -77,6 +77,7 @@ ARGUMENTS = {
     "tolerance": ["xor.cir", "--tolerance", "R* 1%", "--draws", "20"],
     "round": ["xor.cir", "--series", "e24", "--budget", "200", "-o", "out.cir"],
     "export": ["xor.cir", "--to", "json"],
+    "import-values": ["xor.cir", "matrix.csv", "-o", "out.cir"],
 }
 """What follows each command; just a netlist for those that are not named."""
 
@@ -95,6 +96,7 @@ def folder(tmp_path, monkeypatch):
     inside.mkdir()
     for name in ("xor.cir", "xor.csv"):
         (inside / name).write_bytes((ROOT / "netlists" / name).read_bytes())
+    (inside / "matrix.csv").write_text(netlearn.crossbar_matrix(inside / "xor.cir").csv())
     for name, text in CONFIGURATIONS.items():
         (inside / name).write_text(text)
     for name in MODULES:
@@ -163,7 +165,7 @@ def test_a_command_reads_nothing_that_it_was_not_given(command, folder, machine_
     assert not done.stderr
     assert not (folder / "mark").exists()
     opened = set(log.read_text().split())
-    assert opened & names <= {"xor.cir", "xor.csv"}
+    assert opened & names <= {"xor.cir", "xor.csv", "matrix.csv"}
     assert command in ("new", "help") or "xor.cir" in opened
 
 

@@ -1,4 +1,4 @@
-"""``netlearn export``: the circuit in other forms."""
+"""``netlearn export``: the circuit in other forms, and the cells of a crossbar as a matrix."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import click
 
 from netlearn.cli.options import all_samples, allow, directive_options, netlist_argument, overrides, so_many
 from netlearn.cli.output import deliver, out_option
-from netlearn.exports import FORMS, export
+from netlearn.exports import FORMS, MATRIX, export
+from netlearn.matrices import crossbar_matrix
 from netlearn.netlist.netlist import read
 
 
-@click.command(name="export", short_help="Write a circuit for ngspice, or as JSON, GraphML or CSV.")
+@click.command(name="export", short_help="Write a circuit for ngspice, as JSON, GraphML or CSV, or as a matrix.")
 @netlist_argument
-@click.option("--to", "form", type=click.Choice(["ngspice", *FORMS]), required=True, help="The form.")
+@click.option("--to", "form", type=click.Choice(["ngspice", *FORMS, MATRIX]), required=True, help="The form.")
 @all_samples
 @so_many
 @click.option("--flat", is_flag=True, help="For ngspice: write the flat circuit as netlearn reads it.")
-@directive_options("corner", "output")
+@directive_options("corner", "output", "train", "hardware")
 @out_option
 @allow
 def command(
@@ -37,6 +38,11 @@ def command(
 
     ngspice is a deck that `ngspice -b` runs by itself over all samples of the data, printing the
     outputs: the netlist's own text, with what it includes, made safe. json, graphml and csv hold the flat circuit
-    at its own source values.
+    at its own source values. matrix holds the conductances of a crossbar, the nearest levels of its devices and their
+    numbers, a cell a line, or as arrays where -o names a .npz file; --train says which values are its cells, and
+    --hardware what its devices hold.
     """
+    if form == MATRIX and out is not None:
+        crossbar_matrix(read(netlist, allow), **overrides(directives)).save(out)
+        return
     deliver(export(read(netlist, allow), form, data, samples=samples, flat=flat, **overrides(directives)), out)  # type: ignore[arg-type]

@@ -30,6 +30,7 @@ COMMANDS = (
     "check-syntax",
     "flatten",
     "export",
+    "import-values",
     "help",
 )
 
