@@ -20,7 +20,7 @@ from netlearn.circuit.parameters import Parameters
 from netlearn.elaboration.design import Design
 from netlearn.errors import DataError, OptionError
 from netlearn.learn.hardware import Hardware, level_values, series_values
-from netlearn.measured_matrix import Measured, measured_matrix
+from netlearn.measured_matrix import MeasuredMatrix, measured_matrix
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number
 from netlearn.overrides import NetlistLike, Overrides
@@ -125,7 +125,7 @@ def import_values(
     target = Destination.of(out)
     found, design, parameters, places = _cells(netlist, settings)
     if isinstance(matrix, CrossbarMatrix):
-        given = Measured("<matrix>", matrix.conductances, matrix.rows, matrix.columns, matrix.quantity)
+        given = MeasuredMatrix("<matrix>", matrix.conductances, matrix.rows, matrix.columns, matrix.quantity)
     else:
         given = measured_matrix(matrix)
     there = found.elements != ""

@@ -19,7 +19,7 @@ WHAT = "measured matrix"
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredMatrix:
     """A matrix (n, m) from ``path`` with names of its rows and columns, if it has any, and what it is of.
 
     ``places`` (n, m) are lines of the file, 0 where there is none.
@@ -32,7 +32,7 @@ class Measured:
     quantity: str | None = None
     places: Array | None = None
 
-    def fitted(self, rows: Sequence[str], columns: Sequence[str], there: Array) -> Measured:
+    def fitted(self, rows: Sequence[str], columns: Sequence[str], there: Array) -> MeasuredMatrix:
         """The same in the order of a crossbar's rows and columns, of whose crossings those ``there`` (n, m) have cells.
 
         Raises DataError for what does not fit.
@@ -84,7 +84,7 @@ class Measured:
         return Place(self.path, line) if line else None
 
 
-def measured_matrix(given: object) -> Measured:
+def measured_matrix(given: object) -> MeasuredMatrix:
     """A measured matrix: an array, or the path of a ``.npy``, ``.npz`` or CSV file.
 
     CSV whose first line names ``row`` and ``column`` has a line for each cell. Raises DataError.
@@ -105,18 +105,18 @@ def measured_matrix(given: object) -> Measured:
     return _of(read_matrix(path, WHAT), None)
 
 
-def _of(matrix: NamedMatrix, quantity: str | None) -> Measured:
+def _of(matrix: NamedMatrix, quantity: str | None) -> MeasuredMatrix:
     places = np.repeat(np.array(matrix.lines)[:, None], matrix.values.shape[1], axis=1) if matrix.lines else None
-    return Measured(matrix.path, matrix.values, matrix.rows, matrix.columns, quantity, places)
+    return MeasuredMatrix(matrix.path, matrix.values, matrix.rows, matrix.columns, quantity, places)
 
 
-def _of_archive(path: Path) -> Measured:
+def _of_archive(path: Path) -> MeasuredMatrix:
     matrix = read_matrix(path, WHAT, MEMBERS, check=False)
     name = matrix.member.removesuffix("s") if matrix.member in MEMBERS else None
     return _of(matrix, name)
 
 
-def _of_cells(path: Path, header: Sequence[str], lines: Sequence[tuple[int, list[str]]]) -> Measured:
+def _of_cells(path: Path, header: Sequence[str], lines: Sequence[tuple[int, list[str]]]) -> MeasuredMatrix:
     place = Place(str(path), lines[0][0])
     quantity = next((name for name in QUANTITIES if name in header), None)
     if quantity is None:
@@ -146,4 +146,4 @@ def _of_cells(path: Path, header: Sequence[str], lines: Sequence[tuple[int, list
     for (row_name, column_name), (number, line) in cells.items():
         at = row_of[row_name], column_of[column_name]
         values[at], places[at] = number, line
-    return Measured(str(path), values, rows, columns, quantity, places)
+    return MeasuredMatrix(str(path), values, rows, columns, quantity, places)
