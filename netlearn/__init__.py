@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from netlearn.onestep.new import OneStepNetlist, new_onestep
     from netlearn.prediction import Prediction, predict, predict_file, predictions
     from netlearn.rates import LearningRate, learning_rate
+    from netlearn.realised import GoalSpread, Realisations, realisations, realise
     from netlearn.reference import explain
     from netlearn.report.page import Report, write_report
     from netlearn.results import Description, Evaluation, FoundValue, TrainResult, load_run
@@ -72,6 +73,7 @@ __all__ = [
     "FoundValue",
     "Goal",
     "GoalResult",
+    "GoalSpread",
     "Judgement",
     "LearningRate",
     "NetlearnError",
@@ -87,6 +89,7 @@ __all__ = [
     "OutputError",
     "Place",
     "Prediction",
+    "Realisations",
     "Report",
     "Rounding",
     "Sensitivity",
@@ -119,6 +122,8 @@ __all__ = [
     "predict_file",
     "predictions",
     "read",
+    "realisations",
+    "realise",
     "round_values",
     "sensitivities",
     "spectrum",
@@ -155,6 +160,7 @@ _ELSEWHERE = {
         "prediction": ("Prediction", "predict", "predict_file", "predictions"),
         "report.page": ("Report", "write_report"),
         "rates": ("LearningRate", "learning_rate"),
+        "realised": ("GoalSpread", "Realisations", "realisations", "realise"),
         "reference": ("explain",),
         "results": ("Description", "Evaluation", "FoundValue", "TrainResult", "load_run"),
         "sensitivity": ("sensitivities",),

@@ -29,7 +29,6 @@ from netlearn.learn.checkpoint import load_checkpoint
 from netlearn.learn.data import Dataset, split
 from netlearn.learn.digits import check_digits
 from netlearn.learn.fit import Fit, fit_of, is_fit
-from netlearn.learn.hardware import Hardware, hardware_for
 from netlearn.learn.history import History
 from netlearn.learn.kept_parameters import store_of
 from netlearn.learn.lbfgs import run_lbfgs
@@ -56,6 +55,7 @@ from netlearn.solve.operating_point import OperatingPoint, Solver
 from netlearn.solvers import Forward, solver_of
 from netlearn.tolerances.training import Aimed, over_tolerances, yields_note
 from netlearn.training_scope import scope_notes
+from netlearn.writing import converted, writing_of
 
 LOOKED_AT = 40
 """Up to so many values are looked at one by one."""
@@ -168,9 +168,9 @@ def train(
 
 def task_of(project: Project) -> Task:
     """The training task of a project."""
-    settings = project.settings
+    settings, writing = project.settings, writing_of(project)
     # Values that are searched for are written as they are, whatever digits others would have.
-    check_digits(settings.options.digits, _writing(project), settings.places.get("options digits"))
+    check_digits(settings.options.digits, writing, settings.places.get("options digits"))
     whole, loss = project.dataset(project.table), project.loss
     unit = unit_of(loss, whole.targets, len(project.layout.outputs), lambda: _outputs(project, whole))
     # A generator of its own, so that the same samples are kept aside whatever else is random.
@@ -179,29 +179,24 @@ def task_of(project: Project) -> Task:
         model=_measured(project),
         loss=loss,
         rule=settings.rule,
-        data=part,
+        data=converted(project, part),
         optimizer=settings.optimizer,
         schedule=settings.schedule,
         transform=Transform.of(project.parameters, settings.options.coordinates, project.design.parameter_place),
         subset=settings.subset,
         options=settings.options,
-        validation=aside,
-        writing=_writing(project),
+        validation=None if aside is None else converted(project, aside),
+        writing=writing,
         unit=unit_of_estimate(settings.rule, project.model, loss, unit, whole),
     )
 
 
 def _measured(project: Project) -> Model:
-    """The model; a chip is read as often as the rule averages."""
-    model = project.model
+    """The model, its outputs read by the ADC, if there is one; a chip is read as often as the rule averages."""
+    model, hardware = project.model, project.settings.hardware
     averages = int(getattr(project.settings.rule, "averages", 1))
-    return model if model.chip is None else replace(model, chip=replace(model.chip, averages=averages))
-
-
-def _writing(project: Project) -> Hardware | None:
-    """What each step is written into. Values that are searched for afterwards are not written step by step."""
-    hardware = project.settings.hardware
-    return None if hardware is not None and hardware.searches else hardware_for(hardware, project.parameters)
+    chip = None if model.chip is None else replace(model.chip, averages=averages)
+    return replace(model, chip=chip, adc=None if hardware is None else hardware.converter("adc"))
 
 
 def operating_point(
@@ -270,6 +265,7 @@ def _result(project: Project, task: Task, state: TrainingState, final: FinalValu
         lower=parameters.lower,
         upper=parameters.upper,
         fit=_fit(project, task, final.of(state)),
+        held=state.best_held,
     )
 
 

@@ -61,16 +61,8 @@ def evaluate(
             what = "what Kirchhoff's laws lack" if residual else "standard errors"
             hint = f"leave {'residual' if residual else 'errors'} out"
             raise OptionError(f"{what} need every voltage of the circuit, and a chip gives outputs alone", hint=hint)
-        project = open_project(netlist, None, careful(solver), settings)
-        if data is not None:
-            given = replace(project, data=with_targets(data, targets))
-            if not _has_training_data(project):
-                _tell_classes(given)
-                project = given
-            table = given.table
-        else:
-            table = project.test_table or project.table
-        model, dataset = project.plain_model, project.dataset(table)
+        project, dataset = evaluation_data(open_project(netlist, None, careful(solver), settings), data, targets)
+        model = project.plain_model
         result = evaluation_of(model, project.loss, project.layout, dataset, executor)
         if isinstance(solver, InternalSolver):
             some = np.linspace(0, len(dataset.inputs) - 1, min(DOUBTED, len(dataset.inputs))).astype(int)
@@ -79,6 +71,17 @@ def evaluate(
         fit = _fit(project, dataset) if errors else None
         notes = (*notes_of(project), *readings_note(solver))
         return replace(result, notes=notes, residual=found, fit=fit)
+
+
+def evaluation_data(project: Project, data: DataLike | None, targets: object = None) -> tuple[Project, Dataset]:
+    """A project and the samples that it is judged by: what is given, else its test data, else its training data."""
+    if data is None:
+        return project, project.dataset(project.test_table or project.table)
+    given = replace(project, data=with_targets(data, targets))
+    if not _has_training_data(project):
+        _tell_classes(given)
+        project = given
+    return project, project.dataset(given.table)
 
 
 def _fit(project: Project, data: Dataset) -> Fit:
@@ -193,5 +196,5 @@ def _tell_classes(project: Project) -> None:
         warnings.warn(
             f"'{named}' is not there, which tells the classes of the outputs: they are taken to be {shown}; "
             "'*@classes' in the netlist would tell",
-            stacklevel=3,
+            stacklevel=4,
         )

@@ -71,7 +71,7 @@ class FinalValues:
             return found.theta
         digits = self.task.options.digits
         if state.best is None or digits is None:
-            return state.theta if state.best is None else state.best
+            return state.aim if state.best is None else state.best
         if self._known is None or self._known[0] is not state.best:
             parameters = self.project.parameters
             if digits:

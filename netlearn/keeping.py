@@ -48,7 +48,7 @@ class Keeper:
                 raise OutputError(f"'{place.path}' is read by this run, and cannot be written by it")
         if self.out is not None:
             # Every value another one, so that all the files are named that training may change.
-            moved = replace(start, best=None, theta=1.37 * start.theta + 1.0)
+            moved = replace(start, best=None, aimed=None, theta=1.37 * start.theta + 1.0)
             *copies, (target, data) = self.trained(moved).outputs(self.out.path, force=self.out.force)
             check_output(target, follow=self.out.named, size=len(data))
             for copy, content in copies:

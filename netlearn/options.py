@@ -30,6 +30,7 @@ Places = Mapping[str, Place]
 """Where in the text each option stands, by its name."""
 
 _NOUNS: dict[type, str] = {bool: "yes or no", int: "a whole number", float: "a number", str: "a word"}
+_PLURALS: dict[type, str] = {float: "numbers", str: "words"}
 
 
 def option(
@@ -96,6 +97,8 @@ class Option:
     @property
     def noun(self) -> str:
         """What a value has to be, in words."""
+        if self.many:
+            return _PLURALS[self.kind]
         return " or ".join(self.choices) if self.choices else _NOUNS[self.kind]
 
     @property
@@ -141,11 +144,12 @@ def _options_of(cls: Any) -> tuple[Option, ...]:
     for entry in fields(cls):
         if "help" not in entry.metadata:
             continue
-        kind, optional, choices = _kind(hints[entry.name])
+        hint = hints[entry.name]
+        many = get_origin(hint) is tuple
+        kind, optional, choices = _kind(get_args(hint)[0] if many else hint)
         default = None if entry.default is MISSING else entry.default
-        found.append(
-            Option(entry.name, kind, default, entry.metadata["help"], choices, optional, **entry.metadata["limits"])
-        )
+        limits = entry.metadata["limits"]
+        found.append(Option(entry.name, kind, default, entry.metadata["help"], choices, optional, many=many, **limits))
     return tuple(found)
 
 

@@ -165,6 +165,8 @@ def _default(option: Option) -> str:
         return option.absent
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or option.absent
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

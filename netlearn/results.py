@@ -132,6 +132,8 @@ class TrainResult(InNotebooks):
 
     For more than 40 values or 20,000 samples ``evaluate(..., errors=True)`` gives them.
     """
+    held: Array | None = None
+    """(P,) what the devices held that were trained, where ``*@hardware memory=device``; ``theta`` was aimed at."""
 
     def __repr__(self) -> str:
         rate = "" if self.accuracy is None else f", accuracy {self.accuracy:.4g}"
@@ -177,6 +179,8 @@ class TrainResult(InNotebooks):
         arrays = {"initial": self.initial, "theta": self.theta, "history": self.history.array()}
         if self.lower is not None and self.upper is not None:
             arrays |= {"lower": self.lower, "upper": self.upper}
+        if self.held is not None:
+            arrays |= {"held": self.held}
         if self.fit is not None:
             arrays |= {"fit.standard_errors": self.fit.standard_errors, "fit.correlation": self.fit.correlation}
         if self.history.parameters is not None and self.history.kept is not None:
@@ -219,6 +223,7 @@ def load_run(folder: str | os.PathLike[str], allow: Sequence[str | os.PathLike[s
             theta=arrays["theta"],
             lower=arrays.get("lower"),
             upper=arrays.get("upper"),
+            held=arrays.get("held"),
             fit=_fit(names, arrays["theta"], values.get("fit"), arrays),
             train=evaluations["train"],
             test=evaluations.get("test"),

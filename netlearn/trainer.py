@@ -16,7 +16,6 @@ from netlearn.chip_training import check_chip, with_chip_rule
 from netlearn.errors import OptionError
 from netlearn.learn.data import Dataset, dataset_of, inputs_of
 from netlearn.learn.digits import check_digits, rounded
-from netlearn.learn.hardware import hardware_for
 from netlearn.learn.loop import Task, begin, step
 from netlearn.learn.loss import CrossEntropy, Loss, Mse, unit_of
 from netlearn.learn.measured_losses import MeasuredLoss
@@ -34,6 +33,7 @@ from netlearn.project import open_project
 from netlearn.signature import signature_of
 from netlearn.solve.operating_point import Solver
 from netlearn.solvers import Forward, solver_of
+from netlearn.writing import converted, devices_of
 
 SEEN = 1000
 """How many of the last targets tell what losses are measured against."""
@@ -95,7 +95,7 @@ class Trainer:
         self.layout = project.layout
         parameters = project.parameters
         self._task = Task(
-            model=project.model,
+            model=replace(project.model, adc=None if given.hardware is None else given.hardware.converter("adc")),
             loss=self._loss(),
             rule=given.rule,
             data=Dataset(np.zeros((0, len(self.layout.driven))), np.zeros((0, len(self.layout.outputs)))),
@@ -104,7 +104,7 @@ class Trainer:
             transform=Transform.of(parameters, given.options.coordinates, project.design.parameter_place),
             subset=given.subset,
             options=given.options,
-            writing=hardware_for(given.hardware, parameters),
+            writing=devices_of(project) if given.hardware is not None and given.hardware.holds else None,
         )
         self._state = begin(self._task)
         self._seen = np.zeros((0,))
@@ -129,7 +129,7 @@ class Trainer:
 
     @property
     def theta(self) -> Array:
-        """(P,) their present values, in the units of the netlist."""
+        """(P,) their present values, in the units of the netlist; those that devices hold, where there are any."""
         return self._state.theta.copy()
 
     @property
@@ -154,8 +154,8 @@ class Trainer:
 
     @property
     def netlist(self) -> Netlist:
-        """The netlist with the present values."""
-        theta, digits = self._state.theta, self._task.options.digits
+        """The netlist with the present values; where devices hold them, with those that are aimed at."""
+        theta, digits = self._state.aim, self._task.options.digits
         if digits:
             theta = rounded(self._project.parameters, theta, digits)
         return self._project.design.write(self._project.parameters, theta)
@@ -186,7 +186,7 @@ class Trainer:
             unit = 1.0
         elif self._stiffness is None:
             self._stiffness = unit_of_estimate(self._task.rule, self._task.model, self._task.loss, 1.0, data)
-        task = replace(self._task, data=data, unit=unit * (self._stiffness or 1.0))
+        task = replace(self._task, data=converted(self._project, data), unit=unit * (self._stiffness or 1.0))
         state = self._state
         if state.points is not None and len(state.points) != len(data):
             state = replace(state, points=np.full((len(data), state.points.shape[1]), np.nan), pending=None)
@@ -234,7 +234,8 @@ class Trainer:
         return dataset_of(table_of((rows, targets), self._unnamed), self.layout)
 
     def _outputs(self, inputs: Array) -> Array:
-        return outputs_of(self._task.model, self._state.theta, inputs)[0]
+        data = converted(self._project, Dataset(inputs, np.zeros((len(inputs), 0))))
+        return outputs_of(self._task.model, self._state.theta, data.inputs)[0]
 
     def _own_values(self) -> Array:
         """What the inputs are in the netlist itself, as columns by name."""

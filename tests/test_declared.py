@@ -28,7 +28,8 @@ OPTIONS = [(cls, entry) for cls in DECLARED for entry in options_of(cls)]
 
 def wrong_values(entry: Option) -> list[object]:
     """Values that the option cannot have."""
-    wrong: list[object] = [[], {}]
+    # No values at all may be what an option has that takes any number of them.
+    wrong: list[object] = [{}] if entry.many else [[], {}]
     if entry.kind is not str:
         wrong.append("20")
     if entry.choices:

@@ -37,7 +37,7 @@ def test_units_stand_where_the_help_says_them() -> None:
     units = {row.name: row.unit for row in entry_of("hardware").rows}
     assert (units["min"], units["max"], units["levels"]) == ("Ω", "Ω", "")
     assert {row.name: row.unit for row in entry_of("rule", "ep").rows}["noise"] == "V or A"
-    assert "| `min` | a number at least 0 | Ω | `0` |" in markdown(entry_of("hardware"))
+    assert "| `min` | a number, or none | Ω | `none` |" in markdown(entry_of("hardware"))
 
 
 @pytest.mark.parametrize(

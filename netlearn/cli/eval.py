@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from netlearn.atomic import Destination
 from netlearn.cli.forward import forward_or_chip, solver
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
@@ -21,7 +22,9 @@ from netlearn.cli.options import (
     residual,
     workers_of,
 )
-from netlearn.cli.output import FilePath, deliver, say
+from netlearn.cli.output import FilePath, check_outputs, deliver, say
+from netlearn.cli.realised import judge
+from netlearn.errors import OptionError
 from netlearn.evaluation import evaluate
 from netlearn.json_text import json_parts
 from netlearn.netlist.netlist import read
@@ -32,7 +35,18 @@ from netlearn.report.tables import csv_parts, show, show_rows, table_of
 @click.command(cls=SectionedCommand, name="eval", short_help="Give loss, accuracy and outputs on data.")
 @netlist_argument
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's test data, else its data].")
-@directive_options("corner", "output", "goal", "loss", "train", "fix")
+@directive_options("corner", "output", "goal", "loss", "train", "fix", "hardware")
+@click.option(
+    "--realisations",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Judge so many realisations of what devices hold, as *@hardware says [100].",
+)
+@click.option("--at", metavar="TIMES", help="Times after writing at which they are read, such as 1h,1d,1y.")
+@click.option("--seed", "setting_seed", type=click.IntRange(min=0), help="Seed of the first realisation [0].")
+@click.option(
+    "--write-realisation", type=FilePath, metavar="FILE", help="Write the first realisation into this file, too."
+)
 @forward_or_chip
 @cluster_options
 @allow
@@ -55,6 +69,9 @@ def command(
     allow: tuple[Path, ...],
     residual: bool,
     errors: bool,
+    realisations: int | None,
+    at: str | None,
+    write_realisation: Path | None,
     as_csv: bool,
     as_json: bool,
     quiet: bool,
@@ -62,9 +79,31 @@ def command(
 ) -> None:
     """Evaluate the netlist FILE on data: its loss, its accuracy, and each sample's outputs.
 
-    --quiet leaves out the samples.
+    --quiet leaves out the samples. With --hardware, --realisations, --at or --write-realisation it judges what
+    devices would hold of the values to train: the mean, the spread and the worst of the loss.
     """
     source = read(netlist, allow)
+    if realisations or at is not None or write_realisation or directives.get("directive_hardware"):
+        if errors or residual or scheduler or local_cluster:
+            hint = "leave --errors, --residual and clusters out"
+            raise OptionError("realisations are judged by their losses alone", hint=hint)
+        target = None if write_realisation is None else Destination(write_realisation)
+        if target is not None:
+            check_outputs(target, inputs=(netlist, data))
+        with solver(forward, timeout, processes, flat=flat, retries=retries) as solving:
+            judge(
+                source,
+                data,
+                count=realisations,
+                at=at,
+                solver=solving,
+                target=target,
+                as_csv=as_csv,
+                as_json=as_json,
+                quiet=quiet,
+                settings=overrides(directives),
+            )
+        return
     with (
         solver(forward, timeout, processes, flat=flat, retries=retries) as solving,
         workers_of(scheduler, local_cluster, quiet or as_json or as_csv) as executor,

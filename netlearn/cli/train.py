@@ -31,6 +31,7 @@ from netlearn.json_text import json_text
 from netlearn.keeping import after_training
 from netlearn.netlist.netlist import read
 from netlearn.nudged import nudged_netlist
+from netlearn.realised import realise
 from netlearn.report.summary import FEW, fit_lines, training_lines, training_values, value_table
 from netlearn.report.tables import show, table_of
 from netlearn.tolerances.training import Aimed
@@ -59,6 +60,12 @@ from netlearn.tolerances.training import Aimed
     help="Train for the values as written, for the mean over the parts' tolerances, or for the yield.",
 )
 @click.option("--draws", type=click.IntRange(min=2), default=512, show_default=True, help="Circuits drawn for that.")
+@click.option(
+    "--write-realisation",
+    type=FilePath,
+    metavar="FILE",
+    help="Write what devices hold of the values as *@hardware says, by --seed, into this file, too.",
+)
 @click.option("--report", type=FilePath, metavar="FILE", help="Write a page to show a colleague into this file, too.")
 @click.option("--plot", type=FilePath, metavar="FILE", help="Draw the loss and the network into this file too.")
 @click.option(
@@ -97,6 +104,7 @@ def command(
     force: bool,
     aim: Aimed,
     draws: int,
+    write_realisation: Path | None,
     report: Path | None,
     plot: Path | None,
     show_nudged: Path | None,
@@ -113,7 +121,9 @@ def command(
     """
     target = beside(netlist, f".trained{netlist.suffix or '.cir'}", out, force)
     kept = beside(target.path, ".checkpoint.npz", checkpoint, force)
-    others = [Destination(path) for path in (plot, report, show_nudged, show_adjoint) if path is not None]
+    others = [
+        Destination(path) for path in (write_realisation, plot, report, show_nudged, show_adjoint) if path is not None
+    ]
     check_outputs(target, inputs=(data, test))
     check_outputs(kept, *others, inputs=(netlist, target.path, data, test))
     if plot:
@@ -150,6 +160,8 @@ def command(
         say(f"kept in '{kept.path}'; add --resume to the same command to continue", err=True)
         ctx.exit(INTERRUPTED)
     with after_training(target):
+        if write_realisation:
+            realise(result).save(write_realisation)
         if plot:
             save_figure(training_figure(result, netlist.name), plot)
         if report:

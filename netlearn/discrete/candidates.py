@@ -41,7 +41,8 @@ class Candidates:
         """Of a design's parameters of these names, by the loss, the data and the solver of a task."""
         settable = design.settable(names)
         fixed = settable.parameters((), ())
-        model = Model(fixed, settable.inputs, probes_of(fixed.circuit, tuple(outputs)), task.model.solver)
+        measured = probes_of(fixed.circuit, tuple(outputs))
+        model = Model(fixed, settable.inputs, measured, task.model.solver, adc=task.model.adc)
         return cls(model, task.loss, task.data.inputs, task.data.targets)
 
     def losses(self, theta: Array) -> Array:

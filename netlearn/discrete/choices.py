@@ -53,7 +53,7 @@ def choices_for(
 
     Raises OptionError for a parameter that nothing fits, at the place that ``where`` says of its name.
     """
-    low = np.maximum(np.asarray(parameters.lower, dtype=float), hardware.min)
+    low = np.maximum(np.asarray(parameters.lower, dtype=float), hardware.min or 0.0)
     high = np.minimum(np.asarray(parameters.upper, dtype=float), np.inf if hardware.max is None else hardware.max)
     present = np.asarray(parameters.initial, dtype=float)
     # Without a bound the present value is what there is to go by; two decades inside both are the rule.
@@ -62,17 +62,15 @@ def choices_for(
     if stock is None:
         # Two parts in series or parallel may lie beyond the bounds that hold for both together.
         reach = low.min() / 10, high.max() * 10
-        values = level_values(hardware) if hardware.levels else series_values(hardware.series, *reach)
+        values = level_values(hardware) if hardware.leveled else series_values(hardware.series, *reach)
         stock = Stock(values, np.full(len(values), np.inf))
     every = _every(stock, hardware.pairs)
     found = []
     for k, name in enumerate(parameters.names):
         inside = (every.values >= low[k] * (1 - 1e-12)) & (every.values <= high[k] * (1 + 1e-12))
         if not inside.any():
-            what = hardware.parts or (f"{hardware.levels} levels" if hardware.levels else hardware.series.upper())
-            raise OptionError(
-                f"{what} has no value between {low[k]:g} and {high[k]:g} for '{name}'", where(name), "widen its bounds"
-            )
+            said = f"{hardware.what} has no value between {low[k]:g} and {high[k]:g} for '{name}'"
+            raise OptionError(said, where(name), "widen its bounds")
         found.append(Choices(every.values[inside], every.first[inside], every.second[inside], every.series[inside]))
     if np.isfinite(stock.counts).any() and stock.counts.sum() < len(found):
         raise OptionError(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -15,13 +13,13 @@ from netlearn.discrete.choices import Choices, Pair, Stock, choices_for, pairs_i
 from netlearn.discrete.pairs import check_pairs, with_pairs
 from netlearn.discrete.search import Found, best_choice
 from netlearn.elaboration.design import Design
-from netlearn.errors import DataError
-from netlearn.learn.hardware import Hardware, hardware_for
+from netlearn.learn.hardware import Hardware
 from netlearn.learn.loop import Task
 from netlearn.named_data import placed
 from netlearn.netlist.edits import Edit
 from netlearn.netlist.numbers import format_number
 from netlearn.project import Project
+from netlearn.writing import named_file, searched
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class PartSearch:
         project, hardware = self.project, self.hardware
         place = project.settings.places.get("hardware")
         with placed(place):
-            given = None if hardware.parts is None else stock_from(_allowed(project, hardware.parts))
+            given = None if hardware.parts is None else stock_from(named_file(project, "parts", "list of parts"))
             stock, choices = choices_for(
                 hardware, project.parameters, given, lambda name: place or project.design.parameter_place(name)
             )
@@ -74,8 +72,7 @@ class PartSearch:
 
     def note(self, found: Found, continuous: float) -> str:
         """What there is to say of it."""
-        what = self.hardware.parts or self.hardware.series
-        what = f"{self.hardware.levels} levels" if self.hardware.levels else what
+        what = self.hardware.parts or (self.hardware.what if self.hardware.leveled else self.hardware.series)
         how = "of all combinations" if found.complete else f"of those that {found.solved} operating points tried"
         return (
             f"values from {what}: the best {how} has a loss of {found.loss:.6g}, the nearest values one of "
@@ -83,26 +80,11 @@ class PartSearch:
         )
 
 
-def _allowed(project: Project, named: str) -> Path:
-    """The list of parts that a setting names; one that the netlist names is read only from where it may include."""
-    path = Path(named)
-    if "hardware" not in project.settings.places:
-        return path
-    folder = Path(project.netlist.source.path).resolve().parent
-    found = (folder / named).resolve()
-    roots = (folder, *(Path(root).resolve() for root in project.netlist.files.allow))
-    if not any(found.is_relative_to(root) for root in roots):
-        hint = "give it as an option, or allow its folder if you trust this netlist"
-        raise DataError(f"the list of parts '{named}' is outside the netlist's folder", None, hint)
-    return Path(os.path.relpath(found)) if found.is_relative_to(Path.cwd()) else found
-
-
 def search_for(project: Project) -> PartSearch | None:
     """The search that a project's hardware asks for, if it does. Raises OptionError."""
     hardware = project.settings.hardware
-    if hardware is None or not hardware.searches:
+    if hardware is None or not searched(hardware, project.parameters):
         return None
-    hardware_for(hardware, project.parameters)
     return PartSearch(project, hardware)
 
 

@@ -30,7 +30,7 @@ FORMAT = 1
 _WRONG = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
 """What comes of contents that are not those of a checkpoint."""
 
-_ARRAYS = ("u", "theta", "order", "mask", "best", "points")
+_ARRAYS = ("u", "theta", "order", "mask", "best", "points", "aimed", "slopes", "best_held")
 _NUMBERS = ("epoch", "position", "draws", "solves", "measurements", "best_score", "best_epoch", "finished")
 
 

@@ -10,7 +10,6 @@ from netlearn.arrays import Array
 from netlearn.circuit.parameters import Parameters
 from netlearn.errors import OptionError, Place
 from netlearn.learn.goals import Goals
-from netlearn.learn.hardware import Hardware
 from netlearn.learn.loss import Loss
 
 MOST = 17
@@ -22,7 +21,7 @@ NEGLIGIBLE = 1e-6
 """The loss, in what it is large or small against, that may be added to that."""
 
 
-def check_digits(digits: int | None, hardware: Hardware | None, place: Place | None = None) -> None:
+def check_digits(digits: int | None, hardware: object | None, place: Place | None = None) -> None:
     """Raise OptionError where hardware decides on the values, which digits would change."""
     if digits is not None and hardware is not None:
         message = "hardware says which values there are, and 'digits' would write others"

@@ -16,6 +16,7 @@ from netlearn.learn.history import Record
 from netlearn.learn.kept_parameters import ParameterStore
 from netlearn.learn.loss import Loss, accuracy
 from netlearn.learn.model import Model
+from netlearn.learn.realisation import HeldValues
 from netlearn.learn.rules.base import Batch, Estimate, Rule
 from netlearn.learn.rules.power import dissipated_at, weight_of
 from netlearn.learn.schedule import Schedule
@@ -29,17 +30,24 @@ from netlearn.solve.parts import numbered
 
 
 class Writing(Protocol):
-    """What happens between the value that is wanted of a resistor and the one that it gets.
+    """What happens between the value that is wanted and the one that a device holds.
 
     ``memory`` is "digital" where exact values are kept beside what was written, and "device"
-    where the next step starts from that.
+    where the next step starts from that. ``varied`` says whether the same values can be held otherwise.
     """
 
     @property
     def memory(self) -> str: ...
 
-    def write(self, wanted: Array, present: Array, rng: np.random.Generator) -> Array:
-        """θ (P,) after writing ``wanted`` over ``present``, in the parameters' units."""
+    @property
+    def varied(self) -> bool: ...
+
+    def write(self, wanted: Array, present: HeldValues, rng: np.random.Generator) -> HeldValues:
+        """What is aimed at and held after writing ``wanted`` (P,) over ``present``, in the parameters' units."""
+        ...
+
+    def read(self, held: Array, rng: np.random.Generator) -> Array:
+        """θ (P,) as a step reads what is held."""
         ...
 
 
@@ -83,6 +91,9 @@ class Task:
         return -(-len(self.data) // self.batch)
 
 
+SMOOTHED = 10
+"""So many epochs tell together how good values are that every step sees in another realisation."""
+
 # What overflows is reported as an error of its own, with the sample where it happened.
 _quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
@@ -94,10 +105,10 @@ def begin(task: Task) -> TrainingState:
     circuit = task.model.parameters.circuit
     samples = len(task.data) + (len(task.validation) if task.validation is not None else 0)
     rng = np.random.default_rng(task.options.seed)
-    u, theta = _written(task, u, transform.outward(u), rng)
+    first = transform.outward(u)
+    present = HeldValues(first, first, np.ones(len(first)))
     return TrainingState(
-        u=u,
-        theta=theta,
+        **_written(task, u, present, rng),
         optimizer=task.optimizer.start(len(u)) if hasattr(task.optimizer, "start") else {},
         generator=rng.bit_generator.state,
         points=None if circuit.linear else np.full((samples, circuit.size), np.nan),
@@ -222,8 +233,9 @@ def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Gene
     model, data = task.model, task.data.part(rows)
     step = state.epoch * task.steps + state.position // task.batch
     batch = Batch(data.inputs, data.targets, state.start(rows, model.parameters.circuit), step)
+    theta = state.theta if task.writing is None else task.writing.read(state.theta, rng)
     with numbered(rows):
-        estimate = task.rule.estimate(model, task.loss, state.theta, batch, rng)
+        estimate = task.rule.estimate(model, task.loss, theta, batch, rng)
     if not np.isfinite(estimate.loss):
         samples = [task.data.label(row) for row in rows]
         outputs = [f"'{name}' at {sample}" for sample in samples for name in model.measured.names]
@@ -251,9 +263,11 @@ def recorded(task: Task, state: TrainingState, loss: float, outputs: Array) -> T
         state = state.with_points(seen.rows, seen.point)
     state = replace(state, history=(*state.history, record))
     if task.store is not None and state.epoch % task.store.every == 0:
-        task.store.take(state.epoch, state.theta)
-    if record.score < state.best_score or state.best is None:
-        state = replace(state, best=state.theta, best_score=record.score, best_epoch=state.epoch)
+        task.store.take(state.epoch, state.aim)
+    score = _score(task, state)
+    if score < state.best_score or state.best is None or len(state.history) <= _averaged(task):
+        held = state.theta if task.writing is not None and task.writing.memory == "device" else None
+        state = replace(state, best=state.aim, best_held=held, best_score=score, best_epoch=state.epoch)
     patience = task.options.patience
     if state.epoch >= task.options.epochs:
         return replace(state, finished=True, stopped=f"all {task.options.epochs} epochs are done")
@@ -262,11 +276,25 @@ def recorded(task: Task, state: TrainingState, loss: float, outputs: Array) -> T
     return state
 
 
+def _score(task: Task, state: TrainingState) -> float:
+    """What tells the best epoch: its loss, or the mean of the last ones where each is of another realisation."""
+    return float(np.mean([record.score for record in state.history[-(_averaged(task) or 1) :]]))
+
+
+def _averaged(task: Task) -> int:
+    """Over how many epochs losses are averaged; 0 where each is what it is."""
+    fresh = task.writing is not None and task.writing.memory == "digital" and task.writing.varied
+    return SMOOTHED if fresh else 0
+
+
 def _stepped(
     task: Task, state: TrainingState, rows: Array, estimate: Estimate, rng: np.random.Generator
 ) -> TrainingState:
     transform, optimizer = task.transform, task.optimizer
-    gradient = transform.gradient(state.theta, estimate.gradient) / task.unit
+    slopes = 1.0 if state.slopes is None else state.slopes
+    # Where devices are the memory the coordinates are those of what they hold.
+    device = task.writing is not None and task.writing.memory == "device"
+    gradient = transform.gradient(state.theta if device else state.aim, slopes * estimate.gradient) / task.unit
     mask, draws = _mask(task, state, gradient, rng)
     change, memory = optimizer.step(state.optimizer, gradient)
     factor = task.schedule.factor(state.epoch, task.options.epochs)
@@ -274,13 +302,12 @@ def _stepped(
     if mask is not None:
         u = np.where(mask, u, state.u)
         memory = {name: np.where(mask, new, state.optimizer[name]) for name, new in memory.items()}
-    u, theta = _written(task, u, state.theta, rng, mask)
+    written = _written(task, u, HeldValues(state.aim, state.theta, slopes * np.ones(len(u))), rng, mask)
     position = state.position + len(rows)
     done = position >= len(task.data)
     return replace(
         state,
-        u=u,
-        theta=theta,
+        **written,
         optimizer=memory,
         generator=rng.bit_generator.state,
         epoch=state.epoch + done,
@@ -294,16 +321,20 @@ def _stepped(
 
 
 def _written(
-    task: Task, u: Array, present: Array, rng: np.random.Generator, mask: Array | None = None
-) -> tuple[Array, Array]:
-    """The coordinates to go on from, and the parameters as they were written."""
+    task: Task, u: Array, present: HeldValues, rng: np.random.Generator, mask: Array | None = None
+) -> dict[str, Any]:
+    """The coordinates to go on from, the parameters as they are held, what was aimed at, and the slopes."""
     theta = task.transform.outward(u)
     if task.writing is None:
-        return u, theta
-    theta = task.writing.write(theta, present, rng)
+        return {"u": u, "theta": theta}
+    written = task.writing.write(theta, present, rng)
+    aimed, held = written.aimed, written.held
     if mask is not None:
-        theta = np.where(mask, theta, present)
-    return (task.transform.inward(theta) if task.writing.memory == "device" else u), theta
+        aimed = np.where(mask, aimed, present.aimed)
+    if task.writing.memory == "device":
+        held = held if mask is None else np.where(mask, held, present.held)
+        u = task.transform.inward(held)
+    return {"u": u, "theta": held, "aimed": aimed, "slopes": written.slopes}
 
 
 def _mask(task: Task, state: TrainingState, gradient: Array, rng: np.random.Generator) -> tuple[Array | None, int]:

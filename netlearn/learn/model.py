@@ -14,6 +14,7 @@ from netlearn.chips.solver import OnChip
 from netlearn.circuit.circuit import Circuit, Column
 from netlearn.circuit.parameters import Input, Parameters
 from netlearn.errors import CircuitError, NgspiceError
+from netlearn.learn.devices.converters import Converter
 from netlearn.ngspice.own_text import OwnText
 from netlearn.ngspice.text_solution import BY_FLAT
 from netlearn.probes.ends import Probes
@@ -38,6 +39,8 @@ class Model:
     """What finds the free states from the netlist's own text, if that is not the solver."""
     chip: OnChip | None = None
     """What gives the outputs, if the circuit is a chip that is measured."""
+    adc: Converter | None = None
+    """What outputs pass before anybody has them."""
 
     @property
     def probes(self) -> Probes:
@@ -132,6 +135,14 @@ class Model:
         return result
 
     def outputs(self, point: OperatingPoint) -> Array:
+        """What the probes read and the ADC makes of it, (S, o). Raises what ``read`` raises."""
+        return self.converted(self.read(point))
+
+    def converted(self, read: Array) -> Array:
+        """What probes read (S, o), as it comes out of the ADC, if there is one."""
+        return read if self.adc is None else self.adc.convert(read)
+
+    def read(self, point: OperatingPoint) -> Array:
         """What the probes read, (S, o). Raises NgspiceError where ngspice has no number for what a probe needs."""
         if point.read is not None:
             return point.read

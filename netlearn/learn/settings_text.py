@@ -85,6 +85,8 @@ def _options(value: object) -> Iterator[str]:
 def _option(option: Option, value: object) -> str:
     if value is None:
         return option.absent
+    if isinstance(value, tuple):
+        return ",".join(_option(option, each) for each in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float | int):

@@ -35,7 +35,9 @@ class TrainingState:
     """Where training stands between two steps. A step makes a new one and changes none.
 
     ``u`` and ``theta`` (P,) are the parameters in the coordinates of the transform and in
-    their units; ``order`` (S,) is the order of the samples in this epoch, of which the first
+    their units, as devices hold them where there are any; ``aimed`` (P,) is what was to be written into these,
+    ``slopes`` (P,) derivatives of one by the other, and ``best_held`` is what they held when ``best`` was aimed at,
+    where they are the memory. ``order`` (S,) is the order of the samples in this epoch, of which the first
     ``position`` have been used; ``generator`` is the state of the random generator.
     ``points`` (S + S', N) are the last operating points of the samples, those for validation
     at the end, and NaN where there is none yet; None for linear circuits, which need no place
@@ -57,6 +59,9 @@ class TrainingState:
     best: Array | None = None
     best_score: float = inf
     best_epoch: int = 0
+    aimed: Array | None = None
+    slopes: Array | None = None
+    best_held: Array | None = None
     history: tuple[Record, ...] = ()
     points: Array | None = None
     pending: tuple[Array, Array] | None = None
@@ -71,6 +76,11 @@ class TrainingState:
         if self.points is not None and self.pending is not None:
             rows, x = self.pending
             self.points[rows] = x
+
+    @property
+    def aim(self) -> Array:
+        """(P,) what the netlist has: the values that are aimed at, which are the values without devices."""
+        return self.theta if self.aimed is None else self.aimed
 
     @property
     def measured(self) -> bool:

@@ -19,12 +19,14 @@ _MOST_COUNTED = 2**53
 def check_state(task: Task, state: TrainingState) -> None:
     """Raise ValueError, TypeError or the like for a state that the task cannot have come to."""
     size, samples = len(task.model.parameters.names), len(task.data)
-    for name in ("u", "theta", "best"):
+    for name in ("u", "theta", "best", "aimed", "slopes", "best_held"):
         value = getattr(state, name)
-        if value is not None or name != "best":
+        if value is not None or name in ("u", "theta"):
             _require_array(name, value, (size,))
     if task.writing is None:
         _check_values(task, state)
+    elif state.aimed is None or state.slopes is None:
+        raise ValueError("nothing says what was written into devices")
     if state.mask is not None and (state.mask.dtype != bool or state.mask.shape != (size,)):
         raise ValueError(f"'mask' is {_described(state.mask)}")
     order = state.order

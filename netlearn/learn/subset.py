@@ -52,10 +52,7 @@ class Subset(Declared):
         return round(self.fraction * candidates)
 
     def _allowed(self, parameters: Parameters) -> Array:
-        named = _matches(self.only, parameters.names)
-        if not named.any():
-            hint = did_you_mean(self.only, parameters.names)
-            raise OptionError(f"no trained parameter matches '{self.only}'", hint=hint)
+        named = matching_names(self.only, parameters.names)
         if self.nodes == "*":
             return named
         nodes = parameters.circuit.nodes
@@ -101,6 +98,14 @@ def touching(parameters: Parameters, nodes: Array) -> Array:
         weights = touches * np.random.default_rng(0).uniform(1.0, 2.0, len(touches))
         found |= binding.pullback(theta, weights) != 0
     return found
+
+
+def matching_names(patterns: str, names: Sequence[str]) -> Array:
+    """(P,) which trained parameters match patterns. Raises OptionError where none does."""
+    named = _matches(patterns, names)
+    if not named.any():
+        raise OptionError(f"no trained parameter matches '{patterns}'", hint=did_you_mean(patterns, names))
+    return named
 
 
 def _matches(patterns: str, names: Sequence[str]) -> Array:

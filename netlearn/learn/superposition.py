@@ -33,7 +33,7 @@ class Superposition:
 
     def outputs(self, model: Model) -> Array:
         """What the probes read, (S, o)."""
-        return np.asarray(self.weights @ model.outputs(self.point))
+        return model.converted(np.asarray(self.weights @ model.read(self.point)))
 
     def gathered(self, errors: Array) -> Array:
         """Σ_s weights[s, i] errors[s], one row for each operating point, of errors (S, o)."""

@@ -37,6 +37,11 @@ def with_directive(netlist: Netlist, name: str, text: str) -> Netlist:
     return netlist.edit([_added(netlist, f"*@{name} {text}")])
 
 
+def with_comment(netlist: Netlist, text: str) -> Netlist:
+    """A copy with a line of comment after the last directive, or after the title."""
+    return netlist.edit([_added(netlist, f"* {text}")])
+
+
 def _added(netlist: Netlist, text: str) -> Edit:
     """The edit that adds a line after the last directive of the top level, or after the title."""
     source = netlist.source

@@ -89,6 +89,7 @@ def over_tolerances(project: Project, task: Task, aim: Aimed, draws: int) -> tup
         population.design.inputs,
         probes_of(parameters.circuit, project.layout.outputs),
         project.solver,
+        adc=task.model.adc,
     )
     v = population.spread(draws, project.settings.options.seed)
     loss = task.loss
