@@ -238,14 +238,14 @@ def _by_nodes(design: Design, parameters: Parameters) -> dict[tuple[_Key, _Key],
 
 def _leveled(hardware: Hardware | None, conductances: Array) -> tuple[Array | None, Array | None]:
     """The nearest level of each, and its number from the lowest conductance on."""
-    if hardware is None or not (hardware.levels or hardware.series != "none"):
+    if hardware is None or not (hardware.levels or hardware.values or hardware.series != "none"):
         return None, None
     there = ~np.isnan(conductances)
-    if hardware.levels:
+    if hardware.levels or hardware.values:
         held, spacing = level_values(hardware), hardware.spacing
     else:
         low, high = 1 / np.nanmax(conductances) / 10, 10 / np.nanmin(conductances)
-        reach = max(low, hardware.min), min(high, np.inf if hardware.max is None else hardware.max)
+        reach = max(low, hardware.min or 0.0), min(high, np.inf if hardware.max is None else hardware.max)
         held, spacing = series_values(hardware.series, *reach), "log"
     known = np.sort(1 / held)
     at, of = (_spaced(each, spacing) for each in (known, np.where(there, conductances, known[0])))
