@@ -1,4 +1,4 @@
-"""Kill trainings, comparisons, sweeps and draws of tolerances at random moments: nothing is lost, and nothing is left.
+"""Kill trainings, comparisons, sweeps, calibrations and draws of tolerances at random moments: nothing is lost or left.
 
     nice python benchmarks/kills.py --kills 200
 
@@ -69,6 +69,9 @@ WORKS = {
     "hardware": Work((*TRAIN, "--epochs", "100", "--hardware", "noise=0.02"), "n.trained.cir"),
     "compare": Work(("compare", "n.cir", "--rules", "analytic,cl", "--seeds", "3", *SHORT), "n.compare.jsonl"),
     "sweep": Work(("sweep", "n.cir", "--seeds", "4", *SHORT), "n.sweep.jsonl"),
+    "calibrate": Work(
+        ("calibrate", "n.cir", "--measured", "data.csv", "--prior", "20%", "--quiet"), "n.calibrated.cir", NONLINEAR
+    ),
     "tolerance": Work(
         ("tolerance", "n.cir", "--draws", "10000", "--journal", "t.jsonl", "--json"), "said", NONLINEAR
     ),

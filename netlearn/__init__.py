@@ -25,6 +25,7 @@ from netlearn.errors import (
 if TYPE_CHECKING:
     from netlearn.adjoint import adjoint_netlist
     from netlearn.api import operating_point, train
+    from netlearn.calibration import Calibration, calibrate
     from netlearn.clusters import cluster
     from netlearn.comparison import Comparison, compare
     from netlearn.description import describe
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from netlearn.trainer import Trainer
 
 __all__ = [
+    "Calibration",
     "CheckFailed",
     "CircuitError",
     "Comparison",
@@ -99,6 +101,7 @@ __all__ = [
     "TrainResult",
     "Trainer",
     "adjoint_netlist",
+    "calibrate",
     "check",
     "cluster",
     "compare",
@@ -143,6 +146,7 @@ _ELSEWHERE = {
         "api": ("operating_point", "train"),
         "description": ("describe",),
         "evaluation": ("evaluate",),
+        "calibration": ("Calibration", "calibrate"),
         "clusters": ("cluster",),
         "comparison": ("Comparison", "compare"),
         "discrete.rounding": ("Rounding", "round_values"),

@@ -23,6 +23,7 @@ COMMANDS = (
     "sens",
     "tolerance",
     "round",
+    "calibrate",
     "report",
     "compare",
     "sweep",
