@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +13,11 @@ from netlearn.matrix_files import read_matrix
 from netlearn.netlist.numbers import format_number
 from netlearn.options import build, options_of
 from netlearn.topologies.crossbar import Crossbar
-from netlearn.topologies.kinds import TOPOLOGIES
-from netlearn.topologies.network import Network, Topology
+from netlearn.topologies.kinds import TOPOLOGIES, start_of
+from netlearn.topologies.network import EdgeLines, Network, Topology
 from netlearn.topologies.start import NewNetlist, Start
 from netlearn.topologies.tables import csv_text
+from netlearn.topologies.transistors import Transistors
 
 __all__ = ["NewNetlist", "Start", "new_netlist", "position_lines"]
 
@@ -27,7 +29,7 @@ def new_netlist(kind: str, data: str = "data.csv", *, weights: object = None, **
     """A netlist of a kind of network, and data for it that stands for the user's own.
 
     ``data`` is the name that the netlist calls its data file by. ``options`` are those of the
-    kind (see TOPOLOGIES) and of :class:`Start`. The data wants each output to be a fixed,
+    kind (see TOPOLOGIES) and of what :func:`start_of` gives. The data wants each output to be a fixed,
     randomly chosen mean of the inputs and ground: a task that fits any network of resistors,
     if not always exactly.
 
@@ -36,8 +38,8 @@ def new_netlist(kind: str, data: str = "data.csv", *, weights: object = None, **
     """
     if kind not in TOPOLOGIES:
         raise OptionError(f"there is no kind of network '{kind}'", hint=did_you_mean(kind, TOPOLOGIES))
-    general = {entry.name for entry in options_of(Start)}
-    start = build(Start, {name: value for name, value in options.items() if name in general}, kind)
+    general = {entry.name for entry in options_of(start_of(kind))}
+    start: Any = build(start_of(kind), {name: value for name, value in options.items() if name in general}, kind)
     own = {name: value for name, value in options.items() if name not in general}
     made: Topology | Crossbar = build(TOPOLOGIES[kind], own, f"'{kind}'")
     if isinstance(made, Crossbar):
@@ -46,7 +48,7 @@ def new_netlist(kind: str, data: str = "data.csv", *, weights: object = None, **
     if weights is not None:
         raise OptionError(f"a network of the kind '{kind}' stands for no matrix", hint="a crossbar does")
     topology: Topology = made
-    if start.max <= start.min:
+    if isinstance(start, Start) and start.max <= start.min:
         raise OptionError(f"the upper bound {start.max:g} is not above the lower bound {start.min:g}")
     rng = np.random.default_rng(start.seed)
     network = topology.network(rng)
@@ -54,23 +56,24 @@ def new_netlist(kind: str, data: str = "data.csv", *, weights: object = None, **
     inputs = _taken(network.inputs, start.inputs, few, "inputs", kind)
     outputs = _taken(np.setdiff1d(network.outputs, inputs, assume_unique=True), start.outputs, 2, "outputs", kind)
     names = ["0" if i == network.ground else name for i, name in enumerate(network.nodes)]
-    title = f"* {kind}: {len(network.ends)} resistors between {len(names)} nodes"
+    make = topology.elements if isinstance(topology, Transistors) else _resistors
+    edges = make(network, names, start, rng)
     returns = [""] * len(outputs) if network.returns is None else [f",{names[i]}" for i in network.returns]
     probes = [f"V({names[i]}{other})" for i, other in zip(outputs, returns, strict=False)]
     lines = [
-        title,
+        f"* {kind}: {edges.title} between {len(names)} nodes",
         f"*@data    {data}",
         f"*@input   {' '.join(f'V{j + 1}' for j in range(len(inputs)))}",
         f"*@output  {' '.join(probes)}",
         "*@loss    mse",
-        f"*@train   R* min={format_number(start.min)} max={format_number(start.max)}",
+        *(f"*@train   {directive}" for directive in edges.train),
         "*@rule    analytic",
         "*@optimizer adam lr=0.05",
         f"*@options epochs=200 seed={start.seed}",
         *position_lines(names, network.positions),
         *(f"V{j + 1} {names[i]} 0 0" for j, i in enumerate(inputs)),
         *network.lines,
-        *_resistors(network, names, start, rng),
+        *edges.lines,
         ".end",
     ]
     return NewNetlist("\n".join(lines) + "\n", _template(probes, len(inputs), start, rng, network), network)
@@ -84,20 +87,23 @@ def position_lines(names: Sequence[str], positions: Array | None) -> list[str]:
     return [f"*@position {' '.join(said[k : k + 4])}" for k in range(0, len(said), 4)]
 
 
-def _resistors(network: Network, names: Sequence[str], start: Start, rng: np.random.Generator) -> list[str]:
+def _resistors(network: Network, names: Sequence[str], start: Start, rng: np.random.Generator) -> EdgeLines:
     reach = np.log(start.spread)
     values = start.resistance * np.exp(rng.uniform(-reach, reach, len(network.ends)))
     # Three digits are enough for a beginning, and easier to read.
     values = np.clip(values, start.min, start.max)
     pairs = zip(network.ends.tolist(), values.tolist(), strict=True)
-    return [
+    lines = [
         f"R{k + 1} {names[a]} {names[b]} {format_number(float(f'{value:.3g}'))}"
         for k, ((a, b), value) in enumerate(pairs)
     ]
+    bounds = f"min={format_number(start.min)} max={format_number(start.max)}"
+    return EdgeLines(f"{len(lines)} resistors", [f"R* {bounds}"], lines)
 
 
-def _template(probes: Sequence[str], inputs: int, start: Start, rng: np.random.Generator, network: Network) -> str:
-    volts = rng.uniform(-1.0, 1.0, (start.samples, inputs)).round(4)
+def _template(probes: Sequence[str], inputs: int, start: Any, rng: np.random.Generator, network: Network) -> str:
+    swing = getattr(start, "swing", 1.0)
+    volts = rng.uniform(-swing, swing, (start.samples, inputs)).round(4)
     weights = rng.dirichlet(np.ones(inputs + 1), len(probes))[:, :inputs]
     if network.returns is not None:
         # What is read between two nodes may have either sign.

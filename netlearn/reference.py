@@ -12,7 +12,7 @@ from netlearn.generate import Start
 from netlearn.learn.settings import DIRECTIVES
 from netlearn.onestep.options import OneStep
 from netlearn.options import Directive, Option, options_of
-from netlearn.topologies.kinds import TOPOLOGIES
+from netlearn.topologies.kinds import TOPOLOGIES, start_of
 
 NETWORK = "new"
 """What kinds of network are listed under."""
@@ -97,6 +97,8 @@ def entry_of(name: str, kind: str = "") -> Entry:
     kinds = _kinds(name)
     if kind:
         own = _rows(options_of(kinds[kind]))
+        if name == NETWORK and kind in TOPOLOGIES and start_of(kind) is not Start:
+            own += _rows(options_of(start_of(kind)))
         title = f"netlearn new {kind}" if name == NETWORK else f"*@{name} {kind}"
         options = " --option value..." if name == NETWORK else " option=value..."
         if (name, kind) == (NETWORK, ONE_STEP):
@@ -106,7 +108,7 @@ def entry_of(name: str, kind: str = "") -> Entry:
         general = _rows(options_of(Start))
         text = (
             "Kinds of network that 'netlearn new' makes, with data that stand for the user's own, and "
-            "'onestep', which is made of data; options of all kinds of network:"
+            "'onestep', which is made of data; options of all kinds of network but transistors:"
         )
         return Entry("netlearn new", "netlearn new KIND FILE --option value...", text, general, tuple(kinds))
     directive = DIRECTIVES[name]

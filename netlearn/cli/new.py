@@ -12,11 +12,11 @@ from netlearn.atomic import Destination, check_output
 from netlearn.cli.options import option_flags
 from netlearn.cli.output import FilePath, check_outputs, deliver, say
 from netlearn.errors import OptionError
-from netlearn.generate import Start, new_netlist
+from netlearn.generate import new_netlist
 from netlearn.onestep.new import ACCURATE, new_onestep
 from netlearn.onestep.options import OneStep
 from netlearn.options import options_of
-from netlearn.topologies.kinds import TOPOLOGIES
+from netlearn.topologies.kinds import TOPOLOGIES, start_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -47,7 +47,7 @@ def _subcommand(kind: str, topology: type) -> click.Command:
     @click.command(name=kind, help=f"{(topology.__doc__ or kind).splitlines()[0]}")
     @click.argument("out", type=FilePath, metavar="FILE")
     @option_flags(options_of(topology))
-    @option_flags(options_of(Start))
+    @option_flags(options_of(start_of(kind)))
     @_takes_weights(kind)
     @click.option("--force", is_flag=True, help="Write over files that are there.")
     def new(out: Path, force: bool, weights: Path | None = None, **options: Any) -> None:

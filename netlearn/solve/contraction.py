@@ -10,7 +10,7 @@ beside voltages, so that the loop serves for all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -49,17 +49,19 @@ def contract(
     return _by_pairs(group, left, right, environment, name)
 
 
-def transposed_products(group: Group, left: Array, right: Array, environment: Environment) -> Array:
-    """Jᵀ left (S, k, T) of each element at its own terminals, J (T, T) its Jacobian at ``right``, (S, N) each."""
+def transposed_products(
+    group: Group, left: Array, rights: Sequence[Array], shares: Array, environment: Environment
+) -> Array:
+    """Σ_j shares_j Jᵀ_j left (S, k, T) of each element at its own terminals, J_j its Jacobian at ``rights``, (S, N)."""
     index, device = np.asarray(group.index), group.device
-    a, b = with_ground(left), with_ground(right)
-    result = np.zeros((len(left), *index.shape), np.result_type(left, right))
+    a, places = with_ground(left), [with_ground(right) for right in rights]
+    result = np.zeros((len(left), *index.shape), np.result_type(left, *rights))
     for part in _samples(len(left), index.size * index.shape[1]):
         prepared = device.prepare(_some(group.values, part), environment.taken(part))
-        jacobian = device.jacobian(b[part][:, index], prepared)
-        result[part] = np.einsum(
-            "skt,...ktu->sku" if jacobian.ndim == 3 else "skt,sktu->sku", a[part][:, index], jacobian
+        jacobian = sum(
+            share * device.jacobian(b[part][:, index], prepared) for share, b in zip(shares, places, strict=True)
         )
+        result[part] = np.matmul(a[part][:, index][..., None, :], jacobian)[..., 0, :]
     return result
 
 

@@ -33,6 +33,18 @@ class Network:
     """Whether it makes sense only with all inputs driven."""
 
 
+@dataclass(frozen=True)
+class EdgeLines:
+    """What stands between a network's nodes where these are no resistors.
+
+    ``title`` says how many of what, ``train`` are the ``*@train`` directives, ``lines`` those of the elements.
+    """
+
+    title: str
+    train: Sequence[str]
+    lines: Sequence[str]
+
+
 class Topology(Protocol):
     """A kind of network, its options being its fields."""
 

@@ -47,12 +47,17 @@ def source_contrast(
         if not len(group) or not here[np.asarray(group.index)].any():
             continue
         places, shares = (np.zeros(1), np.ones(1)) if product else path(group.device)
-        for place, share in zip(places, shares, strict=True):
-            state = before + place * change
-            mine = transposed_products(group, weighted, state, circuit.environment)
-            if drops:
-                _by_drops(group, mine, weighted, state, circuit.environment)
-            total += share * topology.add_currents(g, mine)
+        states = [before + place * change for place in places]
+        mine = transposed_products(group, weighted, states, shares, circuit.environment)
+        if drops:
+            _by_drops(
+                group,
+                mine,
+                weighted,
+                sum(share * state for share, state in zip(shares, states, strict=True)),
+                circuit.environment,
+            )
+        total += topology.add_currents(g, mine)
     return np.asarray(total.T @ shifts.moved)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -82,5 +83,10 @@ def _integrate(
 
 def path(device: Device) -> tuple[Array, Array]:
     """Places in 0..1 and their weights. The midpoint is exact where ∂F/∂p is affine in x."""
-    points, weights = np.polynomial.legendre.leggauss(1 if device.linear else QUADRATURE)
+    return _quadrature(1 if device.linear else QUADRATURE)
+
+
+@cache
+def _quadrature(count: int) -> tuple[Array, Array]:
+    points, weights = np.polynomial.legendre.leggauss(count)
     return (points + 1) / 2, weights / 2

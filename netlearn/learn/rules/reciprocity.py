@@ -92,7 +92,7 @@ def reciprocity(
     found = _weights(circuit, probes, *merged, WeightedPart(everywhere, everywhere, ~everywhere))
     if not found.exists and probes is not None and parameters is not None:
         touched = _touched(circuit, parameters)
-        part = _relevant(size, probes, touched, like, unlike)
+        part = _relevant(circuit, probes, touched, like, unlike)
         if part is not None:
             found = _weights(circuit, probes, *merged, part)
         if not found.exists:
@@ -109,7 +109,7 @@ def _without_sources(
     like, unlike = without_sources(shifts, like, unlike, circuit.size)
     found = _weights(circuit, left, like, unlike, WeightedPart(everywhere, everywhere, ~everywhere), shifts=shifts)
     if not found.exists:
-        part = _relevant(circuit.size, left, _touched(circuit, parameters, shifts), like, unlike)
+        part = _relevant(circuit, left, _touched(circuit, parameters, shifts), like, unlike)
         if part is not None:
             found = _weights(circuit, left, like, unlike, part, shifts=shifts)
     return Reciprocity(np.append(found.weights, 1.0)[shifts.place], found.breaking, sourceless=True)
@@ -168,8 +168,15 @@ def _touched(circuit: Circuit, parameters: Parameters, shifts: SourceShifts | No
 
 
 def _relevant(
-    size: int, probes: Probes, touched: Array, like: tuple[Array, Array], unlike: Entries
+    circuit: Circuit, probes: Probes, touched: Array, like: tuple[Array, Array], unlike: Entries
 ) -> WeightedPart | None:
+    """What :func:`_part` finds, which follows from where the entries are."""
+    places = (*like, unlike.rows, unlike.columns, touched, probes.plus, probes.minus)
+    key = (_part, *(each.tobytes() for each in places))
+    return circuit.wiring.once(key, lambda: _part(circuit.size, probes, touched, like, unlike))
+
+
+def _part(size: int, probes: Probes, touched: Array, like: tuple[Array, Array], unlike: Entries) -> WeightedPart | None:
     """The part of the circuit that must be symmetric; None where the equations cannot be matched to the unknowns.
 
     λ is zero in equations whose unknown moves no output, and of the others those matter that a trained value enters

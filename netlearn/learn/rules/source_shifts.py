@@ -55,9 +55,11 @@ class SourceShifts:
         plus, minus = (np.where(side[chosen] == GROUND, size, side[chosen]) for side in (edges.plus, edges.minus))
         graph = sparse.coo_array((np.ones(len(plus)), (plus, minus)), shape=(size + 1, size + 1))
         count, label = connected_components(graph, directed=False)
-        # What moves with ground stays; elsewhere a node that is read is the one that the others move with.
+        # What moves with ground stays; elsewhere a node that is read is the one that the others move with, or else
+        # one that is more than the gates of transistors.
         root = np.full(count, -1)
-        for nodes in (np.arange(size + 1)[::-1], np.unique(read[read != GROUND])[::-1], np.array([size])):
+        ends = _ends(circuit)
+        for nodes in (np.arange(size + 1)[::-1], ends[::-1], np.unique(read[read != GROUND])[::-1], np.array([size])):
             root[label[nodes]] = nodes
         place = root[label[:size]]
         place[place == size] = GROUND
@@ -109,6 +111,17 @@ def trained_sources(circuit: Circuit, parameters: Parameters) -> Array:
         for k in binding.elements
     }
     return np.array(sorted(found), dtype=np.intp).reshape(-1, 2)
+
+
+def _ends(circuit: Circuit) -> Array:
+    """The unknowns at terminals that are neither a gate nor a voltage source's, in rising order."""
+    touched = [
+        np.asarray(group.index)[:, [name != "g" for name in group.device.unknowns]].ravel()
+        for group in circuit.groups
+        if len(group) and not isinstance(group.device, VoltageSource)
+    ]
+    found = np.unique(np.concatenate([np.zeros(0, dtype=np.intp), *touched]))
+    return np.asarray(found[found != GROUND])
 
 
 def _sides(root: Array, plus: Array, minus: Array, sources: list[int]) -> tuple[list[int], list[int], list[float]]:
