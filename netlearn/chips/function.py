@@ -140,7 +140,9 @@ def _file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ChipError(f"there is no file '{path}'", hint=FORM)
     place = path.resolve()
-    spec = importlib.util.spec_from_file_location(place.stem, place)
+    # A name that no library has, so that the file stands in for none.
+    name = f"_chip_{place.stem}"
+    spec = importlib.util.spec_from_file_location(name, place)
     if spec is None or spec.loader is None:
         raise ChipError(f"'{path}' is no file of Python", hint=FORM)
     folder = str(place.parent)
@@ -149,7 +151,7 @@ def _file(path: Path) -> ModuleType:
         sys.path.append(folder)
     module = importlib.util.module_from_spec(spec)
     # As dataclasses, for one, look their own module up.
-    sys.modules.setdefault(place.stem, module)
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
