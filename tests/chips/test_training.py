@@ -17,6 +17,8 @@ import netlearn
 from netlearn.errors import ChipError, OptionError
 from netlearn.evaluation import evaluate
 from netlearn.learn.rules import RULES
+from netlearn.learn.rules.circuitry import Circuitry
+from netlearn.solve.internal import InternalSolver
 from tests.chips.conftest import SAMPLES, Command
 from tests.test_programs import gone, running
 
@@ -243,3 +245,38 @@ def test_an_interruption_reads_no_more(divider: Path) -> None:
     assert len(asked) == 3
     assert found.loss == pytest.approx(min(each.loss for each in found.history))
     assert np.isnan(found.train.outputs).all()
+
+
+GATES = """two transistors whose gates are trained
+*@output V(o)
+*@input V1
+*@train Vg*
+*@optimizer sgd lr=0.003
+*@options epochs=3
+V1 a 0 1
+M1 a g1 o 0 nm
+Rb o 0 1k
+Vg1 g1 0 2.5
+M2 o g2 0 0 nm
+Vg2 g2 0 1.8
+.model nm nmos(vto=0.7 kp=1m)
+"""
+
+
+@pytest.mark.parametrize("rule", ["cl", "ep", "al"])
+def test_voltages_of_gates_are_trained_on_a_chip_that_is_nudged(rule: str) -> None:
+    """What a transistor compares stands at its own terminals, which are read though nothing of it is trained."""
+    netlist = netlearn.parse(GATES)
+    model = netlearn.Trainer(netlist)._project.model  # noqa: SLF001
+
+    def chip(values, inputs, read=None, push=None):
+        circuit = model.circuit(values, inputs)
+        if push is not None:
+            circuit = Circuitry(push.current, push.conductance, push.clamp).attach(circuit, model.probes)
+        return InternalSolver().solve(circuit).measure(*(read or ("V(o)",)))
+
+    chip.nudges = ("current", "conductance", "clamp")  # type: ignore[attr-defined]
+    data = np.array([[1.0], [0.5]]), np.array([[0.45], [0.2]])
+    told, found = (netlearn.train(netlist, *data, rule=rule, forward=each) for each in ("internal", chip))
+    assert np.allclose(found.theta, told.theta, rtol=1e-9)
+    assert told.loss < 0.8 * told.history[0].loss
