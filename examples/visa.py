@@ -78,6 +78,7 @@ def simulate(manager: pyvisa.ResourceManager) -> None:
         def __init__(self, name: str) -> None:
             super().__init__(name, b";")
             self.add_error_handler("ERROR")
+            self.add_eom("GPIB INSTR", "\n", "\n")
 
         def write(self, data: bytes) -> None:
             command = data.decode().strip()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,7 +33,11 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for pattern in ("iris*", "voltage_division*"):
         for path in (ROOT / "netlists").glob(pattern):
             shutil.copy(path, tmp_path / "netlists")
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
     (tmp_path / "docs" / "figures").mkdir(parents=True)
+    # As where the environment that netlearn is installed in is active.
+    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
