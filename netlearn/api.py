@@ -40,11 +40,14 @@ from netlearn.learn.rules.units import unit_of_estimate
 from netlearn.learn.settings import Settings
 from netlearn.learn.settings_text import directive_texts
 from netlearn.learn.shared import SharedRule
+from netlearn.learn.solved_start import solved_start
+from netlearn.learn.starts import SolvedReadout
 from netlearn.learn.state import Callback, TrainingState
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.table import Table
 from netlearn.learn.transforms import Transform
 from netlearn.learn.verdict import still_notes, warning_of
+from netlearn.named_data import placed
 from netlearn.netlist.directive_text import with_directive, with_directive_option
 from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import DataLike, NetlistLike, Overrides
@@ -175,6 +178,12 @@ def task_of(project: Project) -> Task:
     unit = unit_of(loss, whole.targets, len(project.layout.outputs), lambda: _outputs(project, whole))
     # A generator of its own, so that the same samples are kept aside whatever else is random.
     part, aside = split(whole, settings.options.validation, np.random.default_rng([settings.options.seed, 1]))
+    transform = Transform.of(project.parameters, settings.options.coordinates, project.design.parameter_place)
+    solved = None
+    if isinstance(settings.start, SolvedReadout):
+        with placed(settings.places.get("start")):
+            given = converted(project, part)
+            solved = solved_start(project.model, loss, given, project.parameters.initial, transform.bounds)
     return Task(
         model=_measured(project),
         loss=loss,
@@ -182,10 +191,11 @@ def task_of(project: Project) -> Task:
         data=converted(project, part),
         optimizer=settings.optimizer,
         schedule=settings.schedule,
-        transform=Transform.of(project.parameters, settings.options.coordinates, project.design.parameter_place),
+        transform=transform,
         subset=settings.subset,
         options=settings.options,
         validation=None if aside is None else converted(project, aside),
+        solved=solved,
         writing=writing,
         unit=unit_of_estimate(settings.rule, project.model, loss, unit, whole),
     )
@@ -258,6 +268,7 @@ def _result(project: Project, task: Task, state: TrainingState, final: FinalValu
         notes=(
             *notes_of(project),
             *scope_notes(project),
+            *_solved(task),
             *final.notes(state),
             *still_notes(task, state),
             *readings_note(project.solver, state.measurements),
@@ -267,6 +278,10 @@ def _result(project: Project, task: Task, state: TrainingState, final: FinalValu
         fit=_fit(project, task, final.of(state)),
         held=state.best_held,
     )
+
+
+def _solved(task: Task) -> tuple[str, ...]:
+    return () if task.solved is None else (task.solved.note,)
 
 
 def _fit(project: Project, task: Task, theta: Array) -> Fit | None:

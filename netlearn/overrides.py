@@ -23,6 +23,7 @@ from netlearn.learn.settings import (
     with_objects,
     with_suitable_optimizer,
 )
+from netlearn.learn.starts import OwnValues, SolvedReadout
 from netlearn.learn.subset import Subset
 from netlearn.netlist.directives import read_directive, read_directives
 from netlearn.netlist.netlist import Netlist
@@ -47,6 +48,7 @@ class Overrides(TypedDict, total=False):
     loss: str | Loss | None
     train: str | Sequence[str] | None
     fix: str | Sequence[str] | None
+    start: str | OwnValues | SolvedReadout | None
     rule: str | Rule | None
     optimizer: str | Optimizer | Lbfgsb | None
     schedule: str | Schedule | None

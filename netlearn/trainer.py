@@ -23,6 +23,7 @@ from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.second_order import NaturalGradient
 from netlearn.learn.rules.units import unit_of_estimate
 from netlearn.learn.samples import table_of
+from netlearn.learn.starts import SolvedReadout
 from netlearn.learn.state import Step, TrainingState
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.table import IN_MEMORY, Table
@@ -82,6 +83,9 @@ class Trainer:
         given = project.settings
         if isinstance(given.optimizer, Lbfgsb):
             raise OptionError("lbfgs needs all samples at once", hint="take another optimizer, or netlearn.train")
+        if isinstance(given.start, SolvedReadout):
+            hint = "take netlearn.train with epochs=0 for the start, and a Trainer with start='values' for its netlist"
+            raise OptionError("least squares need all samples at once", given.places.get("start"), hint)
         check_digits(given.options.digits, given.hardware, given.places.get("options digits"))
         if given.hardware is not None and (given.hardware.parts is not None or given.hardware.pairs):
             hint = "take netlearn.train, or round_values for what a Trainer has come to"

@@ -14,13 +14,14 @@ from netlearn.learn.optimizers import OPTIMIZERS, Adam
 from netlearn.learn.rules import RULES
 from netlearn.learn.schedule import SCHEDULES
 from netlearn.learn.settings import LoopOptions
+from netlearn.learn.starts import STARTS
 from netlearn.learn.subset import Subset
 from netlearn.onestep.options import OneStep
 from netlearn.options import Declared, Option, options_of
 from netlearn.topologies.kinds import TOPOLOGIES
 
 DECLARED = [
-    *(cls for table in (LOSSES, OPTIMIZERS, RULES, SCHEDULES, TOPOLOGIES) for cls in table.values()),
+    *(cls for table in (LOSSES, OPTIMIZERS, RULES, SCHEDULES, STARTS, TOPOLOGIES) for cls in table.values()),
     *(Start, OneStep, Hardware, LoopOptions, Subset),
 ]
 OPTIONS = [(cls, entry) for cls in DECLARED for entry in options_of(cls)]

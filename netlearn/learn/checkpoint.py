@@ -97,8 +97,9 @@ def load_checkpoint(path: Path, task: Task) -> TrainingState:
         raise NetlearnError(f"'{path}' is not a netlearn checkpoint ({error})") from None
     if version != FORMAT:
         raise NetlearnError(f"the checkpoint '{path}' has format {version}, and this version reads {FORMAT}")
-    for what, digest in fingerprint(task).items():
-        if of.get(what) != digest:
+    wanted = fingerprint(task)
+    for what in dict.fromkeys([*wanted, *of]):
+        if of.get(what) != wanted.get(what):
             hint = "resume with what it was started with, or start again without it"
             raise NetlearnError(f"the checkpoint '{path}' was made with another {what}", hint=hint)
     try:
@@ -138,7 +139,7 @@ def _kept(task: Task, arrays: Mapping[str, Array]) -> list[tuple[int, Array]]:
 def fingerprint(task: Task) -> dict[str, str]:
     """Digests of all that the course of training depends on, by what they are of."""
     parameters = task.model.parameters
-    parts: Mapping[str, object] = {
+    parts: dict[str, object] = {
         "netlist": (
             _circuit(parameters.circuit),
             list(parameters.names),
@@ -156,6 +157,8 @@ def fingerprint(task: Task) -> dict[str, str]:
         "subset": task.subset,
         "hardware": task.writing,
     }
+    if task.solved is not None:
+        parts["start"] = task.solved.theta
     return {what: _digest(part) for what, part in parts.items()}
 
 

@@ -59,7 +59,7 @@ class _Search:
                 "lbfgs cannot train a changing part of the parameters", hint="use only=, without fraction="
             )
         self.task, self.progress, self.keep = task, progress, keep
-        self.start = task.transform.project(task.transform.start)
+        self.start = task.start
         self.free = np.flatnonzero(task.candidates)
         self.rows = np.arange(len(task.data))
         self.evaluations = self.iterations = 0

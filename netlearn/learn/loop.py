@@ -21,6 +21,7 @@ from netlearn.learn.rules.base import Batch, Estimate, Rule
 from netlearn.learn.rules.power import dissipated_at, weight_of
 from netlearn.learn.schedule import Schedule
 from netlearn.learn.settings import LoopOptions
+from netlearn.learn.solved_start import SolvedStart
 from netlearn.learn.state import Callback, Progress, Step, TrainingState
 from netlearn.learn.subset import Subset
 from netlearn.learn.superposition import outputs_of
@@ -67,6 +68,8 @@ class Task:
     validation: Dataset | None = None
     writing: Writing | None = None
     store: ParameterStore | None = None
+    solved: SolvedStart | None = None
+    """What the values were solved for that training starts from, if they were."""
     unit: float = 1.0
     """What the loss is measured in for the optimizer; see ``netlearn.learn.loss.unit_of``."""
 
@@ -79,6 +82,12 @@ class Task:
     def whole(self) -> bool:
         """Whether every step uses all samples."""
         return self.batch == len(self.data)
+
+    @property
+    def start(self) -> Array:
+        """(P,) the coordinates that training starts from."""
+        transform = self.transform
+        return transform.project(transform.start if self.solved is None else transform.inward(self.solved.theta))
 
     @cached_property
     def candidates(self) -> Array:
@@ -100,8 +109,7 @@ _quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 def begin(task: Task) -> TrainingState:
     """The state before the first step."""
-    transform = task.transform
-    u = transform.project(transform.start)
+    transform, u = task.transform, task.start
     circuit = task.model.parameters.circuit
     samples = len(task.data) + (len(task.validation) if task.validation is not None else 0)
     rng = np.random.default_rng(task.options.seed)

@@ -17,6 +17,7 @@ from netlearn.learn.rules import RULES
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Rule
 from netlearn.learn.schedule import SCHEDULES, Constant, Schedule
+from netlearn.learn.starts import STARTS, OwnValues, SolvedReadout
 from netlearn.learn.subset import Subset
 from netlearn.learn.table import label_of
 from netlearn.learn.tolerances import Rating, Tolerance, rating_of, tolerance_of
@@ -83,6 +84,7 @@ class Settings:
     loss: Loss | None = None
     train: tuple[Trained, ...] = ()
     fix: tuple[str, ...] = ()
+    start: OwnValues | SolvedReadout = field(default_factory=OwnValues)
     rule: Rule = UNSAID_RULE
     optimizer: Optimizer | Lbfgsb = field(default_factory=Adam)
     schedule: Schedule = field(default_factory=Constant)
@@ -120,6 +122,7 @@ DIRECTIVES: dict[str, Directive] = {
         Directive("loss", "loss function to minimise", "NAME", kinds=LOSSES),
         Directive("train", "parameters to train, and their bounds", "PATTERN...", options_of(Trained), repeats=True),
         Directive("fix", "parameters to keep though a *@train matches them", "PATTERN..."),
+        Directive("start", "values that training starts from", "NAME", kinds=STARTS),
         Directive("rule", "learning rule, which estimates the gradient", "NAME", kinds=RULES),
         Directive("optimizer", "optimizer", "NAME", kinds=OPTIMIZERS),
         Directive("schedule", "schedule of the learning rate", "NAME", kinds=SCHEDULES),

@@ -30,7 +30,7 @@ def still_notes(task: Task, state: TrainingState) -> tuple[str, ...]:
     """Which of the values have not moved because the rule's derivative by them is zero, while others have."""
     if state.last is None or not np.any(state.last.gradient):
         return ()
-    still = np.flatnonzero((state.last.gradient == 0) & (state.theta == task.transform.outward(task.transform.start)))
+    still = np.flatnonzero((state.last.gradient == 0) & (state.theta == task.transform.outward(task.start)))
     if not len(still):
         return ()
     names = [f"'{task.model.parameters.names[p]}'" for p in still[:SHOWN].tolist()]
