@@ -269,6 +269,7 @@ def _result(project: Project, task: Task, state: TrainingState, final: FinalValu
             *notes_of(project),
             *scope_notes(project),
             *_solved(task),
+            *_held_notes(task, state),
             *final.notes(state),
             *still_notes(task, state),
             *readings_note(project.solver, state.measurements),
@@ -282,6 +283,17 @@ def _result(project: Project, task: Task, state: TrainingState, final: FinalValu
 
 def _solved(task: Task) -> tuple[str, ...]:
     return () if task.solved is None else (task.solved.note,)
+
+
+def _held_notes(task: Task, state: TrainingState) -> tuple[str, ...]:
+    """What is to be said of devices that hold other values than the netlist has."""
+    if task.writing is None or not state.history:
+        return ()
+    if task.writing.memory == "device":
+        return (f"the devices that were trained have a loss of {state.best_score:.6g}; the netlist has their aims",)
+    if not task.writing.varied:
+        return ()
+    return (f"realisations of the best values had a loss of {state.best_score:.6g}; the netlist has what was aimed at",)
 
 
 def _fit(project: Project, task: Task, theta: Array) -> Fit | None:

@@ -19,6 +19,7 @@ from netlearn.learn.goals import Goals
 from netlearn.learn.loss import accuracy
 from netlearn.learn.model import Model
 from netlearn.learn.rules.power import dissipated_at, weight_of
+from netlearn.learn.settings import Trained
 from netlearn.learn.superposition import outputs_of
 from netlearn.netlist.directive_text import with_comment
 from netlearn.netlist.netlist import Netlist
@@ -165,15 +166,17 @@ def realisations(
 
 def realise(
     netlist: NetlistLike | TrainResult,
+    data: DataLike | None = None,
     *,
     at: str | float | None = None,
     **settings: Unpack[Overrides],
 ) -> Netlist:
     """The netlist with the values that one set of devices really holds: the realisation of ``seed=``, read at a time.
 
-    Of what ``train`` gave for ``memory=device`` it is the devices that were trained, and there is no other seed or
-    time. Settings are as for :func:`realisations`, or for a result ``hardware`` and ``seed``. A comment says what the
-    values are. Raises OptionError.
+    ``data``, else the netlist's, say what samples set, which no device holds. Of what ``train`` gave for
+    ``memory=device`` it is the devices that were trained, and there is no other seed or time. Settings are as for
+    :func:`realisations`, or for a result ``hardware`` and ``seed``. A comment says what the values are. Raises
+    OptionError.
     """
     held = netlist.held if isinstance(netlist, TrainResult) else None
     if held is not None and (settings.get("seed") is not None or at is not None):
@@ -181,7 +184,10 @@ def realise(
     said = times_of(at if at is not None else ())
     if len(said) > 1:
         raise OptionError(f"a realisation is read at one time, not at {len(said)}", hint="such as at='1d'")
-    project = _project(netlist, InternalSolver(), settings)
+    project = replace(_project(netlist, InternalSolver(), settings), data=data)
+    if isinstance(netlist, TrainResult) and tuple(project.parameters.names) != netlist.names:
+        # What the samples set that were trained on is not to be known any more, and was not trained.
+        project = replace(project, settings=replace(project.settings, train=_exactly(netlist), fix=()))
     parameters, devices = project.parameters, devices_of(project)
     initial = np.asarray(parameters.initial, dtype=float)
     if held is not None:
@@ -207,6 +213,14 @@ def _project(netlist: NetlistLike | TrainResult, solver: Solver, settings: Mappi
     if "seed" in given:
         own = replace(own, options=replace(own.options, seed=given["seed"]))
     return Project(netlist.netlist, own, solver)
+
+
+def _exactly(result: TrainResult) -> tuple[Trained, ...]:
+    """What was trained, one by one."""
+    low = np.full(len(result.names), -np.inf) if result.lower is None else result.lower
+    high = np.full(len(result.names), np.inf) if result.upper is None else result.upper
+    bounds = zip(result.names, low.tolist(), high.tolist(), strict=True)
+    return tuple(Trained(name, least, most) for name, least, most in bounds)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def judge(
     if target is not None:
         first = found.times[0] if found.times else None
         values = {name: value for name, value in settings.items() if name in ("train", "fix", "hardware", "seed")}
-        written = tuple(realise(netlist, at=first, **values).save(target.path, follow=target.named))
+        written = tuple(realise(netlist, data, at=first, **values).save(target.path, follow=target.named))
     if as_json:
         told = {"netlist": netlist.source.path, "data": found.data, **realisation_values(found), "written": written}
         say(json_text(told))

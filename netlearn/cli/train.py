@@ -132,6 +132,9 @@ def command(
 
         check_format(plot)
     source = read(netlist, allow)
+    if write_realisation:
+        # What is wrong with it is said before the work, not after.
+        realise(source, data, **overrides(directives))
     if show_nudged:
         deliver(nudged_netlist(source, data, **overrides(directives)), show_nudged)
     if show_adjoint:
@@ -161,7 +164,7 @@ def command(
         ctx.exit(INTERRUPTED)
     with after_training(target):
         if write_realisation:
-            realise(result).save(write_realisation)
+            realise(result, data).save(write_realisation)
         if plot:
             save_figure(training_figure(result, netlist.name), plot)
         if report:

@@ -155,7 +155,7 @@ def fingerprint(task: Task) -> dict[str, str]:
         "solver": (task.model.solver if task.model.chip is None else "chip", _text(task.model.text)),
         "optimizer": (task.optimizer, task.schedule),
         "subset": task.subset,
-        "hardware": task.writing,
+        "hardware": task.writing if task.model.adc is None else (task.writing, task.model.adc),
     }
     if task.solved is not None:
         parts["start"] = task.solved.theta

@@ -74,8 +74,8 @@ class Hardware(Declared):
     ``memory`` says what a step starts from: "digital" keeps exact values beside the devices, and writes them anew;
     "device" has nothing but what the devices hold, which are one chip then, that of ``seed``.
 
-    Deterministic: devices that are stuck at their first values, biases, symmetry points and the chip of
-    ``memory=device`` follow from ``seed``, all else from the generator given.
+    Deterministic: devices that are stuck at their first values, symmetry points, and what is fixed of the chip of
+    ``memory=device`` (biases, spreads, faults by chance) follow from ``seed``, all else from the generator given.
     """
 
     min: float | None = option(None, "lowest value of a device, in ohms for resistances")
@@ -89,14 +89,19 @@ class Hardware(Declared):
     series: Literal["none", "e3", "e6", "e12", "e24", "e48", "e96", "e192"] = option("none", "preferred numbers")
     device: Literal["none", "pcm"] = option("none", "published devices, for write, drift and flicker")
     noise: float = option(0.0, "relative standard deviation of a written value", least=0.0)
-    write: tuple[float, ...] = option((), "deviation of a written state: c0,c1,... by the state, of the largest")
+    write: tuple[float, ...] = option(
+        (), "deviation of what is written by the state, both in parts of the largest: c0,c1,..."
+    )
     spread: float = option(0.0, "relative standard deviation between devices", least=0.0)
-    read: tuple[float, ...] = option((), "deviation of a state that is read: c0,c1,... by the state, of the largest")
-    flicker: tuple[float, ...] = option((), "1/f noise of what is read: q,p,most")
+    read: tuple[float, ...] = option(
+        (), "deviation of what is read by the state, both in parts of the largest: c0,c1,..."
+    )
+    flicker: tuple[float, ...] = option((), "1/f noise of what is read, by the state: q,p,most")
     reading: float = option(250e-9, "time that a reading takes, in seconds", above=0.0)
     drift: tuple[float, ...] = option((), "exponent of the drift, and its standard deviation over the devices")
-    t0: float | None = option(None, "time after writing from which on states drift, in seconds; auto: 1, pcm 20",
-                              above=0.0, absent="auto")  # fmt: skip
+    t0: float | None = option(
+        None, "time after writing from which on states drift, in seconds; auto: 1, pcm 20", above=0.0, absent="auto"
+    )
     at: tuple[str, ...] = option((), "times after writing, such as 1h,1d,1y")
     stuck: float = option(0.0, "fraction of the devices that never change", least=0.0, below=1.0)
     stuck_at: str = option("start", "where these are: start, any (evenly between the bounds), or a value")

@@ -127,7 +127,7 @@ DIRECTIVES: dict[str, Directive] = {
         Directive("optimizer", "optimizer", "NAME", kinds=OPTIMIZERS),
         Directive("schedule", "schedule of the learning rate", "NAME", kinds=SCHEDULES),
         Directive("subset", "subset of the parameters that a step updates", "", options_of(Subset)),
-        Directive("hardware", "devices that hold the trained resistances", "", options_of(Hardware)),
+        Directive("hardware", "devices that hold the trained values", "", options_of(Hardware)),
         Directive(
             "tolerance",
             "how far values may be off: what, how much, and 'uniform' or 'normal'",
@@ -147,7 +147,7 @@ DIRECTIVES: dict[str, Directive] = {
 }
 """The directives by name, in the order in which they are documented."""
 
-_PLAIN: Mapping[str, type] = {"subset": Subset, "hardware": Hardware, "options": LoopOptions}
+PLAIN: Mapping[str, type] = {"subset": Subset, "hardware": Hardware, "options": LoopOptions}
 """Directives with options only: the dataclass that each is read into."""
 
 
@@ -180,7 +180,7 @@ def settings_of(given: Iterable[Given]) -> Settings:
         elif name == "data":
             values[name] = DataFiles(one.words[0] if one.words else None, **_texts(one.values))
         else:
-            values[name] = build(_PLAIN[name], one.values, f"'*@{name}'", one.places)
+            values[name] = build(PLAIN[name], one.values, f"'*@{name}'", one.places)
     return Settings(**values, places=places)
 
 

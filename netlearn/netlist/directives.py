@@ -228,9 +228,11 @@ def _token(value: Tree[Token]) -> Token:
 
 
 def _parts(token: Token) -> list[Token]:
-    """The values of a list, each where it stands."""
-    found, start = [], token.start_pos or 0
-    for part in token.split(","):
+    """The values of a list, each where it stands; a list may stand in parentheses, as in a list of lists."""
+    found, start, text = [], token.start_pos or 0, str(token)
+    if text.startswith("(") and text.endswith(")"):
+        start, text = start + 1, text[1:-1]
+    for part in text.split(","):
         found.append(Token("WORD", part, start_pos=start))
         start += len(part) + 1
     return found

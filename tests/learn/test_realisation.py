@@ -311,6 +311,27 @@ class TestSteps:
         slope = (1 / found.aimed - 1 / present)[::2] / step
         check_normal(np.log(slope), 0.0, 0.1)
 
+    def test_gradients_pass_through_what_is_drawn(self) -> None:
+        """dg/dg0 is g/g0 of relative noise, 1 of noise by no state, 1 + c1 n of noise by the state, 0 of what is stuck.
+
+        Of resistances that is dR/dR0 = (R/R0)² dg/dg0.
+        """
+        aimed, ones = np.full(N, 1e5), np.ones(N)
+        cases: list[tuple[dict[str, Any], Any]] = [
+            ({"noise": 0.1, "drift": (0.1,), "at": ("1h",)}, lambda g: g),
+            ({"write": (0.01,)}, lambda g: np.ones(N)),
+            # With g0 a tenth of the largest, g/g0 = 1 + c1 n.
+            ({"write": (0.0, 0.2)}, lambda g: g),
+        ]
+        for options, slope in cases:
+            held = devices(min=1e4, max=1e8, **options)
+            found = held.write(aimed, HeldValues(aimed, aimed, ones), RNG(0))
+            ratio = found.held / aimed
+            assert found.slopes == pytest.approx(ratio**2 * slope(1 / ratio), rel=1e-5)
+        stuck = devices(min=1e4, max=1e8, stuck_on=0.5, noise=0.1)
+        found = stuck.write(aimed, HeldValues(aimed, aimed, ones), RNG(0))
+        assert np.array_equal(found.slopes == 0, found.held == 1e4)
+
     def test_a_fresh_realisation_at_every_step(self) -> None:
         held = devices(write=0.01, min=1e4, max=1e6)
         aimed, ones, rng = np.full(N, 1e5), np.ones(N), RNG(0)
