@@ -34,7 +34,7 @@ from netlearn.writing import converted, devices_of
 
 TOGETHER = 1_000_000
 """So many unknowns of realisations and samples are solved at once."""
-LARGE = 500
+LARGE = 100
 """Circuits with more unknowns are solved one realisation after another, each with its own factorization."""
 
 
