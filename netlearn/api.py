@@ -50,7 +50,7 @@ from netlearn.learn.verdict import still_notes, warning_of
 from netlearn.named_data import placed
 from netlearn.netlist.directive_text import with_directive, with_directive_option
 from netlearn.netlist.netlist import Netlist
-from netlearn.overrides import DataLike, NetlistLike, Overrides
+from netlearn.overrides import DataLike, NetlistLike, Overrides, OverridesBesideSolver
 from netlearn.project import Project, open_project, with_targets
 from netlearn.results import Evaluation, TrainResult
 from netlearn.solve.internal import InternalSolver
@@ -215,10 +215,12 @@ def operating_point(
     data: DataLike | None = None,
     *,
     probes: Sequence[str] = (),
-    **settings: Unpack[Overrides],
+    **settings: Unpack[OverridesBesideSolver],
 ) -> OperatingPoint:
     """The operating point of a netlist with its own source values, or those of all samples of ``data``.
 
+    ``solver`` is ``internal``, ``ngspice`` or ``ngspice-flat``, a method of the internal solver (``newton``,
+    ``gauss-seidel``, ``jacobi``, ``hybrid``) or a solver; by default ``*@options solver=`` says which method.
     Where ``probes`` use numbers of the netlist in expressions, as ``{V(out)/vsup}`` does, they are to be named
     here for :meth:`OperatingPoint.measure` to know them. ``settings`` are as for :func:`train`; corners among them
     make samples. Where fewer than six digits of a voltage or current hold, a warning says so.

@@ -21,7 +21,6 @@ from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import NetlistLike
 from netlearn.project import open_project
 from netlearn.signature import signature_of
-from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint, Solver
 
 REMEMBERED = 8
@@ -39,7 +38,7 @@ class Differentiable:
     coordinates : what u is of a resistance: "log", the logarithm of the conductance in siemens;
         "conductance" or "resistance", relative to the mean of all; or "value", the netlist's own
         number. Other parameters are relative to their size, or their own numbers for "value".
-    solver : what finds operating points.
+    solver : what finds operating points; the internal solver by its method, such as "hybrid", or a solver.
     settings : as for ``train``; of use here are ``input``, ``output``, ``train`` and ``fix``.
 
     Derivatives are those of the adjoint method (Director and Rohrer, 1969), exact at the operating
@@ -51,12 +50,12 @@ class Differentiable:
         netlist: NetlistLike,
         *,
         coordinates: Coordinates = "log",
-        solver: Solver | None = None,
+        solver: Solver | str | None = None,
         **settings: Any,
     ) -> None:
         if coordinates not in ("log", "conductance", "resistance", "value"):
             raise OptionError(f"coordinates cannot be '{coordinates}'", hint="log, conductance, resistance or value")
-        opened = open_project(netlist, None, solver or InternalSolver(), settings)
+        opened = open_project(netlist, None, solver, settings)
         self._project, self._unnamed = signature_of(opened)
         parameters = self._project.parameters
         self.names = tuple(parameters.names)

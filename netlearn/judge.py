@@ -26,7 +26,6 @@ from netlearn.probes.names import probes_of
 from netlearn.probes.outputs import Outputs
 from netlearn.project import Project, open_project
 from netlearn.solve.difference import Differences, MeasuredTwice, compare
-from netlearn.solve.internal import InternalSolver
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def check(
         drive = driven(project, samples, names)
     circuit = drive.circuit
     outputs = probes_of(circuit, names)
-    ours = InternalSolver().solve(circuit)
+    ours = project.solver.solve(circuit)
     text = None if flat else _text(project, drive, timeout, processes)
     if text is None:
         with NgspiceSolver(timeout=timeout, processes=processes) as ngspice:

@@ -37,8 +37,8 @@ DataLike = Any
 _OPTIONS = tuple(entry.name for entry in options_of(LoopOptions))
 
 
-class Overrides(TypedDict, total=False):
-    """What may be given instead of a directive: its text, or for some of them a ready object."""
+class OverridesBesideSolver(TypedDict, total=False):
+    """Overrides where ``solver`` has a place of its own."""
 
     test: DataLike | None
     input: str | Sequence[str | Sequence[str]] | None
@@ -65,6 +65,13 @@ class Overrides(TypedDict, total=False):
     patience: int | None
     coordinates: str | None
     digits: int | None
+    sweeps: int | None
+
+
+class Overrides(OverridesBesideSolver, total=False):
+    """What may be given instead of a directive: its text, or for some of them a ready object."""
+
+    solver: str | None
 
 
 def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:

@@ -38,6 +38,7 @@ from netlearn.overrides import DataLike, NetlistLike, settings_for
 from netlearn.probes.names import parameters_in, probes_of
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import Solver
+from netlearn.solvers import internal_by
 
 EVERY_RESISTOR = (Trained("r*"),)
 """What is trained where no ``*@train`` says: those of the netlist's own file, not of what it includes."""
@@ -428,11 +429,17 @@ class Project:
 def open_project(
     netlist: NetlistLike,
     data: DataLike | None = None,
-    solver: Solver | None = None,
+    solver: Solver | str | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> Project:
-    """A netlist with its settings, solved by the internal solver or another. Raises NetlistError and OptionError."""
+    """A netlist with its settings, solved by the internal solver, also by its method's name, or another.
+
+    Raises NetlistError and OptionError.
+    """
     opened = netlist_of(netlist)
     rest = dict(overrides or {})
     test = rest.pop("test", None)
-    return Project(opened, settings_for(opened, rest), solver or InternalSolver(), data, test)
+    settings, chosen = settings_for(opened, rest), internal_by(solver)
+    if isinstance(chosen, InternalSolver):
+        chosen = chosen.chosen(settings.options.solver, settings.options.sweeps)
+    return Project(opened, settings, chosen, data, test)

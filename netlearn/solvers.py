@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from netlearn.chips.solver import ChipSolver
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.ngspice.own_text import TextSolver
 from netlearn.ngspice.solver import NgspiceSolver
-from netlearn.solve.internal import InternalSolver
+from netlearn.solve.internal import METHODS, InternalSolver
 from netlearn.solve.operating_point import Solver
 
 FORWARDS = ("internal", "ngspice", "ngspice-flat")
@@ -31,14 +31,31 @@ def is_chip(forward: object) -> bool:
     return isinstance(forward, ChipSolver) or not hasattr(forward, "solve")
 
 
+def internal_by(method: str | Solver | None) -> Solver:
+    """The internal solver, by its method if one is given, or the solver itself. Raises OptionError for another name."""
+    if method is None:
+        return InternalSolver()
+    if not isinstance(method, str):
+        return method
+    if method not in METHODS:
+        raise OptionError(f"there is no solver '{method}'", hint=did_you_mean(method, METHODS) or _known(METHODS))
+    return InternalSolver(method=METHODS[METHODS.index(method)])
+
+
+def _known(names: Sequence[str]) -> str:
+    return f"known: {', '.join(names)}"
+
+
 @contextmanager
 def solver_of(forward: Forward) -> Iterator[Solver]:
     """A solver by name, ended afterwards, or the solver itself.
 
-    ``internal``; ``ngspice``, which is given the netlist's own text; ``ngspice-flat``, which is given the flat
-    circuit as netlearn reads it; ``command:PROGRAM ARGUMENTS``, ``python:MODULE:FUNCTION`` or
-    ``python:FILE.py:FUNCTION``, a chip in the loop; or a function ``outputs = f(values, inputs)``. Raises OptionError
-    for another name, and ChipError for a function that is not there.
+    ``internal``, or the internal solver by its method, such as ``hybrid``; ``ngspice``, which is given the netlist's
+    own text; ``ngspice-flat``, which is given the flat circuit as netlearn reads it; ``command:PROGRAM ARGUMENTS``,
+    ``python:MODULE:FUNCTION`` or ``python:FILE.py:FUNCTION``, a chip in the loop; or a function
+    ``outputs = f(values, inputs)``.
+
+    Raises OptionError for another name, and ChipError for a function that is not there.
     """
     if is_chip(forward) and not isinstance(forward, ChipSolver):
         with chip_of(forward) as chip:
@@ -53,8 +70,11 @@ def solver_of(forward: Forward) -> Iterator[Solver]:
     elif forward == "ngspice-flat":
         with NgspiceSolver() as flat:
             yield flat
+    elif forward in METHODS:
+        yield internal_by(forward)
     else:
-        raise OptionError(f"there is no solver '{forward}'", hint=did_you_mean(forward, FORWARDS))
+        names = (*FORWARDS, *METHODS)
+        raise OptionError(f"there is no solver '{forward}'", hint=did_you_mean(forward, names) or _known(names))
 
 
 def chip_of(forward: object, timeout: float = TIMEOUT, retries: int = RETRIES) -> ChipSolver:

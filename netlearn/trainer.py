@@ -29,7 +29,7 @@ from netlearn.learn.superposition import outputs_of
 from netlearn.learn.table import IN_MEMORY, Table
 from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
-from netlearn.overrides import NetlistLike, Overrides
+from netlearn.overrides import NetlistLike, OverridesBesideSolver
 from netlearn.project import open_project
 from netlearn.signature import signature_of
 from netlearn.solve.operating_point import Solver
@@ -74,8 +74,8 @@ class Trainer:
         netlist: NetlistLike,
         *,
         forward: Forward = "internal",
-        solver: Solver | None = None,
-        **settings: Unpack[Overrides],
+        solver: Solver | str | None = None,
+        **settings: Unpack[OverridesBesideSolver],
     ) -> None:
         self._opened = ExitStack()
         opened = self._opened.enter_context(solver_of(forward if solver is None else solver))

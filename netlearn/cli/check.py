@@ -19,6 +19,7 @@ from netlearn.cli.options import (
     overrides,
     quiet,
     so_many,
+    solver_options,
     tolerance,
 )
 from netlearn.cli.output import say
@@ -49,6 +50,7 @@ WORST = 10
     "--flat", is_flag=True, help="Give ngspice the flat circuit as netlearn reads it, instead of the netlist's text."
 )
 @directive_options("corner", "output", "goal")
+@solver_options
 @threads_option
 @timeout
 @processes

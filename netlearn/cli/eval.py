@@ -20,6 +20,7 @@ from netlearn.cli.options import (
     overrides,
     quiet,
     residual,
+    solver_options,
     workers_of,
 )
 from netlearn.cli.output import FilePath, check_outputs, deliver, say
@@ -47,6 +48,7 @@ from netlearn.report.tables import csv_parts, show, show_rows, table_of
 @click.option(
     "--write-realisation", type=FilePath, metavar="FILE", help="Write the first realisation into this file, too."
 )
+@solver_options
 @forward_or_chip
 @cluster_options
 @allow

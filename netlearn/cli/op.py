@@ -20,6 +20,7 @@ from netlearn.cli.options import (
     netlist_argument,
     overrides,
     residual,
+    solver_options,
 )
 from netlearn.cli.output import FilePath, deliver, say
 from netlearn.errors import NetlistWarning, OptionError
@@ -38,6 +39,7 @@ from netlearn.solve.accuracy import Residual
 @click.option("--data", type=FilePath, metavar="FILE", help="Samples [one, at the netlist's own source values].")
 @click.option("--outputs", is_flag=True, help="Print what the netlist's *@output names, instead of all.")
 @directive_options("corner")
+@solver_options
 @forward_option
 @timeout
 @processes
@@ -71,16 +73,20 @@ def command(
     PROBEs such as "I(R1)", "Ic(Q1)", "P(X1)" or "{V(out)/V(in)}" are printed instead, if any are given. With --data
     or --corner, those of every sample: a row for each, and a column for each node, source or probe.
     """
-    source = read(netlist, allow)
+    source, settings = read(netlist, allow), overrides(directives)
     if outputs:
-        named = settings_for(source, overrides(directives)).output
+        named = settings_for(source, settings).output
         if not named:
             raise OptionError(
                 f"'{netlist}' names no outputs", hint="add a line such as '*@output V(out)', or give PROBEs"
             )
         probes = tuple(dict.fromkeys((*named, *probes)))
+    chosen = [f"{name}={settings.pop(name)}" for name in ("solver", "sweeps") if name in settings]
+    if chosen:
+        # What finds the operating point is an argument by that name there.
+        settings["options"] = " ".join(chosen)
     with solver(forward, timeout, processes, flat=flat) as solving:
-        point = api.operating_point(source, solving, data, probes=probes, **overrides(directives))
+        point = api.operating_point(source, solving, data, probes=probes, **settings)
     circuit = point.circuit
     names = [f"v({name})" for name in circuit.nodes] + [f"i({name})" for name in circuit.branches]
     units, values = ["V"] * len(circuit.nodes) + ["A"] * len(circuit.branches), point.x.real

@@ -152,6 +152,11 @@ def option_flags(entries: Iterable[Option]) -> Callable[[Command], Command]:
     return decorate
 
 
+def solver_options(command: Command) -> Command:
+    """How the internal solver goes about it, as ``*@options`` says it."""
+    return option_flags(entry for entry in DIRECTIVES["options"].options if entry.name in ("solver", "sweeps"))(command)
+
+
 def _flag(entry: Option) -> Callable[[Command], Command]:
     if entry.kind is bool and entry.default in (True, False, None):
         said = "" if entry.default is None else f" [{'yes' if entry.default else 'no'}]"

@@ -23,6 +23,7 @@ from netlearn.cli.options import (
     netlist_argument,
     overrides,
     quiet,
+    solver_options,
     workers_of,
 )
 from netlearn.cli.output import FilePath, check_outputs, deliver, say
@@ -38,6 +39,7 @@ from netlearn.report.tables import show_rows
 @click.option("--data", type=FilePath, required=True, metavar="FILE", help="The inputs: CSV, Parquet or .npz.")
 @click.option("-o", "--out", type=FilePath, metavar="FILE", help="Where to write: .csv, .parquet or .npz.")
 @directive_options("input", "output", "classes", "loss")
+@solver_options
 @forward_or_chip
 @cluster_options
 @allow

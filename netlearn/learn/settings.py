@@ -39,6 +39,10 @@ class LoopOptions(Declared):
     digits: int | None = option(
         None, "significant digits of the values written; 0 for as few as do", least=0, most=MOST, absent="all"
     )
+    solver: Literal["auto", "newton", "gauss-seidel", "jacobi", "hybrid"] = option(
+        "auto", "how the internal solver finds operating points: newton's method, block by block, or both"
+    )
+    sweeps: int = option(1000, "sweeps that gauss-seidel and jacobi may take", least=1)
 
 
 @dataclass(frozen=True)

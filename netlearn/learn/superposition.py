@@ -48,6 +48,8 @@ def superposes(model: Model, inputs: Array) -> bool:
     circuit = model.parameters.circuit
     if not (circuit.linear and isinstance(model.solver, InternalSolver) and model.measured.affine(circuit)):
         return False
+    if model.solver.by_blocks:
+        return False
     settings = model.settings(inputs)
     sources = len(model.inputs) - len(model.parameters.settings)
     least = 2 * (sources + 1)

@@ -1,11 +1,16 @@
-"""The internal solver: linear circuits directly, all others by Newton's method."""
+"""The internal solver: linear circuits directly, all others by Newton's method or block by block."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.samples import by_setting
+from netlearn.errors import OptionError, did_you_mean
+from netlearn.solve.blocks.choice import sweeps_worth_trying
+from netlearn.solve.blocks.solver import BlockSolver, attempt, near
 from netlearn.solve.linear import LinearSolver
 from netlearn.solve.nonlinear import NonlinearSolver
 from netlearn.solve.operating_point import OperatingPoint
@@ -14,25 +19,73 @@ from netlearn.solve.parts import solve_parts
 LEAST_SHARED = 4
 """Samples to a setting, on average, from which each setting is solved as a circuit of its own."""
 
+Method = Literal["auto", "newton", "gauss-seidel", "jacobi", "hybrid"]
+METHODS: tuple[Method, ...] = ("auto", "newton", "gauss-seidel", "jacobi", "hybrid")
+"""Newton's method; block by block, or all blocks at once; block by block at first and then Newton's; what suits."""
+
 
 @dataclass(frozen=True)
 class InternalSolver:
     """The Solver that needs no other program.
 
     A ``careful`` one takes its time for digits that rounding would take off, also of numbers that are negligible
-    beside the largest voltage or current.
+    beside the largest voltage or current. ``method`` is one of METHODS; ``sweeps`` are what gauss-seidel and
+    jacobi may take. Raises OptionError for others.
     """
 
     careful: bool = False
+    method: Method = "auto"
+    sweeps: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            hint = did_you_mean(self.method, METHODS) or f"known: {', '.join(METHODS)}"
+            raise OptionError(f"there is no solver '{self.method}'", hint=hint)
+        if self.sweeps < 1:
+            raise OptionError(f"'sweeps' must be at least 1, not {self.sweeps}")
+
+    @property
+    def by_blocks(self) -> bool:
+        """Whether circuits that are linear, too, are solved block by block."""
+        return self.method in ("gauss-seidel", "jacobi")
+
+    def chosen(self, method: Method, sweeps: int) -> InternalSolver:
+        """The same with the method that a netlist asks for, where this one leaves it open."""
+        return replace(self, method=method, sweeps=sweeps) if self.method == "auto" else self
 
     def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
         """Operating points of every sample. Raises CircuitError and ConvergenceError.
 
         Samples that differ in nothing but their independent sources share what is made ready for them.
         """
-        if circuit.linear:
+        if circuit.linear and not self.by_blocks:
             return LinearSolver(self.careful).solve(circuit)
         parts = by_setting(circuit)
         if len(parts) > 1 and len(parts) * LEAST_SHARED <= (circuit.samples or 1):
-            return solve_parts(circuit, parts, NonlinearSolver(self.careful).solve, start)
-        return NonlinearSolver(self.careful).solve(circuit, start)
+            return solve_parts(circuit, parts, self._solve, start)
+        return self._solve(circuit, start)
+
+    def _solve(self, circuit: Circuit, start: OperatingPoint | None) -> OperatingPoint:
+        newton = NonlinearSolver(self.careful)
+        if self.method == "gauss-seidel":
+            return BlockSolver("gauss-seidel", self.sweeps).solve(circuit, start)
+        if self.method == "jacobi":
+            return BlockSolver("jacobi", self.sweeps).solve(circuit, start)
+        if self.method == "auto" and not self.careful and (sweeps := sweeps_worth_trying(circuit)):
+            found = attempt(circuit, start, sweeps)
+            if found is not None:
+                start, arrived = found
+                if arrived:
+                    return start
+        if self.method == "hybrid":
+            begin = near(circuit, start)
+            if isinstance(begin, str):
+                circuit.wiring.once(("no blocks", begin), lambda: _tell(begin))
+            else:
+                point = newton.solve(circuit, begin)
+                return replace(point, iterations=begin.iterations + point.iterations)
+        return newton.solve(circuit, start)
+
+
+def _tell(why: str) -> None:
+    warnings.warn(f"solver=hybrid takes Newton's method alone: {why}", stacklevel=5)
