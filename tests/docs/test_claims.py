@@ -220,3 +220,11 @@ def test_errors_of_one_step_regression_go_with_gain_and_noise(script: ModuleType
     assert errors["gain", 1e5] / errors["gain", 1e7] == pytest.approx(100, rel=0.1)
     assert errors["noise", 1e-2] / errors["noise", 1e-3] == pytest.approx(10, rel=0.2)
     assert errors["levels", 64] < 0.5
+
+
+@claim("block_solvers")
+def test_blocks_find_what_newtons_method_finds(script: ModuleType) -> None:
+    for (diodes, *_), value in small(script).items():
+        assert max(value[method]["off"] for method in script.METHODS) < 1e-12
+        assert value["jacobi"]["iterations"] > value["gauss-seidel"]["iterations"] > value["newton"]["iterations"]
+        assert not value["chosen"], diodes
