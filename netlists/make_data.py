@@ -123,6 +123,13 @@ def line(folder: Path) -> None:
     write(folder / "onestep.csv", ["x", "y"], np.array(points)[:, :1], [f"{y:g}" for _, y in points])
 
 
+def exclusive_or(folder: Path) -> None:
+    """The four cases for a network of transistors."""
+    volts = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=float)
+    wanted = np.where(volts.sum(axis=1) == 1, 0.1, -0.1)
+    write(folder / "transistor_xor.csv", ["Vx1", "Vx2", "V(yp,yn)"], volts, [f"{value:g}" for value in wanted])
+
+
 if __name__ == "__main__":
     FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     iris(FOLDER)
@@ -133,3 +140,4 @@ if __name__ == "__main__":
     thermometer(FOLDER)
     adder(FOLDER)
     line(FOLDER)
+    exclusive_or(FOLDER)

@@ -69,6 +69,19 @@ def test_xor_in_seconds() -> None:
     assert list(np.sign(result.train.outputs[:, 0])) == [-1, 1, 1, -1]
 
 
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
+def test_coupled_learning_teaches_transistors_xor(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="no co-content, because mn.* break reciprocity"):
+        result = netlearn.train(NETLISTS / "transistor_xor.cir")
+    assert np.max(np.abs(result.train.outputs - result.train.targets)) < 1e-3
+    assert list(np.sign(result.train.outputs[:, 0])) == [-1, 1, 1, -1]
+    shutil.copy(NETLISTS / "transistor_xor.csv", tmp_path)
+    trained = result.save(tmp_path / "transistor_xor.cir")
+    checked = CliRunner().invoke(main, ["check", str(trained)])
+    assert checked.exit_code == 0, checked.output
+
+
 def test_no_linear_network_does_xor() -> None:
     linear = netlearn.parse(
         "\n".join(line for line in (NETLISTS / "xor.cir").read_text().splitlines() if not line.startswith("D")),
@@ -109,6 +122,7 @@ def test_digits_gets_97_percent_of_unseen_digits_right() -> None:
         ("diabetes", 100, 1e-9),
         ("xor", 4, 1e-6),
         ("digits", 3, 1e-6),
+        ("transistor_xor", 4, 1e-6),
     ],
 )
 def test_ngspice_finds_the_same_voltages_and_currents(name: str, samples: int, tolerance: float) -> None:

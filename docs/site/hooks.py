@@ -27,7 +27,7 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "deep": ("A deep network with diodes and amplifiers", {"diodes": True, "amplifiers": True}),
     "crossbar": ("A crossbar, as a heat map", {"rows": 16, "columns": 8, "inputs": 16, "outputs": 8}),
 }
-SHIPPED = ("voltage_division", "xor", "iris")
+SHIPPED = ("voltage_division", "xor", "transistor_xor", "iris")
 
 
 def on_files(files: Files, config: Any) -> Files:
