@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from netlearn.errors import (
     CheckFailed,
+    ChipError,
     CircuitError,
     ConvergenceError,
     DataError,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Calibration",
     "CheckFailed",
+    "ChipError",
     "CircuitError",
     "Comparison",
     "ConvergenceError",

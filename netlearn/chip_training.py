@@ -78,7 +78,10 @@ def one_chip(solver: Solver, executor: Executor | None) -> None:
 
 def readings_note(solver: Solver, before: int = 0) -> tuple[str, ...]:
     """How much was read off a chip, if it is one; with what was ``before``, and was taken from its count."""
-    return (f"chip: {solver.chip.count.text(before)}",) if isinstance(solver, ChipSolver) else ()
+    if not isinstance(solver, ChipSolver):
+        return ()
+    chip = solver.chip
+    return (f"chip '{chip.title}': {chip.count.text(before)}",)
 
 
 def _check_rule(project: Project, rule: Rule) -> None:

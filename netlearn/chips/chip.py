@@ -107,6 +107,11 @@ class Chip(Protocol):
     """Something that gives outputs for values and inputs."""
 
     @property
+    def title(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
     def count(self) -> Count:
         """What it was asked for until now."""
         ...

@@ -46,6 +46,11 @@ class ChipFunction:
     def __repr__(self) -> str:
         return f"python:{self.name}"
 
+    @property
+    def title(self) -> str:
+        """The function's name."""
+        return self.name
+
     def begin(self, terminals: Terminals) -> tuple[NudgeKind, ...]:
         """What can be put at its outputs. Raises ChipError for what is no nudge."""
         nudges = tuple(getattr(self.function, "nudges", ()))

@@ -48,6 +48,12 @@ class ChipProgram:
     def __repr__(self) -> str:
         return f"command:{self.command}"
 
+    @property
+    def title(self) -> str:
+        """What the program calls itself, or its command."""
+        named = "" if self._greeted is None else self._greeted[1].name
+        return named or self.command
+
     def begin(self, terminals: Terminals) -> tuple[NudgeKind, ...]:
         """Start the program, if it does not run, and tell it what the numbers are. Raises ChipError."""
         return self._greeting(terminals).nudges

@@ -12,6 +12,7 @@ import click
 
 from netlearn.arrays import Array
 from netlearn.atomic import Destination
+from netlearn.chip_training import readings_note
 from netlearn.cli.forward import forward_or_chip, solver
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
@@ -81,6 +82,8 @@ def command(
                 say(json_text({"netlist": netlist, "data": data, "written": out, "samples": samples}))
             elif not quiet:
                 say(f"samples   {samples} of {data}")
+                for note in readings_note(solving):
+                    say(f"note      {note}")
                 say(f"written   {out}")
             return
         parts = (part.columns() for part in predictions(source, data, forward=solving, executor=executor, **settings))
@@ -99,6 +102,8 @@ def command(
             return
         first = next(rows)
         show_rows(list(first), map(list, (row.values() for row in chain([first], rows))))
+        for note in readings_note(solving):
+            say(f"note      {note}")
 
 
 def _rows(parts: Iterator[Mapping[str, Array]]) -> Iterator[dict[str, object]]:

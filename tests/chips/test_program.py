@@ -167,16 +167,20 @@ def test_what_was_measured_until_then_is_kept(divider: Path, command: Command, t
     found = netlearn.train(divider, forward=command(), out=out, checkpoint=kept, resume=True)
     assert found.epochs == 12
     # Two steps before, and what was read in them.
-    assert f"chip: {(2 + 11 + 1) * SAMPLES} readings" in found.notes[-1]
+    assert f"chip 'divider': {(2 + 11 + 1) * SAMPLES} readings" in found.notes[-1]
 
 
 def test_every_reading_is_counted(divider: Path, command: Command) -> None:
     found = netlearn.train(divider, forward=command())
-    assert f"chip: {14 * SAMPLES} readings, values given 14 times" in found.notes
+    assert f"chip 'divider': {14 * SAMPLES} readings, values given 14 times" in found.notes
+    # One process, which is told once what the numbers are.
+    assert [each["netlearn"] for each in asked(divider.parent)] == ["hello", *["measure"] * 14]
     assert [each.measurements for each in found.history] == [SAMPLES * k for k in range(13)]
     averaged = netlearn.train(divider, forward=command(), rule="in-the-loop averages=2", epochs=3)
-    assert f"chip: {(2 * 4 + 1) * SAMPLES} readings" in averaged.notes[-1]
-    assert f"chip: {SAMPLES} readings, values given once" in netlearn.evaluate(divider, forward=command()).notes
+    assert f"chip 'divider': {(2 * 4 + 1) * SAMPLES} readings" in averaged.notes[-1]
+    assert (
+        f"chip 'divider': {SAMPLES} readings, values given once" in netlearn.evaluate(divider, forward=command()).notes
+    )
 
 
 def test_a_directive_cannot_name_a_chip(tmp_path: Path) -> None:
