@@ -50,6 +50,9 @@ ATTACKS_ON_NGSPICE = {
 }
 HOSTILE = {
     **ATTACKS_ON_NGSPICE,
+    "chip": with_lines(f'*@options forward="command:touch {MARK}"'),
+    "chip's own directive": with_lines(f"*@forward command:touch {MARK}"),
+    "function of a file": with_lines("*@options forward=python:./hostile.py:run"),
     "system card": with_lines(f".system touch {MARK}", f".exec touch {MARK}", f".shell touch {MARK}"),
     "back-quotes in names": with_lines(f"R{TOUCH} out {TOUCH} 1k", f"R4 {TOUCH} 0 1k"),
     "dollar in names": with_lines(f"R$(touch${{IFS}}{MARK}) out $(touch${{IFS}}{MARK}) 1k"),
