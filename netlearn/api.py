@@ -173,7 +173,8 @@ def task_of(project: Project) -> Task:
     """The training task of a project."""
     settings, writing = project.settings, writing_of(project)
     # Values that are searched for are written as they are, whatever digits others would have.
-    check_digits(settings.options.digits, writing, settings.places.get("options digits"))
+    steps = writing if writing is not None and writing.hardware.discrete else None
+    check_digits(settings.options.digits, steps, settings.places.get("options digits"))
     whole, loss = project.dataset(project.table), project.loss
     unit = unit_of(loss, whole.targets, len(project.layout.outputs), lambda: _outputs(project, whole))
     # A generator of its own, so that the same samples are kept aside whatever else is random.

@@ -86,7 +86,8 @@ class Trainer:
         if isinstance(given.start, SolvedReadout):
             hint = "take netlearn.train with epochs=0 for the start, and a Trainer with start='values' for its netlist"
             raise OptionError("least squares need all samples at once", given.places.get("start"), hint)
-        check_digits(given.options.digits, given.hardware, given.places.get("options digits"))
+        discrete = given.hardware if given.hardware is not None and given.hardware.discrete else None
+        check_digits(given.options.digits, discrete, given.places.get("options digits"))
         if given.hardware is not None and (given.hardware.parts is not None or given.hardware.pairs):
             hint = "take netlearn.train, or round_values for what a Trainer has come to"
             place = given.places.get("hardware")

@@ -122,6 +122,13 @@ class TestTraining:
         assert not np.isclose(levels[:, None], values_of(chip, result.names)).any()
         assert str(chip) == str(netlearn.realise(result, seed=1)) != str(netlearn.realise(result, seed=2))
 
+    def test_aims_have_as_many_digits_as_are_wanted(self) -> None:
+        text = NETLIST.replace("levels=16 device=pcm", "noise=0.01")
+        result = netlearn.train(netlearn.parse(text), DATA, digits=3, epochs=10)
+        assert all(float(f"{value:.3g}") == value for value in result.theta)
+        with pytest.raises(OptionError, match="hardware says which values there are"):
+            netlearn.train(netlearn.parse(NETLIST), DATA, digits=3)
+
     def test_of_devices_that_are_the_memory(self) -> None:
         hardware = "min=1k max=100k noise=0.02 memory=device"
         text = NETLIST.replace("levels=16 device=pcm", hardware)
