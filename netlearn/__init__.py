@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from netlearn.generate import new_netlist as new
     from netlearn.graphs import from_networkx, to_networkx
     from netlearn.hessians import Spectrum, spectrum
+    from netlearn.influences.ranking import Influence, influence
+    from netlearn.influences.unlearning import Retraining, Unlearning, unlearn
     from netlearn.judge import Judgement, check
     from netlearn.learn.fit import Fit
     from netlearn.learn.goals import Goal, GoalResult
@@ -78,6 +80,7 @@ __all__ = [
     "Goal",
     "GoalResult",
     "GoalSpread",
+    "Influence",
     "Judgement",
     "LearningRate",
     "NetlearnError",
@@ -95,6 +98,7 @@ __all__ = [
     "Prediction",
     "Realisations",
     "Report",
+    "Retraining",
     "Rounding",
     "Sensitivity",
     "Spectrum",
@@ -102,6 +106,7 @@ __all__ = [
     "ToleranceResult",
     "TrainResult",
     "Trainer",
+    "Unlearning",
     "adjoint_netlist",
     "calibrate",
     "check",
@@ -116,6 +121,7 @@ __all__ = [
     "flatten",
     "from_networkx",
     "import_values",
+    "influence",
     "learning_rate",
     "load_run",
     "new",
@@ -136,6 +142,7 @@ __all__ = [
     "to_networkx",
     "tolerance",
     "train",
+    "unlearn",
     "write_report",
 ]
 
@@ -175,6 +182,8 @@ _ELSEWHERE = {
         "solve.sensitivity": ("Sensitivity",),
         "graphs": ("from_networkx", "to_networkx"),
         "hessians": ("Spectrum", "spectrum"),
+        "influences.ranking": ("Influence", "influence"),
+        "influences.unlearning": ("Retraining", "Unlearning", "unlearn"),
         "sweeps": ("Sweep", "sweep"),
         "tolerances.analysis": ("ToleranceResult", "tolerance"),
         "trainer": ("Trainer",),

@@ -24,6 +24,8 @@ COMMANDS = (
     "tolerance",
     "round",
     "calibrate",
+    "influence",
+    "unlearn",
     "report",
     "compare",
     "sweep",

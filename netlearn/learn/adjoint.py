@@ -38,6 +38,21 @@ class Adjoint:
             columns[column] = columns[column] + (direct if column in parameters.mixed else direct.sum(axis=0))
         return self.model.pullback(self.theta, columns, self.inputs, slopes.by_quantities(self.errors))
 
+    def by_samples(self) -> Array:
+        """The derivatives (S, P) by the parameters, each sample's own."""
+        parameters = self.model.parameters
+        slopes = self._slopes(parameters.columns, parameters.trained_quantities)
+        columns = pullback(self.point, self._state(slopes), parameters.columns, parameters.columns)
+        for column, direct in slopes.by_values(self.errors, self._lengths(columns)).items():
+            columns[column] = columns[column] + direct
+        quantities = slopes.by_quantities(self.errors)
+        rows = []
+        for s in range(len(self.errors)):
+            own = {c: v[s : s + 1] if c in parameters.mixed else v[s] for c, v in columns.items()}
+            read = {name: np.asarray(values)[s : s + 1] for name, values in quantities.items()}
+            rows.append(self.model.pullback(self.theta, own, self.inputs[s : s + 1], read))
+        return np.stack(rows)
+
     def by_inputs(self) -> Array:
         """The derivatives (S, p) by what each sample sets: volts, amperes, ohms, degrees Celsius."""
         model, parameters = self.model, self.model.parameters
