@@ -19,7 +19,7 @@ EXACT, ENOUGH = 1e-10, 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class System:
+class Positive:
     """A positive matrix A (P, P), held, or known by its products with vectors (P,) alone.
 
     What is solved for without the matrix takes at most so many ``iterations`` of conjugate gradients.
@@ -30,7 +30,7 @@ class System:
     iterations: int = 300
 
     @classmethod
-    def held(cls, matrix: Array) -> System:
+    def held(cls, matrix: Array) -> Positive:
         """Of a matrix that is held. What it does not see is not moved by rounding."""
         floor = len(matrix) * np.finfo(float).eps * float(np.trace(matrix))
         firm = matrix + (floor or 1.0) * np.eye(len(matrix))

@@ -10,7 +10,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import DataError, OptionError
-from netlearn.influences.boxed import System
+from netlearn.influences.boxed import Positive
 from netlearn.learn.adjoint import Adjoint
 from netlearn.learn.data import Dataset, split
 from netlearn.learn.loss import Loss
@@ -102,7 +102,7 @@ class Local:
         """Σ shares (∂y/∂u)ᵀ H (∂y/∂u) · step (P,), with H the second derivatives of each loss by the outputs."""
         return self.gathered(shares[:, None] * self._curved(self.moves(step)))
 
-    def system(self, shares: Array, gradient: Array, damping: float, iterations: int, least: float = 0.0) -> System:
+    def system(self, shares: Array, gradient: Array, damping: float, iterations: int, least: float = 0.0) -> Positive:
         """The curvature with these shares (S,), and ``damping`` times that along a gradient (P,), or ``least``."""
         norm = float(gradient @ gradient)
         added = damping * float(gradient @ self.curvature(gradient, shares)) / norm if norm else 0.0
@@ -110,8 +110,8 @@ class Local:
         if self.small and len(self.theta) <= WHOLE:
             rows = np.sqrt(shares)[:, None, None] * (self.roots @ self.jacobian)
             rows = rows.reshape(-1, len(self.theta))
-            return System.held(rows.T @ rows + added * np.eye(len(self.theta)))
-        return System(None, lambda v: self.curvature(v, shares) + added * v, iterations)
+            return Positive.held(rows.T @ rows + added * np.eye(len(self.theta)))
+        return Positive(None, lambda v: self.curvature(v, shares) + added * v, iterations)
 
     @cached_property
     def jacobian(self) -> Array:
