@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 LONGEST = 1000
 """Characters of a message that are shown."""
@@ -119,7 +120,12 @@ class NgspiceError(NetlearnError):
 
 
 class ChipError(NetlearnError):
-    """A chip in the loop that cannot be started or imported, or gave no outputs that can be used."""
+    """A chip in the loop that cannot be started or imported, or gave no outputs that can be used.
+
+    ``measured`` (n, o) are the outputs of the first n samples that were asked for, if there are any.
+    """
+
+    measured: Any = None
 
 
 class CheckFailed(NetlearnError):

@@ -15,7 +15,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.chip_training import one_chip
-from netlearn.errors import OptionError
+from netlearn.errors import CheckFailed, ChipError, OptionError
 from netlearn.executors import Sent, in_order
 from netlearn.learn.data import Layout, inputs_of
 from netlearn.learn.files import table_chunks
@@ -150,14 +150,25 @@ def predict_file(
 ) -> int:
     """The same into a file, ``.csv``, ``.npz`` or ``.parquet``; how many samples there were.
 
-    The file takes its place when it is whole. Raises NetlearnError for what the user can mend.
+    The file takes its place when it is whole, or when a chip fails that has given some of it. Raises NetlearnError for
+    what the user can mend.
     """
     check_ending(Path(out))
     count = 0
+    failed: ChipError | None = None
     with output_file(Path(out)) as write:
-        for part in predictions(netlist, data, forward=forward, executor=executor, **settings):
-            write(part.columns())
-            count += len(part)
+        try:
+            for part in predictions(netlist, data, forward=forward, executor=executor, **settings):
+                write(part.columns())
+                count += len(part)
+        except ChipError as error:
+            if not count:
+                raise
+            failed = error
+    if failed is not None:
+        failed.hint = "; ".join(filter(None, (failed.hint, f"the first {count} samples are in '{out}'")))
+        failed.exit_code = CheckFailed.exit_code
+        raise failed
     return count
 
 
@@ -171,7 +182,7 @@ def _parts(
 ) -> Iterator[Prediction]:
     loss = _loss(project)
     if executor is None:
-        answers: Iterator[_Answer] = map(_answered, _questions(project, tables, None))
+        answers: Iterator[_Answer] = _one_by_one(_questions(project, tables, None))
     else:
         answers = in_order(_answered, _questions(project, tables, executor), executor)
     told = False
@@ -231,6 +242,17 @@ def _answered(question: _Question) -> _Answer:
     with numbered(question.first + np.arange(len(question.inputs))):
         outputs, _ = outputs_of(model, model.parameters.initial, question.inputs)
     return question.layout, outputs
+
+
+def _one_by_one(questions: Iterator[_Question]) -> Iterator[_Answer]:
+    """The answers, and of a chip that fails what it has given of the last one."""
+    for question in questions:
+        try:
+            yield _answered(question)
+        except ChipError as error:
+            if error.measured is not None and len(error.measured):
+                yield question.layout, error.measured
+            raise
 
 
 def _loss(project: Project) -> Loss | None:

@@ -24,6 +24,8 @@ MISTAKES: dict[str, Callable[[], object]] = {
     "all that is trained is fixed": lambda: netlearn.train(XOR, train="R*", fix="R*"),
     "an unknown probe": lambda: netlearn.sensitivities(XOR, "V(nowhere)"),
     "an unknown form": lambda: netlearn.export(XOR, "ngspyce"),  # type: ignore[arg-type]
+    "a chip that raises": lambda: netlearn.train(XOR, forward=lambda values, inputs: 1 / 0),
+    "a program that is not there": lambda: netlearn.train(XOR, forward="command:no-such-program"),
     "an unknown solver": lambda: netlearn.evaluate(XOR, forward="spice"),
 }
 

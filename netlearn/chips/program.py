@@ -72,10 +72,14 @@ class ChipProgram:
                 if not isinstance(trouble, AskAgain):
                     self.close()
                 if tries > self.retries:
+                    failed.measured = found[:done]
                     raise failed from None
                 self.count.again += 1
                 warnings.warn(f"{failed.message}: it is asked again ({tries} of {self.retries})", stacklevel=2)
                 continue
+            except ChipError as error:
+                error.measured = found[:done]
+                raise
             found[done : done + len(part)] = part
             done, tries = done + len(part), 0
             self.count.readings += part.size

@@ -47,6 +47,7 @@ if fault == "hangs at start":
 if fault == "child":
     subprocess.Popen(["sleep", sys.argv[3]])
 values, asked = None, 0
+born_again = os.path.exists(os.path.join(folder, "once"))
 for line in sys.stdin:
     message = json.loads(line)
     number = message["id"]
@@ -57,6 +58,7 @@ for line in sys.stdin:
         more: dict = {"nudges": ["current", "conductance", "clamp"]} if fault == "nudged" else {}
         more |= {"nudges": ["current"]} if fault == "currents" else {}
         more |= {"batch": 2} if fault == "batch" else {}
+        more |= {"batch": 1} if fault == "dies in part" else {}
         more |= {"batch": 0} if fault == "no batch" else {}
         more |= {"nudges": ["kick"]} if fault == "kick" else {}
         if fault == "prints":
@@ -66,7 +68,8 @@ for line in sys.stdin:
     asked += 1
     values = message.get("values", values)
     found = outputs(message, values)
-    if (asked == 3 and fault == "dies once" and once()) or (fault == "dies" and (asked == 3 or not once())):
+    dying = fault in ("dies", "dies in part")
+    if (dying and born_again) or (asked == 3 and (dying or fault == "dies once") and once()):
         print("Traceback\nRuntimeError: the bus is gone", file=sys.stderr)
         sys.exit(7)
     if asked == 3 and fault == "hangs":

@@ -195,3 +195,17 @@ def test_a_directive_cannot_name_a_chip(tmp_path: Path) -> None:
             netlearn.train(path, [[1.0]], [[0.5]], output=["V(b)"])
         assert caught.value.place is not None
         assert (caught.value.place.line, "any program" in caught.value.hint) == (2, True)
+
+
+def test_what_a_prediction_has_until_the_chip_fails_is_in_its_file(
+    divider: Path, command: Command, tmp_path: Path
+) -> None:
+    out = tmp_path / "answers.csv"
+    with pytest.warns(UserWarning, match="asked again"), pytest.raises(ChipError) as caught:
+        netlearn.predict_file(divider, tmp_path / "data.csv", out, forward=command("dies in part"))
+    assert caught.value.hint.endswith(f"the first 2 samples are in '{out}'")
+    assert (caught.value.sample, caught.value.exit_code) == (2, 1)
+    assert np.allclose(np.loadtxt(out, skiprows=1), [2 / 3, 4 / 3])
+    with pytest.raises(ChipError):
+        netlearn.predict_file(divider, tmp_path / "data.csv", tmp_path / "none.csv", forward=command("broken"))
+    assert not (tmp_path / "none.csv").exists()
