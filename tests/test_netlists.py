@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 import subprocess
 import sys
@@ -103,6 +104,33 @@ def test_diode_fit_finds_what_the_readings_were_made_of() -> None:
     assert result.fit.sigma == pytest.approx(0.02, rel=0.2)
 
 
+def test_homodyne_comes_as_far_as_the_exact_gradient() -> None:
+    result = netlearn.train(NETLISTS / "homodyne.cir")
+    exact = netlearn.train(NETLISTS / "homodyne.cir", rule="analytic")
+    assert result.loss < float(np.var(result.train.targets)) / 50
+    assert result.loss < 1.2 * exact.loss
+
+
+def test_hamiltonian_descent_is_not_pulled_to_the_middle_by_noise() -> None:
+    def kept_aside(optimizer: str | None, seed: int) -> float:
+        history = netlearn.train(NETLISTS / "hamiltonian.cir", optimizer=optimizer, seed=seed).history
+        losses = [record.validation_loss for record in history]
+        return float(np.mean(losses[-75:]) / losses[0])
+
+    own, plain = ([kept_aside(optimizer, seed) for seed in range(3)] for optimizer in (None, "sgd lr=1"))
+    assert max(own) < 0.08
+    assert np.mean(np.log(own)) < np.mean(np.log(plain))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_contrastive_learning_comes_to_the_same_from_anywhere(seed: int) -> None:
+    text, rng = (NETLISTS / "contrastive.cir").read_text(), np.random.default_rng(seed)
+    elsewhere = re.sub(r"(?m)^(R\d.*) 1e\+03$", lambda found: f"{found[1]} {rng.uniform(500, 3000):.4g}", text)
+    assert elsewhere.count(" 1e+03") == 0
+    result = netlearn.train(netlearn.parse(elsewhere, str(NETLISTS / "contrastive.cir")))
+    assert np.max(np.abs(result.train.outputs - result.train.targets)) < 1e-5
+
+
 @pytest.mark.timeout(1500)
 def test_digits_gets_97_percent_of_unseen_digits_right() -> None:
     result = netlearn.train(NETLISTS / "digits.cir")
@@ -142,7 +170,7 @@ def test_ngspice_confirms_what_was_trained(name: str, epochs: int, tmp_path: Pat
     assert result.exit_code == 0, result.output
 
 
-@pytest.mark.parametrize("script", ["make_data.py", "make_netlists.py"])
+@pytest.mark.parametrize("script", ["make_data.py", "make_netlists.py", "make_taught.py"])
 def test_the_scripts_make_the_shipped_files(script: str, tmp_path: Path) -> None:
     subprocess.run([sys.executable, NETLISTS / script, tmp_path], check=True, timeout=120)
     made = list(tmp_path.iterdir())
