@@ -72,6 +72,9 @@ class FinalValues:
         digits = self.task.options.digits
         if state.best is None or digits is None:
             return state.aim if state.best is None else state.best
+        if not digits and not state.finished and self.task.model.chip is not None:
+            # A chip is not asked which digits do after it has failed, or its user has interrupted it.
+            return state.best
         if self._known is None or self._known[0] is not state.best:
             parameters = self.project.parameters
             if digits:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,7 @@ def test_what_a_chip_cannot_be_asked(divider: Path, command: Command) -> None:
         lambda: netlearn.train(divider, forward=ideal, loss="mse power=1"),
         lambda: netlearn.train(divider, forward=ideal, aim="yield"),
         lambda: netlearn.compare(divider, rules=["spsa"], processes=2, forward=ideal),
+        lambda: netlearn.train(divider, forward=ideal, executor=ThreadPoolExecutor()),
         lambda: netlearn.train(divider, forward=3),  # type: ignore[arg-type]
     ):
         with pytest.raises(OptionError):
@@ -231,7 +233,8 @@ def test_the_chip_ends_with_the_training_and_all_that_it_has_started(
         assert "--resume" in wrong
 
 
-def test_an_interruption_reads_no_more(divider: Path) -> None:
+@pytest.mark.parametrize("digits", [None, 0])
+def test_an_interruption_reads_no_more(digits: int | None, divider: Path) -> None:
     asked = []
 
     def chip(values, inputs):
@@ -240,7 +243,7 @@ def test_an_interruption_reads_no_more(divider: Path) -> None:
             raise KeyboardInterrupt
         return ideal(values, inputs)
 
-    found = netlearn.train(divider, forward=chip)
+    found = netlearn.train(divider, forward=chip, digits=digits)
     assert found.interrupted
     assert len(asked) == 3
     assert found.loss == pytest.approx(min(each.loss for each in found.history))
