@@ -127,6 +127,10 @@ class Trainer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy ends nothing: what was started stays with the one that started it."""
+        return {**self.__dict__, "_opened": ExitStack()}
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the trained parameters."""
