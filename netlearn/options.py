@@ -43,13 +43,16 @@ def option(
     most: float | None = None,
     absent: str = "none",
     percent: bool = False,
+    prefix: str = "",
 ) -> Any:
     """A dataclass field that is an option: above < value < below, least <= value <= most.
 
     ``absent`` is the word for None, where the field may be None. With ``percent`` a number may be
-    given in per cent of something, as a Percent.
+    given in per cent of something, as a Percent. ``prefix`` is a word that may stand before the value, as in
+    ``calibrate=every 50``.
     """
     limits = {"above": above, "least": least, "below": below, "most": most, "absent": absent, "percent": percent}
+    limits["prefix"] = prefix
     return field(default=default, metadata={"help": help, "limits": limits})
 
 
@@ -72,6 +75,8 @@ class Option:
     """Whether it has any number of values, as a tuple."""
     percent: bool = False
     """Whether it may be given in per cent."""
+    prefix: str = ""
+    """A word that may stand before the value."""
 
     def check(self, value: object, place: Place | None = None) -> object:
         """The value, as the option's own type. Raises OptionError for what cannot be one."""

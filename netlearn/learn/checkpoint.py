@@ -31,6 +31,8 @@ _WRONG = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, 
 """What comes of contents that are not those of a checkpoint."""
 
 _ARRAYS = ("u", "theta", "order", "mask", "best", "points", "aimed", "slopes", "best_held")
+_MEMORIES = ("optimizer", "rule")
+"""What of a state is arrays by name."""
 _NUMBERS = ("epoch", "position", "draws", "solves", "measurements", "best_score", "best_epoch", "finished")
 
 
@@ -38,7 +40,8 @@ def save_checkpoint(path: Path, task: Task, state: TrainingState, *, follow: boo
     """Write a checkpoint, moved into place when it is whole. Raises OutputError."""
     state.settle()
     arrays: dict[str, Any] = {name: value for name in _ARRAYS if (value := getattr(state, name)) is not None}
-    arrays |= {f"optimizer.{name}": value for name, value in state.optimizer.items()}
+    for part in _MEMORIES:
+        arrays |= {f"{part}.{name}": value for name, value in getattr(state, part).items()}
     arrays["history"] = History(state.history).array()
     if isinstance(task.store, InMemory):
         arrays["kept.epochs"], arrays["kept.parameters"] = task.store.arrays()
@@ -116,11 +119,14 @@ def load_checkpoint(path: Path, task: Task) -> TrainingState:
 
 
 def _state(arrays: Mapping[str, Any], notes: Mapping[str, Any]) -> TrainingState:
-    memory = {name.removeprefix("optimizer."): value for name, value in arrays.items() if name.startswith("optimizer.")}
+    memories: dict[str, Any] = {
+        part: {name.removeprefix(f"{part}."): value for name, value in arrays.items() if name.startswith(f"{part}.")}
+        for part in _MEMORIES
+    }
     return TrainingState(
         **{name: arrays[name] for name in _ARRAYS if name in arrays},
         **{name: notes["state"][name] for name in _NUMBERS},
-        optimizer=memory,
+        **memories,
         generator=notes["generator"],
         history=History.of(arrays["history"]).records,
     )

@@ -13,6 +13,7 @@ from netlearn.arrays import Array
 from netlearn.errors import CircuitError, OptionError
 from netlearn.learn.loop import NotFiniteError, Task, estimated, measure, recorded, told
 from netlearn.learn.optimizers import Lbfgsb
+from netlearn.learn.rules.base import remembers
 from netlearn.learn.state import Callback, Step, TrainingState
 from netlearn.memory import in_words, most
 
@@ -52,6 +53,11 @@ class _Search:
             raise OptionError("lbfgs trains on full batches", hint="set batch=0, or take another optimizer")
         if hasattr(task.rule, "suits"):
             raise OptionError("lbfgs makes steps of gradients, and this rule gives steps", hint="use rule analytic")
+        if remembers(task.rule):
+            raise OptionError(
+                "lbfgs takes one function, and what this rule says changes with what it measures",
+                hint="take another optimizer",
+            )
         if task.writing is not None:
             raise OptionError("lbfgs cannot train through the limits of hardware", hint="take another optimizer")
         if task.subset.fraction < 1:

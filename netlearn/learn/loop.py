@@ -240,7 +240,7 @@ def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Gene
     """What the rule says about some samples. Raises NetlearnError for what is not finite."""
     model, data = task.model, task.data.part(rows)
     step = state.epoch * task.steps + state.position // task.batch
-    batch = Batch(data.inputs, data.targets, state.start(rows, model.parameters.circuit), step)
+    batch = Batch(data.inputs, data.targets, state.start(rows, model.parameters.circuit), step, state.rule)
     theta = state.theta if task.writing is None else task.writing.read(state.theta, rng)
     with numbered(rows):
         estimate = task.rule.estimate(model, task.loss, theta, batch, rng)
@@ -325,6 +325,7 @@ def _stepped(
         solves=state.solves + estimate.solves,
         measurements=state.measurements + task.model.counted(estimate.measurements),
         last=Step(rows, estimate.loss, estimate.gradient, estimate.outputs),
+        rule=state.rule if estimate.memory is None else estimate.memory,
     ).with_points(rows, estimate.point)
 
 

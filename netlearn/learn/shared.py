@@ -14,7 +14,7 @@ from netlearn.errors import NetlearnError, OptionError
 from netlearn.executors import Sent, in_order
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
-from netlearn.learn.rules.base import Batch, Estimate, Rule
+from netlearn.learn.rules.base import Batch, Estimate, Rule, remembers
 from netlearn.learn.rules.second_order import NaturalGradient
 from netlearn.solve.operating_point import OperatingPoint
 
@@ -36,6 +36,9 @@ class SharedRule:
     def __post_init__(self) -> None:
         if isinstance(self.rule, NaturalGradient):
             raise OptionError("this rule weighs all samples together", hint="leave the executor out, or take analytic")
+        if remembers(self.rule):
+            hint = "leave the executor out, or take a rule without a memory"
+            raise OptionError("this rule remembers what it measured, which is in one place", hint=hint)
         if self.parts < 1:
             raise OptionError(f"a gradient has at least one part, not {self.parts}")
 

@@ -43,6 +43,7 @@ class TrainingState:
     at the end, and NaN where there is none yet; None for linear circuits, which need no place
     to start from. ``pending`` are the rows that the last step has not yet put there: put
     again after an interruption they are the same, so that no interruption can do harm.
+    ``rule`` is what the rule remembers, if it does.
     """
 
     u: Array
@@ -65,6 +66,7 @@ class TrainingState:
     history: tuple[Record, ...] = ()
     points: Array | None = None
     pending: tuple[Array, Array] | None = None
+    rule: Mapping[str, Array] = field(default_factory=dict)
     finished: bool = False
     stopped: str = ""
     """Why it is finished."""

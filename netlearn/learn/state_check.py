@@ -10,6 +10,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.learn.loop import Task
 from netlearn.learn.optimizers import Lbfgsb
+from netlearn.learn.rules.base import Remembering
 from netlearn.learn.state import TrainingState
 
 _MOST_COUNTED = 2**53
@@ -35,6 +36,10 @@ def check_state(task: Task, state: TrainingState) -> None:
     _check_points(task, state.points)
     _check_optimizer(task, state, size)
     _check_numbers(task, state)
+    if isinstance(task.rule, Remembering) and task.rule.remembers and state.rule:
+        task.rule.check_memory(task.model, state.rule)
+    elif state.rule:
+        raise ValueError("the rule remembers something")
     np.random.default_rng().bit_generator.state = state.generator
 
 

@@ -76,8 +76,10 @@ class _Reader:
             places[""] = place
         words: dict[str, Token] = {}
         pairs: list[tuple[Token, Token, bool]] = []
+        before: Tree[Token] | None = None
         for item in items:
             assert isinstance(item, Tree)
+            before, last = (item if item.data == "pair" else None), before
             if item.data == "pair":
                 key, value = item.children
                 assert isinstance(key, Token)
@@ -103,6 +105,9 @@ class _Reader:
                 words[_plain(token)] = token
                 key = Token("KEY", entry.assigns, start_pos=token.start_pos)
                 pairs.append((key, _token(value), value.data == "list"))
+            elif last is not None and self._is_prefix(entry, words, pairs[-1]):
+                # The value of an option such as calibrate=every 50.
+                pairs[-1] = pairs[-1][0], _token(item), False
             else:
                 token = _token(item)
                 self._check_word(entry, token, words)
@@ -146,6 +151,11 @@ class _Reader:
         places = {name: place for name, span in spans.items() if (place := self.locate(*span)) is not None}
         return Given(entry.name, (), values, places)
 
+    def _is_prefix(self, entry: Directive, words: Mapping[str, Token], pair: tuple[Token, Token, bool]) -> bool:
+        """Whether what an option was given is but the word that may stand before its value."""
+        option = entry.options_for(tuple(words)).get(pair[0].lower())
+        return option is not None and bool(option.prefix) and pair[1].lower() == option.prefix
+
     def _check_word(self, entry: Directive, token: Token, words: Mapping[str, Token]) -> None:
         place = self._place(token)
         if not entry.words:
@@ -166,6 +176,8 @@ class _Reader:
         text, place = _plain(token), self._place(token)
         if option.optional and text.lower() == option.absent:
             return None
+        if option.prefix and text.lower().startswith(f"{option.prefix} "):
+            text = text[len(option.prefix) :].strip()
         value: object = text
         if option.kind is bool:
             value = TRUTHS.get(text.lower())

@@ -9,6 +9,7 @@ from netlearn.errors import OptionError, did_you_mean
 from netlearn.learn.rules.adjoint_circuit import AdjointCircuit
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Rule
+from netlearn.learn.rules.emulated import Emulated
 from netlearn.learn.rules.energy import (
     AdjointCoupledLearning,
     ContrastiveLearning,
@@ -44,6 +45,7 @@ RULES: Mapping[str, type] = {
     "differences": FiniteDifferences,
     "spsa": Spsa,
     "homodyne": Homodyne,
+    "emulator": Emulated,
 }
 
 
