@@ -176,7 +176,11 @@ def task_of(project: Project) -> Task:
     steps = writing if writing is not None and writing.hardware.discrete else None
     check_digits(settings.options.digits, steps, settings.places.get("options digits"))
     whole, loss = project.dataset(project.table), project.loss
-    unit = unit_of(loss, whole.targets, len(project.layout.outputs), lambda: _outputs(project, whole))
+
+    def before() -> float:
+        return float(np.mean(loss.value(_outputs(project, whole), whole.targets)))
+
+    unit = unit_of(loss, whole.targets, len(project.layout.outputs), before)
     # A generator of its own, so that the same samples are kept aside whatever else is random.
     part, aside = split(whole, settings.options.validation, np.random.default_rng([settings.options.seed, 1]))
     transform = Transform.of(project.parameters, settings.options.coordinates, project.design.parameter_place)

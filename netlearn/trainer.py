@@ -219,11 +219,15 @@ class Trainer:
     def _unit(self, data: Dataset) -> float:
         """What the loss is measured in: by what was asked lately, or for goals by what it began with."""
         loss, count = self._task.loss, len(self.layout.outputs)
+
+        def before() -> float:
+            return float(np.mean(loss.value(self._outputs(data.inputs), data.targets)))
+
         if not self.layout.aims:
             self._note(data)
-            return unit_of(loss, self._seen, count, lambda: self._outputs(data.inputs))
+            return unit_of(loss, self._seen, count, before)
         if self._first is None:
-            self._first = unit_of(loss, data.targets, count, lambda: self._outputs(data.inputs))
+            self._first = unit_of(loss, data.targets, count, before)
         return self._first
 
     def _samples(self, inputs: Any, targets: Any) -> Dataset:

@@ -156,3 +156,10 @@ def test_a_target_that_is_nan_asks_nothing() -> None:
     assert trainer.values["r1"] != 1e3
     assert trainer.values["r3"] == 1e3
     assert trainer.values["r4"] == 1e3
+
+
+def test_zero_targets_may_come_in_batches_of_any_size() -> None:
+    """Rewards, say, that are rare: what a loss is small against is then the loss at the beginning."""
+    trainer = netlearn.Trainer(netlearn.parse(NETWORK), optimizer="sgd lr=0.01")
+    losses = [trainer.step(np.ones((count, 2)), np.zeros((count, 2))).loss for count in (3, 5, 1, 4)]
+    assert losses == sorted(losses, reverse=True)

@@ -128,12 +128,12 @@ SMALLEST_SPREAD = 0.01
 LOSSES: Mapping[str, type] = {"mse": Mse, "cross_entropy": CrossEntropy, "log": Logarithmic, "relative": Relative}
 
 
-def unit_of(loss: Loss, targets: Array, count: int, outputs: Callable[[], Array]) -> float:
+def unit_of(loss: Loss, targets: Array, count: int, before: Callable[[], float]) -> float:
     """What the loss of ``count`` outputs is small or large against, in its own unit.
 
     Losses of currents are 1e-12 A² where those of voltages are 1 V². Whatever follows gradients
     is given them in this unit, so that it need not know. It is what the loss itself says, as the
-    variance of the targets; the loss of ``outputs()`` (S, o), those before training, where the
+    variance of the targets; ``before()``, the mean loss before training, where the
     targets are all zero; and 1 for a loss that says nothing. One that counts in tolerances names its
     ``least_unit``, for it may begin thousands of them away.
     """
@@ -143,7 +143,7 @@ def unit_of(loss: Loss, targets: Array, count: int, outputs: Callable[[], Array]
     unit = 0.0 if least else float(loss.unit(targets, count))  # type: ignore[attr-defined]
     if unit > 0:
         return unit
-    first = float(np.mean(loss.value(outputs(), targets)))
+    first = before()
     return max(first, least) if first > 0 and np.isfinite(first) else 1.0
 
 
