@@ -209,7 +209,12 @@ def _stepped(kept: Local, first: Local, tilt: Array, damping: float, iterations:
 def _task(project: Project, kept: Local) -> Task:
     """Training again on what is kept."""
     data = kept.data
-    unit = unit_of(kept.loss, data.targets, len(project.layout.outputs), lambda: kept.outputs)
+    unit = unit_of(
+        kept.loss,
+        data.targets,
+        len(project.layout.outputs),
+        lambda: float(np.mean(kept.loss.value(kept.outputs, data.targets))),
+    )
     return Task(
         model=kept.model,
         loss=kept.loss,

@@ -64,10 +64,12 @@ def test_floors_are_chosen_by_the_least_of_the_targets() -> None:
 
 @pytest.mark.parametrize("kind", [Logarithmic, Relative])
 def test_the_unit_does_not_depend_on_the_unit_of_the_outputs(kind: Callable[[], MeasuredLoss]) -> None:
-    units = []
-    for size in (1.0, 1e-6):
+    def unit(size: float) -> float:
         targets = size * np.array([[1.0], [10.0], [300.0]])
-        units.append(unit_of(kind().chosen_by(targets), targets, 1, lambda: np.zeros((3, 1))))
+        loss = kind().chosen_by(targets)
+        return unit_of(loss, targets, 1, lambda: float(np.mean(loss.value(np.zeros((3, 1)), targets))))
+
+    units = [unit(1.0), unit(1e-6)]
     assert units[0] == pytest.approx(units[1])
     assert units[0] > 0
 
