@@ -21,19 +21,19 @@ from netlearn.named_data import placed
 from netlearn.project import Project
 
 
-def searched(hardware: Hardware, parameters: Parameters) -> bool:
+def searched(project: Project) -> bool:
     """Whether values are searched for after training instead of written step by step.
 
     Raises OptionError for parts and pairs of what is no resistance.
     """
-    if not hardware.searches:
+    hardware, parameters = project.settings.hardware, project.parameters
+    if hardware is None or not hardware.searches:
         return False
     resistive = np.asarray(parameters.resistive)
     if not resistive.all() and (hardware.parts is not None or hardware.pairs or hardware.series != "none"):
         name = parameters.names[int(np.argmin(resistive))]
-        raise OptionError(
-            f"a series and parts are of resistances, and '{name}' is not one", hint="train only resistors: '*@train R*'"
-        )
+        message, hint = f"a series and parts are of resistances, and '{name}' is not one", "train only resistors: 'R*'"
+        raise OptionError(message, _place(project, "series"), hint)
     return bool(resistive.all())
 
 
@@ -43,7 +43,7 @@ def writing_of(project: Project) -> Devices | None:
     Raises OptionError and DataError, see ``devices_of``.
     """
     hardware = project.settings.hardware
-    if hardware is None or not hardware.holds or searched(hardware, project.parameters):
+    if hardware is None or not hardware.holds or searched(project):
         return None
     return devices_of(project)
 

@@ -218,3 +218,24 @@ def test_bounds_in_one_unit_are_of_one_kind_of_parameter() -> None:
 def test_a_chip_is_no_model_of_what_it_holds() -> None:
     with pytest.raises(OptionError, match="a chip holds values in its own way"):
         netlearn.realisations(netlearn.parse(NETLIST), DATA, forward=lambda values, inputs: [])
+
+
+def test_step_by_step_through_converters() -> None:
+    """The DAC has 1 V among its 16 values from 0 to 1.5 V; the ADC has steps of a 63rd of a volt."""
+    card = "min=100 max=100k noise=0.01 dac=4 dac_range=0,1.5 adc=6 adc_range=0,1"
+    text = "divider\n*@output V(b)\nV1 a 0 0\nR1 a b 1k\nR2 b 0 1k\n.end\n"
+    trainer = netlearn.Trainer(netlearn.parse(text), hardware=card, optimizer="adam lr=0.1", seed=1)
+    for _ in range(60):
+        trainer.step([1.02], [0.25])
+    found = trainer.predict([[0.98], [1.02], [1.49]]).ravel()
+    assert found * 63 == pytest.approx(np.rint(found * 63), abs=1e-9)
+    assert found[0] == found[1] == pytest.approx(0.25, abs=0.03)
+    aimed = [float(str(trainer.netlist[name].value)) for name in ("R1", "R2")]
+    assert 0 < np.abs(np.log(trainer.theta / aimed)).max() < 0.05
+
+
+def test_lists_are_varied_in_parentheses() -> None:
+    found = netlearn.sweep(
+        netlearn.parse(NETLIST), DATA, vary=["hardware.write=(0.01,0.02),(0.001)"], epochs=1, processes=1
+    )
+    assert [given["hardware.write"] for given in found.variants] == [(0.01, 0.02), (0.001,)]

@@ -83,7 +83,7 @@ class PartSearch:
 def search_for(project: Project) -> PartSearch | None:
     """The search that a project's hardware asks for, if it does. Raises OptionError."""
     hardware = project.settings.hardware
-    if hardware is None or not searched(hardware, project.parameters):
+    if hardware is None or not searched(project):
         return None
     return PartSearch(project, hardware)
 

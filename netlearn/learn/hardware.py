@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
@@ -132,8 +133,9 @@ class Hardware(Declared):
             raise OptionError("a device has either levels or a list or a file of them or a series of values, not both")
         if self.parts is not None and any(kinds):
             raise OptionError("values come from a list of parts, a series or levels, and from one of them only")
-        if self.values:
-            listed(self.values)
+        with _said_of("values"):
+            if self.values:
+                listed(self.values)
         if (self.parts is not None or self.pairs) and not self.searches:
             hint = "give a series, levels or parts=, and leave noise, stuck, asymmetry, bias, memory and search=no out"
             raise OptionError("parts= and pairs= are for values that are searched for", hint=hint)
@@ -143,7 +145,8 @@ class Hardware(Declared):
             _check_range(name, getattr(self, name), getattr(self, f"{name}_range"))
 
     def _check_laws(self) -> None:
-        times_of(self.at)
+        with _said_of("at"):
+            times_of(self.at)
         if len(self.drift) > 2 or (len(self.drift) == 2 and self.drift[1] < 0):
             raise OptionError("'drift' is an exponent and its standard deviation", hint="such as drift=0.05,0.01")
         if len(self.flicker) > 3 or min(self.flicker, default=0.0) < 0:
@@ -197,7 +200,7 @@ class Hardware(Declared):
     def holds(self) -> bool:
         """Whether anything is said of devices, and not only of converters."""
         bounded = self.min is not None or self.max is not None
-        return self.changes or bounded or self.discrete or bool(self.drift)
+        return self.changes or bounded or self.discrete or bool(self.drift) or self.only != "*"
 
     @property
     def start(self) -> float:
@@ -231,6 +234,15 @@ class Hardware(Declared):
     def biases(self, count: int) -> Array:
         """(P,) by how much the logarithm of each value is off at every write."""
         return np.asarray(self.bias * np.random.default_rng([self.seed, count, 1]).normal(size=count))
+
+
+@contextmanager
+def _said_of(name: str) -> Iterator[None]:
+    """Errors say which option they are of."""
+    try:
+        yield
+    except OptionError as error:
+        raise OptionError(f"'{name}': {error.message}", error.place, error.hint) from None
 
 
 def _check_range(name: str, bits: int | None, ends: tuple[float, ...]) -> None:

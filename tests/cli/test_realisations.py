@@ -75,6 +75,7 @@ def test_train_writes_both(folder: Path) -> None:
         (("--hardware", "measured=nan.csv levels=none"), "nan.csv:3:1: error: the value 'nan' is not a number"),
         (("--hardware", "write=nan"), "'write' must be a number"),
         (("--hardware", "drift=0.1,0.2,0.3"), "'drift' is an exponent and its standard deviation"),
+        (("--hardware", "only=Q*"), "no trained parameter matches"),
         (("--realisations", "2", "--errors"), "judged by their losses alone"),
         (("--write-realisation", "x.cir"), "'x.cir' is read or written by this command"),
     ],
