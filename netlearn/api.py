@@ -17,7 +17,7 @@ from netlearn.arrays import Array
 from netlearn.atomic import Destination
 from netlearn.bars import step_callback
 from netlearn.careful import careful, tell_doubts
-from netlearn.chip_training import one_chip, readings_note, suiting_chip
+from netlearn.chip_training import measured_model, one_chip, readings_note, suiting_chip
 from netlearn.chips.solver import ChipSolver
 from netlearn.discrete.chosen import bounded, search_for
 from netlearn.drive import Drive, driven, solved
@@ -34,7 +34,6 @@ from netlearn.learn.kept_parameters import store_of
 from netlearn.learn.lbfgs import run_lbfgs
 from netlearn.learn.loop import Task, begin, run
 from netlearn.learn.loss import unit_of
-from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.units import unit_of_estimate
 from netlearn.learn.settings import Settings
@@ -190,7 +189,7 @@ def task_of(project: Project) -> Task:
             given = converted(project, part)
             solved = solved_start(project.model, loss, given, project.parameters.initial, transform.bounds)
     return Task(
-        model=_measured(project),
+        model=measured_model(project),
         loss=loss,
         rule=settings.rule,
         data=converted(project, part),
@@ -204,14 +203,6 @@ def task_of(project: Project) -> Task:
         writing=writing,
         unit=unit_of_estimate(settings.rule, project.model, loss, unit, whole),
     )
-
-
-def _measured(project: Project) -> Model:
-    """The model, its outputs read by the ADC, if there is one; a chip is read as often as the rule averages."""
-    model, hardware = project.model, project.settings.hardware
-    averages = int(getattr(project.settings.rule, "averages", 1))
-    chip = None if model.chip is None else replace(model.chip, averages=averages)
-    return replace(model, chip=chip, adc=None if hardware is None else hardware.converter("adc"))
 
 
 def operating_point(

@@ -10,6 +10,7 @@ from typing import Any
 
 from netlearn.chips.solver import ChipSolver
 from netlearn.errors import OptionError
+from netlearn.learn.model import Model
 from netlearn.learn.rules import RULES
 from netlearn.learn.rules.base import Rule
 from netlearn.learn.rules.in_the_loop import InTheLoop
@@ -66,6 +67,14 @@ def one_at_a_time(
         raise OptionError("there is one chip, which trains one circuit at a time", hint="leave --processes out")
     with solver_of(forward) as solver:
         yield {**settings, "forward": solver}, 1
+
+
+def measured_model(project: Project) -> Model:
+    """The model, its outputs read by the ADC, if there is one; a chip is read as often as the rule averages."""
+    model, hardware = project.model, project.settings.hardware
+    averages = int(getattr(project.settings.rule, "averages", 1))
+    chip = None if model.chip is None else replace(model.chip, averages=averages)
+    return replace(model, chip=chip, adc=None if hardware is None else hardware.converter("adc"))
 
 
 def one_chip(solver: Solver, executor: Executor | None) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.chip_training import check_chip, with_chip_rule
+from netlearn.chip_training import check_chip, measured_model, with_chip_rule
 from netlearn.errors import OptionError
 from netlearn.learn.data import Dataset, dataset_of, inputs_of
 from netlearn.learn.digits import check_digits, rounded
@@ -100,7 +100,7 @@ class Trainer:
         self.layout = project.layout
         parameters = project.parameters
         self._task = Task(
-            model=replace(project.model, adc=None if given.hardware is None else given.hardware.converter("adc")),
+            model=measured_model(project),
             loss=self._loss(),
             rule=given.rule,
             data=Dataset(np.zeros((0, len(self.layout.driven))), np.zeros((0, len(self.layout.outputs)))),

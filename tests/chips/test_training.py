@@ -132,6 +132,18 @@ def test_prediction_and_comparison_and_the_trainer_measure(divider: Path, comman
     assert chip is not None
 
 
+def test_a_trainer_reads_as_often_as_its_rule_averages(divider: Path) -> None:
+    asked = []
+
+    def chip(values, inputs):
+        asked.append(values)
+        return ideal(values, inputs)
+
+    trainer = netlearn.Trainer(divider, forward=chip, input=["V1"], rule="in-the-loop averages=5")
+    trainer.step([1.0], [0.25])
+    assert (len(asked), trainer.state.measurements) == (5, 5)
+
+
 FUNCTIONS = {
     "shape": ("return inputs.ravel()[:2]", r"gave an array \(2,\), and not \(3, 1\)"),
     "text": ("return 'no'", "gave 'no', and not numbers"),
