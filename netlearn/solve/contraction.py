@@ -96,7 +96,9 @@ def _loops_pay(index: Array, states: Array) -> bool:
 def _looped(loop: Callable[..., None], index: Array, left: Array, right: Array) -> Array:
     # Ground is the last of the states, which -1 stands for in compiled code, too.
     result, (first, second) = np.empty(len(index)), np.ascontiguousarray(index.T, dtype=np.int64)
-    a, b = _by_unknown(left), _by_unknown(right)
+    # Currents of sources, which stand behind all nodes, have no part in it.
+    reached = int(index.max(initial=-1)) + 1
+    a, b = _by_unknown(left[:, :reached]), _by_unknown(right[:, :reached])
     in_parts(lambda begin, end: loop(begin, end, first, second, a, b, result), len(index), ELEMENTS)
     return result
 

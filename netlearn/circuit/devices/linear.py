@@ -58,6 +58,9 @@ class VoltageSource(Device):
     def jacobian(self, x: Array, prepared: Values) -> Array:
         return _constant([[0, 0, 1], [0, 0, -1], [1, -1, 0]], x)
 
+    def scaled_slopes(self, prepared: Values) -> tuple[Array, Array]:
+        return np.ones(np.shape(prepared["dc"])[-1:]), np.array([[0.0, 0.0, 1.0], [0.0, 0.0, -1.0], [1.0, -1.0, 0.0]])
+
     def driven(self, prepared: Values) -> tuple[tuple[int, Array], ...]:
         return ((2, -np.asarray(prepared["dc"])),)
 

@@ -114,6 +114,11 @@ def is_current(circuit: Circuit, probes: Probes) -> Array:
 
 def require_free(circuit: Circuit, probes: Probes) -> None:
     """Raise CircuitError if voltage sources alone fix the voltage at a probe, and no element senses their currents."""
+    key = (require_free, tuple(probes.names), probes.plus.tobytes(), probes.minus.tobytes())
+    circuit.wiring.once(key, lambda: _require_free(circuit, probes))
+
+
+def _require_free(circuit: Circuit, probes: Probes) -> None:
     n = len(circuit.nodes)  # and the number of ground, here
     tied = voltage_branches(circuit)
     tails, heads = (np.where(ends == GROUND, n, ends) for ends in (tied.plus, tied.minus))

@@ -158,11 +158,18 @@ class GeneralizedEP(Energetic):
             require_order(self.nudge, phase.outputs, batch.targets, loss, beta)
         gradient = np.zeros(len(theta))
         before = self.read(free.x, rng)
+        product, drops = self.contrast == "product", self.gates == "drops"
+        compared = []
         for factor, share in self.scheme:
             state = phase.nudged(self.nudge, factor * beta)
             phase.require_stable(self.nudge, factor * beta, state)
-            product, drops = self.contrast == "product", self.gates == "drops"
-            local = phase.contrast(before, self.read(state, rng), product=product, drops=drops)
+            compared.append((share, before, self.read(state, rng)))
+        if len(compared) == 2 and not (product or drops) and phase.additive:
+            # The free state drops out of the difference of the two.
+            (share, _, after), (_, _, before) = compared
+            compared = [(share, before, after)]
+        for share, before, after in compared:
+            local = phase.contrast(before, after, product=product, drops=drops)
             gradient += share * model.pullback(theta, local, batch.inputs)
         states = 1 + len(self.scheme)
         estimate = Estimate(

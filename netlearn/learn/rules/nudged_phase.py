@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Column
+from netlearn.circuit.devices.linear import Resistor
 from netlearn.errors import CircuitError, ConvergenceError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
@@ -55,8 +57,17 @@ class FreePhase:
 
     def circuitry(self, nudge: Nudge, beta: complex) -> Circuitry:
         """What stands at the outputs at strength ``beta``."""
-        plain = nudge.circuitry(beta, self.outputs, self.targets, self.loss)
-        return plain.scaled(1.0 / self.co_content.at_outputs(self.model.probes))
+        return self._plain(nudge, beta).scaled(1.0 / self.co_content.at_outputs(self.model.probes))
+
+    def _plain(self, nudge: Nudge, beta: complex) -> Circuitry:
+        """The same before the weights of the co-content."""
+        if beta not in self._made or self._made[beta][0] is not nudge:
+            self._made[beta] = nudge, nudge.circuitry(beta, self.outputs, self.targets, self.loss)
+        return self._made[beta][1]
+
+    @cached_property
+    def _made(self) -> dict[complex, tuple[Nudge, Circuitry]]:
+        return {}
 
     def circuit(self, nudge: Nudge, beta: complex) -> Circuit:
         """The circuit of the nudged phase."""
@@ -90,7 +101,7 @@ class FreePhase:
 
     def _nudged(self, nudge: Nudge, beta: complex) -> Array:
         circuit, free = self.circuit(nudge, beta), self.point
-        places = np.arange(free.x.shape[1]) if self.corrected is None else self.corrected.unknowns
+        places = slice(free.x.shape[1]) if self.corrected is None else self.corrected.unknowns
         start = np.zeros((len(free.x), circuit.size), complex if isinstance(beta, complex) else float)
         start[:, places] = free.x
         try:
@@ -102,6 +113,16 @@ class FreePhase:
                 "make beta smaller, and do not take outputs that fix each other",
             ) from None
         return np.asarray(point.x[:, places])
+
+    @property
+    def additive(self) -> bool:
+        """Whether what elements compare between two states is what one of these has beside a third less the other.
+
+        Of a resistor that is so: Δv_b² - Δv_a². Weights that differ would not be symmetric in the two states.
+        """
+        groups, weights = self.point.circuit.groups, self.co_content.weights
+        plain = all(isinstance(groups[g].device, Resistor) for g, _ in self.model.parameters.columns)
+        return plain and self.corrected is None and bool((weights == weights[:1]).all())
 
     def contrast(
         self, before: Array, after: Array, *, product: bool = False, drops: bool = False
@@ -139,7 +160,7 @@ class FreePhase:
         Haynsworth, Linear Algebra and its Applications 1, 73, 1968). With weights below zero no
         state is a minimum.
         """
-        plain = nudge.circuitry(beta, self.outputs, self.targets, self.loss).conductance
+        plain = self._plain(nudge, beta).conductance
         if plain is None or not np.any(plain < 0) or not self.co_content.exists:
             return
         if np.any(self.co_content.weights < 0):

@@ -33,6 +33,10 @@ def with_ground(x: Array) -> Array:
     return np.concatenate([x, np.zeros((*x.shape[:-1], 1), x.dtype)], axis=-1)
 
 
+WORTH_KEEPING = 1000
+"""From so many elements on, adding their derivatives up takes longer than a look whether they are the last ones."""
+
+
 @dataclass(frozen=True)
 class MatrixTopology:
     """Where the elements' contributions go: what depends on connections, not on values.
@@ -109,6 +113,20 @@ class MatrixTopology:
             weights = (scale[:, None] * one).ravel()
             return np.bincount(self.slots[g], weights, len(self.rows) + 1)[:-1]
         return np.asarray(self.stamps[g] @ (scale[..., None] * one).reshape(*scale.shape[:-1], -1).T)
+
+    def add_scaled_again(self, g: int, scale: Array, slopes: Array) -> Array:
+        """The same, not to be changed: all states of a training step have the same resistances."""
+        if scale.ndim > 1 or len(scale) < WORTH_KEEPING:
+            return self.add_scaled(g, scale, slopes)
+        kept = self._last_scaled.get(g)
+        if kept is None or not np.array_equal(kept[0], scale):
+            kept = self._last_scaled[g] = scale, self.add_scaled(g, scale, slopes)
+        return kept[1]
+
+    @cached_property
+    def _last_scaled(self) -> dict[int, tuple[Array, Array]]:
+        """By group the last scales, and the entries that they gave."""
+        return {}
 
     def add_at(self, g: int, terminal: int, values: Array) -> Array:
         """Contributions (N,) or (N, S) of ``values``, (k,) or (S, k), to the equations at a group's terminal."""
@@ -208,7 +226,7 @@ class Equations:
             else:
                 parts = [self.topology.add_at(g, terminal, values) for terminal, values in driven]
             for part in parts:
-                total = part if total is None else _sum(total, part)
+                total = _sum(total, part)
         return np.zeros(self.topology.size) if total is None else total
 
     def jacobian(self, x: Array | None = None, groups: Sequence[int] | None = None) -> Array:
@@ -217,23 +235,25 @@ class Equations:
         Without ``x`` (S, N) the circuit's groups must be linear.
         """
         padded = None if x is None else with_ground(x)
-        total: Array = np.zeros(len(self.topology.rows))
+        total: Array | None = None
         for g in range(len(self.prepared)) if groups is None else groups:
             group = self.circuit.groups[g]
             if not len(group):
                 continue
             scaled = group.device.scaled_slopes(self.prepared[g]) if group.device.linear else None
             if scaled is not None:
-                total = _sum(total, self.topology.add_scaled(g, *scaled))
+                total = _sum(total, self.topology.add_scaled_again(g, *scaled))
                 continue
             linear = group.device.linear or padded is None
             place = np.zeros(np.asarray(group.index).shape) if linear else self.at(g, padded)  # type: ignore[arg-type]
             total = _sum(total, self.topology.add_stamps(g, group.device.jacobian(place, self.prepared[g])))
-        return total
+        return np.zeros(len(self.topology.rows)) if total is None else total
 
 
-def _sum(a: Array, b: Array) -> Array:
-    """The sum of (n,) or (n, S) arrays."""
+def _sum(a: Array | None, b: Array) -> Array:
+    """The sum of (n,) or (n, S) arrays, the first of them or none."""
+    if a is None:
+        return np.array(b)
     if a.ndim == b.ndim:
         return a + b
     return a + b[:, None] if a.ndim > b.ndim else a[:, None] + b

@@ -33,6 +33,13 @@ from netlearn.solve.equations.extract import Extract
 from netlearn.solve.equations.source_forest import SourceForest, removable, roots_removed
 
 
+def _in_a_row(places: Array) -> Array | slice:
+    """The same places as a slice, if they are in a row: then they are not copied one by one."""
+    if len(places) and (np.diff(places) == 1).all():
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return places
+
+
 class Sparsity(NamedTuple):
     """Where a matrix that is summed from another's entries has its own, by compressed columns."""
 
@@ -186,19 +193,40 @@ class SourceReduction:
         ``order`` (size,) says where in ``y`` each reduced unknown stands, if not at its place.
         """
         kind = np.result_type(y, dictated.volts)
-        if self.size:
-            x = np.take(y, self._source if order is None else order[self._source], axis=1).astype(kind, copy=False)
-            x[:, self._fixed] = 0.0
-        else:
-            x = np.zeros((len(y), len(self.place)), kind)
+        x = self._spread(y, order, kind) if self.size else np.zeros((len(y), len(self.place)), kind)
         if not len(self.sources):
             return x
-        x[:, self.tree] += dictated.volts
+        x[:, self._tree] += dictated.volts
         leaving = dictated.into.T - self.at_sources(data, x, transpose=transpose)
         if others is not None:
             leaving = leaving - others(x).T
-        x[:, self.sources] = self.forest.currents(leaving).T
+        x[:, self._branches] = self.forest.currents(leaving).T
         return x
+
+    def _spread(self, y: Array, order: Array | None, kind: Any) -> Array:
+        """Z y (S, N), in an array of its own."""
+        if 2 * len(self._fixed) < len(self.place):
+            x = np.take(y, self._source if order is None else order[self._source], axis=1).astype(kind, copy=False)
+            x[:, self._fixed] = 0.0
+            return x
+        # Where sources hold most nodes, as in layers of many inputs, only the others are moved.
+        x = np.zeros((len(y), len(self.place)), kind)
+        place = self.place[self._moving]
+        x[:, _in_a_row(self._moving)] = y[:, place if order is None else order[place]]
+        return x
+
+    @cached_property
+    def _moving(self) -> Array:
+        """Unknowns that move with one of the reduced ones."""
+        return np.flatnonzero(self.place >= 0)
+
+    @cached_property
+    def _tree(self) -> Array | slice:
+        return _in_a_row(self.tree)
+
+    @cached_property
+    def _branches(self) -> Array | slice:
+        return _in_a_row(self.sources)
 
     @cached_property
     def _source(self) -> Array:

@@ -190,6 +190,9 @@ class Lockstep:
         constant = self.model.constant
         if constant.ndim == 1 or self.layout.plan.size < INTERPOLATED_FROM or count <= 4 * FIRST:
             return None
+        # Two samples tell of thousands of inputs that they are not a few, without looking at all.
+        if np.count_nonzero(constant[self.model.driven, 0] != constant[self.model.driven, 1]) > 4 * MOST_SOURCES:
+            return None
         driven = constant[self.model.driven]
         # An input in both polarities is one direction, but thousands of inputs are not a few.
         if np.count_nonzero((driven != driven[:, :1]).any(axis=1)) > 4 * MOST_SOURCES:

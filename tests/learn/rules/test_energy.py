@@ -345,3 +345,14 @@ def test_noise_reaches_the_outputs_that_nudges_are_made_from() -> None:
     exact, read = (clamp - (outputs + 0.01 * (batch.targets - outputs)) for clamp in clamps)
     assert np.abs(exact).max() < 1e-12
     assert 0.5 < np.std(read) < 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_centered_is_the_mean_of_both_sides(seed: int) -> None:
+    """Resistors compare the two nudged states with each other, in which the free one drops out."""
+    model, theta, batch = random_task(seed)
+    centered, positive, negative = (
+        estimate(make_rule("ep", beta=0.05, states=states), model, theta, batch)
+        for states in ("centered", "positive", "negative")
+    )
+    np.testing.assert_allclose(centered, 0.5 * (positive + negative), rtol=1e-9, atol=1e-12 * np.abs(centered).max())
