@@ -59,6 +59,7 @@ class Work:
 
 CHECKPOINT = "n.trained.checkpoint.npz"
 TRAIN = ("train", "n.cir", "--quiet")
+CHIP = (*TRAIN, "--epochs", "20", "--batch", "4", "--rule")
 SHORT = ("--quiet", "--processes", "2", "--epochs", "60")
 WORKS = {
     "batches": Work((*TRAIN, "--epochs", "40", "--batch", "2", "--optimizer", "adam"), "n.trained.cir"),
@@ -69,6 +70,8 @@ WORKS = {
     "hardware": Work((*TRAIN, "--epochs", "100", "--hardware", "noise=0.02"), "n.trained.cir"),
     "compare": Work(("compare", "n.cir", "--rules", "analytic,cl", "--seeds", "3", *SHORT), "n.compare.jsonl"),
     "sweep": Work(("sweep", "n.cir", "--seeds", "4", *SHORT), "n.sweep.jsonl"),
+    "loop": Work((*CHIP, "in-the-loop calibrate=20 pairs=60"), "n.trained.cir", NONLINEAR),
+    "emulator": Work((*CHIP, "emulator every=5 explore=1 hidden=4"), "n.trained.cir"),
     "calibrate": Work(
         ("calibrate", "n.cir", "--measured", "data.csv", "--prior", "20%", "--quiet"), "n.calibrated.cir", NONLINEAR
     ),

@@ -29,7 +29,7 @@ def run(*words: str) -> str:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc on this system")
 def test_kills_at_random_moments_lose_nothing_and_leave_nothing() -> None:
-    said = run("benchmarks/kills.py", "--kills", "3", "--seed", "4", "--works", "batches", "compare")
+    said = run("benchmarks/kills.py", "--kills", "3", "--seed", "4", "--works", "batches", "compare", "calibrate")
     assert "0 wrong" in said
 
 

@@ -228,3 +228,12 @@ def test_blocks_find_what_newtons_method_finds(script: ModuleType) -> None:
         assert max(value[method]["off"] for method in script.METHODS) < 1e-12
         assert value["jacobi"]["iterations"] > value["gauss-seidel"]["iterations"] > value["newton"]["iterations"]
         assert not value["chosen"], diodes
+
+
+@claim("emulators")
+def test_a_calibrated_model_is_nearer_to_the_chip(script: ModuleType) -> None:
+    results = small(script)
+    for seed in (0, 1):
+        angles = {key[2]: np.mean(np.array(value)[:, 1]) for key, value in results.items() if key[0] == seed}
+        assert angles["calibrated"] < angles["model"]
+        assert angles["emulator"] < 60
