@@ -61,15 +61,23 @@ def readout_of(model: Model, theta: Array, inputs: Array) -> Readout:
     holds = _held(model)
     is_held = (ends == GROUND) | np.isin(ends, holds)
     one = is_held[:, 0] ^ is_held[:, 1]
+    # What a user would take for the read-out: resistors at the nodes that are read.
+    probed = np.concatenate([np.asarray(model.probes.plus), np.asarray(model.probes.minus)])
+    loose = np.flatnonzero(~is_held.any(axis=1) & np.isin(ends, probed).any(axis=1))
+    if len(loose):
+        name, (a, b) = model.parameters.names[numbers[loose[0]]], (circuit.nodes[n] for n in ends[loose[0]])
+        why = f"neither end of '{name}' is held by a source or an amplifier, '{a}' and '{b}'"
+    else:
+        why = ""
     if not one.any():
-        raise _none("no trained resistor joins a node that a source or an amplifier holds to one that none does")
+        raise _none(why or "no trained resistor joins a node that a source or an amplifier holds to one that none does")
     swapped = is_held[one, 1]
     held = np.where(swapped, ends[one, 1], ends[one, 0])
     free = np.where(swapped, ends[one, 0], ends[one, 1])
     found = Readout(
         numbers[one], 1.0 / ohms[one], scales[one], held, free, *np.unique(free, return_inverse=True), *_nothing
     )
-    return _chosen(model, found, theta, inputs)
+    return _chosen(model, found, theta, inputs, why)
 
 
 _nothing = (np.zeros(0), np.zeros((0, 0)))
@@ -119,7 +127,7 @@ def _held(model: Model) -> Array:
     return np.asarray(nodes[nodes != GROUND])
 
 
-def _chosen(model: Model, every: Readout, theta: Array, inputs: Array) -> Readout:
+def _chosen(model: Model, every: Readout, theta: Array, inputs: Array, why: str) -> Readout:
     """Those of the candidates that reach the outputs linearly. Raises OptionError where there are none."""
     circuit = model.parameters.circuit
     names = [*circuit.nodes, *circuit.branches]
@@ -140,7 +148,7 @@ def _chosen(model: Model, every: Readout, theta: Array, inputs: Array) -> Readou
     count = len(every.hubs)
     reaching = reach[:count].max(axis=1) > FELT
     if not reaching.any():
-        raise _none("none of the trained resistors beside held nodes reaches an output")
+        raise _none(why or "none of the trained resistors beside held nodes reaches an output")
     hubs = every.hubs
     between = felt[:count][:, hubs] > FELT
     np.fill_diagonal(between, False)
@@ -154,7 +162,8 @@ def _chosen(model: Model, every: Readout, theta: Array, inputs: Array) -> Readou
     kept = good[every.hub] & firm & ~pulled
     if not kept.any():
         raise _none(
-            _reason(
+            why
+            or _reason(
                 names,
                 every=every,
                 reaching=reaching,

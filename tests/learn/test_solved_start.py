@@ -144,8 +144,9 @@ PASSIVE = "V1 a 0 0\nR1 a h 1k\nR2 h o 1k\nR3 o 0 1k\nR4 a o 1k\n"
 @pytest.mark.parametrize(
     ("lines", "settings", "says"),
     [
-        (PASSIVE, {}, "what moves node 'h' moves 'o', too"),
-        (PASSIVE, {"train": "R2"}, "no trained resistor joins a node that a source or an amplifier holds"),
+        (PASSIVE, {}, "neither end of 'r2' is held by a source or an amplifier, 'h' and 'o'"),
+        (PASSIVE, {"train": "R1 R3"}, "what moves node 'h' moves 'o', too"),
+        ("V1 a 0 0\nR1 a h 1k\nR2 h g 1k\nR3 g o 1k\nR4 o 0 1\n", {"train": "R2"}, "no trained resistor joins a node"),
         ("V1 a 0 0\nR1 a o 1k\nR2 o 0 1k\nD1 o 0 dm\n.model dm d\n", {}, "acts on an element that is not linear"),
         (
             "V1 a 0 0\nR1 a h 1k\nR5 h 0 1k\nE1 b 0 h 0 4\nF1 0 h E1 0.25\nR2 b o 1k\nR3 o 0 1k\n",
