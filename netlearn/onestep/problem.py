@@ -116,6 +116,12 @@ def least_squares(table: Table, options: OneStep) -> LeastSquares:
     Raises DataError for more coefficients than rows, columns that are combinations of others, a class that is
     missing, and OptionError for a target that there is not.
     """
+    for name, column in table.columns.items():
+        # Columns that are named as probes may have empty cells elsewhere.
+        missing = np.flatnonzero(np.isnan(column))
+        if len(missing):
+            row = int(missing[0])
+            raise DataError(f"{table.row(row)}, column '{name}': there is no number", table.place(row))
     targets, wanted, classes, taken = _targets(table, options)
     features = [name for name in table.columns if name not in taken]
     if not features:

@@ -190,6 +190,7 @@ def test_names_of_columns_become_names_of_nodes(tmp_path: Path) -> None:
         ("a,city,y\n1,Rome,3\n2,Bari,4\n", {}, "column 'city': 'Rome' is not a number"),
         ("a,b,y\n1,nan,3\n2,1,5\n3,2,1\n", {}, "column 'b': nan is not finite"),
         ("a,b,y\n1,,3\n2,1,5\n3,2,1\n", {}, "column 'b': there is no number"),
+        ("a,V(b),y\n1,,3\n2,1,5\n3,2,1\n", {}, "row 1, column 'V(b)': there is no number"),
         ("a,class\n1,p\n2,p\n3,p\n", {}, "there is one class only, 'p'"),
         ("a,class\n1,p\n2,\n3,q\n", {}, "row 2 has no class"),
         ("y\n1\n2\n3\n", {}, "no column to predict from"),
