@@ -237,3 +237,13 @@ def test_a_calibrated_model_is_nearer_to_the_chip(script: ModuleType) -> None:
         angles = {key[2]: np.mean(np.array(value)[:, 1]) for key, value in results.items() if key[0] == seed}
         assert angles["calibrated"] < angles["model"]
         assert angles["emulator"] < 60
+
+
+@claim("transistor_edges")
+def test_channels_turn_away_from_the_gradient_with_their_drops(script: ModuleType) -> None:
+    for (what, *_), value in small(script).items():
+        if what == "angles":
+            assert np.all(np.diff(value["channel"]) > 0)
+            assert max(value["correct"]) < 1e-3 < value["channel"][0]
+        else:
+            assert all(np.isfinite(each["loss"]) for each in value.values())

@@ -139,15 +139,16 @@ class FreePhase:
             found = co_content_product(circuit, before, after - before, columns, weights, apart=mixed)
         else:
             found = co_content_difference(circuit, before, after, columns, weights, apart=mixed)
+        answered = self.corrected is not None or (self.co_content.exists and not self.co_content.sourceless)
+        if answered and not drops:
+            return found
         shifts = SourceShifts.of(circuit, self.model.probes, self.model.parameters)
         if drops:
             require_gates(circuit, shifts)
-        answered = self.corrected is not None or (self.co_content.exists and not self.co_content.sourceless)
-        if len(shifts.elements) and (drops or not answered):
+        if len(shifts.elements):
             each = source_contrast(circuit, shifts, before, after, weights, product=product, drops=drops)
             for column, (mine, places) in shifts.columns().items():
-                if column in found:
-                    found[column][..., places] = each[:, mine] if column in mixed else each[:, mine].sum(axis=0)
+                found[column][..., places] = each[:, mine] if column in mixed else each[:, mine].sum(axis=0)
         return found
 
     def require_stable(self, nudge: Nudge, beta: float, state: Array) -> None:
