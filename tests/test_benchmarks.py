@@ -42,3 +42,15 @@ def test_damaged_input_is_an_error_in_words(what: str, times: int) -> None:
 @pytest.mark.usefixtures("ngspice")
 def test_random_expressions_have_the_values_that_ngspice_gives_them() -> None:
     assert "2 tried, nothing found" in run("benchmarks/fuzz.py", "expressions", "--times", "2", "--seed", "1")
+
+
+def test_peers_give_the_same_answers_and_those_that_are_not_there_are_told() -> None:
+    said = run("benchmarks/peers.py", "--rows", "crossbar", "neospice", "--quick", "--least", "0.01")
+    assert "| crossbar 32×32, 1 Ω wires, 16 vectors | scipy's spsolve, as badcrossbar uses it | " in said
+    assert "neospice: skipped, as " in said
+
+
+def test_deep_networks_have_the_gradient_that_fast_drn_comes_near() -> None:
+    pytest.importorskip("torch")
+    said = run("benchmarks/peers.py", "--rows", "drn", "--quick", "--least", "0.01")
+    assert said.count("| fast DRN, 4 sweeps, float32 | ") == 2
