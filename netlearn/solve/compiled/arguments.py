@@ -57,6 +57,16 @@ class Problem(NamedTuple):
     offset: Array
 
 
+class Between(NamedTuple):
+    """Unknowns (m,) between two elements in series, one of them nonlinear, and their ``entries`` on the diagonal.
+
+    No two of them are neighbours, so that each can be settled by itself.
+    """
+
+    unknowns: Array
+    entries: Array
+
+
 class Settling(NamedTuple):
     """When Newton's method ends: Tolerances, with the ``floor`` (n,) of each unknown."""
 

@@ -10,10 +10,23 @@ from typing import TYPE_CHECKING
 
 from netlearn.arrays import Array
 from netlearn.solve.compiled.jit import compiled
-from netlearn.solve.compiled.rows import add, clear, copy, multiply, scale, subtract
+from netlearn.solve.compiled.rows import add, clear, copy, multiply, scale, subtract, subtract_four
 
 if TYPE_CHECKING:
     from netlearn.solve.compiled.arguments import Fill
+
+
+@compiled
+def alike(fill: Fill, k: int) -> bool:
+    """Whether rows k to k + 3 of U have the same columns, but for their own: they are one supernode.
+
+    A row's columns beyond the first are among those of the row of that one.
+    """
+    for row in range(k, k + 3):
+        first, following, last = fill.upper_starts[row], fill.upper_starts[row + 1], fill.upper_starts[row + 2]
+        if following == first or fill.upper[first] != row + 1 or last - following != following - first - 1:
+            return False
+    return True
 
 
 @compiled
@@ -32,8 +45,25 @@ def eliminate(fill: Fill, data: Array, lower: Array, upper: Array, inverse: Arra
                 clear(work, fill.lower[q])
         for p in range(fill.starts[i], fill.starts[i + 1]):
             copy(work, fill.columns[p], data, fill.entry[p])
-        for q in range(fill.lower_starts[i], fill.lower_starts[i + 1]):
-            k, first = fill.lower[q], fill.mirrored[q]
+        q, end = fill.lower_starts[i], fill.lower_starts[i + 1]
+        while q < end:
+            k = fill.lower[q]
+            if fill.symmetric and q + 3 < end and fill.lower[q + 3] == k + 3 and alike(fill, k):
+                # Four rows of U with the same columns from here on: what they are taken off of is loaded once.
+                for r in range(q, q + 4):
+                    multiply(lower, r, upper, fill.mirrored[r], inverse, fill.lower[r])
+                    subtract(work, i, lower, r, upper, fill.mirrored[r])
+                    if along:
+                        subtract(y, i, lower, r, y, fill.lower[r])
+                a, b, c, d = fill.mirrored[q], fill.mirrored[q + 1], fill.mirrored[q + 2], fill.mirrored[q + 3]
+                for p in range(1, fill.upper_starts[k + 1] - a):
+                    subtract_four(
+                        work, fill.upper[a + p], lower, q, upper, a + p, lower, q + 1, upper, b + p,
+                        lower, q + 2, upper, c + p, lower, q + 3, upper, d + p,
+                    )  # fmt: skip
+                q += 4
+                continue
+            first = fill.mirrored[q]
             if fill.symmetric:
                 # What is left of the entry is the mirror image of one in a row that is known already.
                 multiply(lower, q, upper, first, inverse, k)
@@ -46,6 +76,7 @@ def eliminate(fill: Fill, data: Array, lower: Array, upper: Array, inverse: Arra
                 subtract(y, i, lower, q, y, k)
             for p in range(first, fill.upper_starts[k + 1]):
                 subtract(work, fill.upper[p], lower, q, upper, p)
+            q += 1
         for w in range(work.shape[1]):
             inverse[i, w] = 1.0 / work[i, w]
         for p in range(fill.upper_starts[i], fill.upper_starts[i + 1]):

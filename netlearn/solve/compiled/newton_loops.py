@@ -20,12 +20,18 @@ from netlearn.solve.compiled.rows import add, call, clear, copy, multiply_add, s
 from netlearn.solve.stopping import SETTLED
 
 if TYPE_CHECKING:
-    from netlearn.solve.compiled.arguments import Balance, Fill, Laws, Linear, Problem, Settling
+    from netlearn.solve.compiled.arguments import Balance, Between, Fill, Laws, Linear, Problem, Settling
 
 STEP, BALANCE, CURVE, COUNT, TERMINALS, SLOTS, VALUES, KEEPS, KEPT = range(9)
 """The columns of the laws' table."""
 FREE, COLD, WARM = 0.0, 1.0, 2.0
 """``codegen.laws`` has what they mean."""
+SWEEPS = 12
+"""So often the unknowns between elements in series are settled by themselves before a step of all."""
+HEAVY, LEAST_WORK = 12, 300_000
+"""Factors are used again where making them takes so many times what solving with them does, and so much at all."""
+CHORDS, NEAR, CONTRACTION = 6, 100.0, 0.2
+"""So many steps are taken with the same factors after one that was this small, while they shrink to this part."""
 
 # The statements that array code evaluates, compiled.
 relative_step = compiled(stopping.relative_step)
@@ -95,12 +101,25 @@ def load_unknowns(problem: Problem, sample: int, w: int, y: Array) -> None:
 
 
 @compiled
+def settled(between: Between, settling: Settling, sample: Array, y: Array, change: Array, data: Array) -> bool:
+    """Whether what is ``between`` elements in series would hardly move by itself, or is not to be."""
+    for k in range(len(between.unknowns)):
+        i, p = between.unknowns[k], between.entries[k]
+        for w in range(len(sample)):
+            alone = change[i, w] / data[p, w]
+            if sample[w] >= 0 and relative_step(alone, abs(y[i, w]), settling.reltol, settling.floor[i]) > 1.0:
+                return False
+    return True
+
+
+@compiled
 def newton(
     fill: Fill,
     linear: Linear,
     laws: Laws,
     problem: Problem,
     settling: Settling,
+    between: Between,
     lanes: int,
     first_sample: int,
     last_sample: int,
@@ -109,7 +128,10 @@ def newton(
 ) -> None:
     """Newton's method for some samples, as ``iterate`` has it: from ``problem.y`` (S, n), which it overwrites.
 
-    A lane takes the next sample when its own one has converged or failed.
+    A lane takes the next sample when its own one has converged or failed. Before a step, what is ``between`` elements
+    in series is settled with all else held (nonlinear elimination; Lanzkron, Rose and Wilkes, SIAM J. Sci. Comput. 17,
+    538, 1996). Behind a small step the factors of large matrices serve for a few more (Shamanskii, Ukr. Math. J. 19,
+    1967).
     """
     n, lifted = problem.y.shape[1], len(problem.lifted)
     nnz, filled = len(linear.data), len(fill.upper)
@@ -128,6 +150,14 @@ def newton(
     curved = False
     for g in range(len(laws.table)):
         curved |= laws.table[g, CURVE] != 0
+    work_of_factors = 0
+    for i in range(n):
+        beside = fill.upper_starts[i + 1] - fill.upper_starts[i]
+        work_of_factors += beside * beside
+    heavy = work_of_factors > max(HEAVY * filled, LEAST_WORK)
+    size, none = np.zeros((n + 1 if heavy else 1, lanes)), np.zeros((1, lanes))
+    done, near, lost = np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_)
+    latest = np.zeros(lanes)
     active = min(lanes, last_sample - first_sample)
     next_sample = first_sample + active
     for w in range(active):
@@ -142,14 +172,22 @@ def newton(
                     kept[k, w] = 0.0
                 load_unknowns(problem, sample[w], w, y)
                 start[w] = False
-        lift(problem, offset, y)
-        for p in range(nnz):
-            spread(data, p, linear.data[p])
-        for i in range(n):
-            copy(change, i, drive, i)
-        multiply_linear(linear, y, change)
-        clear(held, 0)
-        evaluate(laws, STEP, y, kept, mode, change, data, held)
+        for sweep in range(SWEEPS + 1):
+            lift(problem, offset, y)
+            for p in range(nnz):
+                spread(data, p, linear.data[p])
+            for i in range(n):
+                copy(change, i, drive, i)
+            multiply_linear(linear, y, change)
+            clear(held, 0)
+            evaluate(laws, STEP, y, kept, mode, change, data, held)
+            if sweep == SWEEPS or settled(between, settling, sample, y, change, data):
+                break
+            for k in range(len(between.unknowns)):
+                i, p = between.unknowns[k], between.entries[k]
+                for w in range(lanes):
+                    y[i, w] -= change[i, w] / data[p, w]
+            clear(mode, 0)
         eliminate(fill, data, lower, upper, inverse, work, change)
         substitute_back(fill, upper, inverse, change)
         if curved:
@@ -169,6 +207,7 @@ def newton(
                 move[w] = move[w] if (ratio <= move[w]) | math.isnan(move[w]) else ratio
                 y[i, w] = after
         for w in range(lanes):
+            done[w] = near[w] = lost[w] = False
             if sample[w] < 0:
                 continue
             step[w] += 1
@@ -179,20 +218,52 @@ def newton(
             shrunk = move[w] / before[w]
             rest = (shrunk * shrunk if curved else shrunk) * move[w]
             resting = move[w] <= SETTLED and stalled(move[w], before[w])
-            done = finite and free and (small(move[w], rest) or resting)
+            done[w] = finite and free and (small(move[w], rest) or resting)
             before[w] = min(move[w], 1.0) if free else 1.0
-            if not done and finite and step[w] < settling.iterations:
+            lost[w] = not finite or step[w] >= settling.iterations
+            near[w] = heavy and finite and free and not done[w] and not lost[w] and move[w] < NEAR
+        for chord in range(CHORDS):
+            if not near.any():
+                break
+            lift(problem, offset, y)
+            for i in range(n):
+                copy(change, i, drive, i)
+            multiply_linear(linear, y, change)
+            evaluate(laws, BALANCE, y, none, change, size, size, size)
+            substitute(fill, lower, upper, inverse, change)
+            for w in range(lanes):
+                latest[w] = 0.0
+            for i in range(n):
+                for w in range(lanes):
+                    now = y[i, w]
+                    largest = max(abs(now), abs(now - change[i, w]))
+                    ratio = relative_step(change[i, w], largest, settling.reltol, settling.floor[i])
+                    latest[w] = latest[w] if (ratio <= latest[w]) | math.isnan(latest[w]) else ratio
+            for w in range(lanes):
+                near[w] = near[w] and latest[w] < CONTRACTION * move[w]
+            for i in range(n):
+                for w in range(lanes):
+                    y[i, w] = y[i, w] - change[i, w] if near[w] else y[i, w]
+            for w in range(lanes):
+                if near[w]:
+                    # What the first of them shrinks by is the doing of the step before, with its own derivatives.
+                    rest = latest[w] / move[w] * latest[w] if chord > 0 else latest[w]
+                    done[w] = small(latest[w], rest)
+                    move[w], before[w] = latest[w], min(latest[w], 1.0)
+                    near[w] = not done[w]
+        for w in range(lanes):
+            if sample[w] < 0 or not (done[w] or lost[w]):
                 continue
             s = sample[w]
             for i in range(n):
                 problem.y[s, i] = y[i, w]
-            converged[s], steps[s] = done, step[w]
+            converged[s], steps[s] = done[w], step[w]
             step[w], before[w] = 0, 1.0
             if next_sample < last_sample:
                 sample[w] = next_sample
                 load(problem, next_sample, w, drive, offset)
                 # Where there is one operating point only, the last sample's is as good a start as zero, or better.
-                start[w] = not (problem.chained and done)
+                start[w] = not (problem.chained and done[w])
                 next_sample += 1
             else:
                 sample[w] = -1

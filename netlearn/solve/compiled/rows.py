@@ -77,6 +77,23 @@ def subtract(typing: Any, a: Any, i: Any, b: Any, j: Any, c: Any, k: Any) -> Any
 
 
 @intrinsic
+def subtract_four(
+    typing: Any, a: Any, i: Any, b: Any, j: Any, c: Any, k: Any, d: Any, m: Any, e: Any, n: Any, f: Any, o: Any,
+    g: Any, p: Any, h: Any, q: Any, r: Any, s: Any,
+) -> Any:  # fmt: skip
+    """a[i] -= b[j] * c[k], then d[m] * e[n], f[o] * g[p] and h[q] * r[s], as four of ``subtract`` would."""
+
+    def operation(builder: Any, pointers: list[Any]) -> None:
+        total = _load(builder, pointers[0])
+        for left, right in zip(pointers[1::2], pointers[2::2], strict=True):
+            product = builder.fmul(_load(builder, left), _load(builder, right), flags=("contract",))
+            total = builder.fsub(total, product, flags=("contract",))
+        builder.store(total, pointers[0], align=8)
+
+    return _row_operation(operation)(typing, a, i, b, j, c, k, d, m, e, n, f, o, g, p, h, q, r, s)
+
+
+@intrinsic
 def multiply_add(typing: Any, a: Any, i: Any, b: Any, j: Any, c: Any, k: Any) -> Any:
     """a[i] += b[j] * c[k]."""
 

@@ -18,7 +18,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from netlearn.arrays import Array
-from netlearn.solve.compiled.arguments import Balance, Problem, Settling
+from netlearn.solve.compiled.arguments import Balance, Between, Problem, Settling
 from netlearn.solve.compiled.load import available, kernels, lanes
 from netlearn.solve.equations.assembly import summing, with_ground
 from netlearn.solve.equations.source_reduction import Dictated
@@ -47,6 +47,8 @@ MOST_NUMBERS = 4_000_000
 ROUNDS, CHAINED_ROUNDS = 2, 16
 """How often the lanes are filled, at the least, with a thread's part of the samples."""
 
+NONE_BETWEEN = Between(np.zeros(0, np.int64), np.zeros(0, np.int64))
+
 Samples = Array | slice
 
 
@@ -61,6 +63,23 @@ class EliminationLayout:
     frame: Frame
     whole: Frame
     last: Array | None
+
+    @cached_property
+    def between(self) -> Between:
+        """Unknowns of ``frame`` with two neighbours that nonlinear elements touch, none of them another's neighbour."""
+        rows, columns = self.frame.rows, self.frame.columns
+        size = len(self.frame.members)
+        beside = rows != columns
+        degree = np.bincount(rows[beside], minlength=size)
+        chosen = (degree == 2) & np.isin(np.arange(size), self.frame.writes)
+        # Of neighbours the first is taken.
+        for i, j in zip(rows[beside].tolist(), columns[beside].tolist(), strict=True):
+            if i < j and chosen[i] and chosen[j]:
+                chosen[j] = False
+        entry = np.full(size, -1)
+        entry[rows[~beside]] = np.flatnonzero(~beside)
+        found = np.flatnonzero(chosen & (entry >= 0))
+        return Between(found, entry[found])
 
     @classmethod
     def of(cls, model: NonlinearModel, elements: LockstepElements) -> EliminationLayout | None:
@@ -239,9 +258,10 @@ class Lockstep:
         settling = Settling(tolerances.reltol, floor, tolerances.iterations)
         loops, laws = kernels(), frame.laws(self.elements)
         linear = frame.linear(self.left)
+        between = layout.between if unique and self.condensation is None else NONE_BETWEEN
 
         def find(first: int, last: int) -> None:
-            loops.newton(plan.fill, linear, laws, problem, settling, width, first, last, converged, steps)
+            loops.newton(plan.fill, linear, laws, problem, settling, between, width, first, last, converged, steps)
 
         if problem.chained:
             # As samples start from others' solutions, parts must be the same for any number of threads.
