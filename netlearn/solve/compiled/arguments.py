@@ -57,7 +57,7 @@ class Problem(NamedTuple):
     offset: Array
 
 
-class Between(NamedTuple):
+class InSeries(NamedTuple):
     """Unknowns (m,) between two elements in series, one of them nonlinear, and their ``entries`` on the diagonal.
 
     No two of them are neighbours, so that each can be settled by itself.

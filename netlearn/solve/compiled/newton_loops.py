@@ -20,7 +20,7 @@ from netlearn.solve.compiled.rows import add, call, clear, copy, multiply_add, s
 from netlearn.solve.stopping import SETTLED
 
 if TYPE_CHECKING:
-    from netlearn.solve.compiled.arguments import Balance, Between, Fill, Laws, Linear, Problem, Settling
+    from netlearn.solve.compiled.arguments import Balance, Fill, InSeries, Laws, Linear, Problem, Settling
 
 STEP, BALANCE, CURVE, COUNT, TERMINALS, SLOTS, VALUES, KEEPS, KEPT = range(9)
 """The columns of the laws' table."""
@@ -101,7 +101,7 @@ def load_unknowns(problem: Problem, sample: int, w: int, y: Array) -> None:
 
 
 @compiled
-def settled(between: Between, settling: Settling, sample: Array, y: Array, change: Array, data: Array) -> bool:
+def settled(between: InSeries, settling: Settling, sample: Array, y: Array, change: Array, data: Array) -> bool:
     """Whether what is ``between`` elements in series would hardly move by itself, or is not to be."""
     for k in range(len(between.unknowns)):
         i, p = between.unknowns[k], between.entries[k]
@@ -119,7 +119,7 @@ def newton(
     laws: Laws,
     problem: Problem,
     settling: Settling,
-    between: Between,
+    between: InSeries,
     lanes: int,
     first_sample: int,
     last_sample: int,

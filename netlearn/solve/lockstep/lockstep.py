@@ -18,7 +18,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from netlearn.arrays import Array
-from netlearn.solve.compiled.arguments import Balance, Between, Problem, Settling
+from netlearn.solve.compiled.arguments import Balance, InSeries, Problem, Settling
 from netlearn.solve.compiled.load import available, kernels, lanes
 from netlearn.solve.equations.assembly import summing, with_ground
 from netlearn.solve.equations.source_reduction import Dictated
@@ -47,7 +47,7 @@ MOST_NUMBERS = 4_000_000
 ROUNDS, CHAINED_ROUNDS = 2, 16
 """How often the lanes are filled, at the least, with a thread's part of the samples."""
 
-NONE_BETWEEN = Between(np.zeros(0, np.int64), np.zeros(0, np.int64))
+NONE_BETWEEN = InSeries(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 Samples = Array | slice
 
@@ -65,7 +65,7 @@ class EliminationLayout:
     last: Array | None
 
     @cached_property
-    def between(self) -> Between:
+    def between(self) -> InSeries:
         """Unknowns of ``frame`` with two neighbours that nonlinear elements touch, none of them another's neighbour."""
         rows, columns = self.frame.rows, self.frame.columns
         size = len(self.frame.members)
@@ -79,7 +79,7 @@ class EliminationLayout:
         entry = np.full(size, -1)
         entry[rows[~beside]] = np.flatnonzero(~beside)
         found = np.flatnonzero(chosen & (entry >= 0))
-        return Between(found, entry[found])
+        return InSeries(found, entry[found])
 
     @classmethod
     def of(cls, model: NonlinearModel, elements: LockstepElements) -> EliminationLayout | None:
