@@ -76,7 +76,7 @@ class Emulator:
         many, driven = u.shape[1], x.shape[1]
         alone, mixed = self.linear[driven : driven + many], self.linear[driven + many :]
         by_value = (back @ self.weights[0].T)[:, :many] + errors @ alone.T
-        by_value += np.einsum("kjo,sj,so->sk", mixed.reshape(many, driven, -1), x, errors)
+        by_value += np.einsum("kjo,sj,so->sk", mixed.reshape(many, driven, errors.shape[1]), x, errors)
         return np.asarray(by_value / self.scale[:many])
 
     def _scaled(self, values: Array, inputs: Array) -> tuple[Array, Array]:

@@ -26,9 +26,12 @@ class MeasuredPairs:
         return len(self.theta)
 
     @classmethod
-    def of(cls, memory: Mapping[str, Array], model: Model) -> MeasuredPairs:
-        """Those that a rule remembers, none at first. Raises ValueError for arrays that cannot be those of a model."""
-        widths = {"theta": len(model.parameters), "inputs": len(model.inputs), "outputs": len(model.measured)}
+    def of(cls, memory: Mapping[str, Array], model: Model, more: int = 0) -> MeasuredPairs:
+        """Those that a rule remembers, none at first, perhaps with ``more`` columns of what is read beside outputs.
+
+        Raises ValueError for arrays that cannot be those of a model.
+        """
+        widths = {"theta": len(model.parameters), "inputs": len(model.inputs), "outputs": len(model.measured) + more}
         if not memory:
             return cls(*(np.zeros((0, width)) for width in widths.values()))
         found = {name: memory[f"pairs.{name}"] for name in widths}

@@ -9,15 +9,16 @@ from typing import ClassVar
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.errors import CircuitError, OptionError
+from netlearn.errors import CircuitError
 from netlearn.learn.emulator import Emulator
 from netlearn.learn.loss import Loss
 from netlearn.learn.measured_pairs import MeasuredPairs
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate, Reads
-from netlearn.learn.rules.power import weight_of
+from netlearn.learn.rules.power import dissipated, weight_of
 from netlearn.learn.rules.reading import Reading
 from netlearn.options import option
+from netlearn.solve.operating_point import OperatingPoint
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,12 @@ class Emulated(Reading):
     reads: ClassVar[Reads] = "outputs"
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
-        """One operating point per sample and setting. Raises OptionError for a loss of power."""
-        if weight_of(loss):
-            raise OptionError("an emulator knows the outputs alone, and the loss counts power", hint="leave power= out")
+        """One operating point per sample and setting."""
+        weight, count = weight_of(loss), len(model.measured)
         free = model.forward(theta, batch.inputs, batch.start)
-        outputs = self.read(model.outputs(free), rng)
-        pairs = MeasuredPairs.of(batch.memory, model).added(_logs(model, theta), batch.inputs, outputs, self.pairs)
+        seen = self._seen(model, free, rng, power=weight > 0)
+        pairs = MeasuredPairs.of(batch.memory, model, int(weight > 0))
+        pairs = pairs.added(_logs(model, theta), batch.inputs, seen, self.pairs)
         many = self.explore
         if not batch.memory:
             many += len(theta) if self.begin is None else self.begin
@@ -59,20 +60,23 @@ class Emulated(Reading):
         for other in self._settings(model, theta, many, rng):
             looks += 1
             try:
-                seen = self.read(model.outputs(model.forward(other, batch.inputs, batch.start)), rng)
+                point = model.forward(other, batch.inputs, batch.start)
             except CircuitError:
                 # There is nothing to be read where a circuit has no operating point.
                 continue
-            pairs = pairs.added(_logs(model, other), batch.inputs, seen, self.pairs)
-        network = Emulator.of(batch.memory, "network", _widths(model))
+            also = self._seen(model, point, rng, power=weight > 0)
+            pairs = pairs.added(_logs(model, other), batch.inputs, also, self.pairs)
+        network = Emulator.of(batch.memory, "network", (len(theta), len(model.inputs), seen.shape[1]))
         if network is None or batch.step % self.every == 0:
             seed = int(rng.integers(2**31))
             network = Emulator.trained(pairs.theta, pairs.inputs, pairs.outputs, (self.hidden,), seed)
-        errors = loss.gradient(outputs, batch.targets) / len(batch)
+        outputs, watts = seen[:, :count], seen[:, count:]
+        errors = np.full(seen.shape, weight / len(batch))
+        errors[:, :count] = loss.gradient(outputs, batch.targets) / len(batch)
         own = np.broadcast_to(_logs(model, theta), (len(batch), len(theta)))
         by_logs = network.pullback(own, batch.inputs, errors).sum(axis=0)
         return Estimate(
-            loss=float(np.mean(loss.value(outputs, batch.targets))),
+            loss=float(np.mean(loss.value(outputs, batch.targets)) + weight * np.sum(watts) / len(batch)),
             gradient=by_logs / np.where(model.parameters.positive, theta, model.parameters.sizes),
             outputs=outputs,
             point=free,
@@ -83,9 +87,17 @@ class Emulated(Reading):
 
     def check_memory(self, model: Model, memory: Mapping[str, Array]) -> None:
         """Raise ValueError or KeyError for a memory that cannot be of this model."""
-        MeasuredPairs.of(memory, model)
-        if Emulator.of(memory, "network", _widths(model)) is None:
+        # The power may be read beside the outputs.
+        width = len(model.measured)
+        more = int(memory["pairs.outputs"].shape[-1] == width + 1)
+        MeasuredPairs.of(memory, model, more)
+        if Emulator.of(memory, "network", (len(model.parameters), len(model.inputs), width + more)) is None:
             raise ValueError("the emulator is missing")
+
+    def _seen(self, model: Model, point: OperatingPoint, rng: np.random.Generator, *, power: bool) -> Array:
+        """What is read (S, o), and where it counts the power in another column."""
+        outputs = self.read(model.outputs(point), rng)
+        return np.concatenate([outputs, dissipated(point)[:, None]], axis=1) if power else outputs
 
     def _settings(self, model: Model, theta: Array, many: int, rng: np.random.Generator) -> Iterator[Array]:
         """Values about ``theta`` (P,), within the bounds of what is trained."""
@@ -100,7 +112,3 @@ def _logs(model: Model, theta: Array) -> Array:
     parameters = model.parameters
     positive = np.where(parameters.positive, theta, 1.0)
     return np.where(parameters.positive, np.log(positive), theta / parameters.sizes)
-
-
-def _widths(model: Model) -> tuple[int, int, int]:
-    return len(model.parameters), len(model.inputs), len(model.measured)
