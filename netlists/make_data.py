@@ -130,6 +130,15 @@ def exclusive_or(folder: Path) -> None:
     write(folder / "transistor_xor.csv", ["Vx1", "Vx2", "V(yp,yn)"], volts, [f"{value:g}" for value in wanted])
 
 
+def sensors(folder: Path) -> None:
+    """Readings of three sensors, of which rows 9 and 17 were taken while the instrument had come loose."""
+    rng = np.random.default_rng(5)
+    volts = rng.uniform(-1.0, 1.0, (24, 3)).round(3)
+    wanted = volts @ [0.8, 0.3, 1.1] + 0.25 + 0.01 * rng.normal(size=24)
+    wanted[[8, 16]] = [-0.6, 0.9]
+    write(folder / "sensor_readout.csv", ["V1", "V2", "V3", "V(out)"], volts, [f"{value:.4f}" for value in wanted])
+
+
 if __name__ == "__main__":
     FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     iris(FOLDER)
@@ -141,3 +150,4 @@ if __name__ == "__main__":
     adder(FOLDER)
     line(FOLDER)
     exclusive_or(FOLDER)
+    sensors(FOLDER)
