@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from netlearn.solve.operating_point import OperatingPoint
     from netlearn.solve.sensitivity import Sensitivity
     from netlearn.sweeps import Sweep, sweep
+    from netlearn.thermodynamic import thermodynamic_netlist
     from netlearn.tolerances.analysis import ToleranceResult, tolerance
     from netlearn.trainer import Trainer
 
@@ -139,6 +140,7 @@ __all__ = [
     "sensitivities",
     "spectrum",
     "sweep",
+    "thermodynamic_netlist",
     "to_networkx",
     "tolerance",
     "train",
@@ -185,6 +187,7 @@ _ELSEWHERE = {
         "influences.ranking": ("Influence", "influence"),
         "influences.unlearning": ("Retraining", "Unlearning", "unlearn"),
         "sweeps": ("Sweep", "sweep"),
+        "thermodynamic": ("thermodynamic_netlist",),
         "tolerances.analysis": ("ToleranceResult", "tolerance"),
         "trainer": ("Trainer",),
     }.items()

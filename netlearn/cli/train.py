@@ -34,6 +34,7 @@ from netlearn.nudged import nudged_netlist
 from netlearn.realised import realise
 from netlearn.report.summary import FEW, fit_lines, training_lines, training_values, value_table
 from netlearn.report.tables import show, table_of
+from netlearn.thermodynamic import thermodynamic_netlist
 from netlearn.tolerances.training import Aimed
 
 
@@ -80,6 +81,12 @@ from netlearn.tolerances.training import Aimed
     metavar="FILE",
     help="Before training, write the adjoint network, driven by the output errors, as a deck for ngspice.",
 )
+@click.option(
+    "--show-thermodynamic",
+    type=FilePath,
+    metavar="FILE",
+    help="Before training, write the network that relaxes to the first step of solver=thermodynamic, for ngspice.",
+)
 @as_json
 @quiet
 @click.pass_context
@@ -109,6 +116,7 @@ def command(
     plot: Path | None,
     show_nudged: Path | None,
     show_adjoint: Path | None,
+    show_thermodynamic: Path | None,
     as_json: bool,
     quiet: bool,
     **directives: Any,
@@ -121,9 +129,8 @@ def command(
     """
     target = beside(netlist, f".trained{netlist.suffix or '.cir'}", out, force)
     kept = beside(target.path, ".checkpoint.npz", checkpoint, force)
-    others = [
-        Destination(path) for path in (write_realisation, plot, report, show_nudged, show_adjoint) if path is not None
-    ]
+    shown = (show_nudged, show_adjoint, show_thermodynamic)
+    others = [Destination(path) for path in (write_realisation, plot, report, *shown) if path is not None]
     check_outputs(target, inputs=(data, test))
     check_outputs(kept, *others, inputs=(netlist, target.path, data, test))
     if plot:
@@ -139,6 +146,8 @@ def command(
         deliver(nudged_netlist(source, data, **overrides(directives)), show_nudged)
     if show_adjoint:
         deliver(adjoint_netlist(source, data, **overrides(directives)), show_adjoint)
+    if show_thermodynamic:
+        deliver(thermodynamic_netlist(source, data, **overrides(directives)), show_thermodynamic)
     with (
         solver(forward, timeout, processes, flat=flat, retries=retries) as solving,
         workers_of(scheduler, local_cluster, quiet or as_json) as executor,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
 from netlearn.arrays import Array
 from netlearn.circuit.devices.base import COMPLEX_STEP
-from netlearn.errors import ConvergenceError
+from netlearn.errors import ConvergenceError, OptionError
 from netlearn.learn.adjoint import Adjoint
 from netlearn.learn.loss import Loss
 from netlearn.learn.measured_losses import MeasuredLoss
@@ -19,10 +19,14 @@ from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Optimizer, Sgd
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch, Estimate
-from netlearn.options import Declared, option
+from netlearn.learn.rules.relaxation import Relaxation
+from netlearn.options import Declared, option, options_of
 from netlearn.solve.equations.assembly import MatrixTopology, with_ground
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.sensitivity import linearize
+
+TIME = 100.0
+"""The time that a network which relaxes has where none is given."""
 
 
 class OutputJacobian:
@@ -65,6 +69,29 @@ class OutputJacobian:
         return self.scale * Adjoint(self.model, self.theta, inputs, self.point, weights).by_parameters()
 
 
+class Metric:
+    """F + λI at an operating point of S samples, as products, and the gradient (P,) that it is to be solved for.
+
+    ``along`` is the curvature along the gradient, of which λ is a part.
+    """
+
+    def __init__(
+        self, jacobian: OutputJacobian, curvature: Callable[[Array], Array], gradient: Array, damping: float
+    ) -> None:
+        self.jacobian, self.curvature, self.gradient = jacobian, curvature, gradient
+        self.scale, self.solves, self.damping = jacobian.scale, 0, 0.0
+        curved = float(gradient @ self.product(gradient)) / float(gradient @ gradient)
+        # Where no output moves along the gradient there is none that counts, and any unit will do.
+        self.along = curved if curved > 0 else 1.0
+        self.damping = damping * curved
+
+    def product(self, direction: Array) -> Array:
+        """(F + λI) · direction, (P,)."""
+        moves = self.jacobian.forward(direction)
+        self.solves += 2 * len(moves)
+        return self.jacobian.backward(self.curvature(moves)) / len(moves) + self.damping * direction
+
+
 @dataclass(frozen=True)
 class NaturalGradient(Declared):
     """(F + λI)⁻¹ ∂ℓ/∂u with F the mean of (∂y/∂u)ᵀ(∂y/∂u): steepest descent by outputs moved.
@@ -77,6 +104,11 @@ class NaturalGradient(Declared):
 
     The step has its size already: an optimizer that takes it for a direction only, as Adam does,
     throws away what the curvature told.
+
+    ``solver=thermodynamic`` takes the step from a network of resistors and capacitors in place of conjugate gradients:
+    its conductances are F + λI and its currents the gradient g, and its voltages x relax as dx = (g - (F + λI) x) ds
+    with thermal noise, to a mean of (F + λI)⁻¹ g (K. Donatella, S. Duffield and others, arXiv 2405.13817, 2024). What
+    is read is their state after a finite ``time``, in that in which a voltage along the gradient relaxes.
     """
 
     suits: ClassVar[Optimizer] = Sgd(lr=0.3)
@@ -84,30 +116,64 @@ class NaturalGradient(Declared):
 
     damping: float = option(1e-3, "damping, relative to the curvature along the gradient", above=0.0)
     iterations: int = option(100, "most conjugate-gradient iterations", least=1)
+    solver: Literal["cg", "thermodynamic"] = option(
+        "cg", "what solves for the step: conjugate gradients, or a network that relaxes"
+    )
+    time: float | None = option(
+        None,
+        "time that this has, in that of the curvature along the gradient; auto: 100",
+        least=0.0,
+        absent="auto",
+    )
+    start: Literal["zero", "gradient"] = option("zero", "where it starts; gradient: descent at a time of zero")
+    average: float = option(0.0, "time over which it is then averaged", least=0.0)
+    temperature: float = option(0.0, "thermal noise, relative to the mean square of the gradient", least=0.0)
+    noise: float = option(0.0, "standard deviation of its readings, relative to the gradient", least=0.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        own = ("time", "start", "average", "temperature", "noise")
+        given = [entry.name for entry in options_of(type(self)) if entry.name in own]
+        given = [name for name in given if getattr(self, name) != getattr(type(self), name)]
+        if self.solver == "cg" and given:
+            raise OptionError(f"'{given[0]}' is of the thermodynamic solver", hint="add solver=thermodynamic")
+        if self.time == 0 and self.start == "zero" and not self.average:
+            hint = "give a time above zero, or start=gradient, which is gradient descent then"
+            raise OptionError("at a time of zero the network has not moved, and no step would be made", hint=hint)
+
+    @property
+    def relaxation(self) -> Relaxation:
+        """What the thermodynamic solver does."""
+        time = TIME if self.time is None else self.time
+        return Relaxation(time, self.average, self.temperature, self.noise, charged=self.start == "gradient")
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """The exact gradient, and what it becomes in the metric. Raises ConvergenceError."""
-        exact = Analytic(superpose=False).estimate(model, loss, theta, batch, rng)
+        exact, metric = self.metric(model, loss, theta, batch)
+        if metric is None:
+            return exact
+        size = len(theta)
+        if self.solver == "thermodynamic":
+            # What is read is scaled as the network is: a unit of conductance is the curvature along the gradient.
+            step = self.relaxation.read(
+                lambda v: metric.product(v) / metric.along, metric.gradient / metric.along, self.iterations, rng
+            )
+        else:
+            damped = LinearOperator((size, size), matvec=metric.product, dtype=float)
+            step, failed = cg(damped, metric.gradient, rtol=1e-8, maxiter=self.iterations)
+            if failed < 0 or not np.isfinite(step).all():
+                raise ConvergenceError("the conjugate gradients broke down", hint="make damping larger")
+        return replace(exact, gradient=step / metric.scale, solves=exact.solves + metric.solves)
+
+    def metric(self, model: Model, loss: Loss, theta: Array, batch: Batch) -> tuple[Estimate, Metric | None]:
+        """The exact gradient, and what it is to be measured in, unless it is zero."""
+        exact = Analytic(superpose=False).estimate(model, loss, theta, batch, np.random.default_rng(0))
         assert exact.point is not None
         jacobian = OutputJacobian(model, theta, exact.point, batch.inputs)
-        curvature = self.curvature(loss, exact.outputs, batch.targets)
-        used = 0
-
-        def product(direction: Array) -> Array:
-            nonlocal used
-            used += 2 * len(batch)
-            return jacobian.backward(curvature(jacobian.forward(direction))) / len(batch)
-
         gradient = jacobian.scale * exact.gradient
         if not np.any(gradient):
-            return exact
-        damping = self.damping * float(gradient @ product(gradient)) / float(gradient @ gradient)
-        size = len(theta)
-        damped = LinearOperator((size, size), matvec=lambda v: product(v) + damping * v, dtype=float)
-        step, failed = cg(damped, gradient, rtol=1e-8, maxiter=self.iterations)
-        if failed < 0 or not np.isfinite(step).all():
-            raise ConvergenceError("the conjugate gradients broke down", hint="make damping larger")
-        return replace(exact, gradient=step / jacobian.scale, solves=exact.solves + used)
+            return exact, None
+        return exact, Metric(jacobian, self.curvature(loss, exact.outputs, batch.targets), gradient, self.damping)
 
     def curvature(self, loss: Loss, outputs: Array, targets: Array) -> Callable[[Array], Array]:
         """How moves of the outputs (S, o) are weighed: all alike, or as the loss itself measures them."""
