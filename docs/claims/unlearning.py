@@ -96,9 +96,9 @@ def left(results: Results, circuit: str, way: str) -> Array:
 
 def sentences(results: Results) -> Iterator[str]:
     sets = len([key for key in results if key[:2] == (CIRCUITS[0], "forget")])
-    yield "Five trained circuits, random rows forgotten, from 1 % to 20 % of them; the distance of the test data's outputs"
-    yield "to those of training again without the rows, as a part of what it was before, geometric mean ×/÷ one standard"
-    yield f"deviation of the logarithm over the sets (n = {sets}, n - 1)."
+    yield "Five trained circuits, random rows forgotten, from 1 % to 20 % of them; the distance of the test data's"
+    yield "outputs to those of training again without the rows, as a part of what it was before, geometric mean ×/÷"
+    yield f"one standard deviation of the logarithm over the sets (n = {sets}, n - 1)."
     yield ""
     yield "| | one step | three steps |"
     yield "|---|---|---|"
@@ -115,9 +115,9 @@ def sentences(results: Results) -> Iterator[str]:
     )
     moved = np.array([v["before"] for k, v in results.items() if k[:2] == ("diodes", "forget")])
     yield says(
-        f"- **The network with diodes is the exception** ({means['diodes']:.2g}): training again moves its outputs as much "
-        f"whatever is forgotten (within a factor of {moved.max() / moved.min():.1f}), so that what is seen is training that "
-        f"goes on, and not the rows.",
+        f"- **The network with diodes is the exception** ({means['diodes']:.2g}): training again moves its outputs "
+        f"as much whatever is forgotten (within a factor of {moved.max() / moved.min():.1f}), so that what is seen is "
+        f"training that goes on, and not the rows.",
         means["diodes"] > 0.8,
         moved.max() / moved.min() < 5,
     )
@@ -125,7 +125,8 @@ def sentences(results: Results) -> Iterator[str]:
     agreement = float(np.corrcoef(predicted, change)[0, 1])
     yield says(
         f"- The {len(change)} rows with most influence on the test loss, left out one by one, change it much as "
-        f"predicted: correlation {agreement:.3f} with training again, both relative to the largest change of their circuit.",
+        f"predicted: correlation {agreement:.3f} with training again, both relative to the largest change of "
+        f"their circuit.",
         agreement > 0.9,
     )
 
