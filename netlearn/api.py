@@ -35,6 +35,7 @@ from netlearn.learn.lbfgs import run_lbfgs
 from netlearn.learn.loop import Task, begin, run
 from netlearn.learn.loss import unit_of
 from netlearn.learn.optimizers import Lbfgsb
+from netlearn.learn.rules.in_the_loop import InTheLoop
 from netlearn.learn.rules.units import unit_of_estimate
 from netlearn.learn.settings import Settings
 from netlearn.learn.settings_text import directive_texts
@@ -271,6 +272,7 @@ def _result(project: Project, task: Task, state: TrainingState, final: FinalValu
             *final.notes(state),
             *still_notes(task, state),
             *readings_note(project.solver, state.measurements),
+            *(task.rule.notes(state.rule) if isinstance(task.rule, InTheLoop) else ()),
         ),
         lower=parameters.lower,
         upper=parameters.upper,

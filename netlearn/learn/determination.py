@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from netlearn.arrays import Array
 
@@ -83,12 +85,8 @@ class Determination:
 
 def _connected(null: Array, among: Array) -> list[list[int]]:
     """The sets of values ``among`` (P,) that share a direction."""
-    left, found = set(np.flatnonzero(among).tolist()), []
-    while left:
-        group, fresh = set[int](), {min(left)}
-        while fresh:
-            group |= fresh
-            fresh = {q for p in fresh for q in left if abs(null[p, q]) > INVOLVED**2} - group
-        left -= group
-        found.append(sorted(group))
-    return found
+    places = np.flatnonzero(among)
+    first, second = np.nonzero(np.abs(null[np.ix_(places, places)]) > INVOLVED**2)
+    linked = sparse.coo_array((np.ones(len(first)), (first, second)), shape=(len(places), len(places)))
+    count, label = connected_components(linked, directed=False)
+    return [places[label == k].tolist() for k in range(count)]

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.errors import NetlearnError
+from netlearn.errors import NetlearnError, OptionError
+from netlearn.memory import in_words, most
 from netlearn.solve.threads import one_thread
 
 
@@ -37,8 +38,16 @@ class Emulator:
     def trained(cls, values: Array, inputs: Array, outputs: Array, hidden: Sequence[int], seed: int) -> Emulator:
         """The network that gives ``outputs`` (n, o), its perceptron from a random beginning.
 
-        Raises NetlearnError where scikit-learn is not installed.
+        Raises NetlearnError where scikit-learn is not installed, and OptionError for what does not fit into memory.
         """
+        many, driven = values.shape[1], inputs.shape[1]
+        needed = 8 * 4 * len(values) * (driven + many + many * driven)
+        if needed > most():
+            raise OptionError(
+                f"an emulator of {many} values and {driven} inputs takes {in_words(needed)} for {len(values)} measured "
+                f"samples, and at most {in_words(most())} are taken on this machine",
+                hint="make pairs smaller, train fewer values, or take rule spsa",
+            )
         ridge, perceptron = _sklearn("linear_model").RidgeCV, _sklearn("neural_network").MLPRegressor
         both = np.concatenate([values, inputs], axis=1)
         centre, scale = both.mean(axis=0), _spread(both)

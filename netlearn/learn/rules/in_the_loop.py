@@ -88,6 +88,14 @@ class InTheLoop(Reading):
         if deviation.shape != (len(model.parameters),) or not np.isfinite(deviation).all():
             raise ValueError(f"the deviations are of shape {deviation.shape}")
 
+    def notes(self, memory: Mapping[str, Array]) -> tuple[str, ...]:
+        """What a calibration has come to."""
+        if "deviation" not in memory:
+            return ()
+        off = np.sqrt(np.mean(memory["deviation"] ** 2))
+        count = len(memory["pairs.theta"])
+        return (f"calibrated by {count} measured samples: values are off by {off:.2g} of themselves, root mean square",)
+
     def _calibrated(
         self, model: Model, theta: Array, batch: Batch, outputs: Array
     ) -> tuple[dict[str, Array] | None, Array, Array]:

@@ -111,6 +111,7 @@ def test_an_interruption_changes_nothing(tmp_path: Path, rule: str) -> None:
     np.testing.assert_array_equal(resumed.theta, whole.theta)
     assert resumed.history[-1] == whole.history[-1]
     assert whole.loss < whole.history[0].loss
+    assert any("calibrated by 108 measured samples" in note for note in whole.notes) == ("calibrate" in rule)
 
 
 @pytest.mark.parametrize("name", ["rule.pairs.theta", "rule.pairs.outputs", "rule.deviation"])

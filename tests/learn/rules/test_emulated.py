@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import netlearn
-from netlearn.errors import NetlearnError
+from netlearn.errors import NetlearnError, OptionError
 from netlearn.learn.emulator import Emulator
 from netlearn.learn.loss import Mse
 from netlearn.learn.rules import make_rule
@@ -88,6 +88,13 @@ def test_it_trains_a_chip() -> None:
     }
     result = netlearn.train(netlearn.parse(text), data, forward=chip, rule="emulator", epochs=30)
     assert result.loss < 0.7 * result.history[0].loss
+
+
+def test_more_than_fits_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netlearn.learn.emulator.most", lambda: 1000)
+    model, theta, batch = random_task(3)
+    with pytest.raises(OptionError, match="an emulator of 13 values and 2 inputs takes"):
+        make_rule("emulator").estimate(model, Mse(), theta, batch, RNG(1))
 
 
 def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
