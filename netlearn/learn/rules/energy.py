@@ -164,7 +164,8 @@ class GeneralizedEP(Energetic):
             state = phase.nudged(self.nudge, factor * beta)
             phase.require_stable(self.nudge, factor * beta, state)
             compared.append((share, before, self.read(state, rng)))
-        if len(compared) == 2 and not (product or drops) and phase.additive:
+        opposite = len(compared) == 2 and compared[0][0] == -compared[1][0]
+        if opposite and not (product or drops) and phase.additive:
             # The free state drops out of the difference of the two.
             (share, _, after), (_, _, before) = compared
             compared = [(share, before, after)]
