@@ -142,10 +142,14 @@ def read_measured(measured: DataLike) -> Table:
     if not isinstance(measured, str | os.PathLike):
         return table_of(measured, Unnamed())
     table = read_table(Path(measured))
-    for name, column in table.columns.items():
-        for row in np.flatnonzero(np.isnan(column)).tolist() if table.lines is not None else ():
+    lost = {name: np.flatnonzero(np.isnan(column)).tolist() for name, column in table.columns.items()}
+    if table.lines is None or not any(lost.values()):
+        return table
+    lines = Path(measured).read_text(encoding="utf-8", errors="replace").splitlines()
+    for name, rows in lost.items():
+        for row in rows:
             place = table.place(row)
-            text = Path(measured).read_text(encoding="utf-8", errors="replace").splitlines()[place.line - 1]
+            text = lines[place.line - 1] if place.line <= len(lines) else ""
             # An empty cell was not read. A word is what an instrument says that has failed.
             field = next((cell.strip() for cell in next(csv.reader([text]), []) if cell.strip().lower() == "nan"), "")
             if field:
