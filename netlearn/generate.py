@@ -44,7 +44,7 @@ def new_netlist(kind: str, data: str = "data.csv", *, weights: object = None, **
     made: Topology | Crossbar = build(TOPOLOGIES[kind], own, f"'{kind}'")
     if isinstance(made, Crossbar):
         given = frozenset(options) & general
-        return made.netlist(start, given, data, None if weights is None else read_matrix(weights, "weights", MEMBERS))
+        return made.netlist(start, given, data, None if weights is None else read_matrix(weights, "matrix", MEMBERS))
     if weights is not None:
         raise OptionError(f"a network of the kind '{kind}' stands for no matrix", hint="a crossbar does")
     topology: Topology = made

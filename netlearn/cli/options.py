@@ -174,5 +174,5 @@ def _flag(entry: Option) -> Callable[[Command], Command]:
         f"setting_{entry.name}",
         type=kind,
         metavar=None if entry.choices else "N",
-        help=f"{entry.help.capitalize()} [{shown}].",
+        help=f"{entry.help.capitalize()} [{shown}]." if shown else f"{entry.help.capitalize()}.",
     )
