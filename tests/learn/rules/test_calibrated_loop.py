@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +140,33 @@ def test_a_memory_that_was_changed_is_refused(tmp_path: Path, name: str) -> None
 def test_lbfgs_is_refused(rule: str) -> None:
     with pytest.raises(OptionError, match="lbfgs takes one function"):
         netlearn.train(netlearn.parse(NETLIST.format(rule=rule)), DATA, optimizer="lbfgs", batch=0)
+
+
+@pytest.mark.parametrize("rule", ["in-the-loop calibrate=7", "emulator"])
+def test_an_executor_is_refused(rule: str) -> None:
+    with ThreadPoolExecutor(1) as executor, pytest.raises(OptionError, match="remembers what it measured"):
+        netlearn.train(netlearn.parse(NETLIST.format(rule=rule)), DATA, executor=executor)
+
+
+def test_offsets_of_a_chips_outputs_do_not_pass_for_its_values() -> None:
+    model, theta, batch = random_task(3)
+    shift = np.array([0.02, -0.03])
+
+    class Shifted(Chip):
+        def solve(self, circuit: Any, start: Any = None) -> Any:
+            point = super().solve(circuit)
+            return replace(point, read=model.outputs(point) + shift)
+
+    off = {}
+    for offsets in (False, True):
+        rule, rng = InTheLoop(chip=Shifted(model), calibrate=20, offsets=offsets), RNG(0)
+        memory: dict[str, Array] = {}
+        for step in range(21):
+            here = theta * np.exp(0.2 * rng.normal(size=len(theta)))
+            found = rule.estimate(model, Mse(), here, Batch(batch.inputs, batch.targets, None, step, memory), rng)
+            memory = dict(found.memory or {})
+        # The resistor across a source shows in no output, and of the others voltages tell all but a common factor.
+        wrong = np.delete(memory["deviation"] - np.log(FACTORS), 7)
+        off[offsets] = np.abs(wrong - wrong.mean())
+    assert off[True].max() < 1e-3
+    assert off[False].max() > 10 * off[True].max()
