@@ -98,7 +98,7 @@ def test_ngspice_reads_every_netlist_as_it_stands(ngspice: Any, tmp_path: Path) 
     ):
         which = len(texts)
         lines = {"wire": (0, 2, 2)[which % 3], "driver": (50, 0, 50)[which % 3]}
-        selector = ("none", "diode")[which % 2]
+        selector = ("none", "diode")[which // 3 % 2]
         weights = None if which % 5 == 0 else WEIGHTS if pairs else np.abs(WEIGHTS)
         new = made(weights, rows=3, columns=2, cell=kind, readout=readout, terminal=terminal, pairs=pairs,
                    selector=selector, **lines)  # fmt: skip
