@@ -66,7 +66,8 @@ def sentences(results: Results) -> Iterator[str]:
     yield says(
         f"- With noise time has a price, for the flattest directions, which relax last, gather most of it: at a "
         f"temperature of {hot:g} a time of {times[-1]:g} leaves {by_time[times[-1]]:.1e}, "
-        f"{by_time[times[-1]] / last:.1e} times as much as without noise. The best of these times is {best:g} there ({by_time[best]:.1e}).",
+        f"{by_time[times[-1]] / last:.1e} times as much as without noise. "
+        f"The best of these times is {best:g} there ({by_time[best]:.1e}).",
         by_time[times[-1]] > 2 * last,
     )
 
@@ -80,6 +81,7 @@ def draw(results: Results) -> Figure:
         band(axes, np.array(times), rows, color=f"C{i}", style="o-", label=f"temperature {temperature:g}")
     axes.axhline(geometric_mean(of(results, CONJUGATE, 0.0)), color="0.4", ls=":", label="conjugate gradients")
     axes.set_xscale("symlog", linthresh=1.0)
+    axes.set_xlim(-0.1, 1.1 * times[-1])
     n = len({key[0] for key in results})
     axes.set(yscale="log", xlabel="analog time of each step", ylabel=f"loss after {EPOCHS} steps / first, n = {n}")
     axes.legend(fontsize="small")
