@@ -30,7 +30,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that looks like the checkout, to run examples in."""
     (tmp_path / "netlists").mkdir()
-    for pattern in ("iris*", "voltage_division*", "onestep*"):
+    for pattern in ("iris*", "voltage_division*", "onestep*", "sensor_readout*"):
         for path in (ROOT / "netlists").glob(pattern):
             shutil.copy(path, tmp_path / "netlists")
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
