@@ -64,8 +64,9 @@ def forgotten_rows(project: Project, data: Dataset, rows: Iterable[int] | None, 
         raise DataError(message, table.place(row), "leave it out")
     left = ~np.isin(rows_of(data), chosen)
     if not left.any() or not data.part(np.flatnonzero(left)).asked.any():
+        every = f"all {len(trained)} rows that say what is wanted are" if len(trained) > 1 else "the only row is"
         raise DataError(
-            f"nothing would be left: all {len(trained)} rows that say what is wanted are to be forgotten",
+            f"nothing would be left: {every} to be forgotten",
             hint="keep some rows, or begin from the untrained netlist",
         )
     return chosen
