@@ -16,7 +16,6 @@ from netlearn.chips.chip import Terminals
 from netlearn.chips.solver import ChipSolver, OnChip
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.parameters import Input, Parameters
-from netlearn.circuit.samples import alike
 from netlearn.elaboration.columns import source_names
 from netlearn.elaboration.design import Design, Selection
 from netlearn.elaboration.elaborate import elaborate
@@ -36,6 +35,7 @@ from netlearn.netlist.netlist import Netlist, read
 from netlearn.ngspice.own_text import OwnText, TextSolver
 from netlearn.overrides import DataLike, NetlistLike, settings_for
 from netlearn.probes.names import parameters_in, probes_of
+from netlearn.sample_values import check_values
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import Solver
 from netlearn.solvers import internal_by
@@ -249,29 +249,8 @@ class Project:
         data = dataset_of(table, self.layout)
         if not data.asked.any():
             raise DataError("nothing is asked of the outputs: all cells of their columns are empty", table.place(0))
-        self._check(data, table)
+        check_values(self.plain_model, data, table)
         return data
-
-    def _check(self, data: Dataset, table: Table) -> None:
-        model = self.plain_model
-        settings = model.settings(data.inputs)
-        if settings is None:
-            return
-        first = np.array([samples[0] for samples in alike([settings])])
-        circuit = model.parameters.apply(model.parameters.initial, settings[first])
-        for g, name in model.parameters.set_columns:
-            group, values = self.circuit.groups[g], np.asarray(circuit.groups[g].values[name])
-            inside = group.device.internal.values()
-            series = name == "resistance" or any(name in (each.parameter, *each.factors) for each in inside)
-            wrong = ~np.isfinite(values) & np.isfinite(group.values[name]) | (series & (values == 0))
-            # A series resistance of zero has no node behind it, which all samples share.
-            wrong &= np.asarray(group.values[name]) != 0
-            if wrong.any():
-                part, k = (int(i) for i in np.argwhere(wrong)[0])
-                sample = int(first[part])
-                row = sample if data.rows is None else int(data.rows[sample])
-                message = f"{data.label(sample)}: the {name} of '{group.names[k]}' would be {values[part, k]:g}"
-                raise DataError(message, table.place(row))
 
     def samples(self, sample: int | None = None) -> Dataset:
         """The training data, or one sample of it, counted from 1. Raises OptionError for one that there is not."""

@@ -9,12 +9,10 @@ read the same: ``4k7`` as 4700, LTspice's and PSpice's functions as ``.func``, s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE_WORDS
 from netlearn.netlist.dialect import Dialect, dialect_of
-from netlearn.netlist.files import flattened
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.lines import LineReader
 from netlearn.netlist.model_types import CODE_MODELS, DEVICE_MODELS
@@ -23,7 +21,6 @@ from netlearn.netlist.numbers import format_number, letter_as_point
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import (
     FIRST_STEP,
-    PARAMETER_CARDS,
     Assignment,
     Block,
     Card,
@@ -37,6 +34,7 @@ from netlearn.netlist.values import has_bare_blank
 from netlearn.ngspice.element_forms import PROBE, both_coefficients, named_area
 from netlearn.ngspice.foreign_functions import ForeignFunctions
 from netlearn.ngspice.foreign_words import ForeignWords
+from netlearn.ngspice.text_definitions import has_ideal_diode, kinds_of, undeclared_parameters
 from netlearn.ngspice.text_names import DeckNames, Span
 
 _CARDS = {"param": "param", "params": "param", "global_param": "param", "func": "func", "model": "model",
@@ -81,7 +79,7 @@ def text_deck(
     dialect = dialect_of(netlist)
     if dialect is Dialect.NGSPICE and any(_PSPICE_ONLY.search(part.source.text) for part in netlist.walk()):
         dialect = Dialect.PSPICE
-    if dialect is not Dialect.LTSPICE and any(_has_ideal_diode(part) for part in netlist.walk()):
+    if dialect is not Dialect.LTSPICE and any(has_ideal_diode(part) for part in netlist.walk()):
         dialect = Dialect.LTSPICE
     edits = tuple(edits)
     writer = _Writer(netlist, dialect, edits, DeckNames.of(netlist))
@@ -104,8 +102,8 @@ class _Writer:
         self.edits: dict[Source, list[Span]] = {}
         for source, start, end, text in edits:
             self.edits.setdefault(source, []).append((start, end, text))
-        self.undeclared = _undeclared(netlist)
-        self.kinds = dict(_kinds(netlist))
+        self.undeclared = undeclared_parameters(netlist)
+        self.kinds = dict(kinds_of(netlist))
         self.functions = ForeignFunctions(dialect)
         self.foreign = ForeignWords(netlist)
 
@@ -381,51 +379,6 @@ class _Writer:
             if len(self.lines) > first and line[0] != "+" and not each:
                 line = f"+ {line}"
             self.lines.append(line)
-
-
-def _has_ideal_diode(part: Netlist) -> bool:
-    """Whether a file has a model of LTspice's ideal diode, which ngspice has in its mode for LTspice only."""
-    return any(
-        isinstance(card, Card)
-        and card.name == "model"
-        and any(word.text.lower() == "d" for word in card.words[1:2])
-        and any(pair.name.text.lower() in IDEAL_DIODE_WORDS for pair in card.assignments)
-        for card in flattened(part.statements)
-    )
-
-
-def _kinds(netlist: Netlist) -> Iterator[tuple[str, str]]:
-    """The names of all models, wherever they stand, and their types; "" for a name with more than one type."""
-    found: dict[str, str] = {}
-    for part in netlist.walk():
-        for card in flattened(part.statements):
-            if isinstance(card, Card) and card.name == "model" and len(card.words) > 1:
-                name, kind = (word.text.lower() for word in card.words[:2])
-                found[name] = kind if found.get(name, kind) == kind else ""
-    yield from found.items()
-
-
-def _undeclared(netlist: Netlist) -> dict[str, set[str]]:
-    """By subcircuit, parameters that instances pass to it and that nothing else in the netlist defines."""
-    listed: dict[str, set[str]] = {}
-    defined: set[str] = set()
-    passed: list[tuple[str, str]] = []
-    for part in netlist.walk():
-        for statement in flattened(part.statements):
-            if isinstance(statement, Subcircuit):
-                names = {pair.name.text.lower() for pair in statement.assignments}
-                listed.setdefault(statement.name.text.lower(), set()).update(names)
-                defined |= names
-            elif isinstance(statement, Card) and statement.name in PARAMETER_CARDS:
-                defined.update(pair.name.text.lower() for pair in statement.assignments)
-            elif isinstance(statement, Element) and statement.letter == "X" and statement.words:
-                called = statement.words[-1].text.lower()
-                passed += [(called, pair.name.text.lower()) for pair in statement.assignments]
-    found: dict[str, set[str]] = {}
-    for called, name in passed:
-        if name != "m" and name not in defined:
-            found.setdefault(called, set()).add(name)
-    return found
 
 
 def _logical(text: str) -> str:
