@@ -175,7 +175,7 @@ def cartpole() -> World:
         beta=0.2,
         ridge=1.0,
         rate=1.0,
-        steps=300,
+        steps=500,
         environments=16,
         period=20,
         backups=10,

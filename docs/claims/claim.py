@@ -53,6 +53,8 @@ class Claim:
     small: Sequence[Key]
     sentences: Callable[[Results], Iterable[str]]
     draw: Callable[[Results], Figure]
+    uses: Sequence[Path] = ()
+    """What else the pieces are made by, beside the script and the package."""
 
     def piece(self, key: Key) -> Any:
         """One piece, as it is kept."""
@@ -88,7 +90,8 @@ class Claim:
 
     def _digest(self) -> str:
         """Of what the pieces are made by: where any of it has changed they are made anew."""
-        sources = [HERE / f"{name}.py" for name in (self.name, "claim", "networks")] + sorted(PACKAGE.rglob("*.py"))
+        own = [HERE / f"{name}.py" for name in (self.name, "claim", "networks")]
+        sources = [*own, *self.uses, *sorted(PACKAGE.rglob("*.py"))]
         return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
 
 

@@ -26,6 +26,7 @@ SEEDS = 10
 RATES = (0.25, 1.0)
 """Learning rates of the plain protocol; it is judged by the best."""
 POINTS = 30
+EXAMPLES = Path(__file__).parents[2] / "examples"
 TITLES = {"grid": "grid", "cartpole": "CartPole"}
 MOST = {"grid": 1.0, "cartpole": 200.0}
 
@@ -33,12 +34,11 @@ MOST = {"grid": 1.0, "cartpole": 200.0}
 @cache
 def example() -> ModuleType:
     """The script that users run."""
-    folder = str(Path(__file__).parents[2] / "examples")
-    sys.path.insert(0, folder)
+    sys.path.insert(0, str(EXAMPLES))
     try:
         import q_learning as script
     finally:
-        sys.path.remove(folder)
+        sys.path.remove(str(EXAMPLES))
     return script
 
 
@@ -129,6 +129,7 @@ CLAIM = Claim(
     small=[("grid", None, 0, 400), ("grid", 1.0, 0, 400)],
     sentences=sentences,
     draw=draw,
+    uses=[EXAMPLES / "q_learning.py"],
 )
 
 if __name__ == "__main__":
