@@ -51,9 +51,10 @@ def _subcommand(kind: str, topology: type) -> click.Command:
     @_takes_weights(kind)
     @click.option("--force", is_flag=True, help="Write over files that are there.")
     def new(out: Path, force: bool, weights: Path | None = None, **options: Any) -> None:
+        check_output(out)
         data = out.with_suffix(".csv")
+        check_output(data)
         for path in (out, data):
-            check_output(path)
             if path.exists() and not force:
                 raise OptionError(f"'{path}' is there already", hint="--force writes over it")
         given = {name.removeprefix("setting_"): value for name, value in options.items() if value is not None}
@@ -83,7 +84,8 @@ def _onestep(data: Path, out: Path | None, force: bool, **options: Any) -> None:
     as V(w_NAME) of each column NAME and V(w_intercept). Several targets, or more than two classes, are samples of a
     data file beside it, for --data of the same command.
     """
-    out = out or data.with_name(f"{data.stem}.onestep.cir")
+    out = out or data.parent / f"{data.stem}.onestep.cir"
+    check_output(out)
     samples = out.with_suffix(".targets.csv")
     given = {name.removeprefix("setting_"): value for name, value in options.items() if value is not None}
     check_outputs(Destination(out), Destination(samples), inputs=(data,))

@@ -41,6 +41,18 @@ def test_sizes_and_no_overwriting(run: Run, tmp_path: Path) -> None:
     assert run("new", "layered", tmp_path / "b.cir", "--layers", "3").exit_code == 2
 
 
+@pytest.mark.parametrize("words", [("layered", "."), ("onestep", "."), ("onestep", "in.csv", "-o", ".")])
+def test_a_folder_where_a_file_is_named(
+    words: tuple[str, ...], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.csv").write_text("x,y\n1,2\n2,3\n3,5\n")
+    refused = run("new", *words)
+    assert refused.exit_code == 2
+    assert "is a folder" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
 def test_compare_gives_a_table_a_figure_and_results(divider: Path, run: Run) -> None:
     words = ("compare", divider, "--rules", "analytic,cl", "--seeds", "2", "--processes", "1", "--epochs", "4")
     result = run(*words)
