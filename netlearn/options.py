@@ -173,9 +173,9 @@ def build(cls: type[T], values: Mapping[str, object], what: str, places: Places 
         return cls(**checked)
     except OptionError as error:
         if error.place is None and places:
-            # The option that the message is about, if it names one.
-            named = (place for name, place in places.items() if name and f"'{name}'" in error.message)
-            error.place = next(named, next(iter(places.values())))
+            # The option that the message is about, if it names one; one that was given elsewhere has no place.
+            named = (name for name in (*places, *values) if name and f"'{name}'" in error.message)
+            error.place = places.get(next(named, next(iter(places))))
         raise
 
 

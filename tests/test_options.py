@@ -62,6 +62,32 @@ def test_values_that_do_not_fit(name: str, value: object, said: str) -> None:
     assert said in str(caught.value)
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Options that are wrong together."""
+
+    low: float = option(0.0, "where it begins")
+    high: float = option(1.0, "where it ends")
+
+    def __post_init__(self) -> None:
+        if self.low >= self.high:
+            raise OptionError("'high' is not above the other one")
+
+
+def test_options_that_do_not_go_together_are_placed_where_the_one_that_is_named_was_given() -> None:
+    in_netlist = {"": Place("n.cir", 3, 1), "low": Place("n.cir", 3, 4), "high": Place("n.cir", 3, 9)}
+    with pytest.raises(OptionError) as caught:
+        build(Pair, {"low": 1.0, "high": 0.5}, "a pair", in_netlist)
+    assert caught.value.place == in_netlist["high"]
+    del in_netlist["high"]
+    with pytest.raises(OptionError) as caught:
+        build(Pair, {"low": 1.0, "high": 0.5}, "a pair", in_netlist)
+    assert caught.value.place is None
+    with pytest.raises(OptionError) as caught:
+        build(Pair, {"low": 1.0}, "a pair", in_netlist)
+    assert caught.value.place == in_netlist[""]
+
+
 def test_a_thing_without_options_says_so() -> None:
     with pytest.raises(OptionError, match="'dull' has no options"):
         find({}, "rate", "'dull'")

@@ -106,7 +106,7 @@ def test_refusals(tmp_path: Path) -> None:
     words = ["train", str(NETLISTS / "xor.cir"), "-o", str(tmp_path / "t.cir"), "--show-thermodynamic", str(out)]
     for rule, said in (
         ("analytic", "no thermodynamic network"),
-        ("natural solver=thermodynamic time=0", "time of zero"),
+        ("natural solver=thermodynamic time=0", "'time' of zero"),
     ):
         done = CliRunner().invoke(main, [*words, "--rule", rule])
         assert done.exit_code == 2

@@ -139,7 +139,7 @@ class NaturalGradient(Declared):
             raise OptionError(f"'{given[0]}' is of the thermodynamic solver", hint="add solver=thermodynamic")
         if self.time == 0 and self.start == "zero" and not self.average:
             hint = "give a time above zero, or start=gradient, which is gradient descent then"
-            raise OptionError("at a time of zero the network has not moved, and no step would be made", hint=hint)
+            raise OptionError("at a 'time' of zero the network has not moved, and no step would be made", hint=hint)
 
     @property
     def relaxation(self) -> Relaxation:

@@ -133,7 +133,7 @@ def test_rule_is_that_of_conjugate_gradients_in_the_end_and_descent_at_the_begin
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"time": 0}, "at a time of zero the network has not moved"),
+        ({"time": 0}, "at a 'time' of zero the network has not moved"),
         ({"time": -1.0}, "'time' must be a number at least 0"),
         ({"time": float("nan")}, "'time' must be a number at least 0"),
         ({"time": float("inf")}, "'time' must be a number at least 0"),
