@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,17 @@ def test_every_solver_gives_the_same_voltages(folder: Path, run: Run) -> None:
 
     for solver in ("gauss-seidel", "jacobi", "hybrid", "auto"):
         assert volts("--solver", solver) == pytest.approx(volts("--solver", "newton"), rel=1e-12)
+
+
+def test_what_the_page_of_the_family_shows(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root)
+    shown = re.findall(r"`netlearn (op \S+) --solver gauss-seidel`", (root / "docs" / "family.md").read_text())
+    assert shown
+    for words in shown:
+        printed = [run(*words.split(), "--json", "--solver", solver).stdout for solver in ("gauss-seidel", "newton")]
+        point, newton = map(json.loads, printed)
+        assert point == pytest.approx(newton, rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("command", [("eval", "--data", "data.csv"), ("predict", "--data", "data.csv"), ("op",)])
