@@ -8,11 +8,11 @@ masked targets: only the action that was taken has one, and NaN stands for the o
 With ``--plain`` it is the basic protocol: every transition is learned from once, by a gradient step towards
 r + γ max Q of the network as it is at that moment, and exploring is left to chance (ε-greedy).
 
-Without, it is what A. Zanette and M. J. Wainwright show to be stable and to explore with a guarantee
-(Stabilizing Q-Learning with Linear Architectures for Provably Efficient Learning, ICML 2022): targets come
-from a copy of the network that moves only when the features' covariance has grown enough to matter; steps
-are of second order, here natural gradients over transitions that are replayed; and an action's value is
-raised by β sqrt(φᵀ Λ(a)⁻¹ φ), a bonus for what has hardly been tried. Values are kept within what the
+Without, it follows what A. Zanette and M. J. Wainwright show to be stable and to explore with a guarantee
+(Stabilizing Q-Learning with Linear Architectures for Provably Efficient Learning, ICML 2022): targets move
+slowly, here every 20 steps of the environment; the steps that the network takes then are of second order,
+here Gauss-Newton's over transitions that are replayed; and an action's value is raised by
+β sqrt(φᵀ Λ(a)⁻¹ φ), a bonus for what has hardly been tried. Values are kept within what the
 rewards allow.
 
     python examples/q_learning.py grid
@@ -25,9 +25,9 @@ Needs gymnasium: pip install 'netlearn[rl]'.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -292,10 +292,15 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.seeds < 1:
         parser.error("--seeds takes a number of at least 1")
+    for path in (asked.save, asked.plot):
+        if path and not Path(path).resolve().parent.is_dir():
+            parser.error(f"there is no folder to write '{path}' into")
+    if asked.plot and Path(asked.plot).suffix not in (".pdf", ".png", ".svg"):
+        parser.error(f"'{asked.plot}' does not end in .pdf, .png or .svg")
     try:
         world = WORLDS[asked.world]()
     except ModuleNotFoundError:
-        sys.exit("q_learning.py needs gymnasium: pip install 'netlearn[rl]'")
+        parser.error("this needs gymnasium: pip install 'netlearn[rl]'")
     runs = []
     for seed in range(asked.seeds):
         run = learn(world, seed, plain=asked.plain)

@@ -86,5 +86,30 @@ def test_without_gymnasium_it_says_what_to_install(tmp_path: Path) -> None:
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import runpy; sys.argv[1:] = ['grid']; "
     code += f"runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.strip() == "q_learning.py needs gymnasium: pip install 'netlearn[rl]'"
+    assert done.returncode == 2
+    assert done.stderr.strip().endswith("error: this needs gymnasium: pip install 'netlearn[rl]'")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--save", "nowhere/q.cir"], "there is no folder to write 'nowhere/q.cir' into"),
+        (["--plot", "nowhere/q.png"], "there is no folder to write 'nowhere/q.png' into"),
+        (["--plot", "q.xyz"], "'q.xyz' does not end in .pdf, .png or .svg"),
+        (["--seeds", "0"], "--seeds takes a number of at least 1"),
+    ],
+)
+def test_what_cannot_be_is_said_before_a_life_is_lived(
+    words: list[str],
+    says: str,
+    example: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["q_learning.py", "grid", *words])
+    with pytest.raises(SystemExit) as stopped:
+        example.main()
+    assert stopped.value.code == 2
+    assert says in capsys.readouterr().err
