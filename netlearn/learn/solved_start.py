@@ -12,6 +12,7 @@ from netlearn.arrays import Array
 from netlearn.errors import OptionError
 from netlearn.interrupts import whole_import
 from netlearn.learn.data import Dataset
+from netlearn.learn.linear_start import linear_start
 from netlearn.learn.loss import Loss, Mse
 from netlearn.learn.model import Model
 from netlearn.learn.readout import Readout, readout_of
@@ -59,6 +60,10 @@ def solved_start(model: Model, loss: Loss, data: Dataset, theta: Array, bounds: 
     if not isinstance(model.solver, InternalSolver):
         hint = "start with the internal solver and --epochs 0, and go on from its result"
         raise OptionError("a start by least squares takes the internal solver's equations", hint=hint)
+    found_by_itself = linear_start(model, loss, data, theta, bounds)
+    if found_by_itself is not None:
+        result, numbers, before, after = found_by_itself
+        return SolvedStart(result, numbers, before, after)
     readout = readout_of(model, theta, data.inputs[:1])
     point = model.forward(theta, data.inputs)
     outputs = model.outputs(point)

@@ -31,6 +31,9 @@ def still_notes(task: Task, state: TrainingState) -> tuple[str, ...]:
     if state.last is None or not np.any(state.last.gradient):
         return ()
     still = np.flatnonzero((state.last.gradient == 0) & (state.theta == task.transform.outward(task.start)))
+    if task.solved is not None:
+        # Where the best read-out has been solved its derivatives are zero because it is the best.
+        still = np.setdiff1d(still, task.solved.numbers)
     if not len(still):
         return ()
     names = [f"'{task.model.parameters.names[p]}'" for p in still[:SHOWN].tolist()]

@@ -106,6 +106,40 @@ def test_a_crossbar_by_scipy(reachable: bool) -> None:
     assert (result.loss < 1e-15) == reachable
 
 
+CONDUCTORS = """transconductors and a source that drive a resistor
+*@output V(o)
+*@train G1 G2 min=-1m max={high}
+*@train I1
+*@options epochs=0
+*@start least-squares
+V1 a 0 0
+V2 b 0 0
+G1 0 o a 0 0.5m
+G2 0 o b 0 0.5m
+I1 0 o 0.1m
+R1 o 0 2k
+.end
+"""
+
+
+@pytest.mark.parametrize("high", [1e-3, 0.2e-3])
+def test_transconductances_and_sources_by_bounded_least_squares(high: float) -> None:
+    """Also where a bound is in the way, and where nothing is asked of a sample."""
+    rng = RNG(5)
+    volts = rng.uniform(-1, 1, (30, 2))
+    wanted = volts @ [0.8, -0.6] + 0.3 + 0.1 * rng.normal(size=30)
+    wanted[4] = np.nan
+    data = {"V1": volts[:, 0], "V2": volts[:, 1], "V(o)": wanted}
+    result = netlearn.train(netlearn.parse(CONDUCTORS.format(high=high)), data)
+    asked = np.flatnonzero(~np.isnan(wanted))
+    matrix = 2e3 * np.column_stack([volts, np.ones(30)])[asked] * 1e-3
+    found = lsq_linear(matrix, wanted[asked], ([-1, -1, -np.inf], [high * 1e3, high * 1e3, np.inf]), tol=1e-14)
+    assert result.theta * 1e3 == pytest.approx(found.x, rel=1e-6)
+    assert result.loss == pytest.approx(2 * found.cost / 30, rel=1e-9)
+    assert any("3 of 3 values solved in one step" in note for note in result.notes)
+    assert not any("zero by this rule" in note for note in result.notes)
+
+
 def test_behind_anything_that_does_not_feel_it(tmp_path: Path) -> None:
     volts = RNG(2).uniform(-1, 1, (30, 2))
     data = {"V1": volts[:, 0], "V2": volts[:, 1], "V(p,q)": 0.2 * np.tanh(2 * volts[:, 0]) - 0.1 * volts[:, 1]}
