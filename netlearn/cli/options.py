@@ -13,9 +13,27 @@ import click
 from netlearn.cli.output import FilePath, say
 from netlearn.clusters import cluster
 from netlearn.learn.settings import DIRECTIVES
+from netlearn.netlist.numbers import parse_number
 from netlearn.options import Option
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class SpiceNumber(click.ParamType):  # type: ignore[type-arg]
+    """A number as netlists have it, such as 10k, too."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number. Raises BadParameter."""
+        try:
+            return float(value)
+        except ValueError:
+            number = None if value.endswith("%") else parse_number(value)
+        if number is None:
+            self.fail(f"'{value}' is not a number, such as 1e4 or 10k.", param, ctx)
+        return number
+
 
 netlist_argument = click.argument("netlist", type=FilePath, metavar="FILE")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -166,7 +184,7 @@ def _flag(entry: Option) -> Callable[[Command], Command]:
             default=None,
             help=f"{entry.help.capitalize()}{said}.",
         )
-    kind: Any = click.Choice(entry.choices) if entry.choices else entry.kind
+    kind: Any = click.Choice(entry.choices) if entry.choices else SpiceNumber() if entry.kind is float else entry.kind
     shown_limits = [entry.limits.strip(), "" if entry.default is None else f"default {entry.default}"]
     shown = "; ".join(part for part in shown_limits if part)
     return click.option(

@@ -53,6 +53,17 @@ def test_a_folder_where_a_file_is_named(
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
+def test_numbers_are_those_of_netlists(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "new.cir"
+    assert run("new", "crossbar", path, "--min", "10k", "--max", "1meg", "--wire", "0.5").exit_code == 0
+    assert "min=10000 max=1000000" in path.read_text()
+    for wrong in ("abc", "20%", "1k2k"):
+        refused = run("new", "crossbar", tmp_path / "b.cir", "--min", wrong)
+        assert refused.exit_code == 2
+        assert f"'{wrong}' is not a number, such as 1e4 or 10k" in refused.stderr
+    assert not (tmp_path / "b.cir").exists()
+
+
 def test_compare_gives_a_table_a_figure_and_results(divider: Path, run: Run) -> None:
     words = ("compare", divider, "--rules", "analytic,cl", "--seeds", "2", "--processes", "1", "--epochs", "4")
     result = run(*words)
