@@ -129,6 +129,12 @@ def test_crossbars_without_numbers_in_their_names_are_found_by_nodes() -> None:
         ("row,column,conductance\nrow0,col0p,nan\n", "m.csv:2:1: error: row row0, column col0p: nan is not a finite"),
         ("row,column,conductance\nrow0,col0p,\n", "m.csv:2:1: error: row row0, column col0p: there is no number"),
         ("row,column,conductance\nrow0,col0p,1u\n", "m.csv:2:1: error: row row0, column col0p: '1u' is not a number"),
+        (
+            "row,column,element,conductance\n"
+            + "".join(f"row{i},col{j}{k},{'Rc' if i < 3 else 'Rx'}{i}_{j}{k},1e-6\n"
+                      for i in range(4) for j in range(3) for k in "pn"),
+            "m.csv:20:1: error: row row3, column col0p is 'rc3_0p', not 'Rx3_0p'",
+        ),
         ("row,column\nrow0,col0p\n", "m.csv:1:1: error: no column is named conductance"),
         ("row,column,conductance\n", "m.csv:1:1: error: there are no cells"),
         ("row,column,conductance\nrow0,col0p,1\nrow0,col0p,2\n", "m.csv:3:1: error: row row0, column col0p is there"),
@@ -153,7 +159,7 @@ def test_missing_cells_and_other_archives(folder: Path) -> None:
     found = netlearn.crossbar_matrix("bar.cir")
     lines = found.csv().splitlines()
     Path("m.csv").write_text("\n".join(lines[:-1]))
-    with pytest.raises(DataError, match=r"row row3, column col2n of 'm\.csv': nan where there should be a number"):
+    with pytest.raises(DataError, match=r"row row3, column col2n of 'm\.csv': there is no line of this cell"):
         netlearn.import_values("bar.cir", "m.csv")
     g = found.conductances.copy()
     g[1, 2] = np.nan
@@ -193,5 +199,14 @@ def test_what_must_not_be_written_over_is_not(folder: Path) -> None:
     Path("m.csv").write_text(netlearn.crossbar_matrix("bar.cir").csv())
     for words in (("-o", "m.csv"), ("-o", "bar.cir"), ("-o", "there/is.cir")):
         assert run("import-values", "bar.cir", "m.csv", *words).exit_code == 2
+    assert run("new", "crossbar", "other.cir").exit_code == 0
+    for name in ("other.cir", "other.csv"):
+        before = Path(name).read_text()
+        for form in ("matrix", "json"):
+            refused = run("export", "other.cir", "--to", form, "-o", name)
+            assert refused.exit_code == 2
+            assert f"'{name}' is read or written by this command for something else" in refused.output
+            assert Path(name).read_text() == before
+    assert run("flatten", "other.cir", "-o", "other.cir").exit_code == 2
     with pytest.raises(NetlearnError, match="no folder"):
         netlearn.crossbar_matrix("bar.cir").save("there/is.npz")

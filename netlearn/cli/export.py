@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
+from netlearn.atomic import Destination
 from netlearn.cli.options import all_samples, allow, directive_options, netlist_argument, overrides, so_many
-from netlearn.cli.output import deliver, out_option
+from netlearn.cli.output import check_outputs, deliver, out_option
 from netlearn.exports import FORMS, MATRIX, export
 from netlearn.matrices import crossbar_matrix
 from netlearn.netlist.netlist import read
+from netlearn.project import open_project
 
 
 @click.command(name="export", short_help="Write a circuit for ngspice, as JSON, GraphML or CSV, or as a matrix.")
@@ -42,7 +44,12 @@ def command(
     numbers, a cell a line, or as arrays where -o names a .npz file; --train says which values are its cells, and
     --hardware what its devices hold.
     """
-    if form == MATRIX and out is not None:
-        crossbar_matrix(read(netlist, allow), **overrides(directives)).save(out)
-        return
-    deliver(export(read(netlist, allow), form, data, samples=samples, flat=flat, **overrides(directives)), out)  # type: ignore[arg-type]
+    source, settings = read(netlist, allow), overrides(directives)
+    if out is not None:
+        files = open_project(source, data, overrides=settings).settings.data
+        named = (netlist.parent / name for name in (files.train, files.test) if name is not None)
+        check_outputs(Destination(out), inputs=(netlist, data, *named))
+        if form == MATRIX:
+            crossbar_matrix(source, **settings).save(out)
+            return
+    deliver(export(source, form, data, samples=samples, flat=flat, **settings), out)  # type: ignore[arg-type]

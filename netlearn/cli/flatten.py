@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from netlearn.atomic import Destination
 from netlearn.cli.options import allow, netlist_argument
-from netlearn.cli.output import deliver, out_option
+from netlearn.cli.output import check_outputs, deliver, out_option
 from netlearn.exports import flatten
 from netlearn.netlist.netlist import read
 
@@ -22,4 +23,6 @@ def command(netlist: Path, out: Path | None, allow: tuple[Path, ...]) -> None:
     Capacitors, waveforms, small signals, initial voltages and the analyses .tran and .ac are kept; what is left out
     is said.
     """
+    if out is not None:
+        check_outputs(Destination(out), inputs=(netlist,))
     deliver(flatten(read(netlist, allow)), out)
