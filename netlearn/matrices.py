@@ -130,6 +130,7 @@ def import_values(
         given = measured_matrix(matrix)
     there = found.elements != ""
     fitted = given.fitted(found.rows, found.columns, there)
+    fitted.called(found.elements)
     measured = fitted.values
     if given.quantity != found.quantity and not (given.quantity is None or found.quantity == CONDUCTANCE):
         raise DataError(f"'{given.path}' holds a {given.quantity}, and the cells of this crossbar another {VALUE}")

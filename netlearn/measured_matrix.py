@@ -16,13 +16,14 @@ from netlearn.matrix_files import NamedMatrix, number_of, read_matrix, require, 
 QUANTITIES = ("conductance", "resistance", "value")
 MEMBERS = tuple(f"{quantity}s" for quantity in QUANTITIES)
 WHAT = "measured matrix"
+ELEMENT = "element"
 
 
 @dataclass(frozen=True)
 class MeasuredMatrix:
     """A matrix (n, m) from ``path`` with names of its rows and columns, if it has any, and what it is of.
 
-    ``places`` (n, m) are lines of the file, 0 where there is none.
+    ``places`` (n, m) are lines of the file, 0 where there is none, and ``elements`` what lines call their cells.
     """
 
     path: str
@@ -31,6 +32,7 @@ class MeasuredMatrix:
     columns: tuple[str, ...] = ()
     quantity: str | None = None
     places: Array | None = None
+    elements: Array | None = None
 
     def fitted(self, rows: Sequence[str], columns: Sequence[str], there: Array) -> MeasuredMatrix:
         """The same in the order of a crossbar's rows and columns, of whose crossings those ``there`` (n, m) have cells.
@@ -44,10 +46,23 @@ class MeasuredMatrix:
             raise DataError(f"'{self.path}' {said}", None if self.places is None else Place(self.path, 1), hint)
         order = np.ix_(self._order(self.rows, rows, "row"), self._order(self.columns, columns, "column"))
         places = None if self.places is None else self.places[order]
-        found = replace(self, values=self.values[order], rows=tuple(rows), columns=tuple(columns), places=places)
+        elements = None if self.elements is None else self.elements[order]
+        found = replace(self, values=self.values[order], places=places, elements=elements)
+        found = replace(found, rows=tuple(rows), columns=tuple(columns))
+        if places is not None and self.rows and self.columns:
+            found.refuse(there & (places == 0), "there is no line of this cell")
         found.refuse(there & ~np.isfinite(found.values), "{} where there should be a number")
         found.refuse(~there & ~np.isnan(found.values), "{}, and there is no such cell")
         return found
+
+    def called(self, elements: Array) -> None:
+        """Raise DataError for a cell that a line calls by the name of another element than ``elements`` (n, m) has."""
+        own = np.full(elements.shape, "") if self.elements is None else self.elements
+        wrong = np.argwhere((own != "") & (np.char.lower(own) != np.char.lower(elements)))
+        if len(wrong):
+            i, j = wrong[0].tolist()
+            where = f"row {self.rows[i]}, column {self.columns[j]}"
+            raise DataError(f"{where} is '{elements[i, j]}', not '{own[i, j]}'", self._place(i, j))
 
     def positive(self, there: Array) -> None:
         """Raise DataError for a cell's value that is not above zero."""
@@ -122,7 +137,8 @@ def _of_cells(path: Path, header: Sequence[str], lines: Sequence[tuple[int, list
     if quantity is None:
         raise DataError(f"no column is named {' or '.join(QUANTITIES)}", place)
     of = {name: header.index(name) for name in ("row", "column", quantity)}
-    cells: dict[tuple[str, str], tuple[float, int]] = {}
+    element = header.index(ELEMENT) if ELEMENT in header else None
+    cells: dict[tuple[str, str], tuple[float, int, str]] = {}
     for line, row in lines[1:]:
         here = Place(str(path), line)
         if len(row) != len(header):
@@ -137,13 +153,14 @@ def _of_cells(path: Path, header: Sequence[str], lines: Sequence[tuple[int, list
             raise DataError(f"{called}: {number:g} is not a finite number", here)
         if key in cells:
             raise DataError(f"{called} is there twice, on line {cells[key][1]} as well", here)
-        cells[key] = number, line
+        cells[key] = number, line, "" if element is None else row[element]
     if not cells:
         raise DataError("there are no cells", place)
     rows, columns = (tuple(dict.fromkeys(key[k] for key in cells)) for k in (0, 1))
     values, places = np.full((len(rows), len(columns)), np.nan), np.zeros((len(rows), len(columns)), int)
     row_of, column_of = ({name: k for k, name in enumerate(names)} for names in (rows, columns))
-    for (row_name, column_name), (number, line) in cells.items():
+    elements = np.full(values.shape, "", dtype=object)
+    for (row_name, column_name), (number, line, called) in cells.items():
         at = row_of[row_name], column_of[column_name]
-        values[at], places[at] = number, line
-    return MeasuredMatrix(str(path), values, rows, columns, quantity, places)
+        values[at], places[at], elements[at] = number, line, called
+    return MeasuredMatrix(str(path), values, rows, columns, quantity, places, elements.astype(str))
