@@ -182,7 +182,8 @@ class _Writing:
         what = "A of output for each V of input" if self.current else "of the output's volts for each of the input's"
         said = [f"scale: a weight of 1 is {of.scale:.6g} S, and {unit:.6g} {what}"]
         room = float(of.conductances.max()) * self.least
-        if room < 1 - 1e-9:
+        # Less is not seen in three digits.
+        if room < 0.9995:
             said.append(
                 f"the largest conductance is {100 * room:.3g} % of the upper bound, "
                 "to leave room for what lines and selectors take"
