@@ -78,8 +78,14 @@ ARGUMENTS = {
     "round": ["xor.cir", "--series", "e24", "--budget", "200", "-o", "out.cir"],
     "export": ["xor.cir", "--to", "json"],
     "import-values": ["xor.cir", "matrix.csv", "-o", "out.cir"],
+    "calibrate": ["xor.cir", "--measured", "xor.csv", "--train", "Rx1p_h1", "--prior", "20%", "-o", "out.cir"],
+    "influence": ["xor.cir"],
+    "unlearn": ["xor.cir", "--rows", "2", "-o", "out.cir"],
 }
 """What follows each command; just a netlist for those that are not named."""
+
+WARNINGS = dict.fromkeys(("influence", "unlearn"), "warning: the values are not at a minimum of the training loss")
+"""What is rightly said of the netlist by commands that want a trained one."""
 
 
 class Bomb:
@@ -162,7 +168,8 @@ def test_a_command_reads_nothing_that_it_was_not_given(command, folder, machine_
     log = folder.parent / "log"
     done = run("-c", WATCH, str(log), command, *ARGUMENTS.get(command, ["xor.cir"]))
     assert done.returncode == 0 or command not in ARGUMENTS, done.stderr
-    assert not done.stderr
+    said = done.stderr.splitlines()
+    assert [line for line in said if command not in WARNINGS or not line.startswith(WARNINGS[command])] == []
     assert not (folder / "mark").exists()
     opened = set(log.read_text().split())
     assert opened & names <= {"xor.cir", "xor.csv", "matrix.csv"}
