@@ -10,7 +10,7 @@ import numpy as np
 
 from netlearn.errors import OptionError
 from netlearn.netlist.numbers import format_number
-from netlearn.options import Declared, option
+from netlearn.options import Declared, option, options_of
 from netlearn.topologies.layered import Layered
 from netlearn.topologies.network import EdgeLines, Network
 from netlearn.topologies.regular import Lattice
@@ -45,6 +45,15 @@ class Transistors(Declared):
     supply: float = option(3.0, "the bulks of n-channels are at so many volts below ground, those of p-channels above",
         least=0.0,
     )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        other, unused = ("layered", ("layers",)) if self.form == "lattice" else ("lattice", ("rows", "columns"))
+        for entry in options_of(type(self)):
+            if entry.name in unused and getattr(self, entry.name) != entry.default:
+                raise OptionError(
+                    f"'{entry.name}' is of the form {other}, and this is {self.form}", hint=f"form={other}"
+                )
 
     def network(self, rng: np.random.Generator) -> Network:
         if self.form == "layered":

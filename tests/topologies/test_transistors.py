@@ -17,7 +17,7 @@ from netlearn.generate import new_netlist
 
 EDGES = ["nmos", "pair", "transmission"]
 FORMS = ["lattice", "layered"]
-SMALL: dict[str, Any] = {"rows": 3, "columns": 3, "layers": "2-3-2"}
+SMALL: dict[str, dict[str, Any]] = {"lattice": {"rows": 3, "columns": 3}, "layered": {"layers": "2-3-2"}}
 
 
 def graph(text: str) -> nx.MultiGraph:
@@ -48,7 +48,7 @@ def test_edges_are_those_of_the_form(edge: str) -> None:
 @pytest.mark.parametrize("edge", EDGES)
 @pytest.mark.parametrize("form", FORMS)
 def test_all_gates_train_within_their_bounds(tmp_path: Path, form: str, edge: str) -> None:
-    new = new_netlist("transistors", "net.csv", form=form, edge=edge, seed=1, **SMALL)
+    new = new_netlist("transistors", "net.csv", form=form, edge=edge, seed=1, **SMALL[form])
     (tmp_path / "net.cir").write_text(new.netlist)
     (tmp_path / "net.csv").write_text(new.data)
     result = netlearn.train(tmp_path / "net.cir", epochs=20)
@@ -68,7 +68,7 @@ def new_volts(data: str) -> Any:
 @pytest.mark.parametrize("edge", EDGES)
 @pytest.mark.parametrize("form", FORMS)
 def test_ngspice_agrees(tmp_path: Path, libngspice: str, form: str, edge: str) -> None:
-    new = new_netlist("transistors", "net.csv", form=form, edge=edge, samples=3, **SMALL)
+    new = new_netlist("transistors", "net.csv", form=form, edge=edge, samples=3, **SMALL[form])
     (tmp_path / "net.cir").write_text(new.netlist)
     (tmp_path / "net.csv").write_text(new.data)
     result = CliRunner().invoke(main, ["check", str(tmp_path / "net.cir")])
@@ -101,6 +101,8 @@ def test_pairs_have_a_co_content() -> None:
         ({"edge": "pair", "min": 0.5}, "the joint of a pair floats where its gate is at the threshold of 0.7 V"),
         ({"edge": "relay"}, "'edge' cannot be 'relay'"),
         ({"form": "layered", "layers": "4"}, "'layers' must be at least two numbers"),
+        ({"layers": "3-2"}, "'layers' is of the form layered, and this is lattice"),
+        ({"form": "layered", "rows": 3}, "'rows' is of the form lattice, and this is layered"),
         ({"resistance": 1e3}, "resistance"),
         ({"inputs": 9}, "this transistors has room for 4 inputs, not 9"),
     ],
