@@ -25,6 +25,7 @@ from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number
 from netlearn.overrides import NetlistLike, Overrides
 from netlearn.project import open_project
+from netlearn.writing import measured_levels
 
 _NAME = re.compile(r"(.*?)(\d+)([_x,:c-]{1,2})(\d+)([a-z]*)(\.[^.]+)?")
 """A cell by the numbers of its row and its column, such as rc0_12p or xc0_12p.g."""
@@ -179,7 +180,13 @@ def _cells(netlist: NetlistLike, settings: Overrides) -> tuple[CrossbarMatrix, D
     elements = np.full(places.shape, "", dtype=object)
     elements[there] = [parameters.names[k] for k in chosen.tolist()]
     quantity = CONDUCTANCE if (resistive | siemens).all() else VALUE
-    targets, levels = _leveled(project.settings.hardware if quantity == CONDUCTANCE else None, values)
+    hardware = project.settings.hardware if quantity == CONDUCTANCE else None
+    table = None
+    if hardware is not None and hardware.measured is not None:
+        if not resistive.all():
+            raise OptionError("a file of levels is for cells that are resistances", hint="leave 'measured' out")
+        table = measured_levels(project).values
+    targets, levels = _leveled(hardware, values, table)
     names = tuple(key[-1] for key in rows), tuple(key[-1] for key in columns)
     return CrossbarMatrix(*names, elements.astype(str), values, quantity, targets, levels), design, parameters, places
 
@@ -237,12 +244,17 @@ def _by_nodes(design: Design, parameters: Parameters) -> dict[tuple[_Key, _Key],
     return cells
 
 
-def _leveled(hardware: Hardware | None, conductances: Array) -> tuple[Array | None, Array | None]:
-    """The nearest level of each, and its number from the lowest conductance on."""
-    if hardware is None or not (hardware.levels or hardware.values or hardware.series != "none"):
+def _leveled(
+    hardware: Hardware | None, conductances: Array, table: Array | None = None
+) -> tuple[Array | None, Array | None]:
+    """The nearest level of each, and its number from the lowest conductance on; ``table`` are measured, in ohms."""
+    given = hardware is not None and (hardware.levels or hardware.values or hardware.series != "none")
+    if hardware is None or not (given or table is not None):
         return None, None
     there = ~np.isnan(conductances)
-    if hardware.levels or hardware.values:
+    if table is not None:
+        held, spacing = table, hardware.spacing
+    elif hardware.levels or hardware.values:
         held, spacing = level_values(hardware), hardware.spacing
     else:
         low, high = 1 / np.nanmax(conductances) / 10, 10 / np.nanmin(conductances)

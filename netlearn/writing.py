@@ -13,7 +13,7 @@ from netlearn.circuit.parameters import Parameters
 from netlearn.errors import DataError, OptionError, Place
 from netlearn.learn.data import Dataset
 from netlearn.learn.devices.fault_maps import faults_of
-from netlearn.learn.devices.level_tables import measured
+from netlearn.learn.devices.level_tables import LevelTable, measured
 from netlearn.learn.hardware import Hardware
 from netlearn.learn.realisation import Devices, devices_for, states_for
 from netlearn.learn.subset import matching_names
@@ -60,14 +60,19 @@ def devices_of(project: Project) -> Devices:
     chosen = _chosen(project, hardware, parameters)
     table = faults = None
     if hardware.measured is not None:
-        with placed(_place(project, "measured")):
-            table = measured(named_file(project, "measured", "file of levels"))
+        table = measured_levels(project)
     if hardware.faults is not None:
         with placed(_place(project, "faults")):
             path = named_file(project, "faults", "fault map")
             faults = faults_of(path, parameters.names, states_for(hardware, parameters, chosen))
     with placed(_place(project)):
         return devices_for(hardware, parameters, faults, table, chosen)
+
+
+def measured_levels(project: Project) -> LevelTable:
+    """The levels in the file that the card names. Raises DataError."""
+    with placed(_place(project, "measured")):
+        return measured(named_file(project, "measured", "file of levels"))
 
 
 def converted(project: Project, data: Dataset) -> Dataset:

@@ -62,6 +62,19 @@ def test_levels_are_the_nearest_in_what_they_are_spaced_in(spacing: str) -> None
     assert set(digits.round(6).ravel()) <= {1.0, 1.2, 1.5, 1.8, 2.2, 2.7, 3.3, 3.9, 4.7, 5.6, 6.8, 8.2}
 
 
+def test_levels_are_those_of_a_measured_file(folder: Path) -> None:
+    held = np.array([1e-6, 3e-6, 2e-5, 1e-4])
+    Path("levels.csv").write_text("conductance\n" + "\n".join(map(str, held)) + "\n")
+    found = netlearn.crossbar_matrix("bar.cir", hardware="measured=levels.csv")
+    number = np.abs(found.conductances[..., None] - held).argmin(axis=-1)
+    np.testing.assert_array_equal(found.levels, number)
+    np.testing.assert_allclose(found.targets, held[number])  # type: ignore[arg-type]
+    for name in ("none.csv", "bar.cir"):
+        refused = run("export", "bar.cir", "--to", "matrix", "--hardware", f"measured={name}")
+        assert refused.exit_code == 2
+        assert name in refused.output
+
+
 @pytest.mark.parametrize("name", ["m.csv", "m.npz"])
 @pytest.mark.parametrize("cell", ["resistor", "sinh", "diode"])
 def test_there_and_back(folder: Path, name: str, cell: str) -> None:
