@@ -195,7 +195,7 @@ def test_other_rules_say_what_they_lack(rule):
     data = {"Vg": np.array([0.6, 0.7]), "V(o)": np.array([1.6, 1.2])}
     with pytest.raises(CircuitError, match=r"no equations for an? (MOSFET|XSPICE)") as caught:
         netlearn.train(netlearn.parse(UNKNOWN), data, forward="ngspice", rule=rule, train=["Rd"], epochs=1)
-    assert "differences, spsa or homodyne" in caught.value.hint
+    assert "differences, spsa, homodyne or emulator" in caught.value.hint
 
 
 def test_check_and_sens_say_that_there_is_nothing_to_compare_with():

@@ -10,7 +10,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.devices.base import Device, Environment, Values
 from netlearn.errors import CircuitError
 
-ONLY_OUTPUTS = "outputs alone do: --forward ngspice, or a chip, with the rules differences, spsa or homodyne"
+ONLY_OUTPUTS = "outputs alone do: --forward ngspice, or a chip, with the rules differences, spsa, homodyne or emulator"
 
 
 @dataclass(frozen=True, kw_only=True)
