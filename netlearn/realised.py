@@ -10,6 +10,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.chip_training import measured_model
 from netlearn.discrete.candidates import Candidates
 from netlearn.errors import CircuitError, OptionError
 from netlearn.evaluation import evaluation_data
@@ -236,8 +237,7 @@ class _Solving:
 
     @cached_property
     def model(self) -> Model:
-        hardware = self.project.settings.hardware
-        return replace(self.project.model, adc=None if hardware is None else hardware.converter("adc"))
+        return measured_model(self.project)
 
     def solved(self, theta: Array) -> tuple[Array, Array]:
         """Losses (K,), NaN where there is no operating point, and outputs (K, S, o) at values (K, P)."""

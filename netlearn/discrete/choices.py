@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from pathlib import Path
 
 import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.parameters import Parameters
 from netlearn.errors import DataError, OptionError, Place
+from netlearn.learn.devices.csv_rows import text_of
 from netlearn.learn.hardware import Hardware, level_values, series_values
 from netlearn.netlist.numbers import parse_number
 from netlearn.netlist.source import Source
@@ -105,12 +105,7 @@ def stock_from(path: str | os.PathLike[str]) -> Stock:
     Values are SPICE numbers such as ``4k7``. Raises DataError with the line for what is no value above zero or no
     count.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"cannot read '{path}': {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise DataError(f"'{path}' is not UTF-8 text") from None
+    text = text_of(path)
     source = Source(str(path), text)
     rows = [
         (number, row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -69,20 +69,32 @@ def saved_name(vector: str) -> str:
 
 def sens_batch(circuit: Circuit, probe: str, timeout: float, tolerances: Mapping[str, float]) -> dict[str, float]:
     """ngspice's ``.sens`` of a probe in the deck's names, by vector name."""
-    deck = write_deck(circuit, tolerances)
+    found, said = run_sens(write_deck(circuit, tolerances).lines, (), probe, timeout)
+    if found is None:
+        raise not_found(circuit, 0, said)
+    return found
+
+
+def run_sens(
+    lines: Sequence[str], commands: Sequence[str], probe: str, timeout: float, behaviour: str = ""
+) -> tuple[dict[str, float] | None, str]:
+    """``.sens`` of a deck with some commands before it: values by vector name, if there are any, and what was said.
+
+    Raises NgspiceError if it takes longer than ``timeout`` seconds.
+    """
+    control = [".control", "set filetype=binary", *commands, f"sens {probe}", "write out.raw", "quit", ".endc"]
     with tempfile.TemporaryDirectory(prefix="netlearn-") as folder:
         path = Path(folder)
-        commands = [".control", "set filetype=binary", f"sens {probe}", "write out.raw", "quit", ".endc"]
-        (path / "deck.cir").write_text("\n".join([*deck.lines[:-1], *commands, ".end", ""]))
-        said, late = run(path, timeout)
+        (path / "deck.cir").write_text("\n".join([*lines[:-1], *control, ".end", ""]), encoding="utf-8")
+        said, late = run(path, timeout, behaviour)
         plots = read_raw(path / "out.raw")
     if late:
         raise took_longer(timeout)
     for kind, vectors in plots:
         if kind == "Sensitivity Analysis":
             # A rawfile has the names of voltages within v( ).
-            return {name.removeprefix("v(").removesuffix(")"): value for name, value in vectors.items()}
-    raise not_found(circuit, 0, said)
+            return {name.removeprefix("v(").removesuffix(")"): value for name, value in vectors.items()}, said
+    return None, said
 
 
 def read_raw(path: Path) -> list[tuple[str, dict[str, float]]]:

@@ -19,7 +19,7 @@ from netlearn.circuit.devices.linear import SHUNT, WINDING
 from netlearn.elaboration.windings import LARGEST
 from netlearn.errors import CircuitError, NgspiceError
 from netlearn.netlist.numbers import format_number
-from netlearn.ngspice.forms import INTERNAL_NAMES, Form, column, form_of
+from netlearn.ngspice.forms import Form, column, form_of, inside_nodes
 from netlearn.ngspice.names import Generated, Names, quoted
 
 TIGHT = {"reltol": 1e-9, "abstol": 1e-15, "vntol": 1e-12, "itl1": 500.0}
@@ -289,16 +289,9 @@ class _Writer:
         return f"v({word})" if unknown < len(self.circuit.nodes) else f"i({word})"
 
     def _internal(self, group: Group, names: Sequence[str]) -> None:
-        device = group.device
-        for t, unknown in enumerate(device.unknowns):
-            inside = device.internal.get(unknown)
-            if inside is None:
-                continue
-            alias = group.index[:, device.unknowns.index(inside.alias)]
-            for name, own, other in zip(names, group.index[:, t], alias, strict=True):
-                if own not in (other, GROUND):
-                    self.vectors[own] = f"{name}#{INTERNAL_NAMES.get(unknown, unknown)}"
-                    self.explicit = True
+        for k, number, word in inside_nodes(group):
+            self.vectors[number] = f"{names[k]}#{word}"
+            self.explicit = True
 
     def _models(self, g: int, form: Form, group: Group) -> list[str]:
         """The model names of the group's elements; equal models are written once."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Group
+from netlearn.circuit.circuit import GROUND, Group
 from netlearn.circuit.devices.base import Device
 from netlearn.circuit.devices.behavioural import BehaviouralSource
 from netlearn.circuit.devices.models import MODEL_TYPES, ModelType
@@ -89,6 +89,15 @@ OTHER_FORMS = {
 
 INTERNAL_NAMES = {"collcx": "collCX", "body": "body diode"}
 """ngspice's names of internal nodes, after the element's and a ``#``, where they are not netlearn's."""
+
+
+def inside_nodes(group: Group) -> Iterator[tuple[int, int, str]]:
+    """Nodes inside of elements that are none of their terminals: element, unknown, and ngspice's word for it."""
+    device = group.device
+    for unknown, inside in device.internal.items():
+        own, alias = (group.index[:, device.unknowns.index(name)] for name in (unknown, inside.alias))
+        for k in np.flatnonzero((own != alias) & (own != GROUND)).tolist():
+            yield k, int(own[k]), INTERNAL_NAMES.get(unknown, unknown)
 
 
 def _ideal_diode(group: Group, k: int, word: Words) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +12,7 @@ from netlearn.circuit.circuit import GROUND, Circuit, Column, one_sample
 from netlearn.errors import NgspiceError
 from netlearn.netlist.edits import Edit
 from netlearn.netlist.numbers import format_number
-from netlearn.ngspice.batch import read_raw, run
+from netlearn.ngspice.batch import run_sens
 from netlearn.ngspice.forms import column, form_of
 from netlearn.ngspice.library import executable, library, missing
 from netlearn.ngspice.messages import Crashed, Unloadable, took_longer
@@ -187,15 +185,7 @@ def _through_library(path: str, loaded: Loaded, word: str, timeout: float) -> di
 def _in_batch(loaded: Loaded, word: str, timeout: float) -> dict[str, float]:
     deck, targets, values = loaded
     lines = [target + format_number(value) for target, value in zip(targets, values[0].tolist(), strict=True)]
-    control = [".control", "set filetype=binary", *lines, f"sens {word}", "write out.raw", "quit", ".endc"]
-    with tempfile.TemporaryDirectory(prefix="netlearn-") as folder:
-        path = Path(folder)
-        (path / "deck.cir").write_text("\n".join([*deck.lines[:-1], *control, ".end", ""]), encoding="utf-8")
-        said, late = run(path, timeout, deck.behaviour)
-        plots = read_raw(path / "out.raw")
-    if late:
-        raise took_longer(timeout)
-    for kind, vectors in plots:
-        if kind == "Sensitivity Analysis":
-            return {name.removeprefix("v(").removesuffix(")"): value for name, value in vectors.items()}
-    raise failed(0, said)
+    found, said = run_sens(deck.lines, lines, word, timeout, deck.behaviour)
+    if found is None:
+        raise failed(0, said)
+    return found

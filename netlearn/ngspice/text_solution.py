@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import ZERO_CELSIUS
 from netlearn.errors import NgspiceError
 from netlearn.netlist.edits import Edit
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number
 from netlearn.ngspice.deck import TIGHT
-from netlearn.ngspice.forms import INTERNAL_NAMES
+from netlearn.ngspice.forms import inside_nodes
 from netlearn.ngspice.names import COMMAND_SAFE
 from netlearn.ngspice.text import TextDeck, text_deck
 from netlearn.ngspice.text_run import Points, TextRunner
@@ -103,15 +103,8 @@ def unknown_words(circuit: Circuit, deck: TextDeck) -> list[str]:
     words = [names.path(str(name), element=False) for name in circuit.nodes]
     words += [f"{names.path(str(branch), element=True)}#branch" for branch in circuit.branches]
     for group in circuit.groups:
-        device = group.device
-        for t, unknown in enumerate(device.unknowns):
-            inside = device.internal.get(unknown)
-            if inside is None:
-                continue
-            alias = group.index[:, device.unknowns.index(inside.alias)]
-            for k in np.flatnonzero((group.index[:, t] != alias) & (group.index[:, t] != GROUND)).tolist():
-                owner = names.path(str(group.names[k]), element=True)
-                words[group.index[k, t]] = f"{owner}#{INTERNAL_NAMES.get(unknown, unknown)}"
+        for k, number, word in inside_nodes(group):
+            words[number] = f"{names.path(str(group.names[k]), element=True)}#{word}"
     return words
 
 

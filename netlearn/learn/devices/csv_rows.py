@@ -16,13 +16,7 @@ def rows_of(path: str | os.PathLike[str], known: Sequence[str], what: str) -> It
     Raises DataError where it cannot be read, for a column that is not among ``known``, and for a row that is too
     long or too short.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"cannot read '{path}': {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise DataError(f"'{path}' is not UTF-8 text") from None
-    lines = text.splitlines()
+    lines = text_of(path).splitlines()
     rows = [
         (number, cells)
         for number, line in enumerate(lines, 1)
@@ -45,6 +39,16 @@ def rows_of(path: str | os.PathLike[str], known: Sequence[str], what: str) -> It
             hint = "a decimal point is written as one" if len(row) > len(names) else ""
             raise DataError(f"there are {len(row)} cells, and {len(names)} columns", place, hint)
         yield place, dict(zip(names, row, strict=True))
+
+
+def text_of(path: str | os.PathLike[str]) -> str:
+    """The text of a file. Raises DataError where it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"cannot read '{path}': {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise DataError(f"'{path}' is not UTF-8 text") from None
 
 
 def _cells(path: str | os.PathLike[str], number: int, line: str) -> list[str]:
