@@ -10,8 +10,6 @@ import numpy as np
 from scipy.optimize import lsq_linear
 
 from netlearn.arrays import Array
-from netlearn.learn.data import Dataset
-from netlearn.learn.loss import Loss, Mse
 from netlearn.learn.model import Model
 from netlearn.learn.superposition import outputs_of
 
@@ -20,44 +18,42 @@ LINEAR = 1e-9
 
 
 def linear_start(
-    model: Model, loss: Loss, data: Dataset, theta: Array, bounds: tuple[Array, Array]
-) -> tuple[Array, Array, float, float] | None:
-    """The best values (P,) within ``bounds``, their numbers (P,), and the loss before and with them.
+    model: Model,
+    theta: Array,
+    inputs: Array,
+    bounds: tuple[Array, Array],
+    *,
+    outputs: Array,
+    weights: Array,
+    errors: Array,
+) -> tuple[Array, Array] | None:
+    """The best values (P,) within ``bounds``, and the numbers of those that have any room.
 
-    None where a trained value is a resistance, or the outputs are not linear in all of them together.
+    ``outputs`` (S, o) at ``theta`` (P,) are to change by ``errors`` (S, o), each with its part ``weights`` (S, o). None
+    where a trained value is a resistance, or the outputs are not linear in all of them together.
     """
-    assert isinstance(loss, Mse)
     sizes = np.asarray(model.parameters.sizes, dtype=float)
-    if not model.circuit(theta, data.inputs).linear or np.any(model.parameters.resistive):
+    if not model.circuit(theta, inputs).linear or np.any(model.parameters.resistive):
         return None
-    outputs, _ = outputs_of(model, theta, data.inputs)
 
     def change(step: Array) -> Array:
-        return outputs_of(model, theta + step, data.inputs)[0] - outputs
+        return outputs_of(model, theta + step, inputs)[0] - outputs
 
-    steps = np.diag(sizes)
-    slopes = np.stack([change(step) for step in steps], axis=-1)
-    together = change(sizes)
-    largest = max(float(np.abs(slopes).max(initial=0.0)), float(np.abs(together).max(initial=0.0)))
-    apart = max(
-        float(np.abs(slopes.sum(axis=-1) - together).max(initial=0.0)),
-        float(np.abs(change(2.0 * sizes) - 2.0 * together).max(initial=0.0)),
+    slopes = np.stack([change(step) for step in np.diag(sizes)], axis=-1)
+    together, doubled = change(sizes), change(2.0 * sizes)
+    bent = max(
+        np.abs(slopes.sum(axis=-1) - together).max(initial=0.0), np.abs(doubled - 2.0 * together).max(initial=0.0)
     )
-    if not largest or apart > LINEAR * max(largest, float(np.abs(outputs).max(initial=0.0))):
+    moved = max(np.abs(slopes).max(initial=0.0), np.abs(together).max(initial=0.0))
+    if not moved or bent > LINEAR * max(moved, np.abs(outputs).max(initial=0.0)):
         return None
-    wanted = loss.wanted(outputs, data.targets)
-    asked = ~np.isnan(wanted)
-    # The readings' own weights: where something is asked of few outputs each counts more.
-    weights = np.where(asked, 1.0, 0.0) / np.sqrt(np.maximum(asked.sum(axis=1, keepdims=True), 1))
-    errors = (np.where(asked, wanted - outputs, 0.0) * weights).ravel()
     matrix = (slopes * weights[..., None]).reshape(-1, len(theta))
     low, high = ((np.asarray(bound, dtype=float) - theta) / sizes for bound in bounds)
+    free = high > low
+    step = np.where(free, 0.0, low)
+    left = (errors * weights).ravel() - matrix @ step
     scale = float(np.linalg.norm(matrix, axis=0).max())
-    fixed = high <= low
-    high = np.where(fixed, low + 1.0, high)
-    found = lsq_linear(matrix / scale, errors / scale, (low, high), method="bvls", tol=1e-14, lsq_solver="exact").x
-    low_theta, high_theta = bounds
-    result = np.clip(theta + np.where(fixed, 0.0, found) * sizes, low_theta, high_theta)
-    reached, _ = outputs_of(model, result, data.inputs)
-    before, after = (float(np.mean(loss.value(each, data.targets))) for each in (outputs, reached))
-    return result, np.flatnonzero(~fixed), before, after
+    within = (low[free], high[free])
+    if free.any():
+        step[free] = lsq_linear(matrix[:, free] / scale, left / scale, within, method="bvls", tol=1e-14).x
+    return np.clip(theta + step * sizes, *bounds), np.flatnonzero(free)

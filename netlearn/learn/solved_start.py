@@ -60,20 +60,22 @@ def solved_start(model: Model, loss: Loss, data: Dataset, theta: Array, bounds: 
     if not isinstance(model.solver, InternalSolver):
         hint = "start with the internal solver and --epochs 0, and go on from its result"
         raise OptionError("a start by least squares takes the internal solver's equations", hint=hint)
-    found_by_itself = linear_start(model, loss, data, theta, bounds)
-    if found_by_itself is not None:
-        result, numbers, before, after = found_by_itself
-        return SolvedStart(result, numbers, before, after)
-    readout = readout_of(model, theta, data.inputs[:1])
     point = model.forward(theta, data.inputs)
     outputs = model.outputs(point)
     wanted = loss.wanted(outputs, data.targets)
-    grounded = np.concatenate([point.x.real, np.zeros((len(point.x), 1))], axis=1)
-    drops = grounded[:, readout.held] - grounded[:, readout.free]
     # The readings' own weights: where something is asked of few outputs each counts more.
     asked = ~np.isnan(wanted)
     weights = np.where(asked, 1.0, 0.0) / np.sqrt(np.maximum(asked.sum(axis=1, keepdims=True), 1))
     errors = np.where(asked, wanted - outputs, 0.0)
+    before = float(np.mean(loss.value(outputs, data.targets)))
+    linear = linear_start(model, theta, data.inputs, bounds, outputs=outputs, weights=weights, errors=errors)
+    if linear is not None:
+        result, numbers = linear
+        reached, _ = outputs_of(model, result, data.inputs)
+        return SolvedStart(result, numbers, before, float(np.mean(loss.value(reached, data.targets))))
+    readout = readout_of(model, theta, data.inputs[:1])
+    grounded = np.concatenate([point.x.real, np.zeros((len(point.x), 1))], axis=1)
+    drops = grounded[:, readout.held] - grounded[:, readout.free]
     numbers = readout.numbers
     low, high = (np.asarray(bound)[numbers] * readout.scales for bound in bounds)
     least = np.maximum(1.0 / np.where(high > 0, high, np.inf), readout.conductances / REACH)
@@ -100,8 +102,7 @@ def solved_start(model: Model, loss: Loss, data: Dataset, theta: Array, bounds: 
             "all samples",
             hint="columns of the data that set what the read-out sees, such as loads, make it another one in each",
         )
-    before, after = (float(np.mean(loss.value(each, data.targets))) for each in (outputs, reached))
-    return SolvedStart(result, numbers, before, after)
+    return SolvedStart(result, numbers, before, float(np.mean(loss.value(reached, data.targets))))
 
 
 def _parts(readout: Readout) -> list[tuple[Array, Array]]:

@@ -140,6 +140,15 @@ def test_transconductances_and_sources_by_bounded_least_squares(high: float) -> 
     assert not any("zero by this rule" in note for note in result.notes)
 
 
+def test_a_value_without_room_is_where_its_bounds_are() -> None:
+    volts = RNG(6).uniform(-1, 1, (20, 2))
+    text = CONDUCTORS.format(high=1e-3).replace("*@train I1", "*@train I1 min=0.2m max=0.2m")
+    data = {"V1": volts[:, 0], "V2": volts[:, 1], "V(o)": volts @ [0.8, -0.6] + 0.4}
+    result = netlearn.train(netlearn.parse(text), data)
+    assert result.theta == pytest.approx([0.4e-3, -0.3e-3, 0.2e-3], rel=1e-6)
+    assert result.loss < 1e-20
+
+
 def test_behind_anything_that_does_not_feel_it(tmp_path: Path) -> None:
     volts = RNG(2).uniform(-1, 1, (30, 2))
     data = {"V1": volts[:, 0], "V2": volts[:, 1], "V(p,q)": 0.2 * np.tanh(2 * volts[:, 0]) - 0.1 * volts[:, 1]}
