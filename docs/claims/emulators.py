@@ -10,16 +10,15 @@ the loss on the chip.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from claim import Claim, Results, band, geometric, geometric_mean, main, says, spread
 from matplotlib.figure import Figure
-from networks import KINDS, regression
+from networks import KINDS, Chip, regression
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit
 from netlearn.learn.adjoint import Adjoint
 from netlearn.learn.calibration import true_slope, true_values
 from netlearn.learn.emulator import Emulator
@@ -29,7 +28,6 @@ from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.in_the_loop import InTheLoop
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.operating_point import OperatingPoint
 
 NOISE = 1e-4
 TOLERANCES = (0.2, 0.5)
@@ -39,20 +37,6 @@ NAMES = {
     "calibrated": "calibrated every 30 steps",
     "emulator": "a network, no model",
 }
-
-
-@dataclass(frozen=True)
-class Chip:
-    """A solver in which the first group of resistors is off by ``factors`` (k,)."""
-
-    factors: Array
-
-    def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
-        g = circuit.group("resistor")
-        assert g is not None
-        resistance = circuit.groups[g].values["resistance"] * self.factors
-        point = InternalSolver().solve(circuit.with_values({(g, "resistance"): resistance}), start)
-        return replace(point, circuit=circuit, linearization=None)
 
 
 def compute(seed: int, tolerance: float, rule: str, epochs: int = EPOCHS) -> list[tuple[int, float, float]]:

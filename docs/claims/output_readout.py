@@ -10,21 +10,18 @@ in every reading.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from claim import Claim, Results, band, geometric, geometric_mean, main, says
 from matplotlib.figure import Figure
-from networks import KINDS, regression
+from networks import KINDS, Chip, regression
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit
 from netlearn.learn.optimizers import Adam
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.in_the_loop import InTheLoop
-from netlearn.solve.internal import InternalSolver
-from netlearn.solve.operating_point import OperatingPoint
 
 NOISE = 1e-4
 BETAS = (0.001, 0.01, 0.1, 0.3)
@@ -36,21 +33,6 @@ NAMES = {
     "loop": "analytic, outputs of the chip read",
     **{f"ep {beta}": f"EP on the chip, β = {beta}" for beta in BETAS},
 }
-
-
-@dataclass(frozen=True)
-class Chip:
-    """A solver in which the first group of resistors is off by ``factors`` (k,)."""
-
-    factors: Array
-
-    def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
-        g = circuit.group("resistor")
-        assert g is not None
-        resistance = circuit.groups[g].values["resistance"] * self.factors
-        point = InternalSolver().solve(circuit.with_values({(g, "resistance"): resistance}), start)
-        # Nobody knows the chip's resistances: what it was asked to be stays beside what it does.
-        return replace(point, circuit=circuit, linearization=None)
 
 
 def compute(seed: int, tolerance: float, noise: float, rule: str, epochs: int = EPOCHS) -> dict[str, Any]:
