@@ -136,7 +136,8 @@ def sentences(results: Results) -> Iterator[str]:
     yield says(
         f"- Junctions take a scalar Newton iteration at every node and sweep, and more sweeps: Gauss-Seidel takes "
         f"{min(slow):.2g} to {max(slow):.2g} times as long as Newton's method, and `auto` leaves them to that. A "
-        f"hybrid takes {wide:.2g} of its time with 3 hidden layers of 128: ask for it there.",
+        f"hybrid takes {wide:.2g} of its time with 3 hidden layers of 128"
+        + (": ask for it there." if wide < 1.0 else ", and gains nothing either."),
         max(slow) > 1.0,
     )
     small = [geometric_mean(of(results, (d, depth, 16), "gauss-seidel", "time")) for d in DIODES for depth in DEPTHS]
