@@ -239,6 +239,13 @@ def test_a_calibrated_model_is_nearer_to_the_chip(script: ModuleType) -> None:
         assert angles["emulator"] < 60
 
 
+@claim("wires")
+def test_training_through_the_wires_takes_their_error_away(script: ModuleType) -> None:
+    for value in small(script).values():
+        assert value["after"] < 0.01 * value["before"]
+        assert value.get("ngspice", 0.0) < 1e-9
+
+
 @claim("transistor_edges")
 def test_channels_turn_away_from_the_gradient_with_their_drops(script: ModuleType) -> None:
     for (what, *_), value in small(script).items():
