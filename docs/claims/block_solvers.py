@@ -155,8 +155,8 @@ def sentences(results: Results) -> Iterator[str]:
         if not chosen(results, (d, depth, w))
     ]
     yield says(
-        f"- `auto` goes by blocks in {len(by_blocks)} of {len(DIODES) * len(DEPTHS) * len(WIDTHS)} cases, and takes "
-        f"{worst:.2g} of Newton's time or less in each of them. In the others Gauss-Seidel would take {min(rest):.2g} "
+        f"- `auto` goes by blocks in {len(by_blocks)} of {len(DIODES) * len(DEPTHS) * len(WIDTHS)} cases, and itself "
+        f"takes {worst:.2g} of Newton's time or less in each of them. In the others Gauss-Seidel would take {min(rest):.2g} "
         f"of it or more.",
         worst < GAIN,
     )
@@ -174,6 +174,8 @@ def draw(results: Results) -> Figure:
                 )
         axes.axhline(1.0, color="black", lw=0.5)
         axes.set(xscale="log", yscale="log", xlabel="nodes in a layer", ylabel="time / Newton's", title=diodes)
+        axes.set_xticks(WIDTHS, [str(width) for width in WIDTHS])
+        axes.minorticks_off()
         axes.legend(fontsize="x-small")
     for i, diodes in enumerate(DIODES):
         for method, style in (("gauss-seidel", "-"), ("jacobi", ":"), ("newton", "--")):

@@ -101,8 +101,8 @@ def sentences(results: Results) -> Iterator[str]:
     ahead = ep[NOISE][best[NOISE]] / loop[NOISE]
     yield says(
         f"- With noise, which is the point of reading outputs only, the analytic rule ends at "
-        f"{geometric(loop[NOISE])}; equilibrium propagation ends {geometric(ahead, '.2g')} times higher at its best "
-        f"nudge (β = {best[NOISE]}) and "
+        f"{geometric(loop[NOISE])}; equilibrium propagation ends {geometric(ahead, '.2g')} times higher at the "
+        f"best nudge of those tried (β = {best[NOISE]}{', the largest' if best[NOISE] == max(BETAS) else ''}) and "
         f"{geometric(ep[NOISE][worst] / loop[NOISE], '.2g')} times at β = {worst}, its default, on the same networks, "
         f"from {often:.0f} times as many readings.",
         ahead.min() > 1,

@@ -107,7 +107,7 @@ def sentences(results: Results) -> Iterator[str]:
             yield f"| {word} | {contrast} | " + " | ".join(f"{geometric(c, '.2g')}" for c in rows.T) + " |"
     yield ""
     single, both = (angles(results, edge, "channel") for edge in ("nmos", "transmission"))
-    least, most = (f"{np.mean(single[:, k]):.2g}°" for k in (0, -1))
+    least, most = (f"{geometric_mean(single[:, k]):.2g}°" for k in (0, -1))
     yield says(
         f"- With their gates held against ground transistors leave no co-content, and the estimate is off by an angle "
         f"that grows with the drops: from {least} at {SWINGS[0]} V to {most} at {SWINGS[-1]:g} V. It was a direction "
@@ -128,7 +128,7 @@ def sentences(results: Results) -> Iterator[str]:
         bool(right.max() < 1),
     )
     squares = angles(results, "nmos", "drops")
-    least, most = (f"{np.mean(squares[:, k]):.2g}°" for k in (0, -1))
+    least, most = (f"{geometric_mean(squares[:, k]):.2g}°" for k in (0, -1))
     yield (
         f"- Squared drops of single transistors are off by {least} at {SWINGS[0]} V and {most} at {SWINGS[-1]:g} V, "
         f"which is {np.mean(squares / single):.2f} ± {np.std(squares / single, ddof=1):.2f} times what their "

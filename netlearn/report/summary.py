@@ -270,7 +270,10 @@ def description_values(description: Description) -> dict[str, Any]:
 def _co_content(description: Description) -> str:
     """Whether energy-based rules follow the gradient here, and with which weights."""
     if description.breaking:
-        return f"none, because of {_listed(description.breaking)}: energy-based rules do not follow the gradient"
+        return (
+            f"none, because of {_listed(description.breaking)}: energy-based rules follow the gradient with "
+            "reciprocal=correct only"
+        )
     nodes: dict[str, list[str]] = {}
     for name, weight in description.weights or ():
         nodes.setdefault(f"{weight:.4g}", []).append(name)
