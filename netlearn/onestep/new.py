@@ -13,12 +13,12 @@ from netlearn.arrays import Array
 from netlearn.errors import DataError
 from netlearn.learn.files import read_table
 from netlearn.learn.samples import Unnamed, named_columns, table_of
-from netlearn.netlist.numbers import format_number
 from netlearn.onestep.arrays import Scaled, Written, written
 from netlearn.onestep.circuit import OneStepCircuit
 from netlearn.onestep.options import OneStep
 from netlearn.onestep.problem import LeastSquares, least_squares
 from netlearn.options import build
+from netlearn.topologies.tables import csv_text
 
 ACCURATE = 100.0
 """Loop gain from which amplifiers' gains change coefficients by less than 1 %."""
@@ -142,5 +142,4 @@ def _targets(circuit: OneStepCircuit, scaled: Scaled) -> str:
     columns = currents.T
     if circuit.problem.options.center:
         header, columns = [*header, "Vmean"], np.column_stack([columns, scaled.target_means])
-    rows = [header, *([format_number(value) for value in row] for row in columns.tolist())]
-    return "".join(",".join(row) + "\n" for row in rows)
+    return csv_text(header, columns)
