@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.ports import ports
 from netlearn.netlist.statements import Word
 
 Span = tuple[int, int, str]
@@ -27,7 +28,6 @@ PLAIN_ELEMENT = re.compile(r"[a-z][a-z0-9_]*")
 
 _VOLTAGE = re.compile(r"\bv\s*\(([^()]*)\)", re.IGNORECASE)
 _CURRENT = re.compile(r"\bi\s*\(([^()]*)\)|@([^\s\[\]@]+)\[", re.IGNORECASE)
-_PORT = re.compile(r"%\w+|[^\s\[\](){}~,%]+")
 _GROUND = ("0", "gnd")
 
 
@@ -76,17 +76,10 @@ class DeckNames:
 
     def port_spans(self, words: Iterable[Word]) -> Iterator[Span]:
         """The nodes of a code model that have to change, its ports' kinds staying as they are."""
-        kind = ""
-        for word in words:
-            for piece in _PORT.finditer(word.text):
-                if piece[0].startswith("%"):
-                    kind = piece[0].lower()
-                    continue
-                if piece[0].lower() == "null":
-                    continue
-                new = self.element(piece[0]) if kind == "%vnam" else self.node(piece[0])
-                if new != piece[0]:
-                    yield word.start + piece.start(), word.start + piece.end(), new
+        for port, is_source in ports(words):
+            new = self.element(port.text) if is_source else self.node(port.text)
+            if new != port.text:
+                yield port.start, port.end, new
 
     def expression_spans(self, text: str, offset: int = 0) -> Iterator[Span]:
         """The nodes in ``v(...)`` and the elements in ``i(...)`` of an expression that have to change."""

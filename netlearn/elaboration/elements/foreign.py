@@ -12,10 +12,9 @@ from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.model_cards import found_model, model_quantities
 from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, Place
 from netlearn.netlist.model_types import CODE_MODELS, DEVICE_MODELS
-from netlearn.netlist.statements import Word
+from netlearn.netlist.ports import ports
 
 BY_NGSPICE = "--forward ngspice lets ngspice solve it"
-_PORT = re.compile(r"%\w+|[^\s\[\](){}~,%]+")
 
 
 class Unsolvable(NetlistError):
@@ -69,8 +68,9 @@ def foreign(line: ElementLine, title: str) -> None:
             message = f"{line.label} is of the model type '{model.kind}', which ngspice is never given"
             raise line.error(message, word, "it might read files or start programs")
     words = element.words[:at]
-    nodes = _ports(words) if element.letter == "A" else [word.text for word in words]
-    numbers = tuple(dict.fromkeys(line.body.node(node.lower()) for node in nodes))
+    is_code = element.letter == "A"
+    nodes = [port for port, is_source in ports(words) if not is_source] if is_code else words
+    numbers = tuple(dict.fromkeys(line.body.node(node.text.lower()) for node in nodes))
     # Each kind of element with so many terminals is a group.
     line.add(foreign_device(title, len(numbers)), numbers, {})
     for model in models:
@@ -102,15 +102,3 @@ def _models(line: ElementLine) -> tuple[int, list[ModelCard]]:
             return at, [bin_ for bin_ in bins if bin_ is not None]
     word = words[-1] if words else None
     raise line.error(f"unknown model '{word.text}'" if word else f"{line.label} has no model", word)
-
-
-def _ports(words: tuple[Word, ...]) -> list[str]:
-    """The nodes of a code model, without the kinds of its ports, and without the sources whose currents it reads."""
-    found: list[str] = []
-    kind = ""
-    for piece in _PORT.findall(" ".join(word.text for word in words)):
-        if piece.startswith("%"):
-            kind = piece.lower()
-        elif kind != "%vnam" and piece.lower() != "null":
-            found.append(piece)
-    return found
