@@ -103,7 +103,7 @@ class _Writer:
         for source, start, end, text in edits:
             self.edits.setdefault(source, []).append((start, end, text))
         self.undeclared = undeclared_parameters(netlist)
-        self.kinds = dict(kinds_of(netlist))
+        self.kinds = kinds_of(netlist)
         self.functions = ForeignFunctions(dialect)
         self.foreign = ForeignWords(netlist)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE_WORDS
 from netlearn.netlist.files import flattened
 from netlearn.netlist.netlist import Netlist
@@ -21,7 +19,7 @@ def has_ideal_diode(part: Netlist) -> bool:
     )
 
 
-def kinds_of(netlist: Netlist) -> Iterator[tuple[str, str]]:
+def kinds_of(netlist: Netlist) -> dict[str, str]:
     """The names of all models, wherever they stand, and their types; "" for a name with more than one type."""
     found: dict[str, str] = {}
     for part in netlist.walk():
@@ -29,7 +27,7 @@ def kinds_of(netlist: Netlist) -> Iterator[tuple[str, str]]:
             if isinstance(card, Card) and card.name == "model" and len(card.words) > 1:
                 name, kind = (word.text.lower() for word in card.words[:2])
                 found[name] = kind if found.get(name, kind) == kind else ""
-    yield from found.items()
+    return found
 
 
 def undeclared_parameters(netlist: Netlist) -> dict[str, set[str]]:
