@@ -6,7 +6,7 @@ known, what is left has the symmetry of its resistors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -58,16 +58,7 @@ def with_held_sources(circuit: Circuit) -> Circuit:
         else:
             values = {name: np.asarray(value)[..., elements] for name, value in group.values.items()}
         groups.append(Group(device, names, index, values))
-    return Circuit(
-        circuit.nodes,
-        circuit.branches,
-        tuple(groups),
-        circuit.environment,
-        circuit.nodeset,
-        circuit.options,
-        circuit.quantities,
-        plan.wiring,
-    )
+    return replace(circuit, groups=tuple(groups), wiring=plan.wiring)
 
 
 def _plan(circuit: Circuit) -> _Plan:

@@ -10,7 +10,7 @@ variable, kept between what is known to be too low and too high.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -142,7 +142,7 @@ class NodeUpdate:
     """The update of one block: its ``elements``, and whether their solution is written down."""
 
     elements: tuple[NodeElements, ...]
-    closed: bool = field(default=False)
+    closed: bool = False
 
     @classmethod
     def of(cls, elements: list[NodeElements]) -> NodeUpdate:

@@ -33,12 +33,7 @@ class Partition:
 
     @classmethod
     def of(cls, model: NonlinearModel) -> Partition:
-        """The blocks of a circuit; the same object again for the same circuit with other values."""
-        return model.circuit.wiring.once(cls.of, lambda: cls.build(model))
-
-    @classmethod
-    def build(cls, model: NonlinearModel) -> Partition:
-        """Find them."""
+        """The blocks of a circuit."""
         reduction = model.reduction
         rows, columns, size = reduction.pattern.rows, reduction.columns, reduction.size
         apart = rows != columns

@@ -64,7 +64,7 @@ class BlockSolver:
                 hint="use solver=newton, or solver=hybrid, which takes Newton's method where there are no blocks",
             )
         y, done, count, left = problem.swept(start, self.method, EXACT, self.sweeps)
-        y, done, left = problem.judged(y, done, left)
+        done, left = problem.judged(y, done, left)
         lost = np.flatnonzero(~done)
         if len(lost):
             raise self._failure(problem, lost, left)
@@ -97,7 +97,7 @@ def attempt(circuit: Circuit, start: OperatingPoint | None, sweeps: int) -> tupl
     if isinstance(problem, str):
         return None
     y, done, count, left = problem.swept(start, "gauss-seidel", EXACT, sweeps)
-    y, done, _ = problem.judged(y, done, left)
+    done, _ = problem.judged(y, done, left)
     return problem.point(y, count), bool(done.all())
 
 
@@ -155,13 +155,13 @@ class _Problem:
             in_parts(work, count, PART)
         return y, done, sweeps, left
 
-    def judged(self, y: Array, done: Array, left: Array) -> tuple[Array, Array, Array]:
-        """With what Kirchhoff's laws say of it."""
+    def judged(self, y: Array, done: Array, left: Array) -> tuple[Array, Array]:
+        """Which samples are done, and what is left, with what Kirchhoff's laws say of it."""
         tolerances = Tolerances.of(self.circuit)
         good, worst = balanced(System.of(self.model, np.arange(len(done))), y, tolerances)
         wrong = done & ~good
         left = np.where(wrong, np.stack([worst, 0.0 * worst]), left)
-        return y, done & good, left
+        return done & good, left
 
     def point(self, y: Array, sweeps: Array) -> OperatingPoint:
         """The operating points from the reduced unknowns ``y`` (r, S)."""
