@@ -275,9 +275,9 @@ class InstanceRows:
         inner = np.ones(len(names), bool)
         inner[: child.ports] = False
         inner[list(outer)] = False
-        self._inner = self.inner = np.flatnonzero(inner)
+        self.inner = np.flatnonzero(inner)
         self._count = len(names)
-        self.inner_names = Selected(names, self._inner)
+        self.inner_names = Selected(names, self.inner)
         self.branch_names = child.branches.all()
 
     def rows(self) -> Iterator[tuple[Device, Rows]]:
@@ -286,7 +286,7 @@ class InstanceRows:
         count = len(self.paths)
         # Nodes of the template to nodes around it; the last column is ground, number -1.
         mapping = np.full((count, self._count + 1), GROUND, dtype=np.int64)
-        mapping[:, self._inner] = np.array(self.first_nodes)[:, None] + np.arange(len(self._inner))
+        mapping[:, self.inner] = np.array(self.first_nodes)[:, None] + np.arange(len(self.inner))
         mapping[:, : self.child.ports] = np.array(self.ports, dtype=np.int64).reshape(count, self.child.ports)
         for node, outer in self.outer.items():
             mapping[:, node] = outer
