@@ -156,9 +156,7 @@ class Design:
 
         Raises OptionError for a name of something that cannot be set, or of nothing.
         """
-        result = copy(self)
-        for made in ("_names", "_effective"):
-            result.__dict__.pop(made, None)
+        result = self._renewed()
         named = Named(self.circuit, self._graph, self._contents, self._parameters, self._frozen, self._temperature)
         result._driven = drive(named, columns)
         result._contents = result._driven.contents
@@ -196,14 +194,19 @@ class Design:
         """The random numbers of the text, one for each instance that has them."""
         return tuple(self.deviations.drawn(self._draws))
 
+    def _renewed(self) -> Design:
+        """A copy without what depends on what samples set."""
+        result = copy(self)
+        for made in ("_names", "_effective"):
+            result.__dict__.pop(made, None)
+        return result
+
     def settable(self, names: Sequence[str]) -> Design:
         """The same, ready for samples that set the numbers of these names, as ``parameters`` gives them, first.
 
         Raises OptionError for a name that is not that of a number which was chosen to be trained.
         """
-        result = copy(self)
-        for made in ("_names", "_effective"):
-            result.__dict__.pop(made, None)
+        result = self._renewed()
         for name in names:
             self.stretch(name)
         quantities = tuple(self._quantities[name] for name in names)
@@ -224,9 +227,7 @@ class Design:
         A part's setting is 1 or a factor where it is relative, else 0 or what is added. Where random numbers
         are drawn, a last setting of 1 says so. Raises OptionError for what decides a condition.
         """
-        result = copy(self)
-        for made in ("_names", "_effective"):
-            result.__dict__.pop(made, None)
+        result = self._renewed()
         result._driven, result._read = self.deviations.apply(self._driven, self._read, parts)
         result._contents = result._driven.contents
         return result
