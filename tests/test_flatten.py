@@ -114,6 +114,7 @@ def test_the_operating_point_is_the_same_and_flattening_again_changes_nothing() 
         (".noise v(b) V1 dec 10 1 10", ".noise"),
         (".dc V1 0 1 0.1", ".dc"),
         ("V9 n 0 DC 1 DISTOF1 0.1\nRn n 0 1", "DISTOF1 of V9"),
+        ("V9 n 0 DC 1 Cpar=1p\nRn n 0 1", "CPAR of V9"),
         ("C9 b 0 1u tc1=1m", "'tc1' of C9"),
         ("C9 b 0 cm\n.model cm c(c=1u)", "the model or the law of C9"),
         (".ac dec 10 1 1g; x\n.tran 1 2 x(y)", ".tran"),

@@ -73,8 +73,8 @@ def _keep(line: ElementLine, found: dict[str, list[Word]], waveforms: list[str])
     """Keep the small signal and the waveform."""
     if "ac" in found:
         line.keep("words", "ac", *(line.quantity(word) for word in found["ac"][1:]))
-    for name in (*waveforms, *_SMALL_SIGNAL, "portnum"):
-        if name in found and name not in (*waveforms, "ac"):
+    for name in (*_SMALL_SIGNAL, "portnum", "cpar"):
+        if name in found and name != "ac":
             line.leave_out(name.upper(), found[name][0])
     for name in waveforms:
         try:
