@@ -111,6 +111,8 @@ def test_the_operating_point_is_the_same_and_flattening_again_changes_nothing() 
         ("T1 a 0 t 0 Z0=50 TD=1n\nRt t 0 50", "the inductance, capacitance or delay of T1"),
         (".meas tran x find v(b) at=1u", ".meas"),
         (".save v(b)", ".save"),
+        (".probe64 v(b)", ".probe64"),
+        (".stb vprobe=V1", ".stb"),
         (".noise v(b) V1 dec 10 1 10", ".noise"),
         (".dc V1 0 1 0.1", ".dc"),
         ("V9 n 0 DC 1 DISTOF1 0.1\nRn n 0 1", "DISTOF1 of V9"),

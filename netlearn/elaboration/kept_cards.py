@@ -10,15 +10,16 @@ from netlearn.elaboration.cards import Active
 from netlearn.elaboration.kept import LeftOut, Piece, Surplus
 from netlearn.elaboration.value_text import Text
 from netlearn.errors import NetlistError
-from netlearn.netlist.statements import Assignment, Card, Word
+from netlearn.netlist.statements import PARAMETER_CARDS, Assignment, Card, Word
 
 ANALYSES = frozenset({"tran", "ac", "op"})
 """Analyses whose words are numbers and their own keywords alone."""
-OTHERS = frozenset((
-    "dc", "noise", "tf", "pz", "sens", "disto", "four", "fourier", "meas", "measure", "print", "plot", "probe", "save",
-    "csparam", "pss", "sp", "noise", "hb", "step", "mc", "alter", "data",
+SAID = frozenset((
+    *PARAMETER_CARDS, "func", "model", "subckt", "ends", "inc", "incl", "include", "lib", "endl", "prot", "unprot",
+    "aliases", "endaliases", "global", "option", "options", "opt", "temp", "nodeset", "preprocess", "control", "endc",
+    "backanno", "title", "text", "width", "end",
 ))  # fmt: skip
-"""Cards that mean something, and that a flat netlist does not say."""
+"""Cards that a flat netlist says in its own way, or that say nothing of the circuit or of what is to be found."""
 _PIECES = re.compile(r"\{[^{}]*\}|'[^']*'|[^\s{}']+")
 _PLAIN = re.compile(r"[\w.+-]+")
 _PLACE = re.compile(r"v\s*\(\s*([^\s(),]+)\s*\)", re.IGNORECASE)
@@ -31,7 +32,7 @@ def keep_cards(body: Body, items: Iterable[Active]) -> None:
         if not isinstance(card, Card):
             continue
         try:
-            kept = _analysis(body, item, card) if card.name in ANALYSES else card.name not in OTHERS
+            kept = _analysis(body, item, card) if card.name in ANALYSES else card.name in SAID
             if card.name == "ic":
                 kept = _initial(body, item, card)
         except NetlistError:
