@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from netlearn.cli.forward import processes, threads_option, timeout
+from netlearn.cli.forward import flat_option, processes, threads_option, timeout
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     all_samples,
@@ -46,9 +46,7 @@ WORST = 10
     show_default=True,
     help="Differences to ignore, in V or A.",
 )
-@click.option(
-    "--flat", is_flag=True, help="Give ngspice the flat circuit as netlearn reads it, instead of the netlist's text."
-)
+@flat_option
 @directive_options("corner", "output", "goal")
 @solver_options
 @threads_option

@@ -55,7 +55,7 @@ def _forward(chips: bool) -> Callable[[Command], Command]:
     )
 
 
-_flat = click.option(
+flat_option = click.option(
     "--flat", is_flag=True, help="Give ngspice the flat circuit as netlearn reads it, instead of the netlist's text."
 )
 threads_option = click.option(
@@ -95,7 +95,7 @@ _retries = click.option(
 
 def forward_option(command: Command) -> Command:
     """What finds the operating points, and in how many threads."""
-    return _forward(False)(_flat(threads_option(command)))
+    return _forward(False)(flat_option(threads_option(command)))
 
 
 def forward_by_name(command: Command) -> Command:
@@ -106,7 +106,7 @@ def forward_by_name(command: Command) -> Command:
 def forward_or_chip(command: Command) -> Command:
     """What finds the operating points or gives the outputs, in how many threads, and what limits it."""
     limits = _timeout("ngspice may take for one sample, or a chip for its next answer")
-    return _forward(True)(_flat(threads_option(limits(_retries(processes(command))))))
+    return _forward(True)(flat_option(threads_option(limits(_retries(processes(command))))))
 
 
 def chip_by_name(command: Command) -> Command:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from netlearn.cli.forward import threads_option, timeout
+from netlearn.cli.forward import flat_option, threads_option, timeout
 from netlearn.cli.options import allow, as_csv, as_json, netlist_argument, quiet, tolerance
 from netlearn.cli.output import FilePath, deliver, say
 from netlearn.errors import CheckFailed
@@ -31,9 +31,7 @@ from netlearn.solve.sensitivity import Sensitivity
     show_default=True,
     help="Whose derivatives: ngspice's are differences of its operating points of the netlist's text.",
 )
-@click.option(
-    "--flat", is_flag=True, help="Give ngspice the flat circuit as netlearn reads it, instead of the netlist's text."
-)
+@flat_option
 @tolerance(1e-3)
 @threads_option
 @timeout
