@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from netlearn.chips.chip import RETRIES, TIMEOUT
 from netlearn.chips.function import ChipFunction, loaded
@@ -13,7 +13,7 @@ from netlearn.chips.solver import ChipSolver
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.ngspice.own_text import TextSolver
 from netlearn.ngspice.solver import NgspiceSolver
-from netlearn.solve.internal import METHODS, InternalSolver
+from netlearn.solve.internal import METHODS, InternalSolver, Method
 from netlearn.solve.operating_point import Solver
 
 FORWARDS = ("internal", "ngspice", "ngspice-flat")
@@ -37,13 +37,7 @@ def internal_by(method: str | Solver | None) -> Solver:
         return InternalSolver()
     if not isinstance(method, str):
         return method
-    if method not in METHODS:
-        raise OptionError(f"there is no solver '{method}'", hint=did_you_mean(method, METHODS) or _known(METHODS))
-    return InternalSolver(method=METHODS[METHODS.index(method)])
-
-
-def _known(names: Sequence[str]) -> str:
-    return f"known: {', '.join(names)}"
+    return InternalSolver(method=cast("Method", method))
 
 
 @contextmanager
@@ -74,7 +68,8 @@ def solver_of(forward: Forward) -> Iterator[Solver]:
         yield internal_by(forward)
     else:
         names = (*FORWARDS, *METHODS)
-        raise OptionError(f"there is no solver '{forward}'", hint=did_you_mean(forward, names) or _known(names))
+        hint = did_you_mean(forward, names) or f"known: {', '.join(names)}"
+        raise OptionError(f"there is no solver '{forward}'", hint=hint)
 
 
 def chip_of(forward: object, timeout: float = TIMEOUT, retries: int = RETRIES) -> ChipSolver:
