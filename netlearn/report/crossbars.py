@@ -14,7 +14,7 @@ from matplotlib.colors import LogNorm
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.errors import OptionError
-from netlearn.report.network import COLOURS, UNITS, By, resistor_values
+from netlearn.report.network import COLOURS, By, quantity, resistor_values
 from netlearn.report.placement import driven_nodes
 from netlearn.solve.operating_point import OperatingPoint
 
@@ -59,8 +59,7 @@ def draw_crossbar(
     low, high = np.nanmin(table), np.nanmax(table)
     norm = LogNorm(low, high) if low > 0 and high > 30 * low else None
     image = axes.imshow(table, cmap=COLOURS, norm=norm, aspect="auto", interpolation="nearest")
-    label = f"{by} ({UNITS[by]})" if by == "conductance" else f"mean {by} ({UNITS[by]})"
-    axes.figure.colorbar(image, ax=axes, label=label, shrink=0.8)
+    axes.figure.colorbar(image, ax=axes, label=quantity(by), shrink=0.8)
     for axis, nodes in ((axes.yaxis, across), (axes.xaxis, down)):
         if len(nodes) <= NAMED:
             names = [as_drawn(circuit.nodes[k]) for k in nodes]

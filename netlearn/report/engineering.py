@@ -18,8 +18,7 @@ def engineering(value: float | None, unit: str = "", digits: int = 5) -> str:
     if value is None or isnan(value):
         return "–"
     if not isfinite(value) or value == 0:
-        text = {True: "∞", False: "0"}[value != 0]
-        return f"{'-' if value < 0 else ''}{text} {symbol}".strip()
+        return f"{'-' if value < 0 else ''}{'∞' if value else '0'} {symbol}".strip()
     # Rounded first, so that 999.999 becomes 1 k and not 1000.
     rounded = float(f"{value:.{digits - 1}e}")
     power = 3 * floor(log10(abs(rounded)) / 3)

@@ -36,8 +36,7 @@ def training_figure(result: TrainResult, name: str = "") -> Figure:
     if is_crossbar(subject.circuit):
         draw_crossbar(right, subject.circuit, "trained crossbar")
     else:
-        given = {"positions": subject.positions, "outputs": subject.outputs}
-        draw_network(right, subject.circuit, "trained network", **given)  # type: ignore[arg-type]
+        draw_network(right, subject.circuit, "trained network", positions=subject.positions, outputs=subject.outputs)
     return figure
 
 

@@ -116,8 +116,7 @@ def _network(subject: Subject) -> str:
         return ""
     if is_crossbar(circuit):
         return _drawn(lambda axes: draw_crossbar(axes, circuit))
-    given = {"positions": subject.positions, "outputs": subject.outputs}
-    return _drawn(lambda axes: draw_network(axes, circuit, **given))  # type: ignore[arg-type]
+    return _drawn(lambda axes: draw_network(axes, circuit, positions=subject.positions, outputs=subject.outputs))
 
 
 @style()

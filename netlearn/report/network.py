@@ -121,8 +121,12 @@ def _draw_lines(axes: Axes, places: Array, ends: Array, values: Array, by: By) -
     )  # fmt: skip
     axes.add_collection(lines)
     extend = "min" if float(values.min()) < low else "neither"
-    label = f"{by} ({UNITS[by]})" if by == "conductance" else f"mean {by} ({UNITS[by]})"
-    axes.figure.colorbar(ScalarMappable(norm, COLOURS), ax=axes, label=label, shrink=0.8, extend=extend)
+    axes.figure.colorbar(ScalarMappable(norm, COLOURS), ax=axes, label=quantity(by), shrink=0.8, extend=extend)
+
+
+def quantity(by: By) -> str:
+    """What lines or fields are drawn by, with its unit."""
+    return f"{by} ({UNITS[by]})" if by == "conductance" else f"mean {by} ({UNITS[by]})"
 
 
 def _draw_nodes(axes: Axes, circuit: Circuit, places: Array, shown: Array, outputs: Iterable[str]) -> None:

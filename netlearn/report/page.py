@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import isfinite, isnan
+from math import isfinite
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -379,7 +379,7 @@ def _rendered(contents: _Contents) -> str:
         engineering=engineering,
         percent=lambda part: f"{100 * part:.4g} %",
         shown=shown,
-        finite=lambda value: isfinite(value) and not isnan(value),
+        finite=isfinite,
     )
     return environment.get_template("report.html").render(page=contents)
 
