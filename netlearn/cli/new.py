@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,6 +43,18 @@ def _takes_weights(kind: str) -> Callable[[Command], Command]:
     )
 
 
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given, by their own names."""
+    return {name.removeprefix("setting_"): value for name, value in options.items() if value is not None}
+
+
+def _check_free(*paths: Path, force: bool) -> None:
+    """Raise OptionError for a file that is there, unless it may be written over."""
+    for path in paths:
+        if path.exists() and not force:
+            raise OptionError(f"'{path}' is there already", hint="--force writes over it")
+
+
 def _subcommand(kind: str, topology: type) -> click.Command:
     @click.command(name=kind, help=f"{(topology.__doc__ or kind).splitlines()[0]}")
     @click.argument("out", type=FilePath, metavar="FILE")
@@ -54,11 +66,8 @@ def _subcommand(kind: str, topology: type) -> click.Command:
         check_output(out)
         data = out.with_suffix(".csv")
         check_output(data)
-        for path in (out, data):
-            if path.exists() and not force:
-                raise OptionError(f"'{path}' is there already", hint="--force writes over it")
-        given = {name.removeprefix("setting_"): value for name, value in options.items() if value is not None}
-        made = new_netlist(kind, data.name, weights=weights, **given)
+        _check_free(out, data, force=force)
+        made = new_netlist(kind, data.name, weights=weights, **_given(options))
         for note in made.notes:
             say(f"note      {note}")
         deliver(made.data, data)
@@ -87,13 +96,10 @@ def _onestep(data: Path, out: Path | None, force: bool, **options: Any) -> None:
     out = out or data.parent / f"{data.stem}.onestep.cir"
     check_output(out)
     samples = out.with_suffix(".targets.csv")
-    given = {name.removeprefix("setting_"): value for name, value in options.items() if value is not None}
     check_outputs(Destination(out), Destination(samples), inputs=(data,))
-    made = new_onestep(data, **given)
+    made = new_onestep(data, **_given(options))
     written = (out, samples) if made.data else (out,)
-    for path in written:
-        if path.exists() and not force:
-            raise OptionError(f"'{path}' is there already", hint="--force writes over it")
+    _check_free(*written, force=force)
     if made.data:
         deliver(made.data, samples)
     deliver(made.netlist, out)
