@@ -74,7 +74,7 @@ class ChipFunction:
         except NetlearnError:
             raise
         except Exception as error:
-            raise self._raised(error) from None
+            raise raised(f"'{self.name}' raised", error) from None
         found = self._rows(given, names, len(inputs))
         self.count.readings += found.size
         self.count.states += len(found)
@@ -98,9 +98,6 @@ class ChipFunction:
             sample, output = (int(k) for k in bad[0])
             raise ChipError(f"'{self.name}' gave {found[sample, output]} for {names[output]}", sample=sample)
         return np.array(found)
-
-    def _raised(self, error: Exception) -> ChipError:
-        return raised(f"'{self.name}' raised", error)
 
 
 def loaded(path: str) -> ChipFunction:
