@@ -8,16 +8,36 @@ import subprocess
 import sys
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.ngspice.deck import Deck, write_deck
-from netlearn.ngspice.library import INSTALL
-from netlearn.ngspice.messages import Crashed, Unloadable
+from netlearn.ngspice.library import INSTALL, executable, missing
+from netlearn.ngspice.messages import Crashed, Unloadable, took_longer
+from netlearn.programs import limit
+
+T = TypeVar("T")
+
+
+def by_library_or_program(path: str | None, by_library: Callable[[str], T], by_program: Callable[[], T]) -> T:
+    """What the library at ``path`` finds, or the executable where there is none or it cannot be loaded.
+
+    Raises NgspiceError where neither is installed, and Unloadable where there is a library alone.
+    """
+    if path is not None:
+        try:
+            return by_library(path)
+        except Unloadable:
+            if executable() is None:
+                raise
+    elif executable() is None:
+        raise missing()
+    return by_program()
 
 
 class WorkerProcess:
@@ -42,6 +62,20 @@ class WorkerProcess:
             values, _, _ = deck.values(deck.circuit)
             self.send("load", deck.lines, deck.vectors, deck.targets, values, saves and deck.explicit)
         return deck
+
+    def sens(self, values: Array, probe: str, timeout: float) -> tuple[dict[str, float] | None, str]:
+        """``.sens`` of the loaded circuit at ``values``: by vector name, if there is any, and what was said.
+
+        Raises NgspiceError if it takes longer than ``timeout`` seconds, and Crashed.
+        """
+        self.send("sens", values, probe)
+        while self.connection.poll(limit(timeout)):
+            kind, content = self.receive()
+            if kind == "sens":
+                return dict(content), ""
+            if kind == "failed":
+                return None, content
+        raise took_longer(timeout)
 
     def send(self, *request: Any) -> None:
         """Send a request. Raises Crashed, or Unloadable if the worker has said so."""

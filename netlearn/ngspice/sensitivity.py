@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,13 +11,12 @@ from netlearn.circuit.circuit import GROUND, Circuit, Column, one_sample
 from netlearn.ngspice.batch import sens_batch
 from netlearn.ngspice.deck import TIGHT, Deck, write_deck
 from netlearn.ngspice.forms import form_of
-from netlearn.ngspice.library import executable, library, missing
-from netlearn.ngspice.messages import Crashed, Unloadable, not_found, took_longer
-from netlearn.ngspice.process import WorkerProcess
+from netlearn.ngspice.library import library
+from netlearn.ngspice.messages import Crashed, not_found
+from netlearn.ngspice.process import WorkerProcess, by_library_or_program
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.probes.ends import Probes
 from netlearn.probes.outputs import Outputs
-from netlearn.programs import limit
 from netlearn.solve.operating_point import Solver
 from netlearn.solve.sensitivity import Sensitivity, sensitivities
 
@@ -42,11 +41,20 @@ def against_ngspice(
         by_sens = ngspice_sensitivities(circuit, probe, sample, timeout) if probe.between_unknowns else {}
     except Crashed:
         by_sens = {}
+    return judged(ours, by_sens, lambda keys: ngspice_differences(circuit, probe, keys, sample, timeout))
+
+
+def judged(
+    ours: Sequence[Sensitivity],
+    by_sens: Mapping[tuple[str, str], float],
+    differences: Callable[[list[tuple[str, str]]], Mapping[tuple[str, str], float]],
+) -> list[Sensitivity]:
+    """Sensitivities with those by ``.sens`` beside them, and by differences where these are missing or differ."""
     found = [replace(s, by_sens=by_sens.get((s.element, s.name), float("nan"))) for s in ours]
     doubtful = [
         (s.element, s.name) for s in found if s.value != 0 and s.derivative != 0 and not s.relative_difference < DOUBT
     ]
-    decided = ngspice_differences(circuit, probe, doubtful, sample, timeout)
+    decided = differences(doubtful)
     return [replace(s, by_differences=decided.get((s.element, s.name), float("nan"))) for s in found]
 
 
@@ -122,16 +130,10 @@ def _by_element(deck: Deck, vectors: Mapping[str, float]) -> dict[tuple[str, str
 
 
 def _sens(circuit: Circuit, word: str, timeout: float, tolerances: Mapping[str, float]) -> dict[str, float]:
-    path = library()
-    if path is None and executable() is None:
-        raise missing()
-    if path is not None:
-        try:
-            return _through_library(path, circuit, word, timeout, tolerances)
-        except Unloadable:
-            if executable() is None:
-                raise
-    return sens_batch(circuit, word, timeout, tolerances)
+    def by_library(path: str) -> dict[str, float]:
+        return _through_library(path, circuit, word, timeout, tolerances)
+
+    return by_library_or_program(library(), by_library, lambda: sens_batch(circuit, word, timeout, tolerances))
 
 
 def _through_library(
@@ -141,13 +143,9 @@ def _through_library(
     worker = WorkerProcess(path, tolerances)
     try:
         deck = worker.prepare(circuit, saves=False)
-        worker.send("sens", deck.values(circuit)[0], word)
-        while worker.connection.poll(limit(timeout)):
-            kind, content = worker.receive()
-            if kind == "sens":
-                return dict(content)
-            if kind == "failed":
-                raise not_found(circuit, 0, content)
-        raise took_longer(timeout)
+        found, said = worker.sens(deck.values(circuit)[0], word, timeout)
     finally:
         worker.close()
+    if found is None:
+        raise not_found(circuit, 0, said)
+    return found

@@ -17,9 +17,9 @@ from netlearn.circuit.samples import by_setting
 from netlearn.errors import NgspiceError
 from netlearn.ngspice.batch import run_batch
 from netlearn.ngspice.deck import TIGHT, alterable, check_connected
-from netlearn.ngspice.library import executable, library, missing
-from netlearn.ngspice.messages import SINGULAR, Crashed, Unloadable, not_found, took_longer
-from netlearn.ngspice.process import WorkerProcess
+from netlearn.ngspice.library import library
+from netlearn.ngspice.messages import SINGULAR, Crashed, not_found, took_longer
+from netlearn.ngspice.process import WorkerProcess, by_library_or_program
 from netlearn.programs import limit
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.parts import solve_parts
@@ -80,21 +80,16 @@ class NgspiceSolver:
         return OperatingPoint(circuit, self._solve(circuit, circuit.samples or 1, first=0))
 
     def _solve(self, circuit: Circuit, samples: int, first: int) -> Array:
-        path = library()
-        if path is None:
-            if executable() is None:
-                raise missing()
-            return run_batch(circuit, self.tolerances, self.timeout, first)
-        count = self.processes or min(os.cpu_count() or 1, 1 + samples // SAMPLES_PER_PROCESS)
-        shares = [share for share in np.array_split(np.arange(samples), count) if len(share)]
-        x = np.full((samples, circuit.size), np.nan)
-        try:
+        def by_library(path: str) -> Array:
+            count = self.processes or min(os.cpu_count() or 1, 1 + samples // SAMPLES_PER_PROCESS)
+            shares = [share for share in np.array_split(np.arange(samples), count) if len(share)]
+            x = np.full((samples, circuit.size), np.nan)
             self._run(path, circuit, x, shares, first=first, retry=True)
-        except Unloadable:
-            if executable() is None:
-                raise
-            return run_batch(circuit, self.tolerances, self.timeout, first)
-        return x
+            return x
+
+        return by_library_or_program(
+            library(), by_library, lambda: run_batch(circuit, self.tolerances, self.timeout, first)
+        )
 
     def _run(self, path: str, circuit: Circuit, x: Array, shares: Sequence[Array], *, first: int, retry: bool) -> None:
         """Fill ``x`` (S, N) at the shares' samples, each share in a worker of its own."""

@@ -16,10 +16,10 @@ from netlearn.errors import NgspiceError
 from netlearn.netlist.numbers import format_number
 from netlearn.ngspice.batch import read_raw, run
 from netlearn.ngspice.deck import save_commands
-from netlearn.ngspice.library import executable, library, missing
-from netlearn.ngspice.messages import Crashed, Unloadable, took_longer
+from netlearn.ngspice.library import library
+from netlearn.ngspice.messages import Crashed, took_longer
 from netlearn.ngspice.names import SETTLED_ONLY
-from netlearn.ngspice.process import WorkerProcess
+from netlearn.ngspice.process import WorkerProcess, by_library_or_program
 from netlearn.ngspice.text import TextDeck
 from netlearn.programs import limit
 
@@ -56,16 +56,11 @@ class TextRunner:
 
         Raises NgspiceError where ngspice is missing, hangs, crashes or finds no operating point.
         """
-        path = library()
-        if path is not None:
-            try:
-                return self._through_library(path, deck, targets, values, saves)
-            except Unloadable:
-                if executable() is None:
-                    raise
-        elif executable() is None:
-            raise missing()
-        return _in_batch(deck, targets, values, saves, self.timeout)
+        return by_library_or_program(
+            library(),
+            lambda path: self._through_library(path, deck, targets, values, saves),
+            lambda: _in_batch(deck, targets, values, saves, self.timeout),
+        )
 
     def close(self) -> None:
         """End the processes."""

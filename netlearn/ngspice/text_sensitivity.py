@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -14,16 +13,15 @@ from netlearn.netlist.edits import Edit
 from netlearn.netlist.numbers import format_number
 from netlearn.ngspice.batch import run_sens
 from netlearn.ngspice.forms import column, form_of
-from netlearn.ngspice.library import executable, library, missing
-from netlearn.ngspice.messages import Crashed, Unloadable, took_longer
+from netlearn.ngspice.library import library
+from netlearn.ngspice.messages import Crashed
 from netlearn.ngspice.names import COMMAND_SAFE
 from netlearn.ngspice.own_text import OwnText
-from netlearn.ngspice.process import WorkerProcess
-from netlearn.ngspice.sensitivity import DOUBT, STEP, ngspice_differences
+from netlearn.ngspice.process import WorkerProcess, by_library_or_program
+from netlearn.ngspice.sensitivity import STEP, judged, ngspice_differences
 from netlearn.ngspice.text import TextDeck
 from netlearn.ngspice.text_run import failed
 from netlearn.probes.outputs import Outputs
-from netlearn.programs import limit
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.sensitivity import Sensitivity, sensitivities
 
@@ -54,14 +52,13 @@ def against_text(
         except Crashed:
             # ngspice 39's .sens crashes with any bipolar transistor.
             pass
-    judged = [replace(s, by_sens=by_sens.get((s.element, s.name), float("nan"))) for s in ours]
-    doubtful = [
-        (s.element, s.name) for s in judged if s.value != 0 and s.derivative != 0 and not s.relative_difference < DOUBT
-    ]
-    decided = text_differences(circuit, probe, own, inputs, doubtful)
-    rest = [key for key in doubtful if key not in decided]
-    decided.update(ngspice_differences(circuit, probe, rest, 0, timeout) if rest else {})
-    return [replace(s, by_differences=decided.get((s.element, s.name), float("nan"))) for s in judged]
+
+    def differences(keys: list[tuple[str, str]]) -> dict[tuple[str, str], float]:
+        decided = text_differences(circuit, probe, own, inputs, keys)
+        rest = [key for key in keys if key not in decided]
+        return decided | (ngspice_differences(circuit, probe, rest, 0, timeout) if rest else {})
+
+    return judged(ours, by_sens, differences)
 
 
 def text_differences(
@@ -153,39 +150,23 @@ def _by_element(circuit: Circuit, deck: TextDeck, vectors: Mapping[str, float]) 
 
 
 def _sens(loaded: Loaded, word: str, timeout: float) -> dict[str, float]:
-    path = library()
-    if path is None and executable() is None:
-        raise missing()
-    if path is not None:
-        try:
-            return _through_library(path, loaded, word, timeout)
-        except Unloadable:
-            if executable() is None:
-                raise
-    return _in_batch(loaded, word, timeout)
+    deck, targets, values = loaded
+    commands = [target + format_number(value) for target, value in zip(targets, values[0].tolist(), strict=True)]
+    found, said = by_library_or_program(
+        library(),
+        lambda path: _through_library(path, loaded, word, timeout),
+        lambda: run_sens(deck.lines, commands, word, timeout, deck.behaviour),
+    )
+    if found is None:
+        raise failed(0, said)
+    return found
 
 
-def _through_library(path: str, loaded: Loaded, word: str, timeout: float) -> dict[str, float]:
+def _through_library(path: str, loaded: Loaded, word: str, timeout: float) -> tuple[dict[str, float] | None, str]:
     deck, targets, values = loaded
     worker = WorkerProcess(path, {})
     try:
         worker.send("text", list(deck.lines), deck.behaviour, list(targets), [], values[:0])
-        worker.send("sens", values[0], word)
-        while worker.connection.poll(limit(timeout)):
-            kind, content = worker.receive()
-            if kind == "sens":
-                return dict(content)
-            if kind == "failed":
-                raise failed(0, content)
-        raise took_longer(timeout)
+        return worker.sens(values[0], word, timeout)
     finally:
         worker.close()
-
-
-def _in_batch(loaded: Loaded, word: str, timeout: float) -> dict[str, float]:
-    deck, targets, values = loaded
-    lines = [target + format_number(value) for target, value in zip(targets, values[0].tolist(), strict=True)]
-    found, said = run_sens(deck.lines, lines, word, timeout, deck.behaviour)
-    if found is None:
-        raise failed(0, said)
-    return found
