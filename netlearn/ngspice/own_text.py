@@ -95,8 +95,7 @@ class OwnText:
         self, circuit: Circuit, inputs: Array, edits: Sequence[Edit] = (), *, inside: bool = False
     ) -> TextSolution:
         """The same, with what only one of the two knows; ``inside`` asks for nodes inside of elements as well."""
-        altered = self._altered(circuit)
-        others = [j for j in range(len(self.inputs)) if j not in altered]
+        altered, others = self._parted(circuit)
         groups = alike([inputs[:, others]]) if others else [np.arange(len(inputs))]
         x = np.full((len(inputs), circuit.size), np.nan)
         missing: dict[str, None] = {}
@@ -114,8 +113,7 @@ class OwnText:
 
     def altered(self, circuit: Circuit, inputs: Array, more: Sequence[Alterable], values: Array) -> Array:
         """Unknowns (n, N) at one sample ``inputs`` (1, p), where also ``more`` has the values (n, m)."""
-        altered = self._altered(circuit)
-        others = [j for j in range(len(self.inputs)) if j not in altered]
+        altered, others = self._parted(circuit)
         settled, edits = self._settled(circuit, others, inputs[0])
         own = np.tile(inputs[:, list(altered)], (len(values), 1))
         # What is altered later counts.
@@ -124,15 +122,16 @@ class OwnText:
 
     def deck(self, circuit: Circuit, inputs: Array) -> tuple[TextDeck, list[str], Array]:
         """The deck at one sample ``inputs`` (1, p), the commands that set the rest of it, and their values (1, m)."""
-        altered = self._altered(circuit)
-        others = [j for j in range(len(self.inputs)) if j not in altered]
+        altered, others = self._parted(circuit)
         settled, edits = self._settled(circuit, others, inputs[0])
         deck = text_deck(self.design.netlist, settings(settled, TIGHT), edits)
         return deck, [target(word, deck) for word in altered.values()], inputs[:, list(altered)]
 
-    def _altered(self, circuit: Circuit) -> dict[int, Alterable]:
-        """Which inputs ngspice can alter, and by what names."""
-        return {j: word for j in range(len(self.inputs)) if (word := self.alterable(circuit, j)) is not None}
+    def _parted(self, circuit: Circuit) -> tuple[dict[int, Alterable], list[int]]:
+        """Which inputs ngspice can alter, by what names, and which others there are."""
+        words = {j: self.alterable(circuit, j) for j in range(len(self.inputs))}
+        altered = {j: word for j, word in words.items() if word is not None}
+        return altered, [j for j in words if j not in altered]
 
     def _trained(self, parameters: Parameters | None, theta: Array | None) -> list[Edit]:
         return [] if parameters is None or theta is None else self.design.edits(parameters, theta)
@@ -142,14 +141,7 @@ class OwnText:
         place, name = self.inputs[number], self.columns[number].lower()
         if isinstance(place, tuple):
             return str(circuit.groups[place[0]].names[place[1]])
-        if "." not in name or not circuit.has_element(name):
-            return None
-        g, k = circuit.element(name)
-        group = circuit.groups[g]
-        if isinstance(group.device, ForeignDevice):
-            return None
-        form = form_of(group.device)
-        return (str(group.names[k]), form.value) if form.value in form.alterable else None
+        return element_value(circuit, name) if "." in name else None
 
     def _settled(self, circuit: Circuit, others: Sequence[int], sample: Array) -> tuple[Circuit, list[Edit]]:
         """The circuit's environment and the edits of the text for samples whose settings are alike."""
@@ -168,3 +160,15 @@ class OwnText:
                 raise NgspiceError(message, hint="--flat gives ngspice the flat circuit instead")
             edits.append(edit)
         return replace(circuit, environment=environment), edits
+
+
+def element_value(circuit: Circuit, name: str) -> Alterable | None:
+    """An element's own value, if there is an element of that name and ngspice can alter it."""
+    if not circuit.has_element(name):
+        return None
+    g, k = circuit.element(name)
+    group = circuit.groups[g]
+    if isinstance(group.device, ForeignDevice):
+        return None
+    form = form_of(group.device)
+    return (str(group.names[k]), form.value) if form.value in form.alterable else None

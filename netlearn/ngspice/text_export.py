@@ -14,10 +14,9 @@ from netlearn.errors import NgspiceError
 from netlearn.netlist.numbers import format_number
 from netlearn.ngspice.deck import TIGHT, Deck
 from netlearn.ngspice.export import comment
-from netlearn.ngspice.forms import form_of
 from netlearn.ngspice.measurements import printed, printing
 from netlearn.ngspice.names import SETTLED_ONLY
-from netlearn.ngspice.own_text import OwnText
+from netlearn.ngspice.own_text import OwnText, element_value
 from netlearn.ngspice.text import TextDeck, text_deck
 from netlearn.ngspice.text_names import renamed_comments
 from netlearn.ngspice.text_solution import BY_FLAT, settings, target, unknown_words
@@ -88,12 +87,7 @@ def alterations(own: OwnText, circuit: Circuit, text: TextDeck, inputs: Array) -
 def _command(own: OwnText, circuit: Circuit, text: TextDeck, number: int) -> tuple[Command, bool]:
     """What sets an input, and whether the circuit has to be read anew after it."""
     name = own.columns[number].lower()
-    altered = own.alterable(circuit, number)
-    if altered is None and circuit.has_element(name):
-        g, k = circuit.element(name)
-        form = form_of(circuit.groups[g].device)
-        if form.value in form.alterable:
-            altered = str(circuit.groups[g].names[k]), form.value
+    altered = own.alterable(circuit, number) or element_value(circuit, name)
     if altered is not None:
         begin = target(altered, text)
         return (lambda value: begin + format_number(value)), False
