@@ -68,17 +68,18 @@ def text_solution(
     """
     sources, values = drive
     edits = list(edits)
-    try:
-        deck = text_deck(netlist, settings(circuit, TIGHT), edits)
+
+    def solved(tolerances: Mapping[str, float]) -> TextSolution:
+        deck = text_deck(netlist, settings(circuit, tolerances), edits)
         targets = [target(source, deck) for source in sources]
-        points = runner.points(deck, targets, values, _saves(circuit, deck) if inside else ())
+        return _solution(circuit, deck, runner.points(deck, targets, values, _saves(circuit, deck) if inside else ()))
+
+    try:
+        return solved(TIGHT)
     except NgspiceError as error:
         if error.sample is None:
             raise
-        deck = text_deck(netlist, settings(circuit, LOOSER), edits)
-        targets = [target(source, deck) for source in sources]
-        points = runner.points(deck, targets, values, _saves(circuit, deck) if inside else ())
-    return _solution(circuit, deck, points)
+    return solved(LOOSER)
 
 
 def target(altered: Alterable, deck: TextDeck) -> str:
