@@ -6,7 +6,8 @@ several conductors side by side, of type cpl; U has a model of type urc.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from netlearn.circuit.circuit import GROUND
 from netlearn.circuit.devices.transmission_line import (
@@ -24,7 +25,7 @@ from netlearn.elaboration.value_text import Text
 from netlearn.errors import NetlistError, did_you_mean
 from netlearn.expressions.expression import parse_expression
 from netlearn.netlist.numbers import starts_like_number
-from netlearn.netlist.statements import Assignment, Word
+from netlearn.netlist.statements import Word
 
 PRODUCT = parse_expression("x*y")
 _LENGTHS = {"length": "len"}
@@ -86,13 +87,12 @@ def coupled_lines(line: ElementLine) -> None:
         raise line.error(f"{line.label} needs as many nodes on either side, each with a reference, and a model")
     nodes = line.nodes(at)
     model = _model(line, at, "cpl")
-    used: set[Word] = set()
-    for name in ("r", "l", "c", "g"):
-        used.update(_checked_matrix(line, model, name, count))
+    matrices = {name: _matrix(model, name, count) for name in ("r", "l", "c", "g")}
+    used = set(chain.from_iterable(matrices.values()))
     for word in model.words:
         if starts_like_number(word.text) and word not in used:
             raise NetlistError(f"cannot read '{word.text}' in the model", model.place(word), "name=value")
-    resistances = _resistances(line, model, count)
+    resistances = _resistances(line, model, matrices["r"], count)
     card = known_quantities(model, ("len",), _LENGTHS, ("r", "l", "c", "g", "cpl"), lists=True)
     length = {**{name: quantity for name, quantity in card.items() if name == "len"}, **_own_length(line)}
     for conductor in range(count):
@@ -100,30 +100,29 @@ def coupled_lines(line: ElementLine) -> None:
         _add(line, ends, {"r": resistances[conductor], **length}, f"#{conductor + 1}")
 
 
-def _matrix(model: ModelCard, first: Assignment) -> list[Word]:
-    """The words of a parameter with several numbers."""
-    starts = (assignment.name.start for assignment in model_names(model).values())
-    end = min((start for start in starts if start > first.name.start), default=model.card.end)
-    return [first.value, *(word for word in model.words if first.value.end <= word.start < end)]
+def _matrix(model: ModelCard, name: str, count: int) -> list[Word]:
+    """The numbers of a matrix of a line's model, none where it is not given.
 
-
-def _checked_matrix(line: ElementLine, model: ModelCard, name: str, count: int) -> list[Word]:
-    """The words of a matrix of a line's model. Raises NetlistError where there are too few or too many."""
-    given = model_names(model).get(name)
-    words = [] if given is None else _matrix(model, given)
+    Raises NetlistError where there are too few or too many.
+    """
+    names = model_names(model)
+    given = names.get(name)
+    if given is None:
+        return []
+    starts = (assignment.name.start for assignment in names.values())
+    end = min((start for start in starts if start > given.name.start), default=model.card.end)
+    words = [given.value, *(word for word in model.words if given.value.end <= word.start < end)]
     wanted = count * (count + 1) // 2
-    if given is not None and len(words) != wanted:
+    if len(words) != wanted:
         message = f"a line of {count} conductors needs {wanted} numbers for {name}, not {len(words)}"
         raise NetlistError(message, model.place(given.name), "the upper half of their matrix, row by row")
     return words
 
 
-def _resistances(line: ElementLine, model: ModelCard, count: int) -> Mapping[int, int]:
-    """The resistance of each conductor: the diagonal of the matrix whose upper half the card has, row by row."""
-    names = model_names(model)
-    if "r" not in names:
+def _resistances(line: ElementLine, model: ModelCard, words: Sequence[Word], count: int) -> Mapping[int, int]:
+    """The resistance of each conductor: the diagonal of the matrix whose upper half ``words`` are, row by row."""
+    if not words:
         return dict.fromkeys(range(count), line.graph.constant(0.0))
-    words = _matrix(model, names["r"])
     found, at = {}, 0
     for conductor in range(count):
         text = Text.of(words[at], model.card.source, model.chain)
