@@ -217,13 +217,13 @@ class _Writer:
         words.append([self.beside.words.get(str(name), "") for name in group.names] if self.beside.words else [])
         words = [each for each in words if each]
         if device is WINDING:
-            self._series(g, group, names, words)
+            self._series(group, names, words)
         self.lines += [" ".join(filter(None, line)) for line in zip(*words, strict=True)]
         for value, name in form.alterable.items():
             self.columns.append((g, value))
             self.targets += [f"alter {element} {name} = " for element in names]
 
-    def _series(self, g: int, group: Group, names: Sequence[str], words: list[list[str]]) -> None:
+    def _series(self, group: Group, names: Sequence[str], words: list[list[str]]) -> None:
         """Put the resistances of windings in series with them; those that only part currents stay out."""
         resistances = column(group, "resistance")
         some = np.flatnonzero(resistances > LARGEST)
@@ -255,15 +255,13 @@ class _Writer:
 
     def _names(self, g: int, form: Form, group: Group) -> list[str]:
         if g not in self.elements:
-            inductors = [str(name) in self.beside.inductances for name in group.names]
-            if form.letter != "v" or not any(inductors):
-                self.elements[g] = self.names.elements(form.letter, group.names)
-            else:
-                every = zip(map(str, group.names), inductors, strict=True)
-                sources = [name for name, inductor in every if not inductor]
-                inner = [str(name) for name, inductor in zip(group.names, inductors, strict=True) if inductor]
-                of_kind = {True: iter(self.names.elements("l", inner)), False: iter(self.names.elements("v", sources))}
-                self.elements[g] = [next(of_kind[inductor]) for inductor in inductors]
+            inductances = self.beside.inductances if form.letter == "v" else {}
+            letters = ["l" if str(name) in inductances else form.letter for name in group.names]
+            words = {}
+            for letter in sorted(set(letters)):
+                names = [str(name) for name, own in zip(group.names, letters, strict=True) if own == letter]
+                words[letter] = iter(self.names.elements(letter, names))
+            self.elements[g] = [next(words[letter]) for letter in letters]
         return self.elements[g]
 
     def _carriers(self) -> dict[int, str]:
