@@ -16,6 +16,7 @@ from functools import cache
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
+from netlearn.environment import count_named
 from netlearn.errors import OptionError
 
 VARIABLE = "NETLEARN_THREADS"
@@ -50,12 +51,9 @@ def threads() -> int:
     """How many threads the solvers use. Raises OptionError where the environment names no number of them."""
     if _chosen:
         return _chosen[0]
-    named = os.environ.get(VARIABLE, "").strip()
-    if not named:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not named.isascii() or not named.isdigit() or int(named) < 1:
-        raise OptionError(f"{VARIABLE} is '{named}', which is not a number of threads", hint="give 1 or more")
-    return int(named)
+    if named := count_named(VARIABLE, "threads"):
+        return named
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache

@@ -1,0 +1,20 @@
+"""Numbers that variables of the environment name."""
+
+from __future__ import annotations
+
+import os
+
+from netlearn.errors import OptionError
+
+
+def count_named(variable: str, of: str) -> int | None:
+    """How many ``of`` something a variable allows, None where it is not set.
+
+    Raises OptionError where it names no whole number of at least one.
+    """
+    named = os.environ.get(variable, "").strip()
+    if not named:
+        return None
+    if not named.isascii() or not named.isdigit() or int(named) < 1:
+        raise OptionError(f"{variable} is '{named}', which is not a number of {of}", hint="give 1 or more")
+    return int(named)
