@@ -150,11 +150,6 @@ class ValueGraph:
     def is_literal(self, quantity: int) -> bool:
         return self._sources[quantity] != NOWHERE
 
-    def literal_mask(self) -> Array:
-        """Which quantities are numbers in the text."""
-        mask: Array = np.array(self._sources) != NOWHERE
-        return mask
-
     def stands_at(self, quantity: int, source: Source, start: int) -> bool:
         """Whether a quantity is the number that is written there."""
         return self._literals.get((self.source_number(source), start)) == quantity
