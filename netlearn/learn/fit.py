@@ -117,7 +117,8 @@ def _spread(jacobian: Array) -> tuple[Array, Array]:
     count = jacobian.shape[1]
     if not count:
         return np.zeros(0), np.zeros((0, 0))
-    _, singular, directions = np.linalg.svd(jacobian, full_matrices=True)
+    # Full where directions would be missing only: n by n is what else would not fit into memory.
+    _, singular, directions = np.linalg.svd(jacobian, full_matrices=len(jacobian) < count)
     singular = np.concatenate([singular, np.zeros(count - len(singular))])
     known = singular > UNDETERMINED * singular.max(initial=0.0)
     loose = (np.abs(directions[~known]) > INVOLVED).any(axis=0)
