@@ -10,15 +10,12 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.errors import CircuitError
 from netlearn.learn.data import Dataset
+from netlearn.learn.determination import INVOLVED, UNDETERMINED
 from netlearn.learn.loss import Loss, Mse
 from netlearn.learn.measured_losses import MeasuredLoss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.second_order import OutputJacobian
 
-UNDETERMINED = 1e-8
-"""Singular values of the Jacobian below this part of the largest are zero but for rounding."""
-INVOLVED = 1e-6
-"""A value takes part in a direction that data do not determine from this component on."""
 AT_ONCE = 2000
 """Samples whose derivatives are held at a time."""
 
