@@ -58,7 +58,7 @@ class Calibrated:
     outputs, in their units. ``determination`` says which values the data determine; for the others errors are infinite,
     and what is known up to a common factor has the errors of keeping that factor. ``sigma`` (o,) is the noise of each
     output, from the residuals with n less the number of values, NaN where no reading is left over for it; ``residuals``
-    (n, o) are readings less the model's. ``evaluations`` counts operating points.
+    (n, o) are readings less the model's.
     """
 
     deviation: Array
@@ -70,7 +70,6 @@ class Calibrated:
     sigma: Array
     freedom: float
     residuals: Array
-    evaluations: int
 
 
 def calibrated(
@@ -115,8 +114,7 @@ class _Fit:
         self.noise = self.size.copy()
         self.many = len(self.parameters)
         self.offsets = np.flatnonzero(count > 0) if offsets else np.zeros(0, dtype=np.intp)
-        self.evaluations = 0
-        self._point: tuple[Array, OperatingPoint] | None = None
+        self._last: tuple[Array, OperatingPoint, Array] | None = None
         needed = 8 * 4 * int(self.read.sum()) * (self.many + len(self.offsets))
         if needed > most():
             raise OptionError(
@@ -222,12 +220,15 @@ class _Fit:
 
     def differences(self, z: Array) -> Array:
         """The model's outputs less what was read, (n, o), NaN where nothing was."""
-        theta, offsets = self.state(z)
-        self.evaluations += len(theta)
-        near = None if self._point is None else self._point[1]
-        point = self.plain.forward(theta, self.pairs.inputs, near)
-        self._point = z.copy(), point
-        return self.plain.outputs(point) + offsets - self.pairs.outputs
+        return self.solved(z)[1]
+
+    def solved(self, z: Array) -> tuple[OperatingPoint, Array]:
+        """The operating points and the differences, which are asked for several times at the same place."""
+        if self._last is None or not np.array_equal(self._last[0], z):
+            theta, offsets = self.state(z)
+            point = self.plain.forward(theta, self.pairs.inputs, None if self._last is None else self._last[1])
+            self._last = z.copy(), point, self.plain.outputs(point) + offsets - self.pairs.outputs
+        return self._last[1:]
 
     def residuals(self, z: Array) -> Array:
         """The same (m,) in units of the noise."""
@@ -236,10 +237,7 @@ class _Fit:
     def jacobian(self, z: Array) -> Array:
         """Derivatives (m, P and offsets) of the residuals."""
         theta, _ = self.state(z)
-        if self._point is None or not np.array_equal(self._point[0], z):
-            self.differences(z)
-        assert self._point is not None
-        by_theta = self.plain.jacobian(theta, self.pairs.inputs, self._point[1])
+        by_theta = self.plain.jacobian(theta, self.pairs.inputs, self.solved(z)[0])
         by_theta *= np.where(self.parameters.positive, theta, self.parameters.sizes)[:, None, :]
         by_offset = np.diag(self.size)[:, self.offsets]
         whole = np.concatenate([by_theta, np.broadcast_to(by_offset, (len(theta), *by_offset.shape))], axis=2)
@@ -248,10 +246,9 @@ class _Fit:
     def decomposed(self, z: Array) -> tuple[Array, Array, Array]:
         """The singular value decomposition of the Jacobian, with a direction for each column of it."""
         jacobian = self.jacobian(z)
-        left, values, vectors = np.linalg.svd(jacobian, full_matrices=False)
-        missing = jacobian.shape[1] - len(values)
+        missing = max(jacobian.shape[1] - len(jacobian), 0)
+        left, values, vectors = np.linalg.svd(jacobian, full_matrices=missing > 0)
         if missing:
-            vectors = np.linalg.svd(jacobian, full_matrices=True)[2]
             left = np.concatenate([left, np.zeros((len(left), missing))], axis=1)
             values = np.concatenate([values, np.zeros(missing)])
         return left, values, vectors
@@ -291,7 +288,6 @@ class _Fit:
             sigma=sigma * self.noise,
             freedom=freedom,
             residuals=-self.differences(z),
-            evaluations=self.evaluations,
         )
 
 
