@@ -87,13 +87,9 @@ def _terminals(model: Model) -> Array:
     A source whose voltage is trained has its contrast in the elements at the nodes that move with it (see channel.py).
     """
     circuit = model.parameters.circuit
-    found = [np.zeros(0, dtype=np.intp)]
+    found = [SourceShifts.of(circuit, model.probes, model.parameters).neighbours(circuit)]
     for binding in model.parameters.bindings:
         if binding.trained and binding.column[0] >= 0:
             found.append(np.ravel(circuit.groups[binding.column[0]].index[np.asarray(binding.elements)]))
-    moved = np.unique(SourceShifts.of(circuit, model.probes, model.parameters).moved.nonzero()[0])
-    for group in circuit.groups if len(moved) else ():
-        index = np.asarray(group.index)
-        found.append(np.ravel(index[np.isin(index, moved).any(axis=1)]))
     unknowns = np.unique(np.concatenate(found))
     return np.asarray(unknowns[unknowns != GROUND])

@@ -42,7 +42,7 @@ def source_contrast(
     weighted[:, shifts.currents] = 0.0
     topology = MatrixTopology.of(circuit)
     total = np.zeros((circuit.size, len(before)), weighted.dtype)
-    here = np.append(np.asarray(abs(shifts.moved).sum(axis=1)).ravel() > 0, False)
+    here = shifts.moving()
     for g, group in enumerate(circuit.groups):
         if not len(group) or not here[np.asarray(group.index)].any():
             continue
@@ -78,7 +78,7 @@ def _slope(group: Group, environment: Environment) -> Array | None:
 
 def require_gates(circuit: Circuit, shifts: SourceShifts) -> None:
     """Raise OptionError where no trained source holds the gate of a transistor that has a channel."""
-    here = np.append(np.asarray(abs(shifts.moved).sum(axis=1)).ravel() > 0, False)
+    here = shifts.moving()
     for group in circuit.groups:
         if len(group) and "g" in group.device.unknowns and _slope(group, circuit.environment) is not None:
             gates = np.asarray(group.index)[:, group.device.unknowns.index("g")]

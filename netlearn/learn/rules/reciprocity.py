@@ -162,7 +162,7 @@ def _touched(circuit: Circuit, parameters: Parameters, shifts: SourceShifts | No
     if shifts is None:
         found = np.unique(np.concatenate(touched))
     else:
-        whole = np.concatenate([*touched, shifts.neighbours(circuit, np.arange(len(shifts.elements)))])
+        whole = np.concatenate([*touched, shifts.neighbours(circuit)])
         found = np.unique(shifts.at(whole))
     return np.asarray(found[found != GROUND])
 

@@ -89,9 +89,14 @@ class SourceShifts:
         """The probes at those unknowns."""
         return Probes(probes.names, self.at(probes.plus), self.at(probes.minus))
 
-    def neighbours(self, circuit: Circuit, which: Array) -> Array:
+    def moving(self, which: Array | None = None) -> Array:
+        """(N + 1,) which unknowns the sources ``which`` move, by default all; at the end GROUND, which none does."""
+        moved = self.moved if which is None else self.moved[:, which]
+        return np.append(np.asarray(abs(moved).sum(axis=1)).ravel() > 0, False)
+
+    def neighbours(self, circuit: Circuit, which: Array | None = None) -> Array:
         """The unknowns at which elements have terminals that have one, too, at nodes moved by the sources ``which``."""
-        here = np.append(np.asarray(abs(self.moved[:, which]).sum(axis=1)).ravel() > 0, False)
+        here = self.moving(which)
         touched = [
             np.ravel(index[here[index].any(axis=1)])
             for index in (np.asarray(group.index) for group in circuit.groups)
