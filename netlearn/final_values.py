@@ -12,9 +12,8 @@ from netlearn.discrete.search import Found
 from netlearn.elaboration.design import Design
 from netlearn.learn.digits import as_few_as_do, goals_met, rounded
 from netlearn.learn.loop import Task
-from netlearn.learn.rules.power import dissipated_at, weight_of
+from netlearn.learn.rules.power import losses_at
 from netlearn.learn.state import TrainingState
-from netlearn.learn.superposition import outputs_of
 from netlearn.netlist.netlist import Netlist
 from netlearn.project import Project
 
@@ -87,8 +86,5 @@ class FinalValues:
     def _judged(self, theta: Array) -> tuple[float, Array]:
         """The loss over all training data, and whether each goal is met (S, G)."""
         model, loss, data = self.task.model, self.task.loss, self.project.dataset(self.project.table)
-        outputs, point = outputs_of(model, theta, data.inputs)
-        losses = loss.value(outputs, data.targets)
-        if weight := weight_of(loss):
-            losses = losses + weight * dissipated_at(model, theta, data.inputs, point)
+        losses, outputs, _ = losses_at(model, loss, theta, data.inputs, data.targets)
         return float(np.mean(losses)), goals_met(loss, outputs, data.targets)

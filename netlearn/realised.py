@@ -19,9 +19,8 @@ from netlearn.learn.devices.times import seconds_of, times_of
 from netlearn.learn.goals import Goals
 from netlearn.learn.loss import accuracy
 from netlearn.learn.model import Model
-from netlearn.learn.rules.power import dissipated_at, weight_of
+from netlearn.learn.rules.power import losses_at
 from netlearn.learn.settings import Trained
-from netlearn.learn.superposition import outputs_of
 from netlearn.netlist.directive_text import with_comment
 from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import DataLike, NetlistLike, Overrides, settings_for
@@ -270,10 +269,7 @@ class _Solving:
 
 def _loss_at(model: Model, project: Project, theta: Array, data: Dataset) -> tuple[float, Array]:
     """The mean loss and the outputs (S, o) at values (P,). Raises what solving raises."""
-    outputs, point = outputs_of(model, theta, data.inputs)
-    losses = project.loss.value(outputs, data.targets)
-    if weight := weight_of(project.loss):
-        losses = losses + weight * dissipated_at(model, theta, data.inputs, point)
+    losses, outputs, _ = losses_at(model, project.loss, theta, data.inputs, data.targets)
     return float(np.mean(losses)), outputs
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
@@ -17,8 +16,7 @@ from netlearn.learn.goals import HIGH, LOW, SCALE, Goals
 from netlearn.learn.loop import Task
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
-from netlearn.learn.rules.power import dissipated_at, weight_of
-from netlearn.learn.superposition import outputs_of
+from netlearn.learn.rules.power import losses_at
 from netlearn.probes.names import probes_of
 
 ROWS = 20_000
@@ -123,10 +121,7 @@ class Candidates:
         rows, base = self._rows(theta), self.model.parameters.initial
         shape = (len(theta), len(self.inputs))
         try:
-            outputs, point = outputs_of(self.model, base, rows)
-            losses = self.loss.value(outputs, self._tiled(len(theta)))
-            if self._power:
-                losses = losses + self._power * dissipated_at(self.model, base, rows, point)
+            losses, outputs, _ = losses_at(self.model, self.loss, base, rows, self._tiled(len(theta)))
         except CircuitError:
             if len(theta) == 1:
                 self.solved += len(rows)
@@ -136,7 +131,3 @@ class Candidates:
             return np.concatenate([first[0], second[0]]), np.concatenate([first[1], second[1]])
         self.solved += len(rows)
         return outputs.reshape(*shape, -1), losses.reshape(shape).mean(axis=1)
-
-    @cached_property
-    def _power(self) -> float:
-        return weight_of(self.loss)

@@ -18,13 +18,12 @@ from netlearn.learn.loss import Loss, accuracy
 from netlearn.learn.model import Model
 from netlearn.learn.realisation import HeldValues
 from netlearn.learn.rules.base import Batch, Estimate, Rule
-from netlearn.learn.rules.power import dissipated_at, weight_of
+from netlearn.learn.rules.power import losses_at
 from netlearn.learn.schedule import Schedule
 from netlearn.learn.settings import LoopOptions
 from netlearn.learn.solved_start import SolvedStart
 from netlearn.learn.state import Callback, Progress, Step, TrainingState
 from netlearn.learn.subset import Subset
-from netlearn.learn.superposition import outputs_of
 from netlearn.learn.transforms import Transform
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.parts import numbered
@@ -210,10 +209,7 @@ def measure(task: Task, data: Dataset, state: TrainingState) -> Measured:
     first = 0 if data is task.data else len(task.data)
     rows = np.arange(first, first + len(data))
     start = state.start(rows, task.model.parameters.circuit)
-    outputs, point = outputs_of(task.model, state.theta, data.inputs, start)
-    losses = task.loss.value(outputs, data.targets)
-    if weight := weight_of(task.loss):
-        losses = losses + weight * dissipated_at(task.model, state.theta, data.inputs, point)
+    losses, outputs, point = losses_at(task.model, task.loss, state.theta, data.inputs, data.targets, start=start)
     if not np.isfinite(losses).all():
         check_finite("the loss", losses, [f"{data.label(i)} of '{data.path}'" for i in range(len(losses))], state)
     return Measured(float(np.mean(losses)), outputs, point, rows)

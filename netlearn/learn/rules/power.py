@@ -14,7 +14,7 @@ from netlearn.circuit.devices.linear import Cccs, Ccvs, CurrentSource, Vccs, Vcv
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
-from netlearn.learn.superposition import superpose, superposes
+from netlearn.learn.superposition import outputs_of, superpose, superposes
 from netlearn.solve.contraction import contract
 from netlearn.solve.equations.assembly import Equations, with_ground
 from netlearn.solve.operating_point import OperatingPoint
@@ -72,6 +72,17 @@ def dissipated_at(model: Model, theta: Array, inputs: Array, point: OperatingPoi
     step = max(1, HELD // max(1, model.parameters.circuit.size))
     parts = [inputs[first : first + step] for first in range(0, len(inputs), step)]
     return np.concatenate([np.zeros(0), *(dissipated(model.forward(theta, part)) for part in parts)])
+
+
+def losses_at(
+    model: Model, loss: Loss, theta: Array, inputs: Array, targets: Array, *, start: OperatingPoint | None = None
+) -> tuple[Array, Array, OperatingPoint | None]:
+    """Losses (S,) with their part of the power, outputs (S, o), and the operating points if they had to be found."""
+    outputs, point = outputs_of(model, theta, inputs, start)
+    losses = loss.value(outputs, targets)
+    if weight := weight_of(loss):
+        losses = losses + weight * dissipated_at(model, theta, inputs, point)
+    return losses, outputs, point
 
 
 def with_power(
