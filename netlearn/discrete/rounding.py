@@ -21,6 +21,7 @@ from netlearn.learn.loop import Task
 from netlearn.learn.loss import Loss, Mse
 from netlearn.learn.optimizers import Sgd
 from netlearn.learn.rules.analytic import Analytic
+from netlearn.learn.rules.power import losses_at
 from netlearn.learn.schedule import Constant
 from netlearn.learn.settings import LoopOptions
 from netlearn.learn.superposition import outputs_of
@@ -160,8 +161,7 @@ def _rounded(project: Project, task: Task, search: PartSearch, judged_by: str, t
     parameters = project.parameters
     before = np.asarray(parameters.initial, dtype=float)
     found = search.best(task, before)
-    outputs = outputs_of(task.model, before, task.data.inputs)[0]
-    present = float(np.mean(task.loss.value(outputs, task.data.targets)))
+    losses, _, _ = losses_at(task.model, task.loss, before, task.data.inputs, task.data.targets)
     netlist = project.netlist.edit(search.edits(found))
     written: tuple[Path, ...] = ()
     if target is not None:
@@ -172,7 +172,7 @@ def _rounded(project: Project, task: Task, search: PartSearch, judged_by: str, t
         before,
         found.nearest,
         found.theta,
-        (present, found.nearest_loss, found.loss),
+        (float(np.mean(losses)), found.nearest_loss, found.loss),
         judged_by,
         found.complete,
         found.solved,

@@ -59,6 +59,14 @@ def test_data_say_what_is_best(tmp_path) -> None:
     assert found.losses[2] < found.losses[1] < found.losses[0] or found.losses[2] < 0.2 * found.losses[1]
 
 
+def test_the_power_counts_before_and_after() -> None:
+    text = "* divider\n*@loss mse power=2\n*@train R1 R2\nV1 in 0 1\nR1 in a 1234\nR2 a 0 777\n"
+    netlist, data = netlearn.parse(text), {"V1": [1.0, 2.0], "V(a)": [0.4, 0.8]}
+    found = netlearn.round_values(netlist, data, series="e3")
+    each = [netlearn.evaluate(judged, data).loss for judged in (netlist, found.netlist)]
+    assert [found.losses[0], found.losses[2]] == pytest.approx(each, rel=1e-9)
+
+
 def test_a_stock_list_is_read_as_it_is_written(tmp_path) -> None:
     (tmp_path / "s.csv").write_text("# drawer\nName, Value ,Count\nblue,4k7,2\nred,100,\n\nblue,4.7k,3\nnone,1meg,0\n")
     stock = stock_from(tmp_path / "s.csv")
