@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,9 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.parameters import Parameters
 from netlearn.errors import DataError, OptionError, Place
-from netlearn.learn.devices.csv_rows import text_of
+from netlearn.learn.devices.csv_rows import headed_rows
 from netlearn.learn.hardware import Hardware, level_values, series_values
 from netlearn.netlist.numbers import parse_number
-from netlearn.netlist.source import Source
 
 DECADES = 3.0
 """Where there are no bounds, values up to so many decades from the present one may be taken."""
@@ -105,26 +103,11 @@ def stock_from(path: str | os.PathLike[str]) -> Stock:
     Values are SPICE numbers such as ``4k7``. Raises DataError with the line for what is no value above zero or no
     count.
     """
-    text = text_of(path)
-    source = Source(str(path), text)
-    rows = [
-        (number, row)
-        for number, row in enumerate(csv.reader(text.splitlines()), 1)
-        if any(cell.strip() for cell in row) and not row[0].startswith("#")
-    ]
-    if not rows:
-        raise DataError("the list of parts is empty", Place(str(path), 1))
-    names = [name.strip().lower() for name in rows[0][1]]
+    heading, names, rows = headed_rows(path, (VALUE, COUNT), "the list of parts")
     if VALUE not in names:
-        hint = "name it in its first row"
-        raise DataError("the list of parts has no column 'value'", Place(str(path), rows[0][0]), hint)
+        raise DataError("the list of parts has no column 'value'", heading, "name it in its first row")
     found: dict[float, float] = {}
-    for number, row in rows[1:]:
-        place = _line(source, number)
-        if len(row) != len(names):
-            hint = "a decimal point is written as one" if len(row) > len(names) else ""
-            raise DataError(f"there are {len(row)} cells, and {len(names)} columns", place, hint)
-        cells = dict(zip(names, (cell.strip() for cell in row), strict=True))
+    for place, cells in rows:
         value = parse_number(cells[VALUE])
         spread = "±" in cells[VALUE] or cells[VALUE].endswith("%")
         if value is None or spread or not 0 < value < float("inf"):
@@ -138,14 +121,8 @@ def stock_from(path: str | os.PathLike[str]) -> Stock:
         found[value] = found.get(value, 0.0) + count
     values = np.array(sorted(value for value, count in found.items() if count > 0))
     if not len(values):
-        raise DataError("there are no parts in the list", Place(str(path), rows[0][0]))
+        raise DataError("there are no parts in the list", heading)
     return Stock(values, np.array([found[value] for value in values.tolist()]))
-
-
-def _line(source: Source, number: int) -> Place:
-    start = sum(len(line) for line in source.text.splitlines(keepends=True)[: number - 1])
-    end = source.text.find("\n", start)
-    return source.place(start, len(source.text) if end < 0 else end)
 
 
 def uses(choices: Sequence[Choices], chosen: Array, stock: Stock) -> Array:

@@ -86,6 +86,7 @@ def test_a_stock_list_is_read_as_it_is_written(tmp_path) -> None:
         ("value,count\n1k,-1\n", 2, "'-1' is not how many"),
         ("value,count\n1k,1.5\n", 2, "'1.5' is not how many"),
         ("ohms\n1k\n", 1, "no column 'value'"),
+        ("value,value\n1k,2k\n", 1, "a column twice"),
         ("", 1, "the list of parts is empty"),
         ("value\n", 1, "there are no parts in the list"),
         ("value,count\n1k,1\n2k,1\n", 3, "5 parts are needed, and there are 2"),

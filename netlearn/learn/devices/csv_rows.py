@@ -4,19 +4,40 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from netlearn.errors import DataError, Place, did_you_mean
 
+Row = tuple[Place, Mapping[str, str]]
 
-def rows_of(path: str | os.PathLike[str], known: Sequence[str], what: str) -> Iterator[tuple[Place, Mapping[str, str]]]:
+
+def rows_of(path: str | os.PathLike[str], known: Sequence[str], what: str) -> Iterator[Row]:
     """The rows of a CSV file, by the names in its first, empty lines and ``#`` comments left out.
 
-    Raises DataError where it cannot be read, for a column that is not among ``known``, and for a row that is too
-    long or too short.
+    Raises DataError where it cannot be read, for a column that is not among ``known``, where there are no rows, and
+    for a row that is too long or too short.
     """
-    lines = text_of(path).splitlines()
+    heading, names, rows = headed_rows(path, known, what)
+    for name in names:
+        if name not in known:
+            raise DataError(f"{what} has no column '{name}'", heading, did_you_mean(name, known))
+    first = next(rows, None)
+    if first is None:
+        raise DataError(f"{what} has no rows", heading)
+    yield first
+    yield from rows
+
+
+def headed_rows(
+    path: str | os.PathLike[str], known: Sequence[str], what: str
+) -> tuple[Place, Sequence[str], Iterator[Row]]:
+    """The place of the heading, the names in it, and the rows, where columns may have other names than ``known``.
+
+    Raises DataError where it cannot be read, for a known column that stands twice, and for a row that is too long or
+    too short when it comes to it.
+    """
+    lines = _text_of(path).splitlines()
     rows = [
         (number, cells)
         for number, line in enumerate(lines, 1)
@@ -25,23 +46,21 @@ def rows_of(path: str | os.PathLike[str], known: Sequence[str], what: str) -> It
     if not rows:
         raise DataError(f"{what} is empty", Place(str(path), 1), f"its first row names columns: {', '.join(known)}")
     first, names = rows[0][0], [name.lower() for name in rows[0][1]]
-    for name in names:
-        if name not in known:
-            hint = did_you_mean(name, known)
-            raise DataError(f"{what} has no column '{name}'", _place(path, first, lines), hint)
-    if len(set(names)) < len(names):
-        raise DataError(f"{what} has a column twice", _place(path, first, lines))
-    if len(rows) == 1:
-        raise DataError(f"{what} has no rows", _place(path, first, lines))
-    for number, row in rows[1:]:
-        place = _place(path, number, lines)
+    heading = _place(path, first, lines)
+    if any(names.count(name) > 1 for name in known):
+        raise DataError(f"{what} has a column twice", heading)
+    return heading, names, _rows(names, ((_place(path, number, lines), cells) for number, cells in rows[1:]))
+
+
+def _rows(names: Sequence[str], rows: Iterable[tuple[Place, Sequence[str]]]) -> Iterator[Row]:
+    for place, row in rows:
         if len(row) != len(names):
             hint = "a decimal point is written as one" if len(row) > len(names) else ""
             raise DataError(f"there are {len(row)} cells, and {len(names)} columns", place, hint)
         yield place, dict(zip(names, row, strict=True))
 
 
-def text_of(path: str | os.PathLike[str]) -> str:
+def _text_of(path: str | os.PathLike[str]) -> str:
     """The text of a file. Raises DataError where it cannot be read."""
     try:
         return Path(path).read_text(encoding="utf-8-sig")
