@@ -11,7 +11,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.chip_training import measured_model
-from netlearn.discrete.candidates import Candidates
+from netlearn.discrete.candidates import Candidates, model_set_by_samples
 from netlearn.errors import CircuitError, OptionError
 from netlearn.evaluation import evaluation_data
 from netlearn.learn.data import Dataset
@@ -24,7 +24,6 @@ from netlearn.learn.settings import Trained
 from netlearn.netlist.directive_text import with_comment
 from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import DataLike, NetlistLike, Overrides, settings_for
-from netlearn.probes.names import probes_of
 from netlearn.project import Project, open_project
 from netlearn.results import TrainResult
 from netlearn.solve.internal import InternalSolver
@@ -145,7 +144,7 @@ def realisations(
         first = project.settings.options.seed
         seeds = tuple(range(first, first + count))
         theta = np.array([[devices.realised(aimed, seed, when) for seed in seeds] for when in seconds or [None]])
-        solving = _Solving.of(project, samples)
+        solving = _Solving(project, converted(project, samples))
         nominal, _ = _loss_at(project.model, project, np.asarray(project.parameters.initial, dtype=float), samples)
         found = [solving.solved(part) for part in theta]
     losses = np.array([part for part, _ in found])
@@ -230,10 +229,6 @@ class _Solving:
     project: Project
     data: Dataset
 
-    @classmethod
-    def of(cls, project: Project, data: Dataset) -> _Solving:
-        return cls(project, converted(project, data))
-
     @cached_property
     def model(self) -> Model:
         return measured_model(self.project)
@@ -260,10 +255,7 @@ class _Solving:
     def _together(self) -> Candidates:
         """All realisations at once: what differs between them is set as the data set their columns."""
         project = self.project
-        settable = project.driven.settable(project.parameters.names)
-        fixed = settable.parameters((), ())
-        measured = probes_of(fixed.circuit, project.layout.outputs)
-        model = Model(fixed, settable.inputs, measured, project.solver, adc=self.model.adc)
+        model = model_set_by_samples(project.driven, project.parameters.names, project.layout.outputs, self.model)
         return Candidates(model, project.loss, self.data.inputs, self.data.targets)
 
 

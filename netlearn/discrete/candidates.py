@@ -37,10 +37,7 @@ class Candidates:
     @classmethod
     def of(cls, design: Design, names: Sequence[str], outputs: Sequence[str], task: Task) -> Candidates:
         """Of a design's parameters of these names, by the loss, the data and the solver of a task."""
-        settable = design.settable(names)
-        fixed = settable.parameters((), ())
-        measured = probes_of(fixed.circuit, tuple(outputs))
-        model = Model(fixed, settable.inputs, measured, task.model.solver, adc=task.model.adc)
+        model = model_set_by_samples(design, names, outputs, task.model)
         return cls(model, task.loss, task.data.inputs, task.data.targets)
 
     def losses(self, theta: Array) -> Array:
@@ -131,3 +128,11 @@ class Candidates:
             return np.concatenate([first[0], second[0]]), np.concatenate([first[1], second[1]])
         self.solved += len(rows)
         return outputs.reshape(*shape, -1), losses.reshape(shape).mean(axis=1)
+
+
+def model_set_by_samples(design: Design, names: Sequence[str], outputs: Sequence[str], like: Model) -> Model:
+    """A design with parameters of these names set as data set their columns, solved and converted as by ``like``."""
+    settable = design.settable(names)
+    fixed = settable.parameters((), ())
+    measured = probes_of(fixed.circuit, tuple(outputs))
+    return Model(fixed, settable.inputs, measured, like.solver, adc=like.adc)
