@@ -85,9 +85,8 @@ class _Search:
         self.chosen: Array | None = None
 
     def run(self, start: Array) -> Found:
-        nearest = self._nearest(np.log(start)[None])[0]
-        if self._allowed(nearest[None]).all():
-            self._take(nearest[None])
+        nearest = np.array([np.argmin(np.abs(logs - u)) for logs, u in zip(self.logs, np.log(start), strict=True)])
+        self._take(nearest[None])
         nearest_loss = float(self.candidates.losses(self._theta(nearest[None]))[0])
         if self.complete:
             self._all()
@@ -231,7 +230,7 @@ class _Search:
             chosen[:, part] = near[rows, which]
             offsets[:, k] = off[rows, which]
             if self.limited:
-                self._use(taken, part, chosen[:, part])
+                taken += uses(self.choices[part : part + 1], chosen[:, part : part + 1], self.stock)
         return chosen
 
     @staticmethod
@@ -250,12 +249,6 @@ class _Search:
         both = np.where(second < 0, 0, second)
         free_second = np.where(second < 0, np.inf, counts[both] - taken[rows, both])
         return np.asarray((free >= 1 + (first == second)) & (free_second >= 1))
-
-    def _use(self, taken: Array, part: int, chosen: Array) -> None:
-        of = self.choices[part]
-        for numbers in (of.first[chosen], of.second[chosen]):
-            there = np.flatnonzero(numbers >= 0)
-            taken[there, numbers[there]] += 1
 
     # What was found --------------------------------------------------------------------------
 
@@ -280,7 +273,8 @@ class _Search:
 
     def _take(self, chosen: Array) -> Array | None:
         """Solve choices (K, P), keep the best of all, and give the best of these."""
-        chosen = chosen[self._allowed(chosen)] if self.limited else chosen
+        if self.limited:
+            chosen = chosen[(uses(self.choices, chosen, self.stock) <= self.stock.counts).all(axis=1)]
         if not self.complete:
             # In the order of what they promise, as many as there is time for.
             chosen = chosen[: max(1, (self.budget - self.candidates.solved) // self.samples)]
@@ -296,18 +290,5 @@ class _Search:
             self.best, self.chosen = found, chosen[at]
         return np.asarray(chosen[at])
 
-    def _allowed(self, chosen: Array) -> Array:
-        """(K,) whether there are enough parts for choices (K, P)."""
-        if not self.limited:
-            return np.ones(len(chosen), bool)
-        return np.asarray((uses(self.choices, chosen, self.stock) <= self.stock.counts).all(axis=1))
-
     def _theta(self, chosen: Array) -> Array:
         return np.stack([of.values[chosen[:, k]] for k, of in enumerate(self.choices)], axis=1)
-
-    def _nearest(self, u: Array) -> Array:
-        """The numbers (K, P) of the values nearest by ratio to logarithms (K, P)."""
-        found = []
-        for k, logs in enumerate(self.logs):
-            found.append(np.argmin(np.abs(logs[None] - u[:, k, None]), axis=1))
-        return np.stack(found, axis=1)
