@@ -48,6 +48,11 @@ class Destination:
             return os.path.realpath(self.path)
         return os.path.join(os.path.realpath(self.path.parent), self.path.name)
 
+    def check_unread(self, inputs: Iterable[PathLike]) -> None:
+        """Raise OutputError where the file that would be written over is one of those that are read."""
+        if self.replaced in {os.path.realpath(path) for path in inputs}:
+            raise OutputError(f"'{self.path}' is read by this run, and cannot be written by it")
+
     @classmethod
     def of(cls, given: Destination | PathLike | None) -> Destination | None:
         """A destination, where only its path may be given."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 import warnings
@@ -42,10 +41,8 @@ class Keeper:
 
     def check(self, start: TrainingState, inputs: tuple[str, ...]) -> None:
         """Find out before training whether everything can be written, and that no input is. Raises OutputError."""
-        read = {os.path.realpath(path) for path in inputs}
         for place in filter(None, (self.out, self.checkpoint)):
-            if place.replaced in read:
-                raise OutputError(f"'{place.path}' is read by this run, and cannot be written by it")
+            place.check_unread(inputs)
         if self.out is not None:
             # Every value another one, so that all the files are named that training may change.
             moved = replace(start, best=None, aimed=None, theta=1.37 * start.theta + 1.0)

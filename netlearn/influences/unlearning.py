@@ -14,7 +14,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.atomic import Destination, check_output
 from netlearn.discrete.chosen import search_for
-from netlearn.errors import CircuitError, OptionError, OutputError
+from netlearn.errors import CircuitError, OptionError
 from netlearn.final_values import FinalValues
 from netlearn.influences.forgotten import forgotten_rows
 from netlearn.influences.local import Local, local_of, pressed, rows_of
@@ -175,8 +175,7 @@ def _check(project: Project, target: Destination, forget: DataLike | None) -> No
     read = [table.path for table in (project.table, project.test_table) if table is not None]
     if isinstance(forget, str | os.PathLike):
         read.append(os.fspath(forget))
-    if target.replaced in {os.path.realpath(path) for path in read}:
-        raise OutputError(f"'{target.path}' is read by this run, and cannot be written by it")
+    target.check_unread(read)
     check_output(target.path, follow=target.named)
 
 
