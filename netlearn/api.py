@@ -26,7 +26,7 @@ from netlearn.evaluation import evaluation_of, notes_of, unread
 from netlearn.final_values import FinalValues
 from netlearn.keeping import Keeper, after_training
 from netlearn.learn.checkpoint import load_checkpoint
-from netlearn.learn.data import Dataset, split
+from netlearn.learn.data import Dataset
 from netlearn.learn.digits import check_digits
 from netlearn.learn.fit import Fit, fit_of, is_fit
 from netlearn.learn.history import History
@@ -58,7 +58,7 @@ from netlearn.solve.operating_point import OperatingPoint, Solver
 from netlearn.solvers import Forward, solver_of
 from netlearn.tolerances.training import Aimed, over_tolerances, yields_note
 from netlearn.training_scope import scope_notes
-from netlearn.writing import converted, writing_of
+from netlearn.writing import training_parts, writing_of
 
 LOOKED_AT = 40
 """Up to so many values are looked at one by one."""
@@ -181,25 +181,23 @@ def task_of(project: Project) -> Task:
         return float(np.mean(loss.value(_outputs(project, whole), whole.targets)))
 
     unit = unit_of(loss, whole.targets, len(project.layout.outputs), before)
-    # A generator of its own, so that the same samples are kept aside whatever else is random.
-    part, aside = split(whole, settings.options.validation, np.random.default_rng([settings.options.seed, 1]))
+    part, aside = training_parts(project, whole)
     transform = Transform.of(project.parameters, settings.options.coordinates, project.design.parameter_place)
     solved = None
     if isinstance(settings.start, SolvedReadout):
         with placed(settings.places.get("start")):
-            given = converted(project, part)
-            solved = solved_start(project.model, loss, given, project.parameters.initial, transform.bounds)
+            solved = solved_start(project.model, loss, part, project.parameters.initial, transform.bounds)
     return Task(
         model=measured_model(project),
         loss=loss,
         rule=settings.rule,
-        data=converted(project, part),
+        data=part,
         optimizer=settings.optimizer,
         schedule=settings.schedule,
         transform=transform,
         subset=settings.subset,
         options=settings.options,
-        validation=None if aside is None else converted(project, aside),
+        validation=aside,
         solved=solved,
         writing=writing,
         unit=unit_of_estimate(settings.rule, project.model, loss, unit, whole),

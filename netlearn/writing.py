@@ -11,7 +11,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.parameters import Parameters
 from netlearn.errors import DataError, OptionError, Place
-from netlearn.learn.data import Dataset
+from netlearn.learn.data import Dataset, split
 from netlearn.learn.devices.fault_maps import faults_of
 from netlearn.learn.devices.level_tables import LevelTable, measured
 from netlearn.learn.hardware import Hardware
@@ -85,6 +85,14 @@ def converted(project: Project, data: Dataset) -> Dataset:
     inputs = np.array(data.inputs)
     inputs[:, driven] = dac.convert(inputs[:, driven])
     return replace(data, inputs=inputs)
+
+
+def training_parts(project: Project, whole: Dataset) -> tuple[Dataset, Dataset | None]:
+    """The samples that a project trains on and those that it keeps for validation, as they come out of the DAC."""
+    options = project.settings.options
+    # A generator of its own, so that the same samples are kept aside whatever else is random.
+    part, aside = split(whole, options.validation, np.random.default_rng([options.seed, 1]))
+    return converted(project, part), None if aside is None else converted(project, aside)
 
 
 def named_file(project: Project, option: str, what: str) -> Path:

@@ -12,7 +12,7 @@ from netlearn.arrays import Array
 from netlearn.errors import DataError, OptionError
 from netlearn.influences.boxed import Positive
 from netlearn.learn.adjoint import Adjoint
-from netlearn.learn.data import Dataset, split
+from netlearn.learn.data import Dataset
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.power import weight_of
@@ -20,7 +20,7 @@ from netlearn.learn.rules.second_order import GaussNewton, OutputJacobian
 from netlearn.learn.transforms import Transform
 from netlearn.project import Project
 from netlearn.solve.internal import InternalSolver
-from netlearn.writing import converted, writing_of
+from netlearn.writing import training_parts, writing_of
 
 HELD = 20_000_000
 """Up to so many numbers of ∂y/∂u are held."""
@@ -134,13 +134,6 @@ class Local:
         return self.loss.value(self.model.outputs(self.model.forward(theta, self.data.inputs)), self.data.targets)
 
 
-def training_data(project: Project) -> Dataset:
-    """The samples that a project trains on: those that are kept for validation are none of them."""
-    options = project.settings.options
-    whole = project.dataset(project.table)
-    return converted(project, split(whole, options.validation, np.random.default_rng([options.seed, 1]))[0])
-
-
 def rows_of(data: Dataset) -> Array:
     """(S,) the row of the table, counted from 0, that each sample comes from."""
     return np.arange(len(data)) if data.rows is None else data.rows
@@ -167,7 +160,7 @@ def local_of(project: Project) -> Local:
     transform = replace(transform, bounds=(low, high))
     model = replace(project.model, solver=InternalSolver())
     theta = np.asarray(parameters.initial, dtype=float)
-    data = training_data(project)
+    data, _ = training_parts(project, project.dataset(project.table))
     if not data.asked.any():
         raise DataError("nothing is asked of the outputs in what is trained on")
     return Local(model, project.loss, transform, theta, data, held)
