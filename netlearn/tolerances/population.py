@@ -167,8 +167,8 @@ def population_of(design: Design, layout: Layout, tolerances: Sequence[Tolerance
             found = design.deviations.matched(pattern, tolerance.relative)
         except OptionError as error:
             raise OptionError(error.message, place, error.hint) from None
+        number = next(k for k, each in enumerate(tolerances) if each is tolerance)
         for part in found:
-            number = next(k for k, each in enumerate(tolerances) if each is tolerance)
             builder.put(part, _terms(tolerance, number, part, common))
     for part, drawn in design.drawn():
         builder.put(part, [(Variable(part.name, drawn.deviate, part.name), 1.0, 0.0)])
