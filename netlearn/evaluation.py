@@ -14,7 +14,7 @@ from netlearn.careful import DOUBTED, careful, tell_doubts
 from netlearn.chip_training import one_chip, readings_note
 from netlearn.chips.solver import ChipSolver
 from netlearn.errors import DataError, OptionError
-from netlearn.executors import Sent, in_order
+from netlearn.executors import Sent, for_workers, in_order, received
 from netlearn.learn.data import Dataset, Layout
 from netlearn.learn.fit import Fit, fit_of, is_fit
 from netlearn.learn.goals import GoalResult, Goals, judged
@@ -151,11 +151,8 @@ def _outputs_and_watts(model: Model, inputs: Array, executor: Executor | None) -
         return _answered((model, inputs, 0))
     rows = max(LEAST_ROWS, HELD // size)
     firsts = range(0, len(inputs), rows)
-    if executor is None:
-        found = [_answered((model, inputs[first : first + rows], first)) for first in firsts]
-    else:
-        sent = Sent.of(model)
-        found = list(in_order(_answered, ((sent, inputs[first : first + rows], first) for first in firsts), executor))
+    sent = for_workers(model, executor)
+    found = list(in_order(_answered, ((sent, inputs[first : first + rows], first) for first in firsts), executor))
     outputs, watts = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return outputs, watts
 
@@ -163,7 +160,7 @@ def _outputs_and_watts(model: Model, inputs: Array, executor: Executor | None) -
 def _answered(question: tuple[Model | Sent[Model], Array, int]) -> tuple[Array, Array]:
     """The outputs and watts of samples of which the first has a number, of a model that may have been sent."""
     given, inputs, first = question
-    model = given.thing if isinstance(given, Sent) else given
+    model = received(given)
     theta = model.parameters.initial
     with numbered(first + np.arange(len(inputs))):
         outputs, point = outputs_of(model, theta, inputs)

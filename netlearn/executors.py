@@ -50,6 +50,16 @@ class Sent(Generic[Thing]):
         return found
 
 
+def for_workers(thing: Thing, executor: Executor | None) -> Thing | Sent[Thing]:
+    """A thing as pieces of work are given it: sent, or itself where they are done here. Raises NetlearnError."""
+    return thing if executor is None else Sent.of(thing)
+
+
+def received(given: Thing | Sent[Thing]) -> Thing:
+    """The thing that a piece of work was given."""
+    return given.thing if isinstance(given, Sent) else given
+
+
 @lru_cache(maxsize=2)
 def _unpickled(pickled: bytes) -> Any:
     return pickle.loads(pickled)
@@ -76,11 +86,15 @@ def as_they_come(
             yield futures[future], found
 
 
-def in_order(function: Callable[[Item], Result], items: Iterable[Item], executor: Executor) -> Iterator[Result]:
+def in_order(function: Callable[[Item], Result], items: Iterable[Item], executor: Executor | None) -> Iterator[Result]:
     """What a function gives for each item, in their order; no more than a few are under way at a time.
 
+    Without an executor it is called here, for one after the other.
     Raises as :func:`as_they_come` does, and NetlearnError for an item whose processes were ended again and again.
     """
+    if executor is None:
+        yield from map(function, items)
+        return
     futures: deque[Future[Result]] = deque()
 
     def first() -> Result:

@@ -16,7 +16,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.chip_training import one_chip
 from netlearn.errors import CheckFailed, ChipError, OptionError
-from netlearn.executors import Sent, in_order
+from netlearn.executors import Sent, for_workers, in_order, received
 from netlearn.learn.data import Layout, inputs_of
 from netlearn.learn.files import table_chunks
 from netlearn.learn.loss import CrossEntropy, Loss
@@ -228,8 +228,7 @@ def _questions(
         if not layout.outputs:
             raise OptionError("there is nothing to measure", hint="say what: --output 'V(out)', or *@output V(out)")
         if model is None:
-            own = project.model_of(layout)
-            model = own if executor is None else Sent.of(own)
+            model = for_workers(project.model_of(layout), executor)
         inputs = inputs_of(table, layout)
         for start in range(0, len(inputs), rows):
             part = inputs[start : start + rows]
@@ -238,7 +237,7 @@ def _questions(
 
 
 def _answered(question: _Question) -> _Answer:
-    model = question.model.thing if isinstance(question.model, Sent) else question.model
+    model = received(question.model)
     with numbered(question.first + np.arange(len(question.inputs))):
         outputs, _ = outputs_of(model, model.parameters.initial, question.inputs)
     return question.layout, outputs

@@ -19,7 +19,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import NominalWarning, OptionError, Place
-from netlearn.executors import Sent, in_order
+from netlearn.executors import Sent, for_workers, in_order, received
 from netlearn.journal import Journal
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import open_project
@@ -181,17 +181,14 @@ def _solved(
     trials: Trials, left: Sequence[tuple[int, Array]], executor: Executor | None
 ) -> Iterator[tuple[int, Array]]:
     """The outputs of parts of the draws, each with the number of its first."""
-    if executor is None:
-        yield from ((first, trials.outputs(draws)) for first, draws in left)
-        return
-    sent = Sent.of(trials)
-    found = in_order(_sent_outputs, [(sent, draws) for _, draws in left], executor)
+    sent = for_workers(trials, executor)
+    found = in_order(_part_outputs, [(sent, draws) for _, draws in left], executor)
     yield from zip((first for first, _ in left), found, strict=True)
 
 
-def _sent_outputs(item: tuple[Sent[Trials], Array]) -> Array:
-    sent, draws = item
-    return sent.thing.outputs(draws)
+def _part_outputs(item: tuple[Trials | Sent[Trials], Array]) -> Array:
+    given, draws = item
+    return received(given).outputs(draws)
 
 
 def _fingerprint(trials: Trials, v: Array) -> str:
