@@ -156,8 +156,8 @@ def sentences(results: Results) -> Iterator[str]:
     ]
     yield says(
         f"- `auto` goes by blocks in {len(by_blocks)} of {len(DIODES) * len(DEPTHS) * len(WIDTHS)} cases, and itself "
-        f"takes {worst:.2g} of Newton's time or less in each of them. In the others Gauss-Seidel would take {min(rest):.2g} "
-        f"of it or more.",
+        f"takes {worst:.2g} of Newton's time or less in each of them. In the others Gauss-Seidel would take "
+        f"{min(rest):.2g} of it or more.",
         worst < GAIN,
     )
 

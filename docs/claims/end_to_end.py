@@ -128,8 +128,8 @@ def sentences(results: Results) -> Iterator[str]:
     words = ", ".join(f"{spread(100 * gap, '.2f')} ({name})" for name, gap in stable.items())
     lost_both = at(results, RATES[2], "ep") - at(results, RATES[2], "exact")
     yield says(
-        f"- Weighted EP is as good as the exact gradient wherever that is stable; paired differences in points: {words}. "
-        f"At lr = {RATES[2]} both lose what they had, each in its own way: {spread(100 * lost_both, '.1f')}.",
+        f"- Weighted EP is as good as the exact gradient wherever that is stable; paired differences in points: "
+        f"{words}. At lr = {RATES[2]} both lose what they had, each in its own way: {spread(100 * lost_both, '.1f')}.",
         all(abs(gap.mean()) < 0.01 for gap in stable.values()),
     )
     lost = {f"lr = {rate}": at(results, rate, "exact") - at(results, rate, "ep unweighted") for rate in RATES[:2]}
