@@ -168,8 +168,14 @@ def _answered(question: tuple[Model | Sent[Model], Array, int]) -> tuple[Array, 
 
 
 def notes_of(project: Project) -> tuple[str, ...]:
-    """What was chosen for the user in a project."""
+    """What was chosen for the user in a project, and what is not in its numbers."""
     notes, chosen = project.settings.notes, project.chosen_option
+    hardware = project.settings.hardware
+    if hardware is not None and (hardware.dac is not None or hardware.adc is not None):
+        notes = (
+            *notes,
+            "outputs are the circuit's own; 'netlearn eval --realisations' sends them through the converters",
+        )
     if chosen is None:
         return notes
     name, option, value = chosen

@@ -12,6 +12,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.atomic import Destination
+from netlearn.chip_training import measured_model
 from netlearn.discrete.choices import Pair
 from netlearn.discrete.chosen import PartSearch, search_for
 from netlearn.errors import OptionError
@@ -19,6 +20,7 @@ from netlearn.learn.data import Dataset, inputs_of
 from netlearn.learn.hardware import Hardware
 from netlearn.learn.loop import Task
 from netlearn.learn.loss import Loss, Mse
+from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Sgd
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.power import losses_at
@@ -30,6 +32,7 @@ from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import Project, open_project
+from netlearn.writing import converted
 
 OWN = "its own outputs"
 """What is kept as it is where nothing else is wanted."""
@@ -126,7 +129,9 @@ def _task(project: Project) -> tuple[Project, Task, str]:
         table = project.table
         wanted = table.labels is not None or any(asked_by(name) for name in table.columns)
     if wanted:
-        return project, _task_of(project, project.loss, project.dataset(project.table)), project.table.path
+        # As training judges: data come out of the DAC, and outputs are read by the ADC.
+        data = converted(project, project.dataset(project.table))
+        return project, _task_of(project, measured_model(project), project.loss, data), project.table.path
     settings = project.settings
     if not settings.output:
         settings = replace(settings, output=tuple(f"V({node})" for node in project.circuit.nodes if "#" not in node))
@@ -141,12 +146,12 @@ def _task(project: Project) -> tuple[Project, Task, str]:
     columns |= {name: outputs[:, j] for j, name in enumerate(layout.outputs)}
     own = Table(OWN, columns) if len(inputs) > 1 or columns else table
     project = replace(project, data=own, test=None, settings=replace(settings, corner={}))
-    return project, _task_of(project, Mse(), project.dataset(project.table)), OWN
+    return project, _task_of(project, project.model, Mse(), project.dataset(project.table)), OWN
 
 
-def _task_of(project: Project, loss: Loss, data: Dataset) -> Task:
+def _task_of(project: Project, model: Model, loss: Loss, data: Dataset) -> Task:
     return Task(
-        model=project.model,
+        model=model,
         loss=loss,
         rule=Analytic(),
         data=data,

@@ -66,7 +66,8 @@ class Hardware(Declared):
     "Understanding and embracing imperfection in physical learning networks", arXiv 2505.22887, 2025).
 
     With ``dac`` bits the inputs, and with ``adc`` bits the outputs are the nearest of 2^bits evenly spaced values over
-    a range; gradients pass an ADC as if it were not there.
+    a range; gradients pass an ADC as if it were not there. Training, ``netlearn round`` and ``eval --realisations``
+    judge what comes through them, ``eval`` and ``predict`` tell what the circuit itself does.
 
     With ``levels``, ``values``, a ``series`` or a file of ``parts``, and nothing else that is not exact, resistances
     are trained continuously, and afterwards the best combination of values is searched for, ``pairs`` of parts among

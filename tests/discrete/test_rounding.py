@@ -67,6 +67,23 @@ def test_the_power_counts_before_and_after() -> None:
     assert [found.losses[0], found.losses[2]] == pytest.approx(each, rel=1e-9)
 
 
+def test_values_are_judged_by_what_comes_through_the_converters() -> None:
+    text = "* divider\n*@hardware dac=3 dac_range=0,2 adc=4 adc_range=0,1\n*@train R1 R2\nV1 in 0 1\nR1 in a 1234\n"
+    netlist, data = netlearn.parse(text + "R2 a 0 777\n"), {"V1": [1.1, 1.7], "V(a)": [0.4, 0.8]}
+    found = netlearn.round_values(netlist, data, series="e3")
+    driven = np.rint(np.array(data["V1"]) / 2 * 7) / 7 * 2
+
+    def loss(upper: float, lower: float) -> float:
+        read = np.rint(driven * lower / (upper + lower) * 15) / 15
+        return float(np.mean((np.clip(read, 0, 1) - data["V(a)"]) ** 2))
+
+    every = series_values("e3", 10.0, 1e5).tolist()
+    best = min(loss(upper, lower) for upper in every for lower in every)
+    assert found.losses[0] == pytest.approx(loss(1234.0, 777.0), rel=1e-9)
+    assert found.losses[2] == pytest.approx(loss(*found.after.tolist()), rel=1e-9)
+    assert found.losses[2] == pytest.approx(best, rel=1e-9)
+
+
 def test_a_stock_list_is_read_as_it_is_written(tmp_path) -> None:
     (tmp_path / "s.csv").write_text("# drawer\nName, Value ,Count\nblue,4k7,2\nred,100,\n\nblue,4.7k,3\nnone,1meg,0\n")
     stock = stock_from(tmp_path / "s.csv")
