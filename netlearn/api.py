@@ -58,7 +58,7 @@ from netlearn.solve.operating_point import OperatingPoint, Solver
 from netlearn.solvers import Forward, solver_of
 from netlearn.tolerances.training import Aimed, over_tolerances, yields_note
 from netlearn.training_scope import scope_notes
-from netlearn.writing import training_parts, writing_of
+from netlearn.writing import steps_of, training_parts, writing_of
 
 LOOKED_AT = 40
 """Up to so many values are looked at one by one."""
@@ -173,8 +173,7 @@ def task_of(project: Project) -> Task:
     """The training task of a project."""
     settings, writing = project.settings, writing_of(project)
     # Values that are searched for are written as they are, whatever digits others would have.
-    steps = writing if writing is not None and writing.hardware.discrete else None
-    check_digits(settings.options.digits, steps, settings.places.get("options digits"))
+    check_digits(settings.options.digits, steps_of(project), settings.places.get("options digits"))
     whole, loss = project.dataset(project.table), project.loss
 
     def before() -> float:

@@ -75,6 +75,12 @@ def measured_levels(project: Project) -> LevelTable:
         return measured(named_file(project, "measured", "file of levels"))
 
 
+def steps_of(project: Project) -> Devices | None:
+    """What holds the trained values, if it leaves them in steps, which further digits would take them off."""
+    writing = writing_of(project)
+    return writing if writing is not None and writing.hardware.discrete else None
+
+
 def converted(project: Project, data: Dataset) -> Dataset:
     """Data as they come out of the DAC, if there is one: sources are set to what its codes stand for."""
     hardware = project.settings.hardware

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.chip_training import measured_model
 from netlearn.errors import DataError, OptionError
 from netlearn.influences.boxed import Positive
 from netlearn.learn.adjoint import Adjoint
@@ -158,7 +159,7 @@ def local_of(project: Project) -> Local:
         ends = (-np.inf if hardware.min is None else hardware.min, np.inf if hardware.max is None else hardware.max)
         low, high = np.maximum(low, ends[0]), np.minimum(high, ends[1])
     transform = replace(transform, bounds=(low, high))
-    model = replace(project.model, solver=InternalSolver())
+    model = replace(measured_model(project), solver=InternalSolver())
     theta = np.asarray(parameters.initial, dtype=float)
     data, _ = training_parts(project, project.dataset(project.table))
     if not data.asked.any():

@@ -17,6 +17,7 @@ from netlearn.learn.model import Model
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.probes.names import probes_of
 from netlearn.project import Project, open_project
+from netlearn.writing import converted
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +144,7 @@ class _Target:
 def _target(project: Project, local: Local, probe: str | None, sample: int | None) -> _Target:
     test = project.test_table
     if probe is None:
-        data = local.data if test is None else project.dataset(test)
+        data = local.data if test is None else converted(project, project.dataset(test))
         name = "the training loss" if test is None else "the test loss"
         return _Target(name, replace(local, data=data), reads=False)
     train = project.dataset(project.table)

@@ -32,7 +32,7 @@ from netlearn.learn.settings import LoopOptions
 from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import Project, open_project
-from netlearn.writing import writing_of
+from netlearn.writing import converted, steps_of, writing_of
 
 EPOCHS = 500
 """Most iterations of training again."""
@@ -147,7 +147,7 @@ def unlearn(
     task = _task(project, kept)
     retrained = _retrained(task) if verify else None
     theta, written, notes = _final(project, task, theta)
-    test = None if project.test_table is None else project.dataset(project.test_table)
+    test = None if project.test_table is None else converted(project, project.dataset(project.test_table))
     parts = (local.data.part(np.flatnonzero(forgotten)), kept.data, test)
     names = tuple(project.parameters.names)
     moved = theta != local.theta
@@ -237,7 +237,7 @@ def _final(project: Project, task: Task, theta: Array) -> tuple[Array, Netlist, 
     """The values as hardware and digits leave them, and the netlist with them."""
     search, present = search_for(project), np.asarray(project.parameters.initial, dtype=float)
     writing = writing_of(project)
-    check_digits(project.settings.options.digits, writing, project.settings.places.get("options digits"))
+    check_digits(project.settings.options.digits, steps_of(project), project.settings.places.get("options digits"))
     if writing is not None:
         theta = np.where(theta != present, writing.aim(theta, present), theta)
     final = FinalValues(project, task, search)

@@ -147,6 +147,8 @@ def test_hardware_writes_what_it_can(tmp_path: Path) -> None:
     assert np.sum(stuck.after == stuck.before) == len(stuck.names) // 2
     digits = netlearn.unlearn(netlist, rows=[5], digits=3)
     assert all(float(f"{value:.3g}") == value for value in digits.after)
+    noisy = netlearn.unlearn(netlist, rows=[5], digits=3, hardware="noise=0.02")
+    assert all(float(f"{value:.3g}") == value for value in noisy.after)
 
 
 def test_an_untrained_netlist_is_said_to_be_one() -> None:
