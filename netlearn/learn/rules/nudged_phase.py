@@ -173,7 +173,7 @@ class FreePhase:
         if len(wrong):
             raise ConvergenceError(
                 "the negative nudge is beyond what the circuit can hold: it has no stable operating point",
-                hint="make beta smaller, or use states=positive",
+                hint="make beta smaller, or use states=positive where the rule has it",
                 sample=int(wrong[0]),
             )
 
