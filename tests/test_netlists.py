@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -62,10 +61,8 @@ def test_diabetes_comes_within_1_percent_of_least_squares() -> None:
     assert result.test.loss < 1.01 * least
 
 
-def test_xor_in_seconds() -> None:
-    began = time.process_time()
+def test_xor_is_learned() -> None:
     result = netlearn.train(NETLISTS / "xor.cir")
-    assert time.process_time() - began < 60
     assert np.max(np.abs(result.train.outputs - result.train.targets)) < 1e-3
     assert list(np.sign(result.train.outputs[:, 0])) == [-1, 1, 1, -1]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import numpy as np
@@ -198,13 +197,11 @@ def test_unknown_functions_are_named():
 @pytest.mark.parametrize(
     "shape", [("(", "1", ")"), ("-", "1", ""), ("abs(", "1", ")"), ("1+(", "1", ")"), ("1?", "1", ":2")]
 )
-def test_nesting_costs_linear_time_and_no_stack(depth, shape):
+def test_nesting_costs_no_stack(depth, shape):
     opening, middle, closing = shape
-    start = time.perf_counter()
     expression = parse_expression(opening * depth + middle + closing * depth)
     assert np.isfinite(expression.evaluate({}))
     assert expression.evaluate_with_derivatives({}, ["x"])[1] == [0.0]
-    assert time.perf_counter() - start < 10
 
 
 def test_constants_are_ngspices_to_their_digits():
