@@ -119,6 +119,9 @@ def test_the_operating_point_is_the_same_and_flattening_again_changes_nothing() 
         ("V9 n 0 DC 1 Cpar=1p\nRn n 0 1", "CPAR of V9"),
         ("C9 b 0 1u tc1=1m", "'tc1' of C9"),
         ("C9 b 0 cm\n.model cm c(c=1u)", "the model or the law of C9"),
+        (".options search=models trtol=1", "the option 'search'"),
+        (".options method='1;2'", "the option 'method'"),
+        ("X9 a u\n.subckt u p\n.options method=gear\nR9 p 0 1\n.ends", ".options of a subcircuit"),
         (".ac dec 10 1 1g; x\n.tran 1 2 x(y)", ".tran"),
     ],
 )
@@ -127,6 +130,32 @@ def test_what_is_left_out_is_said_with_its_place(line: str, said: str) -> None:
     with pytest.warns(NetlistWarning, match=re.escape(f"{said} is left out of the flat netlist")) as caught:
         netlearn.flatten(source)
     assert all(isinstance(w.message, NetlistWarning) and w.message.place is not None for w in caught)
+
+
+OPTIONS = ".options method=gear trtol={{f/1k}} maxord=3 {flag}\n.opt cshunt=1n reltol=1e-4 temp=30\n.tran 1u 600u"
+
+
+def test_options_of_analyses_are_kept_and_worked_out() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NetlistWarning)
+        flat = netlearn.flatten(netlearn.parse(NETLIST.replace("{card}", OPTIONS.format(flag="interp"))))
+    said = [line for line in flat.splitlines() if line.startswith(".options")]
+    # What the circuit itself has is said once, among its own settings.
+    assert said == [
+        ".options reltol=0.0001 temp=30",
+        ".options interp method=gear trtol=1 maxord=3",
+        ".options cshunt=1n",
+    ]
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
+def test_a_capacitance_from_all_nodes_counts_in_the_flat_netlist_as_in_its_origin(tmp_path: Path) -> None:
+    text = NETLIST.replace("{card}", f"{MEASURED['tran'][0]}\n.options cshunt=100n method=gear")
+    expected = measured(text, "tran", tmp_path)
+    without = measured(text.replace("cshunt=100n", ""), "tran", tmp_path)
+    assert abs(without[0] / expected[0] - 1) > 1e-3
+    assert measured(netlearn.flatten(netlearn.parse(text)), "tran", tmp_path) == pytest.approx(expected, rel=1e-4)
 
 
 def test_nothing_infinite_is_written() -> None:

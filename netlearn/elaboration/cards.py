@@ -45,7 +45,8 @@ HARMLESS = frozenset((
 """Cards that are read elsewhere or do not change an operating point, in any dialect."""
 
 _NUMERIC_OPTIONS = ("reltol", "abstol", "vntol", "itl1", "itl2", "pivtol", "pivrel", "gminsteps", "srcsteps")
-_SET_OPTIONS = ("temp", "tnom", "gmin", "scale", *_NUMERIC_OPTIONS)
+SET_OPTIONS = ("temp", "tnom", "gmin", "scale", *_NUMERIC_OPTIONS)
+"""Options that the circuit itself has."""
 _REFUSED_OPTIONS: Mapping[str, str] = {
     "gshunt": "it puts a conductance from every node to ground",
     "rseries": "it puts a resistor in series with every inductor",
@@ -53,7 +54,8 @@ _REFUSED_OPTIONS: Mapping[str, str] = {
 }
 
 
-UNCONDITIONAL = frozenset((*PARAMETER_CARDS, "func", "global", "option", "options", "opt"))
+OPTION_CARDS = ("option", "options", "opt")
+UNCONDITIONAL = frozenset((*PARAMETER_CARDS, "func", "global", *OPTION_CARDS))
 """Cards that ngspice takes wherever in a condition they stand."""
 
 
@@ -279,7 +281,7 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
     settings = body.shared.settings
     for item in items:
         card = item.statement
-        if not isinstance(card, Card) or card.name not in ("option", "options", "opt"):
+        if not isinstance(card, Card) or card.name not in OPTION_CARDS:
             continue
         for assignment in card.assignments:
             with body.shared.collecting():
@@ -292,7 +294,7 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
                 if name == "rshunt":
                     settings.shunt = _shunt(body, item, assignment)
                     continue
-                if name not in _SET_OPTIONS:
+                if name not in SET_OPTIONS:
                     _warn_of_option(body, item, assignment.name)
                     continue
                 _set_option(settings, name, _fixed(body, Text.of(assignment.value, card.source, item.chain)))
@@ -317,6 +319,19 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
                     )
                     body.shared.warnings.append(NetlistWarning(error.message, error.place, "write a plain number"))
                 settings.temperature = _fixed(body, Text.of(card.words[0], card.source, item.chain))
+
+
+def warn_of_inner_options(body: Body, items: Iterable[Active]) -> None:
+    """Warn of what a subcircuit sets for the whole circuit, which counts outside of it only."""
+    for item in items:
+        card = item.statement
+        if not isinstance(card, Card) or card.name not in (*OPTION_CARDS, "temp"):
+            continue
+        names = [*card.words, *(assignment.name for assignment in card.assignments)]
+        if card.name == "temp" or any(name.text.lower() not in HARMLESS_OPTIONS - {*SET_OPTIONS} for name in names):
+            message = f"a .{card.name} in a subcircuit is left out, as it is about the whole circuit"
+            error = _card_error(item, message, "move it out of the subcircuit")
+            body.shared.warnings.append(NetlistWarning(error.message, error.place, error.hint))
 
 
 def _shunt(body: Body, item: Active, assignment: Assignment) -> NodeShunt | None:

@@ -11,7 +11,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Group
 from netlearn.circuit.devices.base import ZERO_CELSIUS, Device, Environment
 from netlearn.elaboration.body import MOST_ERRORS, Body, Definition, Shared, TooManyErrors
-from netlearn.elaboration.cards import Active, active, node_guesses, read_options
+from netlearn.elaboration.cards import Active, active, node_guesses, read_options, warn_of_inner_options
 from netlearn.elaboration.columns import Contents
 from netlearn.elaboration.design import Design
 from netlearn.elaboration.element_line import ElementLine
@@ -94,6 +94,7 @@ class _Elaboration:
         chain = (*definition.chain, *(call_place(line) for line in self.calls))
         items = active(body, definition.netlist, definition.subcircuit.body, chain)
         self._elements(body, items)
+        warn_of_inner_options(body, items)
         if self.shared.keeping:
             note_inner_cards(body, items)
 

@@ -26,3 +26,6 @@ device diagnostic linsol linsol-ac linsol-hb loca measure nonlin nonlin-hb nonli
 """
 
 HARMLESS_OPTIONS = frozenset(f"{_NGSPICE} {_LTSPICE} {_PSPICE} {_HSPICE} {_XYCE}".split())
+
+FILE_OPTIONS = frozenset(("measfile", "measout", "search"))
+"""Those among them that name files, which a written netlist does not hand on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -71,6 +72,17 @@ def test_blocks_and_single_lines_give_the_same_circuit():
     assert values(block) == values(single)
     for one, other in zip(block.circuit.groups, single.circuit.groups, strict=True):
         np.testing.assert_array_equal(one.index, other.index)
+
+
+@pytest.mark.parametrize("card", [".options temp=77", ".options reltol=1m method=gear", ".temp 77"])
+def test_what_a_subcircuit_sets_for_the_whole_circuit_is_warned_of(card):
+    text = f"t\nV1 a 0 1\nX1 a s\n.subckt s a\n{card}\nR1 a 0 1k\n.ends\n"
+    with pytest.warns(NetlistWarning, match="in a subcircuit is left out") as caught:
+        elaborate(parse(text))
+    assert [warning.message.place.line for warning in caught] == [5]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        elaborate(parse(text.replace(card, ".options method=gear")))
 
 
 def test_options_and_guesses_reach_the_circuit():
