@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Unpack
 
@@ -26,6 +27,15 @@ FORMS = {"json": export_json, "graphml": export_graphml, "csv": export_csv}
 """Forms that hold the flat circuit at its own source values."""
 MATRIX = "matrix"
 """The form that holds the cells of a crossbar."""
+TAKEN = {
+    "ngspice": (
+        {"data", "samples", "flat", "corner", "output", "goal", "input", "classes"},
+        "the circuit at all samples",
+    ),
+    MATRIX: ({"train", "fix", "hardware"}, "the cells of a crossbar"),
+    **dict.fromkeys(FORMS, (set(), "the flat circuit at its own source values")),
+}
+"""What may be given for each form, and what the form holds."""
 
 
 def flatten(netlist: NetlistLike) -> str:
@@ -68,10 +78,12 @@ def export(
     flat : for ``ngspice``, write the flat circuit as netlearn reads it.
     settings : as :func:`netlearn.train` takes them.
 
-    Raises OptionError for another form or where there is nothing to print, and what reading and elaborating raise.
+    Raises OptionError for another form, for what a form does not take and where there is nothing to print, and what
+    reading and elaborating raise.
     """
     if to != "ngspice" and to not in FORMS and to != MATRIX:
         raise OptionError(f"there is no form '{to}'", hint=did_you_mean(to, ("ngspice", MATRIX, *FORMS)))
+    _refuse_untaken(to, {"data": data, "samples": samples, "flat": flat or None, **settings})
     if to == MATRIX:
         return crossbar_matrix(netlist, **settings).csv()
     if to != "ngspice":
@@ -87,6 +99,14 @@ def export(
     own = project.text(drive.names, drive.places)
     assert own is not None
     return export_text(own, drive.circuit, drive.inputs, outputs, title)
+
+
+def _refuse_untaken(form: str, given: Mapping[str, object]) -> None:
+    """Raise OptionError for what is given, is not None, and would make no difference to the form."""
+    taken, held = TAKEN[form]
+    for name, value in given.items():
+        if value is not None and name not in taken:
+            raise OptionError(f"the form '{form}' takes no '{name}': it holds {held}", hint=f"leave '{name}' out")
 
 
 def _outputs(project: Project) -> Outputs:

@@ -421,4 +421,9 @@ def open_project(
     settings, chosen = settings_for(opened, rest), internal_by(solver)
     if isinstance(chosen, InternalSolver):
         chosen = chosen.chosen(settings.options.solver, settings.options.sweeps)
+    else:
+        for name in ("solver", "sweeps"):
+            if rest.get(name) is not None:
+                hint = f"leave '{name}' out, or what else is to solve the circuit"
+                raise OptionError(f"'{name}' is about the internal solver, and another one is given", hint=hint)
     return Project(opened, settings, chosen, data, test)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from netlearn.cli.combinations import refuse
 from netlearn.cli.forward import chip_by_name, named_or_chip
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
@@ -110,6 +111,10 @@ def command(
     figure = beside(netlist, ".compare.png", plot)
     check_outputs(kept, figure, inputs=(netlist, data, test))
     check_format(figure.path)
+    if seeds == 1:
+        refuse("--scatter", beside="with one seed", hint="the first starts from FILE's own values: add --seeds N")
+    if scheduler or local_cluster:
+        refuse("--processes", beside="on a cluster", hint="leave it out, or --scheduler and --local-cluster")
     try:
         silent = quiet or as_json or as_csv
         with (

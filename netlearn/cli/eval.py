@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from netlearn.atomic import Destination
-from netlearn.cli.forward import forward_or_chip, solver
+from netlearn.cli.combinations import refuse
+from netlearn.cli.forward import CHIPS, forward_or_chip, solver
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     allow,
@@ -106,6 +107,12 @@ def command(
                 settings=overrides(directives),
             )
         return
+    refuse("--seed", beside="without realisations", hint="add --realisations N, or leave it out")
+    if not errors and not forward.startswith(CHIPS):
+        hint = "add --errors or --realisations N, or leave it out"
+        refuse("--train", "--fix", beside="on a loss alone", hint=hint)
+    if as_csv:
+        refuse("--residual", "--errors", beside="in CSV, which has the samples", hint="take --json")
     with (
         solver(forward, timeout, processes, flat=flat, retries=retries) as solving,
         workers_of(scheduler, local_cluster, quiet or as_json or as_csv) as executor,

@@ -8,12 +8,15 @@ from typing import Any
 import click
 
 from netlearn.atomic import Destination
+from netlearn.cli.combinations import refuse
 from netlearn.cli.options import all_samples, allow, directive_options, netlist_argument, overrides, so_many
 from netlearn.cli.output import check_outputs, deliver, out_option
-from netlearn.exports import FORMS, MATRIX, export
+from netlearn.exports import FORMS, MATRIX, TAKEN, export
 from netlearn.matrices import crossbar_matrix
 from netlearn.netlist.netlist import read
 from netlearn.project import open_project
+
+DIRECTED = ("corner", "output", "train", "hardware")
 
 
 @click.command(name="export", short_help="Write a circuit for ngspice, as JSON, GraphML or CSV, or as a matrix.")
@@ -22,7 +25,7 @@ from netlearn.project import open_project
 @all_samples
 @so_many
 @click.option("--flat", is_flag=True, help="For ngspice: write the flat circuit as netlearn reads it.")
-@directive_options("corner", "output", "train", "hardware")
+@directive_options(*DIRECTED)
 @out_option
 @allow
 def command(
@@ -44,6 +47,9 @@ def command(
     numbers, a cell a line, or as arrays where -o names a .npz file; --train says which values are its cells, and
     --hardware what its devices hold.
     """
+    taken, held = TAKEN[form]
+    others = [f"--{name}" for name in ("data", "samples", "flat", *DIRECTED) if name not in taken]
+    refuse(*others, beside=f"on the form '{form}'", hint=f"it holds {held}: leave it out")
     source, settings = read(netlist, allow), overrides(directives)
     if out is not None:
         files = open_project(source, data, overrides=settings).settings.data

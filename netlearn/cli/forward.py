@@ -10,6 +10,7 @@ import click
 
 from netlearn.chips.chip import RETRIES, TIMEOUT
 from netlearn.chips.solver import WHERE
+from netlearn.cli.combinations import refuse
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import Solver
@@ -122,6 +123,7 @@ def solver(
     """The solver that the options name. Ends ngspice's processes, or the chip, afterwards."""
     if flat and forward != "ngspice":
         raise OptionError("--flat says what ngspice is given", hint="add --forward ngspice")
+    _check_limits(forward)
     if forward == "internal":
         yield InternalSolver()
         return
@@ -136,6 +138,19 @@ def solver(
     kind = NgspiceSolver if flat else TextSolver
     with kind(timeout=timeout, processes=processes) as found:
         yield found
+
+
+def _check_limits(forward: str) -> None:
+    """Raise OptionError for an option about something else than what the operating points come from."""
+    if forward == "internal":
+        hint = "add --forward ngspice, or leave it out"
+        refuse("--timeout", "--processes", "--retries", beside="on the internal solver", hint=hint)
+        return
+    refuse("--solver", "--sweeps", beside="on " + forward, hint="these are of the internal solver: leave it out")
+    if forward == "ngspice":
+        refuse("--retries", beside="on ngspice", hint="it is about a chip: leave it out")
+    else:
+        refuse("--processes", beside="on a chip", hint="there is one chip: leave it out")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from netlearn.cli.combinations import refuse
 from netlearn.cli.forward import threads_option
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
@@ -78,6 +79,8 @@ def command(
     has it. Rows are numbered from 1, without the line of column names. CSV and JSON have all rows, those with most
     influence first. --sample counts through the training data, then the test data.
     """
+    if as_csv or as_json:
+        refuse("--top", beside="in CSV and JSON, which have all rows", hint="leave it out")
     at = None if sample is None else sample - 1
     found = influence(
         read(netlist, allow), data, probe=probe, sample=at, damping=damping, test=test, **overrides(directives)

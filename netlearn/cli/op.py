@@ -11,6 +11,7 @@ import numpy as np
 
 from netlearn import api
 from netlearn.arrays import Array
+from netlearn.cli.combinations import refuse
 from netlearn.cli.forward import forward_option, processes, solver, timeout
 from netlearn.cli.options import (
     allow,
@@ -73,6 +74,8 @@ def command(
     PROBEs such as "I(R1)", "Ic(Q1)", "P(X1)" or "{V(out)/V(in)}" are printed instead, if any are given. With --data
     or --corner, those of every sample: a row for each, and a column for each node, source or probe.
     """
+    if as_csv and (probes or outputs) and data is None and not directives.get("directive_corner"):
+        refuse("--residual", beside="in a CSV of probes", hint="leave --csv, or the probes, out")
     source, settings = read(netlist, allow), overrides(directives)
     if outputs:
         named = settings_for(source, settings).output

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from netlearn.cli.combinations import one_format
 from netlearn.cli.output import FilePath, say
 from netlearn.clusters import cluster
 from netlearn.learn.settings import DIRECTIVES
@@ -36,7 +37,7 @@ class SpiceNumber(click.ParamType):  # type: ignore[type-arg]
 
 
 netlist_argument = click.argument("netlist", type=FilePath, metavar="FILE")
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+as_json = click.option("--json", "as_json", is_flag=True, callback=one_format, help="Print one JSON object.")
 quiet = click.option("--quiet", "-q", is_flag=True, help="Print no more than errors.")
 residual = click.option(
     "--residual", is_flag=True, help="Print what Kirchhoff's laws lack at the operating points, too."
@@ -50,7 +51,7 @@ allow = click.option(
     help="Let .include and .lib read from this folder too (repeatable). Without it they are confined to the "
     "netlist's own folder.",
 )
-as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+as_csv = click.option("--csv", "as_csv", is_flag=True, callback=one_format, help="Print CSV.")
 
 
 training_data = click.option(

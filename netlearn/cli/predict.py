@@ -13,6 +13,7 @@ import click
 from netlearn.arrays import Array
 from netlearn.atomic import Destination
 from netlearn.chip_training import readings_note
+from netlearn.cli.combinations import refuse
 from netlearn.cli.forward import forward_or_chip, solver
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
@@ -69,6 +70,8 @@ def command(
 
     Targets in the data are not looked at. A file of any length is read and written part by part.
     """
+    if out is not None:
+        refuse("--csv", beside="on the file that -o names", hint="its ending says what it is: .csv, .parquet, .npz")
     source, settings = read(netlist, allow), overrides(directives)
     silent = quiet or as_json or as_csv
     with (

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from netlearn.cli.combinations import refuse
 from netlearn.cli.forward import flat_option, threads_option, timeout
 from netlearn.cli.options import allow, as_csv, as_json, netlist_argument, quiet, tolerance
 from netlearn.cli.output import FilePath, deliver, say
@@ -62,6 +63,11 @@ def command(
     With --against ngspice, exits with 1 if any differs by more than the tolerance. ngspice is given the netlist's
     own text; what it can tell of the flat circuit only is compared there.
     """
+    if not against:
+        hint = "add --against ngspice, or leave it out"
+        refuse("--tolerance", *(("--timeout",) if forward == "internal" else ()), beside="without ngspice", hint=hint)
+        if forward == "internal":
+            refuse("--flat", beside="without ngspice", hint=hint)
     at = None if sample is None else sample - 1
     source = read(netlist, allow)
     options = {"against": against, "forward": forward, "flat": flat}

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from netlearn.cli.combinations import refuse
 from netlearn.cli.forward import chip_by_name, named_or_chip
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
@@ -77,6 +78,10 @@ def command(
     kept = beside(netlist, ".sweep.jsonl", out)
     check_outputs(kept, inputs=(netlist, data, test))
     journal = kept.path.with_name(f"{kept.path.name}.jsonl") if is_parquet(kept.path) else kept.path
+    if seeds == 1:
+        refuse("--scatter", beside="with one seed", hint="the first starts from FILE's own values: add --seeds N")
+    if scheduler or local_cluster:
+        refuse("--processes", beside="on a cluster", hint="leave it out, or --scheduler and --local-cluster")
     try:
         silent = quiet or as_json
         with (

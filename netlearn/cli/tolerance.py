@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from netlearn.cli.combinations import refuse
 from netlearn.cli.forward import forward_by_name
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
@@ -83,6 +84,13 @@ def command(
     Tolerances are what *@tolerance says, tol=, DEV and LOT, and agauss, gauss, aunif, unif, limit, mc, wc and flat
     in expressions. With --against ngspice it exits with 1 where ngspice differs by more than --relative.
     """
+    if for_yield is None:
+        refuse("--prices", beside="without a wanted yield", hint="add --for-yield 99%")
+    if against is None:
+        refuse("--relative", beside="without ngspice", hint="add --against ngspice")
+    if as_csv:
+        beside = "in CSV, which has the spreads of the outputs"
+        refuse("--for-yield", "--against", beside=beside, hint="take --json")
     with workers_of(scheduler, local_cluster, quiet or as_json or as_csv) as executor:
         result = analysed(
             read(netlist, allow),

@@ -11,6 +11,7 @@ from netlearn import api
 from netlearn.adjoint import adjoint_netlist
 from netlearn.atomic import Destination
 from netlearn.cli import INTERRUPTED
+from netlearn.cli.combinations import refuse
 from netlearn.cli.forward import forward_or_chip, solver
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
@@ -127,6 +128,8 @@ def command(
     in FILE as *@ comments; an option takes what would follow the directive's name, as in
     --optimizer "adam lr=0.1", and wins.
     """
+    if aim == "nominal":
+        refuse("--draws", beside="on training for the values as written", hint="add --for tolerance or --for yield")
     target = beside(netlist, f".trained{netlist.suffix or '.cir'}", out, force)
     kept = beside(target.path, ".checkpoint.npz", checkpoint, force)
     shown = (show_nudged, show_adjoint, show_thermodynamic)

@@ -79,7 +79,7 @@ def test_what_a_subcircuit_sets_for_the_whole_circuit_is_warned_of(card):
     text = f"t\nV1 a 0 1\nX1 a s\n.subckt s a\n{card}\nR1 a 0 1k\n.ends\n"
     with pytest.warns(NetlistWarning, match="in a subcircuit is left out") as caught:
         elaborate(parse(text))
-    assert [warning.message.place.line for warning in caught] == [5]
+    assert [str(warning.message).split(":")[1] for warning in caught] == ["5"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         elaborate(parse(text.replace(card, ".options method=gear")))
