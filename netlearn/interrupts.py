@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -27,27 +25,63 @@ def ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-@contextmanager
-def shielded() -> Iterator[None]:
-    """Put off what a signal does until the block is over, so that a file is not left out halfway."""
-    if threading.current_thread() is not threading.main_thread():
-        # Signals are handled by the main thread alone.
-        yield
-        return
-    came: list[int] = []
-    before: dict[int, Any] = {}
-    try:
-        for each in SIGNALS:
-            handler = signal.getsignal(each)
-            if handler not in (signal.SIG_IGN, None):
-                before[each] = handler
-                signal.signal(each, lambda number, _: came.append(number))
-        yield
-    finally:
+class Shield:
+    """Puts off what a signal does until the ``with`` block is over; the block may enter it again.
+
+    Signals are handled by the main thread alone: in others nothing is put off.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._came: list[int] = []
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        if _in_main_thread():
+            if self._depth == 0:
+                self._raise()
+            self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        if _in_main_thread():
+            self._depth -= 1
+            if self._depth == 0:
+                self._lower()
+
+    def let_through(self) -> None:
+        """Let a signal that has come do what it does."""
+        if _in_main_thread() and self._came:
+            self._lower()
+            # Not if it has raised an exception, which ends the block.
+            self._raise()
+
+    def _raise(self) -> None:
+        try:
+            for each in SIGNALS:
+                handler = signal.getsignal(each)
+                if handler not in (signal.SIG_IGN, None):
+                    self._before[each] = handler
+                    signal.signal(each, lambda number, _: self._came.append(number))
+        except BaseException:
+            self._lower()
+            raise
+
+    def _lower(self) -> None:
+        before, self._before = self._before, {}
         for number, handler in before.items():
             signal.signal(number, handler)
-    if came:
-        signal.raise_signal(came[0])
+        came, self._came = self._came, []
+        if came:
+            signal.raise_signal(came[0])
+
+
+def shielded() -> Shield:
+    """Put off what a signal does until the block is over, so that a file is not left out halfway."""
+    return Shield()
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def whole_import(name: str) -> Any:

@@ -92,6 +92,26 @@ def test_so_is_compiling(divider: Path, start: Start, tmp_path: Path) -> None:
     assert "Traceback" not in wrong
 
 
+def test_so_is_compiling_while_llvm_calls_python(divider: Path, start: Start, tmp_path: Path) -> None:
+    """There an exception is lost, and numba misses what was to be done: an error of its own may be what is left."""
+    divider.write_text(divider.read_text().replace("R1 in  out 1k", "R1 in a 1k\nD1 a out dm\n.model dm d"))
+    code = """
+import os, signal
+import netlearn.interrupts
+netlearn.interrupts._raise_again = lambda unraisable: None
+from netlearn.solve.compiled import jit
+from numba.core.codegen import CPUCodeLibrary
+hook = CPUCodeLibrary._object_compiled_hook.__func__
+def interrupted(*words):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return hook(*words)
+CPUCodeLibrary._object_compiled_hook = classmethod(interrupted)
+"""
+    process = start("train", divider, code=code, environment=ENVIRONMENT | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")})
+    said, wrong = process.communicate(timeout=500)
+    assert (process.returncode, said, wrong) == (130, "", "interrupted\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_training_is_ended_with_a_checkpoint_from_which_it_goes_on(
     number: signal.Signals, divider: Path, start: Start

@@ -9,12 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from netlearn.interrupts import whole_import
+from netlearn.interrupts import Shield, whole_import
 from netlearn.solve.compiled.load import tell_of_compiling
 from netlearn.working_folder import ignoring, private
 
 with ignoring(".numba_config.yaml"):
-    # Compiling, which takes longer, may be interrupted.
+    # Compiling, which takes longer, may be interrupted between its passes.
     whole_import("numba")
 import numba
 from numba.core import event
@@ -66,7 +66,22 @@ class _Told(event.Listener):  # type: ignore[misc]
         pass
 
 
+class _Passes(event.Listener):  # type: ignore[misc]
+    """Lets an interruption through where a pass of the compiler begins.
+
+    Elsewhere it may come while LLVM calls Python, which cannot pass it on, and numba makes an error of its own of it.
+    """
+
+    def on_start(self, event: Any) -> None:
+        COMPILING.let_through()
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+COMPILING = Shield()
 event.register("numba:compile", _Told())
+event.register("numba:run_pass", _Passes())
 
 
 def compiled(function: Any) -> Any:
@@ -82,6 +97,20 @@ def compiled_sums(function: Any) -> Any:
 def _compiled(function: Any, freedom: set[str]) -> Any:
     # Without Python's lock, so that threads can share the work.
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": freedom, "nogil": True}
+    dispatcher = _cached(function, options)
+    compiling = dispatcher.compile
+
+    def compile_(signature: Any) -> Any:
+        # What is found or kept in the cache is read and written in here, too.
+        with COMPILING:
+            return compiling(signature)
+
+    dispatcher.compile = compile_
+    return dispatcher
+
+
+def _cached(function: Any, options: dict[str, Any]) -> Any:
+    """numba's function, whose machine code is kept if there is a folder for it."""
     if CACHE is None:
         return numba.njit(**options)(function)
     with _configured(CACHE_DIR=CACHE, CACHE_LOCATOR_CLASSES="UserProvidedCacheLocator"):
