@@ -39,6 +39,8 @@ def read_table(path: Path, unnamed: Unnamed | None = None) -> Table:
             # Columns may be stored in next to nothing, but each row becomes a float64.
             archives.check_size("it", 8 * said.num_rows * said.num_columns)
             columns = parquet.read_table(path)
+            # Text that is not UTF-8 is otherwise found when it is looked at, and no ValueError then.
+            columns.validate(full=True)
         except _UNREADABLE as error:
             raise DataError(f"'{path}' is not readable as Parquet ({error})") from None
         return table_of(columns, unnamed or Unnamed(), str(path))
@@ -93,6 +95,7 @@ def _parquet_chunks(path: Path, rows: int) -> Iterator[Any]:
             empty = True
             for batch in file.iter_batches(rows):
                 empty = False
+                batch.validate(full=True)
                 yield arrow.Table.from_batches([batch])
             if empty:
                 yield file.read()

@@ -104,6 +104,17 @@ def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: bytes, sa
             reading(tmp_path / name)
 
 
+def test_text_that_is_not_utf8_is_refused_as_the_file_is_read(tmp_path: Path) -> None:
+    """Found by ``benchmarks/fuzz.py data``."""
+    path = tmp_path / "d.parquet"
+    pd.DataFrame({"V1": [1.0, 2.0], "class": ["aaaa", "bbbb"]}).to_parquet(path, compression=None)
+    assert len(read_table(path)) == 2
+    path.write_bytes(path.read_bytes().replace(b"bbbb", b"b\xffbb"))
+    for reading in (lambda path: [read_table(path)], lambda path: list(table_chunks(path, 1))):
+        with pytest.raises(DataError, match="is not readable as Parquet.*UTF8"):
+            reading(path)
+
+
 def test_archives_of_objects_and_of_unequal_lengths_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "o.npz", V1=np.array([{}], dtype=object))
     np.savez(tmp_path / "u.npz", V1=np.zeros(3), V2=np.zeros(4))
