@@ -119,7 +119,7 @@ def train(
         (``optimizer="adam lr=0.1"``), or a ready object; and single options (``epochs=50``).
 
     Raises NetlearnError for what the user can mend. A KeyboardInterrupt during training ends
-    it with the best values so far.
+    it with the best values so far, and with NaN for losses before the first step.
     """
     began = time.monotonic()
     target, kept = Destination.of(out), Destination.of(checkpoint)
@@ -237,12 +237,13 @@ def _result(project: Project, task: Task, state: TrainingState, final: FinalValu
     again = Project(written, project.settings, project.solver, project.table, project.test_table)
     # What counts is the text: its loss, not that of the numbers it was written from.
     model, layout = again.plain_model, project.layout
-    test = project.test_table
+    test, hasty = project.test_table, not state.finished
 
     def evaluated(table: Table) -> Evaluation:
         data = project.dataset(table)
-        if task.model.chip is not None and not state.finished:
-            # Who interrupts wants nothing more to be done with the chip, which may be what hangs.
+        if hasty and (task.model.chip is not None or not state.history):
+            # Who interrupts wants nothing more to be done with the chip, which may be what hangs, or not what
+            # was interrupted to be done all over again, as compiling.
             return unread(state, layout, data)
         return evaluation_of(model, project.loss, layout, data)
 
@@ -258,7 +259,7 @@ def _result(project: Project, task: Task, state: TrainingState, final: FinalValu
         test=evaluated(test) if test is not None else None,
         history=_history(task, state),
         best_epoch=state.best_epoch,
-        interrupted=not state.finished,
+        interrupted=hasty,
         seconds=seconds,
         stopped=state.stopped or "interrupted",
         notes=(
@@ -273,7 +274,7 @@ def _result(project: Project, task: Task, state: TrainingState, final: FinalValu
         ),
         lower=parameters.lower,
         upper=parameters.upper,
-        fit=_fit(project, task, final.of(state)),
+        fit=None if hasty and not state.history else _fit(project, task, final.of(state)),
         held=state.best_held,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,8 @@ def command(
             **overrides(directives),
         )
     if result.interrupted:
-        say(f"interrupted in epoch {result.epochs + 1}, with a best loss of {result.loss:.6g}", err=True)
+        best = f", with a best loss of {result.loss:.6g}" if isfinite(result.loss) else ""
+        say(f"interrupted in epoch {result.epochs + 1}{best}", err=True)
         say(f"kept in '{kept.path}'; add --resume to the same command to continue", err=True)
         ctx.exit(INTERRUPTED)
     with after_training(target):

@@ -85,7 +85,7 @@ def test_other_data_and_a_picture(divider: Path, run: Run) -> None:
     assert picture.read_text().lstrip().startswith("<?xml")
 
 
-@pytest.mark.parametrize("step", [1, 2, 31])
+@pytest.mark.parametrize("step", [0, 1, 2, 31])
 def test_an_interrupted_run_resumes_to_the_same_file(
     step: int, divider: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +105,8 @@ def test_an_interrupted_run_resumes_to_the_same_file(
     result = run("train", divider)
     assert result.exit_code == 130
     assert "--resume" in result.stderr
+    # What was interrupted is not done once more to tell a loss.
+    assert ("best loss" in result.stderr) == (step > 0)
     assert {path.name for path in divider.parent.iterdir()} - before == {"divider.trained.checkpoint.npz"}
 
     monkeypatch.setattr(loop, "advance", advance)
