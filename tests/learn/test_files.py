@@ -111,7 +111,7 @@ def test_text_that_is_not_utf8_is_refused_as_the_file_is_read(tmp_path: Path) ->
     assert len(read_table(path)) == 2
     path.write_bytes(path.read_bytes().replace(b"bbbb", b"b\xffbb"))
     for reading in (lambda path: [read_table(path)], lambda path: list(table_chunks(path, 1))):
-        with pytest.raises(DataError, match="is not readable as Parquet.*UTF8"):
+        with pytest.raises(DataError, match=r"is not readable as Parquet.*UTF8"):
             reading(path)
 
 
