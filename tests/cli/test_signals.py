@@ -107,7 +107,7 @@ def interrupted(*words):
     return hook(*words)
 CPUCodeLibrary._object_compiled_hook = classmethod(interrupted)
 """
-    process = start("train", divider, code=code, environment=ENVIRONMENT | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")})
+    process = start("eval", divider, code=code, environment=ENVIRONMENT | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")})
     said, wrong = process.communicate(timeout=500)
     assert (process.returncode, said, wrong) == (130, "", "interrupted\n")
 
