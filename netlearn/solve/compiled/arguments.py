@@ -89,8 +89,8 @@ class Fill(NamedTuple):
     Row i takes the entries ``entry[starts[i]:starts[i + 1]]`` of the matrix, at the columns
     ``columns``. U's row i has the columns ``upper[upper_starts[i]:upper_starts[i + 1]]`` beyond the
     diagonal, L's row i the columns ``lower[lower_starts[i]:lower_starts[i + 1]]``, ascending both,
-    and ``mirrored`` is where U has the mirror image of each of L's entries. A ``symmetric`` matrix
-    gives its upper entries only.
+    and ``mirrored`` is where U has the mirror image of each of L's entries. Where ``alike`` (n,), U's next
+    row has the row's columns but for its own. A ``symmetric`` matrix gives its upper entries only.
     """
 
     symmetric: bool
@@ -102,6 +102,7 @@ class Fill(NamedTuple):
     lower_starts: Array
     lower: Array
     mirrored: Array
+    alike: Array
 
     @classmethod
     def of(cls, rows: Array, columns: Array, above: sparse.csr_array, symmetric: bool) -> Fill:
@@ -111,6 +112,11 @@ class Fill(NamedTuple):
         entry = kept[np.lexsort((columns[kept], rows[kept]))]
         row_of_upper = np.repeat(np.arange(size), np.diff(above.indptr))
         mirrored = np.lexsort((row_of_upper, above.indices))
+        # A row's columns beyond the first are among those of the row of that one.
+        length, alike = np.diff(above.indptr), np.zeros(size, dtype=bool)
+        some = np.flatnonzero(length)
+        some = some[above.indices[above.indptr[some]] == some + 1]
+        alike[some] = length[some + 1] == length[some] - 1
         return cls(
             symmetric,
             np.searchsorted(rows[entry], np.arange(size + 1)),
@@ -121,4 +127,5 @@ class Fill(NamedTuple):
             np.searchsorted(above.indices[mirrored], np.arange(size + 1)),
             row_of_upper[mirrored],
             mirrored,
+            alike,
         )

@@ -10,23 +10,21 @@ from typing import TYPE_CHECKING
 
 from netlearn.arrays import Array
 from netlearn.solve.compiled.jit import compiled
-from netlearn.solve.compiled.rows import add, clear, copy, multiply, scale, subtract, subtract_four
+from netlearn.solve.compiled.rows import (
+    add,
+    clear,
+    copy,
+    multiply,
+    scale,
+    subtract,
+    subtract_four_rows,
+    subtract_products,
+    subtract_row,
+    subtract_two_rows,
+)
 
 if TYPE_CHECKING:
     from netlearn.solve.compiled.arguments import Fill
-
-
-@compiled
-def alike(fill: Fill, k: int) -> bool:
-    """Whether rows k to k + 3 of U have the same columns, but for their own: they are one supernode.
-
-    A row's columns beyond the first are among those of the row of that one.
-    """
-    for row in range(k, k + 3):
-        first, following, last = fill.upper_starts[row], fill.upper_starts[row + 1], fill.upper_starts[row + 2]
-        if following == first or fill.upper[first] != row + 1 or last - following != following - first - 1:
-            return False
-    return True
 
 
 @compiled
@@ -48,35 +46,39 @@ def eliminate(fill: Fill, data: Array, lower: Array, upper: Array, inverse: Arra
         q, end = fill.lower_starts[i], fill.lower_starts[i + 1]
         while q < end:
             k = fill.lower[q]
-            if fill.symmetric and q + 3 < end and fill.lower[q + 3] == k + 3 and alike(fill, k):
-                # Four rows of U with the same columns from here on: what they are taken off of is loaded once.
-                for r in range(q, q + 4):
-                    multiply(lower, r, upper, fill.mirrored[r], inverse, fill.lower[r])
-                    subtract(work, i, lower, r, upper, fill.mirrored[r])
-                    if along:
-                        subtract(y, i, lower, r, y, fill.lower[r])
-                a, b, c, d = fill.mirrored[q], fill.mirrored[q + 1], fill.mirrored[q + 2], fill.mirrored[q + 3]
-                for p in range(1, fill.upper_starts[k + 1] - a):
-                    subtract_four(
-                        work, fill.upper[a + p], lower, q, upper, a + p, lower, q + 1, upper, b + p,
-                        lower, q + 2, upper, c + p, lower, q + 3, upper, d + p,
-                    )  # fmt: skip
-                q += 4
-                continue
-            first = fill.mirrored[q]
+            # So many rows of U with the same columns from here on: what they are taken off of is loaded once.
+            count = 1
+            if q + 1 < end and fill.lower[q + 1] == k + 1 and fill.alike[k]:
+                count = 2
+                if q + 3 < end and fill.lower[q + 3] == k + 3 and fill.alike[k + 1] and fill.alike[k + 2]:
+                    count = 4
+            for r in range(count):
+                if fill.symmetric:
+                    # What is left of the entry is the mirror image of one in a row that is known already.
+                    multiply(lower, q + r, upper, fill.mirrored[q + r], inverse, k + r)
+                    subtract(work, i, lower, q + r, upper, fill.mirrored[q + r])
+                else:
+                    multiply(lower, q + r, work, k + r, inverse, k + r)
+                    for s in range(r + 1, count):
+                        subtract(work, k + s, lower, q + r, upper, fill.upper_starts[k + r] + s - r - 1)
+            last = count - 1
+            first, end_of_row = fill.upper_starts[k + last], fill.upper_starts[k + last + 1]
             if fill.symmetric:
-                # What is left of the entry is the mirror image of one in a row that is known already.
-                multiply(lower, q, upper, first, inverse, k)
-                subtract(work, i, lower, q, upper, first)
-                first += 1
+                first = fill.mirrored[q + last] + 1
+            if count == 1:
+                subtract_row(work, fill.upper, first, end_of_row, upper, first, lower, q)
+            elif count == 2:
+                other = fill.upper_starts[k + 1] - (end_of_row - first)
+                subtract_two_rows(work, fill.upper, first, end_of_row, upper, other, first, lower, q)
             else:
-                multiply(lower, q, work, k, inverse, k)
-                first = fill.upper_starts[k]
-            if along:
-                subtract(y, i, lower, q, y, k)
-            for p in range(first, fill.upper_starts[k + 1]):
-                subtract(work, fill.upper[p], lower, q, upper, p)
-            q += 1
+                length = end_of_row - first
+                subtract_four_rows(
+                    work, fill.upper, first, end_of_row, upper, fill.upper_starts[k + 1] - length,
+                    fill.upper_starts[k + 2] - length, fill.upper_starts[k + 3] - length, first, lower, q,
+                )  # fmt: skip
+            q += count
+        if along:
+            subtract_products(y, i, fill.lower, fill.lower_starts[i], end, lower)
         for w in range(work.shape[1]):
             inverse[i, w] = 1.0 / work[i, w]
         for p in range(fill.upper_starts[i], fill.upper_starts[i + 1]):
@@ -87,8 +89,7 @@ def eliminate(fill: Fill, data: Array, lower: Array, upper: Array, inverse: Arra
 def substitute_back(fill: Fill, upper: Array, inverse: Array, y: Array) -> None:
     """Overwrite ``y`` (n, lanes) with the solutions of U x = y."""
     for i in range(len(fill.starts) - 2, -1, -1):
-        for p in range(fill.upper_starts[i], fill.upper_starts[i + 1]):
-            subtract(y, i, upper, p, y, fill.upper[p])
+        subtract_products(y, i, fill.upper, fill.upper_starts[i], fill.upper_starts[i + 1], upper)
         multiply(y, i, y, i, inverse, i)
 
 
@@ -96,8 +97,7 @@ def substitute_back(fill: Fill, upper: Array, inverse: Array, y: Array) -> None:
 def substitute(fill: Fill, lower: Array, upper: Array, inverse: Array, y: Array) -> None:
     """Overwrite ``y`` (n, lanes) with the solutions of L U x = y."""
     for i in range(len(fill.starts) - 1):
-        for q in range(fill.lower_starts[i], fill.lower_starts[i + 1]):
-            subtract(y, i, lower, q, y, fill.lower[q])
+        subtract_products(y, i, fill.lower, fill.lower_starts[i], fill.lower_starts[i + 1], lower)
     substitute_back(fill, upper, inverse, y)
 
 
@@ -107,11 +107,11 @@ def substitute_transposed(fill: Fill, lower: Array, upper: Array, inverse: Array
     n = len(fill.starts) - 1
     for i in range(n):
         multiply(y, i, y, i, inverse, i)
-        for p in range(fill.upper_starts[i], fill.upper_starts[i + 1]):
-            subtract(y, fill.upper[p], upper, p, y, i)
+        first = fill.upper_starts[i]
+        subtract_row(y, fill.upper, first, fill.upper_starts[i + 1], upper, first, y, i)
     for i in range(n - 1, -1, -1):
-        for q in range(fill.lower_starts[i], fill.lower_starts[i + 1]):
-            subtract(y, fill.lower[q], lower, q, y, i)
+        first = fill.lower_starts[i]
+        subtract_row(y, fill.lower, first, fill.lower_starts[i + 1], lower, first, y, i)
 
 
 @compiled

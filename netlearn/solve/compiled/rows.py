@@ -76,21 +76,100 @@ def subtract(typing: Any, a: Any, i: Any, b: Any, j: Any, c: Any, k: Any) -> Any
     return _row_operation(operation)(typing, a, i, b, j, c, k)
 
 
+def _rows_off(count: int) -> Callable[..., Any]:
+    """An operation that takes multiples of ``count`` rows of numbers off of others.
+
+    Called as operation(target, columns, first, last, source, a, b, ..., factors, q), it is
+    target[columns[p]] -= factors[q] * source[a + p - first], then factors[q + 1] * source[b + p - first] and so on, for
+    all p from ``first`` to ``last``. The factors stay in registers, eight lanes at a time.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kinds = signature.args
+        target, columns, source, factors = (
+            context.make_array(kinds[k])(context, builder, values[k]) for k in (0, 1, 4, 5 + count)
+        )
+
+        def number(k: int) -> Any:
+            return context.cast(builder, values[k], kinds[k], types.intp)
+
+        width, first, last, row = builder.extract_value(target.shape, 1), number(2), number(3), number(6 + count)
+        starts = [builder.sub(number(5 + r), first) for r in range(count)]
+        zero, one, step = (ir.Constant(width.type, value) for value in (0, 1, LANES))
+        with cgutils.for_range_slice(builder, zero, width, step, width.type) as (lane, _):
+
+            def place(array: Any, at: Any) -> Any:
+                offset = builder.add(builder.mul(at, width), lane)
+                return builder.bitcast(builder.gep(array.data, [offset]), VECTOR.as_pointer())
+
+            held = [_load(builder, place(factors, builder.add(row, ir.Constant(width.type, r)))) for r in range(count)]
+            with cgutils.for_range_slice(builder, first, last, one, width.type) as (p, _):
+                into = place(target, builder.load(builder.gep(columns.data, [p])))
+                total = _load(builder, into)
+                for start, factor in zip(starts, held, strict=True):
+                    number_there = _load(builder, place(source, builder.add(start, p)))
+                    product = builder.fmul(number_there, factor, flags=("contract",))
+                    total = builder.fsub(total, product, flags=("contract",))
+                builder.store(total, into, align=8)
+        return context.get_dummy_value()
+
+    def declare(_: Any, *arguments: Any) -> Any:
+        return types.void(*arguments), generate
+
+    return declare
+
+
 @intrinsic
-def subtract_four(
-    typing: Any, a: Any, i: Any, b: Any, j: Any, c: Any, k: Any, d: Any, m: Any, e: Any, n: Any, f: Any, o: Any,
-    g: Any, p: Any, h: Any, q: Any, r: Any, s: Any,
+def subtract_row(
+    typing: Any, target: Any, columns: Any, first: Any, last: Any, source: Any, a: Any, factors: Any, q: Any
+) -> Any:
+    """target[columns[p]] -= factors[q] * source[a + p - first] for all p from ``first`` to ``last``."""
+    return _rows_off(1)(typing, target, columns, first, last, source, a, factors, q)
+
+
+@intrinsic
+def subtract_two_rows(
+    typing: Any, target: Any, columns: Any, first: Any, last: Any, source: Any, a: Any, b: Any, factors: Any, q: Any
+) -> Any:
+    """The same as two of ``subtract_row``, from ``a`` with factors[q] and from ``b`` with factors[q + 1]."""
+    return _rows_off(2)(typing, target, columns, first, last, source, a, b, factors, q)
+
+
+@intrinsic
+def subtract_four_rows(
+    typing: Any, target: Any, columns: Any, first: Any, last: Any, source: Any,
+    a: Any, b: Any, c: Any, d: Any, factors: Any, q: Any,
 ) -> Any:  # fmt: skip
-    """a[i] -= b[j] * c[k], then d[m] * e[n], f[o] * g[p] and h[q] * r[s], as four of ``subtract`` would."""
+    """The same as four of ``subtract_row``."""
+    return _rows_off(4)(typing, target, columns, first, last, source, a, b, c, d, factors, q)
 
-    def operation(builder: Any, pointers: list[Any]) -> None:
-        total = _load(builder, pointers[0])
-        for left, right in zip(pointers[1::2], pointers[2::2], strict=True):
-            product = builder.fmul(_load(builder, left), _load(builder, right), flags=("contract",))
-            total = builder.fsub(total, product, flags=("contract",))
-        builder.store(total, pointers[0], align=8)
 
-    return _row_operation(operation)(typing, a, i, b, j, c, k, d, m, e, n, f, o, g, p, h, q, r, s)
+@intrinsic
+def subtract_products(typing: Any, y: Any, i: Any, columns: Any, first: Any, last: Any, source: Any) -> Any:
+    """y[i] -= source[p] * y[columns[p]] for all p from ``first`` to ``last``, which does not have i among the columns."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kinds = signature.args
+        rows, places, factors = (context.make_array(kinds[k])(context, builder, values[k]) for k in (0, 2, 5))
+        row, begin, end = (context.cast(builder, values[k], kinds[k], types.intp) for k in (1, 3, 4))
+        width = builder.extract_value(rows.shape, 1)
+        zero, one, step = (ir.Constant(width.type, value) for value in (0, 1, LANES))
+        kept = cgutils.alloca_once(builder, VECTOR)
+        with cgutils.for_range_slice(builder, zero, width, step, width.type) as (lane, _):
+
+            def place(array: Any, at: Any) -> Any:
+                offset = builder.add(builder.mul(at, width), lane)
+                return builder.bitcast(builder.gep(array.data, [offset]), VECTOR.as_pointer())
+
+            builder.store(_load(builder, place(rows, row)), kept)
+            with cgutils.for_range_slice(builder, begin, end, one, width.type) as (p, _):
+                other = _load(builder, place(rows, builder.load(builder.gep(places.data, [p]))))
+                product = builder.fmul(_load(builder, place(factors, p)), other, flags=("contract",))
+                builder.store(builder.fsub(builder.load(kept), product, flags=("contract",)), kept)
+            builder.store(builder.load(kept), place(rows, row), align=8)
+        return context.get_dummy_value()
+
+    return types.void(y, i, columns, first, last, source), generate
 
 
 @intrinsic
