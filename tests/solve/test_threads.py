@@ -38,10 +38,14 @@ def _as_before():
     set_threads(None)
 
 
+@pytest.mark.parametrize("interpolated_from", [1, 30])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_same_bytes_for_any_number_of_threads(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_bytes_for_any_number_of_threads(
+    name: str, interpolated_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lockstep, "ROUNDS", 1)
     monkeypatch.setattr(lockstep, "CHAINED_ROUNDS", 1)
+    monkeypatch.setattr(lockstep, "INTERPOLATED_FROM", interpolated_from)
     circuit = sampled(NETWORKS[name], np.random.default_rng(0).uniform(-2, 2, 400))
     found = {}
     for count in (1, 2, 3, 7):

@@ -280,11 +280,16 @@ def unbalanced(
     first_sample: int,
     last_sample: int,
     excess: Array,
+    into: Array,
 ) -> None:
-    """How far samples (S,) are from Kirchhoff's laws at ``problem.y``, as ``balanced`` has it, 1 the limit."""
-    n, lifted = problem.y.shape[1], len(problem.lifted)
-    y, total, drive = np.zeros((n + 1 + lifted, lanes)), np.zeros((n + 1, lanes)), np.zeros((n + 1, lanes))
-    size, offset = np.zeros((n + 1, lanes)), np.zeros((max(lifted, 1), lanes))
+    """How far samples (S,) are from Kirchhoff's laws at ``problem.y``, as ``balanced`` has it, 1 the limit.
+
+    ``into`` (S, t) is what the elements write to t rows beyond the equations.
+    """
+    n, lifted, further = problem.y.shape[1], len(problem.lifted), into.shape[1]
+    y, drive = np.zeros((n + 1 + lifted, lanes)), np.zeros((n + 1, lanes))
+    total, size = np.zeros((n + 1 + further, lanes)), np.zeros((n + 1 + further, lanes))
+    offset = np.zeros((max(lifted, 1), lanes))
     rounding = np.zeros((1, lanes))
     for first in range(first_sample, last_sample, lanes):
         width = min(lanes, last_sample - first)
@@ -302,7 +307,12 @@ def unbalanced(
             for w in range(lanes):
                 size[i, w] = abs(total[i, w]) + abs(drive[i, w]) + balance.row_sums[i] * rounding[0, w]
                 total[i, w] += drive[i, w]
+        for k in range(further):
+            clear(total, n + 1 + k)
         evaluate(laws, BALANCE, y, rounding, total, size, size, size)
+        for w in range(width):
+            for k in range(further):
+                into[first + w, k] = total[n + 1 + k, w]
         clear(rounding, 0)
         for i in range(n):
             for w in range(lanes):

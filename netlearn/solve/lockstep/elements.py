@@ -122,7 +122,8 @@ class Frame:
     reduced equations that are paired with them. ``unknown`` and ``equation`` (r,) are the places of
     all reduced ones, n for none. ``rows`` and ``columns`` (nnz,) are the places of the matrix's
     entries. ``lifted`` (l,) are the unknowns n and below that rows n + 1 and so on stand above, and
-    ``tree`` (l,) by which of the sources' tree nodes.
+    ``tree`` (l,) by which of the sources' tree nodes. ``flows`` are ``writes`` with a row for each of the tree nodes
+    ``sourced`` (t,) that elements touch, n + 1 and so on.
     """
 
     members: Array
@@ -136,6 +137,8 @@ class Frame:
     reads: Array
     moves: Array
     writes: Array
+    flows: Array
+    sourced: Array
     slots: Array
     firsts: Array
 
@@ -162,11 +165,14 @@ class Frame:
         raised = touched[at_tree[touched] >= 0]
         row = unknown[place]
         row[raised] = size + 1 + np.arange(len(raised))
-        reads, moves, writes, slots, firsts = [], [], [], [], [(0, 0)]
+        sourced = np.unique(at_tree[touched[at_tree[touched] >= 0]])
+        reads, moves, writes, flows, slots, firsts = [], [], [], [], [], [(0, 0)]
         for part in elements.parts:
             reads.append(row[part.index].ravel())
             moves.append(unknown[place[part.index]].ravel())
             writes.append(equation[place[part.index]].ravel())
+            node = at_tree[part.index].ravel()
+            flows.append(np.where(node >= 0, size + 1 + np.searchsorted(sourced, node), writes[-1]))
             number = {t: c for c, t in enumerate(part.law.terminals)}
             pairs = np.array([(number[t], number[u]) for t, u in part.law.entries], dtype=np.int64).reshape(-1, 2)
             down, beside = equation[place[part.index[:, pairs[:, 0]]]], unknown[place[part.index[:, pairs[:, 1]]]]
@@ -191,6 +197,8 @@ class Frame:
             _joined(reads),
             _joined(moves),
             _joined(writes),
+            _joined(flows),
+            sourced,
             _joined(slots),
             np.array(firsts, dtype=np.int64),
         )

@@ -9,7 +9,6 @@ was not good enough.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +19,6 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from netlearn.arrays import Array
 from netlearn.solve.compiled.arguments import Balance, InSeries, Problem, Settling
 from netlearn.solve.compiled.load import available, kernels, lanes
-from netlearn.solve.equations.assembly import summing, with_ground
 from netlearn.solve.equations.source_reduction import Dictated
 from netlearn.solve.lockstep.elements import Frame, LockstepElements, Sources
 from netlearn.solve.lockstep.starts import Drives
@@ -28,13 +26,16 @@ from netlearn.solve.matrices.batched_lu import BatchedLu
 from netlearn.solve.matrices.condensation import Condensation
 from netlearn.solve.matrices.many import MOST_WORK
 from netlearn.solve.newton.iteration import Tolerances
-from netlearn.solve.newton.system import ROUNDING, NonlinearModel, some_of
+from netlearn.solve.newton.system import ROUNDING, NonlinearModel
 from netlearn.solve.threads import in_parts, in_shares
 
 LARGEST_DENSE = 300
 """Up to so many unknowns that nonlinear elements touch may be left of a network with amplifiers."""
 FIRST = 32
 """So many samples are solved first where the starts of the others are interpolated."""
+CHECKED_FROM, SAME, FARTHER = 256, 1e-6, 4.0
+"""From so many samples on starts are interpolated where there may be several operating points, if this leads to the
+same ones but for such a part; where it leads so many times as far as for any that was checked, zero is the start."""
 INTERPOLATED_FROM = 30
 """Below so many unknowns Newton's steps cost less than an interpolated start."""
 MOST_SOURCES = 8
@@ -184,11 +185,30 @@ class Lockstep:
         count = self.count
         x = np.empty((count, self.model.circuit.size))
         steps = np.zeros(count, dtype=np.int64)
-        known = None if guess is None else guess[self.layout.frame.members].T
-        drives = self._drives(count) if guess is None and unique else None
         excess = np.zeros(count)
-        for samples, start in self._parts(known, drives, x):
+
+        def solve(samples: Samples, start: Array | None) -> None:
             x[samples], excess[samples], steps[samples] = self._solve(samples, start, tolerances, unique)
+
+        drives = self._drives(count, unique) if guess is None else None
+        if drives is None:
+            known = None if guess is None else guess[self.layout.frame.members].T
+            for part in self._pieces(count):
+                solve(part, None if known is None else known[part])
+        else:
+            order = drives.spread_out(FIRST if unique else 2 * FIRST)
+            known, others = np.split(order, [FIRST if unique else 2 * FIRST])
+            solve(known, None)
+            reach = np.inf if unique else self._reach(known, drives, tolerances, x, excess)
+            surface = drives.surface(known, self._in_frame(x[known])) if reach > 0.0 else None
+            for part in self._pieces(len(others)):
+                samples = others[part]
+                start = None if surface is None else surface(samples)
+                solve(samples, start)
+                if start is not None and not unique:
+                    lost = (excess[samples] > 1.0) | (self._away(x[samples], start) > reach)
+                    if lost.any():
+                        solve(samples[lost], None)
         # One more step where the last one promised more than it kept.
         rough = np.flatnonzero((excess > ROUGH) & (excess <= 1.0))
         if len(rough):
@@ -204,10 +224,12 @@ class Lockstep:
         result: Array = x[:, self.model.reduction.members[self.layout.frame.members]]
         return result
 
-    def _drives(self, count: int) -> Drives | None:
+    def _drives(self, count: int, unique: bool) -> Drives | None:
         """What the samples' starts are interpolated over, where that pays."""
         constant = self.model.constant
-        if constant.ndim == 1 or self.layout.plan.size < INTERPOLATED_FROM or count <= 4 * FIRST:
+        if constant.ndim == 1 or self.layout.plan.size < INTERPOLATED_FROM:
+            return None
+        if count <= 4 * FIRST if unique else count < CHECKED_FROM:
             return None
         # Two samples tell of thousands of inputs that they are not a few, without looking at all.
         if np.count_nonzero(constant[self.model.driven, 0] != constant[self.model.driven, 1]) > 4 * MOST_SOURCES:
@@ -219,19 +241,27 @@ class Lockstep:
         drives = Drives.of(driven)
         return drives if 0 < drives.points.shape[1] <= MOST_SOURCES else None
 
-    def _parts(self, guess: Array | None, drives: Drives | None, x: Array) -> Iterator[tuple[Samples, Array | None]]:
-        """Parts of the samples with their starts (S, n), in the order of ``frame``, if there are any.
+    def _reach(self, known: Array, drives: Drives, tolerances: Tolerances, x: Array, excess: Array) -> float:
+        """How far from an interpolated start, in volts, an operating point is the one that is found from zero.
 
-        With ``drives`` they come from ``x`` (S, N) of the first samples, which are solved in the meantime.
+        Where there may be several operating points, another start may lead to another one. So of the ``known`` samples,
+        solved from zero, the second half is solved from the surface through the first one, too: 0 unless all of them
+        arrive at the same place.
         """
-        if drives is None:
-            yield from ((part, None if guess is None else guess[part]) for part in self._pieces(len(x)))
-            return
-        order = drives.spread_out(FIRST)
-        first, others = order[:FIRST], order[FIRST:]
-        yield first, None
-        surface = drives.surface(first, self._in_frame(x[first]))
-        yield from ((others[part], surface(others[part])) for part in self._pieces(len(others)))
+        first, checked = np.split(known, 2)
+        if not (excess[known] <= 1.0).all():
+            return 0.0
+        start = drives.surface(first, self._in_frame(x[first]))(checked)
+        found, left, _ = self._solve(checked, start, tolerances, False)
+        apart = np.abs(found - x[checked]).max(initial=0.0)
+        same = (left <= 1.0).all() and apart <= SAME * np.abs(x[checked]).max(initial=1.0)
+        return FARTHER * float(self._away(found, start).max()) if same else 0.0
+
+    def _away(self, x: Array, start: Array) -> Array:
+        """How far (S,) the voltages of x (S, N) are from their starts (S, n) at the most."""
+        is_node = self.model.reduction.is_node[self.layout.frame.members]
+        away: Array = np.abs(self._in_frame(x) - start)[:, is_node].max(axis=1, initial=0.0)
+        return away
 
     def _solve(
         self, samples: Samples, start: Array | None, tolerances: Tolerances, unique: bool
@@ -243,7 +273,7 @@ class Lockstep:
         count = len(drive)
         converged, steps, excess = np.zeros(count, bool), np.zeros(count, np.int64), np.zeros(count)
         width = lanes(count, plan.cost)
-        y = np.zeros((count, plan.size)) if start is None else np.ascontiguousarray(start)
+        y = np.zeros((count, plan.size)) if start is None else np.array(start, order="C")
         if self.condensation is None:
             driven, kept = frame.equation[sources.driven], drive
         else:
@@ -277,19 +307,27 @@ class Lockstep:
         floor = np.where(is_node, tolerances.abstol, tolerances.vntol)[whole.equations]
         sums = np.bincount(whole.rows, np.abs(self.data), len(floor))
         balance = Balance(floor, ROUNDING, sums)
-        linear_whole = whole.linear(self.data)
+        linear_whole, into = whole.linear(self.data), np.zeros((count, len(whole.sourced)))
+        laws = laws._replace(writes=whole.flows)
 
         def weigh(first: int, last: int) -> None:
-            loops.unbalanced(linear_whole, laws, problem, balance, width, first, last, excess)
+            loops.unbalanced(linear_whole, laws, problem, balance, width, first, last, excess, into)
 
         in_shares(weigh, count, width * ROUNDS)
-        return self._unknowns(samples, y), np.where(converged, excess, np.inf), steps
+        return self._unknowns(samples, y, into), np.where(converged, excess, np.inf), steps
 
-    def _unknowns(self, samples: Samples, y: Array) -> Array:
-        """All unknowns x (S, N) from those of ``whole`` (S, r)."""
-        dictated = Dictated(*(part[samples] for part in self.sources.dictated))
-        return self.model.reduction.recover(
-            self.model.linear_data, y, dictated, others=self._at_tree, order=self.layout.whole.unknown
+    def _unknowns(self, samples: Samples, y: Array, into: Array) -> Array:
+        """All unknowns x (S, N) from those of ``whole`` (S, r), with the currents ``into`` (S, t) tree nodes."""
+        dictated, reduction = Dictated(*(part[samples] for part in self.sources.dictated)), self.model.reduction
+
+        def others(_: Array) -> Array:
+            total = np.zeros((len(y), len(reduction.tree)))
+            total[:, self.layout.whole.sourced] = into
+            return total
+
+        order = self.layout.whole.unknown
+        return reduction.recover(
+            self.model.linear_data, y, dictated, others=others if into.shape[1] else None, order=order
         )
 
     def linearized(self, x: Array, right: Array, *, transpose: bool) -> tuple[Array, Array]:
@@ -322,20 +360,3 @@ class Lockstep:
         if condensed is not None:
             solved = condensed.recover(solved, rest, transpose)
         return solved, error
-
-    def _at_tree(self, x: Array) -> Array:
-        """The currents (S, s) of nonlinear elements at the sources' tree nodes."""
-        at_tree, equations = self.model.reduction.at_tree, self.model.equations
-        total = np.zeros((len(self.model.reduction.tree), len(x)))
-        for g in self.model.nonlinear:
-            group = self.model.circuit.groups[g]
-            index = np.asarray(group.index)
-            touching = np.flatnonzero((at_tree[index] >= 0).any(axis=1))
-            if not len(touching):
-                continue
-            prepared = equations.prepared[g]
-            current = group.device.residual(with_ground(x)[:, index[touching]], some_of(prepared, touching))
-            places = at_tree[index[touching]].ravel()
-            adder = summing(np.where(places < 0, len(total), places), len(total))
-            total += adder @ current.reshape(len(x), -1).T
-        return total.T
