@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from PySpice.Spice.NgSpice.Shared import NgSpiceShared
+from written_networks import Written, amplifiers, crossbar, transistor_lattice
 
 import netlearn
 from netlearn.arrays import Array
@@ -180,7 +181,7 @@ def clock(work: Callable[[], None], at_least: float = 0.0) -> float:
     return (time.process_time() - begun) / times
 
 
-def judge(library: NgSpiceShared, network: Network | Shipped, drive: Array) -> tuple[float, Array]:
+def judge(library: NgSpiceShared, network: Network | Shipped | Written, drive: Array) -> tuple[float, Array]:
     """Seconds for each sample in ngspice, and the node voltages of the last one."""
     library.load_circuit(network.deck())
     inputs = network.inputs
@@ -216,6 +217,7 @@ def main() -> None:
     library = None if arguments.alone else NgSpiceShared.new_instance()
     rng = np.random.default_rng(0)
     sides = (10, 18) if arguments.quick else (10, 18, 32, 56, 100)
+    transistor_sides = (6,) if arguments.quick else (6, 16, 32)
     networks = [
         divider(),
         Shipped("xor", 1000),
@@ -223,10 +225,13 @@ def main() -> None:
         Shipped("digits", 5),
         layered(rng, "layers 129-100-10", 129, 100, 10),
         *(lattice(rng, side) for side in sides),
+        *(transistor_lattice(rng, kind, side) for kind in ("BJT", "MOSFET", "JFET") for side in transistor_sides),
+        amplifiers(),
+        crossbar(rng, 64, 20, "sinh"),
     ]
     count = min(arguments.samples, 100) if arguments.quick else arguments.samples
     print(
-        f"{'network':<18}{'nodes':>7}{'samples':>9}{'netlearn':>13}{'ngspice':>13}{'ratio':>8}{'steps':>7}{'difference':>12}"
+        f"{'network':<24}{'nodes':>7}{'samples':>9}{'netlearn':>13}{'ngspice':>13}{'ratio':>8}{'steps':>7}{'difference':>12}"
     )
     for network in networks:
         if arguments.only not in network.name:
@@ -236,7 +241,7 @@ def main() -> None:
         # As ngspice's loading does not count, neither do compiling and the analysis of the circuit's graph.
         points = [InternalSolver().solve(circuit)]
         ours = clock(lambda: points.__setitem__(0, InternalSolver().solve(circuit)), 0.5) / count  # noqa: B023
-        line = f"{network.name:<18}{len(network.nodes):>7}{count:>9}{ours * 1e6:>10.1f} us"
+        line = f"{network.name:<24}{len(network.nodes):>7}{count:>9}{ours * 1e6:>10.1f} us"
         if library is not None:
             judged = min(count, network.judged if not arguments.quick else 1 + network.judged // 10)
             theirs, voltages = judge(library, network, drive[:judged])
