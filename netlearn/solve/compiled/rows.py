@@ -146,7 +146,7 @@ def subtract_four_rows(
 
 @intrinsic
 def subtract_products(typing: Any, y: Any, i: Any, columns: Any, first: Any, last: Any, source: Any) -> Any:
-    """y[i] -= source[p] * y[columns[p]] for all p from ``first`` to ``last``, which does not have i among the columns."""
+    """y[i] -= source[p] * y[columns[p]] for all p from ``first`` to ``last``; i is not among the columns."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         kinds = signature.args
