@@ -37,8 +37,7 @@ from netlearn.learn.loss import unit_of
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.in_the_loop import InTheLoop
 from netlearn.learn.rules.units import unit_of_estimate
-from netlearn.learn.settings import Settings
-from netlearn.learn.settings_text import directive_texts
+from netlearn.learn.settings_text import with_classes
 from netlearn.learn.shared import SharedRule
 from netlearn.learn.solved_start import solved_start
 from netlearn.learn.starts import SolvedReadout
@@ -48,7 +47,7 @@ from netlearn.learn.table import Table
 from netlearn.learn.transforms import Transform
 from netlearn.learn.verdict import still_notes, warning_of
 from netlearn.named_data import placed
-from netlearn.netlist.directive_text import with_directive, with_directive_option
+from netlearn.netlist.directive_text import with_directive_option
 from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import DataLike, NetlistLike, Overrides, OverridesBesideSolver
 from netlearn.project import Project, open_project, with_targets
@@ -141,7 +140,9 @@ def train(
         if aim != "nominal":
             task, design = over_tolerances(project, task, aim, draws)
             final.searched = task, design
-        keeper = Keeper(task, lambda state: _trained_netlist(project, final.netlist(state)), target, kept, resume)
+        keeper = Keeper(
+            task, lambda state: _trained_netlist(project, final.netlist(state), target), target, kept, resume
+        )
         start = load_checkpoint(kept.path, task) if resume and kept is not None else begin(task)
         test = project.test_table
         keeper.check(start, tuple(table.path for table in (project.table, test) if table is not None))
@@ -228,8 +229,13 @@ def operating_point(
         return point
 
 
-def _trained_netlist(project: Project, written: Netlist) -> Netlist:
-    return _with_classes(project, _with_chosen_scale(project, written))
+def _trained_netlist(project: Project, written: Netlist, target: Destination | None = None) -> Netlist:
+    """The netlist with what its text alone would not tell: a scale that was chosen, and the order of the classes."""
+    written = _with_chosen_scale(project, written)
+    beside_data = target is None or not project.netlist.is_moved(target.path)
+    if "data" in project.settings.places and project.data is None and beside_data:
+        return written
+    return with_classes(written, project.settings, project.layout.classes)
 
 
 def _result(project: Project, task: Task, state: TrainingState, final: FinalValues, seconds: float) -> TrainResult:
@@ -327,16 +333,6 @@ def _with_chosen_scale(project: Project, written: Netlist) -> Netlist:
         return written
     name, option, value = chosen
     return with_directive_option(written, "loss", name, option, f"{value:g}")
-
-
-def _with_classes(project: Project, written: Netlist) -> Netlist:
-    """The order of the classes stands in the trained netlist where the netlist does not name the data that tell it."""
-    classes, places = project.layout.classes, project.settings.places
-    told = "classes" in places or ("data" in places and project.data is None)
-    if not classes or told or "output" not in places:
-        return written
-    texts, _ = directive_texts(Settings(classes=classes))
-    return with_directive(written, "classes", texts["classes"][0]) if "classes" in texts else written
 
 
 def _outputs(project: Project, data: Dataset) -> Array:

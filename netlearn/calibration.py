@@ -26,6 +26,7 @@ from netlearn.learn.samples import Unnamed, table_of
 from netlearn.learn.settings import DataFiles
 from netlearn.learn.table import Table, asked_by, plain_name
 from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.output_check import check_netlist_output
 from netlearn.overrides import DataLike, NetlistLike, Overrides, settings_for
 from netlearn.probes.names import probes_of
 from netlearn.project import Project, netlist_of
@@ -127,6 +128,9 @@ def calibrate(
     project = Project(opened, given, InternalSolver())
     table = read_measured(measured)
     task = _task(project, table)
+    if target is not None:
+        paths = [measured] if isinstance(measured, str | os.PathLike) else []
+        check_netlist_output(target, task.design.changed(task.model.parameters), paths)
     with_offsets = offsets == "yes" or (offsets == "auto" and determines_offsets(task.model, task.pairs))
     found = _fitted(task, with_offsets, prior)
     parameters = task.model.parameters

@@ -17,6 +17,7 @@ from netlearn.learn.checkpoint import check_checkpoint, is_checkpoint, save_chec
 from netlearn.learn.loop import Task
 from netlearn.learn.state import TrainingState
 from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.output_check import check_netlist_output
 
 SAVE_EVERY = 60.0
 """Seconds between the checkpoints of a run that goes well."""
@@ -41,16 +42,12 @@ class Keeper:
 
     def check(self, start: TrainingState, inputs: tuple[str, ...]) -> None:
         """Find out before training whether everything can be written, and that no input is. Raises OutputError."""
-        for place in filter(None, (self.out, self.checkpoint)):
-            place.check_unread(inputs)
         if self.out is not None:
             # Every value another one, so that all the files are named that training may change.
             moved = replace(start, best=None, aimed=None, theta=1.37 * start.theta + 1.0)
-            *copies, (target, data) = self.trained(moved).outputs(self.out.path, force=self.out.force)
-            check_output(target, follow=self.out.named, size=len(data))
-            for copy, content in copies:
-                check_output(copy, follow=False, size=len(content))
+            check_netlist_output(self.out, self.trained(moved), inputs)
         if self.checkpoint is not None:
+            self.checkpoint.check_unread(inputs)
             path = self.checkpoint.path
             check_output(path, follow=self.checkpoint.named)
             check_checkpoint(path, replaced=self.resume or self.checkpoint.named or self.checkpoint.force)

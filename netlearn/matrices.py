@@ -23,6 +23,7 @@ from netlearn.learn.hardware import Hardware, level_values, series_values
 from netlearn.measured_matrix import MeasuredMatrix, measured_matrix
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number
+from netlearn.netlist.output_check import check_netlist_output
 from netlearn.overrides import NetlistLike, Overrides
 from netlearn.project import open_project
 from netlearn.writing import measured_levels
@@ -125,6 +126,9 @@ def import_values(
     """
     target = Destination.of(out)
     found, design, parameters, places = _cells(netlist, settings)
+    if target is not None:
+        path = matrix if isinstance(matrix, str | os.PathLike) else None
+        check_netlist_output(target, design.changed(parameters), (path,))
     if isinstance(matrix, CrossbarMatrix):
         given = MeasuredMatrix("<matrix>", matrix.conductances, matrix.rows, matrix.columns, matrix.quantity)
     else:

@@ -11,6 +11,7 @@ from netlearn.errors import DataError, NetlearnError, Place
 from netlearn.learn.files import read_table
 from netlearn.learn.samples import Unnamed
 from netlearn.learn.table import Table
+from netlearn.netlist.files import shown_path
 from netlearn.netlist.netlist import Netlist
 
 
@@ -35,7 +36,8 @@ def read_named(netlist: Netlist, named: str, places: Mapping[str, Place], unname
     place = places.get(f"data {named}", places.get("data test", places.get("data")))
     roots = (folder, *(Path(root).resolve() for root in netlist.files.allow))
     if not any(path.is_relative_to(root) for root in roots):
-        hint = "give the file as an option, or allow its folder if you trust this netlist"
+        allowed = f"--allow-include {shown_path(path.parent)}"
+        hint = f"give the file as an option, or if you trust this netlist allow its folder: {allowed}"
         raise DataError(f"the data file '{named}' is outside the netlist's folder", place, hint)
     with placed(place):
         return read_table(Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path, unnamed)

@@ -17,7 +17,7 @@ from netlearn.learn.fit import Fit
 from netlearn.learn.goals import GoalResult
 from netlearn.learn.history import History
 from netlearn.learn.settings import Settings
-from netlearn.learn.settings_text import directive_texts, settings_from
+from netlearn.learn.settings_text import directive_texts, settings_from, with_classes
 from netlearn.netlist.netlist import Netlist
 from netlearn.notebook import InNotebooks
 from netlearn.run_files import read_run, write_run
@@ -165,8 +165,12 @@ class TrainResult(InNotebooks):
         return tuple(FoundValue(*row) for row in zip(self.names, *columns, strict=True))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the trained netlist, moved into place when it is whole."""
-        self.netlist.save(path)
+        """Write the trained netlist, moved into place when it is whole.
+
+        In another folder it names its data from there, and says the order of the classes.
+        """
+        moved = self.netlist.is_moved(path)
+        (with_classes(self.netlist, self.settings, self.train.classes) if moved else self.netlist).save(path)
         return Path(path)
 
     def save_run(self, folder: str | os.PathLike[str]) -> Path:

@@ -18,6 +18,7 @@ from netlearn.learn.hardware import Hardware
 from netlearn.learn.realisation import Devices, devices_for, states_for
 from netlearn.learn.subset import matching_names
 from netlearn.named_data import placed
+from netlearn.netlist.files import shown_path
 from netlearn.project import Project
 
 
@@ -113,7 +114,8 @@ def named_file(project: Project, option: str, what: str) -> Path:
     found = (folder / named).resolve()
     roots = (folder, *(Path(root).resolve() for root in project.netlist.files.allow))
     if not any(found.is_relative_to(root) for root in roots):
-        hint = "give it as an option, or allow its folder if you trust this netlist"
+        allowed = f"--allow-include {shown_path(found.parent)}"
+        hint = f"give it as an option, or if you trust this netlist allow its folder: {allowed}"
         raise DataError(f"the {what} '{named}' is outside the netlist's folder", None, hint)
     return Path(os.path.relpath(found)) if found.is_relative_to(Path.cwd()) else found
 

@@ -10,7 +10,7 @@ from netlearn.atomic import Destination
 from netlearn.cli.options import allow, netlist_argument
 from netlearn.cli.output import check_outputs, deliver, out_option
 from netlearn.exports import flatten
-from netlearn.netlist.netlist import read
+from netlearn.netlist.netlist import parse, read
 
 
 @click.command(name="flatten", short_help="Write a netlist without its hierarchy.")
@@ -25,4 +25,10 @@ def command(netlist: Path, out: Path | None, allow: tuple[Path, ...]) -> None:
     """
     if out is not None:
         check_outputs(Destination(out), inputs=(netlist,))
-    deliver(flatten(read(netlist, allow)), out)
+    source = read(netlist, allow)
+    text = flatten(source)
+    if out is not None and source.is_moved(out):
+        # As what it was made of, it names its data from where it is written.
+        parse(text, source.source.path).save(out)
+    else:
+        deliver(text, out)

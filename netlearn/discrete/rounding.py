@@ -30,6 +30,7 @@ from netlearn.learn.superposition import outputs_of
 from netlearn.learn.table import Table, asked_by
 from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.output_check import check_netlist_output
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import Project, open_project
 from netlearn.writing import converted
@@ -103,6 +104,8 @@ def round_values(
         raise OptionError(
             "no values are given that parts can have", project.settings.places.get("hardware"), "such as --series e24"
         )
+    if target is not None:
+        check_netlist_output(target, project.design.changed(project.parameters), (judged_by, parts))
     return _rounded(project, task, search, judged_by, target)
 
 

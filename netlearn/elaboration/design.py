@@ -377,6 +377,10 @@ class Design:
         """A copy of the netlist with the numbers ``theta`` (P,); all else stays as it is."""
         return self.netlist.edit(self.edits(parameters, theta))
 
+    def changed(self, parameters: Parameters) -> Netlist:
+        """A copy with another number for each parameter, which tells the files that writing them can change."""
+        return self.write(parameters, 1.37 * np.asarray(parameters.initial) + 1.0)
+
     def edits(self, parameters: Parameters, theta: Array) -> list[Edit]:
         """The edits of the text that give it the numbers ``theta`` (P,), where they differ from what it says."""
         edits: list[Edit] = []

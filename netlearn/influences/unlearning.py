@@ -12,7 +12,7 @@ from typing import Unpack
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.atomic import Destination, check_output
+from netlearn.atomic import Destination
 from netlearn.discrete.chosen import search_for
 from netlearn.errors import CircuitError, OptionError
 from netlearn.final_values import FinalValues
@@ -30,6 +30,7 @@ from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.schedule import Constant
 from netlearn.learn.settings import LoopOptions
 from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.output_check import check_netlist_output
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import Project, open_project
 from netlearn.writing import converted, steps_of, writing_of
@@ -175,8 +176,7 @@ def _check(project: Project, target: Destination, forget: DataLike | None) -> No
     read = [table.path for table in (project.table, project.test_table) if table is not None]
     if isinstance(forget, str | os.PathLike):
         read.append(os.fspath(forget))
-    target.check_unread(read)
-    check_output(target.path, follow=target.named)
+    check_netlist_output(target, project.design.changed(project.parameters), read)
 
 
 def _stepped(kept: Local, first: Local, tilt: Array, damping: float, iterations: int) -> Array:

@@ -8,7 +8,9 @@ from dataclasses import fields
 from math import isinf
 
 from netlearn.learn.settings import DIRECTIVES, Settings, Trained, settings_of
+from netlearn.netlist.directive_text import with_directive
 from netlearn.netlist.directives import read_directive
+from netlearn.netlist.netlist import Netlist
 from netlearn.options import Directive, Option, options_of
 
 _PLAIN_WORD = re.compile(r"[^\s\"';=,()$]+|[^\s\"';=,()]*\([^()\n]*\)")
@@ -32,6 +34,15 @@ def directive_texts(settings: Settings) -> tuple[dict[str, list[str]], list[str]
         except TypeError:
             unsaid.append(f"{name}: {value!r}")
     return texts, unsaid
+
+
+def with_classes(netlist: Netlist, settings: Settings, classes: tuple[str, ...]) -> Netlist:
+    """A copy that says the order of the classes, where the netlist lists the outputs but not the classes."""
+    places = settings.places
+    if not classes or "classes" in places or "output" not in places:
+        return netlist
+    texts, _ = directive_texts(Settings(classes=classes))
+    return with_directive(netlist, "classes", texts["classes"][0]) if "classes" in texts else netlist
 
 
 def settings_from(texts: Mapping[str, Sequence[str]]) -> Settings:

@@ -16,6 +16,7 @@ from lark.exceptions import UnexpectedInput, UnexpectedToken
 from netlearn.errors import NetlearnError, OptionError, Place, did_you_mean, raise_all
 from netlearn.netlist.grammar import grammar_text
 from netlearn.netlist.numbers import parse_number
+from netlearn.netlist.statements import Word
 from netlearn.options import Directive, Given, Option, Percent
 
 if TYPE_CHECKING:
@@ -208,6 +209,35 @@ class _Reader:
 def read_directive(text: str, schema: Schema, locate: Locate = lambda start, end: None) -> Given:
     """One directive from its text without the ``*@``. Raises OptionError at the word that is wrong."""
     return _Reader(schema, locate).read(text)
+
+
+FILE_OPTIONS = {"data": ("", "test"), "hardware": ("parts", "faults", "measured")}
+"""The options of directives that name files, relative to the netlist; '' for the directive's word."""
+
+
+def files_named(line: DirectiveLine) -> list[Word]:
+    """The words of a directive that name files, with their quotes; none where the text is no directive."""
+    text, start = line.text.text, line.text.start
+    options = FILE_OPTIONS.get(text.split(maxsplit=1)[0].lower() if text.strip() else "")
+    if options is None:
+        return []
+    try:
+        items = _parser().parse(text).children[1:]
+    except UnexpectedInput:
+        return []
+    found = []
+    for item in items:
+        assert isinstance(item, Tree)
+        if item.data not in ("pair", "value"):
+            continue
+        key = str(item.children[0]).lower() if item.data == "pair" else ""
+        value = item.children[-1] if item.data == "pair" else item
+        assert isinstance(value, Tree)
+        token = _token(value)
+        if key in options and not (key and token.lower() == "none"):
+            at = start + (token.start_pos or 0)
+            found.append(Word(str(token), at, at + len(token)))
+    return found
 
 
 def read_directives(lines: Iterable[DirectiveLine], schema: Schema) -> list[Given]:

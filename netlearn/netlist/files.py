@@ -11,7 +11,7 @@ from typing import Any
 from netlearn.errors import NetlistError, OutputError, Place
 from netlearn.netlist.parser import parse_source
 from netlearn.netlist.source import Source
-from netlearn.netlist.statements import Card, Conditional, Statement, Subcircuit
+from netlearn.netlist.statements import Card, Conditional, Statement, Subcircuit, Word
 
 Output = tuple[Path, Source]
 """A file to write and its text."""
@@ -84,7 +84,7 @@ class Files:
                         place,
                         f"if you trust this netlist, allow it: --allow-include {path.parent}",
                     )
-                self._folders.setdefault(_shown(path), ((folder / spelling).parent, path.parent))
+                self._folders.setdefault(shown_path(path), ((folder / spelling).parent, path.parent))
                 return path
         return None
 
@@ -96,7 +96,7 @@ class Files:
         """The file at ``path``, as edited if it was."""
         if path not in self.sources:
             try:
-                source = Source.read(_shown(path))
+                source = Source.read(shown_path(path))
             except NetlistError as error:
                 raise NetlistError(error.message, chain[-1] if chain else error.place, error.hint) from None
             self._folders.setdefault(source.path, (path.parent,))
@@ -104,7 +104,7 @@ class Files:
         return self.sources[path]
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """The path as a user would write it: relative where that is shorter."""
     relative = os.path.relpath(path)
     return relative if len(relative) < len(str(path)) else str(path)
@@ -126,11 +126,19 @@ def unquoted(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] in "'\"" and text[0] == text[-1] else text
 
 
-def outputs(files: Files, main: Source, lines: Mapping[Source, Mapping[Card, Source]], target: Path) -> list[Output]:
+def is_relative(word: str) -> bool:
+    """Whether a file's name, with or without quotes, is relative to the file that it stands in."""
+    return not (os.path.isabs(unquoted(word)) or unquoted(word).startswith("~"))
+
+
+def outputs(
+    files: Files, main: Source, lines: Mapping[Source, Mapping[Card, Source]], target: Path, named: Iterable[Word] = ()
+) -> list[Output]:
     """The files to write for a netlist saved at ``target``, the netlist itself last.
 
-    ``main`` is the netlist's text, and ``lines`` are the include lines of each file, with the text each names.
-    Changed files become copies beside the target, named after it, that nothing else includes.
+    ``main`` is the netlist's text, ``lines`` are the include lines of each file, with the text each names, and
+    ``named`` are words of the netlist itself that name other files, such as data. Changed files become copies beside
+    the target, named after it, that nothing else includes. In another folder files are named from there.
     """
     changed = _changed(files, main, lines)
     folder = target.parent.resolve()
@@ -146,6 +154,10 @@ def outputs(files: Files, main: Source, lines: Mapping[Source, Mapping[Card, Sou
             elif moved:
                 path = Path(os.path.relpath(Path(child.path).resolve(), folder)).as_posix()
                 edits.append((word.start, word.end, _quoted_like(word.text, path)))
+        if source is main and moved:
+            for word in filter(lambda word: is_relative(word.text), named):
+                path = os.path.relpath(files.folder_of(main) / unquoted(word.text), folder)
+                edits.append((word.start, word.end, _quoted_like(word.text, Path(path).as_posix())))
         if source is main:
             written.append((target, source.spliced(edits)))
         else:

@@ -15,6 +15,7 @@ from netlearn.netlist.edits import Edit
 from netlearn.netlist.elements import Elements, ElementView
 from netlearn.netlist.files import Files, flattened, foreign, outputs, unquoted
 from netlearn.netlist.models import Models
+from netlearn.netlist.named_files import named_files, tell_of_files_outside
 from netlearn.netlist.parameters import ParameterValues
 from netlearn.netlist.parser import MOST_ERRORS, parse_source
 from netlearn.netlist.slips import comment_slip
@@ -331,7 +332,9 @@ class Netlist(InNotebooks):
 
         An included file that was edited is written as a copy beside ``path`` and named after it
         (``models.lib`` as ``out.models.lib`` for ``out.cir``), its first line says so, and the
-        line that includes it names the copy. Every file is written whole or not at all.
+        line that includes it names the copy. Every file is written whole or not at all. In another folder
+        data and other files are named from there; a warning tells of those outside of it, which are read only
+        where that is allowed.
 
         ParameterValues
         ----------
@@ -344,6 +347,7 @@ class Netlist(InNotebooks):
         written = self.outputs(path, force=force)
         *copies, main = written
         write_together([*((*copy, False) for copy in copies), (*main, follow)])
+        tell_of_files_outside(self, Path(path))
         return [target for target, _ in written]
 
     def outputs(self, path: str | os.PathLike[str], *, force: bool = False) -> list[tuple[Path, bytes]]:
@@ -351,13 +355,17 @@ class Netlist(InNotebooks):
         lines: dict[Source, dict[Card, Source]] = {}
         for part in self.walk():
             lines.setdefault(part.source, {}).update((card, child.source) for card, child in part.includes.items())
-        files = outputs(self.files, self.source, lines, Path(path))
+        files = outputs(self.files, self.source, lines, Path(path), named_files(self))
         if not force and (others := foreign(files)):
             raise OutputError(
                 f"'{others[0]}' is there already and was not written for '{Path(path).name}'",
                 hint="--force writes over it; another name after -o makes other copies",
             )
         return [(target, source.encode()) for target, source in files]
+
+    def is_moved(self, path: str | os.PathLike[str]) -> bool:
+        """Whether ``path`` lies in another folder than the netlist."""
+        return self.files.folder_of(self.source) != Path(path).parent.resolve()
 
 
 def read(path: str | os.PathLike[str], allow: Sequence[str | os.PathLike[str]] = ()) -> Netlist:

@@ -14,7 +14,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from netlearn.arrays import Array
-from netlearn.atomic import Destination, write_together
+from netlearn.atomic import Destination, check_output, write_together
 from netlearn.errors import NetlearnError, NgspiceError, NominalWarning, OptionError, visible
 from netlearn.evaluation import evaluation_of, notes_of
 from netlearn.judge import Judgement, check
@@ -126,6 +126,8 @@ def write_report(
     what reading and solving raise.
     """
     page, paper = Destination.of(out), Destination.of(pdf)
+    for place in filter(None, (page, paper)):
+        check_output(place.path, follow=place.named)
     maker = None if paper is None else _pdf_maker()
     netlist, result, former = _opened(source, before, allow)
     with warnings.catch_warnings():

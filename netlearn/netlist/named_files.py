@@ -1,0 +1,38 @@
+"""Files that a netlist's directives name, such as data, and what becomes of them where it is written elsewhere."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netlearn.errors import NetlistWarning
+from netlearn.netlist.directives import files_named
+from netlearn.netlist.files import shown_path, unquoted
+from netlearn.netlist.statements import Word
+
+if TYPE_CHECKING:
+    from netlearn.netlist.netlist import Netlist
+
+
+def named_files(netlist: Netlist) -> list[Word]:
+    """The words of a netlist's directives that name files."""
+    return [word for line in netlist.directives if line.source is netlist.source for word in files_named(line)]
+
+
+def tell_of_files_outside(netlist: Netlist, path: Path) -> None:
+    """Warn where a netlist that was written to another folder reads files outside of that, which is to be allowed."""
+    if not netlist.is_moved(path):
+        return
+    folder, own = path.parent.resolve(), netlist.files.folder_of(netlist.source)
+    named = [(own / unquoted(word.text)).resolve() for word in named_files(netlist)]
+    # Of included files those that were changed are copied beside it.
+    on_disk = set(netlist.files.originals.values())
+    included = [Path(part.source.path).resolve() for part in netlist.walk() if part.chain and part.source in on_disk]
+    outside = [file for file in (*named, *included) if not file.is_relative_to(folder)]
+    if outside:
+        first, above = os.path.relpath(outside[0], folder), os.path.commonpath([file.parent for file in outside])
+        message = f"'{path}' reads files outside of its folder, such as '{first}'"
+        hint = f"add --allow-include '{shown_path(Path(above))}' to commands that read it, or allow= in Python"
+        warnings.warn(NetlistWarning(message, hint=hint), stacklevel=3)

@@ -1,0 +1,93 @@
+"""A netlist that is written to another folder finds its data from there, or says what it takes to read them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+import netlearn
+from netlearn.errors import NetlistWarning
+from netlearn.netlist.directives import files_named
+from netlearn.netlist.netlist import parse
+
+CLASSES = """\
+* two classes
+*@data sub/train.csv test="sub/other one.csv"  ; the samples
+*@output V(n) V(p)
+*@loss cross_entropy scale=2
+*@hardware parts=stock.csv
+*@options epochs=2
+.include sub/load.lib
+Vin in 0 1
+R1 in p 1k
+R2 in n 3k
+R3 n 0 2k
+.end
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "a" / "sub").mkdir(parents=True)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a" / "n.cir").write_text(CLASSES)
+    (tmp_path / "a" / "sub" / "load.lib").write_text("Rp p 0 2k\n")
+    (tmp_path / "a" / "sub" / "train.csv").write_text("Vin,class\n1,up\n-1,down\n2,up\n")
+    (tmp_path / "a" / "sub" / "other one.csv").write_text("Vin,class\n0.5,up\n-2,down\n")
+    (tmp_path / "a" / "stock.csv").write_text("value\n1k\n2k2\n3k3\n4k7\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("target", ["b/x.cir", "x.cir", "a/x.cir", "a/sub/x.cir"])
+def test_a_trained_netlist_has_the_same_loss_in_another_folder(target, project, run):
+    done = run("train", "a/n.cir", "-o", target, "--json")
+    assert done.exit_code == 0, done.stderr
+    trained = json.loads(done.stdout)
+    text = Path(target).read_text()
+    # Whatever is not in this folder or below it is read only where that is allowed.
+    allowed = re.search(r"--allow-include '([^']+)'", done.stderr)
+    assert (allowed is not None) == target.startswith(("b/", "a/sub/")), done.stderr
+    assert ("*@classes" in text) == (target != "a/x.cir")
+    plain = run("eval", target, "--json")
+    if allowed is not None:
+        assert f"'{target}' reads files outside of its folder" in done.stderr
+        # Below its old folder only the list of parts is outside, which judging it does not need.
+        assert (plain.exit_code == 2 and "--allow-include" in plain.stderr) or target.startswith("a/sub")
+        plain = run("eval", target, "--json", "--allow-include", allowed[1])
+    assert plain.exit_code == 0, plain.stderr
+    assert json.loads(plain.stdout)["loss"] == trained["test"]["loss"]
+    files = [word.text.strip('"') for line in parse(text, target, ["a"]).directives for word in files_named(line)]
+    assert [os.path.realpath(Path(target).parent / file) for file in files] == [
+        str(project / "a" / name) for name in ("sub/train.csv", "sub/other one.csv", "stock.csv")
+    ]
+    assert "  ; the samples" in text
+
+
+def test_flat_netlists_and_results_name_their_data_from_where_they_are(project, run):
+    done = run("flatten", "a/n.cir", "-o", "b/flat.cir")
+    assert done.exit_code == 0
+    assert '*@data ../a/sub/train.csv test="../a/sub/other one.csv"' in Path("b/flat.cir").read_text()
+    assert "outside of its folder" in done.stderr
+    result = netlearn.train("a/n.cir", epochs=1, hardware="parts=a/stock.csv")
+    with pytest.warns(NetlistWarning, match="outside of its folder"):
+        result.save("b/y.cir")
+    result.save("z.cir")
+    assert result.test is not None
+    assert netlearn.evaluate("z.cir").loss == result.test.loss
+    assert "*@classes down up" in Path("z.cir").read_text()
+
+
+def test_absolute_names_stay_and_what_is_no_directive_is_left_alone(project):
+    lines = "t\n*@data /d/x.csv test=y.csv\n*@hardware faults=none parts='p q.csv'\n*@data 'open\n"
+    lines += "*@output data=1\nR1 a 0 1\n"
+    netlist = parse(lines, "a/k.cir")
+    assert [word.text for line in netlist.directives for word in files_named(line)] == [
+        "/d/x.csv", "y.csv", "'p q.csv'",
+    ]  # fmt: skip
+    ((_, data),) = netlist.outputs("b/k.cir")
+    assert data.decode() == lines.replace("test=y.csv", "test=../a/y.csv").replace("'p q.csv'", "'../a/p q.csv'")
