@@ -154,7 +154,8 @@ def outputs(
             elif moved:
                 path = Path(os.path.relpath(Path(child.path).resolve(), folder)).as_posix()
                 edits.append((word.start, word.end, _quoted_like(word.text, path)))
-        if source is main and moved:
+        # What a text without a folder of its own names lies beside wherever it is written.
+        if source is main and moved and not main.path.startswith("<"):
             for word in filter(lambda word: is_relative(word.text), named):
                 path = os.path.relpath(files.folder_of(main) / unquoted(word.text), folder)
                 edits.append((word.start, word.end, _quoted_like(word.text, Path(path).as_posix())))

@@ -364,8 +364,8 @@ class Netlist(InNotebooks):
         return [(target, source.encode()) for target, source in files]
 
     def is_moved(self, path: str | os.PathLike[str]) -> bool:
-        """Whether ``path`` lies in another folder than the netlist."""
-        return self.files.folder_of(self.source) != Path(path).parent.resolve()
+        """Whether ``path`` lies in another folder than the netlist, if that has been read from one."""
+        return not self.source.path.startswith("<") and self.files.folder_of(self.source) != Path(path).parent.resolve()
 
 
 def read(path: str | os.PathLike[str], allow: Sequence[str | os.PathLike[str]] = ()) -> Netlist:

@@ -82,6 +82,11 @@ def test_flat_netlists_and_results_name_their_data_from_where_they_are(project, 
     assert "*@classes down up" in Path("z.cir").read_text()
 
 
+def test_a_text_without_a_folder_names_what_will_lie_beside_it(project):
+    netlearn.parse(CLASSES.replace(".include sub/load.lib\n", "")).save("b/text.cir")
+    assert "*@data sub/train.csv" in Path("b/text.cir").read_text()
+
+
 def test_absolute_names_stay_and_what_is_no_directive_is_left_alone(project):
     lines = "t\n*@data /d/x.csv test=y.csv\n*@hardware faults=none parts='p q.csv'\n*@data 'open\n"
     lines += "*@output data=1\nR1 a 0 1\n"
