@@ -149,6 +149,14 @@ class ElementNames:
             if self._numbers.setdefault(name, number) != number:
                 yield number - first, name
 
+    def take_one(self, source: Source, name: str, start: int, end: int) -> bool:
+        """Take a name that stands at [start, end) of ``source``; whether it was taken before."""
+        number = self._count
+        self._firsts.append(number)
+        self._runs.append((source, ((start, end),)))
+        self._count = number + 1
+        return self._numbers.setdefault(name, number) != number
+
     def __contains__(self, name: str) -> bool:
         return name in self._numbers
 
@@ -216,13 +224,20 @@ class Body:
         """Take element names, reporting those that another element has."""
         for k, name in self.elements.take(source, names, spans):
             start, end = spans[k]
-            place = source.place(int(start), int(end), chain)
-            hint = f"the first one is at {self.elements.place(name)}"
-            self.shared.report(NetlistError(f"there are two elements named '{name}'", place, hint))
+            self._report_second(name, source.place(int(start), int(end), chain))
+
+    def take_name(self, source: Source, name: str, start: int, end: int, chain: tuple[Place, ...]) -> None:
+        """The same for one name, at [start, end) of ``source``."""
+        if self.elements.take_one(source, name, start, end):
+            self._report_second(name, source.place(start, end, chain))
+
+    def _report_second(self, name: str, place: Place) -> None:
+        hint = f"the first one is at {self.elements.place(name)}"
+        self.shared.report(NetlistError(f"there are two elements named '{name}'", place, hint))
 
     def node(self, name: str) -> int:
         """The number of a node in this body's template."""
         number = self.template.nodes.local(name)
-        if name in self.shared.globals and self.parent is not None:
+        if self.parent is not None and name in self.shared.globals:
             self.template.globals[name] = number
         return number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from netlearn.elaboration.body import Body, Definition
 from netlearn.elaboration.elements.model_cards import read_model
@@ -18,9 +18,11 @@ from netlearn.netlist.statements import (
     PARAMETER_CARDS,
     Alternative,
     Assignment,
+    Block,
     Broken,
     Card,
     Conditional,
+    Element,
     Statement,
     Subcircuit,
     Word,
@@ -59,8 +61,7 @@ UNCONDITIONAL = frozenset((*PARAMETER_CARDS, "func", "global", *OPTION_CARDS))
 """Cards that ngspice takes wherever in a condition they stand."""
 
 
-@dataclass(frozen=True, slots=True)
-class Active:
+class Active(NamedTuple):
     """A statement that takes part, and the include lines and instances that led to it."""
 
     statement: Statement
@@ -72,6 +73,8 @@ def active(body: Body, netlist: Netlist, statements: Iterable[Statement], chain:
     """The statements that conditions leave, includes opened; definitions are registered in ``body``."""
     opened = list(_opened(netlist, statements, chain, 0))
     for item in opened:
+        if isinstance(item.statement, Element | Block):
+            continue
         # A condition may use what is defined after it, so conditions come second.
         for one in _unconditional(item) if isinstance(item.statement, Conditional) else [item]:
             with body.shared.collecting():

@@ -25,7 +25,7 @@ from netlearn.elaboration.scope_settings import ScopeSettings
 from netlearn.elaboration.shunts import shunted
 from netlearn.elaboration.template import FIRST_BRANCH, Template
 from netlearn.elaboration.windings import WindingPart, part_windings
-from netlearn.errors import NetlistWarning, NominalWarning, Place, raise_all
+from netlearn.errors import NetlistError, NetlistWarning, NominalWarning, Place, raise_all
 from netlearn.netlist.dialect import dialect_of
 from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.letters import LETTERS
@@ -99,13 +99,14 @@ class _Elaboration:
             note_inner_cards(body, items)
 
     def _elements(self, body: Body, items: Sequence[Active]) -> None:
-        for item in items:
-            statement = item.statement
-            with self.shared.collecting():
-                if isinstance(statement, Block):
-                    add_block(body, statement, item.chain)
-                elif isinstance(statement, Element):
-                    self._element(body, statement, item.chain)
+        for statement, _, chain in items:
+            try:
+                if isinstance(statement, Element):
+                    self._element(body, statement, chain)
+                elif isinstance(statement, Block):
+                    add_block(body, statement, chain)
+            except NetlistError as error:
+                self.shared.report(error)
         for action in body.deferred:
             action()
         body.meters.close()
@@ -118,7 +119,7 @@ class _Elaboration:
     def _element(self, body: Body, element: Element, chain: tuple[Place, ...]) -> None:
         line = ElementLine(body, element, chain)
         name = element.name
-        body.take_names(element.source, [line.name], [(name.start, name.end)], chain)
+        body.take_name(line.source, line.name, name.start, name.end, chain)
         letter = element.letter
         if letter == "X":
             self.calls.append(line)

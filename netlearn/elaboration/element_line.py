@@ -14,6 +14,7 @@ from netlearn.elaboration.value_text import Text
 from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.expressions.expression import Expression
+from netlearn.netlist.numbers import plain_number
 from netlearn.netlist.slips import comment_slip
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Assignment, Element, Word
@@ -28,17 +29,16 @@ _MANY_CURRENTS = "akpx"
 class ElementLine:
     """An element line as its handler sees it."""
 
+    __slots__ = ("body", "chain", "element", "graph", "label", "name", "source")
+
     def __init__(self, body: Body, element: Element, chain: tuple[Place, ...]) -> None:
         self.body = body
         self.element = element
         self.chain = chain
+        self.graph: ValueGraph = body.shared.graph
         self.source: Source = element.source
         self.label = element.name.text
         self.name = self.label.lower()
-
-    @property
-    def graph(self) -> ValueGraph:
-        return self.body.shared.graph
 
     @property
     def settings(self) -> ScopeSettings:
@@ -52,7 +52,8 @@ class ElementLine:
         for word in words[:count]:
             if "{" in word.text or "'" in word.text:
                 raise self.error(f"a node's name cannot be computed: '{word.text}'", word)
-        return tuple(self.body.node(word.text.lower()) for word in words[:count])
+        node = self.body.node
+        return tuple([node(word.text.lower()) for word in words[:count]])
 
     def rest(self, count: int) -> tuple[Word, ...]:
         """The words after ``count`` nodes."""
@@ -66,7 +67,13 @@ class ElementLine:
         )
 
     def quantity(self, word: Word) -> int:
-        return self.body.scope.quantity(self.text(word))
+        literal = self.literal(word)
+        return self.body.scope.quantity(self.text(word)) if literal is None else literal
+
+    def literal(self, word: Word) -> int | None:
+        """The quantity of a word that is a plain number."""
+        value = plain_number(word.text)
+        return None if value is None else self.graph.literal(value, self.source, word.start, word.end)
 
     def compile(self, word: Word) -> Expression:
         """A behavioural expression."""
@@ -114,12 +121,13 @@ class ElementLine:
         ``written`` is the quantity that stands in the line as the element's own value. ``name`` is that
         of something that belongs to the element, such as a resistance in series with it.
         """
-        columns = tuple(
-            values[name] if name in values else self.graph.constant(default)
-            for name, default in device.parameters.items()
-        )
-        index = (self.body.meters.terminal(self.name, index[0]), *index[1:])
-        self.body.template.table(device).add(name or self.name, index, columns, self._place(), written)
+        constant = self.graph.constant
+        columns = [
+            values[name] if name in values else constant(default) for name, default in device.parameters.items()
+        ]
+        if self.body.meters:
+            index = (self.body.meters.terminal(self.name, index[0]), *index[1:])
+        self.body.template.table(device).add(name or self.name, index, tuple(columns), self._place(), written)
 
     def _place(self) -> tuple[int, int, int]:
         word = self.element.name

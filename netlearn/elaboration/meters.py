@@ -24,6 +24,9 @@ class Meters:
     graph: ValueGraph
     _meters: dict[str, _Meter] = field(default_factory=dict)
 
+    def __len__(self) -> int:
+        return len(self._meters)
+
     def branch(self, name: str, place: Place) -> int:
         """The current into an element of this body at its first terminal, as an index code.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
+from math import isfinite
 
 _EXPONENTS = {"t": 12, "g": 9, "meg": 6, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6, "n": -9, "p": -12, "f": -15}
 _MIL = Decimal("25.4e-6")
@@ -21,6 +23,8 @@ NUMBER = re.compile(
 _LETTER_AS_POINT = re.compile(r"(?P<whole>[+-]?[0-9]+)(?P<suffix>meg|[rtgkmunpfµμ])(?P<part>[0-9]+)", re.IGNORECASE)
 
 
+# The values of parts are a few standard ones, and several passes ask for each.
+@lru_cache(maxsize=4096)
 def parse_number(text: str) -> float | None:
     """The value of a SPICE number, or None if ``text`` as a whole is not one.
 
@@ -47,6 +51,13 @@ def parse_number(text: str) -> float | None:
             return _bounded(mantissa, exponent, Decimal(1))
         power += int(exponent)
     return float(f"{mantissa}e{power}")
+
+
+@lru_cache(maxsize=4096)
+def plain_number(text: str) -> float | None:
+    """The same of a finite number that all simulators read alike, without a letter for its decimal point."""
+    value = parse_number(text)
+    return None if value is None or not isfinite(value) or letter_as_point(text) is not None else value
 
 
 def letter_as_point(text: str) -> float | None:

@@ -20,6 +20,8 @@ _CAPACITOR = (*_HARMLESS, "c", "cap", "capacitance", "q", "w", "l", "bv_max", "r
 _INDUCTOR = (*_HARMLESS, "ind", "inductance", "l", "nt", "ipk", "pwr", "mfg")
 _RESISTANCES = ("rser", "rpar")
 _KINDS = {"c": ("c", "cap"), "l": ("l", "ind")}
+_KEPT = frozenset((*_KINDS["c"], *_KINDS["l"], "capacitance", "inductance", "rpar", "noiseless", "noisy"))
+"""What needs no mention where the rest is kept."""
 _PROBED = re.compile(r"\b[vi]\s*\(|\btime\b|\bx\b", re.IGNORECASE)
 
 
@@ -64,14 +66,14 @@ def coupling(line: ElementLine) -> None:
 def _keep(line: ElementLine, value: int, nodes: tuple[int, ...] = ()) -> None:
     """Keep a capacitor, or what an inductor has beside its inductance."""
     kept: list[Piece] = [value] if nodes else []
-    known = {*_KINDS["c"], *_KINDS["l"], "capacitance", "inductance", "rpar", "noiseless", "noisy"}
-    known.update(() if nodes else ("rser",))
     for assignment in line.element.assignments:
         name = assignment.name.text.lower()
         if name in ("ic", "m"):
             kept += [f"{name}=", line.quantity(assignment.value)]
-        elif name not in known:
+        elif name not in _KEPT and (nodes or name != "rser"):
             line.leave_out(f"'{name}'", assignment.name)
+    if not line.body.shared.keeping:
+        return
     words = line.rest(2)
     if any(line.body.model(word.text.lower()) for word in words) or (words and _PROBED.search(words[0].text)):
         line.leave_out("the model or the law", words[0])
@@ -98,19 +100,23 @@ def _value(line: ElementLine, kind: str, names: tuple[str, ...]) -> int:
     model = None
     for word in line.rest(2):
         name = word.text.lower()
-        named = None if line.body.scope.defines(name) else found_model(line.body, name)
+        unknown = line.body.model(name) is None or line.body.scope.defines(name)
+        named = None if unknown else found_model(line.body, name)
         if named is not None and named.kind not in _KINDS[kind]:
             raise line.error(f"model '{word.text}' is of type {named.kind}, not {kind}", word)
         if named is not None and model is None:
             model = named
-        elif not values and not (name.isidentifier() and not line.body.scope.defines(name)):
+        elif not values and (line.body.scope.defines(name) or not name.isidentifier()):
             values.append(word)
         elif name not in _HARMLESS:
             hint = did_you_mean(name, line.body.known_models())
             raise line.error(f"cannot read '{word.text}' in {line.label}", word, hint)
     found = line.graph.constant(1.0)
     for word in values:
-        if _PROBED.search(word.text):
+        literal = line.literal(word)
+        if literal is not None:
+            found = literal
+        elif _PROBED.search(word.text):
             line.compile(word)
         else:
             found = line.quantity(word)
