@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import count
 
 from netlearn.arrays import Array
+from netlearn.circuit.devices.base import Device
 from netlearn.elaboration.kept import LeftOut
 from netlearn.elaboration.meters import Meters
 from netlearn.elaboration.scope import Scope
@@ -108,6 +109,8 @@ class ModelCard:
     """Tolerances of its parameters: which one, the word that says so, and how much."""
     quantities: dict[str, int] | None = None
     """The quantities of its parameters, once something has asked for them."""
+    devices: dict[tuple[tuple[str, int], ...], tuple[Device, Mapping[str, int]]] = field(default_factory=dict)
+    """What its elements become, and all their quantities, by those that they give themselves: most give the same."""
     number: int = field(default_factory=count().__next__)
     """What tells it from others of its name."""
 

@@ -27,6 +27,7 @@ from netlearn.elaboration.valuegraph import NOWHERE, Drawn, ThroughExpressions, 
 from netlearn.elaboration.windings import is_inductor
 from netlearn.errors import NetlistWarning, OptionError, Place, did_you_mean
 from netlearn.netlist.edits import Edit
+from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number
 from netlearn.netlist.source import Source
@@ -261,21 +262,25 @@ class Design:
         Raises OptionError for a pattern that matches nothing, or nothing that is written as a number; if
         nothing is left to train; and for a number that decides a condition or an option.
         """
-        held = {quantity for pattern in fix for quantity in self._names.matched(pattern)}
-        chosen: dict[int, Selection] = {}
-        for selection in train:
-            matched = [quantity for quantity in self._names.matched(selection.pattern) if self._effective[quantity]]
-            if not matched:
-                zero = all(self._graph.value(quantity) == 0 for quantity in self._names.matched(selection.pattern))
-                hint = "zero may stand for none: write a small value other than zero there" if zero else ""
-                message = f"nothing at an operating point follows from what '{selection.pattern}' matches"
-                raise OptionError(message, hint=hint)
-            if selection.own:
-                matched = self._own(matched)
-            chosen.update((quantity, selection) for quantity in matched if quantity not in held)
-        if train and not chosen:
-            raise OptionError("all that is to be trained is fixed", hint="fix less, or train more")
-        return self._made(chosen)
+        with no_garbage_collection():
+            held = {quantity for pattern in fix for quantity in self._names.matched(pattern)}
+            chosen: dict[int, int] = {}
+            for number, selection in enumerate(train):
+                found = np.array(self._names.matched(selection.pattern), dtype=np.int64)
+                matched = found[self._effective[found]].tolist()
+                if not matched:
+                    zero = not np.any(self._graph.values()[found])
+                    hint = "zero may stand for none: write a small value other than zero there" if zero else ""
+                    message = f"nothing at an operating point follows from what '{selection.pattern}' matches"
+                    raise OptionError(message, hint=hint)
+                if selection.own:
+                    matched = self._own(matched)
+                if held:
+                    matched = [quantity for quantity in matched if quantity not in held]
+                chosen.update(dict.fromkeys(matched, number))
+            if train and not chosen:
+                raise OptionError("all that is to be trained is fixed", hint="fix less, or train more")
+            return self._made(list(chosen), train, list(chosen.values()))
 
     @cached_property
     def _names(self) -> Selectable:
@@ -300,17 +305,18 @@ class Design:
             raise OptionError(message, hint="say that they are meant: '*@train R*'")
         return own
 
-    def _made(self, chosen: Mapping[int, Selection]) -> Parameters:
-        quantities = list(chosen)
+    def _made(self, quantities: Sequence[int], train: Sequence[Selection], chosen_by: Sequence[int]) -> Parameters:
+        """The parameters for these quantities (P,); ``chosen_by`` (P,) numbers the selection that chose each."""
         names = [self._names.canonical[quantity] for quantity in quantities]
         values, places = self._graph.values(), np.array(quantities, dtype=np.int64)
         kinds = Kinds.of(self.circuit, self._contents, len(values))
         initial, units = values[places], kinds.units[places]
-        wanted = np.array([selection.coordinates for selection in chosen.values()], dtype="U6")
+        by = np.array(chosen_by, dtype=np.int64)
+        wanted = np.array([selection.coordinates for selection in train], dtype="U6")[by]
         never_below = kinds.positive[places]
         # What is absent at zero has no logarithm, but is not to become negative either.
         logarithmic = (never_below & ((initial > 0) | (units == "ohm")) & (wanted != "linear")) | (wanted == "log")
-        lower = np.array([selection.lower for selection in chosen.values()], float)
+        lower = np.array([selection.lower for selection in train], float)[by]
         least = np.where(units == "ohm", initial / REACH, 0.0)
         linear = never_below & ~logarithmic & (initial >= 0)
         self._quantities.update(zip(names, quantities, strict=True))
@@ -319,7 +325,7 @@ class Design:
             names,
             initial,
             np.where(linear, np.maximum(lower, least), lower),
-            np.array([selection.upper for selection in chosen.values()], float),
+            np.array([selection.upper for selection in train], float)[by],
             logarithmic,
             tuple(self._bindings(quantities)),
             self._driven.settings,
@@ -375,7 +381,8 @@ class Design:
 
     def write(self, parameters: Parameters, theta: Array) -> Netlist:
         """A copy of the netlist with the numbers ``theta`` (P,); all else stays as it is."""
-        return self.netlist.edit(self.edits(parameters, theta))
+        with no_garbage_collection():
+            return self.netlist.edit(self.edits(parameters, theta))
 
     def changed(self, parameters: Parameters) -> Netlist:
         """A copy with another number for each parameter, which tells the files that writing them can change."""
@@ -383,12 +390,11 @@ class Design:
 
     def edits(self, parameters: Parameters, theta: Array) -> list[Edit]:
         """The edits of the text that give it the numbers ``theta`` (P,), where they differ from what it says."""
-        edits: list[Edit] = []
-        for name, before, value in zip(parameters.names, parameters.initial, theta, strict=True):
-            if value != before:
-                source, start, end = self.stretch(name)
-                edits.append((source, start, end, format_number(float(value))))
-        return edits
+        values = np.asarray(theta, dtype=float)
+        changed = np.flatnonzero(values != parameters.initial).tolist()
+        texts = map(format_number, values[changed].tolist())
+        quantities = [self._quantity(parameters.names[k]) for k in changed]
+        return list(zip(*self._graph.stretches(quantities), texts, strict=True))
 
     def stands_at(self, name: str, source: Source, start: int) -> bool:
         """Whether a number that was chosen to be trained is the one that is written there."""
@@ -397,10 +403,13 @@ class Design:
 
     def stretch(self, name: str) -> tuple[Source, int, int]:
         """Where a number that was chosen to be trained stands. Raises OptionError for a name that is not one's."""
+        return self._graph.stretch(self._quantity(name))
+
+    def _quantity(self, name: str) -> int:
         quantity = self._quantities.get(name)
         if quantity is None:
             raise OptionError(f"'{name}' is not a trained parameter", hint=did_you_mean(name, list(self._quantities)))
-        return self._graph.stretch(quantity)
+        return quantity
 
 
 def _resists(group: Group) -> bool:

@@ -114,7 +114,7 @@ class ElementLine:
             self.body.shared.left_out.append(LeftOut(f"{what} of {self.label}", place))
 
     def add(
-        self, device: Device, index: tuple[int, ...], values: dict[str, int], written: int = NOTHING, name: str = ""
+        self, device: Device, index: tuple[int, ...], values: Mapping[str, int], written: int = NOTHING, name: str = ""
     ) -> None:
         """Put the element into the template; values left out have the device's defaults.
 
@@ -122,9 +122,7 @@ class ElementLine:
         of something that belongs to the element, such as a resistance in series with it.
         """
         constant = self.graph.constant
-        columns = [
-            values[name] if name in values else constant(default) for name, default in device.parameters.items()
-        ]
+        columns = [values[name] if name in values else constant(default) for name, default in device.parameters.items()]
         if self.body.meters:
             index = (self.body.meters.terminal(self.name, index[0]), *index[1:])
         self.body.template.table(device).add(name or self.name, index, tuple(columns), self._place(), written)

@@ -39,6 +39,8 @@ class Passed:
 
     def key(self) -> tuple[object, ...]:
         """The same for instances that pass the same."""
+        if not (self.given or self.texts or self.undeclared):
+            return (self.multiplier,)
         texts = tuple((name, text.source, text.start) for name, (text, _) in sorted(self.texts.items()))
         return tuple(sorted(self.given.items())), texts, tuple(sorted(self.undeclared.items())), self.multiplier
 
@@ -51,16 +53,18 @@ class Instances:
         self._templates: dict[tuple[object, ...], list[tuple[dict[str, int | None], Template]]] = {}
         self._open: list[tuple[str, ElementLine]] = []
         self._names: dict[Subcircuit, frozenset[str]] = {}
+        self._most = most_elements()
 
     def add(self, line: ElementLine) -> None:
         """``Xname node ... subcircuit [params:] [name=value ...]``."""
         words = [word for word in line.element.words if word.text.lower() != "params:"]
         if not words:
             raise line.error(f"{line.label} names no subcircuit")
-        first = min((pair.name.start for pair in line.element.assignments), default=words[-1].end)
-        for word in words:
-            if word.start > first:
-                raise line.error(f"cannot read '{word.text}' after the parameters", word, IN_BRACES)
+        if line.element.assignments:
+            first = min(pair.name.start for pair in line.element.assignments)
+            for word in words:
+                if word.start > first:
+                    raise line.error(f"cannot read '{word.text}' after the parameters", word, IN_BRACES)
         *nodes, called = words
         name = called.text.lower()
         definition = line.body.definition(name)
@@ -80,12 +84,12 @@ class Instances:
             template = self._template(line, definition, passed)
         finally:
             self._open.pop()
-        most, around = most_elements(), line.body.template
-        if around.placed + around.listed + template.extent > most:
+        around = line.body.template
+        if around.placed + around.listed + template.elements + template.listed > self._most:
             # What is around it would be too large, too.
             line.body.shared.errors.append(
                 line.error(
-                    f"the netlist comes to more than {most} elements, instances and parameters here",
+                    f"the netlist comes to more than {self._most} elements, instances and parameters here",
                     hint=f"the variable {VARIABLE} of the environment allows more",
                 )
             )
@@ -98,9 +102,11 @@ class Instances:
         As in ngspice, a value means the subcircuit's own parameters first, whatever their order, and then those
         around the instance.
         """
+        passed = Passed(line.body.multiplier)
+        if not line.element.assignments:
+            return passed
         formal = [a.name.text.lower() for a in definition.subcircuit.assignments]
         inner = self._parameter_names(definition)
-        passed = Passed(line.body.multiplier)
         scope = line.body.scope
         own = inner | {"m"} if any(a.name.text.lower() == "m" for a in line.element.assignments) else inner
         for assignment in line.element.assignments:

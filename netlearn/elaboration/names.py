@@ -33,9 +33,17 @@ class TextNames(Sequence[str]):
         return self._text[start:end].lower()
 
     def __iter__(self) -> Iterator[str]:
-        text = self._text
-        for start, end in self._spans.tolist():
-            yield text[start:end].lower()
+        if not len(self._spans):
+            return
+        first, last = int(self._spans[0, 0]), int(self._spans[-1, 1])
+        stretch = self._text[first:last]
+        starts, ends = (self._spans - first).T.tolist()
+        if stretch.isascii():
+            # No letter becomes two, so that all may be made small at once.
+            stretch = stretch.lower()
+            yield from [stretch[start:end] for start, end in zip(starts, ends, strict=True)]
+        else:
+            yield from [stretch[start:end].lower() for start, end in zip(starts, ends, strict=True)]
 
 
 class PathNames(Sequence[str]):

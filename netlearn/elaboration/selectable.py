@@ -41,11 +41,13 @@ class Selectable:
         every = (*self._selectable, *self._stated, *self._sources)
         return [plain for _, plain, quantity in every if quantity not in self.held]
 
-    def _resistors(self) -> Iterable[tuple[str, int]]:
-        """Name and written quantity of every resistor."""
+    def _resistors(self) -> Iterable[tuple[str, str, int]]:
+        """Name in both notations and written quantity of every resistor."""
         for group, contents in zip(self.circuit.groups, self.contents, strict=True):
             if group.device.name == "resistor":
-                yield from zip(group.names, contents.written.tolist(), strict=True)
+                names = list(group.names)
+                plain = [plain_notation(name) if "." in name else name for name in names]
+                yield from zip(names, plain, contents.written.tolist(), strict=True)
 
     def _parameter_items(self) -> Iterable[tuple[str, int]]:
         for path, names, quantities in self.parameters:
@@ -55,15 +57,22 @@ class Selectable:
     @cached_property
     def _selectable(self) -> list[tuple[str, str, int]]:
         """Every name that can be selected in both notations, with its quantity."""
-        found = [(name, name, quantity) for name, quantity in self._parameter_items() if not self._is_stated(name)]
-        found += [(name, plain_notation(name), quantity) for name, quantity in self._resistors()]
-        return found
+        shared, _ = self._shared_and_stated
+        return [*shared, *self._resistors()]
 
-    @cached_property
+    @property
     def _stated(self) -> list[tuple[str, str, int]]:
         """Parameters of single elements, such as ``m1.w``, likewise."""
-        items = ((name, quantity) for name, quantity in self._parameter_items() if self._is_stated(name))
-        return [(name, name, quantity) for name, quantity in items]
+        return self._shared_and_stated[1]
+
+    @cached_property
+    def _shared_and_stated(self) -> tuple[list[tuple[str, str, int]], list[tuple[str, str, int]]]:
+        """The parameters of the netlist, its instances and models, and those of single elements."""
+        shared: list[tuple[str, str, int]] = []
+        stated: list[tuple[str, str, int]] = []
+        for name, quantity in self._parameter_items():
+            (stated if self._is_stated(name) else shared).append((name, name, quantity))
+        return shared, stated
 
     def _is_stated(self, name: str) -> bool:
         """Whether a parameter's name is that of an element and one of its own parameters."""
@@ -83,10 +92,8 @@ class Selectable:
     @cached_property
     def canonical(self) -> dict[int, str]:
         """The name of each literal: its ``.param``'s if it has one, else its first element's."""
-        names: dict[int, str] = {}
-        for _, plain, quantity in (*self._selectable, *self._stated, *self._sources):
-            names.setdefault(quantity, plain)
-        return names
+        every = (*self._selectable, *self._stated, *self._sources)
+        return {quantity: plain for _, plain, quantity in reversed(every)}
 
     def matched(self, pattern: str) -> list[int]:
         """The literals that a pattern chooses."""

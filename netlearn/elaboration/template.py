@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -226,7 +227,7 @@ class Template:
             outer = {node: self.nodes.local(name) for name, node in child.globals.items()}
             self.globals.update((name, self.nodes.local(name)) for name in child.globals)
             instances = self.instances[child] = InstanceRows(child, outer)
-        self.placed += child.extent - child.listed
+        self.placed += child.elements
         instances.paths.append(path)
         instances.ports.append(tuple(ports))
         instances.first_nodes.append(len(self.nodes))
@@ -248,10 +249,10 @@ class Template:
         """How much is listed of this one's contents, those of the instances in it among them, in elements."""
         return LISTED * (len(self.parameters) + len(self.draws) + len(self.spreads))
 
-    @property
-    def extent(self) -> int:
-        """What an instance of this one comes to: elements, instances, and what is listed of them."""
-        return 1 + self.placed + self.listed + sum(map(len, self.tables.values()))
+    @cached_property
+    def elements(self) -> int:
+        """What an instance of this one comes to, once all is in it: elements and instances, itself among them."""
+        return 1 + self.placed + sum(map(len, self.tables.values()))
 
     def finish(self) -> None:
         """Put the elements of all instances into the tables, those of one template together."""

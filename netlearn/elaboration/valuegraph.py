@@ -101,12 +101,15 @@ class ValueGraph:
 
     def constant(self, value: float) -> int:
         """A number that stands nowhere in the text."""
-        if math.isnan(value):
-            # Not equal to itself, a NaN is found again only as the same object.
-            value = math.nan
-        if value not in self._constants:
-            self._constants[value] = self._append(value, NOWHERE, 0, 0)
-        return self._constants[value]
+        known = self._constants.get(value)
+        if known is None:
+            if math.isnan(value):
+                # Not equal to itself, a NaN is found again only as the same object.
+                value = math.nan
+            known = self._constants.setdefault(value, len(self))
+            if known == len(self):
+                self._append(value, NOWHERE, 0, 0)
+        return known
 
     def temperature(self, value: float) -> int:
         """The circuit's temperature in degrees Celsius: a quantity of its own, whatever other numbers equal it."""
@@ -157,6 +160,12 @@ class ValueGraph:
     def stretch(self, quantity: int) -> tuple[Source, int, int]:
         """Where a literal stands."""
         return self.sources[self._sources[quantity]], self._starts[quantity], self._ends[quantity]
+
+    def stretches(self, quantities: Sequence[int]) -> tuple[list[Source], list[int], list[int]]:
+        """Where many literals stand: source, start and end of each."""
+        at = np.array(quantities, dtype=np.int64)
+        numbers, starts, ends = (np.array(each)[at].tolist() for each in (self._sources, self._starts, self._ends))
+        return [self.sources[number] for number in numbers], starts, ends
 
     def source_numbers(self, quantities: Array) -> Array:
         """The numbers (k,) of the texts that quantities stand in, NOWHERE for those that stand in none."""

@@ -39,6 +39,9 @@ class Independent:
 
 def independent(line: ElementLine) -> Independent:
     """Read a V or I line. Raises NetlistError for any word that has no meaning there."""
+    plain = _plain_value(line)
+    if plain is not None:
+        return Independent(plain)
     found = dict(_keywords(line))
     _leave_out_file(line, found)
     waveforms = [name for name in found if name in WAVEFORMS]
@@ -67,6 +70,17 @@ def independent(line: ElementLine) -> Independent:
     _keep(line, found, waveforms)
     dc = line.quantity(found["dc"][1]) if "dc" in found else start
     return Independent(line.graph.constant(0.0) if dc is None else dc, _resistance(line, found))
+
+
+def _plain_value(line: ElementLine) -> int | None:
+    """The quantity of ``[DC] number`` where the line has nothing else, as most have; else None."""
+    element = line.element
+    words = element.words[2:]
+    if element.assignments or element.calls or not 1 <= len(words) <= 2:
+        return None
+    if len(words) == 2 and words[0].text.lower() != "dc":
+        return None
+    return line.literal(words[-1])
 
 
 def _keep(line: ElementLine, found: dict[str, list[Word]], waveforms: list[str]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from netlearn.circuit.circuit import GROUND, GROUND_NAMES
+from netlearn.circuit.devices.base import Device
 from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE, IDEAL_DIODE_WORDS
 from netlearn.circuit.devices.model_type import ModelType
 from netlearn.circuit.devices.models import MODEL_TYPES
@@ -37,6 +38,28 @@ def modelled(line: ElementLine) -> None:
     element = _element_quantities(line, kind, line.element.words[at + 1 :])
     flags = {flag[0] for flag in kind.flags.values() if flag is not None}
     line.state({name: quantity for name, quantity in element.items() if name not in flags})
+    own = tuple(element.items())
+    if own not in model.devices or line.body.shared.keeping:
+        model.devices[own] = _device(line, model, kind, element)
+    device, columns = model.devices[own]
+    line.spread(model_spreads(line, model, {**kind.element, **kind.model}))
+    terminals = len(device.unknowns) - len(device.internal) - kind.controls
+    nodes = line.nodes(min(count, terminals))
+    for word in line.element.words[terminals:count] if not kind.controls else ():
+        if line.body.template.nodes.anywhere(word.text.lower()) is None and word.text.lower() not in GROUND_NAMES:
+            line.warn(f"a {kind.name} has no bulk: the node '{word.text}' of {line.label} is left out", word)
+    filler = (GROUND,) * len(device.internal)
+    if not kind.controls:
+        line.add(device, (*nodes, *(GROUND,) * (terminals - len(nodes)), *filler), columns)
+        return
+    controls = line.element.words[count:at]
+    line.later(lambda: line.add(device, (*nodes, *(line.controlling_branch(word) for word in controls)), columns))
+
+
+def _device(
+    line: ElementLine, model: ModelCard, kind: ModelType, element: Mapping[str, int]
+) -> tuple[Device, Mapping[str, int]]:
+    """The device of an element of this model that gives the quantities ``element`` itself, and all its quantities."""
     quantities = _derived(line, kind, {**_model_quantities(line, model, kind), **element})
     if "badmos3" in kind.device.parameters:
         quantities["badmos3"] = line.graph.constant(line.settings.badmos3)
@@ -50,18 +73,7 @@ def modelled(line: ElementLine) -> None:
         else line.graph.constant(float(values[name]))
         for name in device.parameters
     }
-    line.spread(model_spreads(line, model, {**kind.element, **kind.model}))
-    terminals = len(device.unknowns) - len(device.internal) - kind.controls
-    nodes = line.nodes(min(count, terminals))
-    for word in line.element.words[terminals:count] if not kind.controls else ():
-        if line.body.template.nodes.anywhere(word.text.lower()) is None and word.text.lower() not in GROUND_NAMES:
-            line.warn(f"a {kind.name} has no bulk: the node '{word.text}' of {line.label} is left out", word)
-    filler = (GROUND,) * len(device.internal)
-    if not kind.controls:
-        line.add(device, (*nodes, *(GROUND,) * (terminals - len(nodes)), *filler), columns)
-        return
-    controls = line.element.words[count:at]
-    line.later(lambda: line.add(device, (*nodes, *(line.controlling_branch(word) for word in controls)), columns))
+    return device, columns
 
 
 def _tell_of_ideal_diode(line: ElementLine, kind: ModelType, model: ModelCard) -> None:
