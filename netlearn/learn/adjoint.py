@@ -12,7 +12,8 @@ from netlearn.circuit.circuit import TEMPERATURE, Column
 from netlearn.learn.model import Model
 from netlearn.probes.readings import Slopes
 from netlearn.solve.operating_point import OperatingPoint
-from netlearn.solve.sensitivity import by_temperature, linearize, pullback
+from netlearn.solve.reduced_states import ReducedStates, whole
+from netlearn.solve.sensitivity import adjoint_state, by_temperature, pullback
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Adjoint:
         sources = [(j, *place) for j, place in enumerate(model.inputs) if isinstance(place, tuple)]
         wanted = tuple(dict.fromkeys([*parameters.set_columns, *((g, "dc") for _, g, _ in sources)]))
         slopes = self._slopes(wanted, parameters.set_quantities)
-        state = self._state(slopes)
+        state = whole(self._state(slopes))
         columns = pullback(self.point, state, wanted, wanted)
         for column, direct in slopes.by_values(self.errors, self._lengths(columns)).items():
             columns[column] = columns[column] + direct
@@ -77,11 +78,14 @@ class Adjoint:
         return result
 
     def _slopes(self, columns: Sequence[Column], quantities: Sequence[str]) -> Slopes:
-        return self.model.measured.slopes(self.point.circuit, self.point.x, columns, quantities)
+        measured = self.model.measured
+        if measured.between_unknowns:
+            # The same at all states.
+            return measured.ends.slopes(self.point.circuit, np.zeros((0, 0)), columns, quantities)
+        return measured.slopes(self.point.circuit, self.point.x, columns, quantities)
 
-    def _state(self, slopes: Slopes) -> Array:
-        right = slopes.by_unknowns(self.errors, self.point.x.shape[1])
-        return linearize(self.point).solve(right, transpose=True)
+    def _state(self, slopes: Slopes) -> ReducedStates | Array:
+        return adjoint_state(self.point, slopes, self.errors)
 
     def _lengths(self, columns: Iterable[Column]) -> dict[Column, int]:
         return {(g, name): len(self.point.circuit.groups[g]) for g, name in columns}

@@ -21,6 +21,7 @@ from netlearn.probes.ends import Probes
 from netlearn.probes.outputs import Outputs
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint, Solver
+from netlearn.solve.reduced_states import ReducedStates
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,11 @@ class Model:
         columns: dict[Column, Array] = {}
         for g, (j, k) in self._driven.items():
             fixed = np.asarray(circuit.groups[g].values["dc"])
-            values = np.array(
-                np.broadcast_to(fixed, (len(inputs), fixed.shape[-1])), dtype=np.result_type(fixed, inputs)
-            )
+            shape, dtype = (len(inputs), fixed.shape[-1]), np.result_type(fixed, inputs)
+            if len(j) == shape[1] == inputs.shape[1] and _in_order(j) and _in_order(k):
+                columns[g, "dc"] = np.array(inputs, dtype=dtype)
+                continue
+            values = np.array(np.broadcast_to(fixed, shape), dtype=dtype)
             values[:, k] = inputs[:, j]
             columns[g, "dc"] = values
         return circuit.with_values(columns)
@@ -146,9 +149,19 @@ class Model:
         """What the probes read, (S, o). Raises NgspiceError where ngspice has no number for what a probe needs."""
         if point.read is not None:
             return point.read
+        states = point.states
+        if isinstance(states, ReducedStates) and point.rest is None and self.measured.between_unknowns:
+            drops = states.drops(self.probes.plus, self.probes.minus)
+            if drops is not None:
+                return drops
         read = self.measured.read(point.circuit, point.x, point.rest)
         lost = np.flatnonzero(np.isnan(read).any(axis=0)).tolist() if self.text is not None else []
         if lost:
             names = ", ".join(self.measured.names[k] for k in lost)
             raise NgspiceError(f"ngspice knows nothing by the names that {names} needs", hint=BY_FLAT)
         return read
+
+
+def _in_order(places: Array) -> bool:
+    """Whether places are 0, 1, 2 and so on."""
+    return bool((places == np.arange(len(places))).all())

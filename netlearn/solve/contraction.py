@@ -2,10 +2,9 @@
 
 Every gradient ends in such a sum: with the adjoint state λ it is Σ_s λᵀ ∂F/∂p(x), with two physical
 states Σ_s (b - a)ᵀ ∂F/∂p. Where ∂F/∂p is affine in x, as for linear elements, it is made of entries
-of ΛᵀX over the unknowns; for a resistor Σ_s Δλ Δx. A compiled loop over the elements takes just these
-entries, and no array of samples times elements is made. On dense blocks a matrix product and the
-choice of its entries take as long, and cancel where drops are small
-beside voltages, so that the loop serves for all.
+of ΛᵀX over the unknowns; for a resistor Σ_s Δλ Δx. No array of samples times elements is made: between the
+layers of a layered network these entries come from products of matrices, and for all other resistors a compiled
+loop takes just them.
 """
 
 from __future__ import annotations
@@ -15,11 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Group
+from netlearn.circuit.circuit import GROUND, Circuit, Column, Group
 from netlearn.circuit.devices.base import Environment, Values
 from netlearn.circuit.devices.linear import Resistor
 from netlearn.solve.compiled.load import available, kernels
 from netlearn.solve.equations.assembly import with_ground
+from netlearn.solve.reduced_states import ReducedStates, at_nodes, whole
+from netlearn.solve.resistor_blocks import ResistorBlocks
 from netlearn.solve.threads import in_parts
 
 HELD = 4_000_000
@@ -31,22 +32,69 @@ WORTH_LOADING = 200_000
 
 
 def contract(
-    group: Group, left: Array, right: Array, environment: Environment, name: str, *, apart: bool = False
+    circuit: Circuit, column: Column, left: ReducedStates | Array, right: ReducedStates | Array, *, apart: bool = False
 ) -> Array:
-    """Σ_s left_sᵀ ∂F/∂name(right_s) for each element (k,), with F the group's equations.
+    """Σ_s left_sᵀ ∂F/∂p(right_s) for each element (k,) of a group, with F its equations and p the column's value.
 
     Where samples are to stay ``apart`` it is (S, k), not summed. ``left`` and ``right`` are (S, N) unknowns,
-    real or complex; ``name`` is one of the group's values.
+    real or complex.
     """
+    (g, name), environment = column, circuit.environment
+    group = circuit.groups[g]
     values = group.values.values()
     if apart:
-        return _by_states(group, left, right, environment, name, apart=True)
+        return _by_states(group, whole(left), whole(right), environment, name, apart=True)
     if not group.device.linear or any(np.ndim(value) > 1 or np.iscomplexobj(value) for value in values):
-        return _by_states(group, left, right, environment, name)
+        return _by_states(group, whole(left), whole(right), environment, name)
     if isinstance(group.device, Resistor):
-        products = _bilinear(drop_products, np.asarray(group.index), left, right)
-        return np.asarray(-products / np.asarray(group.values["resistance"]) ** 2)
-    return _by_pairs(group, left, right, environment, name)
+        resistance = np.asarray(group.values["resistance"])
+        products = resistor_products(circuit, g, left, right)
+        np.divide(products, resistance, out=products)
+        np.divide(products, resistance, out=products)
+        return np.negative(products, out=products)
+    return _by_pairs(group, whole(left), whole(right), environment, name)
+
+
+def resistor_products(circuit: Circuit, g: int, left: ReducedStates | Array, right: ReducedStates | Array) -> Array:
+    """Σ_s (left_p - left_n)(right_p - right_n) of a group's resistors (k,), for states (S, N)."""
+    index = np.asarray(circuit.groups[g].index)
+    blocks = circuit.wiring.once(("blocks of resistors", g), lambda: _blocks(circuit, g))
+    result: Array | None = None
+    others = [blocks.rest]
+    for block in blocks.blocks:
+        found = block.products(lambda nodes: at_nodes(left, nodes), lambda nodes: at_nodes(right, nodes))
+        if found is None:
+            others.append(np.arange(len(index))[block.elements])
+            continue
+        if result is None:
+            if len(found) == len(index) and isinstance(block.elements, slice):
+                return found
+            result = np.empty(len(index), found.dtype)
+        result = result.astype(np.result_type(result, found), copy=False)
+        result[block.elements] = found
+    rest = np.concatenate(others)
+    if result is None:
+        return _bilinear(drop_products, index, whole(left), whole(right))
+    if len(rest):
+        nodes, number = np.unique(index[rest], return_inverse=True)
+        real = nodes[nodes != GROUND]
+        # Ground is the first of them, if it is one of them, and stays below zero.
+        place = number.reshape(-1, 2) - (len(nodes) - len(real))
+        found = _bilinear(drop_products, place, _known(left, real), _known(right, real))
+        result = result.astype(np.result_type(result, found), copy=False)
+        result[rest] = found
+    return result
+
+
+def _blocks(circuit: Circuit, g: int) -> ResistorBlocks:
+    ends = [np.asarray(group.index)[:, :2] for group in circuit.groups if group.device.unknowns[-1:] == ("i",)]
+    held = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *map(np.ravel, ends)]))
+    return ResistorBlocks.build(np.asarray(circuit.groups[g].index), held[held != GROUND])
+
+
+def _known(states: ReducedStates | Array, nodes: Array) -> Array:
+    found = at_nodes(states, nodes)
+    return np.zeros((len(states), len(nodes))) if found is None else found
 
 
 def transposed_products(
@@ -104,7 +152,7 @@ def _looped(loop: Callable[..., None], index: Array, left: Array, right: Array) 
 
 
 def _by_unknown(x: Array) -> Array:
-    """States (S, N) as (N + 1, S) with a row of zeros for ground."""
+    """ReducedStates (S, N) as (N + 1, S) with a row of zeros for ground."""
     result = np.zeros((x.shape[1] + 1, x.shape[0]))
     result[:-1] = x.T
     return result

@@ -24,6 +24,7 @@ from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel, System, chunks
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.precise.newton import settle
+from netlearn.solve.reduced_states import ReducedStates
 from netlearn.solve.threads import one_thread
 
 NODESET_CONDUCTANCE = 1e3
@@ -105,17 +106,24 @@ class NonlinearSolver:
         return self._improved(point) if self.careful else point
 
     def _solve(self, circuit: Circuit, start: OperatingPoint | None) -> OperatingPoint:
-        model, tolerances = NonlinearModel.of(circuit), Tolerances.of(circuit)
-        count = circuit.samples or 1
-        x = np.empty((count, circuit.size), model.dtype)
+        near = None if start is None else start.linearization
+        model = NonlinearModel.of(circuit, near.model if isinstance(near, NonlinearLinearization) else None)
+        tolerances, count = Tolerances.of(circuit), circuit.samples or 1
         guess = _guess(model, start, count)
-        iterations, lost = 0, np.arange(count)
+        iterations, lost, alone = 0, np.arange(count), guess is None and not circuit.nodeset and not _unique(model)
         with one_thread():
             # Where .nodeset has a say, the first guess is found below.
             together = Lockstep.of(model, count) if count > 1 and not circuit.nodeset else None
             if together is not None:
-                x, converged, steps = together.solve(guess, tolerances, unique=_unique(model))
+                states, converged, steps = together.solve(guess, tolerances, unique=_unique(model))
                 iterations, lost = int(steps.max(initial=0)), np.flatnonzero(~converged)
+                if not (len(lost) or alone):
+                    checked = replace(states, complete=lambda: _finite(model, states.x))
+                    linearization = NonlinearLinearization(model, checked, together)
+                    return OperatingPoint.of_states(circuit, checked, iterations, linearization)
+                x = states.x
+            else:
+                x = np.empty((count, circuit.size), model.dtype)
             for part in chunks(model, len(lost)):
                 samples = lost[part]
                 system = System.of(model, samples)
@@ -124,11 +132,9 @@ class NonlinearSolver:
                     raise failure(system, found.y, found.lost, found.worst)
                 x[samples] = system.unknowns(found.y).T
                 iterations = max(iterations, int(found.iterations.max(initial=0)))
-            if guess is None and not circuit.nodeset and not _unique(model):
+            if alone:
                 _bring_back(model, x, tolerances)
-            wrong = np.flatnonzero(~np.isfinite(x).all(axis=1))[:1]
-            if len(wrong):
-                raise not_finite(System.of(model, wrong), x[wrong][:, model.reduction.members].T)
+            _finite(model, x)
         return OperatingPoint(circuit, x, iterations, NonlinearLinearization(model, x, together))
 
     def _improved(self, point: OperatingPoint) -> OperatingPoint:
@@ -166,6 +172,14 @@ def _doubtful(point: OperatingPoint, samples: Array) -> Array:
     part = OperatingPoint(circuit, point.x[samples])
     digits = digits_of(part, NonlinearLinearization(NonlinearModel.of(circuit), part.x))
     return np.asarray(samples[(digits < FEW_DIGITS).any(axis=1)])
+
+
+def _finite(model: NonlinearModel, x: Array) -> Array:
+    """The unknowns (S, N). Raises ConvergenceError where one of them is not finite."""
+    wrong = np.flatnonzero(~np.isfinite(x).all(axis=1))[:1]
+    if len(wrong):
+        raise not_finite(System.of(model, wrong), x[wrong][:, model.reduction.members].T)
+    return x
 
 
 def _unique(model: NonlinearModel) -> bool:
@@ -214,7 +228,14 @@ def _supply(circuit: Circuit) -> Array:
 
 def _guess(model: NonlinearModel, start: OperatingPoint | None, count: int) -> Array | None:
     """Where to start from (r, S), if ``start`` belongs to a circuit of this kind."""
-    if start is None or start.x.shape[1] != model.circuit.size or len(start.x) not in (1, count):
+    if start is None:
+        return None
+    states = start.states
+    if isinstance(states, ReducedStates) and start.circuit is model.circuit and len(states) == count:
+        # A nudged state begins at the free one, whose reduced unknowns are the same.
+        y = states.moving.T
+        return y if states.moving.shape[1] == model.reduction.size and np.isfinite(y).all() else None
+    if start.x.shape[1] != model.circuit.size or len(start.x) not in (1, count):
         return None
     y = np.broadcast_to(start.x[:, model.reduction.members], (count, model.reduction.size)).T
     return y if np.isfinite(y).all() else None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.notebook import InNotebooks
 from netlearn.probes.names import probes_of
 from netlearn.solve.accuracy import Residual, residual_of
+from netlearn.solve.reduced_states import ReducedStates
 
 
 class Linearization(Protocol):
@@ -44,9 +45,42 @@ class OperatingPoint(InNotebooks):
     rest: Array | None = None
     read: Array | None = None
 
+    @classmethod
+    def of_states(
+        cls, circuit: Circuit, states: ReducedStates, iterations: int = 1, linearization: Linearization | None = None
+    ) -> OperatingPoint:
+        """One whose unknowns are all worked out only where somebody asks for ``x``, which may raise CircuitError."""
+        point = object.__new__(cls)
+        known = {"circuit": circuit, "iterations": iterations, "linearization": linearization, "_states": states}
+        for name, value in known.items():
+            object.__setattr__(point, name, value)
+        for each in fields(cls):
+            if each.name not in known and each.name != "x":
+                object.__setattr__(point, each.name, each.default)
+        return point
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # Only what is not there yet is looked for here.
+            states = self.__dict__.get("_states")
+            if name != "x" or states is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            object.__setattr__(self, "x", states.x)
+            return self.x
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    @property
+    def states(self) -> ReducedStates | Array:
+        """The unknowns (S, N), as ``x`` or as what all of them follow from."""
+        found: ReducedStates | Array | None = self.__dict__.get("_states")
+        return self.x if found is None else found
+
     def __repr__(self) -> str:
         nodes, branches = len(self.circuit.nodes), len(self.circuit.branches)
-        return f"<operating point: {len(self.x)} samples, {nodes} nodes, {branches} branch currents>"
+        return f"<operating point: {len(self.states)} samples, {nodes} nodes, {branches} branch currents>"
 
     def voltage(self, plus: str, minus: str = "0") -> Array:
         """v(plus) - v(minus), (S,) volts. Raises CircuitError for an unknown node."""

@@ -85,6 +85,6 @@ def _part(start: OperatingPoint | None, rows: Array, circuit: Circuit, count: in
 
 def _repeated(linearization: Linearization, count: int) -> Linearization:
     """That of ``count`` samples, where a circuit without a sample axis stands for all of them."""
-    if isinstance(linearization, NonlinearLinearization) and len(linearization.x) != count:
-        return replace(linearization, x=np.broadcast_to(linearization.x, (count, linearization.x.shape[1])))
+    if isinstance(linearization, NonlinearLinearization) and len(linearization.states) != count:
+        return replace(linearization, states=np.broadcast_to(linearization.x, (count, linearization.x.shape[1])))
     return linearization

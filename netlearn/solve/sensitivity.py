@@ -16,6 +16,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Column, one_sample
 from netlearn.probes.ends import Probes
 from netlearn.probes.outputs import Outputs
+from netlearn.probes.readings import Slopes
 from netlearn.solve.contraction import contract
 from netlearn.solve.equations.assembly import Equations, with_ground
 from netlearn.solve.linear import linear_system
@@ -23,6 +24,7 @@ from netlearn.solve.lockstep.lockstep import Lockstep
 from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel
 from netlearn.solve.operating_point import Linearization, OperatingPoint, Solver
+from netlearn.solve.reduced_states import ReducedStates
 
 
 def linearize(op: OperatingPoint) -> Linearization:
@@ -37,24 +39,42 @@ def _at(op: OperatingPoint) -> Linearization:
     if op.circuit.linear:
         return linear_system(op.circuit, Equations.of(op.circuit))
     model = NonlinearModel.of(op.circuit)
-    return NonlinearLinearization(model, op.x, Lockstep.of(model, len(op.x)) if len(op.x) > 1 else None)
+    count = len(op.states)
+    return NonlinearLinearization(model, op.states, Lockstep.of(model, count) if count > 1 else None)
 
 
 def pullback(
-    op: OperatingPoint, adjoint: Array, columns: Iterable[Column], apart: Collection[Column] = ()
+    op: OperatingPoint, adjoint: ReducedStates | Array, columns: Iterable[Column], apart: Collection[Column] = ()
 ) -> dict[Column, Array]:
     """-Σ λᵀ ∂F/∂value for each value of the given columns, (k,) each, summed over samples.
 
     Columns that are ``apart`` are not summed: (S, k). ``adjoint`` (S, N) is λ = J⁻ᵀ ∂f/∂x at the operating
     points; real or complex.
     """
-    environment = op.circuit.environment
-    return {
-        (g, name): -contract(
-            op.circuit.groups[g], np.asarray(adjoint), op.x, environment, name, apart=(g, name) in apart
-        )
-        for g, name in columns
-    }
+    found = {column: contract(op.circuit, column, adjoint, op.states, apart=column in apart) for column in columns}
+    return {column: np.negative(each, out=each) for column, each in found.items()}
+
+
+def adjoint_state(op: OperatingPoint, slopes: Slopes, errors: Array) -> ReducedStates | Array:
+    """λ = J⁻ᵀ Σ_j errors_j ∂y_j/∂x (S, N) for the ``slopes`` of outputs and ``errors`` (S, o).
+
+    Raises CircuitError where the Jacobian is singular.
+    """
+    linearization = linearize(op)
+
+    def complete() -> Array:
+        return linearization.solve(slopes.by_unknowns(errors, op.circuit.size), transpose=True)
+
+    if isinstance(linearization, NonlinearLinearization) and len(slopes.weights) == 1:
+        reduction = linearization.model.reduction
+        place = reduction.place[slopes.unknowns]
+        if (place >= 0).all():
+            weights = np.zeros((errors.shape[1], reduction.size), np.result_type(slopes.weights, float))
+            np.add.at(weights, (slopes.rows, place), slopes.weights[0])
+            moving = linearization.reduced(errors @ weights, transpose=True)
+            if moving is not None:
+                return ReducedStates(reduction, None, moving, complete)
+    return complete()
 
 
 def by_temperature(op: OperatingPoint, adjoint: Array) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Group
+from netlearn.circuit.circuit import Circuit, Group
 from netlearn.circuit.devices.base import Device, Environment
 from netlearn.circuit.devices.diode import DIODE_WITHOUT_SERIES
 from netlearn.circuit.devices.linear import CCVS, RESISTOR, VCCS, VCVS, VOLTAGE_SOURCE
@@ -20,6 +20,7 @@ def rng() -> np.random.Generator:
 
 
 UNKNOWNS, ELEMENTS, SAMPLES = 9, 12, 7
+NODES = [f"n{k}" for k in range(UNKNOWNS)]
 CASES = [
     (RESISTOR, "resistance"),
     (VCVS, "gain"),
@@ -61,7 +62,7 @@ def test_sums_over_samples(
         left = left + 1j * rng.normal(size=left.shape)
     if kind == "complex state":
         left, right = left + 0j, right + 1e-2j * rng.normal(size=right.shape)
-    found = contract(group, left, right, Environment(), name)
+    found = contract(Circuit(NODES, (), (group,)), (0, name), left, right)
     wanted = written_out(group, left, right, name)
     # Derivatives at complex states are differences.
     assert np.abs(found - wanted).max() < (1e-7 if kind == "complex state" else 1e-13) * np.abs(wanted).max()
@@ -85,10 +86,10 @@ def test_values_that_differ_by_sample(rng: np.random.Generator) -> None:
     resistance = rng.uniform(1.0, 2.0, (SAMPLES, ELEMENTS))
     group = Group(RESISTOR, [f"r{k}" for k in range(ELEMENTS)], index, {"resistance": resistance})
     left, right = rng.normal(size=(2, SAMPLES, UNKNOWNS))
+    column, groups = (0, "resistance"), [Group(RESISTOR, group.names, index, {"resistance": row}) for row in resistance]
     parts = [
-        contract(
-            Group(RESISTOR, group.names, index, {"resistance": row}), a[None], b[None], Environment(), "resistance"
-        )
-        for row, a, b in zip(resistance, left, right, strict=True)
+        contract(Circuit(NODES, (), (own,)), column, a[None], b[None])
+        for own, a, b in zip(groups, left, right, strict=True)
     ]
-    assert np.allclose(contract(group, left, right, Environment(), "resistance"), np.sum(parts, axis=0), rtol=1e-13)
+    found = contract(Circuit(NODES, (), (group,)), column, left, right)
+    assert np.allclose(found, np.sum(parts, axis=0), rtol=1e-13)

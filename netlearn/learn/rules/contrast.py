@@ -11,6 +11,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Column
 from netlearn.circuit.devices.base import Device
 from netlearn.solve.contraction import contract
+from netlearn.solve.reduced_states import ReducedStates, between, difference, whole
 
 QUADRATURE = 6
 """Gauss-Legendre points between two states for a nonlinear element, exact to degree 11."""
@@ -18,8 +19,8 @@ QUADRATURE = 6
 
 def co_content_difference(
     circuit: Circuit,
-    before: Array,
-    after: Array,
+    before: ReducedStates | Array,
+    after: ReducedStates | Array,
     columns: Sequence[Column],
     weights: Array | float = 1.0,
     *,
@@ -44,23 +45,23 @@ def co_content_difference(
 
 def co_content_product(
     circuit: Circuit,
-    state: Array,
-    change: Array,
+    state: ReducedStates | Array,
+    after: ReducedStates | Array,
     columns: Sequence[Column],
     weights: Array | float = 1.0,
     *,
     apart: Collection[Column] = (),
 ) -> dict[Column, Array]:
-    """change · weights ∂F/∂p at ``state``, (S, N) each, summed over samples: {column: (k,)}, but for those ``apart``.
+    """(after - state) · weights ∂F/∂p at ``state``, (S, N) each, summed over samples: {column: (k,)}.
 
-    For a conductance Δv δ, the product of the drop in one state and in another.
+    But for those ``apart``. For a conductance Δv δ, the product of the drop in the state and of its change.
     """
-    return _integrate(circuit, (state, state + change), columns, weights, apart, along_path=False)
+    return _integrate(circuit, (state, after), columns, weights, apart, along_path=False)
 
 
 def _integrate(
     circuit: Circuit,
-    states: tuple[Array, Array],
+    states: tuple[ReducedStates | Array, ReducedStates | Array],
     columns: Sequence[Column],
     weights: Array | float,
     apart: Collection[Column],
@@ -69,15 +70,14 @@ def _integrate(
 ) -> dict[Column, Array]:
     result = {}
     before, after = states
-    change = after - before
-    weighted = weights * change
-    for g, name in columns:
-        group = circuit.groups[g]
-        places, shares = path(group.device) if along_path else (np.zeros(1), np.ones(1))
-        result[g, name] = sum(
-            share * contract(group, weighted, before + s * change, circuit.environment, name, apart=(g, name) in apart)
-            for s, share in zip(places, shares, strict=True)
-        )
+    weighted = difference(after, before)
+    if np.any(weights != 1.0):
+        weighted = weights * whole(weighted)
+    for column in columns:
+        places, shares = path(circuit.groups[column[0]].device) if along_path else (np.zeros(1), np.ones(1))
+        parts = (contract(circuit, column, weighted, between(before, after, s), apart=column in apart) for s in places)
+        found = [part if share == 1.0 else share * part for part, share in zip(parts, shares, strict=True)]
+        result[column] = found[0] if len(found) == 1 else np.asarray(sum(found))
     return result
 
 

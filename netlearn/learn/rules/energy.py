@@ -157,13 +157,13 @@ class GeneralizedEP(Energetic):
         if not isinstance(self.nudge, ConductanceNudge | CurrentNudge | ClampNudge):
             require_order(self.nudge, phase.outputs, batch.targets, loss, beta)
         gradient = np.zeros(len(theta))
-        before = self.read(free.x, rng)
+        before = self.read_states(free.states, rng)
         product, drops = self.contrast == "product", self.gates == "drops"
         compared = []
         for factor, share in self.scheme:
-            state = phase.nudged(self.nudge, factor * beta)
+            state = phase.nudged_states(self.nudge, factor * beta)
             phase.require_stable(self.nudge, factor * beta, state)
-            compared.append((share, before, self.read(state, rng)))
+            compared.append((share, before, self.read_states(state, rng)))
         opposite = len(compared) == 2 and compared[0][0] == -compared[1][0]
         if opposite and not (product or drops) and phase.additive:
             # The free state drops out of the difference of the two.

@@ -24,8 +24,10 @@ from netlearn.learn.rules.nudges import Nudge, curvature
 from netlearn.learn.rules.reciprocity import Reciprocity, reciprocity
 from netlearn.learn.rules.source_shifts import SourceShifts
 from netlearn.probes.ends import Probes
+from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.parts import numbered
+from netlearn.solve.reduced_states import ReducedStates, whole
 from netlearn.solve.sensitivity import linearize
 from netlearn.solve.transposed import Transposed, corrected_circuit
 
@@ -84,13 +86,19 @@ class FreePhase:
         """
         if self.bench is not None:
             return self.bench.nudged(self.circuitry(nudge, beta))
+        return whole(self.nudged_states(nudge, beta))
+
+    def nudged_states(self, nudge: Nudge, beta: complex) -> ReducedStates | Array:
+        """The same, of which not all unknowns need be worked out."""
+        if self.bench is not None:
+            return self.nudged(nudge, beta)
         parts = self.circuitry(nudge, beta).clamped()
         if len(parts) < 2:
             return self._nudged(nudge, beta)
         state = np.array(self.point.x, dtype=complex if isinstance(beta, complex) else float)
         for rows in parts:
             with numbered(rows):
-                state[rows] = self.part(rows)._nudged(nudge, beta)
+                state[rows] = whole(self.part(rows)._nudged(nudge, beta))
         return state
 
     def part(self, rows: Array) -> FreePhase:
@@ -99,20 +107,26 @@ class FreePhase:
         corrected = None if self.corrected is None else corrected_circuit(point)
         return replace(self, point=point, outputs=self.outputs[rows], targets=self.targets[rows], corrected=corrected)
 
-    def _nudged(self, nudge: Nudge, beta: complex) -> Array:
+    def _nudged(self, nudge: Nudge, beta: complex) -> ReducedStates | Array:
         circuit, free = self.circuit(nudge, beta), self.point
-        places = slice(free.x.shape[1]) if self.corrected is None else self.corrected.unknowns
-        start = np.zeros((len(free.x), circuit.size), complex if isinstance(beta, complex) else float)
-        start[:, places] = free.x
+        states, same = free.states, circuit.size == free.circuit.size and self.corrected is None
+        if same and isinstance(states, ReducedStates) and not np.iscomplexobj(beta):
+            # What the solver knows of the free state's circuit holds for this one, too, but for the nudge.
+            start = OperatingPoint.of_states(circuit, states, linearization=free.linearization)
+        else:
+            places = slice(free.x.shape[1]) if self.corrected is None else self.corrected.unknowns
+            x = np.zeros((len(free.x), circuit.size), complex if isinstance(beta, complex) else float)
+            x[:, places] = free.x
+            start = replace(free, circuit=circuit, x=x, linearization=None)
         try:
-            point = self.model.solver.solve(circuit, replace(free, circuit=circuit, x=start, linearization=None))
+            point = self.model.solver.solve(circuit, start)
         except CircuitError as error:
             raise ConvergenceError(
                 f"the circuit has no operating point under the nudge of beta={beta:g}: {error.message}",
                 error.place,
                 "make beta smaller, and do not take outputs that fix each other",
             ) from None
-        return np.asarray(point.x[:, places])
+        return point.states if same else np.asarray(point.x[:, places])
 
     @property
     def additive(self) -> bool:
@@ -125,7 +139,7 @@ class FreePhase:
         return plain and self.corrected is None and bool((weights == weights[:1]).all())
 
     def contrast(
-        self, before: Array, after: Array, *, product: bool = False, drops: bool = False
+        self, before: ReducedStates | Array, after: ReducedStates | Array, *, product: bool = False, drops: bool = False
     ) -> dict[Column, Array]:
         """What each element compares between two states (S, N), summed over samples but for the mixed columns.
 
@@ -136,7 +150,7 @@ class FreePhase:
         circuit, weights = self.point.circuit, self.co_content.weights
         columns, mixed = self.model.parameters.columns, self.model.parameters.mixed
         if product:
-            found = co_content_product(circuit, before, after - before, columns, weights, apart=mixed)
+            found = co_content_product(circuit, before, after, columns, weights, apart=mixed)
         else:
             found = co_content_difference(circuit, before, after, columns, weights, apart=mixed)
         answered = self.corrected is not None or (self.co_content.exists and not self.co_content.sourceless)
@@ -146,12 +160,12 @@ class FreePhase:
         if drops:
             require_gates(circuit, shifts)
         if len(shifts.elements):
-            each = source_contrast(circuit, shifts, before, after, weights, product=product, drops=drops)
+            each = source_contrast(circuit, shifts, whole(before), whole(after), weights, product=product, drops=drops)
             for column, (mine, places) in shifts.columns().items():
                 found[column][..., places] = each[:, mine] if column in mixed else each[:, mine].sum(axis=0)
         return found
 
-    def require_stable(self, nudge: Nudge, beta: float, state: Array) -> None:
+    def require_stable(self, nudge: Nudge, beta: float, state: ReducedStates | Array) -> None:
         """Raise ConvergenceError where the nudged ``state`` (S, N) is unstable because of negative conductances.
 
         A linear circuit has such a state beyond the β at which it loses stability, too. With A
@@ -167,7 +181,7 @@ class FreePhase:
         if np.any(self.co_content.weights < 0):
             return
         told = self.point.circuit.linear or self.bench is not None
-        at = self.point if told else replace(self.point, x=state, linearization=None)
+        at = self.point if told else self._at(state)
         found = np.linalg.eigvalsh(np.diag(1.0 / plain) + self.resistances(at))
         wrong = np.flatnonzero(np.sum(found < 0, axis=-1) < np.sum(plain < 0))
         if len(wrong):
@@ -176,6 +190,13 @@ class FreePhase:
                 hint="make beta smaller, or use states=positive where the rule has it",
                 sample=int(wrong[0]),
             )
+
+    def _at(self, state: ReducedStates | Array) -> OperatingPoint:
+        """The free circuit in another state."""
+        known = self.point.linearization
+        if isinstance(state, ReducedStates) and isinstance(known, NonlinearLinearization):
+            return OperatingPoint.of_states(self.point.circuit, state, linearization=replace(known, states=state))
+        return replace(self.point, x=whole(state), linearization=None)
 
     def resistances(self, point: OperatingPoint) -> Array:
         """Z = M (D J)⁻¹ Mᵀ at each sample of ``point``, (S, o, o), or (1, o, o) where all are equal.
@@ -195,7 +216,7 @@ class FreePhase:
         """
         point = self.point
         if not point.circuit.linear:
-            rows = np.unique(np.linspace(0, len(point.x) - 1, SAMPLED).astype(int))
+            rows = np.unique(np.linspace(0, len(point.states) - 1, SAMPLED).astype(int))
             point = OperatingPoint(samples_of(point.circuit, rows), point.x[rows])
         root = np.sqrt(curvature(self.loss, self.outputs, self.targets))
         greatest = np.linalg.norm(root[:, None] * self.resistances(point) * root, ord=2, axis=(-2, -1)).max()
@@ -215,7 +236,7 @@ def free_phase(
     """The phase that a batch begins with. Where the circuit has no co-content, what ``policy`` says."""
     if bench is not None:
         point = bench.simulated
-    found = reciprocity(point.circuit, point.x, model.probes, model.parameters)
+    found = reciprocity(point.circuit, point.states, model.probes, model.parameters)
     if not found.exists and policy == "correct" and bench is not None:
         raise CircuitError("reciprocal=correct adds sources inside the circuit, and a chip has none")
     if not found.exists and policy == "correct":

@@ -103,15 +103,13 @@ def with_power(
     columns, mixed = model.parameters.columns, model.parameters.mixed
     volts = _volts(point)[:, :-1]
     counted = dict(_counted(point))
-    environment = point.circuit.environment
     zero = np.zeros_like(volts)
     gradients = {
         (g, name): contract(
-            point.circuit.groups[g],
+            point.circuit,
+            (g, name),
             volts if g in counted else zero,
             point.x,
-            environment,
-            name,
             apart=(g, name) in mixed,
         )
         for g, name in columns

@@ -8,6 +8,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.options import Declared, option
+from netlearn.solve.reduced_states import ReducedStates, whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +17,10 @@ class Reading(Declared):
 
     noise: float = option(0.0, "standard deviation of one reading, in V or A", least=0.0)
     averages: int = option(1, "number of readings to average", least=1)
+
+    def read_states(self, states: ReducedStates | Array, rng: np.random.Generator) -> ReducedStates | Array:
+        """What is read of states (S, N)."""
+        return states if self.noise == 0.0 else self.read(whole(states), rng)
 
     def read(self, values: Array, rng: np.random.Generator) -> Array:
         """What is read of ``values``."""

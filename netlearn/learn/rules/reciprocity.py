@@ -31,6 +31,7 @@ from netlearn.learn.rules.dependence import (
 )
 from netlearn.learn.rules.source_shifts import SourceShifts
 from netlearn.probes.ends import Probes
+from netlearn.solve.reduced_states import ReducedStates, whole
 
 SYMMETRIC = 1e-9
 """How far two entries may be from symmetry, relative, and be taken for symmetric."""
@@ -69,7 +70,7 @@ def non_reciprocal(circuit: Circuit) -> list[str]:
 
 
 def reciprocity(
-    circuit: Circuit, x: Array, probes: Probes | None = None, parameters: Parameters | None = None
+    circuit: Circuit, x: ReducedStates | Array, probes: Probes | None = None, parameters: Parameters | None = None
 ) -> Reciprocity:
     """The weights at the states ``x`` (S, N), equal for all of them.
 
@@ -86,7 +87,7 @@ def reciprocity(
     if not non_reciprocal(circuit):
         return Reciprocity(np.ones(size))
     like = reciprocal_pairs(circuit)
-    unlike = one_way_entries(circuit, x)
+    unlike = one_way_entries(circuit, whole(x))
     merged = _series(circuit, probes, like, unlike)
     everywhere = np.ones(size, dtype=bool)
     found = _weights(circuit, probes, *merged, WeightedPart(everywhere, everywhere, ~everywhere))

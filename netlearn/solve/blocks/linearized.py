@@ -15,6 +15,7 @@ from netlearn.solve.blocks.plan import BlockPlan
 from netlearn.solve.blocks.sweeper import Sweeper
 from netlearn.solve.equations.assembly import with_ground
 from netlearn.solve.newton.system import NonlinearModel
+from netlearn.solve.reduced_states import ReducedStates
 from netlearn.solve.threads import in_parts
 
 EXACT, MOST = 1e-15, 1000
@@ -33,15 +34,15 @@ class LinearizedBlocks:
     @classmethod
     def of(cls, model: NonlinearModel, plan: BlockPlan) -> LinearizedBlocks | None:
         """None for a circuit with other elements, or of resistances that differ by sample."""
-        if model.linear_data.ndim > 1 or not plan.single:
+        if model.reduced_data.ndim > 1 or not plan.single:
             return None
         return cls(model, plan)
 
-    def linearized(self, x: Array, right: Array, *, transpose: bool) -> tuple[Array, Array]:
+    def linearized(self, states: ReducedStates, right: Array, *, transpose: bool) -> tuple[Array, Array]:
         """As a Lockstep's. The matrix is symmetric, so that it is its own transpose."""
         model, plan = self.model, self.plan
         samples, each, size = right.shape
-        a = plan.diagonal(model) + self._slopes(x)
+        a = plan.diagonal(model) + self._slopes(states.x)
         matrices = plan.matrices(model.reduced_data)
         linear = replace(plan, updates=(NodeUpdate(()),) * len(plan.blocks))
         drive = -right.reshape(-1, size).T[plan.order]

@@ -33,7 +33,7 @@ from netlearn.solve.equations.extract import Extract
 from netlearn.solve.equations.source_forest import SourceForest, removable, roots_removed
 
 
-def _in_a_row(places: Array) -> Array | slice:
+def in_a_row(places: Array) -> Array | slice:
     """The same places as a slice, if they are in a row: then they are not copied one by one."""
     if len(places) and (np.diff(places) == 1).all():
         return slice(int(places[0]), int(places[-1]) + 1)
@@ -212,7 +212,7 @@ class SourceReduction:
         # Where sources hold most nodes, as in layers of many inputs, only the others are moved.
         x = np.zeros((len(y), len(self.place)), kind)
         place = self.place[self._moving]
-        x[:, _in_a_row(self._moving)] = y[:, place if order is None else order[place]]
+        x[:, in_a_row(self._moving)] = y[:, place if order is None else order[place]]
         return x
 
     @cached_property
@@ -222,11 +222,11 @@ class SourceReduction:
 
     @cached_property
     def _tree(self) -> Array | slice:
-        return _in_a_row(self.tree)
+        return in_a_row(self.tree)
 
     @cached_property
     def _branches(self) -> Array | slice:
-        return _in_a_row(self.sources)
+        return in_a_row(self.sources)
 
     @cached_property
     def _source(self) -> Array:

@@ -44,7 +44,7 @@ class LockstepElements:
         # With numba, which may not be there.
         from netlearn.solve.codegen.laws import law_of
 
-        if model.linear_data.ndim > 1 or model.dtype.kind == "c":
+        if model.dtype.kind == "c" or (model.linear_part is None and model.linear_data.ndim > 1):
             return None
         parts = []
         for g in model.nonlinear:
@@ -105,6 +105,12 @@ class Sources:
     @classmethod
     def of(cls, model: NonlinearModel, count: int) -> Sources:
         """For ``count`` samples."""
+        if model.linear_part is not None:
+            driven, drive, into = model.linear_part.driven()
+            drive, volts, into = (
+                np.broadcast_to(part, (count, part.shape[1])) for part in (drive, model.linear_part.volts, -into)
+            )
+            return cls(driven, drive, Dictated(volts, into))
         constant = model.constant if model.constant.ndim == 2 else model.constant[:, None]
         driven, drive, dictated = model.reduction.reduce_at(model.linear_data, constant.T, model.driven)
         # The equations are F(0) + J x = 0, so that it is the negative of F(0) that sources dictate.

@@ -19,7 +19,6 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from netlearn.arrays import Array
 from netlearn.solve.compiled.arguments import Balance, InSeries, Problem, Settling
 from netlearn.solve.compiled.load import available, kernels, lanes
-from netlearn.solve.equations.source_reduction import Dictated
 from netlearn.solve.lockstep.elements import Frame, LockstepElements, Sources
 from netlearn.solve.lockstep.starts import Drives
 from netlearn.solve.matrices.batched_lu import BatchedLu
@@ -27,7 +26,8 @@ from netlearn.solve.matrices.condensation import Condensation
 from netlearn.solve.matrices.many import MOST_WORK
 from netlearn.solve.newton.iteration import Tolerances
 from netlearn.solve.newton.system import ROUNDING, NonlinearModel
-from netlearn.solve.threads import in_parts, in_shares
+from netlearn.solve.reduced_states import ReducedStates
+from netlearn.solve.threads import in_parts, in_shares, one_thread
 
 LARGEST_DENSE = 300
 """Up to so many unknowns that nonlinear elements touch may be left of a network with amplifiers."""
@@ -176,19 +176,21 @@ class Lockstep:
         """What the independent sources do."""
         return Sources.of(self.model, self.count)
 
-    def solve(self, guess: Array | None, tolerances: Tolerances, *, unique: bool) -> tuple[Array, Array, Array]:
-        """Unknowns x (S, N), which samples converged (S,), and the steps (S,) they took.
+    def solve(self, guess: Array | None, tolerances: Tolerances, *, unique: bool) -> tuple[ReducedStates, Array, Array]:
+        """The states, which samples converged (S,), and the steps (S,) they took.
 
         Newton's method starts at ``guess`` (r, S). Without it, it starts at zero, or where the
         operating point is ``unique`` at what those of other samples suggest.
         """
         count = self.count
-        x = np.empty((count, self.model.circuit.size))
+        y = np.empty((count, self.model.reduction.size))
+        into = np.empty((count, len(self.layout.whole.sourced)))
         steps = np.zeros(count, dtype=np.int64)
         excess = np.zeros(count)
 
         def solve(samples: Samples, start: Array | None) -> None:
-            x[samples], excess[samples], steps[samples] = self._solve(samples, start, tolerances, unique)
+            found = self._solve(samples, start, tolerances, unique)
+            y[samples], into[samples], excess[samples], steps[samples] = found
 
         drives = self._drives(count, unique) if guess is None else None
         if drives is None:
@@ -199,49 +201,54 @@ class Lockstep:
             order = drives.spread_out(FIRST if unique else 2 * FIRST)
             known, others = np.split(order, [FIRST if unique else 2 * FIRST])
             solve(known, None)
-            reach = np.inf if unique else self._reach(known, drives, tolerances, x, excess)
-            surface = drives.surface(known, self._in_frame(x[known])) if reach > 0.0 else None
+            reach = np.inf if unique else self._reach(known, drives, tolerances, y, excess)
+            surface = drives.surface(known, self._in_frame(y[known])) if reach > 0.0 else None
             for part in self._pieces(len(others)):
                 samples = others[part]
                 start = None if surface is None else surface(samples)
                 solve(samples, start)
                 if start is not None and not unique:
-                    lost = (excess[samples] > 1.0) | (self._away(x[samples], start) > reach)
+                    lost = (excess[samples] > 1.0) | (self._away(y[samples], start) > reach)
                     if lost.any():
                         solve(samples[lost], None)
         # One more step where the last one promised more than it kept.
         rough = np.flatnonzero((excess > ROUGH) & (excess <= 1.0))
         if len(rough):
-            x[rough], excess[rough], _ = self._solve(rough, self._in_frame(x[rough]), tolerances, unique)
-        return x, excess <= 1.0, steps
+            found = self._solve(rough, self._in_frame(y[rough]), tolerances, unique)
+            y[rough], into[rough], excess[rough], _ = found
+        return self._states(y, into), excess <= 1.0, steps
 
     def _pieces(self, count: int) -> list[slice]:
         most = max(1, MOST_NUMBERS // self.model.circuit.size)
         return [slice(first, min(first + most, count)) for first in range(0, count, most)]
 
-    def _in_frame(self, x: Array) -> Array:
-        """The unknowns (S, n) of ``frame`` from all, x (S, N)."""
-        result: Array = x[:, self.model.reduction.members[self.layout.frame.members]]
+    def _in_frame(self, y: Array) -> Array:
+        """The unknowns (S, n) of ``frame`` from the reduced ones (S, r)."""
+        result: Array = y[:, self.layout.frame.members]
         return result
 
     def _drives(self, count: int, unique: bool) -> Drives | None:
         """What the samples' starts are interpolated over, where that pays."""
-        constant = self.model.constant
-        if constant.ndim == 1 or self.layout.plan.size < INTERPOLATED_FROM:
+        if self.layout.plan.size < INTERPOLATED_FROM:
             return None
         if count <= 4 * FIRST if unique else count < CHECKED_FROM:
             return None
+        if self.model.linear_part is not None:
+            values = [value for value in self.model.linear_part.drives() if value.ndim == 2 and len(value) > 1]
+        else:
+            constant = self.model.constant
+            values = [constant[self.model.driven].T] if constant.ndim == 2 else []
         # Two samples tell of thousands of inputs that they are not a few, without looking at all.
-        if np.count_nonzero(constant[self.model.driven, 0] != constant[self.model.driven, 1]) > 4 * MOST_SOURCES:
+        if not values or sum(np.count_nonzero(value[0] != value[1]) for value in values) > 4 * MOST_SOURCES:
             return None
-        driven = constant[self.model.driven]
+        driven = np.concatenate(values, axis=1).T
         # An input in both polarities is one direction, but thousands of inputs are not a few.
         if np.count_nonzero((driven != driven[:, :1]).any(axis=1)) > 4 * MOST_SOURCES:
             return None
         drives = Drives.of(driven)
         return drives if 0 < drives.points.shape[1] <= MOST_SOURCES else None
 
-    def _reach(self, known: Array, drives: Drives, tolerances: Tolerances, x: Array, excess: Array) -> float:
+    def _reach(self, known: Array, drives: Drives, tolerances: Tolerances, y: Array, excess: Array) -> float:
         """How far from an interpolated start, in volts, an operating point is the one that is found from zero.
 
         Where there may be several operating points, another start may lead to another one. So of the ``known`` samples,
@@ -251,21 +258,22 @@ class Lockstep:
         first, checked = np.split(known, 2)
         if not (excess[known] <= 1.0).all():
             return 0.0
-        start = drives.surface(first, self._in_frame(x[first]))(checked)
-        found, left, _ = self._solve(checked, start, tolerances, False)
-        apart = np.abs(found - x[checked]).max(initial=0.0)
-        same = (left <= 1.0).all() and apart <= SAME * np.abs(x[checked]).max(initial=1.0)
+        start = drives.surface(first, self._in_frame(y[first]))(checked)
+        found, _, left, _ = self._solve(checked, start, tolerances, False)
+        apart = np.abs(found - y[checked]).max(initial=0.0)
+        same = (left <= 1.0).all() and apart <= SAME * np.abs(y[checked]).max(initial=1.0)
         return FARTHER * float(self._away(found, start).max()) if same else 0.0
 
-    def _away(self, x: Array, start: Array) -> Array:
-        """How far (S,) the voltages of x (S, N) are from their starts (S, n) at the most."""
+    def _away(self, y: Array, start: Array) -> Array:
+        """How far (S,) the voltages among y (S, r) are from their starts (S, n) at the most."""
         is_node = self.model.reduction.is_node[self.layout.frame.members]
-        away: Array = np.abs(self._in_frame(x) - start)[:, is_node].max(axis=1, initial=0.0)
+        away: Array = np.abs(self._in_frame(y) - start)[:, is_node].max(axis=1, initial=0.0)
         return away
 
     def _solve(
         self, samples: Samples, start: Array | None, tolerances: Tolerances, unique: bool
-    ) -> tuple[Array, Array, Array]:
+    ) -> tuple[Array, Array, Array, Array]:
+        """The reduced unknowns (S, r), currents into ``sourced`` tree nodes (S, t), imbalances and steps (S,)."""
         is_node, layout = self.model.reduction.is_node, self.layout
         plan, frame, whole = layout.plan, layout.frame, layout.whole
         sources = self.sources
@@ -314,47 +322,52 @@ class Lockstep:
             loops.unbalanced(linear_whole, laws, problem, balance, width, first, last, excess, into)
 
         in_shares(weigh, count, width * ROUNDS)
-        return self._unknowns(samples, y, into), np.where(converged, excess, np.inf), steps
+        return y[:, whole.unknown], into, np.where(converged, excess, np.inf), steps
 
-    def _unknowns(self, samples: Samples, y: Array, into: Array) -> Array:
-        """All unknowns x (S, N) from those of ``whole`` (S, r), with the currents ``into`` (S, t) tree nodes."""
-        dictated, reduction = Dictated(*(part[samples] for part in self.sources.dictated)), self.model.reduction
+    def _states(self, y: Array, into: Array) -> ReducedStates:
+        held = self.sources.dictated.volts if len(self.model.reduction.sources) else None
+        return ReducedStates(self.model.reduction, held, y, lambda: self._whole(y, into))
+
+    def _whole(self, y: Array, into: Array) -> Array:
+        """All unknowns x (S, N) from the reduced ones (S, r), with the currents ``into`` (S, t) tree nodes."""
+        reduction, dictated = self.model.reduction, self.sources.dictated
 
         def others(_: Array) -> Array:
             total = np.zeros((len(y), len(reduction.tree)))
             total[:, self.layout.whole.sourced] = into
             return total
 
-        order = self.layout.whole.unknown
-        return reduction.recover(
-            self.model.linear_data, y, dictated, others=others if into.shape[1] else None, order=order
-        )
+        with one_thread():
+            return reduction.recover(self.model.linear_data, y, dictated, others=others if into.shape[1] else None)
 
-    def linearized(self, x: Array, right: Array, *, transpose: bool) -> tuple[Array, Array]:
-        """Solve the reduced equations linear around x (S, N), or the transposed ones, for ``right`` (S, m, r).
+    def linearized(self, states: ReducedStates, right: Array, *, transpose: bool) -> tuple[Array, Array]:
+        """Solve the reduced equations linear around states, or the transposed ones, for ``right`` (S, m, r).
 
         Returns the solutions, and what is left (S,) of the equations beside the largest of ``right``.
         """
         reduction, frame = self.model.reduction, self.layout.frame
         condensed, laws = self.condensation, frame.laws(self.elements)
-        error = np.empty(len(x))
+        error = np.empty(len(states))
         given, rest = (right, right) if condensed is None else condensed.reduce(right, transpose)
         # Their places in the order of elimination.
         column, row = frame.members, frame.equations
         if condensed is not None:
             column, row = (np.searchsorted(condensed.last, each) for each in (column, row))
         work = np.ascontiguousarray(given[..., column if transpose else row])
-        # Nodes at sources have their voltages from x, not from those of other nodes.
-        lifted, raised = np.full(len(frame.tree), len(column)), np.ascontiguousarray(x[:, reduction.tree[frame.tree]])
-        none = np.zeros(0, dtype=np.int64), np.zeros((len(x), 0))
-        problem = Problem(False, False, False, np.ascontiguousarray(self._in_frame(x)), *none, lifted, raised)
-        width = lanes(len(x), self.layout.plan.cost)
+        # Nodes at sources have their voltages from the states, not from those of other nodes.
+        lifted, raised = np.full(len(frame.tree), len(column)), np.zeros((len(states), 0))
+        if len(frame.tree):
+            raised = np.ascontiguousarray(states.at(reduction.tree[frame.tree]))
+        none = np.zeros(0, dtype=np.int64), np.zeros((len(states), 0))
+        place = np.ascontiguousarray(self._in_frame(states.moving))
+        problem = Problem(False, False, False, place, *none, lifted, raised)
+        width = lanes(len(states), self.layout.plan.cost)
         loops, fill, linear = kernels(), self.layout.plan.fill, frame.linear(self.left)
 
         def find(first: int, last: int) -> None:
             loops.linearized(fill, linear, laws, problem, work, transpose, width, first, last, error)
 
-        in_shares(find, len(x), width * ROUNDS)
+        in_shares(find, len(states), width * ROUNDS)
         solved = np.empty_like(work)
         solved[..., row if transpose else column] = work
         if condensed is not None:

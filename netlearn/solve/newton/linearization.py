@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from netlearn.errors import CircuitError
 from netlearn.solve.equations.assembly import summing, with_ground
 from netlearn.solve.equations.diagnosis import explain_singular
 from netlearn.solve.newton.system import NonlinearModel, chunks, some_of
+from netlearn.solve.reduced_states import ReducedStates, whole
 from netlearn.solve.threads import one_thread
 
 REFINED_ABOVE = 1e-13
@@ -27,8 +29,8 @@ EXACT = 1e-11
 class Together(Protocol):
     """A circuit made ready to be solved for all samples in step."""
 
-    def linearized(self, x: Array, right: Array, *, transpose: bool) -> tuple[Array, Array]:
-        """Solve the reduced equations linear around x (S, N), or the transposed ones, for ``right`` (S, m, r).
+    def linearized(self, states: ReducedStates, right: Array, *, transpose: bool) -> tuple[Array, Array]:
+        """Solve the reduced equations linear around states, or the transposed ones, for ``right`` (S, m, r).
 
         Returns the solutions, and what is left (S,) of the equations beside the largest of ``right``.
         """
@@ -37,14 +39,24 @@ class Together(Protocol):
 
 @dataclass(frozen=True)
 class NonlinearLinearization:
-    """The Jacobians at ``x`` (S, N), evaluated and factorized when they are solved with: a Linearization.
+    """The Jacobians at states (S, N), evaluated and factorized when they are solved with: a Linearization.
 
     ``together``, where there is one, solves all samples in step.
     """
 
     model: NonlinearModel
-    x: Array
+    states: ReducedStates | Array
     together: Together | None = None
+
+    @property
+    def x(self) -> Array:
+        """The states as (S, N) unknowns."""
+        return whole(self.states)
+
+    @cached_property
+    def _states(self) -> ReducedStates:
+        states = self.states
+        return states if isinstance(states, ReducedStates) else ReducedStates.of(self.model.reduction, states)
 
     def solve(self, rhs: Array, *, transpose: bool = False) -> Array:
         """Solutions (S, N) of J x = rhs, or with ``transpose`` of Jᵀ x = rhs, for ``rhs`` (S, N).
@@ -69,14 +81,22 @@ class NonlinearLinearization:
                 columns.append(np.concatenate([part.solve(rhs[:, m], transpose) for part in parts]))
         return np.stack(columns, axis=1)
 
+    def reduced(self, right: Array, *, transpose: bool = False) -> Array | None:
+        """Solutions (S, r) of the reduced equations for ``right`` (S, r); None where this is no way to exact ones."""
+        if self.together is None:
+            return None
+        with one_thread():
+            solved, error = self.together.linearized(self._states, right[:, None], transpose=transpose)
+        return solved[:, 0] if (error <= EXACT).all() else None
+
     def transfer(self, drives: Array, reads: Array) -> Array:
         """What ``reads`` (o, N) see of the solutions for ``drives`` (m, N), (S, m, o)."""
-        reduction, count = self.model.reduction, len(self.x)
+        reduction, count = self.model.reduction, len(self.states)
         eliminated = reduction.sources
         if self.together is not None and not (drives[:, eliminated].any() or reads[:, eliminated].any()):
             right = np.broadcast_to(reduction.gathered(drives), (count, len(drives), reduction.size))
             with one_thread():
-                solved, error = self.together.linearized(self.x, right, transpose=False)
+                solved, error = self.together.linearized(self._states, right, transpose=False)
             if (error <= EXACT).all():
                 return np.asarray(solved @ reduction.gathered(reads).T)
         return np.asarray(self.solve(np.broadcast_to(drives, (count, *drives.shape))) @ reads.T)
@@ -86,7 +106,7 @@ class NonlinearLinearization:
         model, reduction = self.model, self.model.reduction
         flat = rhs.reshape(-1, rhs.shape[-1])
         right, dictated = reduction.reduce(model.linear_data, flat, transpose=transpose)
-        solved, error = together.linearized(self.x, right.reshape(*rhs.shape[:-1], -1), transpose=transpose)
+        solved, error = together.linearized(self._states, right.reshape(*rhs.shape[:-1], -1), transpose=transpose)
         if not (error <= EXACT).all():
             return None
 

@@ -18,6 +18,7 @@ from netlearn.circuit.devices.ideal_diode import IdealDiode
 from netlearn.circuit.wiring import Wiring
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.equations.diagnosis import not_finite
+from netlearn.solve.equations.linear_stamps import LinearPart
 from netlearn.solve.equations.source_reduction import Dictated, SourceReduction
 from netlearn.solve.matrices.many import Pattern, pattern_for, pivoting
 from netlearn.solve.newton.domain import finite_near, sizes
@@ -36,12 +37,23 @@ class NonlinearModel:
     circuit: Circuit
     equations: Equations
     reduction: SourceReduction
+    linear_part: LinearPart | None
+    """The linear part of the reduced equations, where it does not need ``linear_data``."""
 
     @classmethod
-    def of(cls, circuit: Circuit) -> NonlinearModel:
-        """Raises CircuitError for loops of voltage sources and values that are not finite."""
-        model = cls(circuit, Equations.of(circuit), SourceReduction.of(circuit))
-        if not np.isfinite(model.linear_data).all() or not np.isfinite(model.constant[model.driven]).all():
+    def of(cls, circuit: Circuit, near: NonlinearModel | None = None) -> NonlinearModel:
+        """Raises CircuitError for loops of voltage sources and values that are not finite.
+
+        What is known of a circuit ``near`` by, which this one extends by a few elements, is taken from there.
+        """
+        equations, reduction = Equations.of(circuit), SourceReduction.of(circuit)
+        base = near.linear_part if near is not None and _extends(circuit, near.circuit) else None
+        model = cls(circuit, equations, reduction, LinearPart.of(equations, reduction, base))
+        if model.linear_part is not None:
+            finite = model.linear_part.finite
+        else:
+            finite = bool(np.isfinite(model.linear_data).all() and np.isfinite(model.constant[model.driven]).all())
+        if not finite:
             raise not_finite(circuit)
         return model
 
@@ -74,6 +86,8 @@ class NonlinearModel:
     @cached_property
     def reduced_data(self) -> Array:
         """The linear groups' entries in the reduced Jacobian, (nnz,) or (nnz, S)."""
+        if self.linear_part is not None:
+            return self.linear_part.entries
         return np.asarray(self.reduction.pattern.adder @ self.linear_data)
 
     @cached_property
@@ -125,6 +139,25 @@ class NonlinearModel:
             name: value[samples] if np.ndim(value) >= 2 and len(value) == count else value
             for name, value in prepared.items()
         }
+
+
+def _extends(circuit: Circuit, near: Circuit) -> bool:
+    """Whether a circuit is another with more elements, but no more unknowns, and the same ones are left of these."""
+    first = circuit.groups[: len(near.groups)]
+    if (
+        len(circuit.groups) <= len(near.groups)
+        or circuit.size != near.size
+        or circuit.environment is not near.environment
+    ):
+        return False
+    if not all(one is other for one, other in zip(first, near.groups, strict=True)):
+        return False
+
+    def alike() -> bool:
+        one, other = SourceReduction.of(circuit), SourceReduction.of(near)
+        return np.array_equal(one.place, other.place) and np.array_equal(one.at_tree, other.at_tree)
+
+    return circuit.wiring.once(("extends", near.wiring), alike)
 
 
 def _driven(wiring: Wiring) -> Array:

@@ -40,9 +40,9 @@ def solved(circuit: Circuit) -> tuple[np.ndarray, np.ndarray]:
     """Unknowns, and steps taken by each sample."""
     together = Lockstep.of(NonlinearModel.of(circuit), COUNT)
     assert together is not None
-    x, converged, steps = together.solve(None, Tolerances.of(circuit), unique=False)
+    states, converged, steps = together.solve(None, Tolerances.of(circuit), unique=False)
     assert converged.all()
-    return x, steps
+    return states.x, steps
 
 
 @pytest.mark.parametrize("kind", DEVICES)

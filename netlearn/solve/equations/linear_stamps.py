@@ -1,0 +1,347 @@
+"""The linear part of the reduced equations straight from the elements' values.
+
+Of a layered network nearly all resistors lead from a node that a source holds to one that moves. Such a resistor
+has one entry on the diagonal of the reduced matrix, and one in the matrix that says what sources drive, which is
+then full: from the resistances to both there is no need of the Jacobian of all unknowns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from netlearn.arrays import Array
+from netlearn.circuit.devices.linear import VoltageSource
+from netlearn.solve.equations.assembly import Equations
+from netlearn.solve.equations.extract import DENSE_SHARE
+from netlearn.solve.equations.source_reduction import SourceReduction, in_a_row
+from netlearn.solve.threads import in_parts
+
+SAMPLES = 512
+"""So many samples a thread multiplies at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class _GroupStamps:
+    """Where the derivatives of a group go, which are one number of each element times a constant matrix.
+
+    ``adder`` (nnz, k) sums these numbers into the reduced matrix. Those of ``elements`` (e,), times ``signs``, are
+    what the tree nodes ``tree`` (e,) do to the reduced equations ``equations`` (e,).
+    """
+
+    group: int
+    adder: sparse.csr_array
+    elements: Array
+    signs: Array
+    tree: Array
+    equations: Array
+
+    @classmethod
+    def of(cls, g: int, index: Array, slopes: Array, reduction: SourceReduction) -> _GroupStamps:
+        t, u = np.nonzero(slopes)
+        value = np.broadcast_to(slopes[t, u], (len(index), len(t)))
+        element = np.broadcast_to(np.arange(len(index))[:, None], value.shape)
+        place = np.append(reduction.place, -1)
+        row, column = place[index[:, t]], place[index[:, u]]
+        rows = reduction.pattern.rows
+        width = max(reduction.size, 1)
+        keys = reduction.columns.astype(np.int64) * width + rows
+        kept = (row >= 0) & (column >= 0)
+        entry = np.searchsorted(keys, column[kept].astype(np.int64) * width + row[kept])
+        adder = sparse.coo_array((value[kept], (entry, element[kept])), shape=(len(rows), len(index))).tocsr()
+        tree = reduction.at_tree[index[:, u]]
+        held = (row >= 0) & (tree >= 0)
+        return cls(g, adder, element[held], value[held], tree[held], row[held])
+
+
+@dataclass(frozen=True, eq=False)
+class _Coupling:
+    """What tree nodes do to the reduced ``equations`` (d,), as a matrix (s, d) made of the groups' numbers.
+
+    The numbers of ``elements`` of each group, one group after the other, times ``signs``, go to ``places``.
+    """
+
+    equations: Array
+    shape: tuple[int, int]
+    elements: tuple[tuple[int, Array | slice], ...]
+    signs: Array | float
+    places: Array
+    dense: bool
+    in_order: bool
+    """Whether each entry has one number, and the numbers are in the order of the entries."""
+    doubled: bool
+
+    @classmethod
+    def of(cls, groups: Sequence[_GroupStamps], height: int) -> _Coupling:
+        none = np.zeros(0, dtype=np.int64)
+        equations, number = np.unique(np.concatenate([none, *(each.equations for each in groups)]), return_inverse=True)
+        shape = height, len(equations)
+        elements, signs, places, first = [], [], [], 0
+        for n, each in enumerate(groups):
+            if not len(each.elements):
+                continue
+            at = each.tree * shape[1] + number.ravel()[first : first + len(each.equations)]
+            first += len(each.equations)
+            order = np.argsort(at, kind="stable")
+            elements.append((n, in_a_row(each.elements[order])))
+            signs.append(each.signs[order])
+            places.append(at[order])
+        at = np.concatenate([none, *places])
+        sign = np.concatenate([np.zeros(0), *signs])
+        whole = shape[0] * shape[1]
+        return cls(
+            equations,
+            shape,
+            tuple(elements),
+            float(sign[0]) if len(sign) and (sign == sign[0]).all() else sign,
+            at,
+            len(at) >= DENSE_SHARE * whole,
+            len(at) == whole and np.array_equal(at, np.arange(whole)),
+            len(np.unique(at)) < len(at),
+        )
+
+    def matrix(self, scales: Sequence[Array]) -> Any:
+        """The matrix (s, d) from the groups' numbers, full where that makes its products faster."""
+        parts = [scales[n][elements] for n, elements in self.elements]
+        values = self.signs * (parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0), *parts]))
+        if not self.dense:
+            rows, columns = np.divmod(self.places, max(self.shape[1], 1))
+            return sparse.coo_array((values, (rows, columns)), shape=self.shape).tocsr()
+        if self.in_order:
+            return values.reshape(self.shape)
+        if self.doubled:
+            return np.bincount(self.places, values, self.shape[0] * self.shape[1]).reshape(self.shape)
+        result = np.zeros(self.shape)
+        result.ravel()[self.places] = values
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class LinearStamps:
+    """What of a circuit's linear part depends on connections only."""
+
+    reduction: SourceReduction
+    groups: tuple[_GroupStamps, ...]
+    coupling: _Coupling
+    sources: tuple[int, ...]
+    """The groups of voltage sources, all of which are eliminated."""
+    others: tuple[int, ...]
+    """The groups that drive the equations beside those."""
+
+    @classmethod
+    def of(cls, equations: Equations, reduction: SourceReduction) -> LinearStamps | None:
+        """None where a linear element is no single number, and where the current of a voltage source is needed."""
+        return equations.circuit.wiring.once(cls.of, lambda: cls.build(equations, reduction))
+
+    @classmethod
+    def build(cls, equations: Equations, reduction: SourceReduction) -> LinearStamps | None:
+        """Work it out."""
+        circuit = equations.circuit
+        groups, sources, others = [], [], []
+        for g, group in enumerate(circuit.groups):
+            device = group.device
+            if not len(group) or not device.linear:
+                continue
+            if isinstance(device, VoltageSource):
+                sources.append(g)
+                continue
+            if not device.homogeneous:
+                others.append(g)
+            if not equations.topology.masks[g].any():
+                continue
+            with np.errstate(divide="ignore", invalid="ignore"):
+                scaled = device.scaled_slopes(equations.prepared[g])
+            if scaled is None:
+                return None
+            groups.append(_GroupStamps.of(g, np.asarray(group.index), scaled[1], reduction))
+        branches = [np.asarray(circuit.groups[g].index)[:, 2] for g in sources]
+        if not np.array_equal(np.concatenate([np.zeros(0, np.int64), *branches]), reduction.sources):
+            return None
+        return cls(reduction, tuple(groups), _Coupling.of(groups, len(reduction.tree)), tuple(sources), tuple(others))
+
+
+@dataclass(frozen=True)
+class LinearPart:
+    """The linear part of a circuit's reduced equations, the same for all samples.
+
+    ``base`` is that of a circuit with fewer elements, of which what is known already is taken, as nudges add a few.
+    """
+
+    equations: Equations
+    stamps: LinearStamps
+    scales: tuple[Array, ...]
+    base: LinearPart | None = None
+
+    @classmethod
+    def of(cls, equations: Equations, reduction: SourceReduction, base: LinearPart | None = None) -> LinearPart | None:
+        """None where samples differ in it, and where the Jacobian of all unknowns is needed for it.
+
+        The circuit of ``base`` must have the first groups of this one, and the same values in them.
+        """
+        stamps = LinearStamps.of(equations, reduction)
+        if stamps is None:
+            return None
+        known = {} if base is None else {e.group: s for e, s in zip(base.stamps.groups, base.scales, strict=True)}
+        scales = []
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for each in stamps.groups:
+                scale = known.get(each.group)
+                if scale is None:
+                    scaled = equations.circuit.groups[each.group].device.scaled_slopes(equations.prepared[each.group])
+                    assert scaled is not None
+                    scale = scaled[0]
+                if scale.ndim != 1 or scale.dtype.kind != "f":
+                    return None
+                scales.append(scale)
+        for g in (*stamps.sources, *stamps.others):
+            group = equations.circuit.groups[g]
+            driven = group.device.driven(equations.prepared[g])
+            if driven is None or any(np.iscomplexobj(value) for _, value in driven):
+                return None
+        return cls(equations, stamps, tuple(scales), base)
+
+    @cached_property
+    def finite(self) -> bool:
+        """Whether all values are."""
+        drives = self.drives()
+        if self.base is not None and self.volts is self.base.volts:
+            drives = drives[1:]
+        # What is not finite makes the sum so; only where that is, each number is looked at.
+        with np.errstate(all="ignore"):
+            return all(np.isfinite(each.sum()) or np.isfinite(each).all() for each in (*self._new_scales, *drives))
+
+    @property
+    def _new_scales(self) -> list[Array]:
+        known = set() if self.base is None else {id(each) for each in self.base.scales}
+        return [each for each in self.scales if id(each) not in known]
+
+    @cached_property
+    def entries(self) -> Array:
+        """The entries (nnz,) of the reduced matrix."""
+        stamps = self.stamps
+        total = np.zeros(len(stamps.reduction.pattern.rows))
+        known: set[int] = set()
+        if self.base is not None:
+            total[self._embedded] = self.base.entries
+            known = {each.group for each in self.base.stamps.groups}
+        for each, scale in zip(stamps.groups, self.scales, strict=True):
+            if each.group not in known:
+                total += each.adder @ scale
+        return total
+
+    @cached_property
+    def _embedded(self) -> Array:
+        """Where the entries of the base's matrix are among those of this one."""
+        assert self.base is not None
+        small, large = self.base.stamps.reduction, self.stamps.reduction
+        key = ("embedded", self.base.equations.circuit.wiring)
+        return self.equations.circuit.wiring.once(key, lambda: _embedded(small, large))
+
+    @property
+    def _same_coupling(self) -> bool:
+        """Whether sources drive the same as in the base."""
+        if self.base is None:
+            return False
+        mine, known = self.stamps.coupling, self.base.stamps.coupling
+        return len(mine.places) == len(known.places) and len(mine.equations) == len(known.equations)
+
+    @cached_property
+    def coupling(self) -> Any:
+        """What volts at tree nodes do to the equations ``stamps.coupling.equations``, as a matrix (s, d)."""
+        if self.base is not None and self._same_coupling:
+            return self.base.coupling
+        return self.stamps.coupling.matrix(self.scales)
+
+    @cached_property
+    def volts(self) -> Array:
+        """What the eliminated sources hold the tree nodes at, (S, s), or (1, s) for all samples."""
+        if self.base is not None and self.stamps.sources == self.base.stamps.sources:
+            return self.base.volts
+        groups = self.equations.circuit.groups
+        parts = [np.atleast_2d(groups[g].values["dc"]) for g in self.stamps.sources]
+        if len(parts) == 1:
+            drops = parts[0]
+        else:
+            count = max((len(part) for part in parts), default=1)
+            rows = [np.broadcast_to(part, (count, part.shape[1])) for part in parts]
+            drops = np.concatenate([np.zeros((count, 0)), *rows], axis=1)
+        return np.asarray(self.stamps.reduction.forest.potentials(drops.T).T, dtype=float)
+
+    @cached_property
+    def drive(self) -> Array:
+        """What the eliminated sources add to the equations ``stamps.coupling.equations``, (S, d) or (1, d)."""
+        if self.base is not None and self._same_coupling and self.volts is self.base.volts:
+            return self.base.drive
+        volts, matrix = self.volts, self.coupling
+        result = np.empty((len(volts), matrix.shape[1]))
+
+        def work(first: int, last: int) -> None:
+            part = volts[first:last]
+            result[first:last] = part @ matrix
+
+        in_parts(work, len(volts), SAMPLES)
+        return result
+
+    def drives(self) -> list[Array]:
+        """The values of all sources, (k,) or (S, k) each."""
+        circuit, prepared = self.equations.circuit, self.equations.prepared
+        others = [circuit.groups[g].device.driven(prepared[g]) or () for g in self.stamps.others]
+        return [self.volts, *(values for driven in others for _, values in driven)]
+
+    def driven(self) -> tuple[Array, Array, Array]:
+        """The reduced equations (d,) that sources drive, what they add to them, (S, d), and into tree nodes, (S, s).
+
+        All for one sample where it is the same for all.
+        """
+        stamps, circuit = self.stamps, self.equations.circuit
+        none = np.zeros((1, len(stamps.reduction.tree)))
+        if not stamps.others:
+            return stamps.coupling.equations, self.drive, none
+        equations, places, ends = circuit.wiring.once(("driven", LinearPart), self._driven_places)
+        parts = [
+            (values, at, tree)
+            for g, found in zip(stamps.others, ends, strict=True)
+            for (terminal, values), (at, tree) in zip(
+                circuit.groups[g].device.driven(self.equations.prepared[g]) or (), found, strict=True
+            )
+        ]
+        count = max([len(self.drive), *(len(values) for values, _, _ in parts if values.ndim == 2)])
+        result = np.zeros((count, len(equations) + 1))
+        result[:, places] = self.drive
+        into = none
+        for values, at, tree in parts:
+            np.add.at(result.T, at, np.broadcast_to(values, (count, len(at))).T)
+            if (tree >= 0).any():
+                into = np.array(np.broadcast_to(into, (count, into.shape[1])))
+                np.add.at(into.T, tree[tree >= 0], np.broadcast_to(values, (count, len(tree)))[:, tree >= 0].T)
+        return equations, result[:, :-1], into
+
+    def _driven_places(self) -> tuple[Array, Array, list[list[tuple[Array, Array]]]]:
+        """The equations that are driven, where among them the coupling's are, and for each other group and terminal
+
+        where its elements' are, the last place for none, and at which tree nodes they stand, -1 for none.
+        """
+        stamps, circuit, reduction = self.stamps, self.equations.circuit, self.stamps.reduction
+        place, found = np.append(reduction.place, -1), []
+        for g in stamps.others:
+            index = np.asarray(circuit.groups[g].index)
+            driven = circuit.groups[g].device.driven(self.equations.prepared[g]) or ()
+            found.append([(place[index[:, t]], reduction.at_tree[index[:, t]]) for t, _ in driven])
+        own = [rows[rows >= 0] for each in found for rows, _ in each]
+        equations = np.unique(np.concatenate([stamps.coupling.equations, *own]))
+        ends = [
+            [(np.where(rows >= 0, np.searchsorted(equations, rows), len(equations)), tree) for rows, tree in each]
+            for each in found
+        ]
+        return equations, np.searchsorted(equations, stamps.coupling.equations), ends
+
+
+def _embedded(small: SourceReduction, large: SourceReduction) -> Array:
+    width = max(large.size, 1)
+    keys = large.columns.astype(np.int64) * width + large.pattern.rows
+    return np.searchsorted(keys, small.columns.astype(np.int64) * width + small.pattern.rows)

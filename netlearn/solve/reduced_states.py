@@ -1,0 +1,126 @@
+"""Unknowns of samples as what sources hold and what is left: all of them only where somebody asks.
+
+Of a layered network most unknowns are voltages that sources hold, the same in all states of a training step, and the
+currents of these sources, which a gradient does not need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import GROUND
+from netlearn.solve.equations.source_reduction import SourceReduction, in_a_row
+
+
+@dataclass(frozen=True, eq=False)
+class ReducedStates:
+    """Unknowns x (S, N) of S samples, from the voltages (S, s) that sources hold tree nodes at, None for zero,
+
+    and the reduced unknowns ``moving`` (S, r). ``complete`` gives all of them.
+    """
+
+    reduction: SourceReduction
+    held: Array | None
+    moving: Array
+    complete: Callable[[], Array]
+
+    @classmethod
+    def of(cls, reduction: SourceReduction, x: Array) -> ReducedStates:
+        """From all unknowns (S, N)."""
+        moving, place = x[:, reduction.members], reduction.place[reduction.tree]
+        held = x[:, reduction.tree]
+        if (place >= 0).any():
+            held[:, place >= 0] -= moving[:, place[place >= 0]]
+        return cls(reduction, held, moving, lambda: x)
+
+    def drops(self, plus: Array, minus: Array) -> Array | None:
+        """The voltages (S, n) between nodes, GROUND among them; None where these are no nodes."""
+        if max(plus.max(initial=GROUND), minus.max(initial=GROUND)) >= self.reduction.nodes:
+            return None
+        result = np.zeros((len(self), len(plus)), self.moving.dtype)
+        for sign, ends in ((1.0, plus), (-1.0, minus)):
+            real = np.flatnonzero(ends != GROUND)
+            found = self.at(ends[real]) if len(real) else None
+            if found is not None:
+                result[:, real] += sign * found
+        return result
+
+    def __len__(self) -> int:
+        return len(self.moving)
+
+    @property
+    def size(self) -> int:
+        """How many unknowns there are, N."""
+        return len(self.reduction.place)
+
+    @cached_property
+    def x(self) -> Array:
+        """All of them, (S, N)."""
+        return self.complete()
+
+    def at(self, nodes: Array) -> Array | None:
+        """The voltages (S, n) of nodes, by their numbers; None where all are known to be zero."""
+        place, tree = self.reduction.place[nodes], self.reduction.at_tree[nodes]
+        moves, lifted = place >= 0, tree >= 0
+        if not moves.any():
+            if self.held is None or not lifted.any():
+                return None
+            if lifted.all():
+                return self.held[:, in_a_row(tree)]
+        if moves.all() and (self.held is None or not lifted.any()):
+            return self.moving[:, in_a_row(place)]
+        result = np.zeros((len(self), len(nodes)), self.moving.dtype)
+        result[:, moves] = self.moving[:, place[moves]]
+        if self.held is not None:
+            result[:, lifted] += self.held[:, tree[lifted]]
+        return result
+
+
+def at_nodes(states: ReducedStates | Array, nodes: Array) -> Array | None:
+    """The voltages (S, n) of nodes of states (S, N), None where all are known to be zero."""
+    return states.at(nodes) if isinstance(states, ReducedStates) else states[:, in_a_row(nodes)]
+
+
+def whole(states: ReducedStates | Array) -> Array:
+    """All unknowns (S, N)."""
+    return states.x if isinstance(states, ReducedStates) else states
+
+
+def difference(after: ReducedStates | Array, before: ReducedStates | Array) -> ReducedStates | Array:
+    """``after`` - ``before``."""
+    if not (isinstance(after, ReducedStates) and isinstance(before, ReducedStates) and _alike(after, before)):
+        return whole(after) - whole(before)
+    held = None
+    if after.held is not before.held:
+        held = np.subtract(_or_zero(after.held), _or_zero(before.held))
+    return ReducedStates(after.reduction, held, after.moving - before.moving, lambda: after.x - before.x)
+
+
+def between(before: ReducedStates | Array, after: ReducedStates | Array, share: float) -> ReducedStates | Array:
+    """ReducedStates at ``share`` of the way from one to the other."""
+    if share == 0.0:
+        return before
+    if not (isinstance(after, ReducedStates) and isinstance(before, ReducedStates) and _alike(after, before)):
+        start = whole(before)
+        return start + share * (whole(after) - start)
+    held = before.held
+    if after.held is not before.held:
+        start = _or_zero(before.held)
+        held = np.asarray(start + share * (_or_zero(after.held) - start))
+    moving = before.moving + share * (after.moving - before.moving)
+    return ReducedStates(before.reduction, held, moving, lambda: before.x + share * (after.x - before.x))
+
+
+def _or_zero(held: Array | None) -> Array:
+    return np.zeros((1, 1)) if held is None else held
+
+
+def _alike(one: ReducedStates, other: ReducedStates) -> bool:
+    """Whether both are reduced alike."""
+    a, b = one.reduction, other.reduction
+    return a is b or (np.array_equal(a.place, b.place) and np.array_equal(a.at_tree, b.at_tree))

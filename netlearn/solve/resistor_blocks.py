@@ -1,0 +1,131 @@
+"""Resistors between two sets of nodes: sums over samples of products of their drops as matrix products.
+
+Σ_s (a_p - a_n)(b_p - b_n) over the samples is four entries of AᵀB. Where most nodes of one layer have a resistor
+to most of another one, two products of matrices give these for all of them, and one where one of the states is zero
+in a layer, as that of an adjoint circuit is at voltage sources. All others are left to a loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import GROUND
+from netlearn.solve.equations.source_reduction import in_a_row
+from netlearn.solve.threads import in_parts, one_thread
+
+DENSE = 0.1
+"""From this share of all pairs of nodes on a product of matrices takes less time than a loop over the resistors."""
+FEWEST = 64
+"""Blocks of fewer resistors are left to the loop."""
+ROWS = 512
+"""So many nodes a thread multiplies at a time."""
+COMMON = 1e4
+"""Where voltages are so many times as large as they differ, a product of matrices would lose these digits."""
+
+AtNodes = Callable[[Array], Array | None]
+"""Voltages (S, n) at nodes, None where all are zero."""
+
+
+@dataclass(frozen=True, eq=False)
+class ResistorBlock:
+    """Resistors ``elements`` from the nodes ``first`` (n,) to ``second`` (m,), each at a place of the (n, m) pairs."""
+
+    first: Array
+    second: Array
+    elements: Array | slice
+    places: Array | None
+    """None where they are all places in their order."""
+
+    def products(self, left: AtNodes, right: AtNodes) -> Array | None:
+        """Σ_s of the products of drops of two states; None where voltages differ too little for a matrix product."""
+        a, b = (
+            [left(nodes) for nodes in (self.first, self.second)],
+            [right(nodes) for nodes in (self.first, self.second)],
+        )
+        if _common(a) or _common(b):
+            return None
+        kinds = [each for each in (*a, *b) if each is not None]
+        result = np.zeros((len(self.first), len(self.second)), np.result_type(float, *kinds))
+        own = [None if p is None or q is None else np.einsum("sn,sn->n", p, q) for p, q in zip(a, b, strict=True)]
+        pairs = [(p, -q) for p, q in ((b[0], a[1]), (a[0], b[1])) if p is not None and q is not None]
+
+        def work(begin: int, end: int) -> None:
+            part = result[begin:end]
+            for k, (p, q) in enumerate(pairs):
+                if k:
+                    part += p[:, begin:end].T @ q
+                else:
+                    np.matmul(p[:, begin:end].T, q, out=part)
+            if own[1] is not None:
+                part += own[1]
+            if own[0] is not None:
+                part += own[0][begin:end, None]
+
+        with one_thread():
+            in_parts(work, len(result), ROWS)
+        return result.ravel() if self.places is None else result.ravel()[self.places]
+
+
+def _common(parts: list[Array | None]) -> bool:
+    """Whether voltages of a few samples are far larger than they differ within the sample."""
+    known = [each for each in parts if each is not None]
+    if len(known) < len(parts):
+        # Some are zero, so that they differ by as much as they are large.
+        return False
+    rows = [0, len(known[0]) // 2, -1]
+    some = np.concatenate([np.real(each[rows]) for each in known], axis=1)
+    spread = some.max(axis=1) - some.min(axis=1)
+    return bool((np.abs(some).max(axis=1) > COMMON * spread).any())
+
+
+@dataclass(frozen=True, eq=False)
+class ResistorBlocks:
+    """A group of resistors as dense blocks and ``rest``, the numbers of the others."""
+
+    blocks: tuple[ResistorBlock, ...]
+    rest: Array
+
+    @classmethod
+    def build(cls, index: Array, held: Array) -> ResistorBlocks:
+        """From the ends (k, 2), in layers by the distance from the nodes ``held`` by sources."""
+        if len(index) < FEWEST:
+            return cls((), np.arange(len(index)))
+        inner = np.flatnonzero((index != GROUND).all(axis=1))
+        level = _levels(index[inner], held)
+        ends = index[inner]
+        turned = level[ends[:, 0]] > level[ends[:, 1]]
+        ends = np.where(turned[:, None], ends[:, ::-1], ends)
+        pair = level[ends].astype(np.int64) @ np.array([level.max(initial=0) + 1, 1])
+        blocks, used = [], np.zeros(len(index), dtype=bool)
+        for number in np.unique(pair).tolist():
+            own = np.flatnonzero(pair == number)
+            first, a = np.unique(ends[own, 0], return_inverse=True)
+            second, b = np.unique(ends[own, 1], return_inverse=True)
+            if len(own) < max(FEWEST, DENSE * len(first) * len(second)):
+                continue
+            places, elements = a.ravel() * len(second) + b.ravel(), inner[own]
+            every = len(places) == len(first) * len(second) and np.array_equal(places, np.arange(len(places)))
+            blocks.append(ResistorBlock(first, second, in_a_row(elements), None if every else places))
+            used[elements] = True
+        return cls(tuple(blocks), np.flatnonzero(~used))
+
+
+def _levels(ends: Array, held: Array) -> Array:
+    """The distance of each node from the nearest ``held`` one, or where there is none, from one of its own part."""
+    size = int(max(ends.max(initial=-1), held.max(initial=-1))) + 1
+    graph = sparse.coo_array((np.ones(len(ends)), ends.T), shape=(size, size)).tocsr()
+    _, part = csgraph.connected_components(graph, directed=False)
+    without = np.setdiff1d(part, part[held])
+    starts = np.concatenate([held, np.unique(part, return_index=True)[1][without]])
+    # One more node, beside all of those.
+    rows = np.concatenate([ends[:, 0], np.full(len(starts), size)])
+    columns = np.concatenate([ends[:, 1], starts])
+    graph = sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=(size + 1, size + 1)).tocsr()
+    found = np.asarray(csgraph.shortest_path(graph, "D", directed=False, unweighted=True, indices=size))[:-1]
+    return np.where(np.isfinite(found), found, 0).astype(np.int64)
