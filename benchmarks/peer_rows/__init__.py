@@ -1,0 +1,1 @@
+"""The rows of ``benchmarks/peers.py``: a module for each kind of circuit."""

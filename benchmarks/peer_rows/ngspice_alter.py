@@ -1,0 +1,47 @@
+"""Operating points of many samples: ngspice as a library."""
+
+# What is defined in a loop is run before its next turn.
+# ruff: noqa: B023
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from peer_rows.rows import Row, agree
+
+
+def ngspice(least: float, *, quick: bool) -> Iterator[Row]:
+    """ngspice's ``alter`` loop, through PySpice."""
+    import ctypes.util
+
+    import numpy as np
+    from PySpice.Spice.NgSpice.Shared import NgSpiceShared
+    from samples_per_second import clock, divider, judge, lattice, layered
+
+    from netlearn.solve.internal import InternalSolver
+
+    path = ctypes.util.find_library("ngspice")
+    if path is None:
+        raise ImportError("libngspice is not installed")
+    NgSpiceShared.LIBRARY_PATH = path
+    library, rng = NgSpiceShared.new_instance(), np.random.default_rng(0)
+    networks = [
+        divider(),
+        layered(rng, "layers 129-100-10, junctions", 129, 100, 10),
+        *(lattice(rng, n) for n in (10, 32)),
+    ]
+    for network in networks[:1] if quick else networks:
+        drive = network.samples(rng, 1000)
+        circuit = network.circuit(drive)
+        point = InternalSolver().solve(circuit)
+        ours = clock(lambda: InternalSolver().solve(circuit), least) / len(drive)
+        judged = min(len(drive), network.judged, 200)
+        theirs, voltages = judge(library, network, drive[:judged])
+        difference = float(np.abs(point.x[judged - 1, : len(network.nodes)] - voltages).max())
+        yield Row(
+            f"{network.name}, operating points of 1,000 samples",
+            "ngspice 39, `alter` and `op`",
+            theirs / ours,
+            agree("ngspice", difference, 1e-9),
+            50.0,
+        )
