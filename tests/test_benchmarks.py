@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,20 @@ def test_random_expressions_have_the_values_that_ngspice_gives_them() -> None:
 def test_peers_give_the_same_answers_and_those_that_are_not_there_are_told() -> None:
     said = run("benchmarks/peers.py", "--rows", "crossbar", "neospice", "--quick", "--least", "0.01")
     assert "| crossbar 32×32, 1 Ω wires, 16 vectors | scipy's spsolve, as badcrossbar uses it | " in said
-    assert "neospice: skipped, as " in said
+    if find_spec("neospice") is None:
+        assert "neospice: skipped, as the package neospice is not installed" in said
+
+
+def test_peers_are_found_in_another_environment(tmp_path: Path) -> None:
+    other = tmp_path / "python"
+    other.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}:$PYTHONPATH" exec "{sys.executable}" "$@"\n')
+    other.chmod(0o755)
+    (tmp_path / "neospice.py").write_text("raise SystemExit('this one was asked')\n")
+    words = ("benchmarks/peers.py", "--rows", "neospice", "--quick", "--least", "0.01", "--python", str(other))
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    if find_spec("neospice") is None:
+        assert done.returncode == 1
+        assert "this one was asked" in done.stderr
 
 
 def test_deep_networks_have_the_gradient_that_fast_drn_comes_near() -> None:
