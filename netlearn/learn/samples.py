@@ -118,6 +118,8 @@ def named_columns(data: object) -> dict[str, Array] | None:
 def plain_array(column: object) -> Array:
     """A column as an array of numbers, with NaN where nothing is, or of what else it holds."""
     values = np.asarray(column)
+    if values.dtype.kind == "S" or (values.dtype.kind == "O" and any(isinstance(v, bytes) for v in values.ravel())):
+        values = _decoded(values)
     if values.dtype.kind != "O" or any(isinstance(value, str) for value in values.ravel()):
         # Texts stay texts: "001" is a label, and no number.
         return values
@@ -127,6 +129,15 @@ def plain_array(column: object) -> Array:
         )
     except (TypeError, ValueError):
         return values
+
+
+def _decoded(values: Array) -> Array:
+    """Bytes as the text that they stand for, which str() and float() have other opinions of. Raises DataError."""
+    try:
+        texts = [value.decode() if isinstance(value, bytes) else value for value in values.ravel().tolist()]
+    except UnicodeDecodeError:
+        raise DataError("a column holds bytes that are no text", hint="write labels as text, in UTF-8") from None
+    return np.array(texts, dtype=object).reshape(values.shape)
 
 
 def _pair(inputs: object, targets: object, unnamed: Unnamed) -> Mapping[str, Any]:

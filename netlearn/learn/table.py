@@ -208,7 +208,7 @@ class _Lines:
         """A table of nothing but numbers, several times faster; None for any other, right or wrong."""
         if not self.lines[0].strip() or CLASS in (name.lower() for name in self.header):
             return None
-        if any('"' in line or "#" in line for line in self.lines):
+        if any('"' in line or "#" in line or not _plain(line) for line in self.lines):
             return None
         try:
             numbers = np.loadtxt(self.lines, delimiter=",", comments=None, ndmin=2)
@@ -265,6 +265,11 @@ class _Lines:
     def _place(self, line: int, column: int = 1, length: int = 1) -> Place:
         """A place in a line, counted from 1 among these."""
         return Place(str(self.path), self.number + line, column, length, self.lines[line - 1].rstrip("\n"))
+
+
+def _plain(line: str) -> bool:
+    """Whether all that reads numbers has one opinion of what is blank in a line, and of what is a digit."""
+    return line.isascii() and line.rstrip("\r\n").isprintable()
 
 
 def _names(row: Sequence[str]) -> list[str]:

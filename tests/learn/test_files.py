@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,36 @@ def test_text_that_is_not_utf8_is_refused_as_the_file_is_read(tmp_path: Path) ->
     for reading in (lambda path: [read_table(path)], lambda path: list(table_chunks(path, 1))):
         with pytest.raises(DataError, match=r"is not readable as Parquet.*UTF8"):
             reading(path)
+
+
+@pytest.mark.parametrize("ending", [".npz", ".parquet"])
+def test_labels_that_are_stored_as_bytes_are_text(tmp_path: Path, ending: str) -> None:
+    """Found by ``benchmarks/fuzz.py data``: b'1' was 1, unless there were others that are no numbers in its part."""
+    path, labels = tmp_path / f"d{ending}", [b"a", b"001", b"1", "é".encode()]
+    if ending == ".npz":
+        np.savez(path, V1=np.arange(4.0), **{"class": np.array(labels)})
+    else:
+        pd.DataFrame({"V1": np.arange(4.0), "class": labels}).to_parquet(path)
+    for tables in ([read_table(path)], list(table_chunks(path, 1))):
+        assert joined(tables)[1] == ["a", "001", "1", "é"]
+    pd.DataFrame({"V1": [1.0], "class": [b"\xff"]}).to_parquet(tmp_path / "bad.parquet")
+    with pytest.raises(DataError, match="bytes that are no text"):
+        read_table(tmp_path / "bad.parquet")
+
+
+@pytest.mark.parametrize("blank", ["\x1c", "\x1f", "\x85", "\xa0", "\u2003", "\t", " ", "\x0b", "\u0660"])
+def test_blanks_are_the_same_to_whole_files_and_parts(tmp_path: Path, blank: str) -> None:
+    """Found by ``benchmarks/fuzz.py data``."""
+    path = tmp_path / "d.csv"
+    path.write_text(f"V1,V2\n0.{blank},1\n2,3\n4,5\n\n", encoding="utf-8")
+
+    def read(tables: Callable[[], list[Table]]) -> object:
+        try:
+            return joined(tables())[0].tolist()
+        except DataError as error:
+            return str(error)
+
+    assert read(lambda: [read_table(path)]) == read(lambda: list(table_chunks(path, 2)))
 
 
 def test_archives_of_objects_and_of_unequal_lengths_are_refused(tmp_path: Path) -> None:
