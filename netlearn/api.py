@@ -50,6 +50,7 @@ from netlearn.named_data import placed
 from netlearn.netlist.directive_text import with_directive_option
 from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import DataLike, NetlistLike, Overrides, OverridesBesideSolver
+from netlearn.probes.names import probes_of
 from netlearn.project import Project, open_project, with_targets
 from netlearn.results import Evaluation, TrainResult
 from netlearn.solve.internal import InternalSolver
@@ -225,7 +226,7 @@ def operating_point(
         named = data is not None or bool(project.settings.corner)
         point = solved(project, driven(project, outputs=probes) if named else Drive(project.circuit_for(probes)))
         if isinstance(opened, InternalSolver):
-            tell_doubts(point)
+            tell_doubts(point, probes_of(point.circuit, probes) if probes else None)
         return point
 
 

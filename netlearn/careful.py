@@ -6,7 +6,9 @@ import warnings
 from dataclasses import replace
 
 from netlearn.errors import CircuitError
-from netlearn.solve.accuracy import digits_of, doubts
+from netlearn.probes.ends import Probes
+from netlearn.probes.outputs import Outputs
+from netlearn.solve.accuracy import digits_of, digits_read, doubts, doubts_read
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint, Solver
 from netlearn.solve.sensitivity import linearize
@@ -20,10 +22,13 @@ def careful(solver: Solver) -> Solver:
     return replace(solver, careful=True) if isinstance(solver, InternalSolver) else solver
 
 
-def tell_doubts(point: OperatingPoint) -> None:
-    """Warn of numbers that hold few digits."""
+def tell_doubts(point: OperatingPoint, outputs: Outputs | Probes | None = None) -> None:
+    """Warn of voltages and currents that hold few digits, or else of what is read that does."""
     try:
-        said = doubts(point, digits_of(point, linearize(point)))
+        linearization = linearize(point)
+        said = doubts(point, digits_of(point, linearization))
+        if not said and outputs is not None and len(outputs):
+            said = doubts_read(outputs.names, digits_read(point, outputs, linearization))
     except CircuitError:
         # Where something jumps, as at a fold, there is nothing to go by.
         return

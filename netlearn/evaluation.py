@@ -66,7 +66,7 @@ def evaluate(
         result = evaluation_of(model, project.loss, project.layout, dataset, executor)
         if isinstance(solver, InternalSolver):
             some = np.linspace(0, len(dataset.inputs) - 1, min(DOUBTED, len(dataset.inputs))).astype(int)
-            tell_doubts(model.forward(model.parameters.initial, dataset.inputs[some]))
+            tell_doubts(model.forward(model.parameters.initial, dataset.inputs[some]), model.measured)
         found = model.forward(model.parameters.initial, dataset.inputs).residual() if residual else None
         fit = _fit(project, dataset) if errors else None
         notes = (*notes_of(project), *readings_note(solver))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from netlearn.errors import CircuitError
 from netlearn.solve.equations.assembly import Equations, with_ground
 
 if TYPE_CHECKING:
+    from netlearn.probes.ends import Probes
+    from netlearn.probes.outputs import Outputs
     from netlearn.solve.operating_point import Linearization, OperatingPoint
 
 UNIT_ROUNDOFF = np.finfo(float).eps / 2
@@ -21,6 +23,8 @@ MOST_DIGITS = -np.log10(UNIT_ROUNDOFF)
 FEW_DIGITS = 6
 DRAWS = 3
 """So often random signs of rounding errors are tried."""
+DRAWS_OF_DIFFERENCES = 10
+"""And so often for differences, as two errors of equal signs cancel in them."""
 NEGLIGIBLE = 1e-12
 """Voltages and currents below this part of the largest one are hardly asked for."""
 TINY = np.finfo(float).tiny / np.finfo(float).eps
@@ -73,26 +77,61 @@ def residual_of(point: OperatingPoint) -> Residual:
 def digits_of(point: OperatingPoint, linearization: Linearization | None = None) -> Array:
     """About how many decimal digits hold of each unknown, (S, N), up to 16.
 
-    Rounding errors of random signs in all terms of the equations are carried to the unknowns. What is
-    negligible beside the largest voltage or current counts as known. Without a unique solution near by, none holds.
+    Rounding errors of random signs in all terms of the equations are carried to the unknowns, and what the equations
+    lack if that is more. What is negligible beside the largest voltage or current counts as known. Without a unique
+    solution near by, none holds.
     """
     if point.rest is not None and point.circuit.linear:
         return np.full(point.x.shape, MOST_DIGITS)
-    used = linearization if linearization is not None else point.linearization
-    if used is None:
-        raise CircuitError("this solver does not tell how its operating points depend on rounding")
-    terms = np.zeros(point.x.shape)
-    for index, current, reach in _contributions(point):
-        _add(terms, index, np.abs(current) + reach)
-    error = errors_at(terms, used)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        digits = -np.log10(error / np.abs(point.x))
-    digits = np.where(np.isfinite(error), np.clip(np.nan_to_num(digits, nan=MOST_DIGITS), 0.0, MOST_DIGITS), 0.0)
+    error = errors_at(_terms(point), _linearization(point, linearization))
+    digits = _digits(point.x, error)
     known = negligible(point.x, error, len(point.circuit.nodes))
     if point.rest is not None:
         # Samples that were solved with more digits: rounding took something off some of their numbers.
         known |= point.rest.any(axis=1, keepdims=True)
     return np.where(known, MOST_DIGITS, digits)
+
+
+def digits_read(point: OperatingPoint, outputs: Outputs | Probes, linearization: Linearization | None = None) -> Array:
+    """About how many decimal digits hold of what is read, (S, o), up to 16.
+
+    A difference of voltages that are nearly equal holds fewer than these. What is zero, and what is wrong by a
+    negligible part of the same reading's largest one, counts as known.
+    """
+    read = outputs.read(point.circuit, point.x)
+    if point.rest is not None:
+        return np.full(read.shape, MOST_DIGITS)
+    used, error = _linearization(point, linearization), np.zeros(read.shape)
+    for moved in _moved(_terms(point), used, DRAWS_OF_DIFFERENCES):
+        with np.errstate(all="ignore"):
+            change = np.abs(outputs.read(point.circuit, point.x, moved) - read)
+        error = np.maximum(error, np.where(np.isnan(change), np.inf, change))
+    known = read == 0
+    if len(read) > 1:
+        known |= error <= NEGLIGIBLE * np.abs(read).max(axis=0)
+    return np.where(known, MOST_DIGITS, _digits(read, error))
+
+
+def _terms(point: OperatingPoint) -> Array:
+    """The sizes (S, N) of what the equations of a point add up, or what they lack in units of its rounding."""
+    terms, total = np.zeros(point.x.shape), np.zeros(point.x.shape, point.x.dtype)
+    for index, current, reach in _contributions(point):
+        _add(terms, index, np.abs(current) + reach)
+        _add(total, index, current)
+    return np.maximum(terms, np.abs(total) / UNIT_ROUNDOFF)
+
+
+def _linearization(point: OperatingPoint, given: Linearization | None) -> Linearization:
+    used = given if given is not None else point.linearization
+    if used is None:
+        raise CircuitError("this solver does not tell how its operating points depend on rounding")
+    return used
+
+
+def _digits(values: Array, error: Array) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        digits = -np.log10(error / np.abs(values))
+    return np.where(np.isfinite(error), np.clip(np.nan_to_num(digits, nan=MOST_DIGITS), 0.0, MOST_DIGITS), 0.0)
 
 
 def errors_at(terms: Array, linearization: Linearization) -> Array:
@@ -101,15 +140,22 @@ def errors_at(terms: Array, linearization: Linearization) -> Array:
     Errors of one sign are the worst that resistors can make of them, whose matrix has an inverse without
     negative entries; others need different signs.
     """
-    rng, error = np.random.default_rng(0), np.zeros(terms.shape)
-    for signs in [np.ones(terms.shape[1]), *rng.choice([-1.0, 1.0], size=(DRAWS, terms.shape[1]))]:
+    error = np.zeros(terms.shape)
+    for moved in _moved(terms, linearization):
+        error = np.maximum(error, np.where(np.isnan(moved), np.inf, np.abs(moved)))
+    return error
+
+
+def _moved(terms: Array, linearization: Linearization, draws: int = DRAWS) -> Iterator[Array]:
+    """What rounding errors of several signs make of the solutions, (S, N) each; NaN where there is none."""
+    rng = np.random.default_rng(0)
+    for signs in [np.ones(terms.shape[1]), *rng.choice([-1.0, 1.0], size=(draws, terms.shape[1]))]:
         try:
             with np.errstate(all="ignore"):
-                moved = np.abs(linearization.solve(UNIT_ROUNDOFF * terms * signs))
+                moved = linearization.solve(UNIT_ROUNDOFF * terms * signs)
         except CircuitError:
-            return np.full(terms.shape, np.inf)
-        error = np.maximum(error, np.where(np.isnan(moved), np.inf, moved))
-    return error
+            moved = np.full(terms.shape, np.nan)
+        yield moved
 
 
 def negligible(x: Array, error: Array, nodes: int) -> Array:
@@ -130,13 +176,24 @@ def doubts(point: OperatingPoint, digits: Array) -> str:
     if len(poor) == len(least) and not least.any():
         return "hardly a digit can be trusted: the circuit's equations are singular but for rounding"
     names = [*(f"v({name})" for name in point.circuit.nodes), *(f"i({name})" for name in point.circuit.branches)]
+    return f"{_trusted(names, least, poor)}: in the circuit's equations large terms nearly cancel"
+
+
+def doubts_read(names: Sequence[str], digits: Array) -> str:
+    """Which of the readings by these names hold fewer than six digits, in words; empty if none does."""
+    least = digits.min(axis=0, initial=MOST_DIGITS)
+    poor = np.flatnonzero(least < FEW_DIGITS)
+    return f"{_trusted(names, least, poor)}: numbers that are nearly equal cancel there" if len(poor) else ""
+
+
+def _trusted(names: Sequence[str], least: Array, poor: Array) -> str:
     worst = int(poor[np.argmin(least[poor])])
     count = int(least[worst])
     held = "no digit" if count == 0 else f"about {count} {'digit' if count == 1 else 'digits'}"
     more = (
         f", and fewer than {FEW_DIGITS} of {_listed([names[k] for k in poor if k != worst])}" if len(poor) > 1 else ""
     )
-    return f"{held} of {names[worst]} can be trusted{more}: in the circuit's equations large terms nearly cancel"
+    return f"{held} of {names[worst]} can be trusted{more}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -121,7 +121,8 @@ def test_labels_that_are_stored_as_bytes_are_text(tmp_path: Path, ending: str) -
     """Found by ``benchmarks/fuzz.py data``: b'1' was 1, unless there were others that are no numbers in its part."""
     path, labels = tmp_path / f"d{ending}", [b"a", b"001", b"1", "é".encode()]
     if ending == ".npz":
-        np.savez(path, V1=np.arange(4.0), **{"class": np.array(labels)})
+        arrays: dict[str, Any] = {"V1": np.arange(4.0), "class": np.array(labels)}
+        np.savez(path, **arrays)
     else:
         pd.DataFrame({"V1": np.arange(4.0), "class": labels}).to_parquet(path)
     for tables in ([read_table(path)], list(table_chunks(path, 1))):

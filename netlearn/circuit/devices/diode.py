@@ -15,6 +15,7 @@ from netlearn.circuit.devices.junction import (
     REFERENCE_TEMPERATURE,
     critical_voltage,
     exponential,
+    exponential_less_one,
     given,
     inverse,
     junction_conductance,
@@ -189,15 +190,16 @@ def _secondary(v: Array, current: Array, p: Values) -> Array:
     forward = v.real >= -3.0 * p["vte"].real
     at = np.where(forward, v, 0.0)
     depletion = ((1.0 - at / p["potential"]) ** 2 + 0.005) ** (p["grading"] / 2.0)
-    recombination = p["recombination"] * (exponential(at / p["recombination_vte"]) - 1.0) * depletion
+    recombination = p["recombination"] * exponential_less_one(at / p["recombination_vte"]) * depletion
     side = _with_breakdown(v, p["side_vte"], p["side"], p)
-    tunnel = -p["tunnel"] * (exponential(-v / p["tunnel_vte"]) - 1.0)
+    tunnel = -p["tunnel"] * exponential_less_one(-v / p["tunnel_vte"])
     total = current + recombination + side + tunnel
     knee = np.where(forward, p["forward_knee"], p["reverse_knee"])
     magnitude = np.where(forward, total, -total)
     active = (knee.real > 0) & (magnitude.real > KNEE_FROM)
     root = np.sqrt(np.where(active, magnitude * knee, 0.25))
-    return np.where(active, total / (1.0 + root), total)
+    result: Array = np.where(active, total / (1.0 + root), total)
+    return result
 
 
 PARAMETERS = {

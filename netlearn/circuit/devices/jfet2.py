@@ -59,8 +59,8 @@ class Jfet2(Jfet):
         }
 
     def gate_current(self, v: Array, p: Values) -> Array:
-        forward = p["saturation"] * (_exponential(v / p["vt"]) - 1.0)
-        backward = p["breakdown"] * (_exponential(-v / p["breakdown_voltage"]) - 1.0)
+        forward = p["saturation"] * _exponential_less_one(v / p["vt"])
+        backward = p["breakdown"] * _exponential_less_one(-v / p["breakdown_voltage"])
         current: Array = forward - backward + p["gmin"] * v
         return current
 
@@ -100,10 +100,11 @@ def _softened(over: Array, soft: Array) -> Array:
     return np.where(bent, scale * np.log1p(np.exp(np.where(bent, exponent, 0.0))), over)
 
 
-def _exponential(x: Array) -> Array:
+def _exponential_less_one(x: Array) -> Array:
     above = x.real >= HIGHEST
-    rising = np.exp(np.where(above, HIGHEST, x)) * np.where(above, x - (HIGHEST - 1.0), 1.0)
-    result: Array = np.where(x.real > LOWEST, rising, 0.0)
+    growth = np.where(above, x - (HIGHEST - 1.0), 1.0)
+    rising = np.expm1(np.where(above, HIGHEST, x)) * growth + (growth - 1.0)
+    result: Array = np.where(x.real > LOWEST, rising, -1.0)
     return result
 
 

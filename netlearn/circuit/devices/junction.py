@@ -80,17 +80,30 @@ def exponential(x: Array) -> Array:
     return result
 
 
+def exponential_less_one(x: Array) -> Array:
+    """exp(x) - 1, which near 0 has all digits, beyond EXPONENT_LIMIT continued as a straight line."""
+    beyond = x.real > EXPONENT_LIMIT
+    if not beyond.any():
+        plain: Array = np.expm1(x)
+        return plain
+    capped = np.where(beyond, EXPONENT_LIMIT, x)
+    # As exp(capped) (1 + x - capped) - 1, without a second exponential.
+    result: Array = np.expm1(capped) * (1.0 + (x - capped)) + (x - capped)
+    return result
+
+
 def junction_current(v: Array, vt: Array, saturation: Array) -> Array:
     """The current of a junction with emission coefficient in ``vt``: exponential, and cubic below -3 vt."""
     exponent = v / vt
     reverse = exponent.real < -3.0
     if not reverse.any():
-        forward: Array = saturation * (exponential(exponent) - 1.0)
-        return forward
+        plain: Array = saturation * exponential_less_one(exponent)
+        return plain
     # Products instead of a power, and an exponential only of what is used, for this runs in every iteration.
     cube = (3.0 / np.e) / np.where(reverse, exponent, -1.0)
     cube = cube * cube * cube
-    current: Array = saturation * np.where(reverse, -1.0 - cube, exponential(np.where(reverse, 0.0, exponent)) - 1.0)
+    forward = exponential_less_one(np.where(reverse, 0.0, exponent))
+    current: Array = saturation * np.where(reverse, -1.0 - cube, forward)
     return current
 
 

@@ -15,7 +15,7 @@ from netlearn.circuit.devices.junction import (
     CHARGE,
     band_gap,
     critical_voltage,
-    exponential,
+    exponential_less_one,
     given,
     inverse,
     junction_conductance,
@@ -99,7 +99,7 @@ class Mosfet(Device):
     def bulk_current(self, v: Array, saturation: Array, p: Values) -> Array:
         """The current of a junction between the bulk and a diffusion."""
         reverse = v.real <= -3.0 * p["vt"].real
-        forward = saturation * (exponential(np.where(reverse, 0.0, v / p["vt"])) - 1.0)
+        forward = saturation * exponential_less_one(np.where(reverse, 0.0, v / p["vt"]))
         current: Array = np.where(reverse, -saturation, forward) + p["gmin"] * v
         return current
 
