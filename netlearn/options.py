@@ -43,15 +43,25 @@ def option(
     most: float | None = None,
     absent: str = "none",
     percent: bool = False,
+    part: bool = False,
     prefix: str = "",
 ) -> Any:
     """A dataclass field that is an option: above < value < below, least <= value <= most.
 
     ``absent`` is the word for None, where the field may be None. With ``percent`` a number may be
-    given in per cent of something, as a Percent. ``prefix`` is a word that may stand before the value, as in
+    given in per cent of something, as a Percent. A ``part`` of something is a number that may be written in per cent,
+    too; one that is at most 1 is a part. ``prefix`` is a word that may stand before the value, as in
     ``calibrate=every 50``.
     """
-    limits = {"above": above, "least": least, "below": below, "most": most, "absent": absent, "percent": percent}
+    limits = {
+        "above": above,
+        "least": least,
+        "below": below,
+        "most": most,
+        "absent": absent,
+        "percent": percent,
+        "part": part,
+    }
     limits["prefix"] = prefix
     return field(default=default, metadata={"help": help, "limits": limits})
 
@@ -74,7 +84,9 @@ class Option:
     many: bool = False
     """Whether it has any number of values, as a tuple."""
     percent: bool = False
-    """Whether it may be given in per cent."""
+    """Whether in per cent it is of something else than as a number."""
+    part: bool = False
+    """Whether it is a number that may be written in per cent."""
     prefix: str = ""
     """A word that may stand before the value."""
 
@@ -153,7 +165,9 @@ def _options_of(cls: Any) -> tuple[Option, ...]:
         many = get_origin(hint) is tuple
         kind, optional, choices = _kind(get_args(hint)[0] if many else hint)
         default = None if entry.default is MISSING else entry.default
-        limits = entry.metadata["limits"]
+        limits = dict(entry.metadata["limits"])
+        # What cannot be more than 1 is a part of something.
+        limits["part"] |= kind is float and 1.0 in (limits["most"], limits["below"])
         found.append(Option(entry.name, kind, default, entry.metadata["help"], choices, optional, many=many, **limits))
     return tuple(found)
 

@@ -4,6 +4,8 @@ from typing import Literal
 import pytest
 
 from netlearn.errors import OptionError, Place
+from netlearn.learn.settings import DIRECTIVES
+from netlearn.netlist.directives import read_directive
 from netlearn.options import Directive, Option, build, find, option, options_of
 
 
@@ -60,6 +62,19 @@ def test_values_that_do_not_fit(name: str, value: object, said: str) -> None:
         build(Thing, {name: value}, "a thing", {name: Place("n.cir", 3, 4)})
     assert str(caught.value).startswith("n.cir:3:4: error: ")
     assert said in str(caught.value)
+
+
+def test_parts_of_something_may_be_written_in_per_cent_wherever_they_are() -> None:
+    texts = ["options validation=12.3%", "subset fraction=50%", "hardware noise=2% stuck=0.1%", "optimizer sgd lr=5%"]
+    validation, fraction, hardware = (read_directive(text, DIRECTIVES).values for text in texts[:3])
+    assert (validation, fraction) == ({"validation": 0.123}, {"fraction": 0.5})
+    assert hardware == {"noise": 0.02, "stuck": 0.001}
+    # The same number as any other: a checkpoint does not tell them apart.
+    assert {type(value) for value in (*validation.values(), *hardware.values())} == {float}
+    with pytest.raises(OptionError, match=r"'lr' is not given in per cent, as '5%'\n  help: write 0.05$"):
+        read_directive(texts[3], DIRECTIVES)
+    with pytest.raises(OptionError, match="'validation' must be a number at least 0 and below 1"):
+        read_directive("options validation=150%", DIRECTIVES)
 
 
 @dataclass(frozen=True)

@@ -12,23 +12,12 @@ import numpy as np
 from netlearn.calibration import Calibration, calibrate
 from netlearn.cli.forward import threads_option
 from netlearn.cli.help import SectionedCommand
-from netlearn.cli.options import allow, as_json, directive_options, netlist_argument, overrides, quiet
+from netlearn.cli.options import Part, allow, as_json, directive_options, netlist_argument, overrides, quiet
 from netlearn.cli.output import FilePath, beside, check_outputs, say
-from netlearn.errors import OptionError
 from netlearn.json_text import json_text
 from netlearn.netlist.netlist import read
-from netlearn.netlist.numbers import parse_number
+from netlearn.options import Option
 from netlearn.report.tables import show, shown, table_of
-
-
-def _part(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-    """A part of something, also in per cent."""
-    if text is None:
-        return None
-    number = parse_number(text.removesuffix("%").strip())
-    if number is None:
-        raise OptionError(f"'{text}' is no part of something", hint="such as 20% or 0.2")
-    return number / 100 if text.endswith("%") else number
 
 
 @click.command(cls=SectionedCommand, name="calibrate", short_help="Fit a model's values to measurements of a chip.")
@@ -44,7 +33,12 @@ def _part(_: click.Context, __: click.Parameter, text: str | None) -> float | No
     show_default=True,
     help="Whether outputs have offsets; auto: where the data tell.",
 )
-@click.option("--prior", callback=_part, metavar="PART", help="By what part values are known to be off, such as 20%.")
+@click.option(
+    "--prior",
+    type=Part(Option("prior", float, None, above=0.0, part=True)),
+    metavar="PART",
+    help="By what part values are known to be off, such as 20%.",
+)
 @directive_options("train", "fix")
 @allow
 @click.option("--force", is_flag=True, help="Write over files of other origin.")

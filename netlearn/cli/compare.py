@@ -11,6 +11,7 @@ from netlearn.cli.combinations import refuse
 from netlearn.cli.forward import chip_by_name, named_or_chip
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
+    Part,
     allow,
     as_csv,
     as_json,
@@ -29,7 +30,6 @@ from netlearn.cli.options import (
 from netlearn.cli.output import FilePath, beside, check_outputs, deliver, say
 from netlearn.cli.progress import comparison_progress
 from netlearn.comparison import compare
-from netlearn.errors import OptionError
 from netlearn.learn.settings import DIRECTIVES
 from netlearn.netlist.netlist import read
 from netlearn.report.tables import csv_text, fitting, show, table_of
@@ -38,11 +38,8 @@ from netlearn.report.tables import csv_text, fitting, show, table_of
 SHARED = tuple(name for name in DIRECTIVES if name not in ("data", "rule", "subset"))
 
 
-def _numbers(_: click.Context, option: click.Parameter, text: str) -> list[float]:
-    try:
-        return [float(word) for word in text.split(",") if word.strip()]
-    except ValueError:
-        raise OptionError(f"--{option.name} takes numbers with commas between them, not '{text}'") from None
+def _numbers(context: click.Context, option: click.Parameter, text: str) -> list[float]:
+    return [Part().convert(word.strip(), option, context) for word in text.split(",") if word.strip()]
 
 
 @click.command(cls=SectionedCommand, name="compare", short_help="Train with several learning rules and compare them.")

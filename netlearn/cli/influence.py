@@ -11,6 +11,7 @@ from netlearn.cli.combinations import refuse
 from netlearn.cli.forward import threads_option
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
+    Part,
     allow,
     as_csv,
     as_json,
@@ -34,7 +35,8 @@ LEARNED = [entry for entry in options_of(LoopOptions) if entry.name in ("coordin
 """What of the options says how was trained."""
 damping_option = click.option(
     "--damping",
-    type=click.FloatRange(min=0),
+    type=Part(),
+    metavar="PART",
     default=1e-6,
     show_default=True,
     help="What is added to the curvature, in that along the gradient.",

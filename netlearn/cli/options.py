@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ import click
 from netlearn.cli.combinations import one_format
 from netlearn.cli.output import FilePath, say
 from netlearn.clusters import cluster
+from netlearn.errors import OptionError
 from netlearn.learn.settings import DIRECTIVES
 from netlearn.netlist.numbers import parse_number
 from netlearn.options import Option
@@ -27,13 +29,40 @@ class SpiceNumber(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The number. Raises BadParameter."""
-        try:
+        if not isinstance(value, str):
             return float(value)
-        except ValueError:
-            number = None if value.endswith("%") else parse_number(value)
+        number = None if value.endswith("%") else parse_number(value)
         if number is None:
-            self.fail(f"'{value}' is not a number, such as 1e4 or 10k.", param, ctx)
+            part = parse_number(value[:-1]) if value.endswith("%") else None
+            hint = "such as 1e4 or 10k" if part is None else f"and no part of anything: write {part / 100:.15g}"
+            self.fail(f"'{value}' is not a number, {hint}.", param, ctx)
         return number
+
+
+class Part(click.ParamType):  # type: ignore[type-arg]
+    """A part of something, also in per cent, within the limits of an option if there is one, else at least 0."""
+
+    name = "part"
+
+    def __init__(self, entry: Option | None = None) -> None:
+        self.entry = entry or Option("part", float, None, least=0.0, part=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number. Raises BadParameter."""
+        if not isinstance(value, str):
+            return float(value)
+        number = parse_number(value.removesuffix("%").strip())
+        if number is None:
+            self.fail(f"'{value}' is not a part of something, such as 0.01 or 1%.", param, ctx)
+        # From the decimal, so that 12.3% is the number nearest to 0.123.
+        part = float(Decimal(repr(number)) / 100) if value.endswith("%") else number
+        try:
+            self.entry.check(part)
+        except OptionError:
+            limits = self.entry.limits.strip()
+            meant = f"; for {value} % write {value}%" if number > 1 and not value.endswith("%") else ""
+            self.fail(f"'{value}' is not {limits}{meant}.", param, ctx)
+        return part
 
 
 netlist_argument = click.argument("netlist", type=FilePath, metavar="FILE")
@@ -70,7 +99,8 @@ def tolerance(default: float) -> Callable[[Command], Command]:
     """How far results may differ, relative."""
     return click.option(
         "--tolerance",
-        type=click.FloatRange(min=0),
+        type=Part(),
+        metavar="PART",
         default=default,
         show_default=True,
         help="Relative difference that passes.",
@@ -176,6 +206,10 @@ def solver_options(command: Command) -> Command:
     return option_flags(entry for entry in DIRECTIVES["options"].options if entry.name in ("solver", "sweeps"))(command)
 
 
+def _number_of(entry: Option) -> click.ParamType:  # type: ignore[type-arg]
+    return Part(entry) if entry.part else SpiceNumber()
+
+
 def _flag(entry: Option) -> Callable[[Command], Command]:
     if entry.kind is bool and entry.default in (True, False, None):
         said = "" if entry.default is None else f" [{'yes' if entry.default else 'no'}]"
@@ -185,7 +219,9 @@ def _flag(entry: Option) -> Callable[[Command], Command]:
             default=None,
             help=f"{entry.help.capitalize()}{said}.",
         )
-    kind: Any = click.Choice(entry.choices) if entry.choices else SpiceNumber() if entry.kind is float else entry.kind
+    kind: Any = (
+        click.Choice(entry.choices) if entry.choices else _number_of(entry) if entry.kind is float else entry.kind
+    )
     shown_limits = [entry.limits.strip(), "" if entry.default is None else f"default {entry.default}"]
     shown = "; ".join(part for part in shown_limits if part)
     return click.option(

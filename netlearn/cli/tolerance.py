@@ -12,6 +12,7 @@ from netlearn.cli.combinations import refuse
 from netlearn.cli.forward import forward_by_name
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
+    Part,
     allow,
     as_csv,
     as_json,
@@ -26,6 +27,7 @@ from netlearn.cli.output import FilePath, deliver, say
 from netlearn.errors import CheckFailed
 from netlearn.json_text import json_text
 from netlearn.netlist.netlist import read
+from netlearn.options import Option
 from netlearn.report.tables import csv_text, show, table_of
 from netlearn.report.tolerances import spread_rows, tolerance_lines, tolerance_values
 from netlearn.tolerances.analysis import ToleranceResult
@@ -40,16 +42,17 @@ from netlearn.tolerances.analysis import tolerance as analysed
 @click.option("--against", type=click.Choice(["ngspice"]), help="Let ngspice solve the worst cases, too.")
 @click.option(
     "--for-yield",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Part(Option("yield", float, None, above=0.0, below=1.0, part=True)),
     metavar="PART",
-    help="Say which parts have to be tighter for this yield, such as 0.99.",
+    help="Say which parts have to be tighter for this yield, such as 99%.",
 )
 @click.option("--prices", metavar="'TOLERANCE=PRICE...'", help="Of tolerance classes, such as '1%=1 0.1%=10'.")
 @click.option("--journal", type=FilePath, metavar="FILE", help="Keep draws that are done here, and go on from them.")
 @directive_options("tolerance", "goal", "output", "corner")
 @click.option(
     "--relative",
-    type=click.FloatRange(min=0),
+    type=Part(),
+    metavar="PART",
     default=1e-6,
     show_default=True,
     help="Relative difference from ngspice that passes.",

@@ -90,11 +90,11 @@ class Hardware(Declared):
     measured: str | None = option(None, "a CSV file of levels as measured: value or conductance, and deviation")
     series: Literal["none", "e3", "e6", "e12", "e24", "e48", "e96", "e192"] = option("none", "preferred numbers")
     device: Literal["none", "pcm"] = option("none", "published devices, for write, drift and flicker")
-    noise: float = option(0.0, "relative standard deviation of a written value", least=0.0)
+    noise: float = option(0.0, "relative standard deviation of a written value", least=0.0, part=True)
     write: tuple[float, ...] = option(
         (), "deviation of what is written by the state, both in parts of the largest: c0,c1,..."
     )
-    spread: float = option(0.0, "relative standard deviation between devices", least=0.0)
+    spread: float = option(0.0, "relative standard deviation between devices", least=0.0, part=True)
     read: tuple[float, ...] = option(
         (), "deviation of what is read by the state, both in parts of the largest: c0,c1,..."
     )
@@ -111,8 +111,12 @@ class Hardware(Declared):
     stuck_off: float = option(0.0, "probability that a device is stuck at its smallest state", least=0.0, below=1.0)
     faults: str | None = option(None, "a CSV file of stuck devices: element, and state (on, off or a value)")
     asymmetry: float = option(0.0, "asymmetry of steps up and down, at the bounds", least=0.0, most=1.0)
-    symmetry: float = option(0.0, "standard deviation of the state where steps are equal, of half the range", least=0.0)
-    bias: float = option(0.0, "relative standard deviation of a device's fixed error at every write", least=0.0)
+    symmetry: float = option(
+        0.0, "standard deviation of the state where steps are equal, of half the range", least=0.0, part=True
+    )
+    bias: float = option(
+        0.0, "relative standard deviation of a device's fixed error at every write", least=0.0, part=True
+    )
     dac: int | None = option(None, "bits of the inputs", least=1, most=32)
     dac_range: tuple[float, ...] = option((), "lowest and highest input")
     adc: int | None = option(None, "bits of the outputs", least=1, most=32)

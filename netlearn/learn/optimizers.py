@@ -90,7 +90,9 @@ class Lbfgsb(Declared):
     """
 
     memory: int = option(20, "corrections that approximate the Hessian", least=1)
-    ftol: float = option(0.0, "stop where the loss falls by less than this part of itself or its unit", least=0.0)
+    ftol: float = option(
+        0.0, "stop where the loss falls by less than this part of itself or its unit", least=0.0, part=True
+    )
     gtol: float = option(1e-12, "stop where no derivative is larger than this, in units of the loss", least=0.0)
 
 
@@ -108,7 +110,7 @@ class TikiTaka(Declared):
     lr: float = option(0.1, "rate at which the slow array follows the fast one", above=0.0)
     fast: float = option(0.1, "rate at which the fast array follows the gradient", above=0.0)
     asymmetry: float = option(0.5, "asymmetry of the fast array's devices", least=0.0, most=1.0)
-    share: float = option(0.1, "part of the fast array in the trained value", least=0.0)
+    share: float = option(0.1, "part of the fast array in the trained value", least=0.0, part=True)
     every: int = option(1, "steps from one transfer to the next", least=1)
 
     def start(self, size: int) -> State:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import lru_cache
 from itertools import chain
 from math import isfinite
@@ -184,10 +185,13 @@ class _Reader:
             value = TRUTHS.get(text.lower())
         elif option.kind in (int, float) and text.endswith("%"):
             number = parse_number(text[:-1])
-            if number is not None and not option.percent:
-                hint = f"write {number / 100:g}, or 'within={text}'"
+            if number is not None and not (option.percent or option.part):
+                of = f", or 'within={text}'" if option.name == "value" else ""
+                hint = f"write {number / 100:.15g}{of}"
                 raise OptionError(f"'{option.name}' is not given in per cent, as '{text}'", place, hint)
-            value = None if number is None else Percent(number / 100)
+            # From the decimal, so that 12.3% is the number nearest to 0.123.
+            exact = None if number is None else float(Decimal(repr(number)) / 100)
+            value = Percent(exact) if exact is not None and option.percent else exact
         elif option.kind in (int, float) and option.percent and text.lower().endswith("ppm"):
             number = parse_number(text[:-3])
             value = None if number is None else Percent(number * 1e-6)

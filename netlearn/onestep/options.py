@@ -37,7 +37,7 @@ class OneStep(Declared):
     gain: float = option(1e5, "gain of the amplifiers", above=0.0)
     wire: float = option(0.0, "resistance of the wire from one crosspoint to the next, in ohms", least=0.0)
     levels: int | None = option(None, "conductances that a device can have, zero among them", least=2)
-    noise: float = option(0.0, "relative standard deviation of a written conductance", least=0.0)
+    noise: float = option(0.0, "relative standard deviation of a written conductance", least=0.0, part=True)
     conductance: float = option(1e-4, "conductance of the largest value, or of 1 without scale, in siemens", above=0.0)
     hidden: int | None = option(None, "units of a random hidden layer before the regression; none by default", least=1)
     seed: int = option(0, "seed of all random numbers", least=0)

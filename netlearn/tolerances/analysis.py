@@ -134,6 +134,9 @@ def tolerance(
     """
     if draws < 2:
         raise OptionError(f"at least 2 draws are needed, not {draws}")
+    if isinstance(for_yield, str):
+        # Python's callers write a number; the command line takes 99%, too.
+        raise OptionError(f"a yield is a number between 0 and 1, not '{for_yield}'", hint="such as 0.99")
     if for_yield is not None and not 0 < for_yield < 1:
         hint = f"write {for_yield / 100:g}" if 1 < for_yield < 100 else ""
         raise OptionError(f"a yield is between 0 and 1, not {for_yield:g}", hint=hint)

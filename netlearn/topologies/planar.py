@@ -27,7 +27,9 @@ class Delaunay(Declared):
     """
 
     nodes: int = option(50, "number of nodes", least=4)
-    apart: float = option(0.6, "least distance of two nodes, as a part of their mean one", least=0.0, most=0.8)
+    apart: float = option(
+        0.6, "least distance of two nodes, as a part of their mean one", least=0.0, most=0.8, part=True
+    )
 
     def network(self, rng: np.random.Generator) -> Network:
         from scipy.spatial import Delaunay as Triangulation

@@ -67,3 +67,27 @@ def test_forms_and_solvers_say_so_in_python_too(divider):
         netlearn.export(divider, "ngspice", hardware="series=e24")
     with pytest.raises(OptionError, match="'sweeps' is about the internal solver"):
         netlearn.train(divider, forward="ngspice", sweeps=4)
+
+
+def test_parts_of_something_are_read_in_per_cent(run, divider):
+    """Each as the number that it is; what is out of its limits is told with what was meant."""
+    divider.with_name("goals.cir").write_text("t\nV1 in 0 1\nR1 in out 1k\nR2 out 0 2k\n.end\n")
+    both = [run("tolerance", divider.with_name("goals.cir"), "--tolerance", "R* 1%", "--goal", "V(out) min=-9 max=9", "--draws", "64",
+                "--for-yield", wanted, "--json").stdout for wanted in ("99%", "0.99")]  # fmt: skip
+    assert both[0] == both[1]
+    assert both[0]
+    assert run("train", divider, "--validation", "34%", "--epochs", "1", "-q").exit_code == 0
+    assert run("check", divider, "--tolerance", "x%").exit_code == 2
+    for words, said in {
+        ("tolerance", "--for-yield", "99"): "'99' is not above 0 and below 1; for 99 % write 99%.",
+        ("tolerance", "--for-yield", "100%"): "'100%' is not above 0 and below 1.",
+        ("check", "--tolerance", "-1%"): "'-1%' is not at least 0.",
+        ("compare", "--rules", "ep", "--fractions", "50%,x"): "'x' is not a part of something, such as 0.01 or 1%.",
+        ("calibrate", "--measured", "d.csv", "--prior", "nan"): "'nan' is not a part of something",
+        ("new", "lattice", "--resistance", "5%"): "'5%' is not a number, and no part of anything: write 0.05.",
+        ("new", "lattice", "--resistance", "x"): "'x' is not a number, such as 1e4 or 10k.",
+    }.items():
+        at = 2 if words[0] == "new" else 1
+        result = run(*words[:at], divider, *words[at:])
+        assert result.exit_code == 2
+        assert said in " ".join(result.stderr.split()), result.stderr

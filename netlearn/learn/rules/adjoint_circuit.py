@@ -45,7 +45,9 @@ class AdjointCircuit(Reading):
     Deterministic but for readings: the factors follow from ``seed``.
     """
 
-    mismatch: float = option(0.0, "how much backward elements differ from the forward ones, relative", least=0.0)
+    mismatch: float = option(
+        0.0, "how much backward elements differ from the forward ones, relative", least=0.0, part=True
+    )
     learn: bool = option(False, "whether backward elements learn to follow the forward ones")
     decay: float = option(0.02, "part of the difference that is gone after each step", above=0.0, most=1.0)
     beta: float = option(1.0, "strength of the backward drive, relative to the conductance that outputs see", above=0.0)

@@ -46,7 +46,9 @@ class InTheLoop(Reading):
         None, "steps after which the model is fitted to what was measured", least=1, absent="never", prefix="every"
     )
     pairs: int = option(500, "measured samples that this goes by, the newest", least=1)
-    prior: float = option(0.3, "standard deviation of what the chip's values are off by, as a part of them", above=0.0)
+    prior: float = option(
+        0.3, "standard deviation of what the chip's values are off by, as a part of them", above=0.0, part=True
+    )
     offsets: bool = option(False, "whether outputs are read with offsets, which are fitted with the values")
     chip: Solver | None = None
     reads: ClassVar[Reads] = "outputs"

@@ -128,7 +128,7 @@ class NaturalGradient(Declared):
     start: Literal["zero", "gradient"] = option("zero", "where it starts; gradient: descent at a time of zero")
     average: float = option(0.0, "time over which it is then averaged", least=0.0)
     temperature: float = option(0.0, "thermal noise, relative to the mean square of the gradient", least=0.0)
-    noise: float = option(0.0, "standard deviation of its readings, relative to the gradient", least=0.0)
+    noise: float = option(0.0, "standard deviation of its readings, relative to the gradient", least=0.0, part=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
