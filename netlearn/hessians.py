@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Unpack
 
@@ -11,7 +11,8 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from netlearn.arrays import Array
-from netlearn.errors import CircuitError, ConvergenceError
+from netlearn.errors import CircuitError, ConvergenceError, OptionError
+from netlearn.learn.data import Layout
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.analytic import Analytic
@@ -59,6 +60,9 @@ class Spectrum:
     each coordinate. ``importance`` (P,) is by how much the mean loss rises where a resistor is taken out
     (M. Guzman, F. Martins, M. Stern, A. J. Liu, "Microscopic imprints of learned solutions in tunable
     networks", Phys. Rev. X 15, 031056, 2025); NaN for other parameters, and for all where P is large.
+
+    Without data all of that is at the netlist's own values: there are no ``curvature`` and ``directions``, and
+    ``importance``, ``loss`` and ``dimension`` are NaN.
     """
 
     nodes: tuple[str, ...]
@@ -75,7 +79,8 @@ class Spectrum:
 
     def __repr__(self) -> str:
         soft, hard = (f"{value:.3g}" for value in (self.stiffness[0], self.stiffness[-1]))
-        return f"<spectrum: {len(self.stiffness)} modes of {soft} to {hard} S, dimension {self.dimension:.3g}>"
+        dimension = "" if np.isnan(self.dimension) else f", dimension {self.dimension:.3g}"
+        return f"<spectrum: {len(self.stiffness)} modes of {soft} to {hard} S{dimension}>"
 
 
 def spectrum(
@@ -86,7 +91,7 @@ def spectrum(
     Parameters
     ----------
     netlist : a netlist or the path of one.
-    data : the samples; else the netlist's.
+    data : the samples; else the netlist's; else its own source values, which tell of physics alone.
     sample : the one, counted from 0, at whose operating point the physical Hessian is taken; in a
         linear circuit all are the same.
     settings : as for :func:`netlearn.train`.
@@ -95,6 +100,8 @@ def spectrum(
     co-content, which has no Hessian, or with one that is no minimum.
     """
     project = open_project(netlist, data, overrides=settings)
+    if not project.has_samples:
+        return _of_physics(project, sample)
     given = project.samples()
     model, loss, theta = project.model, project.loss, project.parameters.initial
     project.samples(sample + 1)
@@ -122,6 +129,40 @@ def spectrum(
     )
 
 
+def _of_physics(project: Project, sample: int) -> Spectrum:
+    """What needs no data, at the netlist's own source values."""
+    if sample:
+        raise OptionError(f"there is no sample {sample + 1}, as there are no data")
+    layout = Layout((), project.settings.output)
+    design = project.design_for(layout)
+    try:
+        parameters = design.parameters(project.selections, project.settings.fix)
+    except OptionError:
+        if project.settings.train:
+            raise
+        # Physics has a spectrum without anything to train, too.
+        parameters = design.parameters((), ())
+    model = replace(project.model_of(layout), parameters=parameters)
+    transform = Transform.of(parameters, project.settings.options.coordinates)
+    inputs = np.zeros((1, 0))
+    point = model.forward(parameters.initial, inputs)
+    stiffness, modes, susceptibility = _physical(model, point)
+    count = len(parameters)
+    return Spectrum(
+        nodes=tuple(point.circuit.nodes),
+        stiffness=stiffness,
+        modes=modes,
+        susceptibility=susceptibility,
+        parameters=tuple(parameters.names),
+        curvature=np.zeros(0),
+        directions=np.zeros((count, 0)),
+        response=_response(model, transform, point, inputs) if layout.outputs else np.full(count, np.nan),
+        importance=np.full(count, np.nan),
+        loss=float("nan"),
+        dimension=float("nan"),
+    )
+
+
 def _physical(model: Model, point: OperatingPoint) -> tuple[Array, Array, Array]:
     """Eigenvalues and -vectors of the Hessian by the node voltages, from its inverse, and the susceptibilities.
 
@@ -144,6 +185,8 @@ def _physical(model: Model, point: OperatingPoint) -> tuple[Array, Array, Array]
     moving = np.abs(values) > 1e-12 * np.abs(values).max()
     if np.any(values[moving] < 0):
         raise CircuitError("the co-content has no minimum at the operating point", hint="look for negative resistances")
+    if not moving.any():
+        raise CircuitError("there is no Hessian where no voltage can move", hint="sources hold all nodes")
     order = np.flatnonzero(moving)[::-1]
     return 1.0 / values[order], vectors[:, order], np.sum(inverse**2, axis=1)
 

@@ -140,6 +140,33 @@ def test_command_tells_and_prints_arrays(tmp_path: Path) -> None:
     assert len(printed["importance"]) == 7
 
 
+def test_without_data_physics_is_told_and_what_data_would_add(tmp_path: Path) -> None:
+    found, whole = netlearn.spectrum(netlearn.parse(NETLIST)), netlearn.spectrum(netlearn.parse(NETLIST), DATA)
+    assert found.stiffness == pytest.approx(whole.stiffness, rel=1e-12)
+    assert found.susceptibility == pytest.approx(whole.susceptibility, rel=1e-12)
+    own = netlearn.spectrum(netlearn.parse(NETLIST), {"V1": [1.0], "V(b)": [0.0], "V(d)": [0.0]})
+    assert found.response == pytest.approx(own.response)
+    assert len(found.curvature) == 0
+    assert np.isnan([found.loss, found.dimension, *found.importance]).all()
+    (tmp_path / "net.cir").write_text(NETLIST)
+    done = CliRunner().invoke(main, ["info", str(tmp_path / "net.cir"), "--spectrum"])
+    assert done.exit_code == 0, done.output
+    assert "stiffness  4 modes of" in done.output
+    assert "no data    which would tell the curvature of the cost" in done.output
+    assert "nan" not in done.output
+    (tmp_path / "diode.cir").write_text("t\nV1 a 0 0.5\nD1 a b dm\nD2 b 0 dm\n.model dm d\n.end\n")
+    done = CliRunner().invoke(main, ["info", str(tmp_path / "diode.cir"), "--spectrum", "--json"])
+    assert done.exit_code == 0, done.output
+    printed = json.loads(done.stdout)["spectrum"]
+    # Two diodes at 0.25 V each, with the conductance (I + Is) / nVt of either.
+    assert printed["stiffness"] == pytest.approx([2e-14 * np.exp(0.25 / 0.0258649) / 0.0258649], rel=1e-3)
+    assert printed["loss"] is None
+    with pytest.raises(OptionError, match="no sample 2, as there are no data"):
+        netlearn.spectrum(netlearn.parse(NETLIST), sample=1)
+    with pytest.raises(CircuitError, match="no voltage can move"):
+        netlearn.spectrum(netlearn.parse("t\nV1 a 0 1\nR1 a 0 1k\n"))
+
+
 def test_refusals() -> None:
     with pytest.raises(OptionError, match="there is no sample"):
         netlearn.spectrum(netlearn.parse(NETLIST), DATA, sample=3)

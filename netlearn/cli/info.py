@@ -28,7 +28,8 @@ def command(
     """Say what is in the netlist FILE, what would be trained, and what is not supported.
 
     --spectrum also computes eigenvalues of the physical and of the cost Hessian, the nodes that
-    currents move most, and the elements that the outputs and the loss depend on most.
+    currents move most, and the elements that the outputs and the loss depend on most. Without data it tells what the
+    netlist's own source values do.
     """
     source = read(netlist, allow)
     description = describe(source, data, **overrides(directives))

@@ -297,15 +297,21 @@ def spectrum_rows(found: Spectrum) -> Iterator[tuple[str, str]]:
     soft = ", ".join(shown(value) for value in found.stiffness[:SHOWN])
     yield "stiffness", f"{len(found.stiffness)} modes of {shown(found.stiffness[0])} to {shown(found.stiffness[-1])} S"
     yield "soft modes", f"{soft} S"
-    yield "dimension", f"{found.dimension:.3g} of the response to the data"
-    yield "curvature", ", ".join(shown(value) for value in found.curvature[:SHOWN])
+    if len(found.curvature):
+        yield "dimension", f"{found.dimension:.3g} of the response to the data"
+        yield "curvature", ", ".join(shown(value) for value in found.curvature[:SHOWN])
     for heading, names, values in (
         ("susceptible", found.nodes, found.susceptibility),
         ("responsive", found.parameters, found.response),
         ("important", found.parameters, found.importance),
     ):
+        if np.isnan(values).all():
+            continue
         order = np.argsort(-np.nan_to_num(values, nan=-np.inf))[:SHOWN]
         yield heading, ", ".join(f"{names[int(k)]} ({values[k]:.3g})" for k in order)
+    if not len(found.curvature):
+        more = "" if found.parameters and not np.isnan(found.response).all() else "; *@output, what responds"
+        yield "no data", f"which would tell the curvature of the cost, the dimension and what is important{more}"
 
 
 def spectrum_values(found: Spectrum) -> dict[str, Any]:
