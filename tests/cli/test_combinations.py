@@ -72,9 +72,9 @@ def test_forms_and_solvers_say_so_in_python_too(divider):
 def test_parts_of_something_are_read_in_per_cent(run, divider):
     """Each as the number that it is; what is out of its limits is told with what was meant."""
     divider.with_name("goals.cir").write_text("t\nV1 in 0 1\nR1 in out 1k\nR2 out 0 2k\n.end\n")
-    words = ("--tolerance", "R* 1%", "--goal", "V(out) min=-9 max=9", "--draws", "64", "--json")
+    drawn = ("--tolerance", "R* 1%", "--goal", "V(out) min=-9 max=9", "--draws", "64", "--json")
     goals = divider.with_name("goals.cir")
-    both = [run("tolerance", goals, *words, "--for-yield", wanted).stdout for wanted in ("99%", "0.99")]
+    both = [run("tolerance", goals, *drawn, "--for-yield", wanted).stdout for wanted in ("99%", "0.99")]
     assert both[0] == both[1]
     assert both[0]
     assert run("train", divider, "--validation", "34%", "--epochs", "1", "-q").exit_code == 0
