@@ -12,7 +12,7 @@ import numpy as np
 from netlearn.calibration import Calibration, calibrate
 from netlearn.cli.forward import threads_option
 from netlearn.cli.help import SectionedCommand
-from netlearn.cli.options import Part, allow, as_json, directive_options, netlist_argument, overrides, quiet
+from netlearn.cli.options import PartNumber, allow, as_json, directive_options, netlist_argument, overrides, quiet
 from netlearn.cli.output import FilePath, beside, check_outputs, say
 from netlearn.json_text import json_text
 from netlearn.netlist.netlist import read
@@ -35,7 +35,7 @@ from netlearn.report.tables import show, shown, table_of
 )
 @click.option(
     "--prior",
-    type=Part(Option("prior", float, None, above=0.0, part=True)),
+    type=PartNumber(Option("prior", float, None, above=0.0, part=True)),
     metavar="PART",
     help="By what part values are known to be off, such as 20%.",
 )

@@ -11,7 +11,7 @@ from netlearn.cli.combinations import refuse
 from netlearn.cli.forward import chip_by_name, named_or_chip
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
-    Part,
+    PartNumber,
     allow,
     as_csv,
     as_json,
@@ -39,7 +39,7 @@ SHARED = tuple(name for name in DIRECTIVES if name not in ("data", "rule", "subs
 
 
 def _numbers(context: click.Context, option: click.Parameter, text: str) -> list[float]:
-    return [Part().convert(word.strip(), option, context) for word in text.split(",") if word.strip()]
+    return [PartNumber().convert(word.strip(), option, context) for word in text.split(",") if word.strip()]
 
 
 @click.command(cls=SectionedCommand, name="compare", short_help="Train with several learning rules and compare them.")

@@ -11,7 +11,7 @@ from netlearn.cli.combinations import refuse
 from netlearn.cli.forward import threads_option
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
-    Part,
+    PartNumber,
     allow,
     as_csv,
     as_json,
@@ -35,7 +35,7 @@ LEARNED = [entry for entry in options_of(LoopOptions) if entry.name in ("coordin
 """What of the options says how was trained."""
 damping_option = click.option(
     "--damping",
-    type=Part(),
+    type=PartNumber(),
     metavar="PART",
     default=1e-6,
     show_default=True,

@@ -39,7 +39,7 @@ class SpiceNumber(click.ParamType):  # type: ignore[type-arg]
         return number
 
 
-class Part(click.ParamType):  # type: ignore[type-arg]
+class PartNumber(click.ParamType):  # type: ignore[type-arg]
     """A part of something, also in per cent, within the limits of an option if there is one, else at least 0."""
 
     name = "part"
@@ -99,7 +99,7 @@ def tolerance(default: float) -> Callable[[Command], Command]:
     """How far results may differ, relative."""
     return click.option(
         "--tolerance",
-        type=Part(),
+        type=PartNumber(),
         metavar="PART",
         default=default,
         show_default=True,
@@ -207,7 +207,7 @@ def solver_options(command: Command) -> Command:
 
 
 def _number_of(entry: Option) -> click.ParamType:  # type: ignore[type-arg]
-    return Part(entry) if entry.part else SpiceNumber()
+    return PartNumber(entry) if entry.part else SpiceNumber()
 
 
 def _flag(entry: Option) -> Callable[[Command], Command]:

@@ -12,7 +12,7 @@ from netlearn.cli.combinations import refuse
 from netlearn.cli.forward import forward_by_name
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
-    Part,
+    PartNumber,
     allow,
     as_csv,
     as_json,
@@ -42,7 +42,7 @@ from netlearn.tolerances.analysis import tolerance as analysed
 @click.option("--against", type=click.Choice(["ngspice"]), help="Let ngspice solve the worst cases, too.")
 @click.option(
     "--for-yield",
-    type=Part(Option("yield", float, None, above=0.0, below=1.0, part=True)),
+    type=PartNumber(Option("yield", float, None, above=0.0, below=1.0, part=True)),
     metavar="PART",
     help="Say which parts have to be tighter for this yield, such as 99%.",
 )
@@ -51,7 +51,7 @@ from netlearn.tolerances.analysis import tolerance as analysed
 @directive_options("tolerance", "goal", "output", "corner")
 @click.option(
     "--relative",
-    type=Part(),
+    type=PartNumber(),
     metavar="PART",
     default=1e-6,
     show_default=True,
