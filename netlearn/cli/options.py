@@ -53,7 +53,7 @@ class PartNumber(click.ParamType):  # type: ignore[type-arg]
             return float(value)
         number = parse_number(value.removesuffix("%").strip())
         if number is None:
-            self.fail(f"'{value}' is not a part of something, such as 0.01 or 1%.", param, ctx)
+            self.fail(f"'{value}' is no part of something, such as 0.01 or 1%.", param, ctx)
         # From the decimal, so that 12.3% is the number nearest to 0.123.
         part = float(Decimal(repr(number)) / 100) if value.endswith("%") else number
         try:
