@@ -115,11 +115,12 @@ class NonlinearSolver:
             # Where .nodeset has a say, the first guess is found below.
             together = Lockstep.of(model, count) if count > 1 and not circuit.nodeset else None
             if together is not None:
-                states, converged, steps = together.solve(guess, tolerances, unique=_unique(model))
-                iterations, lost = int(steps.max(initial=0)), np.flatnonzero(~converged)
+                outcome = together.solve(guess, tolerances, unique=_unique(model))
+                iterations, lost = int(outcome.steps.max(initial=0)), np.flatnonzero(~outcome.converged)
+                states = outcome.states
                 if not (len(lost) or alone):
                     checked = replace(states, complete=lambda: _finite(model, states.x))
-                    linearization = NonlinearLinearization(model, checked, together)
+                    linearization = NonlinearLinearization(model, checked, together, outcome.definite)
                     return OperatingPoint.of_states(circuit, checked, iterations, linearization)
                 x = states.x
             else:

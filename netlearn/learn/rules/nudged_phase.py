@@ -71,6 +71,11 @@ class FreePhase:
     def _made(self) -> dict[complex, tuple[Nudge, Circuitry]]:
         return {}
 
+    @cached_property
+    def _definite(self) -> dict[complex, Array | None]:
+        """By strength, at which samples the nudged circuit's Jacobian is known to be positive definite, (S,)."""
+        return {}
+
     def circuit(self, nudge: Nudge, beta: complex) -> Circuit:
         """The circuit of the nudged phase."""
         probes, circuitry = self.model.probes, self.circuitry(nudge, beta)
@@ -126,6 +131,8 @@ class FreePhase:
                 error.place,
                 "make beta smaller, and do not take outputs that fix each other",
             ) from None
+        known = point.linearization
+        self._definite[beta] = known.definite if isinstance(known, NonlinearLinearization) else None
         return point.states if same else np.asarray(point.x[:, places])
 
     @property
@@ -179,6 +186,10 @@ class FreePhase:
         if plain is None or not np.any(plain < 0) or not self.co_content.exists:
             return
         if np.any(self.co_content.weights < 0):
+            return
+        definite = self._definite.get(beta)
+        if definite is not None and definite.all() and self.co_content.plain:
+            # A minimum of the co-content with the nudge.
             return
         told = self.point.circuit.linear or self.bench is not None
         at = self.point if told else self._at(state)

@@ -28,6 +28,8 @@ class Laws(NamedTuple):
     slots: Array
     values: Array
     kept: int
+    straight: bool
+    """Whether all of them are made of straight lines, and begin where the unknowns are."""
 
 
 class Linear(NamedTuple):

@@ -125,13 +125,15 @@ def newton(
     last_sample: int,
     converged: Array,
     steps: Array,
+    negative: Array,
 ) -> None:
     """Newton's method for some samples, as ``iterate`` has it: from ``problem.y`` (S, n), which it overwrites.
 
     A lane takes the next sample when its own one has converged or failed. Before a step, what is ``between`` elements
     in series is settled with all else held (nonlinear elimination; Lanzkron, Rose and Wilkes, SIAM J. Sci. Comput. 17,
     538, 1996). Behind a small step the factors of large matrices serve for a few more (Shamanskii, Ukr. Math. J. 19,
-    1967).
+    1967). Where all laws are straight lines, a step that leaves each on its own one has arrived. ``negative`` (S,)
+    are how many pivots were not above zero in the last factors.
     """
     n, lifted = problem.y.shape[1], len(problem.lifted)
     nnz, filled = len(linear.data), len(fill.upper)
@@ -158,6 +160,7 @@ def newton(
     size, none = np.zeros((n + 1 if heavy else 1, lanes)), np.zeros((1, lanes))
     done, near, lost = np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_)
     latest = np.zeros(lanes)
+    ahead, aside = np.empty((nnz + 1 if laws.straight else 1, lanes)), np.zeros((n + 1, lanes))
     active = min(lanes, last_sample - first_sample)
     next_sample = first_sample + active
     for w in range(active):
@@ -219,8 +222,26 @@ def newton(
             rest = (shrunk * shrunk if curved else shrunk) * move[w]
             resting = move[w] <= SETTLED and stalled(move[w], before[w])
             done[w] = finite and free and (small(move[w], rest) or resting)
+            near[w] = laws.straight and finite and free and not done[w]
             before[w] = min(move[w], 1.0) if free else 1.0
             lost[w] = not finite or step[w] >= settling.iterations
+        if near.any():
+            lift(problem, offset, y)
+            for k in range(len(laws.slots)):
+                spread(ahead, laws.slots[k], linear.data[laws.slots[k]] if laws.slots[k] < nnz else 0.0)
+            clear(mode, 0)
+            evaluate(laws, STEP, y, kept, mode, aside, ahead, none)
+            for k in range(len(laws.slots)):
+                p = laws.slots[k]
+                if p < nnz:
+                    for w in range(lanes):
+                        near[w] = near[w] and ahead[p, w] == data[p, w]
+            for w in range(lanes):
+                done[w] = done[w] or near[w]
+                lost[w] = lost[w] and not near[w]
+        for w in range(lanes):
+            free = held[0, w] == 0.0
+            finite = move[w] < np.inf and sample[w] >= 0
             near[w] = heavy and finite and free and not done[w] and not lost[w] and move[w] < NEAR
         for chord in range(CHORDS):
             if not near.any():
@@ -257,7 +278,10 @@ def newton(
             s = sample[w]
             for i in range(n):
                 problem.y[s, i] = y[i, w]
-            converged[s], steps[s] = done[w], step[w]
+            converged[s], steps[s], negative[s] = done[w], step[w], 0
+            for i in range(n):
+                if not inverse[i, w] > 0.0:
+                    negative[s] += 1
             step[w], before[w] = 0, 1.0
             if next_sample < last_sample:
                 sample[w] = next_sample

@@ -198,9 +198,10 @@ class LinearPart:
                 if scale.ndim != 1 or scale.dtype.kind != "f":
                     return None
                 scales.append(scale)
-        for g in (*stamps.sources, *stamps.others):
-            group = equations.circuit.groups[g]
-            driven = group.device.driven(equations.prepared[g])
+        if any(np.iscomplexobj(equations.circuit.groups[g].values["dc"]) for g in stamps.sources):
+            return None
+        for g in stamps.others:
+            driven = equations.circuit.groups[g].device.driven(equations.prepared[g])
             if driven is None or any(np.iscomplexobj(value) for _, value in driven):
                 return None
         return cls(equations, stamps, tuple(scales), base)

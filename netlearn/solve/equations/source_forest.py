@@ -37,6 +37,14 @@ class SourceForest:
         return node, np.where(plus >= 0, 1.0, -1.0)[:, None]
 
     @cached_property
+    def _in_order(self) -> bool:
+        """Whether the incidence matrix is the unit matrix."""
+        if self._alone is None:
+            return False
+        node, sign = self._alone
+        return bool((sign > 0).all() and np.array_equal(node, np.arange(len(node))))
+
+    @cached_property
     def _forest(self) -> Any:
         """The incidence matrix of the sources at the tree nodes, which is square, factorized."""
         count = len(self.plus)
@@ -59,6 +67,8 @@ class SourceForest:
             return rhs
         if self._alone is not None:
             node, sign = self._alone
+            if self._in_order:
+                return rhs
             if trans == "N":
                 return np.asarray(sign * rhs[node])
             result = np.empty_like(rhs)

@@ -107,9 +107,11 @@ class Sources:
         """For ``count`` samples."""
         if model.linear_part is not None:
             driven, drive, into = model.linear_part.driven()
-            drive, volts, into = (
-                np.broadcast_to(part, (count, part.shape[1])) for part in (drive, model.linear_part.volts, -into)
-            )
+            volts = model.linear_part.volts
+            if len(volts) != count:
+                # Else all states of a step share the very same voltages.
+                volts = np.broadcast_to(volts, (count, volts.shape[1]))
+            drive, into = (np.broadcast_to(part, (count, part.shape[1])) for part in (drive, -into))
             return cls(driven, drive, Dictated(volts, into))
         constant = model.constant if model.constant.ndim == 2 else model.constant[:, None]
         driven, drive, dictated = model.reduction.reduce_at(model.linear_data, constant.T, model.driven)
@@ -225,7 +227,8 @@ class Frame:
             table[g] = law.step, law.balance, curve, len(part.elements), terminals, slots, first, law.kept, kept
             kept += law.kept * len(part.elements)
             first += part.values.size
-        return Laws(table, self.reads, self.moves, self.writes, self.slots, values, kept)
+        straight = corrected and not kept and not table[:, 2].any()
+        return Laws(table, self.reads, self.moves, self.writes, self.slots, values, kept, straight)
 
 
 def _joined(parts: Sequence[Array]) -> Array:

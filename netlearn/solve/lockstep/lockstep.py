@@ -139,6 +139,19 @@ def _paired(model: NonlinearModel) -> BatchedLu | None:
 
 
 @dataclass(frozen=True)
+class LockstepOutcome:
+    """The states that Newton's method led to, which samples converged, and the steps they took, (S,) each.
+
+    ``definite`` (S,) says whose Jacobian is positive definite there; None where it is not symmetric, or not known.
+    """
+
+    states: ReducedStates
+    converged: Array
+    steps: Array
+    definite: Array | None
+
+
+@dataclass(frozen=True)
 class Lockstep:
     """A circuit made ready to be solved."""
 
@@ -176,8 +189,8 @@ class Lockstep:
         """What the independent sources do."""
         return Sources.of(self.model, self.count)
 
-    def solve(self, guess: Array | None, tolerances: Tolerances, *, unique: bool) -> tuple[ReducedStates, Array, Array]:
-        """The states, which samples converged (S,), and the steps (S,) they took.
+    def solve(self, guess: Array | None, tolerances: Tolerances, *, unique: bool) -> LockstepOutcome:
+        """Where Newton's method leads.
 
         Newton's method starts at ``guess`` (r, S). Without it, it starts at zero, or where the
         operating point is ``unique`` at what those of other samples suggest.
@@ -186,11 +199,11 @@ class Lockstep:
         y = np.empty((count, self.model.reduction.size))
         into = np.empty((count, len(self.layout.whole.sourced)))
         steps = np.zeros(count, dtype=np.int64)
-        excess = np.zeros(count)
+        excess, negative = np.zeros(count), np.zeros(count, dtype=np.int64)
 
         def solve(samples: Samples, start: Array | None) -> None:
             found = self._solve(samples, start, tolerances, unique)
-            y[samples], into[samples], excess[samples], steps[samples] = found
+            y[samples], into[samples], excess[samples], steps[samples], negative[samples] = found
 
         drives = self._drives(count, unique) if guess is None else None
         if drives is None:
@@ -215,8 +228,9 @@ class Lockstep:
         rough = np.flatnonzero((excess > ROUGH) & (excess <= 1.0))
         if len(rough):
             found = self._solve(rough, self._in_frame(y[rough]), tolerances, unique)
-            y[rough], into[rough], excess[rough], _ = found
-        return self._states(y, into), excess <= 1.0, steps
+            y[rough], into[rough], excess[rough], _, negative[rough] = found
+        told = self.layout.plan.fill.symmetric and self.condensation is None
+        return LockstepOutcome(self._states(y, into), excess <= 1.0, steps, negative == 0 if told else None)
 
     def _pieces(self, count: int) -> list[slice]:
         most = max(1, MOST_NUMBERS // self.model.circuit.size)
@@ -259,7 +273,7 @@ class Lockstep:
         if not (excess[known] <= 1.0).all():
             return 0.0
         start = drives.surface(first, self._in_frame(y[first]))(checked)
-        found, _, left, _ = self._solve(checked, start, tolerances, False)
+        found, _, left, *_ = self._solve(checked, start, tolerances, False)
         apart = np.abs(found - y[checked]).max(initial=0.0)
         same = (left <= 1.0).all() and apart <= SAME * np.abs(y[checked]).max(initial=1.0)
         return FARTHER * float(self._away(found, start).max()) if same else 0.0
@@ -272,14 +286,18 @@ class Lockstep:
 
     def _solve(
         self, samples: Samples, start: Array | None, tolerances: Tolerances, unique: bool
-    ) -> tuple[Array, Array, Array, Array]:
-        """The reduced unknowns (S, r), currents into ``sourced`` tree nodes (S, t), imbalances and steps (S,)."""
+    ) -> tuple[Array, Array, Array, Array, Array]:
+        """The reduced unknowns (S, r), and currents into ``sourced`` tree nodes (S, t).
+
+        Then imbalances, steps and numbers of pivots that are not above zero, (S,) each.
+        """
         is_node, layout = self.model.reduction.is_node, self.layout
         plan, frame, whole = layout.plan, layout.frame, layout.whole
         sources = self.sources
-        drive, tree = (np.array(part[samples], order="C") for part in (sources.drive, sources.dictated.volts))
+        drive, tree = np.array(sources.drive[samples], order="C"), sources.dictated.volts[samples]
         count = len(drive)
-        converged, steps, excess = np.zeros(count, bool), np.zeros(count, np.int64), np.zeros(count)
+        converged, excess = np.zeros(count, bool), np.zeros(count)
+        steps, negative = np.zeros((2, count), np.int64)
         width = lanes(count, plan.cost)
         y = np.zeros((count, plan.size)) if start is None else np.array(start, order="C")
         if self.condensation is None:
@@ -299,7 +317,9 @@ class Lockstep:
         between = layout.between if unique and self.condensation is None else NONE_BETWEEN
 
         def find(first: int, last: int) -> None:
-            loops.newton(plan.fill, linear, laws, problem, settling, between, width, first, last, converged, steps)
+            loops.newton(
+                plan.fill, linear, laws, problem, settling, between, width, first, last, converged, steps, negative
+            )
 
         if problem.chained:
             # As samples start from others' solutions, parts must be the same for any number of threads.
@@ -322,7 +342,7 @@ class Lockstep:
             loops.unbalanced(linear_whole, laws, problem, balance, width, first, last, excess, into)
 
         in_shares(weigh, count, width * ROUNDS)
-        return y[:, whole.unknown], into, np.where(converged, excess, np.inf), steps
+        return y[:, whole.unknown], into, np.where(converged, excess, np.inf), steps, negative
 
     def _states(self, y: Array, into: Array) -> ReducedStates:
         held = self.sources.dictated.volts if len(self.model.reduction.sources) else None

@@ -47,6 +47,8 @@ class NonlinearLinearization:
     model: NonlinearModel
     states: ReducedStates | Array
     together: Together | None = None
+    definite: Array | None = None
+    """(S,) where the Jacobians are symmetric and positive definite; None where nobody knows."""
 
     @property
     def x(self) -> Array:

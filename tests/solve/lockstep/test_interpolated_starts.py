@@ -40,9 +40,9 @@ def solved(circuit: Circuit) -> tuple[np.ndarray, np.ndarray]:
     """Unknowns, and steps taken by each sample."""
     together = Lockstep.of(NonlinearModel.of(circuit), COUNT)
     assert together is not None
-    states, converged, steps = together.solve(None, Tolerances.of(circuit), unique=False)
-    assert converged.all()
-    return states.x, steps
+    found = together.solve(None, Tolerances.of(circuit), unique=False)
+    assert found.converged.all()
+    return found.states.x, found.steps
 
 
 @pytest.mark.parametrize("kind", DEVICES)

@@ -16,6 +16,7 @@ from netlearn.solve.internal import InternalSolver
 from netlearn.solve.lockstep import lockstep
 from netlearn.solve.lockstep.lockstep import Lockstep
 from netlearn.solve.matrices import many as matrices
+from netlearn.solve.newton.iteration import Tolerances
 from netlearn.solve.newton.system import NonlinearModel
 from netlearn.solve.sensitivity import linearize
 
@@ -158,3 +159,31 @@ def test_kirchhoffs_law_holds_in_random_networks(seed):
     x = InternalSolver().solve(circuit).x
     largest = np.abs(x).max(axis=1, keepdims=True)
     assert (np.abs(Equations.of(circuit).residual(x)) / (1.0 + largest)).max() < 1e-11
+
+
+def test_straight_lines_are_solved_when_no_law_leaves_its_own():
+    """From a solution, or one that is on the same lines, one step is all, and exact."""
+    rng = np.random.default_rng(0)
+    circuit = sampled(elaborated(NETWORKS["ideal diodes"]), rng.uniform(-3, 3, 40))
+    solver = InternalSolver()
+    first = solver.solve(circuit)
+    g = next(g for g, group in enumerate(circuit.groups) if "v1" in list(group.names))
+    moved = circuit.with_values({(g, "dc"): circuit.groups[g].values["dc"] * (1 + 1e-6)})
+    again = solver.solve(moved, first)
+    assert again.iterations == 1
+    assert np.allclose(again.x, solver.solve(moved).x, rtol=1e-13, atol=1e-18)
+    assert np.abs(again.residual().values).max() < 1e-15
+
+
+@pytest.mark.parametrize(("resistance", "definite"), [(1e3, True), (-1e3, True), (-9.0, False)])
+def test_pivots_tell_whether_the_jacobian_is_positive_definite(resistance, definite):
+    body = NETWORKS["ideal diodes"] + f"\nR9 d 0 {resistance}"
+    circuit = sampled(elaborated(body), np.full(3, 0.1))
+    together = Lockstep.of(NonlinearModel.of(circuit), 3)
+    assert together is not None
+    outcome = together.solve(None, Tolerances.of(circuit), unique=False)
+    assert outcome.converged.all()
+    matrix = Equations.of(circuit).topology.matrix(Equations.of(circuit).jacobian(outcome.states.x)[:, 0]).toarray()
+    free = [circuit.node(name) for name in "cd"]
+    assert (np.linalg.eigvalsh(matrix[np.ix_(free, free)]) > 0).all() == definite
+    assert (outcome.definite == definite).all()
