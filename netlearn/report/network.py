@@ -17,7 +17,8 @@ from matplotlib.colors import LogNorm
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.errors import OptionError, did_you_mean
-from netlearn.report.placement import driven_nodes, layout
+from netlearn.report.placement import driven_nodes, layout, satellites, transistor_terminals
+from netlearn.report.transistors import NAMED, draw_transistors, placed_transistors
 from netlearn.solve.operating_point import OperatingPoint
 
 By = Literal["conductance", "current", "power"]
@@ -58,7 +59,7 @@ def draw_network(
     ``outputs`` are nodes that are read; nodes of sources are inputs. Current and power, in the mean over the
     samples, are those of the operating ``point``. Raises OptionError where it is missing.
     """
-    places = layout(circuit, positions)
+    transistors, places = placed_transistors(circuit, layout(circuit, positions))
     ends, values = resistor_values(circuit, by, point)
     drawn = np.isfinite(places[ends]).all(axis=(1, 2)) & np.isfinite(values)
     ends, values = ends[drawn], values[drawn]
@@ -70,7 +71,11 @@ def draw_network(
         )
     if len(ends):
         _draw_lines(axes, places, ends, values, by)
-    _draw_nodes(axes, circuit, places, np.unique(np.concatenate([ends.ravel(), others.ravel()])), outputs)
+    if transistors.names:
+        draw_transistors(axes, transistors, places)
+    gates = transistors.gates[np.isfinite(places[transistors.gates]).all(axis=1)]
+    joined = np.concatenate([ends.ravel(), others.ravel(), transistors.ends.ravel(), gates])
+    _draw_nodes(axes, circuit, places, np.unique(joined), outputs)
     axes.set_title(title)
     axes.margins(0.08)
     if positions:
@@ -135,8 +140,15 @@ def _draw_nodes(axes: Axes, circuit: Circuit, places: Array, shown: Array, outpu
     read = {circuit.node(name) for name in outputs} - {GROUND}
     reached = set(shown.tolist())
     kinds = {"input": inputs & reached, "output": (read - inputs) & reached, "ground": {n} & reached}
+    alone = set(satellites(circuit).tolist())
     plain = np.array(sorted(reached - set().union(*kinds.values())), dtype=np.intp)
     size = 24.0 * min(1.0, 120 / max(len(shown), 1))
+    # Voltages of single gates are many, and stand where there is little room.
+    small = sorted(kinds["input"] & alone) if len(alone) > NAMED else []
+    kinds["input"] -= set(small)
+    if small:
+        x, y = places[small].T
+        axes.scatter(x, y, s=5, zorder=3, **{**INPUT, "label": "gate voltage", "linewidths": 0.3})
     styles = {"input": INPUT, "output": OUTPUT, "ground": GROUNDED}
     if size > 0.5:
         axes.scatter(places[plain, 0], places[plain, 1], s=size, linewidths=min(1.0, size / 10), zorder=2, **NODE)
@@ -144,11 +156,12 @@ def _draw_nodes(axes: Axes, circuit: Circuit, places: Array, shown: Array, outpu
         if nodes:
             x, y = places[sorted(nodes)].T
             axes.scatter(x, y, s=max(2 * size, 18), linewidths=0.7, zorder=3, **styles[kind])
-    if any(kinds.values()):
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, fontsize="small", frameon=False)
-    if len(shown) <= LABELLED:
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=4, fontsize="small", frameon=False)
+    named = [k for k in shown.tolist() if k not in small]
+    if len(named) <= LABELLED:
         names = [*circuit.nodes, "ground"]
-        for k in shown:
+        for k in named:
             axes.annotate(as_drawn(names[k]), places[k], (0, 5), **LABEL)
 
 
@@ -157,7 +170,8 @@ def _others(circuit: Circuit) -> Array:
     driven = driven_nodes(circuit)
     found = [np.zeros((0, 2), dtype=np.intp)]
     for group in circuit.groups:
-        if group.device.name in ("resistor", "voltage source", "current source") or not len(group):
+        plain = group.device.name in ("resistor", "voltage source", "current source")
+        if plain or not len(group) or transistor_terminals(group) is not None:
             continue
         nodes = np.where(group.index < len(circuit.nodes), group.index, GROUND)
         for a in range(nodes.shape[1]):

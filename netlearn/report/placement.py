@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.circuit.circuit import GROUND, Circuit, Group
 
 PASSES = 8
 """Sweeps after which a drawing of a layered network no longer changes to the eye."""
@@ -37,7 +37,9 @@ def layout(circuit: Circuit, positions: Mapping[str, Sequence[float]] | None = N
     placed = np.array([given.get(name, (np.nan, np.nan)) for name in names], dtype=float).reshape(-1, 2)
     if np.isfinite(placed).any():
         return _between_neighbours(links, placed)
-    depth = _depth(links, driven_nodes(circuit))
+    driven = np.asarray(driven_nodes(circuit), dtype=np.intp)
+    # Supplies of bulks and voltages of single gates are in no layer.
+    depth = _depth(links, driven[np.diff(links.indptr)[driven] > 0].tolist())
     return _in_layers(links, depth) if _is_layered(links, depth) else _by_distance(links)
 
 
@@ -138,6 +140,35 @@ def driven_nodes(circuit: Circuit) -> Sequence[int]:
     return [int(k) for k in driven] if len(driven) else [len(circuit.nodes)]
 
 
+def transistor_terminals(group: Group) -> tuple[int, int, int] | None:
+    """Which of a transistor's unknowns are first end, control and second end of its channel; None for other devices.
+
+    What a bulk or a substrate is held at makes no nodes neighbours.
+    """
+    if not len(group) or "polarity" not in group.values:
+        return None
+    for names in (("d", "g", "s"), ("c", "b", "e")):
+        if group.device.unknowns[:3] == names:
+            return 0, 1, 2
+    return None
+
+
+def satellites(circuit: Circuit) -> Array:
+    """The driven nodes that do nothing but control one transistor, such as its trained gate voltage."""
+    gates = [group.index[:, 1] for group in circuit.groups if transistor_terminals(group) is not None]
+    if not gates:
+        return np.zeros(0, dtype=np.intp)
+    touched = [
+        # Gates are counted; of all else but sources, every node is more than a gate.
+        (group.index[:, [0, 2]] if transistor_terminals(group) is not None else group.index).ravel()
+        for group in circuit.groups
+        if group.device.name not in ("voltage source", "current source") and len(group)
+    ]
+    nodes, counts = np.unique(np.concatenate(gates), return_counts=True)
+    alone = nodes[(counts == 1) & (nodes != GROUND)]
+    return np.setdiff1d(np.intersect1d(alone, driven_nodes(circuit)), np.concatenate(touched))
+
+
 def _links(circuit: Circuit) -> sparse.csr_array:
     """Which nodes share an element besides sources, (n + 1, n + 1), ground last.
 
@@ -145,18 +176,21 @@ def _links(circuit: Circuit) -> sparse.csr_array:
     everything else, and would make all nodes neighbours.
     """
     n = len(circuit.nodes)
-    driven = driven_nodes(circuit)
+    driven, alone = driven_nodes(circuit), satellites(circuit)
     pairs = []
     for group in circuit.groups:
         if not len(group) or group.device.name in ("voltage source", "current source"):
             continue
-        index = np.where(group.index == GROUND, n, group.index)
+        terminals = transistor_terminals(group)
+        unknowns = group.index if terminals is None else group.index[:, list(terminals)]
+        index = np.where(unknowns == GROUND, n, unknowns)
         for a in range(index.shape[1]):
             for b in range(a):
                 nodes = index[:, [a, b]]
                 aside = (nodes == n).any(axis=1) | np.isin(nodes, driven).all(axis=1)
                 aside &= group.device.name != "resistor"
-                pairs.append(nodes[(nodes <= n).all(axis=1) & (group.index[:, [a, b]] <= n).all(axis=1) & ~aside])
+                aside |= np.isin(nodes, alone).any(axis=1)
+                pairs.append(nodes[(nodes <= n).all(axis=1) & (unknowns[:, [a, b]] <= n).all(axis=1) & ~aside])
     ends = np.concatenate(pairs) if pairs else np.zeros((0, 2), dtype=np.intp)
     rows, columns = np.concatenate([ends, ends[:, ::-1]]).T
     return (sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=(n + 1, n + 1)).tocsr() > 0).astype(float)
