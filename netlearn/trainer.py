@@ -82,7 +82,7 @@ class Trainer:
         project = with_chip_rule(open_project(netlist, None, opened, settings))
         given = project.settings
         if isinstance(given.optimizer, Lbfgsb):
-            raise OptionError("lbfgs needs all samples at once", hint="take another optimizer, or netlearn.train")
+            raise OptionError("lbfgs needs all samples at once", hint="take optimizer='adam', or netlearn.train")
         if isinstance(given.start, SolvedReadout):
             hint = "take netlearn.train with epochs=0 for the start, and a Trainer with start='values' for its netlist"
             raise OptionError("least squares need all samples at once", given.places.get("start"), hint)

@@ -17,6 +17,8 @@ from netlearn.learn.rules.base import remembers
 from netlearn.learn.state import Callback, Step, TrainingState
 from netlearn.memory import in_words, most
 
+OTHER = "take an optimizer of single steps: --optimizer adam"
+"""What works where this does not."""
 WALL = 10.0
 """What the loss is taken for where there is none, in the largest that was seen."""
 
@@ -50,16 +52,17 @@ class _Search:
         keep: Callable[[TrainingState], None] | None,
     ) -> None:
         if not task.whole:
-            raise OptionError("lbfgs trains on full batches", hint="set batch=0, or take another optimizer")
+            raise OptionError("lbfgs trains on full batches", hint=f"set --batch 0, or {OTHER}")
         if hasattr(task.rule, "suits"):
             raise OptionError("lbfgs makes steps of gradients, and this rule gives steps", hint="use rule analytic")
         if remembers(task.rule):
             raise OptionError(
                 "lbfgs takes one function, and what this rule says changes with what it measures",
-                hint="take another optimizer",
+                hint=OTHER,
             )
         if task.writing is not None:
-            raise OptionError("lbfgs cannot train through the limits of hardware", hint="take another optimizer")
+            message = "lbfgs cannot train through the limits of hardware, which are no smooth function of a value"
+            raise OptionError(message, hint=OTHER)
         if task.subset.fraction < 1:
             raise OptionError(
                 "lbfgs cannot train a changing part of the parameters", hint="use only=, without fraction="

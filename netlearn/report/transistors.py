@@ -36,7 +36,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Transistors:
+class DrawnTransistors:
     """The transistors of a circuit that can be drawn.
 
     ``ends`` (k, 2) are the nodes that the channels join, ``gates`` (k,) those that control them, the number of nodes
@@ -50,7 +50,7 @@ class Transistors:
     middles: Array
 
 
-def placed_transistors(circuit: Circuit, places: Array) -> tuple[Transistors, Array]:
+def placed_transistors(circuit: Circuit, places: Array) -> tuple[DrawnTransistors, Array]:
     """The transistors, and the places (n + 1, 2) with a place for each gate that controls one transistor alone."""
     names, kinds, rows = [], [], [np.zeros((0, 3), dtype=np.intp)]
     for group in circuit.groups:
@@ -66,12 +66,12 @@ def placed_transistors(circuit: Circuit, places: Array) -> tuple[Transistors, Ar
     names, kinds = [names[k] for k in seen], [kinds[k] for k in seen]
     ends, gates = ends[seen], gates[seen]
     if not names:
-        return Transistors((), (), ends, gates, np.zeros((0, 2))), places
+        return DrawnTransistors((), (), ends, gates, np.zeros((0, 2))), places
     across, middles = _middles(places, ends)
     places = np.array(places)
     own = np.isin(gates, satellites(circuit)) & ~np.isfinite(places[gates]).all(axis=1)
     places[gates[own]] = middles[own] + across[own]
-    return Transistors(tuple(names), tuple(kinds), ends, gates, middles), places
+    return DrawnTransistors(tuple(names), tuple(kinds), ends, gates, middles), places
 
 
 def terminals_of(circuit: Circuit, group: Any) -> Array:
@@ -110,7 +110,7 @@ def _middles(places: Array, ends: Array) -> tuple[Array, Array]:
     return across, middles
 
 
-def draw_transistors(axes: Axes, found: Transistors, places: Array) -> None:
+def draw_transistors(axes: Axes, found: DrawnTransistors, places: Array) -> None:
     """Draw the channels, a symbol in the middle of each, and lines from what controls them."""
     paths = np.stack([places[found.ends[:, 0]], found.middles, places[found.ends[:, 1]]], axis=1)
     thinner = min(1.0, (NAMED / len(found.names)) ** 0.5)

@@ -214,7 +214,7 @@ class _Writing:
             yield f"*@options epochs=200 seed={self.start.seed}"
         else:
             # Outputs are nearly linear in the conductances.
-            yield "*@optimizer lbfgs"
+            yield "*@optimizer lbfgs  ; with --hardware give --optimizer adam, too"
             yield f"*@options epochs=60 seed={self.start.seed} coordinates=conductance"
 
     def _elements(self, cell: Cell, conductances: Array, loads: Array) -> Iterator[str]:

@@ -209,6 +209,25 @@ def test_bad_matrices(content: str, message: str, tmp_path: Path, monkeypatch: p
     assert not Path("bar.cir").exists()
 
 
+def test_training_it_through_devices_says_which_optimizer_can_and_that_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("w.npy", WEIGHTS)
+    run = CliRunner().invoke
+    assert run(main, ["new", "crossbar", "bar.cir", "--from", "w.npy", "--wire", "1"]).exit_code == 0
+    hardware = ["--hardware", "levels=64", "--epochs", "2"]
+    refused = run(main, ["train", "bar.cir", *hardware])
+    assert refused.exit_code == 2
+    said = refused.stderr
+    assert "lbfgs cannot train through the limits of hardware" in said
+    assert "help: take an optimizer of single steps: --optimizer adam" in said
+    assert "--optimizer adam" in Path("bar.cir").read_text()
+    remedy = said.rpartition(": ")[2].split()
+    done = run(main, ["train", "bar.cir", *hardware, *remedy, "-q"])
+    assert done.exit_code == 0, done.stderr
+
+
 def test_pickles_and_other_arrays_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.npy"
     for array, message in (
