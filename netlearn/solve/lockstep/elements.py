@@ -131,7 +131,8 @@ class Frame:
     all reduced ones, n for none. ``rows`` and ``columns`` (nnz,) are the places of the matrix's
     entries. ``lifted`` (l,) are the unknowns n and below that rows n + 1 and so on stand above, and
     ``tree`` (l,) by which of the sources' tree nodes. ``flows`` are ``writes`` with a row for each of the tree nodes
-    ``sourced`` (t,) that elements touch, n + 1 and so on.
+    ``sourced`` (t,) that elements touch, n + 1 and so on. ``ends`` (e,) are unknowns with an element that goes from
+    there to no other one, but to ground or a source.
     """
 
     members: Array
@@ -149,6 +150,7 @@ class Frame:
     sourced: Array
     slots: Array
     firsts: Array
+    ends: Array
 
     @classmethod
     def of(
@@ -174,11 +176,13 @@ class Frame:
         row = unknown[place]
         row[raised] = size + 1 + np.arange(len(raised))
         sourced = np.unique(at_tree[touched[at_tree[touched] >= 0]])
-        reads, moves, writes, flows, slots, firsts = [], [], [], [], [], [(0, 0)]
+        reads, moves, writes, flows, slots, firsts, ends = [], [], [], [], [], [(0, 0)], []
         for part in elements.parts:
             reads.append(row[part.index].ravel())
             moves.append(unknown[place[part.index]].ravel())
             writes.append(equation[place[part.index]].ravel())
+            at = unknown[place[part.index]]
+            ends.append(at[(at < size) & (np.sum(at < size, axis=1, keepdims=True) == 1)])
             node = at_tree[part.index].ravel()
             flows.append(np.where(node >= 0, size + 1 + np.searchsorted(sourced, node), writes[-1]))
             number = {t: c for c, t in enumerate(part.law.terminals)}
@@ -209,6 +213,7 @@ class Frame:
             sourced,
             _joined(slots),
             np.array(firsts, dtype=np.int64),
+            _joined(ends),
         )
 
     def linear(self, data: Array) -> Linear:

@@ -67,12 +67,13 @@ class EliminationLayout:
 
     @cached_property
     def between(self) -> InSeries:
-        """Unknowns of ``frame`` with two neighbours that nonlinear elements touch, none of them another's neighbour."""
+        """Unknowns of ``frame`` with two neighbours and nonlinear elements to these only, none another's neighbour."""
         rows, columns = self.frame.rows, self.frame.columns
         size = len(self.frame.members)
         beside = rows != columns
         degree = np.bincount(rows[beside], minlength=size)
         chosen = (degree == 2) & np.isin(np.arange(size), self.frame.writes)
+        chosen[self.frame.ends] = False
         # Of neighbours the first is taken.
         for i, j in zip(rows[beside].tolist(), columns[beside].tolist(), strict=True):
             if i < j and chosen[i] and chosen[j]:

@@ -50,3 +50,16 @@ def test_samples_are_those_of_each_alone(kind: str) -> None:
 @pytest.mark.parametrize("kind", CELLS)
 def test_ngspice_agrees(kind: str) -> None:
     assert netlearn.check(*crossbar(4, 3, 3, kind), processes=1).within(1e-7)
+
+
+def test_an_element_to_ground_is_not_in_series() -> None:
+    """The corners of a lattice have two neighbours, but a third element: settled alone, they would spoil the starts."""
+    name = "n{}_{}".format
+    lines = [f"R{i}{j}a {name(i, j)} {name(i, j + 1)} 1k" for i in range(4) for j in range(3)]
+    lines += [f"R{i}{j}b {name(i, j)} {name(i + 1, j)} 1k" for i in range(3) for j in range(4)]
+    lines += [f"D{i}{j} {name(i, j)} 0 dm" for i in range(4) for j in range(4)]
+    text = "\n".join(["lattice", *lines, ".model dm d", "V1 n0_0 0 1", "V2 n3_3 0 -1", ".end", ""])
+    circuit = netlearn.elaborate(netlearn.parse(text)).circuit
+    lockstep = Lockstep.of(NonlinearModel.of(circuit), 1)
+    assert lockstep is not None
+    assert not len(lockstep.layout.between.unknowns)
