@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from math import isfinite
 
-_EXPONENTS = {"t": 12, "g": 9, "meg": 6, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6, "n": -9, "p": -12, "f": -15}
+EXPONENTS = {"t": 12, "g": 9, "meg": 6, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6, "n": -9, "p": -12, "f": -15}
 _MIL = Decimal("25.4e-6")
 
 # After the suffix come unit letters, which are ignored: 100uF, 1kOhm, 3mA, 5Ω, 20%, 25°C. Letters such as the Â of 10Âµ
@@ -45,7 +45,7 @@ def parse_number(text: str) -> float | None:
     suffix = (suffix or "").lower()
     if suffix == "mil":
         return _bounded(mantissa, exponent, _MIL)
-    power = _EXPONENTS.get(suffix, 0)
+    power = EXPONENTS.get(suffix, 0)
     if exponent:
         if len(exponent) > 6:
             return _bounded(mantissa, exponent, Decimal(1))

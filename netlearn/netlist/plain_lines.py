@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.netlist.numbers import parse_number
+from netlearn.netlist.numbers import EXPONENTS, parse_number
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Block
 
@@ -26,6 +26,8 @@ _LINE = rf"[ \t]*+[Rr]{_WORD}*+(?:[ \t]++{_WORD}++){{2}}[ \t]++{_NUMBER}[ \t]*+(
 _CONTINUATION = re.compile(r"(?:[ \t\f\v]*+(?:\*[^\r\n]*+)?+(?:\r\n|\r|\n))*+[ \t\f\v]*+\+")
 _BLANK = 32
 """The code of a space."""
+_POWERS = {letter: f"e{power}" for suffix, power in EXPONENTS.items() for letter in (suffix, suffix.upper())}
+"""What stands for a suffix of one letter."""
 
 
 @cache
@@ -69,4 +71,14 @@ def _values(text: str, spans: Array) -> Array:
         return np.array(list(map(float, words)))
     except ValueError:
         # Some have suffixes.
-        return np.array([parse_number(word) for word in words], dtype=float)
+        return np.array(list(map(_value, words)), dtype=float)
+
+
+def _value(word: str) -> float | None:
+    """As :func:`parse_number` has it, which takes longer over what many lines consist of."""
+    power = _POWERS.get(word[-1])
+    try:
+        return float(word if power is None else word[:-1] + power)
+    except ValueError:
+        # Exponents with a suffix, units, suffixes of several letters.
+        return parse_number(word)
