@@ -40,11 +40,12 @@ def one_thread() -> AbstractContextManager[object]:
 def set_threads(count: int | None) -> None:
     """Use so many threads from now on; None for what the environment says, or as many as there are cores.
 
-    Raises OptionError for fewer than one.
+    Raises OptionError for fewer than one, be it here or in the environment.
     """
     if count is not None and count < 1:
         raise OptionError(f"there is no work in {count} threads", hint="give 1 or more")
     _chosen[:] = [] if count is None else [count]
+    threads()
 
 
 def threads() -> int:

@@ -10,17 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from netlearn.interrupts import Shield, whole_import
-from netlearn.solve.compiled.load import tell_of_compiling
+from netlearn.solve.compiled.load import DoesNotLoad, tell_of_compiling
 from netlearn.working_folder import ignoring, private
 
-with ignoring(".numba_config.yaml"):
-    # Compiling, which takes longer, may be interrupted between its passes.
-    whole_import("numba")
-import numba
-from numba.core import event
+try:
+    with ignoring(".numba_config.yaml"):
+        # Compiling, which takes longer, may be interrupted between its passes.
+        whole_import("numba")
+    import numba
+    from numba.core import event
 
-# It would be read again whenever something is compiled.
-numba.core.config._config_fname = os.devnull
+    # It would be read again whenever something is compiled.
+    numba.core.config._config_fname = os.devnull
+except Exception as error:
+    if isinstance(error, ModuleNotFoundError) and error.name == "numba":
+        raise
+    # Whatever libraries raise that fit neither the system nor each other.
+    raise DoesNotLoad(error) from error
 
 
 def _cache() -> str | None:

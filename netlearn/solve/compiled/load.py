@@ -6,6 +6,7 @@ which takes its time to support new versions of Python, other code gives the sam
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -22,6 +23,13 @@ KEPT_NUMBERS = 8_000_000
 """How many numbers their factors may have in all."""
 KEPT_BYTES = 24_000_000
 """Blocks of up to this size the process keeps when arrays are freed."""
+
+
+class DoesNotLoad(ImportError):
+    """numba is installed, but cannot be used."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(f"{type(cause).__name__}: {cause}")
 
 
 _told: list[Callable[[], None]] = []
@@ -47,7 +55,7 @@ def tell_of_compiling() -> None:
 def kernels() -> Any:
     """The compiled functions, which the first use on a machine takes some seconds to compile.
 
-    Raises ImportError where numba is not installed, or does not know the numpy that is.
+    Raises ImportError where numba is not installed, and DoesNotLoad where it is, but fails.
     """
     module = import_module("netlearn.solve.compiled.kernels")
     # From the size of a block that was given back, the C library learns which ones to keep for the next time:
@@ -58,9 +66,16 @@ def kernels() -> Any:
 
 @cache
 def available() -> bool:
-    """Whether there are compiled functions."""
+    """Whether there are compiled functions. Warns where numba is installed, but does not load."""
     try:
         kernels()
+    except DoesNotLoad as error:
+        warnings.warn(
+            f"numba does not load, so that the slower array operations take its place ({error}); "
+            "install it anew, or uninstall it to hear no more of it",
+            stacklevel=2,
+        )
+        return False
     except ImportError:
         return False
     return True
