@@ -75,9 +75,10 @@ class SharedLinearization:
     def _refined(self, rhs: Array, transpose: bool) -> Array:
         x = self._solve(rhs, transpose)
         matrix = topology_matrix(self.reduction.topology, self.data, transpose)
-        # A sum with random signs shows what is wrong anywhere, at the price of one right-hand side.
+        # A sum with random signs shows what is wrong anywhere, at the price of one right-hand side. It is as large as
+        # the root of the squares' sum, but for places where it happens to vanish.
         signs = _signs(len(rhs))
-        if _worst(*_residual(matrix, (signs @ x)[None], (signs @ rhs)[None])) <= REFINED_ABOVE:
+        if _worst(signs @ rhs - matrix @ (signs @ x), _norms(rhs) + abs(matrix) @ _norms(x)) <= REFINED_ABOVE:
             return x
         left, scale = _residual(matrix, x, rhs)
         worst = _worst(left, scale)
@@ -97,6 +98,14 @@ class SharedLinearization:
 @lru_cache(maxsize=16)
 def _signs(count: int) -> Array:
     return np.random.default_rng(0).choice([-1.0, 1.0], size=count)
+
+
+def _norms(x: Array) -> Array:
+    """The roots (N,) of the sums of squares of x (S, N)."""
+    if np.iscomplexobj(x):
+        return np.hypot(_norms(x.real), _norms(x.imag))
+    result: Array = np.sqrt(np.einsum("sn,sn->n", x, x))
+    return result
 
 
 def _residual(matrix: Any, x: Array, rhs: Array) -> tuple[Array, Array]:

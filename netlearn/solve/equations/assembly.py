@@ -33,6 +33,9 @@ def with_ground(x: Array) -> Array:
     return np.concatenate([x, np.zeros((*x.shape[:-1], 1), x.dtype)], axis=-1)
 
 
+MOST_BITS = 62
+"""Of an integer that is not negative, with one to spare."""
+
 WORTH_KEEPING = 1000
 """From so many elements on, adding their derivatives up takes longer than a look whether they are the last ones."""
 
@@ -142,16 +145,34 @@ class MatrixTopology:
     @cached_property
     def _single(self) -> list[set[int]]:
         """For each group the terminals at which no two elements meet."""
-        return [{t for t, rows in enumerate(index.T) if len(np.unique(rows)) == len(rows)} for index in self.indices]
+        return [{t for t, rows in enumerate(index.T) if _all_differ(rows)} for index in self.indices]
 
     def add_currents(self, g: int, residual: Array) -> Array:
         """Contributions (N,) or (N, S) from a group's residual (k, T) or (S, k, T)."""
         return np.asarray(self.currents[g] @ residual.reshape(*residual.shape[:-2], -1).T)
 
 
+def _all_differ(numbers: Array) -> bool:
+    """Whether no two of some numbers from -1 on are the same."""
+    return bool(np.bincount(numbers + 1).max(initial=0) <= 1)
+
+
+def stable_order(keys: Array) -> Array:
+    """numpy's stable argsort of integers: as far as they fit, keys and places are sorted as one number, much faster."""
+    if not len(keys):
+        return np.zeros(0, dtype=np.int64)
+    bits, least = len(keys).bit_length(), int(keys.min())
+    if (int(keys.max()) - least).bit_length() + bits > MOST_BITS:
+        return np.argsort(keys, kind="stable")
+    both = ((keys.astype(np.int64) - least) << bits) | np.arange(len(keys))
+    both.sort()
+    both &= (1 << bits) - 1
+    return both
+
+
 def sorted_unique(keys: Array) -> tuple[Array, Array]:
     """Different keys in rising order, and which of them each one is: numpy's, by one sort of integers."""
-    order = np.argsort(keys)
+    order = stable_order(keys)
     ordered = keys[order]
     first = np.empty(len(keys), dtype=bool)
     first[:1] = True
@@ -163,10 +184,12 @@ def sorted_unique(keys: Array) -> tuple[Array, Array]:
 
 def summing(target: Array, height: int) -> sparse.csr_array:
     """The 0/1 matrix (height, n) that adds entry j of n to row ``target[j]``, or to none where that is ``height``."""
-    order = np.argsort(target, kind="stable")
-    pointers = np.searchsorted(target[order], np.arange(height + 1))
-    order = order[: pointers[-1]]
-    return sparse.csr_array((np.ones(len(order)), order, pointers), shape=(height, len(target)))
+    count = len(target)
+    # By columns first: turning that around is a counting sort.
+    columns = sparse.csc_array((np.ones(count), target, np.arange(count + 1)), shape=(height + 1, count))
+    rows = columns.tocsr()
+    last = rows.indptr[height]
+    return sparse.csr_array((rows.data[:last], rows.indices[:last], rows.indptr[:-1]), shape=(height, count))
 
 
 class _OnDemand(Sequence[sparse.csr_array]):

@@ -110,8 +110,8 @@ class SourceReduction:
         place = label[:size].astype(np.int64)
         place[label[:size] == label[size]] = -1
         place[sources] = -1
-        kept, compact = np.unique(place[place >= 0], return_inverse=True)
-        place[place >= 0] = compact
+        present = np.bincount(place[place >= 0]) > 0
+        place[place >= 0] = (np.cumsum(present) - 1)[place[place >= 0]]
         symmetric = all(group.device.reciprocal for group in circuit.groups if group.device.linear and len(group))
         at_tree = np.full(size + 1, -1)
         at_tree[tree] = np.arange(len(tree))
@@ -121,7 +121,7 @@ class SourceReduction:
             sources,
             tree,
             place,
-            len(kept),
+            int(present.sum()),
             SourceForest(plus, minus, at_tree),
             symmetric,
             circuit.wiring,
@@ -301,8 +301,8 @@ class SourceReduction:
     def _sums(self, parts: tuple[Extract, Extract]) -> tuple[Array, list[sparse.csr_array]]:
         """The reduced equations that tree nodes have a part in, and matrices that sum up what all equations get."""
         places = [self.place[part.reached] for part in parts]
-        equations = np.unique(np.concatenate(places))
-        equations = equations[equations >= 0]
+        found = np.concatenate(places)
+        equations = np.flatnonzero(np.bincount(found[found >= 0], minlength=self.size))
         sums = []
         for place in places:
             kept = np.flatnonzero(place >= 0)
