@@ -43,9 +43,9 @@ def contract(
     group = circuit.groups[g]
     values = group.values.values()
     if apart:
-        return _by_states(group, whole(left), whole(right), environment, name, apart=True)
+        return _by_states(circuit, column, left, right, apart=True)
     if not group.device.linear or any(np.ndim(value) > 1 or np.iscomplexobj(value) for value in values):
-        return _by_states(group, whole(left), whole(right), environment, name)
+        return _by_states(circuit, column, left, right)
     if isinstance(group.device, Resistor):
         resistance = np.asarray(group.values["resistance"])
         products = resistor_products(circuit, g, left, right)
@@ -74,12 +74,11 @@ def resistor_products(circuit: Circuit, g: int, left: ReducedStates | Array, rig
         result[block.elements] = found
     rest = np.concatenate(others)
     if result is None:
-        return _bilinear(drop_products, index, whole(left), whole(right))
+        if not (isinstance(left, ReducedStates) or isinstance(right, ReducedStates)):
+            return _bilinear(drop_products, index, left, right)
+        result = np.zeros(len(index))
     if len(rest):
-        nodes, number = np.unique(index[rest], return_inverse=True)
-        real = nodes[nodes != GROUND]
-        # Ground is the first of them, if it is one of them, and stays below zero.
-        place = number.reshape(-1, 2) - (len(nodes) - len(real))
+        real, place = _unknowns(index[rest])
         found = _bilinear(drop_products, place, _known(left, real), _known(right, real))
         result = result.astype(np.result_type(result, found), copy=False)
         result[rest] = found
@@ -191,14 +190,16 @@ def _by_pairs(group: Group, left: Array, right: Array, environment: Environment,
 
 
 def _by_states(
-    group: Group, left: Array, right: Array, environment: Environment, name: str, *, apart: bool = False
+    circuit: Circuit, column: Column, left: ReducedStates | Array, right: ReducedStates | Array, *, apart: bool = False
 ) -> Array:
     """From the derivatives at the states themselves, some samples at a time."""
-    index = np.asarray(group.index)
-    a, b = with_ground(left), with_ground(right)
-    total = np.zeros(len(index), np.result_type(left, right, *group.values.values()))
+    (g, name), environment = column, circuit.environment
+    group = circuit.groups[g]
+    unknowns, index = circuit.wiring.once(("unknowns of a group", g), lambda: _unknowns(np.asarray(group.index)))
+    a, b = (with_ground(_at_unknowns(states, unknowns)) for states in (left, right))
+    total = np.zeros(len(index), np.result_type(a, b, *group.values.values()))
     each: list[Array] = []
-    for part in _samples(len(left), index.size):
+    for part in _samples(len(a), index.size):
         place = b[part][:, index]
         slope = group.device.value_jacobian(place, _some(group.values, part), environment.taken(part), name)
         products = np.einsum("skt,skt->sk", a[part][:, index], np.broadcast_to(slope, place.shape))
@@ -207,6 +208,20 @@ def _by_states(
         else:
             total = total + products.sum(axis=0)
     return np.concatenate(each) if apart else total
+
+
+def _unknowns(index: Array) -> tuple[Array, Array]:
+    """The unknowns (n,) at some terminals, and the terminals' places among them, -1 for ground."""
+    found, place = np.unique(index, return_inverse=True)
+    real = found[found != GROUND]
+    return real, place.reshape(index.shape) - (len(found) - len(real))
+
+
+def _at_unknowns(states: ReducedStates | Array, unknowns: Array) -> Array:
+    """What states (S, N) are there (S, n), without asking for the currents of sources that nobody reads."""
+    if isinstance(states, ReducedStates) and not np.isin(unknowns, states.reduction.sources).any():
+        return _known(states, unknowns)
+    return np.asarray(whole(states)[:, unknowns])
 
 
 def _samples(count: int, numbers: int) -> Iterator[slice]:
