@@ -36,6 +36,13 @@ class Law:
         shape = np.broadcast_shapes(controls.shape[:-1], *(np.shape(column) for column in columns))
         return np.stack([np.broadcast_to(column, shape) for column in columns], axis=-1)
 
+    def slope(self, controls: Array, values: Values, name: str) -> Array:
+        """The derivative (..., k) by the value ``name``, ``p0``, ``p1``, ..."""
+        environment = self._environment(controls, values)
+        value, (slope,) = self.expression.evaluate_with_derivatives(environment, [f"${name.removeprefix('p')}"])
+        shape = np.broadcast_shapes(np.shape(value), controls.shape[:-1])
+        return np.asarray(np.broadcast_to(slope, shape))
+
     def _environment(self, controls: Array, values: Values) -> dict[str, Array]:
         environment = {f"${i}": values[f"p{i}"] for i in range(self.parameters)}
         at = 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import netlearn
@@ -117,3 +119,20 @@ def test_samples_without_a_finite_value_are_told_from_others(tmp_path):
     data.write_text("v1\n3\n1\n", encoding="utf-8")
     with pytest.raises(ConvergenceError, match=r"sample 2: .*'b1' has no finite value"):
         netlearn.operating_point(netlist, data=data)
+
+
+@pytest.mark.parametrize("kind", ["I", "V"])
+@pytest.mark.parametrize(
+    "law", ["{g*sinh(2*v(a,b))/sinh(2)}", "{v(b) > 0.2 ? g^2*v(a) : h*g}", "{h*exp(-g*v(b))}", "{g*v(b)}"]
+)
+def test_derivatives_by_an_expressions_values_are_those_of_the_complex_step(kind: str, law: str) -> None:
+    text = f"* t\n.param g=0.3 h=2\nV1 a 0 1\nR1 a b 1k\nR2 b 0 2k\nB1 b 0 {kind}={law}\n.end"
+    circuit = netlearn.elaborate(netlearn.parse(text)).circuit
+    group = next(group for group in circuit.groups if "b1" in list(group.names))
+    device, width = group.device, len(group.device.unknowns)
+    assert device.slope is not None
+    x = np.random.default_rng(0).uniform(0, 1, (7, 1, width))
+    for name in group.values:
+        found = device.value_jacobian(x, group.values, circuit.environment, name)
+        wanted = replace(device, slope=None).value_jacobian(x, group.values, circuit.environment, name)
+        assert np.broadcast_to(found, wanted.shape) == pytest.approx(wanted, rel=1e-12, abs=1e-15)

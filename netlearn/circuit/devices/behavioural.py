@@ -16,6 +16,8 @@ Law = Callable[[Array, Values], Array]
 It takes complex controls and values, and finds the circuit's temperature in degrees Celsius as
 the value ``temper``.
 """
+Slope = Callable[[Array, Values, str], Array]
+"""slope(controls, values, name): the law's derivative (..., k) by the value ``name``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +26,13 @@ class BehaviouralSource(Device):
 
     Unknowns are p, n, then the c controls (node voltages or branch currents) and, for a voltage
     source, its own current. ``law`` gives the value; ``gradient``, if there is one, its
-    derivatives (..., k, c) by the controls, which otherwise come from the complex step.
+    derivatives (..., k, c) by the controls, and ``slope`` those (..., k) by a value, which
+    otherwise come from the complex step.
     """
 
     law: Law
     gradient: Law | None = None
+    slope: Slope | None = None
 
     def prepare(self, values: Values, environment: Environment) -> Values:
         return {"temper": np.asarray(environment.temperature - ZERO_CELSIUS), **values}
@@ -69,6 +73,17 @@ class BehaviouralSource(Device):
         # At controls of zero, as in SPICE: where sources drive a control at once, a limiting amplifier would saturate.
         return np.zeros_like(x)
 
+    def value_jacobian(self, x: Array, values: Values, environment: Environment, name: str) -> Array:
+        if self.slope is None:
+            return super().value_jacobian(x, values, environment, name)
+        slope = self.slope(self._controls(x), self.prepare(values, environment), name)
+        result = np.zeros((*slope.shape, len(self.unknowns)), slope.dtype)
+        if self._is_voltage:
+            result[..., -1] = -slope
+        else:
+            result[..., 0], result[..., 1] = slope, -slope
+        return result
+
     def _slopes(self, controls: Array, prepared: Values) -> Array:
         if self.gradient is not None:
             return self.gradient(controls, prepared)
@@ -78,17 +93,25 @@ class BehaviouralSource(Device):
 
 
 def behavioural_current_source(
-    law: Law, controls: int, parameters: Mapping[str, float] | None = None, gradient: Law | None = None
+    law: Law,
+    controls: int,
+    parameters: Mapping[str, float] | None = None,
+    gradient: Law | None = None,
+    slope: Slope | None = None,
 ) -> BehaviouralSource:
     """A device with ``controls`` controls whose current (amperes) is ``law``'s value."""
-    return _source("current", (), law, controls, parameters, gradient=gradient)
+    return _source("current", (), law, controls, parameters, gradient=gradient, slope=slope)
 
 
 def behavioural_voltage_source(
-    law: Law, controls: int, parameters: Mapping[str, float] | None = None, gradient: Law | None = None
+    law: Law,
+    controls: int,
+    parameters: Mapping[str, float] | None = None,
+    gradient: Law | None = None,
+    slope: Slope | None = None,
 ) -> BehaviouralSource:
     """A device with ``controls`` controls and a branch current whose voltage is ``law``'s value."""
-    return _source("voltage", ("i",), law, controls, parameters, gradient=gradient)
+    return _source("voltage", ("i",), law, controls, parameters, gradient=gradient, slope=slope)
 
 
 def _source(
@@ -99,6 +122,7 @@ def _source(
     parameters: Mapping[str, float] | None,
     *,
     gradient: Law | None,
+    slope: Slope | None,
 ) -> BehaviouralSource:
     return BehaviouralSource(
         f"behavioural {kind} source",
@@ -108,4 +132,5 @@ def _source(
         reciprocal=False,
         law=law,
         gradient=gradient,
+        slope=slope,
     )

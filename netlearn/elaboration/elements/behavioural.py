@@ -33,7 +33,7 @@ def _device(steps: tuple[Operation, ...], differences: tuple[bool, ...], paramet
     controls = len(differences) + sum(differences)
     values = {f"p{i}": float("nan") for i in range(parameters)}
     build = behavioural_current_source if current else behavioural_voltage_source
-    return replace(build(law, controls, values, law.gradient), linear=_is_affine(law.expression))
+    return replace(build(law, controls, values, law.gradient, law.slope), linear=_is_affine(law.expression))
 
 
 def _is_affine(expression: Expression) -> bool:
