@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import netlearn
+from netlearn.circuit.devices.behavioural import BehaviouralSource
 from netlearn.errors import ConvergenceError
 
 JUNCTION = "i=1e-14*(exp(v({0},{1})/0.02585)-1)"
@@ -130,6 +131,7 @@ def test_derivatives_by_an_expressions_values_are_those_of_the_complex_step(kind
     circuit = netlearn.elaborate(netlearn.parse(text)).circuit
     group = next(group for group in circuit.groups if "b1" in list(group.names))
     device, width = group.device, len(group.device.unknowns)
+    assert isinstance(device, BehaviouralSource)
     assert device.slope is not None
     x = np.random.default_rng(0).uniform(0, 1, (7, 1, width))
     for name in group.values:

@@ -47,13 +47,14 @@ class Drives:
         # Among so many at random there are some far from each other.
         tried = order[: 4 * first]
         points, chosen = self.points[tried], np.zeros(first, dtype=np.intp)
-        nearest = (points * points).sum(axis=1)
-        for k in range(first):
+        squares = (points * points).sum(axis=1)
+        apart = squares[:, None] + squares - 2.0 * points @ points.T
+        # The first one is the farthest from the middle.
+        chosen[0], nearest = squares.argmax(), np.full(len(tried), np.inf)
+        for k in range(1, first):
+            np.minimum(nearest, apart[chosen[k - 1]], out=nearest)
+            nearest[chosen[k - 1]] = -np.inf
             chosen[k] = nearest.argmax()
-            away = points - points[chosen[k]]
-            away = (away * away).sum(axis=1)
-            nearest = np.minimum(nearest, away) if k else away
-            nearest[chosen[k]] = -1.0
         rest = np.ones(len(order), dtype=bool)
         rest[chosen] = False
         return np.concatenate([tried[chosen], order[rest]])
