@@ -13,6 +13,7 @@ from typing import Literal, Unpack
 
 import numpy as np
 
+from netlearn.arguments import with_targets
 from netlearn.arrays import Array
 from netlearn.atomic import Destination
 from netlearn.bars import step_callback
@@ -51,7 +52,7 @@ from netlearn.netlist.directive_text import with_directive_option
 from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import DataLike, NetlistLike, Overrides, OverridesBesideSolver
 from netlearn.probes.names import probes_of
-from netlearn.project import Project, open_project, with_targets
+from netlearn.project import Project, open_project
 from netlearn.results import Evaluation, TrainResult
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint, Solver

@@ -12,6 +12,7 @@ from typing import Literal, Unpack
 
 import numpy as np
 
+from netlearn.arguments import netlist_of
 from netlearn.arrays import Array
 from netlearn.atomic import Destination
 from netlearn.elaboration.design import Design
@@ -29,7 +30,7 @@ from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.output_check import check_netlist_output
 from netlearn.overrides import DataLike, NetlistLike, Overrides, settings_for
 from netlearn.probes.names import probes_of
-from netlearn.project import Project, netlist_of
+from netlearn.project import Project
 from netlearn.solve.internal import InternalSolver
 
 Offsets = Literal["auto", "yes", "no"]

@@ -8,12 +8,13 @@ from typing import Unpack
 
 import numpy as np
 
+from netlearn.arguments import netlist_of
 from netlearn.elaboration.design import Design
 from netlearn.errors import NetlearnError, NetlearnErrors
 from netlearn.learn.rules.reciprocity import reciprocity
 from netlearn.learn.settings import DataFiles, Settings
 from netlearn.overrides import DataLike, NetlistLike, Overrides
-from netlearn.project import Project, netlist_of, open_project
+from netlearn.project import Project, open_project
 from netlearn.results import Description
 from netlearn.solve.internal import InternalSolver
 from netlearn.training_scope import scope_notes

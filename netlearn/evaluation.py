@@ -9,6 +9,7 @@ from typing import Unpack
 
 import numpy as np
 
+from netlearn.arguments import with_targets
 from netlearn.arrays import Array
 from netlearn.careful import DOUBTED, careful, tell_doubts
 from netlearn.chip_training import one_chip, readings_note
@@ -24,7 +25,7 @@ from netlearn.learn.rules.power import dissipated_at, weight_of
 from netlearn.learn.state import TrainingState
 from netlearn.learn.superposition import outputs_of, superposes
 from netlearn.overrides import DataLike, NetlistLike, Overrides
-from netlearn.project import Project, open_project, with_targets
+from netlearn.project import Project, open_project
 from netlearn.results import Evaluation
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.parts import numbered

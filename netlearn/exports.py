@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Unpack
 
+from netlearn.arguments import netlist_of
 from netlearn.drive import driven
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import NetlistWarning, OptionError, did_you_mean
@@ -20,7 +21,7 @@ from netlearn.ngspice.own_text import TextSolver
 from netlearn.ngspice.text_export import export_text
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.probes.outputs import Outputs
-from netlearn.project import Project, netlist_of, open_project
+from netlearn.project import Project, open_project
 from netlearn.solve.internal import InternalSolver
 
 FORMS = {"json": export_json, "graphml": export_graphml, "csv": export_csv}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netlearn.arguments import netlist_of
 from netlearn.circuit.circuit import Circuit
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import NetlearnError, OptionError
@@ -19,7 +20,6 @@ from netlearn.netlist.directives import read_directive
 from netlearn.netlist.netlist import Netlist, parse
 from netlearn.netlist.numbers import format_number
 from netlearn.overrides import NetlistLike, settings_for
-from netlearn.project import netlist_of
 
 if TYPE_CHECKING:
     import networkx as nx

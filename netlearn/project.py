@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from netlearn.arguments import netlist_of
 from netlearn.arrays import Array
 from netlearn.chips.chip import Terminals
 from netlearn.chips.solver import ChipSolver, OnChip
@@ -31,7 +32,7 @@ from netlearn.learn.settings import Settings, Trained
 from netlearn.learn.superposition import outputs_of
 from netlearn.learn.table import IN_MEMORY, OWN_VALUES, Table
 from netlearn.named_data import placed, read_named
-from netlearn.netlist.netlist import Netlist, read
+from netlearn.netlist.netlist import Netlist
 from netlearn.ngspice.own_text import OwnText, TextSolver
 from netlearn.overrides import DataLike, NetlistLike, settings_for
 from netlearn.probes.names import parameters_in, probes_of
@@ -45,27 +46,6 @@ EVERY_RESISTOR = (Trained("r*"),)
 
 CHOSEN_BY = 1000
 """How many samples are looked at to choose a scale."""
-
-
-def with_targets(data: DataLike | None, targets: object) -> DataLike | None:
-    """Inputs and targets as one. Raises DataError for targets without inputs, or with a file."""
-    if targets is None:
-        return data
-    if data is None or isinstance(data, str | os.PathLike):
-        raise DataError("targets by themselves need inputs in Python", hint="give both, as train(netlist, X, y)")
-    return data, targets
-
-
-def netlist_of(netlist: NetlistLike) -> Netlist:
-    """The netlist itself, or the file read. Raises OptionError for what is neither."""
-    given: object = netlist
-    if isinstance(given, Netlist):
-        return given
-    if not isinstance(given, str | os.PathLike):
-        graph = hasattr(given, "edges") and hasattr(given, "nodes")
-        hint = "netlearn.from_networkx(graph, ...) makes one" if graph else "give a path, or netlearn.parse(text)"
-        raise OptionError(f"a {type(given).__name__} is not a netlist", hint=hint)
-    return read(given)
 
 
 @dataclass(frozen=True)

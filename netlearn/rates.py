@@ -8,10 +8,11 @@ from typing import Unpack
 import numpy as np
 
 from netlearn.api import task_of
+from netlearn.arguments import with_targets
 from netlearn.errors import OptionError
 from netlearn.learn.settings import LoopOptions
 from netlearn.overrides import DataLike, NetlistLike, Overrides
-from netlearn.project import open_project, with_targets
+from netlearn.project import open_project
 from netlearn.solve.internal import InternalSolver
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from netlearn.api import train
+from netlearn.arguments import netlist_of
 from netlearn.arrays import Array
 from netlearn.errors import NetlearnError, OptionError
 from netlearn.learn.history import History
@@ -15,7 +16,6 @@ from netlearn.learn.loss import CrossEntropy, Loss
 from netlearn.learn.table import label_of
 from netlearn.netlist.netlist import Netlist, parse
 from netlearn.overrides import NetlistLike, settings_for
-from netlearn.project import netlist_of
 from netlearn.solvers import Forward
 from netlearn.trainer import Trainer
 

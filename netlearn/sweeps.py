@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import pickle
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -15,23 +13,23 @@ from importlib.metadata import version
 from math import inf, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import numpy as np
 
 from netlearn.api import train
+from netlearn.arguments import netlist_of, with_targets
 from netlearn.bars import run_callback
 from netlearn.chip_training import one_at_a_time
+from netlearn.digests import bytes_of, digest, identity, pickles, same_data, texts_of
 from netlearn.errors import NetlearnError, OptionError
 from netlearn.journal import Journal
 from netlearn.json_text import json_text
 from netlearn.learn.settings import DIRECTIVES
 from netlearn.learn.settings_columns import settings_columns
-from netlearn.learn.table import Table
 from netlearn.netlist.netlist import Netlist
 from netlearn.notebook import InNotebooks
 from netlearn.overrides import DataLike, NetlistLike
-from netlearn.project import Project, netlist_of, open_project, with_targets
+from netlearn.project import Project, open_project
 from netlearn.records import QUANTITIES, check_form, frame_of, is_parquet, write_parquet
 from netlearn.results import TrainResult
 from netlearn.variations import Variant, Vary, variants
@@ -138,7 +136,7 @@ def sweep(
         check_form(path)
     journal = path if path is None or not is_parquet(path) else path.with_name(f"{path.name}.jsonl")
     plan = Plan.of(netlist, with_targets(data, targets), vary=vary, seeds=seeds, scatter=scatter, settings=settings)
-    if executor is None and processes is None and any(not _pickles(each.overrides) for each in plan.variants):
+    if executor is None and processes is None and any(not pickles(each.overrides) for each in plan.variants):
         # What no other process can be given, such as an object of a class inside a function, is done in this one.
         processes = 1
     with run_callback(progress) as told:
@@ -309,7 +307,9 @@ def _about(
     files = {"data": data, "test": settings.get("test"), **variant.files}
     told = variant.settings
     given, which = [*files.values()], repr([told.data, told.input, told.output, told.classes, told.loss])
-    found = next((record for before, said, record in read if said == which and all(map(_same, before, given))), None)
+    found = next(
+        (record for before, said, record in read if said == which and all(map(same_data, before, given))), None
+    )
     if found is None:
         overrides = {**variant.overrides, "test": files["test"]}
         found = _tables(open_project(netlist, files["data"], overrides=overrides))
@@ -317,19 +317,19 @@ def _about(
     forward = settings.get("forward", "internal")
     about: dict[str, Any] = {
         "netlist": netlist.source.path,
-        "netlist_digest": _digest(text.encode("utf-8", "surrogateescape") for text in _texts(netlist)),
+        "netlist_digest": digest(text.encode("utf-8", "surrogateescape") for text in texts_of(netlist)),
         **found,
         "version": version("netlearn"),
         "forward": forward if isinstance(forward, str) else repr(forward),
         "scatter": scatter,
         **settings_columns(variant.settings),
     }
-    own = "".join(_identity(getattr(variant.settings, name)) for name in DIRECTIVES)
+    own = "".join(identity(getattr(variant.settings, name)) for name in DIRECTIVES)
     for seed in seeds:
         said = {**about, "seed": seed}
         # Where a file lies is not what is in it.
         kept = {name: value for name, value in said.items() if name not in ("netlist", "data", "test")}
-        yield {"key": _digest([json_text(kept).encode("utf-8", "surrogatepass"), own.encode()])[:16], **said}
+        yield {"key": digest([json_text(kept).encode("utf-8", "surrogatepass"), own.encode()])[:16], **said}
 
 
 def _tables(project: Project) -> Record:
@@ -337,52 +337,7 @@ def _tables(project: Project) -> Record:
     tables = {"data": project.table, "test": project.test_table}
     there = {name: table for name, table in tables.items() if table is not None}
     names = {name: table.path for name, table in there.items()}
-    return names | {f"{name}_digest": _digest(_bytes(table)) for name, table in there.items()}
-
-
-def _same(data: object, other: object) -> bool:
-    """Whether data are the same: a path, or the very same object."""
-    return data is other or (isinstance(data, str | os.PathLike) and data == other)
-
-
-def _identity(value: object) -> str:
-    """What tells an object of a class of one's own from others, besides its options; nothing for netlearn's own."""
-    if type(value).__module__.partition(".")[0] in ("netlearn", "builtins"):
-        return ""
-    try:
-        return _digest([pickle.dumps(value)])
-    except Exception:
-        # What cannot be pickled says it in words at the best, and else is never the same again.
-        return f"{value!r} {uuid4().hex}"
-
-
-def _pickles(value: object) -> bool:
-    try:
-        pickle.dumps(value)
-    except Exception:
-        return False
-    return True
-
-
-def _bytes(table: Table) -> Iterable[bytes]:
-    for name in sorted(table.columns):
-        yield name.encode("utf-8", "surrogateescape") + np.ascontiguousarray(table.columns[name]).tobytes()
-    if table.labels is not None:
-        yield "\n".join(table.labels.tolist()).encode("utf-8", "surrogateescape")
-
-
-def _texts(netlist: Netlist) -> Iterable[str]:
-    """The netlist and all that it includes."""
-    yield str(netlist)
-    for included in netlist.includes.values():
-        yield from _texts(included)
-
-
-def _digest(parts: Iterable[bytes]) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little") + part)
-    return digest.hexdigest()
+    return names | {f"{name}digest": digest(bytes_of(table)) for name, table in there.items()}
 
 
 def shown(value: object) -> object:

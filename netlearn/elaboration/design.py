@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -13,8 +13,9 @@ from typing import Literal
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import TEMPERATURE, Circuit, Column, Group
-from netlearn.circuit.parameters import Binding, Direct, Input, Parameters, Setting
+from netlearn.circuit.circuit import TEMPERATURE, Circuit, Group
+from netlearn.circuit.parameters import Input, Parameters, Setting
+from netlearn.elaboration.bindings import Bound
 from netlearn.elaboration.columns import Contents, Driven, Named, drive, source_names
 from netlearn.elaboration.deviations import Deviations, Loose
 from netlearn.elaboration.kept import LeftOut, Surplus
@@ -23,7 +24,7 @@ from netlearn.elaboration.scope import Scope
 from netlearn.elaboration.selectable import Selectable
 from netlearn.elaboration.spreads import Spread
 from netlearn.elaboration.template import NOTHING
-from netlearn.elaboration.valuegraph import NOWHERE, Drawn, ThroughExpressions, ValueGraph, compile_program
+from netlearn.elaboration.valuegraph import NOWHERE, Drawn, ValueGraph
 from netlearn.elaboration.windings import is_inductor
 from netlearn.errors import NetlistWarning, OptionError, Place, did_you_mean
 from netlearn.netlist.edits import Edit
@@ -320,6 +321,8 @@ class Design:
         least = np.where(units == "ohm", initial / REACH, 0.0)
         linear = never_below & ~logarithmic & (initial >= 0)
         self._quantities.update(zip(names, quantities, strict=True))
+        bound = Bound(self._graph, quantities, self._driven.quantities)
+        self._refuse_frozen(bound)
         return Parameters(
             self.circuit,
             names,
@@ -327,55 +330,19 @@ class Design:
             np.where(linear, np.maximum(lower, least), lower),
             np.array([selection.upper for selection in train], float)[by],
             logarithmic,
-            tuple(self._bindings(quantities)),
+            tuple(bound.of_contents(self._contents)),
             self._driven.settings,
-            tuple(self._quantities_bound(quantities)),
+            tuple(bound.of_circuit({**self._read, TEMPERATURE: self._temperature})),
             tuple(units.tolist()),
         )
 
-    def _bindings(self, trained: Sequence[int]) -> Iterable[Binding]:
-        depends = self._graph.dependants(trained, self._driven.quantities)
+    def _refuse_frozen(self, bound: Bound) -> None:
         for quantity, place in self._frozen.items():
-            if depends[quantity]:
-                culprit = next(self._names.canonical[q] for q in self._graph.origins(quantity) if q in set(trained))
+            if bound.by_training[quantity]:
+                trained = set(bound.trained)
+                culprit = next(self._names.canonical[q] for q in self._graph.origins(quantity) if q in trained)
                 message = f"'{culprit}' cannot be trained: it decides a condition or an option"
                 raise OptionError(message, place, "fix it, or write the circuit without it")
-        set_by_sample = self._graph.dependants(self._driven.quantities, (*trained, *self._driven.quantities))
-        number = self._numbers(trained)
-        for g, contents in enumerate(self._contents):
-            for name, ids in contents.values.items():
-                yield from self._bound((g, name), ids, number, depends[ids], set_by_sample[ids])
-
-    def _quantities_bound(self, trained: Sequence[int]) -> Iterable[tuple[str, Binding]]:
-        """The numbers of the circuit itself that samples set or training changes."""
-        by_training = self._graph.dependants(trained, self._driven.quantities)
-        by_sample = self._graph.dependants(self._driven.quantities, (*trained, *self._driven.quantities))
-        number = self._numbers(trained)
-        for name, quantity in {**self._read, TEMPERATURE: self._temperature}.items():
-            ids = np.array([quantity])
-            for binding in self._bound((-1, name), ids, number, by_training[ids], by_sample[ids]):
-                yield name, binding
-
-    def _numbers(self, trained: Sequence[int]) -> Array:
-        """The place of each quantity among trained numbers and settings, -1 for none."""
-        number = np.full(len(self._graph), -1)
-        number[[*trained, *self._driven.quantities]] = np.arange(len(trained) + len(self._driven.quantities))
-        return number
-
-    def _bound(
-        self, column: Column, ids: Array, number: Array, by_training: Array, by_sample: Array
-    ) -> Iterable[Binding]:
-        """The bindings of one column, apart for what training changes, what samples set, and both."""
-        for both in ((True, False), (False, True), (True, True)):
-            elements = np.flatnonzero((by_training == both[0]) & (by_sample == both[1]))
-            own = number[ids[elements]] >= 0
-            direct, computed = elements[own], elements[~own]
-            if len(direct):
-                yield Direct(column, direct, number[ids[direct]], np.ones(len(direct)), *both)
-            if len(computed):
-                numbers = np.flatnonzero(number >= 0)
-                program = compile_program(self._graph, numbers[np.argsort(number[numbers])].tolist(), ids[computed])
-                yield ThroughExpressions(column, computed, program, *both)
 
     # Writing back ----------------------------------------------------------------------------
 

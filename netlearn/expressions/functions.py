@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from netlearn.expressions import limits
+from netlearn.expressions.straight_lines import StraightLines
 
 Number = Any
 """A float, a complex number or an array of either."""
@@ -107,69 +108,6 @@ def _flat(*arguments: Number) -> tuple[float, ...]:
 
 def _step(x: Number) -> Number:
     return np.heaviside(_real(x), 0.5)
-
-
-@dataclass(frozen=True, slots=True)
-class _Lines:
-    """Straight lines through (x1, y1), (x2, y2), ..., whose coordinates may be arrays too.
-
-    Beyond the ends they go on, or stay level. With ``rounded`` each corner is a parabola over
-    a tenth of the shorter neighbour on either side, as ngspice has it in TABLE.
-    """
-
-    level: bool
-    rounded: bool = False
-
-    def value(self, x: Number, *points: Number) -> Number:
-        offset, slope, bend, start = self._piece(x, points)
-        return start + slope * offset + bend * offset**2
-
-    def slopes(self, x: Number, *points: Number) -> Sequence[Number]:
-        return _LineSlopes(self, x, points)
-
-    def _piece(self, x: Number, points: tuple[Number, ...]) -> tuple[Number, Number, Number, Number]:
-        """Offset from an anchor, slope and half the curvature there, and the value at the anchor."""
-        arrays = [np.asarray(point) for point in np.broadcast_arrays(_real(x), *points)[1:]]
-        xs, ys = np.stack(arrays[0::2]), np.stack(arrays[1::2])
-        lengths = np.diff(xs, axis=0)
-        slopes = np.diff(ys, axis=0) / lengths
-        flat = np.zeros_like(slopes[:1])
-        before = np.concatenate([flat if self.level else slopes[:1], slopes])
-        after = np.concatenate([slopes, flat if self.level else slopes[-1:]])
-        # A point's own stretch reaches half way to its neighbours.
-        nearest = np.sum(_real(x) >= (_real(xs[1:]) + _real(xs[:-1])) / 2.0, axis=0)[None]
-        center, low, high = (np.take_along_axis(a, nearest, 0)[0] for a in (xs, before, after))
-        value = np.take_along_axis(ys, nearest, 0)[0]
-        side = _real(x) - _real(center)
-        if not self.rounded:
-            return x - center, np.where(side < 0, low, high), 0.0, value
-        left, right = np.concatenate([lengths[:1], lengths]), np.concatenate([lengths, lengths[-1:]])
-        half = 0.1 * np.take_along_axis(np.where(_real(left) < _real(right), left, right), nearest, 0)[0]
-        inside = np.abs(side) < _real(half)
-        anchor = np.where(inside, center - half, center)
-        slope = np.where(inside | (side < 0), low, high)
-        bend = np.where(inside, (high - low) / (4.0 * half), 0.0)
-        return x - anchor, slope, bend, value - np.where(inside, low * half, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class _LineSlopes(Sequence[Number]):
-    """Derivatives by x and by each coordinate, worked out one by one as hardly ever all are needed."""
-
-    lines: _Lines
-    x: Number
-    points: tuple[Number, ...]
-
-    def __len__(self) -> int:
-        return 1 + len(self.points)
-
-    def __getitem__(self, at: int) -> Number:  # type: ignore[override]
-        if at == 0:
-            offset, slope, bend, _ = self.lines._piece(self.x, self.points)
-            return slope + 2.0 * bend * offset
-        stepped = list(self.points)
-        stepped[at - 1] = stepped[at - 1] + 1e-30j
-        return np.imag(self.lines.value(_real(self.x), *stepped)) / 1e-30
 
 
 def _one(value: Callable[[Number], Number], slope: Callable[[Number], Number]) -> Function:
@@ -333,9 +271,9 @@ _COMMON: Mapping[str, Function] = {
         lambda x: np.where(_real(x) <= 0, 0.0, np.where(_real(x) >= 1, 1.0, x)),
         lambda x: np.where((_real(x) > 0) & (_real(x) < 1), 1.0, 0.0),
     ),
-    "pwl": Function(_Lines(False).value, _Lines(False).slopes, 5, 10**6),
-    "table": Function(_Lines(True).value, _Lines(True).slopes, 5, 10**6),
-    ROUNDED_TABLE: Function(_Lines(True, True).value, _Lines(True, True).slopes, 5, 10**6),
+    "pwl": Function(StraightLines(False).value, StraightLines(False).slopes, 5, 10**6),
+    "table": Function(StraightLines(True).value, StraightLines(True).slopes, 5, 10**6),
+    ROUNDED_TABLE: Function(StraightLines(True, True).value, StraightLines(True, True).slopes, 5, 10**6),
     "atan2": _two(
         _angle,
         lambda y, x: (x / (x * x + y * y), -y / (x * x + y * y)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from netlearn.errors import NetlearnError, NetlistError, Place, raise_all
@@ -14,6 +13,7 @@ from netlearn.netlist.grammar import BadLine, Span, card_name, parse_line
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.lines import END_OF_FILE, Kind, LineReader, LogicalLine
 from netlearn.netlist.numbers import parse_number, starts_like_number
+from netlearn.netlist.open_blocks import OpenBlock, finished
 from netlearn.netlist.plain_lines import plain_resistors
 from netlearn.netlist.slips import comment_slip, explained
 from netlearn.netlist.source import Source
@@ -23,13 +23,10 @@ from netlearn.netlist.statements import (
     Assignment,
     Broken,
     Card,
-    Conditional,
     DirectiveLine,
     Element,
     Kept,
-    Section,
     Statement,
-    Subcircuit,
     Word,
 )
 from netlearn.netlist.superfluous import named, without_kind, without_params, without_slash
@@ -59,21 +56,6 @@ def _line_start(card: str) -> re.Pattern[str]:
     return re.compile(rf"(?:\A|(?<=[\r\n]))[ \t\f\v]*+\.{card}\b[^\r\n]*+", re.IGNORECASE)
 
 
-@dataclass(slots=True)
-class _Scope:
-    """A block that is still open: the opening line, and what has been read of it."""
-
-    what: str
-    opening: LogicalLine
-    words: tuple[Word, ...] = ()
-    assignments: tuple[Assignment, ...] = ()
-    body: list[Statement] = field(default_factory=list)
-    alternatives: list[Alternative] = field(default_factory=list)
-    branch: str = "if"
-    """which card the current branch of a condition has"""
-    branch_line: LogicalLine | None = None
-
-
 def parse_source(source: Source, *, main: bool = True, chain: tuple[Place, ...] = ()) -> tuple[Statement, ...]:
     """The statements of a file. The first line of a ``main`` file is its title, whatever it says.
 
@@ -94,7 +76,7 @@ class _Parser:
         self.reader = LineReader(source.text)
         self.errors: list[NetlearnError] = []
         self.broken = 0
-        self.scopes = [_Scope("file", LogicalLine(Kind.STATEMENT, 0, 0, ""))]
+        self.scopes = [OpenBlock("file", LogicalLine(Kind.STATEMENT, 0, 0, ""))]
 
     # Reading ---------------------------------------------------------------------------------
 
@@ -251,12 +233,12 @@ class _Parser:
                 message = f"cannot read '{stray.text}' after the parameters"
                 self._error(message, stray.start, stray.end, IN_BRACES)
                 words = tuple(word for word in words if word.start < stray.start)
-            self._open(_Scope("subckt", line, words, named(assignments)))
+            self._open(OpenBlock("subckt", line, words, named(assignments)))
         elif name == "if":
-            self._open(_Scope("if", line, words))
+            self._open(OpenBlock("if", line, words))
         elif name == "lib" and len(words) == 1 and line.end < self._last_endl:
             # One word is a section's name in a library, but LTspice's way to include a file elsewhere.
-            self._open(_Scope("lib", line, words))
+            self._open(OpenBlock("lib", line, words))
         elif name in ("ends", "endif", "endl"):
             self._close(line, name, words, assignments)
         elif name in ("elseif", "else"):
@@ -289,7 +271,7 @@ class _Parser:
             return False
         return True
 
-    def _open(self, scope: _Scope) -> None:
+    def _open(self, scope: OpenBlock) -> None:
         if len(self.scopes) > DEEPEST:
             self._error(f"nested more than {DEEPEST} deep", scope.opening.start, scope.opening.end)
             # Nothing sensible can be said of what follows.
@@ -317,7 +299,7 @@ class _Parser:
         scope.words = words if name == "elseif" else ()
         self._stray((*(() if name == "elseif" else words), *(a.name for a in assignments)))
 
-    def _finish_branch(self, scope: _Scope, end: int) -> None:
+    def _finish_branch(self, scope: OpenBlock, end: int) -> None:
         line = scope.branch_line or scope.opening
         if scope.branch != "else" and not scope.words:
             self._error("a condition is missing", line.start, line.end, f"the form is: .{scope.branch} (expression)")
@@ -353,7 +335,7 @@ class _Parser:
             # Within the part, as of a section nothing else may be read.
             self._stray(stray)
         self.scopes.pop()
-        self._add(_statement(self.source, start, line.end, scope))
+        self._add(finished(self.source, start, line.end, scope))
         if what == "if":
             self._stray(stray)
 
@@ -391,15 +373,6 @@ class _Parser:
     def _error(self, message: str, start: int, end: int, hint: str = "") -> None:
         if len(self.errors) < MOST_ERRORS:
             self.errors.append(explained(NetlistError(message, self.source.place(start, end, self.chain), hint)))
-
-
-def _statement(source: Source, start: int, end: int, scope: _Scope) -> Statement:
-    body = tuple(scope.body)
-    if scope.what == "subckt":
-        return Subcircuit(source, start, end, scope.words[0], scope.words[1:], scope.assignments, body)
-    if scope.what == "lib":
-        return Section(source, start, end, scope.words[0], body)
-    return Conditional(source, start, end, tuple(scope.alternatives))
 
 
 def _line_and_column(error: NetlearnError) -> tuple[int, int]:

@@ -35,6 +35,7 @@ from netlearn.ngspice.element_forms import PROBE, both_coefficients, named_area
 from netlearn.ngspice.foreign_functions import ForeignFunctions
 from netlearn.ngspice.foreign_words import ForeignWords
 from netlearn.ngspice.text_definitions import has_ideal_diode, kinds_of, undeclared_parameters
+from netlearn.ngspice.text_lines import clean, logical, spliced
 from netlearn.ngspice.text_names import DeckNames, Span
 
 _CARDS = {"param": "param", "params": "param", "global_param": "param", "func": "func", "model": "model",
@@ -46,7 +47,6 @@ _MODEL_TYPES = DEVICE_MODELS | CODE_MODELS
 _PSPICE_ONLY = re.compile(r"^[ \t]*\.model\s+\S+\s+(ako\b|vswitch\b|iswitch\b)", re.IGNORECASE | re.MULTILINE)
 _RENAMED = {"t_measured": "tnom", "t_abs": "temp", "t_rel_global": "dtemp"}
 _EXPRESSION_NUMBER = re.compile(r"(?<![\w.#$])\d+(?:meg|[rtgkmunpfµμ])\d+(?![\w.])", re.IGNORECASE)
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _SAYINGS = ("mfg", "type", "part")
 """What makers write into models, which ngspice takes for a parameter where blanks stand around its ``=``."""
 _TOLERANCES = ("tol", "dev", "lot")
@@ -139,7 +139,7 @@ class _Writer:
             for pair in card.assignments:
                 if pair.name.text.lower() in _OPTIONS:
                     self.lines.append(
-                        f".options {pair.name.text.lower()}={_clean(self._value(card.source, pair.value))}"
+                        f".options {pair.name.text.lower()}={clean(self._value(card.source, pair.value))}"
                     )
         elif card.name == "step":
             self._step(card)
@@ -184,7 +184,7 @@ class _Writer:
     def _step(self, card: Card) -> None:
         match = FIRST_STEP.match(card.words[0].text) if card.words else None
         if match is not None:
-            self.lines.append(f".param {match['name']}={_clean(match['value'])}")
+            self.lines.append(f".param {match['name']}={clean(match['value'])}")
 
     def _subcircuit(self, netlist: Netlist, subcircuit: Subcircuit) -> None:
         spans: list[Span] = []
@@ -194,12 +194,12 @@ class _Writer:
         extra = "".join(f" {name}=0" for name in self.undeclared.get(subcircuit.name.text.lower(), ()))
         self._put_header(subcircuit, spans, extra)
         self.statements(netlist, subcircuit.body)
-        self.lines.append(f".ends {_clean(subcircuit.name.text)}")
+        self.lines.append(f".ends {clean(subcircuit.name.text)}")
 
     def _conditional(self, netlist: Netlist, conditional: Conditional) -> None:
         for number, alternative in enumerate(conditional.alternatives):
             word = ".else" if alternative.condition is None else ".if" if number == 0 else ".elseif"
-            condition = "" if alternative.condition is None else f" {_clean(alternative.condition.text)}"
+            condition = "" if alternative.condition is None else f" {clean(alternative.condition.text)}"
             self.lines.append(word + condition)
             self.statements(netlist, alternative.body)
         self.lines.append(".endif")
@@ -301,7 +301,7 @@ class _Writer:
         added = []
         name = self.names.element(element.name.text)
         inside = f"{name}_inside"
-        values = {name: _clean(self._value(element.source, a.value)) for name, a in pairs.items()}
+        values = {name: clean(self._value(element.source, a.value)) for name, a in pairs.items()}
         nodes = [self.names.node(word.text) for word in words[:2]]
         if "rser" in values and element.letter in "VL" and values["rser"] not in ("0", "0.0"):
             spans.append((words[0].start, words[0].end, inside))
@@ -315,7 +315,7 @@ class _Writer:
     def _value(self, source: Source, word: Word) -> str:
         """A word with the edits and rewritten numbers that lie in it."""
         spans = [*self._expression(word), *self._edits(source, word.start, word.end)]
-        return _spliced(source.text, word.start, word.end, spans)
+        return spliced(source.text, word.start, word.end, spans)
 
     def _expression(self, word: Word, alone: bool = True) -> list[Span]:
         """How an expression or a number has to change for ngspice to read the same in it."""
@@ -365,37 +365,17 @@ class _Writer:
         """The lines of a stretch of text: one logical line, or with ``each`` every one of its own."""
         edits = self._edits(source, start, end)
         kept = [span for span in spans if not any(a <= span[0] < b for a, b, _ in edits)]
-        text = _spliced(source.text, start, end, [*kept, *edits])
+        text = spliced(source.text, start, end, [*kept, *edits])
         pieces = [piece.lstrip(" \t\f\v") for piece in re.split(r"\r\n|\r|\n", text)]
         if "\\\\" in text:
             # Two backslashes join lines, whatever the next one starts with: here it is joined for good.
-            pieces = [_logical(text)]
+            pieces = [logical(text)]
         first = len(self.lines)
         for piece in pieces:
             # In its PSpice mode ngspice takes what stands after a $ for words.
-            line = _clean(_logical(piece).rstrip() if ";" in piece or "$" in piece or "//" in piece else piece)
+            line = clean(logical(piece).rstrip() if ";" in piece or "$" in piece or "//" in piece else piece)
             if not line.strip() or line[0] in "*$;#" or line.startswith("//"):
                 continue
             if len(self.lines) > first and line[0] != "+" and not each:
                 line = f"+ {line}"
             self.lines.append(line)
-
-
-def _logical(text: str) -> str:
-    line = LineReader(text).next()
-    return line.text if line is not None else ""
-
-
-def _clean(text: str) -> str:
-    """A line that cannot be more than one, whatever characters are in it."""
-    return _UNPRINTABLE.sub(" ", text.replace("\n", " ").replace("\r", " "))
-
-
-def _spliced(text: str, start: int, end: int, spans: Iterable[Span]) -> str:
-    pieces, position = [], start
-    for at, to, new in sorted(spans):
-        if at < position:
-            continue
-        pieces += [text[position:at], new]
-        position = to
-    return "".join([*pieces, text[position:end]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any, Unpack
@@ -25,14 +25,15 @@ from netlearn.netlist.netlist import Netlist, read
 from netlearn.netlist.statements import Kept
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import Project, open_project
-from netlearn.report.charts import Chart, histogram, losses, wanted_and_got
+from netlearn.report.charts import histogram, losses, wanted_and_got
+from netlearn.report.contents import PageContents, Value
 from netlearn.report.engineering import engineering
 from netlearn.report.schematic import VALUES, schematic
-from netlearn.report.stress import Stress, stresses
+from netlearn.report.stress import stresses
 from netlearn.report.tables import shown
 from netlearn.results import Evaluation, TrainResult, load_run
 from netlearn.solve.operating_point import OperatingPoint
-from netlearn.tolerances.analysis import OutputSpread, ToleranceResult, tolerance
+from netlearn.tolerances.analysis import OutputSpread, tolerance
 
 LISTED = 40
 """Rows of a table of values or samples; there are no more than so many, and the rest is counted."""
@@ -55,45 +56,6 @@ class Report:
 
     def __repr__(self) -> str:
         return f"<report: {len(self.html)} characters of HTML>"
-
-
-@dataclass(frozen=True)
-class Value:
-    """A value before and after, in words."""
-
-    name: str
-    before: str
-    after: str
-    change: str
-    at: str
-
-
-@dataclass
-class _Contents:
-    """What the page says. What is None or empty has no part on it."""
-
-    title: str
-    file: str
-    notes: list[str] = field(default_factory=list)
-    goals: Sequence[GoalResult] = ()
-    loss: tuple[float | None, float] | None = None
-    accuracy: float | None = None
-    samples: int = 0
-    data: str = ""
-    outputs: list[list[str]] = field(default_factory=list)
-    output_names: Sequence[str] = ()
-    more_outputs: int = 0
-    pictures: list[Chart] = field(default_factory=list)
-    values: list[Value] = field(default_factory=list)
-    more_values: int = 0
-    history: Chart | None = None
-    tolerances: ToleranceResult | None = None
-    histograms: list[Chart] = field(default_factory=list)
-    shares: list[tuple[str, list[tuple[str, float]]]] = field(default_factory=list)
-    stress: Sequence[Stress] = ()
-    judgement: dict[str, Any] | None = None
-    judgement_lacks: str = ""
-    circuit: Chart | None = None
 
 
 def write_report(
@@ -168,7 +130,7 @@ class _Request:
     settings: Mapping[str, Any]
 
 
-def _gathered(netlist: Netlist, result: TrainResult | None, former: Netlist | None, request: _Request) -> _Contents:
+def _gathered(netlist: Netlist, result: TrainResult | None, former: Netlist | None, request: _Request) -> PageContents:
     settings = request.settings
     project = open_project(netlist, request.data, None, settings)
     if result is not None and not settings:
@@ -177,7 +139,7 @@ def _gathered(netlist: Netlist, result: TrainResult | None, former: Netlist | No
     title = ""
     if isinstance(first, Kept) and first.what == "title":
         title = netlist.source.text[first.start : first.end].strip().lstrip("*").strip()
-    contents = _Contents(title[:200] or Path(netlist.source.path).name, netlist.source.path)
+    contents = PageContents(title[:200] or Path(netlist.source.path).name, netlist.source.path)
     point, labels = _measured(project, result, contents)
     contents.values, contents.more_values = _values(project, result, former)
     if result is not None and len(result.history) > 1:
@@ -192,7 +154,7 @@ def _gathered(netlist: Netlist, result: TrainResult | None, former: Netlist | No
     return contents
 
 
-def _measured(project: Project, result: TrainResult | None, contents: _Contents) -> tuple[OperatingPoint, list[str]]:
+def _measured(project: Project, result: TrainResult | None, contents: PageContents) -> tuple[OperatingPoint, list[str]]:
     """What goals and samples come to, and operating points for the powers."""
     evaluation: Evaluation | None = None
     layout, inputs, labels = Layout((), project.settings.output), np.zeros((1, 0)), [""]
@@ -225,7 +187,7 @@ def _measured(project: Project, result: TrainResult | None, contents: _Contents)
 
 
 def _list_outputs(
-    contents: _Contents,
+    contents: PageContents,
     layout: Layout,
     got: tuple[Array, Evaluation | None],
     units: Sequence[str],
@@ -294,7 +256,7 @@ def _unit(project: Project, name: str) -> str:
     return VALUES.get(circuit.groups[group].device.name, ("", ""))[1]
 
 
-def _loss_before(project: Project, former: Netlist, contents: _Contents) -> None:
+def _loss_before(project: Project, former: Netlist, contents: PageContents) -> None:
     if contents.loss is None:
         return
     earlier = replace(project, netlist=former, data=project.table, test=None)
@@ -302,7 +264,7 @@ def _loss_before(project: Project, former: Netlist, contents: _Contents) -> None
     contents.loss = (found.loss, contents.loss[1])
 
 
-def _tolerances(project: Project, request: _Request, contents: _Contents) -> None:
+def _tolerances(project: Project, request: _Request, contents: PageContents) -> None:
     design = project.design
     if not (project.settings.tolerance or design.spreading() or design.drawn()) or not contents.output_names:
         return
@@ -345,7 +307,7 @@ def _plain(name: str) -> str:
     return "".join(name.lower().split())
 
 
-def _judged(netlist: Netlist, request: _Request, contents: _Contents) -> None:
+def _judged(netlist: Netlist, request: _Request, contents: PageContents) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -368,7 +330,7 @@ def _judged(netlist: Netlist, request: _Request, contents: _Contents) -> None:
     }
 
 
-def _rendered(contents: _Contents) -> str:
+def _rendered(contents: PageContents) -> str:
     environment = Environment(
         loader=PackageLoader("netlearn.report"),
         autoescape=True,

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from netlearn.arguments import netlist_of
 from netlearn.circuit.circuit import Circuit
 from netlearn.drive import driven_circuit
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import DataError
 from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import DataLike, NetlistLike, settings_for
-from netlearn.project import netlist_of, open_project
+from netlearn.project import open_project
 from netlearn.results import TrainResult
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint
