@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from netlearn.expressions import limits
+from netlearn.expressions.limits import Number
 from netlearn.expressions.straight_lines import StraightLines
-
-Number = Any
-"""A float, a complex number or an array of either."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-Number = Any
-"""A float, a complex number or an array of either."""
+from netlearn.expressions.limits import Number
 
 
 @dataclass(frozen=True, slots=True)
