@@ -21,7 +21,7 @@ from netlearn.training_scope import scope_notes
 
 
 def describe(netlist: NetlistLike, data: DataLike | None = None, **settings: Unpack[Overrides]) -> Description:
-    """What is in a netlist, and what would be trained. Raises only where it cannot be read at all."""
+    """What is in a netlist, and what would be trained. Raises NetlistError where it cannot be read at all."""
     read = netlist_of(netlist)
     problems: list[NetlearnError] = []
     known: dict[str, object] = {}

@@ -14,7 +14,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from netlearn.expressions.expression import Expression, Operation, UserFunction
-from netlearn.expressions.functions import CHOOSE, OPERATORS, PARAMETER_FUNCTIONS, Number, is_random
+from netlearn.expressions.functions import CHOOSE, OPERATORS, PARAMETER_FUNCTIONS, is_random
+from netlearn.expressions.limits import Number
 
 Distribution = Literal["uniform", "normal", "ends"]
 """Evenly between -1 and 1, Gaussian around 0, or -1 and 1 with nothing between."""

@@ -22,8 +22,8 @@ from netlearn.expressions.functions import (
     POWERS,
     SIGNED_POWER,
     Function,
-    Number,
 )
+from netlearn.expressions.limits import Number
 from netlearn.netlist.dialect import Dialect
 from netlearn.netlist.grammar import grammar_text
 from netlearn.netlist.numbers import parse_number

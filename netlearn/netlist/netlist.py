@@ -336,7 +336,7 @@ class Netlist(InNotebooks):
         data and other files are named from there; a warning tells of those outside of it, which are read only
         where that is allowed.
 
-        ParameterValues
+        Parameters
         ----------
         force : whether copies may take the place of files that were not written for ``path``.
         follow : whether a link at ``path`` is followed; see :func:`netlearn.atomic.check_output`.
@@ -351,7 +351,7 @@ class Netlist(InNotebooks):
         return [target for target, _ in written]
 
     def outputs(self, path: str | os.PathLike[str], *, force: bool = False) -> list[tuple[Path, bytes]]:
-        """What :meth:`save` would write, and where. Raises the same errors, as far as they can be known before."""
+        """What :meth:`save` would write, and where. Raises OutputError, as far as it can be known before."""
         lines: dict[Source, dict[Card, Source]] = {}
         for part in self.walk():
             lines.setdefault(part.source, {}).update((card, child.source) for card, child in part.includes.items())
@@ -371,7 +371,7 @@ class Netlist(InNotebooks):
 def read(path: str | os.PathLike[str], allow: Sequence[str | os.PathLike[str]] = ()) -> Netlist:
     """Read a netlist with all that it includes.
 
-    ParameterValues
+    Parameters
     ----------
     path : the netlist's file.
     allow : folders from which it may include files, besides its own folder and those below.
