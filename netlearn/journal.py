@@ -43,10 +43,12 @@ class Journal(Generic[Entry]):
         """The entries in the file; none if there is no such file.
 
         A last line that an interruption has cut off is left out. Raises OptionError for a file
-        that holds something else.
+        that holds something else, and OutputError for a folder, a pipe or a device.
         """
         if not self.path.exists():
             return []
+        if not self.path.is_file():
+            raise self._no_file()
         return self._entries(self.path.read_bytes())[0]
 
     @contextmanager
@@ -85,7 +87,7 @@ class Journal(Generic[Entry]):
     def _begin(self, file: int) -> None:
         """Take a file for this process, and cut off half a line at its end."""
         if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise OutputError(f"'{self.path}' is not a file that can be read again", hint="name another file")
+            raise self._no_file()
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -101,6 +103,10 @@ class Journal(Generic[Entry]):
             os.ftruncate(file, whole)
         if not text[:whole].endswith(b"\n"):
             self._waiting = b"\n" if whole else b""
+
+    def _no_file(self) -> OutputError:
+        """What is wrong with a pipe, which would be waited for, or with a device, whose text may have no end."""
+        return OutputError(f"'{self.path}' is not a file that can be read again", hint="name another file")
 
     def _written(self) -> bool:
         """Whether all lines that wait could be written."""

@@ -117,6 +117,9 @@ def named_file(project: Project, option: str, what: str) -> Path:
         allowed = f"--allow-include {shown_path(found.parent)}"
         hint = f"give it as an option, or if you trust this netlist allow its folder: {allowed}"
         raise DataError(f"the {what} '{named}' is outside the netlist's folder", None, hint)
+    if found.exists() and not found.is_file():
+        # A FIFO that came with the netlist would be waited for.
+        raise DataError(f"the {what} '{named}' is a folder, a device or a pipe, and no file")
     return Path(os.path.relpath(found)) if found.is_relative_to(Path.cwd()) else found
 
 

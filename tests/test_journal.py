@@ -39,6 +39,18 @@ def test_no_empty_file_is_left(tmp_path: Path) -> None:
     assert not (tmp_path / "j").exists()
 
 
+@pytest.mark.parametrize("name", ["/dev/zero", "pipe", "folder"])
+def test_what_has_no_end_is_not_read(name: str, tmp_path: Path) -> None:
+    """A device would fill the memory, and a pipe be waited for."""
+    path = tmp_path / name
+    if name == "pipe":
+        os.mkfifo(path)
+    elif name == "folder":
+        path.mkdir()
+    with pytest.raises(OutputError, match="is not a file that can be read again"):
+        journal(path).entries()
+
+
 def test_cut_off_at_any_byte_the_whole_lines_count(tmp_path: Path) -> None:
     path = tmp_path / "j"
     whole = b'{"number": 12}\n{"number": 34}\n{"number": 56}\n'

@@ -30,6 +30,7 @@ from netlearn.errors import OptionError
 from netlearn.evaluation import evaluate
 from netlearn.json_text import json_parts
 from netlearn.netlist.netlist import read
+from netlearn.netlist.output_check import read_with
 from netlearn.report.summary import evaluation_lines, evaluation_values, fit_lines, fit_table, sample_rows
 from netlearn.report.tables import csv_parts, show, show_rows, table_of
 
@@ -92,7 +93,7 @@ def command(
             raise OptionError("realisations are judged by their losses alone", hint=hint)
         target = None if write_realisation is None else Destination(write_realisation)
         if target is not None:
-            check_outputs(target, inputs=(netlist, data))
+            check_outputs(target, inputs=(netlist, data, *read_with(source)))
         with solver(forward, timeout, processes, flat=flat, retries=retries) as solving:
             judge(
                 source,

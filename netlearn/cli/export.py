@@ -14,7 +14,7 @@ from netlearn.cli.output import check_outputs, deliver, out_option
 from netlearn.exports import FORMS, MATRIX, TAKEN, export
 from netlearn.matrices import crossbar_matrix
 from netlearn.netlist.netlist import read
-from netlearn.project import open_project
+from netlearn.netlist.output_check import read_with
 
 DIRECTED = ("corner", "output", "train", "hardware")
 
@@ -52,9 +52,7 @@ def command(
     refuse(*others, beside=f"on the form '{form}'", hint=f"it holds {held}: leave it out")
     source, settings = read(netlist, allow), overrides(directives)
     if out is not None:
-        files = open_project(source, data, overrides=settings).settings.data
-        named = (netlist.parent / name for name in (files.train, files.test) if name is not None)
-        check_outputs(Destination(out), inputs=(netlist, data, *named))
+        check_outputs(Destination(out), inputs=(netlist, data, *read_with(source)))
         if form == MATRIX:
             crossbar_matrix(source, **settings).save(out)
             return

@@ -11,6 +11,7 @@ from netlearn.cli.options import allow, netlist_argument
 from netlearn.cli.output import check_outputs, deliver, out_option
 from netlearn.exports import flatten
 from netlearn.netlist.netlist import parse, read
+from netlearn.netlist.output_check import read_with
 
 
 @click.command(name="flatten", short_help="Write a netlist without its hierarchy.")
@@ -27,6 +28,8 @@ def command(netlist: Path, out: Path | None, allow: tuple[Path, ...]) -> None:
         check_outputs(Destination(out), inputs=(netlist,))
     source = read(netlist, allow)
     text = flatten(source)
+    if out is not None:
+        check_outputs(Destination(out), inputs=read_with(source))
     if out is not None and source.is_moved(out):
         # As what it was made of, it names its data from where it is written.
         parse(text, source.source.path).save(out)

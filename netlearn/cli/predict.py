@@ -32,6 +32,7 @@ from netlearn.cli.output import FilePath, check_outputs, deliver, say
 from netlearn.json_text import json_text
 from netlearn.learn.output_files import csv_writer
 from netlearn.netlist.netlist import read
+from netlearn.netlist.output_check import read_with
 from netlearn.prediction import predict_file, predictions
 from netlearn.report.tables import show_rows
 
@@ -79,7 +80,7 @@ def command(
         workers_of(scheduler, local_cluster, silent) as executor,
     ):
         if out is not None:
-            check_outputs(Destination(out), inputs=(netlist, data))
+            check_outputs(Destination(out), inputs=(netlist, data, *read_with(source)))
             samples = predict_file(source, data, out, forward=solving, executor=executor, **settings)
             if as_json:
                 say(json_text({"netlist": netlist, "data": data, "written": out, "samples": samples}))

@@ -28,6 +28,7 @@ from netlearn.cli.options import (
 from netlearn.cli.output import FilePath, beside, check_outputs, say
 from netlearn.cli.progress import sweep_progress
 from netlearn.netlist.netlist import read
+from netlearn.netlist.output_check import read_with
 from netlearn.records import is_parquet
 from netlearn.report.sweep import sweep_rows
 from netlearn.report.tables import fitting, show, table_of
@@ -82,6 +83,8 @@ def command(
         refuse("--scatter", beside="with one seed", hint="the first starts from FILE's own values: add --seeds N")
     if scheduler or local_cluster:
         refuse("--processes", beside="on a cluster", hint="leave it out, or --scheduler and --local-cluster")
+    source = read(netlist, allow)
+    check_outputs(kept, inputs=read_with(source))
     try:
         silent = quiet or as_json
         with (
@@ -90,7 +93,7 @@ def command(
             sweep_progress(silent) as progress,
         ):
             found = sweep(
-                read(netlist, allow),
+                source,
                 data,
                 vary=vary,
                 seeds=seeds,

@@ -32,6 +32,7 @@ from netlearn.cli.progress import training_progress
 from netlearn.json_text import json_text
 from netlearn.keeping import after_training
 from netlearn.netlist.netlist import read
+from netlearn.netlist.output_check import read_with
 from netlearn.nudged import nudged_netlist
 from netlearn.realised import realise
 from netlearn.report.summary import FEW, fit_lines, training_lines, training_values, value_table
@@ -143,6 +144,7 @@ def command(
 
         check_format(plot)
     source = read(netlist, allow)
+    check_outputs(*others, inputs=read_with(source))
     if write_realisation:
         # What is wrong with it is said before the work, not after.
         realise(source, data, **overrides(directives))

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from netlearn.atomic import Destination, check_output
 from netlearn.netlist.netlist import Netlist
+
+_WORD = re.compile(r""""([^"]*)"|'([^']*)'|([^\s=]+)""")
+
+
+def read_with(netlist: Netlist) -> tuple[Path, ...]:
+    """The files that are read with a netlist: those that it includes, and those that its directives name."""
+    folder = netlist.files.folder_of(netlist.source)
+    words = ("".join(parts) for line in netlist.directives for parts in _WORD.findall(line.text.text))
+    named = [folder / word for word in dict.fromkeys(words) if os.path.isfile(folder / word)]
+    main = os.path.realpath(netlist.source.path)
+    return (*(path for path in netlist.files.sources if os.path.realpath(path) != main), *named)
 
 
 def check_netlist_output(
@@ -17,7 +30,7 @@ def check_netlist_output(
     ``changed`` is the netlist with another value wherever the work may change one, so that it names all the copies.
     Raises OutputError.
     """
-    target.check_unread(path for path in inputs if path is not None)
+    target.check_unread([*(path for path in inputs if path is not None), *read_with(changed)])
     *copies, (path, data) = changed.outputs(target.path, force=target.force)
     check_output(path, follow=target.named, size=len(data))
     for copy, content in copies:

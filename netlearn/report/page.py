@@ -22,6 +22,7 @@ from netlearn.learn.data import Dataset, Layout, inputs_of
 from netlearn.learn.goals import GoalResult
 from netlearn.learn.table import asked_by
 from netlearn.netlist.netlist import Netlist, read
+from netlearn.netlist.output_check import read_with
 from netlearn.netlist.statements import Kept
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import Project, open_project
@@ -92,6 +93,8 @@ def write_report(
         check_output(place.path, follow=place.named)
     maker = None if paper is None else _pdf_maker()
     netlist, result, former = _opened(source, before, allow)
+    for place in filter(None, (page, paper)):
+        place.check_unread(read_with(netlist))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NominalWarning)
         contents = _gathered(netlist, result, former, _Request(data, draws, ngspice, settings))

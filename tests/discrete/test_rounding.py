@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -153,6 +154,18 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(
     if place:
         assert f"x.cir:{place}" in done.output
     assert [path.name for path in tmp_path.iterdir()] == ["x.cir"]
+
+
+@pytest.mark.parametrize("option", ["parts", "measured", "faults"])
+def test_a_pipe_that_came_with_a_netlist_is_not_waited_for(option: str, tmp_path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "x.cir").write_text(
+        BRIDGE.replace("V1", f"*@hardware {option}=pipe\n*@goal V(a) = 3\n*@options epochs=1\nV1", 1)
+    )
+    done = CliRunner().invoke(main, ["train", str(tmp_path / "x.cir")])
+    assert done.exit_code == 2, done.output
+    assert "x.cir:2:" in done.output
+    assert "is a folder, a device or a pipe" in done.output
 
 
 def test_digits_have_no_say_in_values_that_are_searched_for_and_a_trainer_does_not_search() -> None:
