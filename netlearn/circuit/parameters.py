@@ -156,6 +156,11 @@ class Parameters:
             g, name = binding.column
             values = binding.values(each if binding.by_sample else numbers)
             if binding.column not in columns:
+                fixed = np.asarray(self.circuit.groups[g].values[name])
+                if fixed.ndim == 1 and len(binding.elements) == len(fixed) and binding.column in self._whole:
+                    # All of the column, in its order: nothing of what stood there is left.
+                    columns[binding.column] = np.array(values, dtype=np.result_type(values, float))
+                    continue
                 columns[binding.column] = np.array(
                     self.circuit.groups[g].values[name], dtype=np.result_type(values, float)
                 )
@@ -168,6 +173,18 @@ class Parameters:
             name: binding.values(each if binding.by_sample else numbers)[..., 0] for name, binding in self.quantities
         }
         return self.circuit.with_values(columns, quantities)
+
+    @cached_property
+    def _whole(self) -> frozenset[Column]:
+        """The columns all of whose values follow from one binding, in its order."""
+        several = [binding.column for binding in self.bindings]
+        return frozenset(
+            binding.column
+            for binding in self.bindings
+            if several.count(binding.column) == 1
+            and len(binding.elements) == len(self.circuit.groups[binding.column[0]])
+            and np.array_equal(binding.elements, np.arange(len(binding.elements)))
+        )
 
     def pullback(
         self,
@@ -183,7 +200,11 @@ class Parameters:
         """
         numbers, each = self._numbers(theta, settings)
         total = np.zeros(numbers.shape, dtype=np.result_type(float, *gradients.values()))
-        parts = [(b, gradients[b.column][..., b.elements]) for b in self.bindings if b.trained]
+        parts = [
+            (b, gradients[b.column] if b.column in self._whole else gradients[b.column][..., b.elements])
+            for b in self.bindings
+            if b.trained
+        ]
         named = dict(quantities or {})
         parts += [(b, named[name][:, None]) for name, b in self.quantities if b.trained and name in named]
         for binding, gradient in parts:

@@ -110,12 +110,15 @@ class NonlinearSolver:
         model = NonlinearModel.of(circuit, near.model if isinstance(near, NonlinearLinearization) else None)
         tolerances, count = Tolerances.of(circuit), circuit.samples or 1
         guess = _guess(model, start, count)
-        iterations, lost, alone = 0, np.arange(count), guess is None and not circuit.nodeset and not _unique(model)
+        unique = _unique(model)
+        iterations, lost, alone = 0, np.arange(count), guess is None and not circuit.nodeset and not unique
         with one_thread():
             # Where .nodeset has a say, the first guess is found below.
-            together = Lockstep.of(model, count) if count > 1 and not circuit.nodeset else None
+            known = near.together if isinstance(near, NonlinearLinearization) else None
+            known = known if isinstance(known, Lockstep) else None
+            together = Lockstep.of(model, count, known) if count > 1 and not circuit.nodeset else None
             if together is not None:
-                outcome = together.solve(guess, tolerances, unique=_unique(model))
+                outcome = together.solve(guess, tolerances, unique=unique)
                 iterations, lost = int(outcome.steps.max(initial=0)), np.flatnonzero(~outcome.converged)
                 states = outcome.states
                 if not (len(lost) or alone):
@@ -192,7 +195,7 @@ def _unique(model: NonlinearModel) -> bool:
     return (
         real
         and all(isinstance(group.device, (*kinds, Resistor)) for group in groups)
-        and all(bool((np.asarray(group.values["resistance"]) > 0).all()) for group in resistors)
+        and all(bool(np.min(group.values["resistance"]) > 0) for group in resistors)
     )
 
 

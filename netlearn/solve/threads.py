@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
+from typing import Any
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
@@ -31,8 +32,16 @@ def _libraries() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+@cache
+def _blas() -> list[Any]:
+    return [each for each in _libraries().lib_controllers if each.user_api == "blas"]
+
+
 def one_thread() -> AbstractContextManager[object]:
     """A context in which BLAS uses one thread."""
+    # Setting it takes longer than a look whether it has to be set.
+    if all(each.num_threads == 1 for each in _blas()):
+        return nullcontext()
     limits: AbstractContextManager[object] = _libraries().limit(limits=1, user_api="blas")
     return limits
 

@@ -31,7 +31,8 @@ class _GroupStamps:
     """Where the derivatives of a group go, which are one number of each element times a constant matrix.
 
     ``adder`` (nnz, k) sums these numbers into the reduced matrix. Those of ``elements`` (e,), times ``signs``, are
-    what the tree nodes ``tree`` (e,) do to the reduced equations ``equations`` (e,).
+    what the tree nodes ``tree`` (e,) do to the reduced equations ``equations`` (e,). If they are ``balanced``, the
+    same with the other sign is to be on the diagonal, which ``adder`` leaves out.
     """
 
     group: int
@@ -42,7 +43,7 @@ class _GroupStamps:
     equations: Array
 
     @classmethod
-    def of(cls, g: int, index: Array, slopes: Array, reduction: SourceReduction) -> _GroupStamps:
+    def of(cls, g: int, index: Array, slopes: Array, reduction: SourceReduction, balanced: bool) -> _GroupStamps:
         t, u = np.nonzero(slopes)
         value = np.broadcast_to(slopes[t, u], (len(index), len(t)))
         element = np.broadcast_to(np.arange(len(index))[:, None], value.shape)
@@ -52,6 +53,8 @@ class _GroupStamps:
         width = max(reduction.size, 1)
         keys = reduction.columns.astype(np.int64) * width + rows
         kept = (row >= 0) & (column >= 0)
+        if balanced:
+            kept &= reduction.at_tree[index].max(axis=1, keepdims=True, initial=-1) < 0
         entry = np.searchsorted(keys, column[kept].astype(np.int64) * width + row[kept])
         adder = sparse.coo_array((value[kept], (entry, element[kept])), shape=(len(rows), len(index))).tocsr()
         tree = reduction.at_tree[index[:, u]]
@@ -128,6 +131,9 @@ class LinearStamps:
     reduction: SourceReduction
     groups: tuple[_GroupStamps, ...]
     coupling: _Coupling
+    balanced: bool
+    """Whether an element between a node that a source holds and one that moves is a resistor, whose entry on the
+    diagonal is that of the coupling with the other sign."""
     sources: tuple[int, ...]
     """The groups of voltage sources, all of which are eliminated."""
     others: tuple[int, ...]
@@ -142,7 +148,7 @@ class LinearStamps:
     def build(cls, equations: Equations, reduction: SourceReduction) -> LinearStamps | None:
         """Work it out."""
         circuit = equations.circuit
-        groups, sources, others = [], [], []
+        scaled, sources, others = [], [], []
         for g, group in enumerate(circuit.groups):
             device = group.device
             if not len(group) or not device.linear:
@@ -155,14 +161,27 @@ class LinearStamps:
             if not equations.topology.masks[g].any():
                 continue
             with np.errstate(divide="ignore", invalid="ignore"):
-                scaled = device.scaled_slopes(equations.prepared[g])
-            if scaled is None:
+                found = device.scaled_slopes(equations.prepared[g])
+            if found is None:
                 return None
-            groups.append(_GroupStamps.of(g, np.asarray(group.index), scaled[1], reduction))
+            scaled.append((g, found[1]))
         branches = [np.asarray(circuit.groups[g].index)[:, 2] for g in sources]
         if not np.array_equal(np.concatenate([np.zeros(0, np.int64), *branches]), reduction.sources):
             return None
-        return cls(reduction, tuple(groups), _Coupling.of(groups, len(reduction.tree)), tuple(sources), tuple(others))
+        alone = bool((reduction.place[reduction.tree] < 0).all())
+        balanced = alone and all(np.array_equal(slopes, [[1.0, -1.0], [-1.0, 1.0]]) for _, slopes in scaled)
+        groups = tuple(
+            _GroupStamps.of(g, np.asarray(circuit.groups[g].index), slopes, reduction, balanced) for g, slopes in scaled
+        )
+        coupling = _Coupling.of(groups, len(reduction.tree))
+        return cls(reduction, groups, coupling, balanced, tuple(sources), tuple(others))
+
+    @cached_property
+    def driven_diagonal(self) -> Array:
+        """Where the coupling's equations have their entries on the diagonal."""
+        entry = np.full(self.reduction.size, -1)
+        entry[self.reduction.columns[self.reduction.diagonal]] = self.reduction.diagonal
+        return entry[self.coupling.equations]
 
 
 @dataclass(frozen=True)
@@ -227,12 +246,14 @@ class LinearPart:
         stamps = self.stamps
         total = np.zeros(len(stamps.reduction.pattern.rows))
         known: set[int] = set()
-        if self.base is not None:
+        if self.base is not None and self._same_coupling:
             total[self._embedded] = self.base.entries
             known = {each.group for each in self.base.stamps.groups}
         for each, scale in zip(stamps.groups, self.scales, strict=True):
             if each.group not in known:
                 total += each.adder @ scale
+        if stamps.balanced and not known and len(stamps.coupling.equations):
+            total[stamps.driven_diagonal] -= np.asarray(self.coupling.sum(axis=0)).ravel()
         return total
 
     @cached_property

@@ -45,6 +45,8 @@ ROUGH = 1e-3
 MOST_NUMBERS = 4_000_000
 """How many unknowns of samples are solved at a time."""
 
+LEAST_LANES, SAMPLES_OF_A_LANE = 16, 16
+"""Fewer lanes than are best for long runs, so that each has so many samples, but not fewer than this."""
 ROUNDS, CHAINED_ROUNDS = 2, 16
 """How often the lanes are filled, at the least, with a thread's part of the samples."""
 
@@ -167,9 +169,19 @@ class Lockstep:
     """The entries of the linear part of the equations that Newton's method solves, condensed or not."""
 
     @classmethod
-    def of(cls, model: NonlinearModel, count: int) -> Lockstep | None:
-        """For ``count`` samples. None where a device has no compiled law, or numba is not installed."""
-        elements = LockstepElements.of(model) if available() else None
+    def of(cls, model: NonlinearModel, count: int, near: Lockstep | None = None) -> Lockstep | None:
+        """For ``count`` samples. None where a device has no compiled law, or numba is not installed.
+
+        ``near`` may be that of the circuit that this one extends.
+        """
+        base = None if model.linear_part is None else model.linear_part.base
+        if near is not None and base is not None and near.model.linear_part is base:
+            # What is added is linear.
+            elements = near.elements if len(model.nonlinear) == len(near.model.nonlinear) else None
+        else:
+            elements = None
+        if elements is None and available():
+            elements = LockstepElements.of(model)
         if elements is None:
             return None
         layout = EliminationLayout.of(model, elements)
@@ -317,16 +329,19 @@ class Lockstep:
         linear = frame.linear(self.left)
         between = layout.between if unique and self.condensation is None else NONE_BETWEEN
 
+        # A lane that is out of samples waits for the others.
+        fewer = min(width, max(LEAST_LANES, count // SAMPLES_OF_A_LANE // 8 * 8))
+
         def find(first: int, last: int) -> None:
             loops.newton(
-                plan.fill, linear, laws, problem, settling, between, width, first, last, converged, steps, negative
+                plan.fill, linear, laws, problem, settling, between, fewer, first, last, converged, steps, negative
             )
 
         if problem.chained:
             # As samples start from others' solutions, parts must be the same for any number of threads.
-            in_parts(find, count, width * CHAINED_ROUNDS)
+            in_parts(find, count, fewer * CHAINED_ROUNDS)
         else:
-            in_shares(find, count, width * ROUNDS)
+            in_shares(find, count, fewer * ROUNDS)
         if self.condensation is not None:
             # The drive stands on the other side of the equations.
             y = self.condensation.recover(y[:, frame.unknown[self.condensation.last]], -rest)
