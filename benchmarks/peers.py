@@ -29,6 +29,7 @@ PEERS: dict[str, tuple[str, str, str]] = {
     "drn": ("torch", "deep_networks", "drn"),
     "ngspice": ("PySpice", "ngspice_alter", "ngspice"),
     "crossbar": ("scipy", "crossbars", "crossbar"),
+    "cells": ("sklearn", "cells", "epoch"),
     "jax": ("jax", "diode_lattices", "dense_newton"),
     "circulax": ("circulax", "diode_lattices", "beside_circulax"),
     "neospice": ("neospice", "diode_lattices", "beside_neospice"),

@@ -53,6 +53,11 @@ def test_peers_give_the_same_answers_and_those_that_are_not_there_are_told() -> 
         assert "neospice: skipped, as the package neospice is not installed" in said
 
 
+def test_gradients_of_nonlinear_cells_are_those_of_differences() -> None:
+    said = run("benchmarks/peers.py", "--rows", "cells", "--quick", "--least", "0.01")
+    assert "| netlearn itself with resistors as cells | " in said
+
+
 def test_peers_are_found_in_another_environment(tmp_path: Path) -> None:
     other = tmp_path / "python"
     other.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}:$PYTHONPATH" exec "{sys.executable}" "$@"\n')

@@ -17,6 +17,7 @@ def ngspice(least: float, *, quick: bool) -> Iterator[Row]:
     import numpy as np
     from PySpice.Spice.NgSpice.Shared import NgSpiceShared
     from samples_per_second import clock, divider, judge, lattice, layered
+    from written_networks import amplifiers, crossbar, transistor_lattice
 
     from netlearn.solve.internal import InternalSolver
 
@@ -29,6 +30,9 @@ def ngspice(least: float, *, quick: bool) -> Iterator[Row]:
         divider(),
         layered(rng, "layers 129-100-10, junctions", 129, 100, 10),
         *(lattice(rng, n) for n in (10, 32)),
+        *(transistor_lattice(rng, kind, side) for kind in ("BJT", "MOSFET", "JFET") for side in (6, 16, 32)),
+        amplifiers(),
+        crossbar(rng, 64, 20, "sinh"),
     ]
     for network in networks[:1] if quick else networks:
         drive = network.samples(rng, 1000)
