@@ -198,6 +198,10 @@ def floating_nodes(circuit: Circuit, masks: Sequence[Array]) -> Array:
         index = np.asarray(circuit.groups[g].index)
         if not len(index) or not mask.any():
             continue
+        if index.shape[1] == 2 and mask.all() and circuit.groups[g].device.linear:
+            # Of resistors there are many, and both ends conduct.
+            edges.append(index.T)
+            continue
         conducts = conducting_terminals(circuit, g, mask)
         # Join every conducting terminal of an element with its first one.
         anchor = np.take_along_axis(index, conducts.argmax(axis=1)[:, None], axis=1)
