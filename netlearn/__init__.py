@@ -21,6 +21,7 @@ from netlearn.errors import (
     OptionError,
     OutputError,
     Place,
+    TooLargeError,
 )
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ __all__ = [
     "Spectrum",
     "Sweep",
     "ToleranceResult",
+    "TooLargeError",
     "TrainResult",
     "Trainer",
     "Unlearning",

@@ -99,6 +99,10 @@ class CircuitError(NetlearnError):
     """A circuit without a unique operating point, or a name that it does not have."""
 
 
+class TooLargeError(NetlearnError):
+    """What there is not enough memory for."""
+
+
 class ConvergenceError(CircuitError):
     """No operating point was found."""
 

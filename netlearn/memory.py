@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from pathlib import Path
+
+from netlearn.errors import TooLargeError
 
 SHARE = 0.25
 """Part of the machine's memory that one thing may take: what is made of it takes as much again, a few times."""
+GROUP = Path("/sys/fs/cgroup")
+"""Where Linux tells what a container may take."""
 UNKNOWN = 1 << 34
 """Bytes that are taken to be there where the system does not tell."""
 
@@ -21,6 +27,48 @@ def installed() -> int:
 def most() -> int:
     """Bytes that one thing may take."""
     return int(SHARE * installed())
+
+
+def available() -> int:
+    """Bytes that can still be had: what the system has free, within the limits of this process and its group."""
+    return max(0, min(_free(), _within_limit(), _within_group()))
+
+
+def require(size: int, of: str, hint: str) -> None:
+    """See that something of at least ``size`` bytes can be had, before it is tried. Raises TooLargeError."""
+    free = available()
+    if size > free:
+        raise TooLargeError(f"{of} would take {in_words(size)} of memory, and {in_words(free)} can be had", hint=hint)
+
+
+def _free() -> int:
+    with suppress(OSError, ValueError, KeyError):
+        lines = (line.split() for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
+        sizes = {words[0]: 1024 * int(words[1]) for words in lines if words[2:] == ["kB"]}
+        return sizes["MemAvailable:"] + sizes.get("SwapFree:", 0)
+    return installed()
+
+
+def _within_limit() -> int:
+    """What ``ulimit -v`` leaves."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            taken = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+            return limit - taken
+    return UNKNOWN << 20
+
+
+def _within_group() -> int:
+    """What a container's limit leaves, with the files that it would give back."""
+    with suppress(OSError, ValueError):
+        limit, taken = (int((GROUP / f"memory.{part}").read_text(encoding="ascii")) for part in ("max", "current"))
+        lines = (GROUP / "memory.stat").read_text(encoding="ascii").splitlines()
+        kept = sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+        return limit - taken + kept
+    return UNKNOWN << 20
 
 
 def in_words(size: int) -> str:

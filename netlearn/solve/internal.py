@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from netlearn import memory
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.samples import by_setting
 from netlearn.errors import OptionError, did_you_mean
@@ -18,6 +19,11 @@ from netlearn.solve.parts import solve_parts
 
 LEAST_SHARED = 4
 """Samples to a setting, on average, from which each setting is solved as a circuit of its own."""
+
+NUMBER, LEAST_COPIES = 8, 3
+"""Bytes of a number, and how many arrays of all states there are at once at the least."""
+LOOKED_AT = 100_000_000
+"""Bytes below which nobody asks whether they can be had."""
 
 Method = Literal["auto", "newton", "gauss-seidel", "jacobi", "hybrid"]
 METHODS: tuple[Method, ...] = ("auto", "newton", "gauss-seidel", "jacobi", "hybrid")
@@ -54,10 +60,11 @@ class InternalSolver:
         return replace(self, method=method, sweeps=sweeps) if self.method == "auto" else self
 
     def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
-        """Operating points of every sample. Raises CircuitError and ConvergenceError.
+        """Operating points of every sample. Raises CircuitError, ConvergenceError and TooLargeError.
 
         Samples that differ in nothing but their independent sources share what is made ready for them.
         """
+        _require_room(circuit)
         if circuit.linear and not self.by_blocks:
             return LinearSolver(self.careful).solve(circuit)
         parts = by_setting(circuit)
@@ -85,6 +92,15 @@ class InternalSolver:
                 point = newton.solve(circuit, begin)
                 return replace(point, iterations=begin.iterations + point.iterations)
         return newton.solve(circuit, start)
+
+
+def _require_room(circuit: Circuit) -> None:
+    """See that the states of all samples fit into the memory. Raises TooLargeError."""
+    samples = circuit.samples or 1
+    size = LEAST_COPIES * NUMBER * samples * circuit.size
+    if size > LOOKED_AT:
+        count = f"{samples:,} samples of {circuit.size:,} voltages and currents"
+        memory.require(size, count, "take fewer samples at a time, such as by batches in training")
 
 
 def _tell(why: str) -> None:

@@ -42,6 +42,17 @@ def has_cholmod() -> bool:
     return True
 
 
+def minimum_degree(rows: Array, pointers: Array) -> Array:
+    """The order of elimination that CHOLMOD's symbolic analysis takes, approximate minimum degree."""
+    base, _ = _modules()
+    size = len(pointers) - 1
+    columns = np.repeat(np.arange(size), np.diff(pointers))
+    lower = np.flatnonzero(rows >= columns)
+    places = (base.matrix(each[lower].astype(np.int64)) for each in (rows, columns))
+    order = whole_import("cvxopt.amd").order(base.spmatrix(1.0, *places, (size, size)))
+    return np.array(order).ravel().astype(np.int64)
+
+
 class NotDefinite(Exception):
     """A pivot that is not positive."""
 

@@ -12,7 +12,9 @@ from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
 
 from netlearn.arrays import Array
-from netlearn.solve.matrices.cholmod import CholmodFactorization, NotDefinite, has_cholmod
+from netlearn.errors import TooLargeError
+from netlearn.solve.matrices.cholmod import CholmodFactorization, NotDefinite, has_cholmod, minimum_degree
+from netlearn.solve.matrices.fill import HINT, require_room
 
 DENSE_LIMIT = 100
 """Up to this many unknowns a dense factorization is faster."""
@@ -95,7 +97,7 @@ class EmptyFactorization:
 def factorize(matrix: sparse.csc_array, definite: bool = False) -> Factorization:
     """Factorize a square matrix, ``definite`` if it is known to be symmetric positive definite.
 
-    Raises SingularMatrix where a pivot vanishes.
+    Raises SingularMatrix where a pivot vanishes, and TooLargeError where the factors do not fit into the memory.
     """
     size = matrix.shape[0]
     if size == 0:
@@ -104,9 +106,12 @@ def factorize(matrix: sparse.csc_array, definite: bool = False) -> Factorization
         raise SingularMatrix
     if size <= DENSE_LIMIT or (size <= DENSE_MOST and matrix.nnz > DENSE_SHARE * size**2):
         return DenseFactorization(matrix.toarray())
-    if definite and size >= CHOLMOD_FROM and matrix.dtype.kind == "f" and has_cholmod():
-        try:
+    require_room(matrix, minimum_degree if has_cholmod() else None, 1 if definite else 2)
+    try:
+        if definite and size >= CHOLMOD_FROM and matrix.dtype.kind == "f" and has_cholmod():
             return CholmodFactorization(matrix)
-        except NotDefinite:
-            raise SingularMatrix from None
-    return SparseFactorization(matrix, definite)
+        return SparseFactorization(matrix, definite)
+    except NotDefinite:
+        raise SingularMatrix from None
+    except MemoryError:
+        raise TooLargeError(f"the factors of {size:,} equations do not fit into the memory", hint=HINT) from None
