@@ -131,7 +131,8 @@ def train(
         project = suiting_chip(open_project(netlist, with_targets(data, targets), solver, settings))
         store = store_of(keep, keep_every, keep_in, tuple(project.parameters.names), resume)
         task = replace(task_of(project), store=store)
-        discrete = search_for(project)
+        steps = None if kept is None else kept.path.with_name(f"{kept.path.name}.search.jsonl")
+        discrete = search_for(project, steps)
         if isinstance(solver, ChipSolver) and (aim != "nominal" or discrete is not None):
             what = "parts and pairs are" if discrete is not None else f"--for {aim} is"
             hint = "train first, and use 'netlearn round' or a training without the chip for the rest"
@@ -155,6 +156,9 @@ def train(
         shared = task if executor is None else replace(task, rule=SharedRule(task.rule, executor, parts))
         with keeper.whatever_happens(), step_callback(progress) as callback:
             state = search(shared, start, callback, keeper)
+        if steps is not None and discrete is not None and not start.finished:
+            # Steps of a search that was before are of another training.
+            steps.unlink(missing_ok=True)
         with suppress(KeyboardInterrupt):
             final.found(state)
         if not state.finished or (discrete is not None and not final.has_found):
@@ -163,6 +167,8 @@ def train(
                 store.close()
             return _result(project, task, replace(state, finished=False), final, time.monotonic() - began)
         keeper.finish(state)
+        if steps is not None and discrete is not None:
+            steps.unlink(missing_ok=True)
         with after_training(target):
             if store is not None:
                 store.close()

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from netlearn.atomic import Destination
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import allow, as_json, directive_options, netlist_argument, overrides, quiet
 from netlearn.cli.output import FilePath, beside, check_outputs, say
@@ -25,6 +26,7 @@ from netlearn.report.tables import show, shown, table_of
 @click.option("--parts", type=FilePath, metavar="FILE", help="A CSV file of the values that there are.")
 @click.option("--pairs", is_flag=True, help="Let a part be two in series or parallel.")
 @click.option("--budget", type=click.IntRange(min=1), metavar="N", help="Operating points to try [400000].")
+@click.option("--journal", type=FilePath, metavar="FILE", help="Keep a long search here, and go on from it.")
 @directive_options("train", "fix", "goal", "output", "corner", "loss", "hardware")
 @allow
 @click.option("--force", is_flag=True, help="Write over files of other origin.")
@@ -39,6 +41,7 @@ def command(
     parts: Path | None,
     pairs: bool,
     budget: int | None,
+    journal: Path | None,
     allow: tuple[Path, ...],
     force: bool,
     as_json: bool,
@@ -51,17 +54,26 @@ def command(
     are. --train says which values are meant: by default those of all resistors in FILE itself.
     """
     target = beside(netlist, f".rounded{netlist.suffix or '.cir'}", out, force)
-    check_outputs(target, inputs=(netlist, data, parts))
-    found = round_values(
-        read(netlist, allow),
-        data,
-        series=series,
-        parts=parts,
-        pairs=pairs,
-        budget=budget,
-        out=target,
-        **overrides(directives),
-    )
+    kept = [] if journal is None else [Destination(journal)]
+    check_outputs(target, *kept, inputs=(netlist, data, parts))
+    try:
+        found = round_values(
+            read(netlist, allow),
+            data,
+            series=series,
+            parts=parts,
+            pairs=pairs,
+            budget=budget,
+            out=target,
+            journal=journal,
+            **overrides(directives),
+        )
+    except KeyboardInterrupt:
+        if journal is None:
+            say("nothing is kept of this search; with --journal FILE it goes on where it stopped", err=True)
+        elif journal.exists():
+            say(f"what is done is kept in '{journal}'; the same command goes on from there", err=True)
+        raise
     if as_json:
         say(json_text({"netlist": netlist, **_values(found)}))
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class PartSearch:
 
     project: Project
     hardware: Hardware
+    journal: Path | None = None
+    """Where a long search keeps its steps."""
     stock: Stock = field(init=False)
     choices: list[Choices] = field(init=False)
 
@@ -53,7 +56,8 @@ class PartSearch:
         project, hardware = self.project, self.hardware
         names = tuple(project.parameters.names)
         candidates = Candidates.of(design or project.driven, names, project.layout.outputs, task)
-        return best_choice(candidates, self.choices, self.stock, start, budget=hardware.budget, seed=hardware.seed)
+        more = {"budget": hardware.budget, "seed": hardware.seed}
+        return best_choice(candidates, self.choices, self.stock, start, journal=self.journal, **more)
 
     def pairs(self, found: Found) -> Mapping[str, Pair]:
         """The pairs that were chosen, by parameter."""
@@ -80,12 +84,12 @@ class PartSearch:
         )
 
 
-def search_for(project: Project) -> PartSearch | None:
-    """The search that a project's hardware asks for, if it does. Raises OptionError."""
+def search_for(project: Project, journal: Path | None = None) -> PartSearch | None:
+    """The search that a project's hardware asks for, if it does, with its ``journal``. Raises OptionError."""
     hardware = project.settings.hardware
     if hardware is None or not searched(project):
         return None
-    return PartSearch(project, hardware)
+    return PartSearch(project, hardware, journal)
 
 
 def bounded(task: Task, search: PartSearch) -> Task:

@@ -74,6 +74,7 @@ def round_values(
     pairs: bool = False,
     budget: int | None = None,
     out: Destination | str | os.PathLike[str] | None = None,
+    journal: str | os.PathLike[str] | None = None,
     **settings: Unpack[Overrides],
 ) -> Rounding:
     """Give a netlist's values those of a series, of parts or of levels, in the best combination.
@@ -90,6 +91,8 @@ def round_values(
     pairs : whether a part may be two in series or parallel.
     budget : operating points that the search may take.
     out : a file that the netlist is written to.
+    journal : a file in which a search that takes seconds keeps its steps; where it is there, the same search goes on
+        from it.
     settings : as for :func:`netlearn.train`: ``train`` says which values are meant, and ``hardware`` takes the
         other options, such as ``"levels=64 min=1k max=100k"``.
 
@@ -99,7 +102,7 @@ def round_values(
     project = open_project(netlist, data, None, settings)
     project = _with_hardware(project, series, parts, pairs=pairs, budget=budget)
     project, task, judged_by = _task(project)
-    search = search_for(project)
+    search = search_for(project, None if journal is None else Path(journal))
     if search is None:
         raise OptionError(
             "no values are given that parts can have", project.settings.places.get("hardware"), "such as --series e24"

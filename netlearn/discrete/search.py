@@ -10,15 +10,17 @@ anew. Other continuous optima, which there are where only ratios matter, are oth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 
 import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.discrete.candidates import Candidates
 from netlearn.discrete.choices import Choices, Stock, uses
+from netlearn.discrete.kept_steps import KeptSteps, digest_of
 from netlearn.errors import OptionError
 
 BUDGET = 400_000
@@ -63,18 +65,36 @@ def best_choice(
     *,
     budget: int = BUDGET,
     seed: int = 0,
+    journal: Path | None = None,
 ) -> Found:
     """The combination of choices with the least loss, starting from values (P,) of a continuous optimum.
 
-    Raises OptionError where the stock is not enough for any combination.
+    Where there is a ``journal``, a search that takes seconds keeps its steps there, and goes on from those that it
+    has, to the same result. Raises OptionError where the stock is not enough for any combination.
     """
-    return _Search(candidates, choices, stock, budget, seed).run(np.asarray(start, dtype=float))
+    search = _Search(candidates, choices, stock, budget, seed, steps=KeptSteps(journal))
+    return search.run(np.asarray(start, dtype=float))
 
 
 class _Search:
     def __init__(
-        self, candidates: Candidates, choices: Sequence[Choices], stock: Stock, budget: int, seed: int
+        self,
+        candidates: Candidates,
+        choices: Sequence[Choices],
+        stock: Stock,
+        budget: int,
+        seed: int,
+        *,
+        steps: KeptSteps,
     ) -> None:
+        self.steps = steps
+        self.asked: list[Array | float] = [
+            *(of.values for of in choices),
+            stock.values,
+            stock.counts,
+            float(budget),
+            float(seed),
+        ]
         self.candidates, self.choices, self.stock = candidates, choices, stock
         self.budget, self.rng = budget, np.random.default_rng([seed, 11])
         self.logs = [np.log(of.values) for of in choices]
@@ -86,12 +106,14 @@ class _Search:
 
     def run(self, start: Array) -> Found:
         nearest = np.array([np.argmin(np.abs(logs - u)) for logs, u in zip(self.logs, np.log(start), strict=True)])
-        self._take(nearest[None])
         nearest_loss = float(self.candidates.losses(self._theta(nearest[None]))[0])
-        if self.complete:
-            self._all()
-        else:
-            self._search(start)
+        given = self.candidates
+        with self.steps.opened(digest_of(start, *self.asked, given.inputs, given.targets, nearest_loss)):
+            self._take(nearest[None])
+            if self.complete:
+                self._all()
+            else:
+                self._search(start)
         if self.chosen is None:
             raise OptionError("there are not enough parts of the right values", hint="see the counts in the list")
         return Found(
@@ -155,6 +177,9 @@ class _Search:
 
     def _polished(self, theta: Array) -> Array:
         """Continuous optima (starts, P) by damped Gauss-Newton steps, each from its own start, the best first."""
+        return self._step(theta, lambda: self._optima(theta)).reshape(theta.shape)
+
+    def _optima(self, theta: Array) -> Array:
         low, high = (np.array([of.values[end] for of in self.choices]) for end in (0, -1))
         damping = np.full(len(theta), 1e-3)
         losses = self._costs(theta)
@@ -280,15 +305,23 @@ class _Search:
             chosen = chosen[: max(1, (self.budget - self.candidates.solved) // self.samples)]
         if not len(chosen):
             return None
-        losses, outputs = self.candidates.judged(self._theta(chosen))
-        least = losses.min()
-        ties = np.flatnonzero(losses <= least)
-        second = self.candidates.off_centre(outputs[ties])
-        at = int(ties[np.argmin(second)])
-        found = (float(losses[at]), float(second.min()))
+        place, *losses = self._step(chosen, lambda: self._least(chosen)).tolist()
+        at, found = int(place), (losses[0], losses[1])
         if found < self.best:
             self.best, self.chosen = found, chosen[at]
         return np.asarray(chosen[at])
+
+    def _least(self, chosen: Array) -> Array:
+        """Which of the choices (K, P) is the best, its loss, and how far it is from the middles of bands."""
+        losses, outputs = self.candidates.judged(self._theta(chosen))
+        ties = np.flatnonzero(losses <= losses.min())
+        second = self.candidates.off_centre(outputs[ties])
+        at = int(ties[np.argmin(second)])
+        return np.array([at, losses[at], second.min()])
+
+    def _step(self, given: Array, work: Callable[[], Array]) -> Array:
+        found, self.candidates.solved = self.steps(given, lambda: self.candidates.solved, work)
+        return found
 
     def _theta(self, chosen: Array) -> Array:
         return np.stack([of.values[chosen[:, k]] for k, of in enumerate(self.choices)], axis=1)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import permutations, product
+from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import netlearn
 from netlearn.api import task_of
+from netlearn.cli import main
 from netlearn.discrete.candidates import Candidates
 from netlearn.discrete.chosen import search_for
+from netlearn.errors import OptionError
 from netlearn.learn.hardware import SERIES, series_values
 from netlearn.project import open_project
 
@@ -219,3 +223,77 @@ def test_an_interrupted_search_goes_on_to_the_same_result(tmp_path, monkeypatch)
     assert not again.interrupted
     assert (tmp_path / "part.cir").read_text() == (tmp_path / "whole.cir").read_text()
     assert str(again.netlist) == str(whole.netlist)
+
+
+class _Interrupting:
+    """Candidates are solved until so many operating points are known, and then the user interrupts."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count, self.most = 0, np.inf
+        judged = Candidates.judged
+
+        def counted(candidates, theta):
+            self.count += len(theta)
+            if self.count > self.most:
+                raise KeyboardInterrupt
+            return judged(candidates, theta)
+
+        monkeypatch.setattr(Candidates, "judged", counted)
+        # However short it is, it is kept here.
+        monkeypatch.setattr("netlearn.discrete.kept_steps.SOON", -1.0)
+
+
+def test_a_search_goes_on_from_its_journal_without_solving_anew(tmp_path, monkeypatch) -> None:
+    network, path = NETWORKS["divider"], tmp_path / "steps.jsonl"
+    (tmp_path / "x.cir").write_text(network.text())
+    asked: dict[str, Any] = {"series": "e96", "budget": 20_000}
+    interrupting = _Interrupting(monkeypatch)
+    whole = netlearn.round_values(tmp_path / "x.cir", **asked)
+    total = interrupting.count
+    interrupting.count, interrupting.most = 0, total // 2
+    with pytest.raises(KeyboardInterrupt):
+        netlearn.round_values(tmp_path / "x.cir", journal=path, **asked)
+    assert len(path.read_text().splitlines()) > 1
+    # The last line may be cut off.
+    path.write_text(path.read_text()[:-5])
+    interrupting.count, interrupting.most = 0, np.inf
+    again = netlearn.round_values(tmp_path / "x.cir", journal=path, **asked)
+    assert interrupting.count < 0.8 * total
+    assert (again.after.tolist(), again.losses, again.solved) == (whole.after.tolist(), whole.losses, whole.solved)
+    interrupting.count = 0
+    netlearn.round_values(tmp_path / "x.cir", journal=path, **asked)
+    assert interrupting.count <= 1
+    with pytest.raises(OptionError, match="is not a step of this search"):
+        netlearn.round_values(tmp_path / "x.cir", journal=path, series="e24", budget=20_000)
+
+
+def test_a_search_after_training_is_resumed_by_the_same_command(tmp_path, monkeypatch) -> None:
+    (tmp_path / "x.cir").write_text(NETWORKS["divider"].text())
+    settings: dict[str, Any] = {"hardware": "series=e96 budget=20000", "optimizer": "lbfgs"}
+    settings["checkpoint"] = tmp_path / "c.npz"
+    interrupting = _Interrupting(monkeypatch)
+    whole = netlearn.train(tmp_path / "x.cir", out=tmp_path / "whole.cir", **settings)
+    assert not list(tmp_path.glob("*.jsonl"))
+    total = interrupting.count
+    interrupting.count, interrupting.most = 0, total // 2
+    assert netlearn.train(tmp_path / "x.cir", out=tmp_path / "part.cir", **settings).interrupted
+    assert (tmp_path / "c.npz.search.jsonl").exists()
+    interrupting.count, interrupting.most = 0, np.inf
+    again = netlearn.train(tmp_path / "x.cir", out=tmp_path / "part.cir", resume=True, **settings)
+    assert interrupting.count < 0.8 * total
+    assert str(again.netlist) == str(whole.netlist)
+    assert not list(tmp_path.glob("*.jsonl"))
+
+
+def test_the_command_says_whether_something_is_kept(tmp_path, monkeypatch) -> None:
+    (tmp_path / "x.cir").write_text(NETWORKS["divider"].text())
+    interrupting = _Interrupting(monkeypatch)
+    interrupting.most = 2000
+    words = ["round", str(tmp_path / "x.cir"), "--series", "e96", "--budget", "20000"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 130
+    assert "nothing is kept of this search; with --journal FILE it goes on" in done.stderr
+    interrupting.count = 0
+    done = CliRunner().invoke(main, [*words, "--journal", str(tmp_path / "s.jsonl")])
+    assert done.exit_code == 130
+    assert f"what is done is kept in '{tmp_path / 's.jsonl'}'" in done.stderr
