@@ -101,6 +101,14 @@ def difference(after: ReducedStates | Array, before: ReducedStates | Array) -> R
     return ReducedStates(after.reduction, held, after.moving - before.moving, lambda: after.x - before.x)
 
 
+def opposite(states: ReducedStates | Array) -> ReducedStates | Array:
+    """-``states``."""
+    if not isinstance(states, ReducedStates):
+        return -states
+    held = None if states.held is None else -states.held
+    return ReducedStates(states.reduction, held, -states.moving, lambda: -states.x)
+
+
 def between(before: ReducedStates | Array, after: ReducedStates | Array, share: float) -> ReducedStates | Array:
     """ReducedStates at ``share`` of the way from one to the other."""
     if share == 0.0:

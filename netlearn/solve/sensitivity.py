@@ -24,7 +24,7 @@ from netlearn.solve.lockstep.lockstep import Lockstep
 from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel
 from netlearn.solve.operating_point import Linearization, OperatingPoint, Solver
-from netlearn.solve.reduced_states import ReducedStates
+from netlearn.solve.reduced_states import ReducedStates, opposite
 
 
 def linearize(op: OperatingPoint) -> Linearization:
@@ -51,8 +51,8 @@ def pullback(
     Columns that are ``apart`` are not summed: (S, k). ``adjoint`` (S, N) is λ = J⁻ᵀ ∂f/∂x at the operating
     points; real or complex.
     """
-    found = {column: contract(op.circuit, column, adjoint, op.states, apart=column in apart) for column in columns}
-    return {column: np.negative(each, out=each) for column, each in found.items()}
+    negative = opposite(adjoint)
+    return {column: contract(op.circuit, column, negative, op.states, apart=column in apart) for column in columns}
 
 
 def adjoint_state(op: OperatingPoint, slopes: Slopes, errors: Array) -> ReducedStates | Array:

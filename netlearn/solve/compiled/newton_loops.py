@@ -85,6 +85,19 @@ def multiply_linear(linear: Linear, y: Array, total: Array) -> None:
 
 
 @compiled
+def restore(data: Array, linear: Linear, laws: Laws) -> None:
+    """The linear part in those rows of ``data`` (nnz + 1, lanes) that nonlinear elements add to."""
+    nnz = len(linear.data)
+    if len(laws.slots) >= nnz:
+        for p in range(nnz):
+            spread(data, p, linear.data[p])
+        return
+    for k in range(len(laws.slots)):
+        if laws.slots[k] < nnz:
+            spread(data, laws.slots[k], linear.data[laws.slots[k]])
+
+
+@compiled
 def load(problem: Problem, sample: int, w: int, drive: Array, offset: Array) -> None:
     """A sample's drive and offset, into lane ``w``."""
     for k in range(len(problem.driven)):
@@ -166,6 +179,8 @@ def newton(
     for w in range(active):
         sample[w], start[w] = first_sample + w, True
         load(problem, sample[w], w, drive, offset)
+    for p in range(nnz):
+        spread(data, p, linear.data[p])
     while active > 0:
         for w in range(lanes):
             mode[0, w] = FREE
@@ -177,8 +192,7 @@ def newton(
                 start[w] = False
         for sweep in range(SWEEPS + 1):
             lift(problem, offset, y)
-            for p in range(nnz):
-                spread(data, p, linear.data[p])
+            restore(data, linear, laws)
             for i in range(n):
                 copy(change, i, drive, i)
             multiply_linear(linear, y, change)
@@ -227,8 +241,7 @@ def newton(
             lost[w] = not finite or step[w] >= settling.iterations
         if near.any():
             lift(problem, offset, y)
-            for k in range(len(laws.slots)):
-                spread(ahead, laws.slots[k], linear.data[laws.slots[k]] if laws.slots[k] < nnz else 0.0)
+            restore(ahead, linear, laws)
             clear(mode, 0)
             evaluate(laws, STEP, y, kept, mode, aside, ahead, none)
             for k in range(len(laws.slots)):
@@ -374,6 +387,8 @@ def linearized(
     x, mode, held = np.zeros((n, lanes)), np.zeros((1, lanes)), np.zeros((1, lanes))
     spread(mode, 0, WARM)
     rows, columns = (linear.columns, linear.rows) if transpose else (linear.rows, linear.columns)
+    for p in range(nnz):
+        spread(data, p, linear.data[p])
     for first in range(first_sample, last_sample, lanes):
         width = min(lanes, last_sample - first)
         for w in range(width):
@@ -381,8 +396,7 @@ def linearized(
             load_unknowns(problem, first + w, w, y)
             error[first + w] = 0.0
         lift(problem, offset, y)
-        for p in range(nnz):
-            spread(data, p, linear.data[p])
+        restore(data, linear, laws)
         evaluate(laws, STEP, y, kept, mode, rest, data, held)
         eliminate(fill, data, lower, upper, inverse, work, none)
         for m in range(right.shape[1]):
