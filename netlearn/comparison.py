@@ -65,6 +65,10 @@ class Outcome:
     curves: Mapping[str, Sequence[float]] | None = None
     error: str = ""
 
+    def __repr__(self) -> str:
+        came = self.error or f"loss {self.loss:.6g}"
+        return f"<{self.run.rule}, seed {self.run.seed}: {came[:200]}>"
+
 
 @dataclass(frozen=True)
 class Comparison:

@@ -28,7 +28,7 @@ from netlearn.project import Project, open_project
 from netlearn.solve.difference import Differences, MeasuredTwice, compare
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Judgement(Differences):
     """Differences from ngspice, and how far each goal is met by what ngspice finds."""
 

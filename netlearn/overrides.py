@@ -92,6 +92,8 @@ def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
             options[name] = value
         elif name not in DIRECTIVES:
             raise OptionError(f"there is no setting '{name}'", hint=did_you_mean(name, (*DIRECTIVES, *_OPTIONS)))
+        elif name in ("goal", "input", "classes") and not isinstance(value, Iterable | Goal):
+            raise OptionError(f"{value!r:.80} cannot be the setting '{name}'", hint="give a text, or a list of such")
         elif name == "goal":
             objects[name] = tuple(map(_goal_of, [value] if isinstance(value, str | Goal) else value))
         elif isinstance(value, str):

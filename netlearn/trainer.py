@@ -117,6 +117,9 @@ class Trainer:
         self._first: float | None = None
         self.steps = 0
 
+    def __repr__(self) -> str:
+        return f"<trainer of {self._project.netlist.source.path}: {self.steps} steps>"
+
     def close(self) -> None:
         """End what was started to find operating points: ngspice, or the program of a chip."""
         self._opened.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -68,8 +69,32 @@ def test_results_print_short() -> None:
         netlearn.sweep(DIVISION, vary={"optimizer.lr": [0.1]}, epochs=1),
         netlearn.new("lattice"),
     ]
+    xor = netlearn.read(NETLISTS / "xor.cir")
+    things += [
+        xor.elements,
+        netlearn.Trainer(xor),
+        netlearn.tolerance(xor, draws=20, tolerance=["R* 1%"]),
+        netlearn.influence(trained.netlist),
+        netlearn.unlearn(trained.netlist, rows=[1]),
+        netlearn.learning_rate(xor, optimizer="sgd lr=0.1"),
+        netlearn.sensitivities(xor, "V(yp)"),
+        netlearn.write_report(xor, ngspice=False),
+    ]
     for thing in things:
-        assert len(repr(thing)) < 400, type(thing)
+        assert len(repr(thing)) < 300 or isinstance(thing, list), type(thing)
+        # And what they hold.
+        held = thing[:3] if isinstance(thing, list) else [getattr(thing, name, None) for name in _properties(thing)]
+        for each in held:
+            first = each[0] if isinstance(each, list | tuple) and each else each
+            if type(first).__module__.startswith("netlearn"):
+                assert len(repr(first)) < 300, (type(thing), type(first))
+            assert " object at 0x" not in repr(first), (type(thing), type(first))
+
+
+def _properties(thing: object) -> list[str]:
+    """The names of what a result holds: fields and properties."""
+    own = [name for name, member in vars(type(thing)).items() if isinstance(member, property | cached_property)]
+    return [name for name in {*own, *vars(thing)} if not name.startswith("_")]
 
 
 def test_flatten_and_export_are_functions() -> None:

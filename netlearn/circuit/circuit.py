@@ -44,6 +44,9 @@ class Group:
     index: Array
     values: Values
 
+    def __repr__(self) -> str:
+        return f"<{len(self)} elements of the kind {self.device.name}>"
+
     def __len__(self) -> int:
         return len(self.index)
 

@@ -41,6 +41,9 @@ class Wiring:
     names: tuple[Sequence[str], ...]
     indices: tuple[Array, ...]
 
+    def __repr__(self) -> str:
+        return f"<wiring: {len(self.nodes)} nodes, {len(self.branches)} branch currents>"
+
     @classmethod
     def of(cls, nodes: Sequence[str], branches: Sequence[str], groups: Sequence[Wired]) -> Wiring:
         """The wiring of such groups."""

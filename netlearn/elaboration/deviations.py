@@ -59,6 +59,9 @@ class Deviations:
     parameters: Sequence[tuple[str, Sequence[str], Array]]
     frozen: Mapping[int, Place]
 
+    def __repr__(self) -> str:
+        return f"<deviations of {self.netlist!r}>"
+
     def matched(self, pattern: str, relative: bool = True) -> list[Loose]:
         """What a glob over names means: elements with a value, elements' or models' parameters, or ``.param``.
 

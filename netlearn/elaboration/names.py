@@ -53,6 +53,10 @@ class PathNames(Sequence[str]):
     ngspice writes an element's: ``r.x1.r3``.
     """
 
+    def __repr__(self) -> str:
+        more = ", ..." if len(self) > 8 else ""
+        return f"<names {', '.join(self[:8])[:200]}{more}>"
+
     def __init__(self, pieces: Sequence[tuple[str, Sequence[str]]], lettered: bool = False) -> None:
         self._pieces = [(path, names) for path, names in pieces if len(names)]
         self._ends: list[int] = []

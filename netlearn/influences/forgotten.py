@@ -73,7 +73,11 @@ def forgotten_rows(project: Project, data: Dataset, rows: Iterable[int] | None, 
 
 
 def _numbered(rows: Iterable[int], count: int) -> Array:
-    chosen = np.unique(np.array(list(rows), dtype=np.intp))
+    given = list(rows)
+    for row in given:
+        if not isinstance(row, int | np.integer):
+            raise OptionError(f"rows are whole numbers, not {row!r:.40}", hint="such as [2, 6], counted from 0")
+    chosen = np.unique(np.array(given, dtype=np.intp))
     if not len(chosen):
         raise OptionError("no rows are named that are to be forgotten", hint="such as 3,7")
     wrong = chosen[(chosen < 0) | (chosen >= count)]

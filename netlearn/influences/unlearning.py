@@ -58,6 +58,10 @@ class Retraining:
     before: tuple[float, float, float]
     after: tuple[float, float, float]
 
+    def __repr__(self) -> str:
+        forgotten, remaining, _ = self.losses
+        return f"<training again: loss {forgotten:.6g} on forgotten rows, {remaining:.6g} on those that remain>"
+
 
 @dataclass(frozen=True)
 class Unlearning:

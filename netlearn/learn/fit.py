@@ -41,6 +41,9 @@ class Fit:
     sigma: float
     freedom: int
 
+    def __repr__(self) -> str:
+        return f"<fit of {len(self.names)} values: sigma {self.sigma:.3g}, {self.freedom} degrees of freedom>"
+
     @property
     def covariance(self) -> Array:
         """(P, P) in the units of the values."""

@@ -58,6 +58,10 @@ class History(Sequence[Record]):
     kept: Array | None = None
     parameters: Array | None = None
 
+    def __repr__(self) -> str:
+        last = f", the last one {self.records[-1].loss:.6g}" if self.records else ""
+        return f"<history: the losses of {len(self.records)} epochs{last}>"
+
     @overload
     def __getitem__(self, index: int) -> Record: ...
     @overload

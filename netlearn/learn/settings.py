@@ -101,6 +101,10 @@ class Settings:
     places: Mapping[str, Place] = field(default_factory=dict, compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
+    def __repr__(self) -> str:
+        parts = [f"{len(self.train)} patterns to train", f"{len(self.output)} outputs", f"{len(self.goal)} goals"]
+        return f"<settings: {', '.join(parts)}, rule {type(self.rule).__name__}>"
+
 
 DIRECTIVES: dict[str, Directive] = {
     entry.name: entry
@@ -209,8 +213,48 @@ def overridden(given: Sequence[Given], overrides: Sequence[Given]) -> list[Given
 
 
 def with_objects(settings: Settings, objects: Mapping[str, object]) -> Settings:
-    """The settings with ready objects (an optimizer, a loss, a rule) in their places."""
+    """The settings with ready objects (an optimizer, a loss, a rule) in their places.
+
+    Raises OptionError for an object that is not one for its place.
+    """
+    for name, thing in objects.items():
+        _check_object(name, thing)
     return replace(settings, **objects)  # type: ignore[arg-type]
+
+
+_METHODS: Mapping[str, tuple[str, ...]] = {
+    "loss": ("value", "gradient"),
+    "rule": ("estimate",),
+    "optimizer": ("start", "step"),
+    "schedule": ("factor",),
+}
+"""What objects of classes of one's own need, by the setting."""
+_CLASSES: Mapping[str, tuple[type, ...]] = {
+    "optimizer": (Lbfgsb,),
+    "data": (DataFiles,),
+    "start": (OwnValues, SolvedReadout),
+    "subset": (Subset,),
+    "options": (LoopOptions,),
+    "hardware": (Hardware,),
+    "corner": (Mapping,),
+    "position": (Mapping,),
+    "goal": (tuple,),
+}
+
+
+def _check_object(name: str, thing: object) -> None:
+    if isinstance(thing, _CLASSES.get(name, ())):
+        return
+    methods = _METHODS.get(name, ())
+    hint = "give a text as in the netlist, or a list of such"
+    if methods:
+        needed = " and ".join(f"{method}()" for method in methods)
+        hint = f"give a text as in the netlist, or an object that has {needed}"
+        if isinstance(thing, type):
+            hint = f"give an object of it: {thing.__name__}()"
+        elif all(callable(getattr(thing, method, None)) for method in methods):
+            return
+    raise OptionError(f"{thing!r:.80} cannot be the setting '{name}'", hint=hint)
 
 
 def with_suitable_optimizer(settings: Settings) -> Settings:

@@ -73,6 +73,9 @@ class TrainingState:
     last: Step | None = field(default=None, compare=False)
     """What the last step saw."""
 
+    def __repr__(self) -> str:
+        return f"<training state: {len(self.theta)} parameters, epoch {self.epoch}>"
+
     def settle(self) -> None:
         """Put the pending operating points where they belong."""
         if self.points is not None and self.pending is not None:

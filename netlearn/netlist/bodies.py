@@ -65,6 +65,9 @@ class BodyNames:
     functions: set[str] = field(default_factory=set)
     models: dict[str, Card] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"<names of a body: {len(self.elements)} elements>"
+
     def read(self, part: Part, statements: Iterable[Statement]) -> BodyNames:
         """Add what statements define, those of included files among them."""
         for statement in statements:

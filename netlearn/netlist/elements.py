@@ -129,6 +129,9 @@ class Elements(Mapping[str, ElementView]):
     the definition, and so every instance.
     """
 
+    def __repr__(self) -> str:
+        return f"<{len(self)} elements of {self._netlist!r}>"
+
     def __init__(self, netlist: Editable) -> None:
         self._netlist = netlist
         self._body = netlist.body

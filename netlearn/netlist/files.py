@@ -25,6 +25,9 @@ class Files:
     they are on disk.
     """
 
+    def __repr__(self) -> str:
+        return f"<the files of {self.main}>"
+
     def __init__(
         self,
         main: str,

@@ -120,6 +120,9 @@ class Models(Mapping[str, ModelView]):
     definition, and so every instance.
     """
 
+    def __repr__(self) -> str:
+        return f"<{len(self)} models of {self._netlist!r}>"
+
     def __init__(self, netlist: Editable) -> None:
         self._netlist = netlist
 

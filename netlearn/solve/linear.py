@@ -55,6 +55,9 @@ class SharedLinearization:
     data: Array
     definite: bool
 
+    def __repr__(self) -> str:
+        return f"<linearization of {self.circuit!r}>"
+
     @cached_property
     def factorization(self) -> Factorization:
         """The factorized reduced matrix. Raises CircuitError that names what makes it singular."""

@@ -54,6 +54,10 @@ class OutputSpread:
     quantiles: tuple[float, ...]
     shares: Mapping[str, float]
 
+    def __repr__(self) -> str:
+        unit = f" {self.unit}" if self.unit else ""
+        return f"<{self.output} in {self.sample}: {self.mean:.6g}{unit}, deviation {self.deviation:.3g}{unit}>"
+
 
 @dataclass(frozen=True)
 class GoalYield:

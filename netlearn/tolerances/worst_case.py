@@ -44,6 +44,10 @@ class WorstCase:
     deviations: Array
     by_ngspice: float = float("nan")
 
+    def __repr__(self) -> str:
+        unit = f" {self.unit}" if self.unit else ""
+        return f"<{self.side} of {self.output} in {self.sample}: {self.value:.6g}{unit}>"
+
 
 def worst_cases(trials: Trials, v: Array, outputs: Array) -> list[WorstCase]:
     """The lowest and the highest case of each output; draws ``v`` (D, n) with ``outputs`` (D, S, o) are starts too.

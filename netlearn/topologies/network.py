@@ -32,6 +32,9 @@ class Network:
     every_input: bool = False
     """Whether it makes sense only with all inputs driven."""
 
+    def __repr__(self) -> str:
+        return f"<network: {len(self.nodes)} nodes, {len(self.ends)} resistors>"
+
 
 @dataclass(frozen=True)
 class EdgeLines:

@@ -50,6 +50,9 @@ class NonlinearLinearization:
     definite: Array | None = None
     """(S,) where the Jacobians are symmetric and positive definite; None where nobody knows."""
 
+    def __repr__(self) -> str:
+        return f"<linearization of {self.model.circuit!r}>"
+
     @property
     def x(self) -> Array:
         """The states as (S, N) unknowns."""
