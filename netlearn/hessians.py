@@ -176,10 +176,8 @@ def _physical(model: Model, point: OperatingPoint) -> tuple[Array, Array, Array]
     weights = np.where(found.weights == 0, 1.0, found.weights)[:n]
     linear = linearize(point)
     currents = np.eye(n, circuit.size)
-    if len(point.x) == 1 and circuit.linear:
-        response = linear.solve(currents)[:, :n].T
-    else:
-        response = np.stack([linear.solve(current[None])[0, :n] for current in currents], axis=1)
+    # One after the other: a matrix that a sample's temperature has changed is of one sample, not of all currents.
+    response = np.stack([linear.solve(current[None])[0, :n] for current in currents], axis=1)
     inverse = response / weights
     values, vectors = np.linalg.eigh((inverse + inverse.T) / 2)
     moving = np.abs(values) > 1e-12 * np.abs(values).max()

@@ -167,6 +167,15 @@ def test_without_data_physics_is_told_and_what_data_would_add(tmp_path: Path) ->
         netlearn.spectrum(netlearn.parse("t\nV1 a 0 1\nR1 a 0 1k\n"))
 
 
+def test_temperatures_of_samples_change_the_physics() -> None:
+    text = "t\n*@output V(b)\n*@train R*\nV1 a 0 1\nR1 a b 1k tc1=1m\nR2 b c 2k\nR3 c 0 1k\n.end\n"
+    data = {"V1": [1.0, 1.0], "temp": [27.0, 127.0], "V(b)": [0.5, 0.5]}
+    for sample, ohms in enumerate((1e3, 1.1e3)):
+        wanted = np.linalg.eigvalsh(np.array([[1 / ohms + 5e-4, -5e-4], [-5e-4, 1.5e-3]]))
+        found = netlearn.spectrum(netlearn.parse(text), data, sample=sample)
+        assert found.stiffness == pytest.approx(wanted, rel=1e-9)
+
+
 def test_refusals() -> None:
     with pytest.raises(OptionError, match="there is no sample"):
         netlearn.spectrum(netlearn.parse(NETLIST), DATA, sample=3)

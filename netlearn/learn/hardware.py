@@ -287,7 +287,9 @@ def level_values(hardware: Hardware) -> Array:
     if hardware.values:
         return np.asarray(hardware.values, dtype=float)
     if hardware.levels is None or hardware.min is None or hardware.min <= 0 or hardware.max is None:
-        raise OptionError("levels need the bounds of a device", hint="give min and max in ohms")
+        raise OptionError(
+            "levels need the bounds of a device", hint="give them in ohms, such as levels=16 min=10k max=1meg"
+        )
     inward, outward = SPACINGS[hardware.spacing]
     steps = np.linspace(inward(hardware.min), inward(hardware.max), hardware.levels)
     return np.sort(np.asarray(outward(steps)))
