@@ -37,6 +37,15 @@ COMMANDS = (
     "help",
 )
 
+BEYOND_ADDRESSES = (
+    "array is too big",
+    "Maximum allowed dimension exceeded",
+    "Maximum allowed size exceeded",
+    "Python int too large to convert to C",
+    "cannot fit 'int' into an index-sized integer",
+)
+"""How numpy and Python begin to say that something would have more bytes or entries than can be counted."""
+
 
 class Commands(click.Group):
     """Finds commands by name and turns the library's errors into messages and exit codes."""
@@ -76,7 +85,9 @@ class Commands(click.Group):
         except OSError as error:
             say(f"error: {error.filename or 'the system'}: {error.strerror or error}", err=True)
             ctx.exit(NetlearnError.exit_code)
-        except MemoryError as error:
+        except (MemoryError, ValueError, OverflowError) as error:
+            if not isinstance(error, MemoryError) and not str(error).startswith(BEYOND_ADDRESSES):
+                raise
             said = f": {error}" if str(error) else ""
             say(f"error: there is not enough memory{said[0].lower() + said[1:] if said else ''}", err=True)
             ctx.exit(NetlearnError.exit_code)

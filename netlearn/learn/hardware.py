@@ -82,7 +82,7 @@ class Hardware(Declared):
 
     min: float | None = option(None, "lowest value of a device, in ohms for resistances")
     max: float | None = option(None, "highest value of a device, in ohms for resistances")
-    levels: int | None = option(None, "number of values that a device can have", least=2)
+    levels: int | None = option(None, "number of values that a device can have", least=2, most=1_000_000)
     spacing: Literal["conductance", "resistance", "log"] = option(
         "conductance", "in what the levels are equally far apart; conductance: in the state"
     )

@@ -182,3 +182,33 @@ def test_a_bug_shows_its_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setattr("netlearn.api.operating_point", broken)
     result = CliRunner().invoke(main, ["op", str(tmp_path / "case.cir")])
     assert isinstance(result.exception, ZeroDivisionError)
+
+
+MANY = "10000000000000000000"
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("tolerance", ("--tolerance", "R* 1%", "--draws", MANY)),
+        ("eval", ("--hardware", "noise=0.1", "--realisations", MANY)),
+        ("train", ("--for", "tolerance", "--tolerance", "R* 1%", "--draws", MANY)),
+        ("compare", ("--rules", "analytic", "--epochs", "1", "--seeds", MANY)),
+        ("train", ("--rule", f"spsa directions={MANY}")),
+        ("train", ("--rule", f"holomorphic points={MANY}")),
+        ("train", ("--rule", f"emulator explore={MANY}")),
+        ("train", ("--rule", "emulator hidden=1000000000")),
+        ("train", ("--hardware", "min=1 max=1k levels=1000000000")),
+        ("train", ("--epochs", "9" * 400)),
+        ("train", ("--epochs", "9" * 5000)),
+        ("train", ("--rule", "emulator every=" + "9" * 5000)),
+    ],
+)
+def test_numbers_of_things_that_no_memory_holds_are_refused(
+    command: str, words: tuple[str, ...], divider: Path
+) -> None:
+    before = {path: path.read_bytes() for path in divider.parent.iterdir()}
+    result = CliRunner().invoke(main, [command, str(divider), *words])
+    assert result.exit_code == 2, (result.output, result.exception)
+    assert isinstance(result.exception, SystemExit)
+    assert {path: path.read_bytes() for path in divider.parent.iterdir()} == before

@@ -35,14 +35,14 @@ class Emulated(Reading):
     it has seen more than P settings, its gradient is far off.
     """
 
-    explore: int = option(2, "settings about the present one that are measured at each step", least=0)
+    explore: int = option(2, "settings about the present one that are measured at each step", least=0, most=1000)
     spread: float = option(0.1, "standard deviation of these, as a part of each value", above=0.0, most=1.0)
     begin: int | None = option(
         None, "settings that are measured before the first step, by default as many as values", least=1, absent="auto"
     )
     every: int = option(5, "steps after which the network is trained anew", least=1)
     pairs: int = option(2000, "measured samples that it is trained on, the newest", least=10)
-    hidden: int = option(32, "units of the network's hidden layer", least=1)
+    hidden: int = option(32, "units of the network's hidden layer", least=1, most=10_000)
     remembers: ClassVar[bool] = True
     reads: ClassVar[Reads] = "outputs"
 

@@ -37,7 +37,7 @@ class FiniteEP(Contrasting):
 
     beta: float = option(0.1, "largest nudge, relative to the conductance that the outputs see", above=0.0)
     unit: Literal["relative", "siemens"] = option("relative", "unit of beta")
-    points: int = option(4, "nudges in the interval", least=1)
+    points: int = option(4, "nudges in the interval", least=1, most=10_000)
     states: Literal["positive", "centered"] = option("centered", "nudges of one sign or of both")
 
     def __post_init__(self) -> None:

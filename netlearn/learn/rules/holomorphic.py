@@ -57,7 +57,7 @@ class HolomorphicEP(Energetic):
 
     beta: float = option(1e-2, "radius of the nudges, relative to the conductance that the outputs see", above=0.0)
     unit: Literal["relative", "siemens"] = option("relative", "unit of beta")
-    points: int = option(8, "nudges on the circle, an even number", least=2)
+    points: int = option(8, "nudges on the circle, an even number", least=2, most=10_000)
     reads: ClassVar[Reads] = "voltages"
 
     def __post_init__(self) -> None:

@@ -96,7 +96,7 @@ class Spsa(Perturbative):
     """
 
     step: float = option(1e-3, "change of each parameter, as a fraction of it", above=0.0, below=1.0)
-    directions: int = option(1, "random directions that are averaged", least=1)
+    directions: int = option(1, "random directions that are averaged", least=1, most=1_000_000)
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """2 operating points per sample and direction."""
