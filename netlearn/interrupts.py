@@ -5,8 +5,13 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from types import FrameType
 from typing import Any
+
+from netlearn.errors import NetlearnError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -15,8 +20,42 @@ def interrupt_on_signals() -> None:
     """Let SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does, unless they are ignored (as by ``nohup``)."""
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, _interrupt)
     sys.unraisablehook = _raise_again
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _Came.last = number
+    signal.default_int_handler(number, frame)
+
+
+class _Came:
+    """The last signal that has raised KeyboardInterrupt, and that nobody has heard."""
+
+    last: int | None = None
+
+
+def lost_interruption() -> bool:
+    """Whether an interruption was raised, which is forgotten by this. An error may be what came of it.
+
+    Compiled code of libraries calls Python, and some of it makes an error of its own of any exception.
+    """
+    came, _Came.last = _Came.last is not None, None
+    return came
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let an interruption be one, though the library in which it came has made another error of it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        lost_interruption()
+        raise
+    except Exception as error:
+        if not isinstance(error, NetlearnError) and lost_interruption():
+            raise KeyboardInterrupt from error
+        raise
 
 
 def ignore_signals() -> None:

@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from netlearn.interrupts import ignore_signals, interrupt_on_signals
+from netlearn.interrupts import ignore_signals, interrupt_on_signals, lost_interruption
 
 if TYPE_CHECKING:
     from netlearn.cli.group import main
@@ -25,10 +25,18 @@ def run() -> None:
         # Imports take a second, in which somebody may think better of it.
         code = import_module("netlearn.cli.process").run()
     except KeyboardInterrupt:
-        ignore_signals()
-        sys.stderr.write("interrupted\n")
+        _say_interrupted()
+    except Exception:
+        if not lost_interruption():
+            raise
+        _say_interrupted()
     ignore_signals()
     sys.exit(code)
+
+
+def _say_interrupted() -> None:
+    ignore_signals()
+    sys.stderr.write("interrupted\n")
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ from scipy.optimize import Bounds, OptimizeResult, minimize
 
 from netlearn.arrays import Array
 from netlearn.errors import CircuitError, OptionError
+from netlearn.interrupts import interruptible
 from netlearn.learn.loop import NotFiniteError, Task, estimated, measure, recorded, told
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.base import remembers
@@ -36,7 +37,7 @@ def run_lbfgs(
     before, and so arrives where it was at no cost.
     """
     search = _Search(task, state, progress, keep)
-    with suppress(KeyboardInterrupt, StopIteration):
+    with suppress(KeyboardInterrupt, StopIteration), interruptible():
         search.run()
     return search.state
 

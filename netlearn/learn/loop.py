@@ -11,6 +11,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import NetlearnError
+from netlearn.interrupts import interruptible
 from netlearn.learn.data import Dataset
 from netlearn.learn.history import Record
 from netlearn.learn.kept_parameters import ParameterStore
@@ -135,11 +136,12 @@ def run(
     came, and is then the state after the last whole step, to continue from.
     """
     try:
-        while not state.finished:
-            state = advance(task, state)
-            if keep:
-                keep(state)
-            state = told(progress, task, state)
+        with interruptible():
+            while not state.finished:
+                state = advance(task, state)
+                if keep:
+                    keep(state)
+                state = told(progress, task, state)
     except KeyboardInterrupt:
         return state
     return state

@@ -204,9 +204,7 @@ MANY = "10000000000000000000"
         ("train", ("--rule", "emulator every=" + "9" * 5000)),
     ],
 )
-def test_numbers_of_things_that_no_memory_holds_are_refused(
-    command: str, words: tuple[str, ...], divider: Path
-) -> None:
+def test_numbers_that_no_memory_holds_are_refused(command: str, words: tuple[str, ...], divider: Path) -> None:
     before = {path: path.read_bytes() for path in divider.parent.iterdir()}
     result = CliRunner().invoke(main, [command, str(divider), *words])
     assert result.exit_code == 2, (result.output, result.exception)

@@ -174,6 +174,32 @@ except KeyboardInterrupt:
     assert (said, wrong) == ("not heard\nheard\n", "")
 
 
+@pytest.mark.parametrize(("words", "lines"), [(("train", "--epochs", "1000"), 2), (("eval",), 1)])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_a_library_makes_of_an_interruption_is_one(
+    words: tuple[str, ...], lines: int, number: signal.Signals, divider: Path, start: Start
+) -> None:
+    """Comparing structured arrays, numpy said "Cannot compare structured arrays", found by ``benchmarks/kills.py``."""
+    code = f"""
+import signal
+from netlearn.solve.internal import InternalSolver
+solve, calls = InternalSolver.solve, iter(range(10**9))
+def interrupted(*given):
+    if next(calls) == {40 if words[0] == "train" else 0}:
+        try:
+            signal.raise_signal({int(number)})
+        except KeyboardInterrupt:
+            raise TypeError("Cannot compare structured arrays") from None
+    return solve(*given)
+InternalSolver.solve = interrupted
+"""
+    process = start(*words, divider, code=code)
+    said, wrong = process.communicate(timeout=120)
+    assert (process.returncode, said) == (130, ""), wrong
+    assert wrong.count("\n") == lines
+    assert wrong.startswith("interrupted")
+
+
 def test_what_must_be_whole_is_finished_first() -> None:
     done: list[str] = []
     with pytest.raises(KeyboardInterrupt):
