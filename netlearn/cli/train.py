@@ -197,5 +197,5 @@ def command(
             show(table_of(*value_table(result)))
             for line in fit_lines(result.fit) if result.fit is not None else ():
                 say(line)
-        for path in result.written:
+        for path in (*result.written, *(each.path for each in others)):
             say(f"written   {path}")

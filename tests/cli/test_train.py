@@ -174,3 +174,13 @@ def test_why_it_stopped_is_said(run: Run, divider: Path) -> None:
     assert "stopped   all 30 epochs are done" in run("train", divider).output
     values = json.loads(run("train", divider, "--json", "--patience", "3", "--optimizer", "adam lr=2").output)
     assert values["stopped"] == "the loss did not fall for 3 epochs"
+
+
+def test_every_file_that_is_written_is_told(run, divider):
+    others = [divider.with_name("a.svg"), divider.with_name("nudged.cir")]
+    words = ("--plot", others[0], "--show-nudged", others[1], "--rule", "ep", "--epochs", "1")
+    result = run("train", divider, *words)
+    assert result.exit_code == 0
+    for path in (divider.with_name("divider.trained.cir"), *others):
+        assert f"written   {path}\n" in result.stdout
+        assert path.exists()
