@@ -25,7 +25,7 @@ _SUFFIX = ".npy"
 
 
 class BadArchive(ValueError):
-    """A file that is no archive of plain arrays, or one that does not hold what it says."""
+    """A file that is not an archive of plain arrays, or one that does not hold what it says."""
 
 
 class Member:

@@ -143,7 +143,7 @@ def calibrate(
 
 
 def read_measured(measured: DataLike) -> Table:
-    """The table of what was measured. Raises DataError for what is no table, or has "nan" for a number."""
+    """The table of what was measured. Raises DataError for what is not a table, or has "nan" for a number."""
     if not isinstance(measured, str | os.PathLike):
         return table_of(measured, Unnamed())
     table = read_table(Path(measured))

@@ -34,7 +34,7 @@ def new_netlist(kind: str, data: str = "data.csv", *, weights: object = None, **
     if not always exactly.
 
     ``weights`` is a matrix (rows, columns) that a crossbar is to stand for: an array, or the path of a file
-    (.npy, .npz or CSV). Raises OptionError, and DataError for what is no matrix or does not fit.
+    (.npy, .npz or CSV). Raises OptionError, and DataError for what is not a matrix or does not fit.
     """
     if kind not in TOPOLOGIES:
         raise OptionError(f"there is no kind of network '{kind}'", hint=did_you_mean(kind, TOPOLOGIES))

@@ -97,7 +97,7 @@ def spectrum(
     settings : as for :func:`netlearn.train`.
 
     Raises OptionError for a sample that there is not, and CircuitError for a circuit without a
-    co-content, which has no Hessian, or with one that is no minimum.
+    co-content, which has no Hessian, or with one that is not a minimum.
     """
     project = open_project(netlist, data, overrides=settings)
     if not project.has_samples:

@@ -52,7 +52,7 @@ other end of a pipe any more: when this process lets go of it, or is gone. Anoth
 
 
 def limit(timeout: float) -> float | None:
-    """Seconds to wait at most, None for no limit. Raises OptionError for what is no time."""
+    """Seconds to wait at most, None for no limit. Raises OptionError for what is not a time."""
     if not timeout > 0:
         raise OptionError(f"a limit of time must be above 0 s, not {timeout:g}")
     return None if timeout >= LONGEST else timeout

@@ -132,7 +132,7 @@ def realisations(
     if count < 1:
         raise OptionError(f"at least 1 realisation is needed, not {count}")
     if is_chip(forward):
-        raise OptionError("a chip holds values in its own way, and is no model of it", hint="leave 'forward' out")
+        raise OptionError("a chip holds values in its own way, and is not a model of it", hint="leave 'forward' out")
     times = times_of(at)
     with solver_of(forward) as solver:
         project, samples = evaluation_data(_project(netlist, solver, settings), data, targets)

@@ -52,7 +52,7 @@ class ChipFunction:
         return self.name
 
     def begin(self, terminals: Terminals) -> tuple[NudgeKind, ...]:
-        """What can be put at its outputs. Raises ChipError for what is no nudge."""
+        """What can be put at its outputs. Raises ChipError for what is not a nudge."""
         nudges = tuple(getattr(self.function, "nudges", ()))
         for each in nudges:
             if each not in NUDGE_KINDS:
@@ -146,7 +146,7 @@ def _file(path: Path) -> ModuleType:
     name = f"_chip_{place.stem}"
     spec = importlib.util.spec_from_file_location(name, place)
     if spec is None or spec.loader is None:
-        raise ChipError(f"'{path}' is no file of Python", hint=FORM)
+        raise ChipError(f"'{path}' is not a file of Python", hint=FORM)
     folder = str(place.parent)
     if folder not in sys.path:
         # Behind all others, so that nothing that lies there stands in for a library.

@@ -52,9 +52,9 @@ class Line:
         except json.JSONDecodeError as error:
             # A line of a person's language, or an object that is not well made.
             hint = SPECIFICATION if self.text.lstrip()[:1] in ("{", "[") else TELLING
-            raise self.wrong(f"the chip wrote what is no JSON: {error.msg.lower()}", hint, error.colno) from None
+            raise self.wrong(f"the chip wrote what is not JSON: {error.msg.lower()}", hint, error.colno) from None
         except (RecursionError, ValueError):
-            raise self.wrong("the chip wrote what is no JSON that can be read") from None
+            raise self.wrong("the chip wrote what is not JSON that can be read") from None
         if not isinstance(found, dict) or not isinstance(found.get("id"), int) or isinstance(found["id"], bool):
             raise self.wrong('the chip wrote no JSON object with the "id" of the question')
         return found

@@ -183,7 +183,7 @@ def words_of(command: str) -> list[str]:
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise ChipError(f"'{command}' is no command: {str(error).lower()}") from None
+        raise ChipError(f"'{command}' is not a command: {str(error).lower()}") from None
     if not words:
         raise ChipError("'command:' names no program", hint="as in --forward 'command:python chip.py'")
     return words

@@ -37,7 +37,7 @@ from netlearn.report.tables import show, shown, table_of
     "--prior",
     type=PartNumber(Option("prior", float, None, above=0.0, part=True)),
     metavar="PART",
-    help="By what part values are known to be off, such as 20%.",
+    help="Relative deviation that values are known to have, such as 20%.",
 )
 @directive_options("train", "fix")
 @allow

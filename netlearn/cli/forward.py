@@ -65,7 +65,7 @@ threads_option = click.option(
     metavar="N",
     expose_value=False,
     callback=lambda _, __, count: set_threads(count),
-    help=f"How many threads the internal solver uses, to the same result [all cores, or {VARIABLE}].",
+    help=f"Threads of the internal solver, which do not change the result [all cores, or {VARIABLE}].",
 )
 
 

@@ -39,11 +39,11 @@ damping_option = click.option(
     metavar="PART",
     default=1e-6,
     show_default=True,
-    help="What is added to the curvature, in that along the gradient.",
+    help="Added to the curvature, as a part of the curvature along the gradient.",
 )
 
 
-@click.command(cls=SectionedCommand, name="influence", short_help="Rank training rows by what they did.")
+@click.command(cls=SectionedCommand, name="influence", short_help="Rank training rows by their influence.")
 @netlist_argument
 @click.option("--probe", metavar="PROBE", help="Influence on this, such as V(out) [on the test loss].")
 @click.option(

@@ -53,7 +53,7 @@ class PartNumber(click.ParamType):  # type: ignore[type-arg]
             return float(value)
         number = parse_number(value.removesuffix("%").strip())
         if number is None:
-            self.fail(f"'{value}' is no part of something, such as 0.01 or 1%.", param, ctx)
+            self.fail(f"'{value}' is not a part of something, such as 0.01 or 1%.", param, ctx)
         # From the decimal, so that 12.3% is the number nearest to 0.123.
         part = float(Decimal(repr(number)) / 100) if value.endswith("%") else number
         try:
@@ -170,7 +170,7 @@ def directive_options(*names: str) -> Callable[[Command], Command]:
                 f"directive_{name}",
                 multiple=True,
                 metavar=f"'{text.strip() or 'NAME=VALUE...'}'",
-                help=f"{directive.help.capitalize()}{known}.",
+                help=f"{_sentence(directive.help)}{known}.",
             )(command)
         return command
 
@@ -217,7 +217,7 @@ def _flag(entry: Option) -> Callable[[Command], Command]:
             f"--{entry.name}/--no-{entry.name}",
             f"setting_{entry.name}",
             default=None,
-            help=f"{entry.help.capitalize()}{said}.",
+            help=f"{_sentence(entry.help)}{said}.",
         )
     kind: Any = (
         click.Choice(entry.choices) if entry.choices else _number_of(entry) if entry.kind is float else entry.kind
@@ -229,5 +229,10 @@ def _flag(entry: Option) -> Callable[[Command], Command]:
         f"setting_{entry.name}",
         type=kind,
         metavar=None if entry.choices else "N",
-        help=f"{entry.help.capitalize()} [{shown}]." if shown else f"{entry.help.capitalize()}.",
+        help=f"{_sentence(entry.help)} [{shown}]." if shown else f"{_sentence(entry.help)}.",
     )
+
+
+def _sentence(help: str) -> str:
+    """With a capital at its start, and units and names as they are."""
+    return help[:1].upper() + help[1:]

@@ -18,7 +18,7 @@ from netlearn.netlist.netlist import read
 from netlearn.report.tables import show, shown, table_of
 
 
-@click.command(cls=SectionedCommand, name="round", short_help="Give values those that parts can have.")
+@click.command(cls=SectionedCommand, name="round", short_help="Round values to those that parts can have.")
 @netlist_argument
 @click.option("-o", "--out", type=FilePath, metavar="FILE", help="Where to write [FILE.rounded.cir next to the input].")
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's data].")

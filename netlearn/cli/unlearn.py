@@ -36,7 +36,7 @@ from netlearn.report.tables import show, shown, table_of
 PARTS = ("forgotten", "remaining", "test")
 
 
-@click.command(cls=SectionedCommand, name="unlearn", short_help="Take rows of the training data back.")
+@click.command(cls=SectionedCommand, name="unlearn", short_help="Remove what rows of the training data did.")
 @netlist_argument
 @click.option("--forget", type=FilePath, metavar="FILE", help="A file of the rows to forget, as the data have them.")
 @click.option("--rows", metavar="N,N-N...", help="Or their numbers, from 1, such as 3,7,10-12.")

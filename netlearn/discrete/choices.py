@@ -100,7 +100,7 @@ def _every(stock: Stock, pairs: bool) -> Choices:
 def stock_from(path: str | os.PathLike[str]) -> Stock:
     """A CSV file of what is in the drawer, with the columns ``value`` in ohms and, where it matters, ``count``.
 
-    Values are SPICE numbers such as ``4k7``. Raises DataError with the line for what is no value above zero or no
+    Values are SPICE numbers such as ``4k7``. Raises DataError with the line for what is not a value above zero or no
     count.
     """
     heading, names, rows = headed_rows(path, (VALUE, COUNT), "the list of parts")

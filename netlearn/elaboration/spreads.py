@@ -38,7 +38,7 @@ class Spread:
 
 
 def element_spread(line: ElementLine, value: str, name: Word, amount: Word) -> Spread:
-    """What ``tol=1%`` and the like say on an element's line. Raises NetlistError for what is no tolerance."""
+    """What ``tol=1%`` and the like say on an element's line. Raises NetlistError for what is not a tolerance."""
     return _spread(value, (name, amount), line.source.place(name.start, amount.end, line.chain), line.label)
 
 

@@ -78,7 +78,7 @@ def influence(
     settings : as for :func:`netlearn.train`. ``coordinates`` are those in which outputs are taken to be linear.
 
     Rows at all corners are left out with all of their samples. Where the values are not trained, a warning says so.
-    Raises OptionError for a sample that there is not, a damping that is no number, and losses that count power.
+    Raises OptionError for a sample that there is not, a damping that is not a number, and losses that count power.
     """
     check_damping(damping)
     project = open_project(netlist, data, overrides=settings)

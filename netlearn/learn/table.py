@@ -168,7 +168,7 @@ def csv_chunks(path: Path, rows: int | None = None) -> Iterator[Table]:
 
 
 def _encoding(path: Path) -> str:
-    """The file's encoding. Raises DataError for a file that is no text."""
+    """The file's encoding. Raises DataError for a file that is not text."""
     decoder, encoding = codecs.getincrementaldecoder("utf-8")(), "utf-8-sig"
     with path.open("rb") as file:
         block = b" "

@@ -32,7 +32,7 @@ from netlearn.netlist.statements import (
 from netlearn.netlist.superfluous import named, without_kind, without_params, without_slash
 
 MOST_ERRORS = 20
-"""Errors of one file; a file that is no netlist would have thousands."""
+"""Errors of one file; a file that is not a netlist would have thousands."""
 DEEPEST = 100
 """How deep subcircuits, conditions and sections may be nested in one another."""
 

@@ -157,7 +157,7 @@ def _targets(table: Table, options: OneStep) -> tuple[Array, list[str], tuple[st
         return _of_classes(table)
     if table.labels is not None:
         hint = "take the column out of the data, or leave --target out to predict the classes"
-        raise OptionError(f"the column '{CLASS}' is no feature, and is not what is to be predicted", hint=hint)
+        raise OptionError(f"the column '{CLASS}' is not a feature, and is not what is to be predicted", hint=hint)
     if not words:
         words = list(table.columns)[-1:]
     chosen = []

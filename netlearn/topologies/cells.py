@@ -67,7 +67,7 @@ CELLS = {"resistor": RESISTOR, "diode": DIODE, "sinh": SINH}
 def cell_of(word: str) -> Cell:
     """The cell that a word or a file of a subcircuit names.
 
-    Raises OptionError for neither, and NetlistError for a file whose subcircuit is no cell, at its place.
+    Raises OptionError for neither, and NetlistError for a file whose subcircuit is not a cell, at its place.
     """
     if word in CELLS:
         return CELLS[word]

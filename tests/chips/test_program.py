@@ -90,8 +90,8 @@ def test_a_chip_that_dies_is_started_again_and_given_its_values_again(
     ("fault", "place", "says", "helps"),
     [
         ("version", 1, "speaks version 2 of the protocol, and netlearn version 1", "chip_protocol"),
-        ("prints", 1, "wrote what is no JSON", "standard error"),
-        ("no json", 4, "wrote what is no JSON", "chip_protocol"),
+        ("prints", 1, "wrote what is not JSON", "standard error"),
+        ("no json", 4, "wrote what is not JSON", "chip_protocol"),
         ("list", 2, 'no JSON object with the "id"', "chip_protocol"),
         ("few", 4, "sample 3: the chip gave too few: 0 outputs of 1, V(out)", "chip_protocol"),
         ("nan", 4, "sample 3: the chip gave NaN for V(out)", "chip_protocol"),
@@ -126,7 +126,7 @@ def test_what_the_chip_wrote_before_it_died_is_told(divider: Path, command: Comm
     [
         ("command:", "names no program"),
         ("command:no-such-program-here x", "cannot be run: no such file"),
-        ("command:python 'chip.py", "is no command: no closing quotation"),
+        ("command:python 'chip.py", "is not a command: no closing quotation"),
     ],
 )
 def test_a_command_that_cannot_be_run(text: str, says: str, divider: Path) -> None:

@@ -57,7 +57,7 @@ def test_all_is_said_as_json_too(folder: Path) -> None:
     ("words", "message"),
     [
         (["--measured", "none.csv"], "none.csv' does not exist"),
-        (["--measured", "runs.csv", "--prior", "much"], "'much' is no part"),
+        (["--measured", "runs.csv", "--prior", "much"], "'much' is not a part"),
         (["--measured", "runs.csv", "--prior", "-5%"], "above 0"),
         (["--measured", "runs.csv", "--train", "R9"], "R9"),
         (["--measured", "runs.csv", "-o", "runs.csv"], "read or written"),

@@ -83,8 +83,8 @@ def test_parts_of_something_are_read_in_per_cent(run, divider):
         ("tolerance", "--for-yield", "99"): "'99' is not above 0 and below 1; for 99 % write 99%.",
         ("tolerance", "--for-yield", "100%"): "'100%' is not above 0 and below 1.",
         ("check", "--tolerance", "-1%"): "'-1%' is not at least 0.",
-        ("compare", "--rules", "ep", "--fractions", "50%,x"): "'x' is no part of something, such as 0.01 or 1%.",
-        ("calibrate", "--measured", "d.csv", "--prior", "nan"): "'nan' is no part of something",
+        ("compare", "--rules", "ep", "--fractions", "50%,x"): "'x' is not a part of something, such as 0.01 or 1%.",
+        ("calibrate", "--measured", "d.csv", "--prior", "nan"): "'nan' is not a part of something",
         ("new", "lattice", "--resistance", "5%"): "'5%' is not a number, and no part of anything: write 0.05.",
         ("new", "lattice", "--resistance", "x"): "'x' is not a number, such as 1e4 or 10k.",
     }.items():

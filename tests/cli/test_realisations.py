@@ -71,7 +71,10 @@ def test_train_writes_both(folder: Path) -> None:
         (("--at", "1q"), "'1q' is not a time"),
         (("--at", ""), "'' is not a time"),
         (("--hardware", "adc=0 adc_range=0,1"), "'adc' must be a whole number at least 1"),
-        (("--hardware", "faults=map.csv"), "map.csv:2:1: error: the fault map names 'r77', which is no trained value"),
+        (
+            ("--hardware", "faults=map.csv"),
+            "map.csv:2:1: error: the fault map names 'r77', which is not a trained value",
+        ),
         (("--hardware", "measured=nan.csv levels=none"), "nan.csv:3:1: error: the value 'nan' is not a number"),
         (("--hardware", "write=nan"), "'write' must be a number"),
         (("--hardware", "drift=0.1,0.2,0.3"), "'drift' is an exponent and its standard deviation"),

@@ -193,7 +193,7 @@ class TestStuck:
     @pytest.mark.parametrize(
         ("text", "line", "said"),
         [
-            ("element,state\nx0,on\nx9,off\n", 3, "'x9', which is no trained value"),
+            ("element,state\nx0,on\nx9,off\n", 3, "'x9', which is not a trained value"),
             ("element,state\nx0,on\nX0,off\n", 3, "stands twice"),
             ("element,state\nx0,nan\n", 2, "'nan' is not a state"),
             ("element,state\nx0,-3\n", 2, "cannot be stuck at -3"),

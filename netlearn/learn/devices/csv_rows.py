@@ -74,7 +74,7 @@ def _cells(path: str | os.PathLike[str], number: int, line: str) -> list[str]:
     try:
         return [cell.strip() for cell in next(csv.reader([line]), [])]
     except csv.Error as error:
-        raise DataError(f"this is no row of CSV: {error}", Place(str(path), number)) from None
+        raise DataError(f"this is not a row of CSV: {error}", Place(str(path), number)) from None
 
 
 def _place(path: str | os.PathLike[str], number: int, lines: Sequence[str]) -> Place:

@@ -32,7 +32,7 @@ def faults_of(path: str | os.PathLike[str], names: Sequence[str], states: States
         k = places.get(name.lower())
         if k is None:
             hint = did_you_mean(name, names)
-            raise DataError(f"the fault map names '{name}', which is no trained value", place, hint)
+            raise DataError(f"the fault map names '{name}', which is not a trained value", place, hint)
         if not np.isnan(found[k]):
             raise DataError(f"'{name}' stands twice in the fault map", place)
         value = states.end(k, state) if state in ("on", "off") else parse_number(state)

@@ -42,7 +42,7 @@ def measured(path: str | os.PathLike[str]) -> LevelTable:
 
     Columns: ``value`` in the parameter's own unit, or ``conductance`` in siemens for resistances; ``deviation``,
     which may be missing, is the standard deviation of what is written there, in the same unit. Raises DataError with
-    the line for what is no number, and for a level that stands twice or out of order.
+    the line for what is not a number, and for a level that stands twice or out of order.
     """
     values: list[float] = []
     deviations: list[float] = []
@@ -55,7 +55,7 @@ def measured(path: str | os.PathLike[str]) -> LevelTable:
         inverse = named[0] == "conductance"
         level = _number(cells[named[0]], named[0], place)
         if inverse and level <= 0:
-            raise DataError(f"a conductance of {level:g} is no level", place, "siemens above zero, such as 25u")
+            raise DataError(f"a conductance of {level:g} is not a level", place, "siemens above zero, such as 25u")
         spread = _number(cells["deviation"], "deviation", place) if cells.get("deviation") else 0.0
         if spread < 0:
             raise DataError(f"a standard deviation of {spread:g} is below zero", place)

@@ -25,7 +25,7 @@ _TIME = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([a-zµ]*)", re.
 
 
 def seconds_of(time: str | float) -> float:
-    """The seconds that a time is. Raises OptionError for what is no time, or before zero.
+    """The seconds that a time is. Raises OptionError for what is not a time, or before zero.
 
     >>> seconds_of("1h"), seconds_of("2d"), seconds_of(20)
     (3600.0, 172800.0, 20.0)
