@@ -1,0 +1,53 @@
+"""What is compiled ahead is what shipped netlists need: they make no further machine code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from netlearn import ahead
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# In a process of its own, where nothing has been compiled or loaded for other tests.
+LOOK = """
+import warnings
+import netlearn
+from netlearn.ahead import compile_ahead
+from netlearn.solve.compiled.load import kernels
+
+def kinds():
+    return {name: set(getattr(kernels(), name).signatures) for name in kernels().__all__}
+
+warnings.simplefilter("ignore")
+assert not any(kinds().values())
+assert compile_ahead()
+ready = kinds()
+assert ready["newton"]
+for name in ("xor", "digits", "iris"):
+    netlearn.train(f"netlists/{name}.cir", epochs=1)
+more = {name: kinds()[name] - ready[name] for name in ready if kinds()[name] - ready[name]}
+assert not more, more
+"""
+
+
+def test_shipped_netlists_need_nothing_beyond_what_is_compiled_ahead() -> None:
+    pytest.importorskip("numba")
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_there_is_nothing_to_compile_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ahead, "available", lambda: False)
+    assert not ahead.compile_ahead()
