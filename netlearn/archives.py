@@ -21,6 +21,7 @@ _HEADERS = {
 BLOCK = 1 << 20
 """Bytes that are read together."""
 _ENCRYPTED = 0x1
+"""The bit of a member's flags that says it is encrypted (APPNOTE.TXT of the ZIP format, 4.4.4)."""
 _SUFFIX = ".npy"
 
 

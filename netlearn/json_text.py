@@ -15,6 +15,7 @@ import numpy as np
 from netlearn.errors import UNSEEN
 
 AT_A_TIME = 1000
+"""Entries of a list that are written together, so that a long one is never a text as a whole."""
 
 
 def json_text(value: object, indent: int | None = 2) -> str:

@@ -33,6 +33,7 @@ _NAME = re.compile(r"(.*?)(\d+)([_x,:c-]{1,2})(\d+)([a-z]*)(\.[^.]+)?")
 CONDUCTANCE, VALUE = "conductance", "value"
 _SIEMENS = ".g"
 LISTED = 3
+"""Names in a message; the rest is counted."""
 
 
 @dataclass(frozen=True)

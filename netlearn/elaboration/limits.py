@@ -7,6 +7,7 @@ from netlearn.environment import count_named
 VARIABLE = "NETLEARN_MOST_ELEMENTS"
 """The variable of the environment that says how many elements, instances and their parameters there may be."""
 MOST_ELEMENTS = 4_000_000
+"""How many there may be where the environment says nothing."""
 
 
 def most_elements() -> int:

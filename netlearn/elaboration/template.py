@@ -22,6 +22,7 @@ FIRST_BRANCH = -2
 """Branch b stands in index arrays as FIRST_BRANCH - b until the number of nodes is known."""
 
 NOTHING = -1
+"""Stands for a quantity that an element's line does not state."""
 
 LISTED = 10
 """A group of parameters takes as much memory as so many elements."""

@@ -22,6 +22,7 @@ from netlearn.expressions.expression import Expression, Operation
 from netlearn.netlist.source import Source
 
 NOWHERE = -1
+"""Stands for the text of a quantity that stands in none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ IN_MEMORY = "<data>"
 """What data that come from no file are called in messages."""
 
 LINES_AT_A_TIME = 1 << 16
+"""Lines of a CSV file that are read together."""
 
 _BOUND = re.compile(r"(.*\S)\s*\b(min|max)", re.IGNORECASE | re.DOTALL)
 _WHOLE_LABEL = re.compile(r"([+-]?)(0|[1-9][0-9]*)(?:\.0*)?")

@@ -24,6 +24,7 @@ from netlearn.ngspice.text import TextDeck
 from netlearn.programs import limit
 
 SAMPLES_PER_PROCESS = 200
+"""Another process is started for so many samples more, as starting one takes its time, too."""
 
 Found = dict[int, Mapping[str, float]]
 """Points by the number of their sample."""

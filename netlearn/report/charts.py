@@ -15,8 +15,11 @@ from netlearn.arrays import Array
 from netlearn.report.engineering import engineering
 
 WIDTH, HEIGHT = 640.0, 240.0
+"""The picture, in pixels."""
 LEFT, RIGHT, TOP, BOTTOM = 74.0, 16.0, 14.0, 44.0
+"""Its margins, in pixels."""
 BINS = 40
+"""Bars of a histogram."""
 MOST_DOTS = 1500
 """Samples that are drawn, evenly spread."""
 

@@ -42,9 +42,11 @@ from netlearn.sweeps import Sweep
 ROWS = 12
 """Rows of a table that are shown."""
 COLUMNS = 8
+"""Columns of a table that are shown."""
 DRAWN = 20_000
 """Elements beyond which no picture is made unasked."""
 RESOLUTION = 80
+"""Dots per inch of a picture."""
 
 
 @singledispatch

@@ -29,6 +29,7 @@ DECADES = 4
 """What is smaller by more than these is drawn as thin and as light as what is smaller by so much."""
 COLOURS = "viridis_r"
 THIN, WIDE = 0.3, 5.0
+"""Widths of the lines for the least and the largest conductance, in points."""
 CROWDED = 150
 """Resistors from which on lines become thinner."""
 UNITS = {"conductance": "S", "current": "A", "power": "W"}

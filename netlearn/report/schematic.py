@@ -18,6 +18,7 @@ MOST = 400
 LABELLED = 60
 """With more elements, these bear no names."""
 STEP_X, STEP_Y, MARGIN = 150.0, 90.0, 60.0
+"""Distances of neighbouring nodes and the margin, in pixels."""
 MOST_STEPS = 8
 """The size of a picture, in steps from node to node."""
 VALUES = {

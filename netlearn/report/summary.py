@@ -24,8 +24,10 @@ FEW = 40
 """Up to so many trained values are printed."""
 
 SHOWN_DIGITS = 6
+"""Significant digits of values in tables."""
 
 AT_A_TIME = 1000
+"""Rows of a table that are written together."""
 
 LISTED = 12
 """How many names a line lists before it says how many more there are."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 UNIT_ROUNDOFF = np.finfo(float).eps / 2
 MOST_DIGITS = -np.log10(UNIT_ROUNDOFF)
 FEW_DIGITS = 6
+"""Unknowns with fewer digits are warned of: as many as tables show."""
 DRAWS = 3
 """So often random signs of rounding errors are tried."""
 DRAWS_OF_DIFFERENCES = 10

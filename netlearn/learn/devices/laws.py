@@ -16,6 +16,7 @@ from netlearn.arrays import Array
 PCM_WRITE = (0.26348 / 25, 1.9650 / 25, -1.1731 / 25)
 """Of the largest conductance, which was 25 µS."""
 PCM_FLICKER = (0.0088, 0.65, 0.2)
+"""The q, p and most of ``flicker``."""
 PCM_T0 = 20.0
 """Seconds after writing at which the devices were first read."""
 LEAST = 1e-7

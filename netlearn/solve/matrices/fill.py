@@ -21,6 +21,7 @@ LOOKED_AT_FROM = 5000
 NUMBER = 16
 """Bytes for each number in a factor: CHOLMOD and SuperLU hold as much again, and more, while they make it."""
 KEPT = 4
+"""So many matrices' counts are remembered, those asked for last."""
 HINT = "make the circuit smaller or less densely connected, or take a machine with more memory"
 
 

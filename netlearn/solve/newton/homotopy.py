@@ -17,6 +17,8 @@ from netlearn.solve.newton.iteration import IterationOutcome, Tolerances, iterat
 from netlearn.solve.newton.system import NonlinearModel, System
 
 GMIN_FROM, GMIN_TO = -2.0, -13.0
+"""Decimal logarithms of the conductance to ground, in siemens, between which it is lowered: from one that outweighs
+most elements to one below ngspice's own gmin of 1e-12."""
 SHORTEST = 1e-5
 """Steps of progress below which a continuation is given up."""
 MOST_STEPS = 150

@@ -28,6 +28,8 @@ ROUNDING = 1e-8
 
 CACHED_NUMBERS, MOST_NUMBERS = 1_000_000, 12_000_000
 SMALL_CHUNK, LARGEST_CHUNK = 64, 2048
+"""Samples that are solved together: as many as keep their numbers in a processor's cache, or at least the small one
+where memory allows that, which shares the cost of each call."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from netlearn.solve.precise.equations import drive_of, matrix_of
 PRECISION = 80
 """Decimal digits of what is linear."""
 MOST_STEPS = 100
+"""Steps of Newton's method before it is given up."""
 STEP_WORK = 40_000
 """Multiplications, of half a microsecond each, that a step may take."""
 SETTLED = Decimal("1e-9")
