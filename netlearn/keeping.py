@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from netlearn.atomic import Destination, check_output
+from netlearn.atomic import Destination, check_output, write_together
 from netlearn.errors import CheckFailed, ChipError, NetlearnError, NgspiceError, OutputError
 from netlearn.interrupts import shielded
 from netlearn.learn.checkpoint import check_checkpoint, is_checkpoint, save_checkpoint
@@ -96,7 +96,9 @@ class Keeper:
                 self.written = tuple(netlist.save(self.out.path, force=self.out.force, follow=self.out.named))
             except NetlearnError as error:
                 path = _elsewhere(self.out.path)
-                netlist.save(path)
+                # As it would be in its own place, so that it can be moved there.
+                files = netlist.outputs(self.out.path, force=True)
+                write_together([(path.with_name(file.name), data, False) for file, data in files])
                 error.hint = f"the trained netlist is in '{path}' instead"
                 error.exit_code = CheckFailed.exit_code
                 raise
