@@ -27,6 +27,7 @@ ROUNDING = 1e-8
 """Part of slopes times unknowns that counts as current, so that its millionth stands for a few digits of rounding."""
 
 CACHED_NUMBERS, MOST_NUMBERS = 1_000_000, 12_000_000
+"""Numbers in the factors of samples that are solved together: what caches hold, and what memory is to hold."""
 SMALL_CHUNK, LARGEST_CHUNK = 64, 2048
 """Samples that are solved together: as many as keep their numbers in a processor's cache, or at least the small one
 where memory allows that, which shares the cost of each call."""
