@@ -237,8 +237,8 @@ class LinearPart:
 
     @property
     def _new_scales(self) -> list[Array]:
-        known = set() if self.base is None else {id(each) for each in self.base.scales}
-        return [each for each in self.scales if id(each) not in known]
+        known = () if self.base is None else self.base.scales
+        return [each for each in self.scales if not any(each is other for other in known)]
 
     @cached_property
     def entries(self) -> Array:
