@@ -38,7 +38,7 @@ def ngspice(least: float, *, quick: bool) -> Iterator[Row]:
         drive = network.samples(rng, 1000)
         circuit = network.circuit(drive)
         point = InternalSolver().solve(circuit)
-        ours = clock(lambda: InternalSolver().solve(circuit), least) / len(drive)
+        ours = clock(lambda: InternalSolver().solve(circuit).x, least) / len(drive)
         judged = min(len(drive), network.judged, 200)
         theirs, voltages = judge(library, network, drive[:judged])
         difference = float(np.abs(point.x[judged - 1, : len(network.nodes)] - voltages).max())
