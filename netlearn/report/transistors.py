@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from netlearn.report.style import as_drawn
+
+# isort: split
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -12,7 +15,6 @@ from matplotlib.collections import LineCollection
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.report.placement import satellites, transistor_terminals
-from netlearn.report.style import as_drawn
 
 NAMED = 24
 """Up to so many transistors bear their names."""

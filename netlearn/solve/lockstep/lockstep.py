@@ -227,7 +227,7 @@ class Lockstep:
             order = drives.spread_out(FIRST if unique else 2 * FIRST)
             known, others = np.split(order, [FIRST if unique else 2 * FIRST])
             solve(known, None)
-            reach = np.inf if unique else self._reach(known, drives, tolerances, y, excess)
+            reach = np.inf if unique else self.reach_of(known, drives, tolerances, y, excess)
             surface = drives.surface(known, self._in_frame(y[known])) if reach > 0.0 else None
             for part in self._pieces(len(others)):
                 samples = others[part]
@@ -275,7 +275,7 @@ class Lockstep:
         drives = Drives.of(driven)
         return drives if 0 < drives.points.shape[1] <= MOST_SOURCES else None
 
-    def _reach(self, known: Array, drives: Drives, tolerances: Tolerances, y: Array, excess: Array) -> float:
+    def reach_of(self, known: Array, drives: Drives, tolerances: Tolerances, y: Array, excess: Array) -> float:
         """How far from an interpolated start, in volts, an operating point is the one that is found from zero.
 
         Where there may be several operating points, another start may lead to another one. So of the ``known`` samples,

@@ -63,7 +63,7 @@ def test_operating_points_are_those_found_from_zero(kind: str, monkeypatch: pyte
 
 def test_solutions_far_from_their_starts_are_looked_for_from_zero(monkeypatch: pytest.MonkeyPatch) -> None:
     circuit = lattice("latch")
-    monkeypatch.setattr(Lockstep, "_reach", lambda *_: 0.05)
+    monkeypatch.setattr(Lockstep, "reach_of", lambda *_: 0.05)
     found, _ = solved(circuit)
     monkeypatch.setattr(lockstep, "CHECKED_FROM", COUNT + 1)
     assert found == pytest.approx(solved(circuit)[0], rel=1e-9, abs=1e-12)
