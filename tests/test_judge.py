@@ -83,10 +83,10 @@ def test_what_the_text_has_no_place_for_is_judged_by_the_flat_circuit_with_a_war
 @pytest.mark.ngspice
 def test_ngspice_sees_the_text_and_not_what_was_read_in_it(libngspice, monkeypatch):
     """A number that is read wrong is found out by the text, and not by the flat circuit."""
-    from netlearn.elaboration import scope
+    from netlearn.elaboration import element_line
 
-    right = getattr(scope, "parse_number")  # noqa: B009
-    monkeypatch.setattr(scope, "parse_number", lambda text: 2e3 if text == "1k" else right(text))
+    right = getattr(element_line, "plain_number")  # noqa: B009
+    monkeypatch.setattr(element_line, "plain_number", lambda text: 2e3 if text == "1k" else right(text))
     netlist = netlearn.parse("t\nV1 a 0 1\nR1 a b 1k\nR2 b 0 3k\n.end\n")
     assert judge.check(netlist, flat=True).within(1e-6)
     assert not judge.check(netlist).within(1e-6)

@@ -33,9 +33,7 @@ class SpiceNumber(click.ParamType):  # type: ignore[type-arg]
             return float(value)
         number = None if value.endswith("%") else parse_number(value)
         if number is None:
-            part = parse_number(value[:-1]) if value.endswith("%") else None
-            hint = "such as 1e4 or 10k" if part is None else f"and no part of anything: write {part / 100:.15g}"
-            self.fail(f"'{value}' is not a number, {hint}.", param, ctx)
+            self.fail(f"'{value}' is not a number, such as 1e4 or 10k.", param, ctx)
         return number
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -141,7 +142,8 @@ def outputs(
 
     ``main`` is the netlist's text, ``lines`` are the include lines of each file, with the text each names, and
     ``named`` are words of the netlist itself that name other files, such as data. Changed files become copies beside
-    the target, named after it, that nothing else includes. In another folder files are named from there.
+    the target, named after it, that nothing else includes. In another folder files are named from there, and other
+    files only where the same ones do not lie there, too.
     """
     changed = _changed(files, main, lines)
     folder = target.parent.resolve()
@@ -160,7 +162,10 @@ def outputs(
         # What a text without a folder of its own names lies beside wherever it is written.
         if source is main and moved and not main.path.startswith("<"):
             for word in filter(lambda word: is_relative(word.text), named):
-                path = os.path.relpath(files.folder_of(main) / unquoted(word.text), folder)
+                original = files.folder_of(main) / unquoted(word.text)
+                if same_bytes(original, folder / unquoted(word.text)):
+                    continue
+                path = os.path.relpath(original, folder)
                 edits.append((word.start, word.end, _quoted_like(word.text, Path(path).as_posix())))
         if source is main:
             written.append((target, source.spliced(edits)))
@@ -233,6 +238,14 @@ def _is_copy_for(place: Path, target: Path) -> bool:
     return marked is not None and marked[2] == target.name.encode(source.encoding, "backslashreplace").decode(
         source.encoding
     )
+
+
+def same_bytes(one: Path, other: Path) -> bool:
+    """Whether both are files with the same content."""
+    try:
+        return one.is_file() and other.is_file() and filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False
 
 
 def _first_line(source: Source) -> str:

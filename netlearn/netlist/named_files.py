@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from netlearn.errors import NetlistWarning
 from netlearn.netlist.directives import files_named
-from netlearn.netlist.files import shown_path, unquoted
+from netlearn.netlist.files import same_bytes, shown_path, unquoted
 from netlearn.netlist.statements import Word
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def tell_of_files_outside(netlist: Netlist, path: Path) -> None:
     if not netlist.is_moved(path):
         return
     folder, own = path.parent.resolve(), netlist.files.folder_of(netlist.source)
-    named = [(own / unquoted(word.text)).resolve() for word in named_files(netlist)]
+    texts = [unquoted(word.text) for word in named_files(netlist)]
+    named = [(own / text).resolve() for text in texts if not same_bytes(own / text, folder / text)]
     # Of included files those that were changed are copied beside it.
     on_disk = set(netlist.files.originals.values())
     included = [Path(part.source.path).resolve() for part in netlist.walk() if part.chain and part.source in on_disk]

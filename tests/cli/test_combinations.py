@@ -85,7 +85,7 @@ def test_parts_of_something_are_read_in_per_cent(run, divider):
         ("check", "--tolerance", "-1%"): "'-1%' is not at least 0.",
         ("compare", "--rules", "ep", "--fractions", "50%,x"): "'x' is not a part of something, such as 0.01 or 1%.",
         ("calibrate", "--measured", "d.csv", "--prior", "nan"): "'nan' is not a part of something",
-        ("new", "lattice", "--resistance", "5%"): "'5%' is not a number, and no part of anything: write 0.05.",
+        ("new", "lattice", "--resistance", "5%"): "'5%' is not a number, such as 1e4 or 10k.",
         ("new", "lattice", "--resistance", "x"): "'x' is not a number, such as 1e4 or 10k.",
     }.items():
         at = 2 if words[0] == "new" else 1

@@ -96,3 +96,17 @@ def test_absolute_names_stay_and_what_is_no_directive_is_left_alone(project):
     ]  # fmt: skip
     ((_, data),) = netlist.outputs("b/k.cir")
     assert data.decode() == lines.replace("test=y.csv", "test=../a/y.csv").replace("'p q.csv'", "'../a/p q.csv'")
+
+
+def test_data_that_lie_in_the_other_folder_as_well_are_read_there(project, run):
+    """Copied beside it before or after, if they are the same; others of that name are not what it was trained on."""
+    (project / "b" / "sub").mkdir()
+    for name in ("stock.csv", "sub/train.csv", "sub/other one.csv", "sub/load.lib"):
+        (project / "b" / name).write_bytes((project / "a" / name).read_bytes())
+    done = run("train", "a/n.cir", "-o", "b/x.cir", "--json")
+    text = Path("b/x.cir").read_text()
+    assert '*@data sub/train.csv test="sub/other one.csv"  ; the samples\n' in text
+    assert "parts=stock.csv" in text
+    (project / "b" / "sub" / "train.csv").write_text("Vin,class\n1,up\n")
+    assert run("train", "a/n.cir", "-o", "b/y.cir", "--json").exit_code == done.exit_code == 0
+    assert '*@data ../a/sub/train.csv test="sub/other one.csv"  ; the samples\n' in Path("b/y.cir").read_text()

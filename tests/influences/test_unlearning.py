@@ -93,7 +93,7 @@ def trained(tmp_path: Path, name: str, rows: int, epochs: int, train: str = "R* 
         lines = (NETLISTS / f"{name}_{part}.csv").read_text(encoding="utf-8").splitlines(keepends=True)
         (tmp_path / f"{name}_{part}.csv").write_text("".join(lines[: count + 1]), encoding="utf-8")
     begin = tmp_path / f"{name}.cir"
-    netlearn.read(NETLISTS / f"{name}.cir").save(begin)
+    begin.write_bytes((NETLISTS / f"{name}.cir").read_bytes())
     settings = {"optimizer": "lbfgs", "epochs": epochs, "batch": 0, "schedule": "constant", "train": train}
     return netlearn.train(begin, **settings).netlist  # type: ignore[arg-type]
 

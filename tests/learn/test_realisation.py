@@ -251,7 +251,7 @@ class TestLevels:
             ("value\n1k\n3k\n2k\n", 4, "out of order"),
             ("value\n1k\n", 1, "at least two"),
             ("value,deviation\n1k,-2\n2k,1\n", 2, "below zero"),
-            ("conductance\n0\n1u\n", 2, "no level"),
+            ("conductance\n0\n1u\n", 2, "is not a level"),
             ("value,conductance\n1k,1m\n", 1, "one column of them"),
         ],
     )

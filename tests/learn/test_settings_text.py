@@ -66,6 +66,12 @@ def test_objects_of_ones_own_are_listed() -> None:
         def __repr__(self) -> str:
             return "Mine()"
 
+        def value(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+            return outputs - targets
+
+        def gradient(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+            return np.ones_like(outputs)
+
     texts, unsaid = directive_texts(settings_for(netlearn.parse(NETLIST), {"loss": Mine()}))
     assert unsaid == ["loss: Mine()"]
     assert "loss" not in texts
