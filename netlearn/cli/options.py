@@ -218,7 +218,11 @@ def _flag(entry: Option) -> Callable[[Command], Command]:
             help=f"{_sentence(entry.help)}{said}.",
         )
     kind: Any = (
-        click.Choice(entry.choices) if entry.choices else _number_of(entry) if entry.kind is float else entry.kind
+        click.Choice(entry.choices, case_sensitive=False)
+        if entry.choices
+        else _number_of(entry)
+        if entry.kind is float
+        else entry.kind
     )
     shown_limits = [entry.limits.strip(), "" if entry.default is None else f"default {entry.default}"]
     shown = "; ".join(part for part in shown_limits if part)

@@ -22,7 +22,7 @@ from netlearn.report.tables import show, shown, table_of
 @netlist_argument
 @click.option("-o", "--out", type=FilePath, metavar="FILE", help="Where to write [FILE.rounded.cir next to the input].")
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's data].")
-@click.option("--series", type=click.Choice(SERIES_NAMES), help="Preferred numbers.")
+@click.option("--series", type=click.Choice(SERIES_NAMES, case_sensitive=False), help="Preferred numbers.")
 @click.option("--parts", type=FilePath, metavar="FILE", help="A CSV file of the values that there are.")
 @click.option("--pairs", is_flag=True, help="Let a part be two in series or parallel.")
 @click.option("--budget", type=click.IntRange(min=1), metavar="N", help="Operating points to try [400000].")

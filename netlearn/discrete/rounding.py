@@ -104,9 +104,11 @@ def round_values(
     project, task, judged_by = _task(project)
     search = search_for(project, None if journal is None else Path(journal))
     if search is None:
-        raise OptionError(
-            "no values are given that parts can have", project.settings.places.get("hardware"), "such as --series e24"
-        )
+        hardware, place = project.settings.hardware, project.settings.places.get("hardware")
+        if hardware is not None and hardware.discrete:
+            hint = "leave noise, stuck, asymmetry, bias, memory, measured=, only= and search=no out of '*@hardware'"
+            raise OptionError("values are searched for only where devices hold them exactly", place, hint)
+        raise OptionError("no values are given that parts can have", place, "such as --series e24")
     if target is not None:
         check_netlist_output(target, project.design.changed(project.parameters), (judged_by, parts))
     return _rounded(project, task, search, judged_by, target)

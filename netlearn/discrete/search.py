@@ -39,6 +39,8 @@ STEPS = 12
 """Gauss-Newton steps to a continuous optimum."""
 FLAT = 1e-7
 """Eigenvalues below so much of the largest are those of directions in which nothing changes."""
+NOTHING = 1e-20
+"""A loss below so much of the nearest values' is one of zero, up to rounding: its square root is 1e-10 of theirs."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class _Search:
             stock.counts,
             float(budget),
             float(seed),
+            NOTHING,
         ]
         self.candidates, self.choices, self.stock = candidates, choices, stock
         self.budget, self.rng = budget, np.random.default_rng([seed, 11])
@@ -101,12 +104,15 @@ class _Search:
         self.samples = max(len(candidates.inputs), 1)
         self.complete = prod(len(of.values) for of in choices) * self.samples <= budget
         self.limited = bool(np.isfinite(stock.counts).any())
-        self.best: tuple[float, float] = (np.inf, np.inf)
+        self.best: tuple[float, float, float] = (np.inf, np.inf, np.inf)
+        self.zero = 0.0
         self.chosen: Array | None = None
 
     def run(self, start: Array) -> Found:
-        nearest = np.array([np.argmin(np.abs(logs - u)) for logs, u in zip(self.logs, np.log(start), strict=True)])
+        self.aim = np.log(start)
+        nearest = np.array([np.argmin(np.abs(logs - u)) for logs, u in zip(self.logs, self.aim, strict=True)])
         nearest_loss = float(self.candidates.losses(self._theta(nearest[None]))[0])
+        self.zero = NOTHING * nearest_loss if np.isfinite(nearest_loss) else 0.0
         given = self.candidates
         with self.steps.opened(digest_of(start, *self.asked, given.inputs, given.targets, nearest_loss)):
             self._take(nearest[None])
@@ -305,19 +311,25 @@ class _Search:
             chosen = chosen[: max(1, (self.budget - self.candidates.solved) // self.samples)]
         if not len(chosen):
             return None
-        place, *losses = self._step(chosen, lambda: self._least(chosen)).tolist()
-        at, found = int(place), (losses[0], losses[1])
+        place, *found_by = self._step(chosen, lambda: self._least(chosen)).tolist()
+        at, found = int(place), (found_by[0], found_by[1], found_by[2])
         if found < self.best:
             self.best, self.chosen = found, chosen[at]
         return np.asarray(chosen[at])
 
     def _least(self, chosen: Array) -> Array:
-        """Which of the choices (K, P) is the best, its loss, and how far it is from the middles of bands."""
-        losses, outputs = self.candidates.judged(self._theta(chosen))
+        """Which of the choices (K, P) is the best: its loss, and how far it is from bands' middles and from the start.
+
+        Where only ratios matter many have no loss: those with values near the given ones are what is wanted.
+        """
+        theta = self._theta(chosen)
+        losses, outputs = self.candidates.judged(theta)
+        losses = np.where(losses <= self.zero, 0.0, losses)
         ties = np.flatnonzero(losses <= losses.min())
         second = self.candidates.off_centre(outputs[ties])
-        at = int(ties[np.argmin(second)])
-        return np.array([at, losses[at], second.min()])
+        moved = np.sum((np.log(theta[ties]) - self.aim) ** 2, axis=1)
+        at = int(np.lexsort((moved, second))[0])
+        return np.array([ties[at], losses[ties[at]], second[at], moved[at]])
 
     def _step(self, given: Array, work: Callable[[], Array]) -> Array:
         found, self.candidates.solved = self.steps(given, lambda: self.candidates.solved, work)

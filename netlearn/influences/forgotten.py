@@ -23,9 +23,9 @@ SAME = 1e-9
 """Numbers that differ by no more than this part of themselves are the same: they may have been written anew."""
 
 
-def rows_from(text: str) -> list[int]:
+def rows_from(text: str) -> Array:
     """Rows counted from 0, from text that counts them from 1, such as ``3,7,10-12``. Raises OptionError."""
-    found: list[int] = []
+    found: list[Array] = []
     for word in text.replace(",", " ").split():
         first, dash, last = word.partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()):
@@ -36,11 +36,13 @@ def rows_from(text: str) -> list[int]:
         if not ends[0]:
             raise OptionError("there is no row 0", hint="rows are numbered from 1, without the line of column names")
         # What is not there is said later, and need not be counted out.
-        found += range(ends[0] - 1, min(ends[1], ends[0] + 10_000_000))
-    return found
+        found.append(np.arange(ends[0] - 1, min(ends[1], ends[0] + 10_000_000)))
+    return np.concatenate(found) if found else np.empty(0, np.intp)
 
 
-def forgotten_rows(project: Project, data: Dataset, rows: Iterable[int] | None, forget: DataLike | None) -> Array:
+def forgotten_rows(
+    project: Project, data: Dataset, rows: Iterable[int] | Array | None, forget: DataLike | None
+) -> Array:
     """The rows (m,) of the project's table to forget, in their order. Raises OptionError and DataError.
 
     ``rows`` count from 0; ``forget`` are rows that stand in the table.
@@ -72,12 +74,13 @@ def forgotten_rows(project: Project, data: Dataset, rows: Iterable[int] | None, 
     return chosen
 
 
-def _numbered(rows: Iterable[int], count: int) -> Array:
-    given = list(rows)
-    for row in given:
-        if not isinstance(row, int | np.integer):
-            raise OptionError(f"rows are whole numbers, not {row!r:.40}", hint="such as [2, 6], counted from 0")
-    chosen = np.unique(np.array(given, dtype=np.intp))
+def _numbered(rows: Iterable[int] | Array, count: int) -> Array:
+    if not (isinstance(rows, np.ndarray) and rows.dtype.kind in "iu"):
+        rows = list(rows)
+        for row in rows:
+            if not isinstance(row, int | np.integer):
+                raise OptionError(f"rows are whole numbers, not {row!r:.40}", hint="such as [2, 6], counted from 0")
+    chosen = np.unique(np.array(rows, dtype=np.intp))
     if not len(chosen):
         raise OptionError("no rows are named that are to be forgotten", hint="such as 3,7")
     wrong = chosen[(chosen < 0) | (chosen >= count)]

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 import netlearn
 from netlearn.cli.group import main
 from netlearn.discrete.choices import stock_from
+from netlearn.errors import OptionError
 from netlearn.learn.hardware import series_values
 
 BRIDGE = """a bridge
@@ -183,3 +184,30 @@ def test_a_series_given_as_an_option_is_placed_at_what_it_does_not_fit(tmp_path)
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 2
     assert "x.cir:4:8: error: E24 has no value between 1010 and 1090 for 'r2'" in done.output
+
+
+RATIO = """* only the ratio matters
+*@output V(out)
+*@train R*
+V1 in 0 1
+R1 in out 1.1k
+R2 out 0 2.3k
+.end
+"""
+
+
+def test_of_combinations_without_a_loss_the_nearest_values_are_taken() -> None:
+    found = netlearn.round_values(netlearn.parse(RATIO), {"V1": [1.0, 2.0], "V(out)": [0.6, 1.2]}, series="e24")
+    r1, r2 = found.after
+    assert r2 / (r1 + r2) == pytest.approx(0.6, rel=1e-12)
+    e24 = np.array([1.0, 1.1, 1.2, 1.3, 1.5, 1.6, 1.8, 2.0, 2.2, 2.4, 2.7, 3.0, 3.3, 3.6, 3.9, 4.3, 4.7, 5.1, 5.6])
+    e24 = np.outer(10.0 ** np.arange(0, 7), np.append(e24, [6.2, 6.8, 7.5, 8.2, 9.1])).ravel()
+    pairs = [(a, b) for a in e24 for b in e24 if abs(b / (a + b) - 0.6) < 1e-12]
+    moved = [np.log(a / 1.1e3) ** 2 + np.log(b / 2.3e3) ** 2 for a, b in pairs]
+    assert (r1, r2) == pytest.approx(pairs[int(np.argmin(moved))], rel=1e-12)
+
+
+def test_devices_that_hold_no_exact_values_are_said_to_be_what_is_in_the_way() -> None:
+    netlist = netlearn.parse(RATIO.replace("*@train", "*@hardware noise=0.02\n*@train"))
+    with pytest.raises(OptionError, match="only where devices hold them exactly"):
+        netlearn.round_values(netlist, series="e24")
