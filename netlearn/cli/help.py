@@ -5,10 +5,36 @@ from __future__ import annotations
 import click
 
 SECTIONS = {
-    "Task": ("data", "test", "input", "output", "classes", "loss", "goal", "corner", "train", "fix", "start"),
+    "Task": (
+        "data",
+        "test",
+        "input",
+        "output",
+        "classes",
+        "loss",
+        "goal",
+        "corner",
+        "train",
+        "fix",
+        "start",
+        "tolerance",
+        "rating",
+    ),
     "Training": (
         *("rule", "optimizer", "schedule", "subset", "hardware", "epochs", "batch", "seed", "validation"),
-        *("patience", "coordinates", "digits", "rules", "seeds", "fractions", "betas", "vary", "scatter", "for"),
+        *(
+            "patience",
+            "coordinates",
+            "digits",
+            "rules",
+            "seeds",
+            "fractions",
+            "betas",
+            "vary",
+            "scatter",
+            "for",
+            "draws",
+        ),
     ),
     "Simulator": (
         *(
@@ -21,6 +47,8 @@ SECTIONS = {
             "threads",
             "allow-include",
             "solver",
+            "sweeps",
+            "flat",
         ),
     ),
 }

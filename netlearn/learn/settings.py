@@ -37,10 +37,14 @@ class LoopOptions(Declared):
         "log", "coordinate of a trained resistance: log-conductance, conductance or resistance"
     )
     digits: int | None = option(
-        None, "significant digits of the values written; 0 for as few as do", least=0, most=MOST, absent="all"
+        None,
+        "significant digits of the values written; 0 for the fewest that keep the loss within 1 %",
+        least=0,
+        most=MOST,
+        absent="all",
     )
     solver: Literal["auto", "newton", "gauss-seidel", "jacobi", "hybrid"] = option(
-        "auto", "how the internal solver finds operating points: newton's method, block by block, or both"
+        "auto", "how the internal solver finds operating points: Newton's method, block by block, or both"
     )
     sweeps: int = option(1000, "sweeps that gauss-seidel and jacobi may take", least=1)
 

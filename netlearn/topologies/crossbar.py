@@ -46,7 +46,7 @@ class Crossbar(Declared):
     wire: float = option(0.0, "resistance of a line from one crossing to the next, in ohms", least=0.0)
     pairs: bool | None = option(None, "whether outputs are differences of two columns; as with a matrix, if not given")
     readout: Literal["voltage", "current"] | None = option(
-        None, "what is read of columns; current with a matrix, else voltage, if not given"
+        None, "reading of the columns; if not given, current with a matrix, else voltage"
     )
     cell: str = option("resistor", "resistor, diode, sinh, or a file of a subcircuit of two nodes with r or g")
     selector: Literal["none", "diode"] = option("none", "a diode in series with each cell")

@@ -37,7 +37,7 @@ class Transistors(Declared):
     rows: int = option(4, "rows of nodes of a lattice", least=2)
     columns: int = option(4, "columns of nodes of a lattice", least=2)
     layers: str = option("3-4-2", "nodes in each layer, as in 3-4-2; behind the first each has an edge to ground")
-    edge: Literal["nmos", "pair", "transmission"] = option("nmos", "what an edge is made of")
+    edge: Literal["nmos", "pair", "transmission"] = option("nmos", "the transistors of an edge")
     vto: float = option(0.7, "threshold of the transistors, in V; that of p-channels is the opposite")
     kp: float = option(1e-4, "transconductance of the transistors, in A/V^2", above=0.0)
     modulation: float = option(0.02, "lambda, by which the channel's length is modulated, in 1/V", least=0.0)
