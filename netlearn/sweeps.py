@@ -337,7 +337,7 @@ def _tables(project: Project) -> Record:
     tables = {"data": project.table, "test": project.test_table}
     there = {name: table for name, table in tables.items() if table is not None}
     names = {name: table.path for name, table in there.items()}
-    return names | {f"{name}digest": digest(bytes_of(table)) for name, table in there.items()}
+    return names | {f"{name}_digest": digest(bytes_of(table)) for name, table in there.items()}
 
 
 def shown(value: object) -> object:

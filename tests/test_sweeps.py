@@ -147,6 +147,13 @@ def test_a_sweep_goes_on_where_it_was_left(path: Path, tmp_path: Path) -> None:
     assert len(load(tmp_path / "r.parquet.jsonl")) == 3
 
 
+def test_digests_say_what_was_read(path: Path) -> None:
+    test = path.with_name("lattice.csv")
+    (record,) = netlearn.sweep(path, vary={"epochs": [1]}, processes=1, test=test).records
+    assert {name for name in record if "digest" in name} == {"netlist_digest", "data_digest", "test_digest"}
+    assert record["data_digest"] == record["test_digest"] != record["netlist_digest"]
+
+
 def test_data_can_be_varied(path: Path, tmp_path: Path) -> None:
     text = (tmp_path / "lattice.csv").read_text()
     (tmp_path / "few.csv").write_text("\n".join(text.splitlines()[:4]) + "\n")
