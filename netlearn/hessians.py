@@ -173,6 +173,8 @@ def _physical(model: Model, point: OperatingPoint) -> tuple[Array, Array, Array]
     if not found.exists:
         raise CircuitError(f"there is no Hessian without a co-content, and {found.breaking[0]} leaves none")
     n = len(circuit.nodes)
+    if n == 0:
+        raise CircuitError("there is no Hessian where no voltage can move", hint="there are no nodes besides ground")
     weights = np.where(found.weights == 0, 1.0, found.weights)[:n]
     linear = linearize(point)
     currents = np.eye(n, circuit.size)

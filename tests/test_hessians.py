@@ -182,3 +182,13 @@ def test_refusals() -> None:
     one_way = netlearn.parse(NETLIST.replace("R7 b d 4k", "R7 b d 4k\nG1 d 0 b 0 1m"))
     with pytest.raises(CircuitError, match="no Hessian without a co-content, and g1 leaves none"):
         netlearn.spectrum(one_way, DATA)
+
+
+@pytest.mark.parametrize("elements", ["R1 0 0 1k\n", "", "V1 a 0 1\nR1 a 0 1k\n"])
+def test_no_spectrum_where_no_voltage_can_move(tmp_path: Path, elements: str) -> None:
+    (tmp_path / "x.cir").write_text(f"t\n{elements}.end\n")
+    with pytest.raises(CircuitError, match="there is no Hessian where no voltage can move"):
+        netlearn.spectrum(tmp_path / "x.cir")
+    done = CliRunner().invoke(main, ["info", "--spectrum", str(tmp_path / "x.cir")])
+    assert done.exit_code == 2
+    assert "there is no Hessian where no voltage can move" in done.stderr
