@@ -121,6 +121,17 @@ def check_output(path: PathLike, *, follow: bool = True, size: int = 1) -> None:
                 temporary.close()
 
 
+def written_through(path: PathLike, *, follow: bool = True) -> bool:
+    """Whether what is written to ``path`` goes into an open file, a pipe or a device, and lies in no folder after.
+
+    ``follow`` is as in :func:`check_output`. False for what cannot be written at all.
+    """
+    try:
+        return _place(path, follow).through
+    except (OutputError, OSError):
+        return False
+
+
 @dataclass(frozen=True)
 class _Place:
     """Where data goes: the file to replace, or what to write through, and what is there now if anything is."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from netlearn.atomic import written_through
 from netlearn.errors import NetlistError, OutputError, Place
 from netlearn.netlist.parser import parse_source
 from netlearn.netlist.source import Source
@@ -143,14 +144,22 @@ def outputs(
     ``main`` is the netlist's text, ``lines`` are the include lines of each file, with the text each names, and
     ``named`` are words of the netlist itself that name other files, such as data. Changed files become copies beside
     the target, named after it, that nothing else includes. In another folder files are named from there, and other
-    files only where the same ones do not lie there, too.
+    files only where the same ones do not lie there, too. A pipe or a device is in no folder, and takes no copies.
+
+    Raises OutputError.
     """
     changed = _changed(files, main, lines)
     folder = target.parent.resolve()
     names = _copy_names(changed, target)
+    through = written_through(target)
+    if through and names:
+        raise OutputError(
+            f"'{target}' holds one file, and the included file '{changed[0].path}' changes, too",
+            hint="name a file in a folder; a copy of what it includes is written beside it",
+        )
     written: list[Output] = []
     for source in (*changed, main):
-        moved = files.folder_of(source) != folder
+        moved = not through and files.folder_of(source) != folder
         edits = []
         for card, child in lines[source].items():
             word = card.words[0]

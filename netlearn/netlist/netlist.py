@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from netlearn.atomic import write_together
+from netlearn.atomic import write_together, written_through
 from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, OutputError, Place, did_you_mean, raise_all
 from netlearn.netlist.bodies import BodyNames
 from netlearn.netlist.edits import Edit
@@ -364,8 +364,13 @@ class Netlist(InNotebooks):
         return [(target, source.encode()) for target, source in files]
 
     def is_moved(self, path: str | os.PathLike[str]) -> bool:
-        """Whether ``path`` lies in another folder than the netlist, if that has been read from one."""
-        return not self.source.path.startswith("<") and self.files.folder_of(self.source) != Path(path).parent.resolve()
+        """Whether ``path`` lies in another folder than the netlist, if that has been read from one.
+
+        What is written into a pipe or a device, such as ``/dev/stdout``, lies in none.
+        """
+        if self.source.path.startswith("<") or written_through(path):
+            return False
+        return self.files.folder_of(self.source) != Path(path).parent.resolve()
 
 
 def read(path: str | os.PathLike[str], allow: Sequence[str | os.PathLike[str]] = ()) -> Netlist:

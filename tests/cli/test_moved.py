@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import netlearn
-from netlearn.errors import NetlistWarning
+from netlearn.errors import NetlistWarning, OutputError
 from netlearn.netlist.directives import files_named
 from netlearn.netlist.netlist import parse
 
@@ -110,3 +112,27 @@ def test_data_that_lie_in_the_other_folder_as_well_are_read_there(project, run):
     (project / "b" / "sub" / "train.csv").write_text("Vin,class\n1,up\n")
     assert run("train", "a/n.cir", "-o", "b/y.cir", "--json").exit_code == done.exit_code == 0
     assert '*@data ../a/sub/train.csv test="sub/other one.csv"  ; the samples\n' in Path("b/y.cir").read_text()
+
+
+def test_what_goes_into_a_pipe_or_a_device_keeps_its_names(project):
+    os.mkfifo("b/pipe")
+    for target in ("/dev/null", "/dev/stdout", "/proc/self/fd/1", "b/pipe"):
+        netlist = netlearn.read("a/n.cir")
+        assert not netlist.is_moved(target)
+        ((_, data),) = netlist.outputs(target)
+        assert data.decode() == CLASSES
+        netlist.elements["Rp"].value = 5e3
+        with pytest.raises(OutputError, match=r"holds one file, and the included file 'a/sub/load.lib' changes, too"):
+            netlist.outputs(target)
+
+
+def test_a_flat_netlist_is_the_same_in_a_pipe(project):
+    command = [sys.executable, "-m", "netlearn", "flatten", "a/n.cir"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(netlearn.__file__).parents[1])}
+    plain, piped = (
+        subprocess.run([*command, *out], capture_output=True, text=True, env=environment, check=True)
+        for out in ([], ["-o", "/dev/stdout"])
+    )
+    assert piped.stdout == plain.stdout
+    assert "*@data sub/train.csv" in plain.stdout
+    assert piped.stderr == plain.stderr
