@@ -12,6 +12,12 @@ SHARE = 0.25
 """Part of the machine's memory that one thing may take: what is made of it takes as much again, a few times."""
 GROUP = Path("/sys/fs/cgroup")
 """Where Linux tells what a container may take."""
+GIVEN_BACK = ("active_file", "inactive_file", "slab_reclaimable")
+"""What a container takes and would give back, as groups of version 2 name it."""
+GIVEN_BACK_BEFORE = ("total_active_file", "total_inactive_file")
+"""The same in groups of version 1, which count the groups below only in totals."""
+UNLIMITED = 1 << 62
+"""A limit from which on there is none."""
 UNKNOWN = 1 << 34
 """Bytes that are taken to be there where the system does not tell."""
 
@@ -62,12 +68,19 @@ def _within_limit() -> int:
 
 
 def _within_group() -> int:
-    """What a container's limit leaves, with the files that it would give back."""
-    with suppress(OSError, ValueError):
-        limit, taken = (int((GROUP / f"memory.{part}").read_text(encoding="ascii")) for part in ("max", "current"))
-        lines = (GROUP / "memory.stat").read_text(encoding="ascii").splitlines()
-        kept = sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
-        return limit - taken + kept
+    """What a container's limit leaves, with what it would give back: files, and the kernel's own of them."""
+    old = GROUP / "memory"
+    for limit, taken, stat, back in (
+        (GROUP / "memory.max", GROUP / "memory.current", GROUP / "memory.stat", GIVEN_BACK),
+        (old / "memory.limit_in_bytes", old / "memory.usage_in_bytes", old / "memory.stat", GIVEN_BACK_BEFORE),
+    ):
+        with suppress(OSError, ValueError):
+            most, now = (int(path.read_text(encoding="ascii")) for path in (limit, taken))
+            lines = (line.split() for line in stat.read_text(encoding="ascii").splitlines())
+            kept = sum(int(words[1]) for words in lines if words[0] in back)
+            # The first kind of groups says that there is no limit by one near 2**63.
+            if most < UNLIMITED:
+                return most - now + kept
     return UNKNOWN << 20
 
 
