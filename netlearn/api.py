@@ -240,7 +240,7 @@ def operating_point(
 def _trained_netlist(project: Project, written: Netlist, target: Destination | None = None) -> Netlist:
     """The netlist with what its text alone would not tell: a scale that was chosen, and the order of the classes."""
     written = _with_chosen_scale(project, written)
-    beside_data = target is None or not project.netlist.is_moved(target.path)
+    beside_data = target is None or not project.netlist.is_moved(target.path, follow=target.named)
     if "data" in project.settings.places and project.data is None and beside_data:
         return written
     return with_classes(written, project.settings, project.layout.classes)

@@ -48,6 +48,16 @@ class Destination:
             return os.path.realpath(self.path)
         return os.path.join(os.path.realpath(self.path.parent), self.path.name)
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the file that is written, links followed where they are."""
+        return Path(self.replaced).parent
+
+    @property
+    def through(self) -> bool:
+        """Whether it is an open file, a pipe or a device that is written into, and no file in a folder."""
+        return written_through(self.path, follow=self.named)
+
     def check_unread(self, inputs: Iterable[PathLike]) -> None:
         """Raise OutputError where the file that would be written over is one of those that are read."""
         if self.replaced in {os.path.realpath(path) for path in inputs}:

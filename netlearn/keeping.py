@@ -97,7 +97,7 @@ class Keeper:
             except NetlearnError as error:
                 path = _elsewhere(self.out.path)
                 # As it would be in its own place, so that it can be moved there.
-                files = netlist.outputs(self.out.path, force=True)
+                files = netlist.outputs(self.out.path, force=True, follow=self.out.named)
                 write_together([(path.with_name(file.name), data, False) for file, data in files])
                 error.hint = f"the trained netlist is in '{path}' instead"
                 error.exit_code = CheckFailed.exit_code

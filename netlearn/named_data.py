@@ -31,7 +31,7 @@ def read_named(netlist: Netlist, named: str, places: Mapping[str, Place], unname
 
     A netlist may come from a stranger, and an error message would show what is in a file.
     """
-    folder = Path(netlist.source.path).resolve().parent
+    folder = netlist.files.origin
     path = (folder / named).resolve()
     place = places.get(f"data {named}", places.get("data test", places.get("data")))
     roots = (folder, *(Path(root).resolve() for root in netlist.files.allow))

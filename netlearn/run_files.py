@@ -43,7 +43,7 @@ def write_run(folder: Path, netlist: Netlist, values: Mapping[str, Any], arrays:
         raise OutputError(f"'{folder}' cannot be written: {error.strerror}") from None
     try:
         files = [
-            *netlist.outputs(folder / NETLIST),
+            *netlist.outputs(folder / NETLIST, follow=False),
             (folder / ARRAYS, archive.getvalue()),
             (folder / VALUES, text.encode()),
         ]

@@ -110,7 +110,7 @@ def named_file(project: Project, option: str, what: str) -> Path:
     named = str(getattr(project.settings.hardware, option))
     if f"hardware {option}" not in project.settings.places:
         return Path(named)
-    folder = Path(project.netlist.source.path).resolve().parent
+    folder = project.netlist.files.origin
     found = (folder / named).resolve()
     roots = (folder, *(Path(root).resolve() for root in project.netlist.files.allow))
     if not any(found.is_relative_to(root) for root in roots):

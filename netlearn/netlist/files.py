@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from netlearn.atomic import written_through
+from netlearn.atomic import Destination
 from netlearn.errors import NetlistError, OutputError, Place
 from netlearn.netlist.parser import parse_source
 from netlearn.netlist.source import Source
@@ -97,6 +97,11 @@ class Files:
         """The folder that a file's own include lines are first looked up in."""
         return self._folder if source.path.startswith("<") else Path(source.path).parent.resolve()
 
+    @property
+    def origin(self) -> Path:
+        """The folder that data and what else the netlist's directives name are read from: its own, links followed."""
+        return Path(self.main).resolve().parent
+
     def load(self, path: Path, chain: tuple[Place, ...]) -> Source:
         """The file at ``path``, as edited if it was."""
         if path not in self.sources:
@@ -137,9 +142,13 @@ def is_relative(word: str) -> bool:
 
 
 def outputs(
-    files: Files, main: Source, lines: Mapping[Source, Mapping[Card, Source]], target: Path, named: Iterable[Word] = ()
+    files: Files,
+    main: Source,
+    lines: Mapping[Source, Mapping[Card, Source]],
+    destination: Destination,
+    named: Iterable[Word] = (),
 ) -> list[Output]:
-    """The files to write for a netlist saved at ``target``, the netlist itself last.
+    """The files to write for a netlist saved at ``destination``, the netlist itself last.
 
     ``main`` is the netlist's text, ``lines`` are the include lines of each file, with the text each names, and
     ``named`` are words of the netlist itself that name other files, such as data. Changed files become copies beside
@@ -149,32 +158,33 @@ def outputs(
     Raises OutputError.
     """
     changed = _changed(files, main, lines)
-    folder = target.parent.resolve()
+    target, folder = destination.path, destination.path.parent.resolve()
+    # Includes are looked up beside a link, and data beside what it leads to.
+    origin, end = files.origin, destination.folder
     names = _copy_names(changed, target)
-    through = written_through(target)
-    if through and names:
+    if destination.through and names:
         raise OutputError(
             f"'{target}' holds one file, and the included file '{changed[0].path}' changes, too",
             hint="name a file in a folder; a copy of what it includes is written beside it",
         )
     written: list[Output] = []
     for source in (*changed, main):
-        moved = not through and files.folder_of(source) != folder
+        moved = not destination.through and files.folder_of(source) != folder
         edits = []
         for card, child in lines[source].items():
             word = card.words[0]
             if child in names:
                 edits.append((word.start, word.end, _quoted_like(word.text, names[child])))
-            elif moved:
+            elif moved or (source is main and _lies_behind_link(main, unquoted(word.text), child)):
                 path = Path(os.path.relpath(Path(child.path).resolve(), folder)).as_posix()
                 edits.append((word.start, word.end, _quoted_like(word.text, path)))
         # What a text without a folder of its own names lies beside wherever it is written.
-        if source is main and moved and not main.path.startswith("<"):
+        if source is main and origin != end and not destination.through and not main.path.startswith("<"):
             for word in filter(lambda word: is_relative(word.text), named):
-                original = files.folder_of(main) / unquoted(word.text)
-                if same_bytes(original, folder / unquoted(word.text)):
+                original = origin / unquoted(word.text)
+                if same_bytes(original, end / unquoted(word.text)):
                     continue
-                path = os.path.relpath(original, folder)
+                path = os.path.relpath(original, end)
                 edits.append((word.start, word.end, _quoted_like(word.text, Path(path).as_posix())))
         if source is main:
             written.append((target, source.spliced(edits)))
@@ -185,6 +195,12 @@ def outputs(
         if place.resolve() in read_only and not _is_copy_for(place, target):
             raise OutputError(f"'{place}' is a file that the netlist includes, and those are never written over")
     return written
+
+
+def _lies_behind_link(main: Source, name: str, child: Source) -> bool:
+    """Whether a file is included from beside the file that a link leads to, and not from beside the link."""
+    beside = Path(main.path).parent / name
+    return os.path.islink(main.path) and beside.resolve() != Path(child.path).resolve()
 
 
 def foreign(written: Sequence[Output]) -> list[Path]:

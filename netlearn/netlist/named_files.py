@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netlearn.atomic import Destination
 from netlearn.errors import NetlistWarning
 from netlearn.netlist.directives import files_named
 from netlearn.netlist.files import same_bytes, shown_path, unquoted
@@ -21,11 +22,11 @@ def named_files(netlist: Netlist) -> list[Word]:
     return [word for line in netlist.directives if line.source is netlist.source for word in files_named(line)]
 
 
-def tell_of_files_outside(netlist: Netlist, path: Path) -> None:
+def tell_of_files_outside(netlist: Netlist, target: Destination) -> None:
     """Warn where a netlist that was written to another folder reads files outside of that, which is to be allowed."""
-    if not netlist.is_moved(path):
+    if not netlist.is_moved(target.path, follow=target.named):
         return
-    folder, own = path.parent.resolve(), netlist.files.folder_of(netlist.source)
+    folder, own = target.folder, netlist.files.origin
     texts = [unquoted(word.text) for word in named_files(netlist)]
     named = [(own / text).resolve() for text in texts if not same_bytes(own / text, folder / text)]
     # Of included files those that were changed are copied beside it.
@@ -34,6 +35,6 @@ def tell_of_files_outside(netlist: Netlist, path: Path) -> None:
     outside = [file for file in (*named, *included) if not file.is_relative_to(folder)]
     if outside:
         first, above = os.path.relpath(outside[0], folder), os.path.commonpath([file.parent for file in outside])
-        message = f"'{path}' reads files outside of its folder, such as '{first}'"
+        message = f"'{target.path}' reads files outside of its folder, such as '{first}'"
         hint = f"add --allow-include '{shown_path(Path(above))}' to commands that read it, or allow= in Python"
         warnings.warn(NetlistWarning(message, hint=hint), stacklevel=3)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from netlearn.atomic import write_together, written_through
+from netlearn.atomic import Destination, write_together
 from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, OutputError, Place, did_you_mean, raise_all
 from netlearn.netlist.bodies import BodyNames
 from netlearn.netlist.edits import Edit
@@ -344,18 +344,21 @@ class Netlist(InNotebooks):
         Raises OutputError if a file cannot, or must not, be written, and NetlistError if a file's encoding
         lacks a character that an edit brought in.
         """
-        written = self.outputs(path, force=force)
+        target = Destination(Path(path), follow, force)
+        written = self.outputs(path, force=force, follow=follow)
         *copies, main = written
         write_together([*((*copy, False) for copy in copies), (*main, follow)])
-        tell_of_files_outside(self, Path(path))
+        tell_of_files_outside(self, target)
         return [target for target, _ in written]
 
-    def outputs(self, path: str | os.PathLike[str], *, force: bool = False) -> list[tuple[Path, bytes]]:
+    def outputs(
+        self, path: str | os.PathLike[str], *, force: bool = False, follow: bool = True
+    ) -> list[tuple[Path, bytes]]:
         """What :meth:`save` would write, and where. Raises OutputError, as far as it can be known before."""
         lines: dict[Source, dict[Card, Source]] = {}
         for part in self.walk():
             lines.setdefault(part.source, {}).update((card, child.source) for card, child in part.includes.items())
-        files = outputs(self.files, self.source, lines, Path(path), named_files(self))
+        files = outputs(self.files, self.source, lines, Destination(Path(path), follow), named_files(self))
         if not force and (others := foreign(files)):
             raise OutputError(
                 f"'{others[0]}' is there already and was not written for '{Path(path).name}'",
@@ -363,14 +366,14 @@ class Netlist(InNotebooks):
             )
         return [(target, source.encode()) for target, source in files]
 
-    def is_moved(self, path: str | os.PathLike[str]) -> bool:
+    def is_moved(self, path: str | os.PathLike[str], *, follow: bool = True) -> bool:
         """Whether ``path`` lies in another folder than the netlist, if that has been read from one.
 
-        What is written into a pipe or a device, such as ``/dev/stdout``, lies in none.
+        Links are followed: data are read from the folder of what they lead to. A link at ``path`` is
+        where ``follow`` says so. What is written into a pipe or a device, such as ``/dev/stdout``, lies in none.
         """
-        if self.source.path.startswith("<") or written_through(path):
-            return False
-        return self.files.folder_of(self.source) != Path(path).parent.resolve()
+        target = Destination(Path(path), follow)
+        return not self.source.path.startswith("<") and not target.through and self.files.origin != target.folder
 
 
 def read(path: str | os.PathLike[str], allow: Sequence[str | os.PathLike[str]] = ()) -> Netlist:

@@ -15,7 +15,7 @@ _WORD = re.compile(r""""([^"]*)"|'([^']*)'|([^\s=]+)""")
 
 def read_with(netlist: Netlist) -> tuple[Path, ...]:
     """The files that are read with a netlist: those that it includes, and those that its directives name."""
-    folder = netlist.files.folder_of(netlist.source)
+    folder = netlist.files.origin
     words = ("".join(parts) for line in netlist.directives for parts in _WORD.findall(line.text.text))
     named = [folder / word for word in dict.fromkeys(words) if os.path.isfile(folder / word)]
     main = os.path.realpath(netlist.source.path)
@@ -31,7 +31,7 @@ def check_netlist_output(
     Raises OutputError.
     """
     target.check_unread([*(path for path in inputs if path is not None), *read_with(changed)])
-    *copies, (path, data) = changed.outputs(target.path, force=target.force)
+    *copies, (path, data) = changed.outputs(target.path, force=target.force, follow=target.named)
     check_output(path, follow=target.named, size=len(data))
     for copy, content in copies:
         check_output(copy, follow=False, size=len(content))

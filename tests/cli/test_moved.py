@@ -136,3 +136,63 @@ def test_a_flat_netlist_is_the_same_in_a_pipe(project):
     assert piped.stdout == plain.stdout
     assert "*@data sub/train.csv" in plain.stdout
     assert piped.stderr == plain.stderr
+
+
+LINKED = """\
+* behind a link
+*@data d.csv
+*@output V(p)
+*@options epochs=1
+.include load.lib
+Vin in 0 1
+R1 in p 1k
+.end
+"""
+
+
+@pytest.fixture
+def linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("nets", "lk", "out", "real/deep"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "nets" / "n.cir").write_text(LINKED)
+    (tmp_path / "nets" / "d.csv").write_text("Vin,V(p)\n1,0.5\n2,1\n")
+    (tmp_path / "nets" / "load.lib").write_text("Rp p 0 2k\n")
+    (tmp_path / "lk" / "n.cir").symlink_to("../nets/n.cir")
+    (tmp_path / "out" / "m.cir").symlink_to("../real/deep/y.cir")
+    (tmp_path / "real" / "deep" / "y.cir").write_text("old\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "data", "included"),
+    [
+        ("lk/n.cir", "lk/n.trained.cir", "../nets/d.csv", "../nets/load.lib"),
+        ("lk/n.cir", "out/o.cir", "../nets/d.csv", "../nets/load.lib"),
+        ("lk/n.cir", "nets/o.cir", "d.csv", "load.lib"),
+        ("nets/n.cir", "out/m.cir", "../../nets/d.csv", "../nets/load.lib"),
+    ],
+)
+def test_data_are_named_from_where_links_lead(source, target, data, included, linked, run):
+    """Data are read from beside the file that a link leads to, and includes from beside the link first."""
+    named = () if target == "lk/n.trained.cir" else ("-o", target)
+    done = run("train", source, *named, "--allow-include", "nets", "--json")
+    assert done.exit_code == 0, done.stderr
+    text = Path(target).read_text()
+    assert f"*@data {data}\n" in text
+    assert f".include {included}\n" in text
+    judged = run("eval", target, "--allow-include", "nets", "--json")
+    assert judged.exit_code == 0, judged.stderr
+    assert ("reads files outside of its folder" in done.stderr) == (target != "nets/o.cir")
+    flat = run("flatten", source, "-o", target, "--allow-include", "nets")
+    assert flat.exit_code == 0, flat.stderr
+    assert f"*@data {data}\n" in Path(target).read_text()
+
+
+def test_a_netlist_over_the_file_that_a_link_leads_to_keeps_its_names(linked):
+    netlist = netlearn.read("lk/n.cir", allow=["nets"])
+    assert not netlist.is_moved("nets/n.cir")
+    assert not netlist.is_moved("lk/n.cir")
+    assert netlist.is_moved("lk/n.cir", follow=False)
+    with pytest.raises(OutputError, match="is read by this run"):
+        netlearn.train(netlist, out="nets/d.csv")
