@@ -93,7 +93,7 @@ def command(
         refuse("--relative", beside="without ngspice", hint="add --against ngspice")
     if as_csv:
         beside = "in CSV, which has the spreads of the outputs"
-        refuse("--for-yield", "--against", beside=beside, hint="take --json")
+        refuse("--for-yield", beside=beside, hint="take --json")
     with workers_of(scheduler, local_cluster, quiet or as_json or as_csv) as executor:
         result = analysed(
             read(netlist, allow),

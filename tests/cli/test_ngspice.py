@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from click.testing import Result
 from netlearn.ngspice import solver as ngspice_module
 from netlearn.ngspice import text_run
 from netlearn.ngspice.process import WorkerProcess
+from netlearn.tolerances.worst_case import WorstCase, confirmed
 
 Run = Callable[..., Result]
 
@@ -275,3 +277,21 @@ def test_ngspice_behind_a_script_is_stopped_too(
     assert "took longer than 0.3 s" in result.stderr
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert seconds not in listed
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
+def test_worst_cases_in_csv_are_judged_by_ngspice_too(run: Run, clamped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("tolerance", clamped, "--tolerance", "R* 5%", "--draws", "8", "--csv")
+    alone = run(*words)
+    judged = run(*words, "--against", "ngspice")
+    assert (judged.exit_code, judged.stdout) == (0, alone.stdout), judged.stderr
+    assert alone.stdout.startswith("output")
+
+    def off(trials: Any, cases: list[WorstCase], other: Any) -> list[WorstCase]:
+        return [replace(case, by_ngspice=1.1 * case.by_ngspice) for case in confirmed(trials, cases, other)]
+
+    monkeypatch.setattr("netlearn.tolerances.analysis.confirmed", off)
+    failed = run(*words, "--against", "ngspice")
+    assert (failed.exit_code, failed.stdout) == (1, alone.stdout)
+    assert "by ngspice" in failed.stderr
