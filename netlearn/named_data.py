@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +37,7 @@ def read_named(netlist: Netlist, named: str, places: Mapping[str, Place], unname
     place = places.get(f"data {named}", places.get("data test", places.get("data")))
     roots = (folder, *(Path(root).resolve() for root in netlist.files.allow))
     if not any(path.is_relative_to(root) for root in roots):
-        allowed = f"--allow-include {shown_path(path.parent)}"
+        allowed = f"--allow-include {shlex.quote(shown_path(path.parent))}"
         hint = f"give the file as an option, or if you trust this netlist allow its folder: {allowed}"
         raise DataError(f"the data file '{named}' is outside the netlist's folder", place, hint)
     with placed(place):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def named_file(project: Project, option: str, what: str) -> Path:
     found = (folder / named).resolve()
     roots = (folder, *(Path(root).resolve() for root in project.netlist.files.allow))
     if not any(found.is_relative_to(root) for root in roots):
-        allowed = f"--allow-include {shown_path(found.parent)}"
+        allowed = f"--allow-include {shlex.quote(shown_path(found.parent))}"
         hint = f"give it as an option, or if you trust this netlist allow its folder: {allowed}"
         raise DataError(f"the {what} '{named}' is outside the netlist's folder", None, hint)
     if found.exists() and not found.is_file():

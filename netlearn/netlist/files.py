@@ -5,6 +5,7 @@ from __future__ import annotations
 import filecmp
 import os
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ class Files:
                     raise NetlistError(
                         f"'{name}' lies outside the netlist's folder",
                         place,
-                        f"if you trust this netlist, allow it: --allow-include {path.parent}",
+                        f"if you trust this netlist, allow it: --allow-include {shlex.quote(str(path.parent))}",
                     )
                 self._folders.setdefault(shown_path(path), ((folder / spelling).parent, path.parent))
                 return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,5 +37,7 @@ def tell_of_files_outside(netlist: Netlist, target: Destination) -> None:
     if outside:
         first, above = os.path.relpath(outside[0], folder), os.path.commonpath([file.parent for file in outside])
         message = f"'{target.path}' reads files outside of its folder, such as '{first}'"
-        hint = f"add --allow-include '{shown_path(Path(above))}' to commands that read it, or allow= in Python"
+        hint = (
+            f"add --allow-include {shlex.quote(shown_path(Path(above)))} to commands that read it, or allow= in Python"
+        )
         warnings.warn(NetlistWarning(message, hint=hint), stacklevel=3)

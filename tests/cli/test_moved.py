@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -52,7 +53,7 @@ def test_a_trained_netlist_has_the_same_loss_in_another_folder(target, project, 
     trained = json.loads(done.stdout)
     text = Path(target).read_text()
     # Whatever is not in this folder or below it is read only where that is allowed.
-    allowed = re.search(r"--allow-include '([^']+)'", done.stderr)
+    allowed = re.search(r"--allow-include (\S+)", done.stderr)
     assert (allowed is not None) == target.startswith(("b/", "a/sub/")), done.stderr
     assert ("*@classes" in text) == (target != "a/x.cir")
     plain = run("eval", target, "--json")
@@ -196,3 +197,21 @@ def test_a_netlist_over_the_file_that_a_link_leads_to_keeps_its_names(linked):
     assert netlist.is_moved("lk/n.cir", follow=False)
     with pytest.raises(OutputError, match="is read by this run"):
         netlearn.train(netlist, out="nets/d.csv")
+
+
+def test_hints_can_be_pasted_where_folders_have_blanks(project, run):
+    (project / "my nets").mkdir()
+    for name in ("d.csv", "p.csv"):
+        (project / "my nets" / name).write_text("Vin,V(p)\n1,0.5\n")
+    (project / "my nets" / "load.lib").write_text("Rp p 0 2k\n")
+    own = "t\n*@options epochs=1\nVin in 0 1\nR1 in p 1k\nR2 p 0 1k\n"
+    for lines in ('*@data "../my nets/d.csv"', '.include "../my nets/load.lib"', '*@hardware parts="../my nets/p.csv"'):
+        Path("b/n.cir").write_text(f"{own}{lines}\n*@output V(p)\n")
+        refused = run("train", "b/n.cir", *(("--data", "my nets/d.csv") if "@data" not in lines else ()))
+        assert refused.exit_code == 2
+        (hint,) = [line for line in refused.stderr.splitlines() if "--allow-include" in line]
+        words = shlex.split(hint.partition("--allow-include")[2])
+        assert Path(words[0]).resolve() == project / "my nets", hint
+    Path("my nets/n.cir").write_text(f"{own}*@data d.csv\n*@output V(p)\n")
+    moved = run("train", "my nets/n.cir", "-o", "b/o.cir")
+    assert "--allow-include 'my nets' to commands" in moved.stderr
