@@ -100,7 +100,7 @@ def digits_read(point: OperatingPoint, outputs: Outputs | Probes, linearization:
     negligible part of the same reading's largest one, counts as known.
     """
     read = outputs.read(point.circuit, point.x)
-    if point.rest is not None:
+    if point.rest is not None and point.circuit.linear:
         return np.full(read.shape, MOST_DIGITS)
     used, error = _linearization(point, linearization), np.zeros(read.shape)
     for moved in _moved(_terms(point), used, DRAWS_OF_DIFFERENCES):
@@ -110,6 +110,8 @@ def digits_read(point: OperatingPoint, outputs: Outputs | Probes, linearization:
     known = read == 0
     if len(read) > 1:
         known |= error <= NEGLIGIBLE * np.abs(read).max(axis=0)
+    if point.rest is not None:
+        known |= point.rest.any(axis=1, keepdims=True)
     return np.where(known, MOST_DIGITS, _digits(read, error))
 
 

@@ -73,15 +73,17 @@ class ResistorBlock:
 
 
 def _common(parts: list[Array | None]) -> bool:
-    """Whether voltages of a few samples are far larger than they differ within the sample."""
+    """Whether the voltages of a sample are far larger than they differ within it."""
     known = [each for each in parts if each is not None]
     if len(known) < len(parts):
         # Some are zero, so that they differ by as much as they are large.
         return False
-    rows = [0, len(known[0]) // 2, -1]
-    some = np.concatenate([np.real(each[rows]) for each in known], axis=1)
-    spread = some.max(axis=1) - some.min(axis=1)
-    return bool((np.abs(some).max(axis=1) > COMMON * spread).any())
+    for take in (np.real, np.imag) if any(map(np.iscomplexobj, known)) else (np.asarray,):
+        most = np.max([take(each).max(axis=1) for each in known], axis=0)
+        least = np.min([take(each).min(axis=1) for each in known], axis=0)
+        if (np.maximum(np.abs(most), np.abs(least)) > COMMON * (most - least)).any():
+            return True
+    return False
 
 
 @dataclass(frozen=True, eq=False)

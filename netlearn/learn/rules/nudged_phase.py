@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit, Column
+from netlearn.circuit.circuit import Circuit, Column, taken
 from netlearn.circuit.devices.linear import Resistor
 from netlearn.errors import CircuitError, ConvergenceError
 from netlearn.learn.loss import Loss
@@ -108,7 +108,7 @@ class FreePhase:
 
     def part(self, rows: Array) -> FreePhase:
         """The phase of some of the samples."""
-        point = OperatingPoint(samples_of(self.point.circuit, rows), self.point.x[rows])
+        point = OperatingPoint(taken(self.point.circuit, rows), self.point.x[rows])
         corrected = None if self.corrected is None else corrected_circuit(point)
         return replace(self, point=point, outputs=self.outputs[rows], targets=self.targets[rows], corrected=corrected)
 
@@ -228,7 +228,7 @@ class FreePhase:
         point = self.point
         if not point.circuit.linear:
             rows = np.unique(np.linspace(0, len(point.states) - 1, SAMPLED).astype(int))
-            point = OperatingPoint(samples_of(point.circuit, rows), point.x[rows])
+            point = OperatingPoint(taken(point.circuit, rows), point.x[rows])
         root = np.sqrt(curvature(self.loss, self.outputs, self.targets))
         greatest = np.linalg.norm(root[:, None] * self.resistances(point) * root, ord=2, axis=(-2, -1)).max()
         return float(1.0 / greatest) if np.isfinite(greatest) and greatest > 0 else 1.0
@@ -275,14 +275,3 @@ def free_phase(
             message = f"{message}, and of {', '.join(unsaid.silent[:SHOWN])}{more} it says nothing"
         warnings.warn(message, stacklevel=2)
     return FreePhase(model, loss, point, outputs, targets, found, bench=bench)
-
-
-def samples_of(circuit: Circuit, rows: Array) -> Circuit:
-    """The circuit at some of its samples."""
-    columns = {
-        (g, name): np.asarray(value)[rows]
-        for g, group in enumerate(circuit.groups)
-        for name, value in group.values.items()
-        if np.ndim(value) == 2 and len(value) > 1
-    }
-    return circuit.with_values(columns)

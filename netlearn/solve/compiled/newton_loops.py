@@ -126,6 +126,39 @@ def settled(between: InSeries, settling: Settling, sample: Array, y: Array, chan
 
 
 @compiled
+def further(
+    linear: Linear,
+    laws: Laws,
+    fill: Fill,
+    lower: Array,
+    upper: Array,
+    inverse: Array,
+    settling: Settling,
+    y: Array,
+    drive: Array,
+    none: Array,
+    size: Array,
+    change: Array,
+    latest: Array,
+) -> None:
+    """The next step from y (n, lanes) with the same factors, ``change``, and how large it is beside tolerances."""
+    n = len(settling.floor)
+    for i in range(n):
+        copy(change, i, drive, i)
+    multiply_linear(linear, y, change)
+    evaluate(laws, BALANCE, y, none, change, size, size, size)
+    substitute(fill, lower, upper, inverse, change)
+    for w in range(len(latest)):
+        latest[w] = 0.0
+    for i in range(n):
+        for w in range(len(latest)):
+            now = y[i, w]
+            largest = max(abs(now), abs(now - change[i, w]))
+            ratio = relative_step(change[i, w], largest, settling.reltol, settling.floor[i])
+            latest[w] = latest[w] if (ratio <= latest[w]) | math.isnan(latest[w]) else ratio
+
+
+@compiled
 def newton(
     fill: Fill,
     linear: Linear,
@@ -145,8 +178,9 @@ def newton(
     A lane takes the next sample when its own one has converged or failed. Before a step, what is ``between`` elements
     in series is settled with all else held (nonlinear elimination; Lanzkron, Rose and Wilkes, SIAM J. Sci. Comput. 17,
     538, 1996). Behind a small step the factors of large matrices serve for a few more (Shamanskii, Ukr. Math. J. 19,
-    1967). Where all laws are straight lines, a step that leaves each on its own one has arrived. ``negative`` (S,)
-    are how many pivots were not above zero in the last factors.
+    1967). Where all laws are straight lines, a step that leaves each on its own one has arrived: slopes are equal, and
+    the same factors have no further step. ``negative`` (S,) are how many pivots were not above zero in the last
+    factors.
     """
     n, lifted = problem.y.shape[1], len(problem.lifted)
     nnz, filled = len(linear.data), len(fill.upper)
@@ -170,7 +204,7 @@ def newton(
         beside = fill.upper_starts[i + 1] - fill.upper_starts[i]
         work_of_factors += beside * beside
     heavy = work_of_factors > max(HEAVY * filled, LEAST_WORK)
-    size, none = np.zeros((n + 1 if heavy else 1, lanes)), np.zeros((1, lanes))
+    size, none = np.zeros((n + 1 if heavy or laws.straight else 1, lanes)), np.zeros((1, lanes))
     done, near, lost = np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_)
     latest = np.zeros(lanes)
     ahead, aside = np.empty((nnz + 1 if laws.straight else 1, lanes)), np.zeros((n + 1, lanes))
@@ -249,6 +283,14 @@ def newton(
                 if p < nnz:
                     for w in range(lanes):
                         near[w] = near[w] and ahead[p, w] == data[p, w]
+        if laws.straight and near.any():
+            # Lines of the same slope may still be other ones.
+            further(linear, laws, fill, lower, upper, inverse, settling, y, drive, none, size, change, latest)
+            for w in range(lanes):
+                near[w] = near[w] and latest[w] <= SETTLED
+            for i in range(n):
+                for w in range(lanes):
+                    y[i, w] = y[i, w] - change[i, w] if near[w] else y[i, w]
             for w in range(lanes):
                 done[w] = done[w] or near[w]
                 lost[w] = lost[w] and not near[w]
@@ -260,19 +302,7 @@ def newton(
             if not near.any():
                 break
             lift(problem, offset, y)
-            for i in range(n):
-                copy(change, i, drive, i)
-            multiply_linear(linear, y, change)
-            evaluate(laws, BALANCE, y, none, change, size, size, size)
-            substitute(fill, lower, upper, inverse, change)
-            for w in range(lanes):
-                latest[w] = 0.0
-            for i in range(n):
-                for w in range(lanes):
-                    now = y[i, w]
-                    largest = max(abs(now), abs(now - change[i, w]))
-                    ratio = relative_step(change[i, w], largest, settling.reltol, settling.floor[i])
-                    latest[w] = latest[w] if (ratio <= latest[w]) | math.isnan(latest[w]) else ratio
+            further(linear, laws, fill, lower, upper, inverse, settling, y, drive, none, size, change, latest)
             for w in range(lanes):
                 near[w] = near[w] and latest[w] < CONTRACTION * move[w]
             for i in range(n):
@@ -313,6 +343,7 @@ def unbalanced(
     laws: Laws,
     problem: Problem,
     balance: Balance,
+    under: Array,
     lanes: int,
     first_sample: int,
     last_sample: int,
@@ -321,7 +352,8 @@ def unbalanced(
 ) -> None:
     """How far samples (S,) are from Kirchhoff's laws at ``problem.y``, as ``balanced`` has it, 1 the limit.
 
-    ``into`` (S, t) is what the elements write to t rows beyond the equations.
+    ``into`` (S, t) is what the elements write to t rows beyond the equations, of which each is part of the one
+    ``under`` (t,) it, n for none.
     """
     n, lifted, further = problem.y.shape[1], len(problem.lifted), into.shape[1]
     y, drive = np.zeros((n + 1 + lifted, lanes)), np.zeros((n + 1, lanes))
@@ -346,10 +378,15 @@ def unbalanced(
                 total[i, w] += drive[i, w]
         for k in range(further):
             clear(total, n + 1 + k)
+            clear(size, n + 1 + k)
         evaluate(laws, BALANCE, y, rounding, total, size, size, size)
         for w in range(width):
             for k in range(further):
                 into[first + w, k] = total[n + 1 + k, w]
+        for k in range(further):
+            if under[k] < n:
+                add(total, under[k], total, n + 1 + k, 1.0)
+                add(size, under[k], size, n + 1 + k, 1.0)
         clear(rounding, 0)
         for i in range(n):
             for w in range(lanes):

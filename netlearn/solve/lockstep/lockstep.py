@@ -353,9 +353,12 @@ class Lockstep:
         balance = Balance(floor, ROUNDING, sums)
         linear_whole, into = whole.linear(self.data), np.zeros((count, len(whole.sourced)))
         laws = laws._replace(writes=whole.flows)
+        # A floating source's node stands above another one, whose law is that of both.
+        at = self.model.reduction.place[self.model.reduction.tree[whole.sourced]]
+        under = np.where(at >= 0, np.append(whole.equation, len(floor))[at], len(floor))
 
         def weigh(first: int, last: int) -> None:
-            loops.unbalanced(linear_whole, laws, problem, balance, width, first, last, excess, into)
+            loops.unbalanced(linear_whole, laws, problem, balance, under, width, first, last, excess, into)
 
         in_shares(weigh, count, width * ROUNDS)
         return y[:, whole.unknown], into, np.where(converged, excess, np.inf), steps, negative

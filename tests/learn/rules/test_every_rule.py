@@ -55,3 +55,15 @@ def test_a_rule_given_beside_the_netlist_is_not_blamed_on_its_line() -> None:
     with pytest.raises(OptionError, match="must be even") as caught:
         netlearn.train(netlist, rule="holomorphic points=3")
     assert caught.value.place is None
+
+
+@pytest.mark.parametrize("rule", ["ep", "al", "holomorphic", "cl"])
+def test_samples_may_have_temperatures_of_their_own(rule: str) -> None:
+    """More samples than are looked at to find the unit of nudges."""
+    netlist = netlearn.parse(
+        "t\n*@output V(b)\n*@train R*\nV1 a 0 1\nR1 a b 1k tc1=1m\nD1 b 0 d\nR2 b 0 5k\n.model d d\n.end"
+    )
+    count = 300
+    data = {"V1": np.linspace(0.2, 2, count), "temp": np.linspace(-20, 90, count), "V(b)": np.linspace(0.1, 0.5, count)}
+    before = netlearn.evaluate(netlist, data).loss
+    assert netlearn.train(netlist, data, rule=rule, epochs=3).train.loss < before

@@ -187,3 +187,25 @@ def test_pivots_tell_whether_the_jacobian_is_positive_definite(resistance, defin
     free = [circuit.node(name) for name in "cd"]
     assert (np.linalg.eigvalsh(matrix[np.ix_(free, free)]) > 0).all() == definite
     assert (outcome.definite == definite).all()
+
+
+ARRIVING = {
+    "floating sources": "".join(
+        f"Ri{k} a n{k} 1k\nVf{k} n{k} m{k} 0.5\nDn{k} n{k} 0 d\nDm{k} m{k} 0 d\nRm{k} m{k} 0 2k\n" for k in range(8)
+    )
+    + ".model d d",
+    "antiparallel ideal diodes": "R1 a c 1k\nD1 c 0 d\nD2 0 c d\n.model d d(ron=1k roff=1meg vfwd=0.3)",
+    "an ideal diode that breaks down": "R1 a c 1k\nD1 c 0 d\n.model d d(ron=1k roff=1meg vfwd=0.3 vrev=0.5)",
+}
+
+
+@pytest.mark.parametrize("name", ARRIVING)
+def test_all_samples_arrive(name):
+    """Currents into a floating source's node count in the law of both of its ends, and lines of one slope differ."""
+    volts = np.random.default_rng(0).uniform(-3, 3, 200)
+    circuit = sampled(netlearn.elaborate(netlearn.parse(f"t\nV1 a 0 1\n{ARRIVING[name]}\n.end")).circuit, volts)
+    together = Lockstep.of(NonlinearModel.of(circuit), len(volts))
+    assert together is not None
+    assert together.solve(None, Tolerances(), unique=False).converged.all()
+    found = InternalSolver().solve(circuit)
+    assert np.abs(Equations.of(circuit).residual(found.x)).max() < 1e-11
