@@ -129,6 +129,8 @@ def prepared(work: Work, folder: Path) -> None:
     folder.mkdir()
     (folder / "n.cir").write_text(work.netlist)
     (folder / "data.csv").write_text(DATA)
+    # What is killed at once says nothing.
+    (folder / "wrong").touch()
 
 
 def result(work: Work, folder: Path) -> object:
