@@ -132,7 +132,7 @@ def train(
         store = store_of(keep, keep_every, keep_in, tuple(project.parameters.names), resume)
         task = replace(task_of(project), store=store)
         steps = None if kept is None else kept.path.with_name(f"{kept.path.name}.search.jsonl")
-        discrete = search_for(project, steps)
+        discrete = search_for(project, steps, anew=True)
         if isinstance(solver, ChipSolver) and (aim != "nominal" or discrete is not None):
             what = "parts and pairs are" if discrete is not None else f"--for {aim} is"
             hint = "train first, and use 'netlearn round' or a training without the chip for the rest"

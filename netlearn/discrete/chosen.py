@@ -35,6 +35,8 @@ class PartSearch:
     hardware: Hardware
     journal: Path | None = None
     """Where a long search keeps its steps."""
+    anew: bool = False
+    """Whether steps of another search that are there are dropped, instead of refused."""
     stock: Stock = field(init=False)
     choices: list[Choices] = field(init=False)
 
@@ -57,7 +59,7 @@ class PartSearch:
         names = tuple(project.parameters.names)
         candidates = Candidates.of(design or project.driven, names, project.layout.outputs, task)
         more = {"budget": hardware.budget, "seed": hardware.seed}
-        return best_choice(candidates, self.choices, self.stock, start, journal=self.journal, **more)
+        return best_choice(candidates, self.choices, self.stock, start, journal=self.journal, anew=self.anew, **more)
 
     def pairs(self, found: Found) -> Mapping[str, Pair]:
         """The pairs that were chosen, by parameter."""
@@ -84,12 +86,15 @@ class PartSearch:
         )
 
 
-def search_for(project: Project, journal: Path | None = None) -> PartSearch | None:
-    """The search that a project's hardware asks for, if it does, with its ``journal``. Raises OptionError."""
+def search_for(project: Project, journal: Path | None = None, anew: bool = False) -> PartSearch | None:
+    """The search that a project's hardware asks for, if it does, with its ``journal``. Raises OptionError.
+
+    With ``anew`` steps of another search in the journal are dropped.
+    """
     hardware = project.settings.hardware
     if hardware is None or not searched(project):
         return None
-    return PartSearch(project, hardware, journal)
+    return PartSearch(project, hardware, journal, anew)
 
 
 def bounded(task: Task, search: PartSearch) -> Task:

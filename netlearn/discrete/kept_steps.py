@@ -36,13 +36,16 @@ class SearchStep:
 class KeptSteps:
     """Steps of one search, kept in the file ``path``, or not at all.
 
-    ``of`` is a digest of what is searched.
+    ``of`` is a digest of what is searched. Steps of another search are dropped where ``anew`` says so: in a file
+    that nobody has named they are no mistake.
     """
 
     path: Path | None = None
+    anew: bool = False
     of: str = ""
     _known: list[SearchStep] = field(default_factory=list, init=False)
     _taken: int = field(default=0, init=False)
+    _others: bool = field(default=False, init=False)
     _journal: Journal[SearchStep] | None = field(default=None, init=False)
     _stack: ExitStack | None = field(default=None, init=False)
     _waiting: list[SearchStep] | None = field(default=None, init=False)
@@ -52,13 +55,17 @@ class KeptSteps:
     def opened(self, of: str) -> Iterator[None]:
         """Take the steps that are in the file, and add to them.
 
-        Raises OptionError for a file of another search, and OutputError where it cannot be written.
+        Raises OptionError for a file of something else, or of another search that is not dropped, and OutputError
+        where it cannot be written.
         """
-        self.of, self._taken = of, 0
+        self.of, self._taken, self._others = of, 0, False
         with ExitStack() as self._stack:
             if self.path is not None:
                 self._journal = Journal(self.path, "a step of this search", '{"search": ', self._line, self._read)
                 self._known, self._waiting = self._journal.entries(), []
+                if self._others:
+                    self.path.unlink(missing_ok=True)
+                    self._known = []
             yield
 
     def __call__(self, given: Array, solved: Callable[[], int], work: Callable[[], Array]) -> tuple[Array, int]:
@@ -95,7 +102,9 @@ class KeptSteps:
 
     def _read(self, entry: Any) -> SearchStep:
         if entry["search"] != self.of:
-            raise ValueError("of another search")
+            if not self.anew:
+                raise ValueError("of another search")
+            self._others = True
         return SearchStep(str(entry["given"]), np.array(entry["found"], dtype=float), int(entry["solved"]))
 
 

@@ -68,13 +68,15 @@ def best_choice(
     budget: int = BUDGET,
     seed: int = 0,
     journal: Path | None = None,
+    anew: bool = False,
 ) -> Found:
     """The combination of choices with the least loss, starting from values (P,) of a continuous optimum.
 
     Where there is a ``journal``, a search that takes seconds keeps its steps there, and goes on from those that it
-    has, to the same result. Raises OptionError where the stock is not enough for any combination.
+    has, to the same result. Those of another search are dropped with ``anew``, and refused without it. Raises
+    OptionError for them, and where the stock is not enough for any combination.
     """
-    search = _Search(candidates, choices, stock, budget, seed, steps=KeptSteps(journal))
+    search = _Search(candidates, choices, stock, budget, seed, steps=KeptSteps(journal, anew))
     return search.run(np.asarray(start, dtype=float))
 
 

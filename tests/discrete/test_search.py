@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from itertools import permutations, product
 from typing import Any
@@ -15,6 +16,7 @@ from netlearn.api import task_of
 from netlearn.cli import main
 from netlearn.discrete.candidates import Candidates
 from netlearn.discrete.chosen import search_for
+from netlearn.discrete.kept_steps import KeptSteps
 from netlearn.errors import OptionError
 from netlearn.learn.hardware import SERIES, series_values
 from netlearn.project import open_project
@@ -283,6 +285,30 @@ def test_a_search_after_training_is_resumed_by_the_same_command(tmp_path, monkey
     assert interrupting.count < 0.8 * total
     assert str(again.netlist) == str(whole.netlist)
     assert not list(tmp_path.glob("*.jsonl"))
+
+
+def test_a_search_among_other_parts_begins_anew_when_training_is_resumed(tmp_path, monkeypatch) -> None:
+    (tmp_path / "x.cir").write_text(NETWORKS["divider"].text())
+    kept = {"checkpoint": tmp_path / "c.npz", "optimizer": "lbfgs"}
+    steps = tmp_path / "c.npz.search.jsonl"
+    interrupting = _Interrupting(monkeypatch)
+    interrupting.most = 2000
+    assert netlearn.train(
+        tmp_path / "x.cir", out=tmp_path / "y.cir", hardware="series=e96 budget=20000", **kept
+    ).interrupted
+    before = steps.read_text()
+    interrupting.count = 0
+    other: dict[str, Any] = {"hardware": "series=e96 budget=9000", **kept}
+    assert netlearn.train(tmp_path / "x.cir", out=tmp_path / "y.cir", resume=True, **other).interrupted
+    first = json.loads(before.splitlines()[0])["search"]
+    assert {json.loads(line)["search"] for line in steps.read_text().splitlines()}.isdisjoint({first})
+    interrupting.count, interrupting.most = 0, np.inf
+    again = netlearn.train(tmp_path / "x.cir", out=tmp_path / "y.cir", resume=True, **other)
+    assert not again.interrupted
+    assert not steps.exists()
+    steps.write_text("notes\n")
+    with pytest.raises(OptionError, match=r"search\.jsonl:1 is not a step of this search"):
+        KeptSteps(steps, anew=True).opened("x").__enter__()
 
 
 def test_the_command_says_whether_something_is_kept(tmp_path, monkeypatch) -> None:
