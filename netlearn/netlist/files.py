@@ -19,6 +19,9 @@ from netlearn.netlist.statements import Card, Conditional, Statement, Subcircuit
 Output = tuple[Path, Source]
 """A file to write and its text."""
 
+KeptName = tuple[Source, Word, str]
+"""A text, a word of it that names a file, and the path that it should name but cannot in the text's encoding."""
+
 
 class Files:
     """The files of one netlist: read once each, kept inside the folders that are allowed.
@@ -148,13 +151,14 @@ def outputs(
     lines: Mapping[Source, Mapping[Card, Source]],
     destination: Destination,
     named: Iterable[Word] = (),
-) -> list[Output]:
-    """The files to write for a netlist saved at ``destination``, the netlist itself last.
+) -> tuple[list[Output], list[KeptName]]:
+    """The files to write for a netlist saved at ``destination``, the netlist itself last, and names that stay.
 
     ``main`` is the netlist's text, ``lines`` are the include lines of each file, with the text each names, and
     ``named`` are words of the netlist itself that name other files, such as data. Changed files become copies beside
     the target, named after it, that nothing else includes. In another folder files are named from there, and other
     files only where the same ones do not lie there, too. A pipe or a device is in no folder, and takes no copies.
+    Where the encoding of the text lacks a character of the new name, the old one stays.
 
     Raises OutputError.
     """
@@ -169,24 +173,28 @@ def outputs(
             hint="name a file in a folder; a copy of what it includes is written beside it",
         )
     written: list[Output] = []
+    kept: list[KeptName] = []
     for source in (*changed, main):
         moved = not destination.through and files.folder_of(source) != folder
-        edits = []
+        edits, renamed = [], []
         for card, child in lines[source].items():
             word = card.words[0]
             if child in names:
                 edits.append((word.start, word.end, _quoted_like(word.text, names[child])))
-            elif moved or (source is main and _lies_behind_link(main, unquoted(word.text), child)):
-                path = Path(os.path.relpath(Path(child.path).resolve(), folder)).as_posix()
-                edits.append((word.start, word.end, _quoted_like(word.text, path)))
+            elif moved or (source is main and not destination.through and _lies_behind_link(main, word, child)):
+                renamed.append((word, os.path.relpath(Path(child.path).resolve(), folder)))
         # What a text without a folder of its own names lies beside wherever it is written.
         if source is main and origin != end and not destination.through and not main.path.startswith("<"):
             for word in filter(lambda word: is_relative(word.text), named):
                 original = origin / unquoted(word.text)
                 if same_bytes(original, end / unquoted(word.text)):
                     continue
-                path = os.path.relpath(original, end)
+                renamed.append((word, os.path.relpath(original, end)))
+        for word, path in renamed:
+            if source.holds(path):
                 edits.append((word.start, word.end, _quoted_like(word.text, Path(path).as_posix())))
+            else:
+                kept.append((source, word, path))
         if source is main:
             written.append((target, source.spliced(edits)))
         else:
@@ -195,12 +203,12 @@ def outputs(
     for place, _ in written:
         if place.resolve() in read_only and not _is_copy_for(place, target):
             raise OutputError(f"'{place}' is a file that the netlist includes, and those are never written over")
-    return written
+    return written, kept
 
 
-def _lies_behind_link(main: Source, name: str, child: Source) -> bool:
+def _lies_behind_link(main: Source, word: Word, child: Source) -> bool:
     """Whether a file is included from beside the file that a link leads to, and not from beside the link."""
-    beside = Path(main.path).parent / name
+    beside = Path(main.path).parent / unquoted(word.text)
     return os.path.islink(main.path) and beside.resolve() != Path(child.path).resolve()
 
 

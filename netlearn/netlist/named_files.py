@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlearn.atomic import Destination
 from netlearn.errors import NetlistWarning
 from netlearn.netlist.directives import files_named
-from netlearn.netlist.files import same_bytes, shown_path, unquoted
+from netlearn.netlist.files import KeptName, same_bytes, shown_path, unquoted
 from netlearn.netlist.statements import Word
 
 if TYPE_CHECKING:
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
 def named_files(netlist: Netlist) -> list[Word]:
     """The words of a netlist's directives that name files."""
     return [word for line in netlist.directives if line.source is netlist.source for word in files_named(line)]
+
+
+def tell_of_kept_names(kept: Iterable[KeptName], target: Path) -> None:
+    """Warn of files that a netlist in another folder does not find, as its encoding cannot hold their names."""
+    for source, word, path in kept:
+        name = unquoted(word.text)
+        message = f"the file is {source.encoding} and cannot hold '{path}', so that '{target}' still names '{name}'"
+        hint = f"copy that file to '{target.parent / name}', or save '{source.path}' as UTF-8 before"
+        warnings.warn(NetlistWarning(message, source.place(word.start, word.end), hint), stacklevel=3)
 
 
 def tell_of_files_outside(netlist: Netlist, target: Destination) -> None:
@@ -33,7 +43,11 @@ def tell_of_files_outside(netlist: Netlist, target: Destination) -> None:
     # Of included files those that were changed are copied beside it.
     on_disk = set(netlist.files.originals.values())
     included = [Path(part.source.path).resolve() for part in netlist.walk() if part.chain and part.source in on_disk]
-    outside = [file for file in (*named, *included) if not file.is_relative_to(folder)]
+    outside = [
+        file
+        for file in (*named, *included)
+        if not file.is_relative_to(folder) and netlist.source.holds(os.path.relpath(file, folder))
+    ]
     if outside:
         first, above = os.path.relpath(outside[0], folder), os.path.commonpath([file.parent for file in outside])
         message = f"'{target.path}' reads files outside of its folder, such as '{first}'"

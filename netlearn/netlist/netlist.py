@@ -13,9 +13,9 @@ from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, OutputE
 from netlearn.netlist.bodies import BodyNames
 from netlearn.netlist.edits import Edit
 from netlearn.netlist.elements import Elements, ElementView
-from netlearn.netlist.files import Files, flattened, foreign, outputs, unquoted
+from netlearn.netlist.files import Files, KeptName, flattened, foreign, outputs, unquoted
 from netlearn.netlist.models import Models
-from netlearn.netlist.named_files import named_files, tell_of_files_outside
+from netlearn.netlist.named_files import named_files, tell_of_files_outside, tell_of_kept_names
 from netlearn.netlist.parameters import ParameterValues
 from netlearn.netlist.parser import MOST_ERRORS, parse_source
 from netlearn.netlist.slips import comment_slip
@@ -345,26 +345,30 @@ class Netlist(InNotebooks):
         lacks a character that an edit brought in.
         """
         target = Destination(Path(path), follow, force)
-        written = self.outputs(path, force=force, follow=follow)
+        written, kept = self._outputs(target)
         *copies, main = written
         write_together([*((*copy, False) for copy in copies), (*main, follow)])
+        tell_of_kept_names(kept, target.path)
         tell_of_files_outside(self, target)
-        return [target for target, _ in written]
+        return [place for place, _ in written]
 
     def outputs(
         self, path: str | os.PathLike[str], *, force: bool = False, follow: bool = True
     ) -> list[tuple[Path, bytes]]:
         """What :meth:`save` would write, and where. Raises OutputError, as far as it can be known before."""
+        return self._outputs(Destination(Path(path), follow, force))[0]
+
+    def _outputs(self, target: Destination) -> tuple[list[tuple[Path, bytes]], list[KeptName]]:
         lines: dict[Source, dict[Card, Source]] = {}
         for part in self.walk():
             lines.setdefault(part.source, {}).update((card, child.source) for card, child in part.includes.items())
-        files = outputs(self.files, self.source, lines, Destination(Path(path), follow), named_files(self))
-        if not force and (others := foreign(files)):
+        files, kept = outputs(self.files, self.source, lines, target, named_files(self))
+        if not target.force and (others := foreign(files)):
             raise OutputError(
-                f"'{others[0]}' is there already and was not written for '{Path(path).name}'",
+                f"'{others[0]}' is there already and was not written for '{target.path.name}'",
                 hint="--force writes over it; another name after -o makes other copies",
             )
-        return [(target, source.encode()) for target, source in files]
+        return [(place, source.encode()) for place, source in files], kept
 
     def is_moved(self, path: str | os.PathLike[str], *, follow: bool = True) -> bool:
         """Whether ``path`` lies in another folder than the netlist, if that has been read from one.

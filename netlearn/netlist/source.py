@@ -75,6 +75,14 @@ class Source:
             message = f"the file is {self.encoding} and cannot hold {self.text[error.start : error.end]!r}"
             raise NetlistError(message, self.place(error.start, error.end)) from None
 
+    def holds(self, text: str) -> bool:
+        """Whether the file's encoding has every character of a text."""
+        try:
+            text.encode(self.encoding)
+        except UnicodeEncodeError:
+            return False
+        return True
+
     def spliced(self, edits: Iterable[tuple[int, int, str]]) -> Source:
         """The source with stretches [start, end) of its text replaced.
 

@@ -215,3 +215,27 @@ def test_hints_can_be_pasted_where_folders_have_blanks(project, run):
     Path("my nets/n.cir").write_text(f"{own}*@data d.csv\n*@output V(p)\n")
     moved = run("train", "my nets/n.cir", "-o", "b/o.cir")
     assert "--allow-include 'my nets' to commands" in moved.stderr
+
+
+def test_names_that_the_encoding_lacks_stay_with_a_warning(project, run):
+    (project / "jiří").mkdir()
+    (project / "jiří" / "d.csv").write_text("Vin,V(p)\n1,0.5\n2,1\n")
+    (project / "jiří" / "load.lib").write_text("Rp p 0 2k\n")
+    (project / "jiří" / "lat.cir").write_bytes(LINKED.replace("behind", "für 20 µA").encode("latin-1"))
+    done = run("train", "jiří/lat.cir", "-o", "b/o.cir", "--json")
+    assert done.exit_code == 0, done.stderr
+    trained = Path("b/o.cir").read_text(encoding="latin-1")
+    assert "*@data d.csv\n" in trained
+    assert ".include load.lib\n" in trained
+    assert done.stderr.count("is latin-1 and cannot hold") == 2
+    assert "cannot hold '../jiří/d.csv', so that 'b/o.cir' still names 'd.csv'" in done.stderr
+    assert "outside of its folder" not in done.stderr
+    for name in ("d.csv", "load.lib"):
+        assert f"copy that file to 'b/{name}'" in done.stderr
+        (project / "b" / name).write_bytes((project / "jiří" / name).read_bytes())
+    assert run("eval", "b/o.cir").exit_code == 0
+
+
+def test_behind_a_link_names_stay_in_a_pipe_as_well(linked):
+    ((_, data),) = netlearn.read("lk/n.cir", allow=["nets"]).outputs("/dev/stdout")
+    assert data.decode() == LINKED
