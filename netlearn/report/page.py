@@ -20,7 +20,9 @@ from netlearn.evaluation import evaluation_of, notes_of
 from netlearn.judge import Judgement, check
 from netlearn.learn.data import Dataset, Layout, inputs_of
 from netlearn.learn.goals import GoalResult
+from netlearn.learn.settings import Settings
 from netlearn.learn.table import asked_by
+from netlearn.netlist.directives import FILE_OPTIONS
 from netlearn.netlist.netlist import Netlist, read
 from netlearn.netlist.output_check import read_with
 from netlearn.netlist.statements import Kept
@@ -137,7 +139,7 @@ def _gathered(netlist: Netlist, result: TrainResult | None, former: Netlist | No
     settings = request.settings
     project = open_project(netlist, request.data, None, settings)
     if result is not None and not settings:
-        project = replace(project, settings=result.settings)
+        project = replace(project, settings=with_own_files(result.settings, project.settings))
     first = netlist.statements[0] if netlist.statements else None
     title = ""
     if isinstance(first, Kept) and first.what == "title":
@@ -155,6 +157,21 @@ def _gathered(netlist: Netlist, result: TrainResult | None, former: Netlist | No
         _judged(netlist, request, contents)
     contents.circuit = schematic(project.circuit, project.settings.position)
     return contents
+
+
+def with_own_files(settings: Settings, own: Settings) -> Settings:
+    """Settings of a saved run with files as its netlist names them, which lies in another folder than before."""
+    if settings.places:
+        # Those of a run in memory know what came from its netlist.
+        return settings
+    places = {name: place for name, place in own.places.items() if name.split()[0] in FILE_OPTIONS}
+    hardware = settings.hardware
+    if hardware is not None and own.hardware is not None:
+        named = [name for name in FILE_OPTIONS["hardware"] if f"hardware {name}" in places]
+        # What was left out when it was trained stays so.
+        files = {name: getattr(own.hardware, name) for name in named if getattr(hardware, name) is not None}
+        hardware = replace(hardware, **files)
+    return replace(settings, data=own.data, hardware=hardware, places=places)
 
 
 def _measured(project: Project, result: TrainResult | None, contents: PageContents) -> tuple[OperatingPoint, list[str]]:

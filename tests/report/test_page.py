@@ -15,7 +15,10 @@ from matplotlib.image import imread
 
 import netlearn
 from netlearn.cli.group import main
+from netlearn.errors import DataError
+from netlearn.project import open_project
 from netlearn.report.engineering import engineering
+from netlearn.report.page import with_own_files
 from netlearn.report.stress import stresses
 
 STAGE = """The bias of a stage
@@ -298,3 +301,25 @@ def test_a_browser_shows_it_in_light_and_dark_without_a_word_on_its_console(stag
     html = page.read_text(encoding="utf-8").replace("</body>", "<script>x()</script></body>")
     spoiled.write_text(html, encoding="utf-8")
     assert any("script" in line for line in seen(name, spoiled, tmp_path / "spoiled.png"))
+
+
+def test_a_saved_run_is_reported_with_the_data_that_it_names_from_its_folder(tmp_path, monkeypatch):
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets" / "d.csv").write_text("Vin,V(p)\n1,0.5\n2,1\n")
+    (tmp_path / "nets" / "p.csv").write_text("value\n1k\n2k2\n")
+    text = "t\n*@data d.csv\n*@hardware parts=p.csv\n*@output V(p)\nVin in 0 1\nR1 in p 1k\nR2 p 0 2k\n"
+    (tmp_path / "nets" / "a.cir").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    result = netlearn.train("nets/a.cir", epochs=1)
+    result.save_run("run1")
+    with pytest.raises(DataError, match="outside the netlist's folder"):
+        netlearn.write_report("run1", ngspice=False)
+    page = netlearn.write_report("run1", ngspice=False, allow=["nets"])
+    assert page.html == netlearn.write_report(result, ngspice=False).html.replace("nets/a.cir", "run1/trained.cir")
+    # A run in memory names them from where it was read.
+    loaded = netlearn.load_run("run1", ["nets"])
+    own = open_project(loaded.netlist).settings
+    assert own.hardware is not None
+    assert with_own_files(loaded.settings, own).hardware == own.hardware
+    assert own.hardware.parts == "../nets/p.csv"
+    assert with_own_files(result.settings, own) is result.settings
