@@ -30,8 +30,12 @@ SWEEPS = 12
 """So often the unknowns between elements in series are settled by themselves before a step of all."""
 HEAVY, LEAST_WORK = 12, 300_000
 """Factors are used again where making them takes so many times what solving with them does, and so much at all."""
-CHORDS, NEAR, CONTRACTION = 6, 100.0, 0.2
-"""So many steps are taken with the same factors after one that was this small, while they shrink to this part."""
+CHORDS, NEAR, CONTRACTION = 2, 100.0, 0.2
+"""So many steps are taken with the same factors after one that was this small, while they shrink to this part.
+
+Crossbars of 128x64 with diodes take 15 ms a sample with two or six of them and 25 ms without; six of them cost lattices
+of 56x56 diodes a third (benchmarks/crossbar.py and samples_per_second.py).
+"""
 
 # The statements that array code evaluates, compiled.
 relative_step = compiled(stopping.relative_step)
