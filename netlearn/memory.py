@@ -77,7 +77,7 @@ def _within_group() -> int:
         with suppress(OSError, ValueError):
             most, now = (int(path.read_text(encoding="ascii")) for path in (limit, taken))
             lines = (line.split() for line in stat.read_text(encoding="ascii").splitlines())
-            kept = sum(int(words[1]) for words in lines if words[0] in back)
+            kept = sum(int(words[1]) for words in lines if len(words) == 2 and words[0] in back)
             # The first kind of groups says that there is no limit by one near 2**63.
             if most < UNLIMITED:
                 return most - now + kept
