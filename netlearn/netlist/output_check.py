@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from netlearn.atomic import Destination, check_output
+from netlearn.netlist.files import unquoted
+from netlearn.netlist.named_files import named_files
 from netlearn.netlist.netlist import Netlist
-
-_WORD = re.compile(r""""([^"]*)"|'([^']*)'|([^\s=]+)""")
 
 
 def read_with(netlist: Netlist) -> tuple[Path, ...]:
     """The files that are read with a netlist: those that it includes, and those that its directives name."""
     folder = netlist.files.origin
-    words = ("".join(parts) for line in netlist.directives for parts in _WORD.findall(line.text.text))
-    named = [folder / word for word in dict.fromkeys(words) if os.path.isfile(folder / word)]
+    names = dict.fromkeys(unquoted(word.text) for word in named_files(netlist))
+    named = [folder / name for name in names if os.path.isfile(folder / name)]
     main = os.path.realpath(netlist.source.path)
     return (*(path for path in netlist.files.sources if os.path.realpath(path) != main), *named)
 
