@@ -13,20 +13,20 @@ MOVES = np.concatenate([10.0 ** np.linspace(-9, 2, 200), [0.0, 1e-6, 1e-2, np.in
 
 @pytest.mark.skipif(not load.available(), reason="numba is not installed")
 def test_arrays_and_compiled_loops_agree() -> None:
-    from netlearn.solve.compiled import newton_loops
+    from netlearn.solve.compiled import equation_loops, newton_loops
 
     rng = np.random.default_rng(0)
     a, b = (rng.permutation(MOVES) for _ in range(2))
     floor = 10.0 ** rng.uniform(-12, -3, len(MOVES))
     cases = {
-        "small": (a, b),
-        "stalled": (a, b),
-        "imbalance": (a, np.abs(b), floor),
+        newton_loops.small: (a, b),
+        newton_loops.stalled: (a, b),
+        equation_loops.imbalance: (a, np.abs(b), floor),
     }
     with np.errstate(all="ignore"):
-        for name, arguments in cases.items():
-            array = getattr(stopping, name)(*arguments)
-            single = [getattr(newton_loops, name)(*numbers) for numbers in zip(*arguments, strict=True)]
+        for loop, arguments in cases.items():
+            array = getattr(stopping, loop.__name__)(*arguments)
+            single = [loop(*numbers) for numbers in zip(*arguments, strict=True)]
             # Compiled code may round a product and a sum in one.
             np.testing.assert_allclose(np.asarray(array, float), np.asarray(single, float), rtol=1e-15)
         array = stopping.relative_step(a, np.abs(b), 1e-3, floor)

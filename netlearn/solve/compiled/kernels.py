@@ -1,9 +1,10 @@
 """All compiled loops. Only ``compiled`` imports this module, for numba takes half a second to load."""
 
 from netlearn.solve.compiled.contraction_loops import drop_products, pair_products
+from netlearn.solve.compiled.equation_loops import linearized, unbalanced
 from netlearn.solve.compiled.fill_loops import entries_of_factor
 from netlearn.solve.compiled.lu_loops import eliminate, solve_triangle, substitute, substitute_transposed
-from netlearn.solve.compiled.newton_loops import linearized, newton, unbalanced
+from netlearn.solve.compiled.newton_loops import newton
 
 __all__ = [
     "drop_products",

@@ -13,24 +13,19 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from netlearn.arrays import Array
 from netlearn.solve.compiled.arguments import Balance, InSeries, Problem, Settling
 from netlearn.solve.compiled.load import available, kernels, lanes
-from netlearn.solve.lockstep.elements import Frame, LockstepElements, Sources
+from netlearn.solve.lockstep.elements import LockstepElements, Sources
+from netlearn.solve.lockstep.layout import EliminationLayout
 from netlearn.solve.lockstep.starts import Drives
-from netlearn.solve.matrices.batched_lu import BatchedLu
 from netlearn.solve.matrices.condensation import Condensation
-from netlearn.solve.matrices.many import MOST_WORK
 from netlearn.solve.newton.iteration import Tolerances
 from netlearn.solve.newton.system import ROUNDING, NonlinearModel
 from netlearn.solve.reduced_states import ReducedStates
 from netlearn.solve.threads import in_parts, in_shares, one_thread
 
-LARGEST_DENSE = 300
-"""Up to so many unknowns that nonlinear elements touch may be left of a network with amplifiers."""
 FIRST = 32
 """So many samples are solved first where the starts of the others are interpolated."""
 CHECKED_FROM, SAME, FARTHER = 256, 1e-6, 4.0
@@ -53,92 +48,6 @@ ROUNDS, CHAINED_ROUNDS = 2, 16
 NONE_BETWEEN = InSeries(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 Samples = Array | slice
-
-
-@dataclass(frozen=True, eq=False)
-class EliminationLayout:
-    """What depends on connections only: how to eliminate the equations of ``frame``, and all reduced ones, ``whole``.
-
-    ``last`` are the unknowns that nonlinear elements touch, if the others are to be eliminated beforehand.
-    """
-
-    plan: BatchedLu
-    frame: Frame
-    whole: Frame
-    last: Array | None
-
-    @cached_property
-    def between(self) -> InSeries:
-        """Unknowns of ``frame`` with two neighbours and nonlinear elements to these only, none another's neighbour."""
-        rows, columns = self.frame.rows, self.frame.columns
-        size = len(self.frame.members)
-        beside = rows != columns
-        degree = np.bincount(rows[beside], minlength=size)
-        chosen = (degree == 2) & np.isin(np.arange(size), self.frame.writes)
-        chosen[self.frame.ends] = False
-        # Of neighbours the first is taken.
-        for i, j in zip(rows[beside].tolist(), columns[beside].tolist(), strict=True):
-            if i < j and chosen[i] and chosen[j]:
-                chosen[j] = False
-        entry = np.full(size, -1)
-        entry[rows[~beside]] = np.flatnonzero(~beside)
-        found = np.flatnonzero(chosen & (entry >= 0))
-        return InSeries(found, entry[found])
-
-    @classmethod
-    def of(cls, model: NonlinearModel, elements: LockstepElements) -> EliminationLayout | None:
-        """None where too much is left to be eliminated sample by sample."""
-        return model.circuit.wiring.once((cls, elements.key()), lambda: cls.build(model, elements))
-
-    @classmethod
-    def build(cls, model: NonlinearModel, elements: LockstepElements) -> EliminationLayout | None:
-        """Work the layout out."""
-        reduction = model.reduction
-        last = np.append(reduction.place, -1)[elements.touched()]
-        last = np.unique(last[last >= 0])
-        symmetric = isinstance(model.pattern, BatchedLu)
-        plan = model.pattern if isinstance(model.pattern, BatchedLu) else _paired(model)
-        entries = reduction.pattern.rows, reduction.columns
-        # What is left of an amplifier's network keeps its pivots on the diagonal, if voltages are all that is left.
-        dense = len(last) ** 3 / (6 if symmetric else 3)
-        condensed = len(last) < reduction.size and len(last) <= LARGEST_DENSE and reduction.is_node[last].all()
-        if plan is not None and (not condensed or plan.work <= dense):
-            if plan.work > MOST_WORK:
-                return None
-            frame = Frame.of(elements, reduction, entries, plan.order, plan.equations)
-            return cls(plan, frame, frame, None)
-        if not condensed:
-            return None
-        size, everything = len(last), np.arange(reduction.size)
-        rows, columns = np.tile(np.arange(size), size), np.repeat(np.arange(size), size)
-        full = BatchedLu(rows, size * np.arange(size + 1), symmetric=symmetric)
-        members = last[full.order]
-        frame = Frame.of(elements, reduction, (last[rows], last[columns]), members, members)
-        whole = Frame.of(elements, reduction, entries, everything, everything)
-        return cls(full, frame, whole, last)
-
-
-def _paired(model: NonlinearModel) -> BatchedLu | None:
-    """An order of elimination for equations that are not a co-content's. None where no pivots can be had.
-
-    Kirchhoff's law at a node gives the node's voltage or, where a voltage is dictated there, the current of
-    what dictates it, whose own equation then gives the voltage.
-    """
-    reduction = model.reduction
-    rows, pointers, _ = reduction.pattern
-    columns, node = reduction.columns, reduction.is_node
-    cost = np.where((rows == columns) & node[rows], 1.0, 100.0)
-    # A branch's equation, and Kirchhoff's laws at its ends, hold its voltage and current times one.
-    unit = np.abs(model.reduced_data) == 1.0
-    cost[unit & (node[rows] != node[columns])] = 1e-3
-    graph = sparse.csr_array((cost, (rows, columns)), shape=(reduction.size, reduction.size))
-    try:
-        equation, unknown = min_weight_full_bipartite_matching(graph)
-    except ValueError:
-        return None
-    partner = np.empty(reduction.size, dtype=np.int64)
-    partner[unknown] = equation
-    return BatchedLu(rows, pointers, partner=partner)
 
 
 @dataclass(frozen=True)

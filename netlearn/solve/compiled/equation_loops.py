@@ -1,0 +1,226 @@
+"""The compiled loops of the equations at given states: what is left of them, and their solutions, linear around these.
+
+Every number of the equations is a row here, with one number for each sample (``rows``), so that a
+step of the innermost loops is the same operation on all of them. What nonlinear elements do to the rows
+is machine code of its own (``codegen``), called by its address.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.solve import stopping
+from netlearn.solve.compiled.jit import compiled
+from netlearn.solve.compiled.lu_loops import eliminate, substitute, substitute_transposed
+from netlearn.solve.compiled.rows import add, call, clear, copy, multiply_add, spread
+
+if TYPE_CHECKING:
+    from netlearn.solve.compiled.arguments import Balance, Fill, Laws, Linear, Problem
+
+STEP, BALANCE, CURVE, COUNT, TERMINALS, SLOTS, VALUES, KEEPS, KEPT = range(9)
+"""The columns of the laws' table."""
+FREE, COLD, WARM = 0.0, 1.0, 2.0
+"""``codegen.laws`` has what they mean."""
+
+# The statement that array code evaluates, compiled.
+imbalance = compiled(stopping.imbalance)
+
+
+@compiled
+def evaluate(laws: Laws, what: int, y: Array, a: Array, b: Array, c: Array, d: Array, e: Array) -> None:
+    """Call the function ``what`` of all groups with these rows; ``a`` are those that groups keep, but of BALANCE."""
+    lanes = y.shape[1]
+    for g in range(len(laws.table)):
+        entry = laws.table[g]
+        if entry[what] == 0:
+            continue
+        first = entry[KEPT] * lanes * 8 if what != BALANCE else 0
+        terminals, slots, values = 8 * entry[TERMINALS], 8 * entry[SLOTS], 8 * entry[VALUES]
+        call(
+            entry[what],
+            entry[COUNT],
+            lanes,
+            laws.reads.ctypes.data + terminals,
+            laws.moves.ctypes.data + terminals,
+            laws.writes.ctypes.data + terminals,
+            laws.slots.ctypes.data + slots,
+            laws.values.ctypes.data + values,
+            y.ctypes.data,
+            a.ctypes.data + first,
+            b.ctypes.data,
+            c.ctypes.data,
+            d.ctypes.data,
+            e.ctypes.data,
+        )
+
+
+@compiled
+def lift(problem: Problem, offset: Array, y: Array) -> None:
+    """The rows of ``y`` that sources lift above unknowns; the row of ground is zero."""
+    first = len(y) - len(problem.lifted)
+    for k in range(len(problem.lifted)):
+        copy(y, first + k, offset, k)
+        add(y, first + k, y, problem.lifted[k], 1.0)
+
+
+@compiled
+def multiply_linear(linear: Linear, y: Array, total: Array) -> None:
+    """Add the linear part's matrix times ``y`` to ``total``."""
+    for p in range(len(linear.data)):
+        add(total, linear.rows[p], y, linear.columns[p], linear.data[p])
+
+
+@compiled
+def restore(data: Array, linear: Linear, laws: Laws) -> None:
+    """The linear part in those rows of ``data`` (nnz + 1, lanes) that nonlinear elements add to."""
+    nnz = len(linear.data)
+    if len(laws.slots) >= nnz:
+        for p in range(nnz):
+            spread(data, p, linear.data[p])
+        return
+    for k in range(len(laws.slots)):
+        if laws.slots[k] < nnz:
+            spread(data, laws.slots[k], linear.data[laws.slots[k]])
+
+
+@compiled
+def load(problem: Problem, sample: int, w: int, drive: Array, offset: Array) -> None:
+    """A sample's drive and offset, into lane ``w``."""
+    for k in range(len(problem.driven)):
+        drive[problem.driven[k], w] = problem.drive[sample, k]
+    for k in range(len(problem.lifted)):
+        offset[k, w] = problem.offset[sample, k]
+
+
+@compiled
+def load_unknowns(problem: Problem, sample: int, w: int, y: Array) -> None:
+    """A sample's start, into lane ``w``."""
+    for i in range(problem.y.shape[1]):
+        y[i, w] = problem.y[sample, i]
+
+
+@compiled
+def unbalanced(
+    linear: Linear,
+    laws: Laws,
+    problem: Problem,
+    balance: Balance,
+    under: Array,
+    lanes: int,
+    first_sample: int,
+    last_sample: int,
+    excess: Array,
+    into: Array,
+) -> None:
+    """How far samples (S,) are from Kirchhoff's laws at ``problem.y``, as ``balanced`` has it, 1 the limit.
+
+    ``into`` (S, t) is what the elements write to t rows beyond the equations, of which each is part of the one
+    ``under`` (t,) it, n for none.
+    """
+    n, lifted, further = problem.y.shape[1], len(problem.lifted), into.shape[1]
+    y, drive = np.zeros((n + 1 + lifted, lanes)), np.zeros((n + 1, lanes))
+    total, size = np.zeros((n + 1 + further, lanes)), np.zeros((n + 1 + further, lanes))
+    offset = np.zeros((max(lifted, 1), lanes))
+    rounding = np.zeros((1, lanes))
+    for first in range(first_sample, last_sample, lanes):
+        width = min(lanes, last_sample - first)
+        for w in range(width):
+            load(problem, first + w, w, drive, offset)
+            load_unknowns(problem, first + w, w, y)
+        clear(rounding, 0)
+        for i in range(n):
+            clear(total, i)
+            for w in range(lanes):
+                rounding[0, w] = max(rounding[0, w], balance.rounding * abs(y[i, w]))
+        lift(problem, offset, y)
+        multiply_linear(linear, y, total)
+        for i in range(n):
+            for w in range(lanes):
+                size[i, w] = abs(total[i, w]) + abs(drive[i, w]) + balance.row_sums[i] * rounding[0, w]
+                total[i, w] += drive[i, w]
+        for k in range(further):
+            clear(total, n + 1 + k)
+            clear(size, n + 1 + k)
+        evaluate(laws, BALANCE, y, rounding, total, size, size, size)
+        for w in range(width):
+            for k in range(further):
+                into[first + w, k] = total[n + 1 + k, w]
+        for k in range(further):
+            if under[k] < n:
+                add(total, under[k], total, n + 1 + k, 1.0)
+                add(size, under[k], size, n + 1 + k, 1.0)
+        clear(rounding, 0)
+        for i in range(n):
+            for w in range(lanes):
+                part = imbalance(total[i, w], size[i, w], balance.floor[i])
+                most = rounding[0, w]
+                rounding[0, w] = most if (part <= most) | math.isnan(most) else part
+        for w in range(width):
+            excess[first + w] = rounding[0, w]
+
+
+@compiled
+def linearized(
+    fill: Fill,
+    linear: Linear,
+    laws: Laws,
+    problem: Problem,
+    right: Array,
+    transpose: bool,
+    lanes: int,
+    first_sample: int,
+    last_sample: int,
+    error: Array,
+) -> None:
+    """Solve the equations linear around ``problem.y``, or the transposed ones, for ``right`` (S, m, n), overwritten.
+
+    ``error`` (S,) is what is left of the equations, beside the largest of ``right``.
+    """
+    n, lifted = problem.y.shape[1], len(problem.lifted)
+    nnz, filled = len(linear.data), len(fill.upper)
+    lower, upper = np.empty((filled, lanes)), np.empty((filled, lanes))
+    inverse, work, none = np.empty((n, lanes)), np.empty((n, lanes)), np.empty((0, lanes))
+    y, drive = np.zeros((n + 1 + lifted, lanes)), np.zeros((n + 1, lanes))
+    offset, data = np.zeros((max(lifted, 1), lanes)), np.empty((nnz + 1, lanes))
+    kept, rest = np.zeros((max(laws.kept, 1), lanes)), np.zeros((n + 1, lanes))
+    x, mode, held = np.zeros((n, lanes)), np.zeros((1, lanes)), np.zeros((1, lanes))
+    spread(mode, 0, WARM)
+    rows, columns = (linear.columns, linear.rows) if transpose else (linear.rows, linear.columns)
+    for p in range(nnz):
+        spread(data, p, linear.data[p])
+    for first in range(first_sample, last_sample, lanes):
+        width = min(lanes, last_sample - first)
+        for w in range(width):
+            load(problem, first + w, w, drive, offset)
+            load_unknowns(problem, first + w, w, y)
+            error[first + w] = 0.0
+        lift(problem, offset, y)
+        restore(data, linear, laws)
+        evaluate(laws, STEP, y, kept, mode, rest, data, held)
+        eliminate(fill, data, lower, upper, inverse, work, none)
+        for m in range(right.shape[1]):
+            for w in range(width):
+                for i in range(n):
+                    x[i, w] = right[first + w, m, i]
+            if transpose:
+                substitute_transposed(fill, lower, upper, inverse, x)
+            else:
+                substitute(fill, lower, upper, inverse, x)
+            for i in range(n):
+                clear(rest, i)
+            for p in range(nnz):
+                multiply_add(rest, rows[p], data, p, x, columns[p])
+            for w in range(width):
+                left, most = 0.0, 0.0
+                for i in range(n):
+                    given = right[first + w, m, i]
+                    left = max(left, abs(rest[i, w] - given))
+                    most = max(most, abs(given))
+                    if not abs(x[i, w]) < np.inf:
+                        left = np.inf
+                    right[first + w, m, i] = x[i, w]
+                error[first + w] = max(error[first + w], left / most if most > 0.0 else left)
