@@ -21,10 +21,10 @@ from netlearn.elaboration.columns import source_names
 from netlearn.elaboration.design import Design, Selection
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import DataError, OptionError, Place
+from netlearn.learn.chosen_loss import chosen_option, leaves_scale, loss_for
 from netlearn.learn.data import Dataset, Layout, classes_in, dataset_of, input_layout_of, inputs_of, layout_of
 from netlearn.learn.files import read_table
-from netlearn.learn.goals import Goals
-from netlearn.learn.loss import LOSSES, CrossEntropy, Loss, Mse
+from netlearn.learn.loss import CrossEntropy, Loss
 from netlearn.learn.measured_losses import MeasuredLoss
 from netlearn.learn.model import Model
 from netlearn.learn.samples import Unnamed, drive_of, table_of
@@ -247,51 +247,21 @@ class Project:
 
         Where it leaves a scale to be chosen, it is chosen by the outputs before training.
         """
-        loss, layout = self.settings.loss, self.layout
-        if layout.aims:
-            if loss is not None:
-                hint = "leave '*@loss' out: goals are a loss of their own"
-                raise OptionError("there are goals and a loss as well", self.settings.places.get("loss"), hint)
-            keys = ["".join(name.lower().split()) for name in layout.outputs]
-            outputs = tuple(keys.index("".join(aim.goal.probe.lower().split())) for aim in layout.aims)
-            return Goals(outputs, tuple(aim.goal.weight for aim in layout.aims))
-        if loss is None:
-            loss = CrossEntropy() if self.layout.classes else Mse()
-        if isinstance(loss, CrossEntropy) and not self.layout.classes:
-            raise OptionError(
-                "cross_entropy needs classes",
-                self.settings.places.get("loss"),
-                "add a column 'class' to the data, or take mse",
-            )
+        given, place = self.settings.loss, self.settings.places.get("loss")
+        loss = loss_for(given, self.layout, place)
         if isinstance(loss, MeasuredLoss):
-            if layout.classes:
-                hint = "take mse or cross_entropy, or give values instead of the column 'class'"
-                raise OptionError("this loss compares measured values", self.settings.places.get("loss"), hint)
             return loss.chosen_by(self.dataset(self.table).targets)
-        return loss.chosen(self.first_outputs) if self.chooses_scale else loss  # type: ignore[attr-defined]
+        return loss.chosen(self.first_outputs) if isinstance(loss, CrossEntropy) and loss.scale is None else loss
 
     @property
     def chosen_option(self) -> tuple[str, str, float] | None:
         """What of the loss was left to be chosen: the names of the loss and of its option, and what was chosen."""
-        given = self.settings.loss
-        if isinstance(given, MeasuredLoss) and given.floor is None:
-            name = next(name for name, kind in LOSSES.items() if type(given) is kind)
-            assert isinstance(self.loss, MeasuredLoss)
-            assert self.loss.floor is not None
-            return name, "floor", self.loss.floor
-        if not self.chooses_scale:
-            return None
-        assert isinstance(self.loss, CrossEntropy)
-        assert self.loss.scale is not None
-        return "cross_entropy", "scale", self.loss.scale
+        return chosen_option(self.settings.loss, self.loss)
 
     @property
     def chooses_scale(self) -> bool:
         """Whether the scale of the cross-entropy is left to be chosen."""
-        loss = self.settings.loss
-        if loss is None:
-            return bool(self.layout.classes)
-        return isinstance(loss, CrossEntropy) and loss.scale is None
+        return leaves_scale(self.settings.loss, self.layout)
 
     @cached_property
     def first_outputs(self) -> Array:

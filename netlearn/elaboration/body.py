@@ -15,6 +15,7 @@ from netlearn.elaboration.meters import Meters
 from netlearn.elaboration.scope import Scope
 from netlearn.elaboration.scope_settings import ScopeSettings
 from netlearn.elaboration.template import Template
+from netlearn.elaboration.value_text import Text
 from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlearnError, NetlistError, NetlistWarning, Place
 from netlearn.netlist.netlist import Netlist
@@ -188,6 +189,12 @@ class Body:
         self.elements = ElementNames()
         self.deferred: list[Callable[[], None]] = []
         """What needs the branch currents of elements that may come later."""
+
+    def fixed(self, text: Text) -> float:
+        """The value of something that training cannot follow."""
+        quantity = self.scope.quantity(text)
+        self.shared.frozen.setdefault(quantity, text.place())
+        return self.shared.graph.value(quantity)
 
     def model(self, name: str) -> ModelCard | None:
         """The model of that name that is nearest on the way outwards."""

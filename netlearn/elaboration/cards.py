@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 from netlearn.elaboration.body import Body, Definition
 from netlearn.elaboration.elements.model_cards import read_model
-from netlearn.elaboration.known_options import HARMLESS_OPTIONS
-from netlearn.elaboration.scope_settings import NodeShunt, ScopeSettings
 from netlearn.elaboration.value_text import FunctionText, Text, is_wrapped
 from netlearn.errors import NetlearnErrors, NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.netlist.netlist import Netlist
@@ -17,7 +15,6 @@ from netlearn.netlist.statements import (
     FIRST_STEP,
     PARAMETER_CARDS,
     Alternative,
-    Assignment,
     Block,
     Broken,
     Card,
@@ -46,16 +43,6 @@ HARMLESS = frozenset((
 ))  # fmt: skip
 """Cards that are read elsewhere or do not change an operating point, in any dialect."""
 
-_NUMERIC_OPTIONS = ("reltol", "abstol", "vntol", "itl1", "itl2", "pivtol", "pivrel", "gminsteps", "srcsteps")
-SET_OPTIONS = ("temp", "tnom", "gmin", "scale", *_NUMERIC_OPTIONS)
-"""Options that the circuit itself has."""
-_REFUSED_OPTIONS: Mapping[str, str] = {
-    "gshunt": "it puts a conductance from every node to ground",
-    "rseries": "it puts a resistor in series with every inductor",
-    **dict.fromkeys(("defl", "defw", "defad", "defas"), "write the size of each transistor"),
-}
-
-
 OPTION_CARDS = ("option", "options", "opt")
 UNCONDITIONAL = frozenset((*PARAMETER_CARDS, "func", "global", *OPTION_CARDS))
 """Cards that ngspice takes wherever in a condition they stand."""
@@ -67,6 +54,15 @@ class Active(NamedTuple):
     statement: Statement
     netlist: Netlist
     chain: tuple[Place, ...]
+
+    def error(self, message: str, hint: str = "") -> NetlistError:
+        """An error that stands at the whole statement."""
+        statement = self.statement
+        return NetlistError(message, statement.source.place(statement.start, statement.end, self.chain), hint)
+
+    def word_error(self, word: Word, message: str, hint: str = "") -> NetlistError:
+        """An error that stands at one word of it."""
+        return NetlistError(message, self.statement.source.place(word.start, word.end, self.chain), hint)
 
 
 def active(body: Body, netlist: Netlist, statements: Iterable[Statement], chain: tuple[Place, ...]) -> list[Active]:
@@ -103,7 +99,7 @@ def _chosen(body: Body, items: Iterable[Active], depth: int = 0) -> Iterator[Act
             yield item
             continue
         if depth >= DEEPEST:
-            raise _card_error(item, f"more than {DEEPEST} conditions within each other")
+            raise item.error(f"more than {DEEPEST} conditions within each other")
         for alternative in item.statement.alternatives:
             _condition(alternative, item)
         branch = next((b for b in item.statement.alternatives if _holds(body, b, item)), None)
@@ -120,7 +116,7 @@ def _chosen(body: Body, items: Iterable[Active], depth: int = 0) -> Iterator[Act
             message = (
                 f"ngspice takes a {what} in every branch of a condition, and so does netlearn: the last one counts"
             )
-            error = _card_error(one, message, "write its value as an expression of the condition: {x ? 1k : 2k}")
+            error = one.error(message, "write its value as an expression of the condition: {x ? 1k : 2k}")
             body.shared.warnings.append(NetlistWarning(error.message, error.place, error.hint))
             yield one
 
@@ -129,7 +125,7 @@ def _unconditional(item: Active, depth: int = 0) -> Iterator[Active]:
     """The cards of a condition that count in all its branches, as they do in ngspice, in the order of the text."""
     assert isinstance(item.statement, Conditional)
     if depth >= DEEPEST:
-        raise _card_error(item, f"more than {DEEPEST} conditions within each other")
+        raise item.error(f"more than {DEEPEST} conditions within each other")
     for alternative in item.statement.alternatives:
         for inner in _opened(item.netlist, alternative.body, item.chain, 0):
             if isinstance(inner.statement, Conditional):
@@ -144,7 +140,7 @@ def _is_unconditional(statement: Statement) -> bool:
 
 def _holds(body: Body, branch: Alternative, item: Active) -> bool:
     text = _condition(branch, item)
-    return text is None or _fixed(body, text) != 0
+    return text is None or body.fixed(text) != 0
 
 
 def _condition(branch: Alternative, item: Active) -> Text | None:
@@ -156,15 +152,6 @@ def _condition(branch: Alternative, item: Active) -> Text | None:
         # ngspice takes other forms for false, or refuses them.
         raise text.error("a condition stands in parentheses", ".if (expression)")
     return text
-
-
-def _card_error(item: Active, message: str, hint: str = "") -> NetlistError:
-    statement = item.statement
-    return NetlistError(message, statement.source.place(statement.start, statement.end, item.chain), hint)
-
-
-def _word_error(item: Active, word: Word, message: str, hint: str = "") -> NetlistError:
-    return NetlistError(message, item.statement.source.place(word.start, word.end, item.chain), hint)
 
 
 def register(body: Body, item: Active) -> None:
@@ -190,13 +177,13 @@ def register(body: Body, item: Active) -> None:
         read(body, item, statement)
     elif statement.name not in HARMLESS:
         known = sorted({*CARDS, *HARMLESS})
-        raise _card_error(item, f"'.{statement.name}' is not supported", did_you_mean(statement.name, known))
+        raise item.error(f"'.{statement.name}' is not supported", did_you_mean(statement.name, known))
 
 
 def _refuse_words(item: Active, card: Card, form: str) -> None:
     """Raise NetlistError for a word that stands alone where only ``name=value`` may."""
     for word in card.words:
-        raise _word_error(item, word, f"cannot read '{word.text}' on the .{card.name} line", form)
+        raise item.word_error(word, f"cannot read '{word.text}' on the .{card.name} line", form)
 
 
 def _register_parameters(body: Body, item: Active, card: Card) -> None:
@@ -204,8 +191,7 @@ def _register_parameters(body: Body, item: Active, card: Card) -> None:
     for assignment in card.assignments:
         if len(card.assignments) > 1 and has_bare_blank(assignment.value.text):
             shown = assignment.name.text
-            error = _word_error(
-                item,
+            error = item.word_error(
                 assignment.value,
                 f"'{shown}' is all of this expression; ngspice ends it at its first blank",
                 "put it into braces or quotes",
@@ -221,7 +207,7 @@ def _register_parameters(body: Body, item: Active, card: Card) -> None:
 
 def _register_globals(body: Body, item: Active, card: Card) -> None:
     for name, _ in card.assignments:
-        raise _word_error(item, name, f"cannot read '{name.text}' on the .{card.name} line", ".global node ...")
+        raise item.word_error(name, f"cannot read '{name.text}' on the .{card.name} line", ".global node ...")
     body.shared.globals.update(word.text.lower() for word in card.words)
 
 
@@ -231,7 +217,7 @@ def _argument_names(text: str) -> tuple[str, ...]:
 
 def _register_function(body: Body, item: Active, card: Card) -> None:
     if len(card.words) < 3:
-        raise _card_error(item, "cannot read the function", ".func name(a, b) {expression}")
+        raise item.error("cannot read the function", ".func name(a, b) {expression}")
     name, arguments, value = card.words[0], card.words[1], card.words[-1]
     text = Text.of(value, card.source, item.chain, braced=True)
     body.scope.function_texts[name.text.lower()] = FunctionText(_argument_names(arguments.text), text)
@@ -239,7 +225,7 @@ def _register_function(body: Body, item: Active, card: Card) -> None:
 
 def _register_model(body: Body, item: Active, card: Card) -> None:
     if not card.words:
-        raise _card_error(item, "cannot read the model", ".model name type(parameter=value ...)")
+        raise item.error("cannot read the model", ".model name type(parameter=value ...)")
     name = card.words[0].text.lower()
     if name in body.models:
         _warn_of_second(body, item, f"model '{card.words[0].text}'")
@@ -259,7 +245,7 @@ def _register_step(body: Body, item: Active, card: Card) -> None:
         body.scope.define(match["name"].lower(), text)
         body.scope.keep(match["name"].lower())
         message = f"of what .step gives to '{match['name']}' the first value is taken, {match['value']}"
-    error = _card_error(item, message)
+    error = item.error(message)
     body.shared.warnings.append(NetlistWarning(error.message, error.place))
 
 
@@ -275,104 +261,8 @@ CARDS: dict[str, Callable[[Body, Active, Card], None]] = {
 
 
 def _warn_of_second(body: Body, item: Active, what: str) -> None:
-    error = _card_error(item, f"{what} is defined before; this second definition is left out")
+    error = item.error(f"{what} is defined before; this second definition is left out")
     body.shared.warnings.append(NetlistWarning(error.message, error.place))
-
-
-def read_options(body: Body, items: Iterable[Active]) -> None:
-    """``.options`` and ``.temp`` into the settings; ``.temp`` comes before an option."""
-    settings = body.shared.settings
-    for item in items:
-        card = item.statement
-        if not isinstance(card, Card) or card.name not in OPTION_CARDS:
-            continue
-        for assignment in card.assignments:
-            with body.shared.collecting():
-                name = assignment.name.text.lower()
-                if name in _REFUSED_OPTIONS and body.shared.foreign:
-                    continue
-                if name in _REFUSED_OPTIONS:
-                    place = card.source.place(assignment.name.start, assignment.name.end, item.chain)
-                    raise NetlistError(f"the option '{name}' is not supported: {_REFUSED_OPTIONS[name]}", place)
-                if name == "rshunt":
-                    settings.shunt = _shunt(body, item, assignment)
-                    continue
-                if name not in SET_OPTIONS:
-                    _warn_of_option(body, item, assignment.name)
-                    continue
-                _set_option(settings, name, _fixed(body, Text.of(assignment.value, card.source, item.chain)))
-        for word in card.words:
-            if word.text.lower() == "badmos3":
-                settings.badmos3 = 1.0
-            else:
-                _warn_of_option(body, item, word)
-    for item in items:
-        card = item.statement
-        if isinstance(card, Card) and card.name == "temp":
-            with body.shared.collecting():
-                if not card.words and not card.assignments:
-                    # To ngspice it is 0 degrees.
-                    raise _card_error(item, ".temp needs a temperature", ".temp 27")
-                if len(card.words) > 1 or card.assignments:
-                    extra = card.words[1] if len(card.words) > 1 else card.assignments[0].name
-                    raise _word_error(item, extra, ".temp takes one temperature", "run each temperature by itself")
-                if card.words[0].text[-1].isalpha():
-                    error = _word_error(
-                        item, card.words[0], "ngspice takes no unit here, and leaves its temperature at 27"
-                    )
-                    body.shared.warnings.append(NetlistWarning(error.message, error.place, "write a plain number"))
-                settings.temperature = _fixed(body, Text.of(card.words[0], card.source, item.chain))
-
-
-def warn_of_inner_options(body: Body, items: Iterable[Active]) -> None:
-    """Warn of what a subcircuit sets for the whole circuit, which counts outside of it only."""
-    for item in items:
-        card = item.statement
-        if not isinstance(card, Card) or card.name not in (*OPTION_CARDS, "temp"):
-            continue
-        names = [*card.words, *(assignment.name for assignment in card.assignments)]
-        if card.name == "temp" or any(name.text.lower() not in HARMLESS_OPTIONS - {*SET_OPTIONS} for name in names):
-            message = f"a .{card.name} in a subcircuit is left out, as it is about the whole circuit"
-            error = _card_error(item, message, "move it out of the subcircuit")
-            body.shared.warnings.append(NetlistWarning(error.message, error.place, error.hint))
-
-
-def _shunt(body: Body, item: Active, assignment: Assignment) -> NodeShunt | None:
-    """The resistor from each node to ground; none, with a warning, where its resistance is not positive."""
-    source, word = item.statement.source, assignment.value
-    text, graph = Text.of(word, source, item.chain), body.shared.graph
-    value = _fixed(body, text)
-    if value > 0:
-        return NodeShunt(graph.constant(value), (graph.source_number(source), word.start, word.end))
-    message = f"rshunt={value:g} is too small: as in ngspice, there are no resistors from nodes to ground"
-    body.shared.warnings.append(NetlistWarning(message, text.place()))
-    return None
-
-
-def _warn_of_option(body: Body, item: Active, word: Word) -> None:
-    if word.text.lower() not in HARMLESS_OPTIONS:
-        error = _word_error(item, word, f"there is no option '{word.text}'; it is left out")
-        body.shared.warnings.append(NetlistWarning(error.message, error.place))
-
-
-def _fixed(body: Body, text: Text) -> float:
-    """The value of something that training cannot follow."""
-    quantity = body.scope.quantity(text)
-    body.shared.frozen.setdefault(quantity, text.place())
-    return body.shared.graph.value(quantity)
-
-
-def _set_option(settings: ScopeSettings, name: str, value: float) -> None:
-    if name == "temp":
-        settings.temperature = value
-    elif name == "tnom":
-        settings.nominal_temperature = value
-    elif name == "gmin":
-        settings.gmin = value
-    elif name == "scale":
-        settings.scale = value
-    else:
-        settings.options[name] = value
 
 
 def node_guesses(body: Body, items: Iterable[Active]) -> Mapping[str, int]:
@@ -388,15 +278,15 @@ def node_guesses(body: Body, items: Iterable[Active]) -> Mapping[str, int]:
                 if node is None and card.name == "ic" and re.fullmatch(r"i\s*\(.*\)|uic", name.text.lower()):
                     continue
                 if node is None:
-                    raise _word_error(item, name, f"cannot read '{name.text}'", f".{card.name} v(node)=value")
+                    raise item.word_error(name, f"cannot read '{name.text}'", f".{card.name} v(node)=value")
                 quantity = body.scope.quantity(Text.of(value, card.source, item.chain))
                 known = body.template.nodes
                 for guessed in known.all() if node[2] else [node[1]]:
                     if card.name == "nodeset":
                         guesses[guessed] = quantity
                     if known.anywhere(guessed) is None:
-                        error = _word_error(item, name, f"there is no node '{guessed}'")
+                        error = item.word_error(name, f"there is no node '{guessed}'")
                         body.shared.warnings.append(NetlistWarning(error.message, error.place))
         for word in card.words[len(card.words) // 2 * 2 :]:
-            body.shared.report(_word_error(item, word, f"cannot read '{word.text}'", f".{card.name} v(node)=value"))
+            body.shared.report(item.word_error(word, f"cannot read '{word.text}'", f".{card.name} v(node)=value"))
     return guesses

@@ -11,7 +11,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Group
 from netlearn.circuit.devices.base import ZERO_CELSIUS, Device, Environment
 from netlearn.elaboration.body import MOST_ERRORS, Body, Definition, Shared, TooManyErrors
-from netlearn.elaboration.cards import Active, active, node_guesses, read_options, warn_of_inner_options
+from netlearn.elaboration.cards import Active, active, node_guesses
 from netlearn.elaboration.columns import Contents
 from netlearn.elaboration.design import Design
 from netlearn.elaboration.element_line import ElementLine
@@ -21,6 +21,7 @@ from netlearn.elaboration.elements.plain_resistors import add_block
 from netlearn.elaboration.instances import Instances, call_place, note_parameters
 from netlearn.elaboration.kept_cards import keep_cards, note_inner_cards
 from netlearn.elaboration.names import PathNames
+from netlearn.elaboration.option_cards import read_options, warn_of_inner_options
 from netlearn.elaboration.scope_settings import ScopeSettings
 from netlearn.elaboration.shunts import shunted
 from netlearn.elaboration.template import FIRST_BRANCH, Template

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable
 
 from netlearn.elaboration.body import Body
-from netlearn.elaboration.cards import OPTION_CARDS, SET_OPTIONS, Active
+from netlearn.elaboration.cards import OPTION_CARDS, Active
 from netlearn.elaboration.kept import LeftOut, Piece, Surplus
 from netlearn.elaboration.known_options import FILE_OPTIONS, HARMLESS_OPTIONS
+from netlearn.elaboration.option_cards import SET_OPTIONS
 from netlearn.elaboration.value_text import Text
 from netlearn.errors import NetlistError
 from netlearn.netlist.statements import PARAMETER_CARDS, Assignment, Card, Word

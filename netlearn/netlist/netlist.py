@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from netlearn.atomic import Destination, write_together
-from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, OutputError, Place, did_you_mean, raise_all
+from netlearn.errors import NetlearnError, NetlistError, OutputError, Place, did_you_mean, raise_all
+from netlearn.netlist import inclusions
 from netlearn.netlist.bodies import BodyNames
 from netlearn.netlist.edits import Edit
 from netlearn.netlist.elements import Elements, ElementView
@@ -23,11 +24,6 @@ from netlearn.netlist.source import Source
 from netlearn.netlist.statements import FILE_CARDS, Card, DirectiveLine, Element, Kept, Section, Statement
 from netlearn.netlist.values import value_edit
 from netlearn.notebook import InNotebooks
-
-_DEEPEST_INCLUDE = 50
-"""Includes within each other; process kits have about five."""
-_MOST_INCLUDES = 10_000
-"""Times that files are read in all; process kits come to some hundreds."""
 
 
 class Netlist(InNotebooks):
@@ -200,7 +196,7 @@ class Netlist(InNotebooks):
 
     def walk(self) -> Iterator[Netlist]:
         """This netlist and all that it includes, at any depth, each file or section once."""
-        return self._walk(None)
+        return inclusions.walk(self)
 
     def check(self) -> None:
         """Parse everything that is included.
@@ -208,47 +204,16 @@ class Netlist(InNotebooks):
         Raises NetlistError for what is wrong in any file, up to 20 errors at once.
         """
         errors: list[NetlearnError] = []
-        for _ in self._walk(errors):
+        for _ in inclusions.walk(self, errors):
             if len(errors) >= MOST_ERRORS:
                 break
         raise_all(errors[:MOST_ERRORS])
-        if self._inclusions({}, []) > _MOST_INCLUDES:
-            raise NetlistError(f"the netlist comes to more than {_MOST_INCLUDES} includes", Place(self.source.path, 1))
-
-    def _inclusions(self, known: dict[Netlist, int], way: list[Netlist]) -> int:
-        """How many times files are read in all, each counted along every way that leads to it."""
-        if self not in known:
-            way.append(self)
-            total = 1
-            for card, part in self.includes.items():
-                if part in way or len(way) > _DEEPEST_INCLUDE:
-                    what = "includes itself" if part in way else "is included too deeply"
-                    names = " -> ".join(step._label for step in [*way, part][way.index(part) if part in way else -6 :])
-                    raise NetlistError(f"'{part._label}' {what}: {names}", self.place(card.start, card.end))
-                total += part._inclusions(known, way)
-            known[self] = total
-            way.pop()
-        return known[self]
+        inclusions.check(self)
 
     @property
-    def _label(self) -> str:
+    def label(self) -> str:
+        """What errors call it: the path, with the section if it is one."""
         return self.source.path if self.section is None else f"{self.source.path} {self.section}"
-
-    def _walk(self, errors: list[NetlearnError] | None) -> Iterator[Netlist]:
-        seen: set[Netlist] = set()
-        stack = [self]
-        while stack:
-            netlist = stack.pop()
-            if netlist in seen:
-                continue
-            seen.add(netlist)
-            try:
-                stack += reversed(list(netlist.includes.values()))
-            except NetlearnError as error:
-                if errors is None:
-                    raise
-                errors += error.errors if isinstance(error, NetlearnErrors) else [error]
-            yield netlist
 
     def place(self, start: int, end: int | None = None) -> Place:
         """Where the characters [start, end) of this file are."""

@@ -29,8 +29,8 @@ from netlearn.circuit.wiring import Wiring
 from netlearn.errors import CircuitError
 from netlearn.solve.equations.assembly import MatrixTopology, sorted_unique, summing
 from netlearn.solve.equations.diagnosis import explain_singular, floating_error
-from netlearn.solve.equations.extract import Extract
 from netlearn.solve.equations.source_forest import SourceForest, removable, roots_removed
+from netlearn.solve.equations.tree_coupling import TreeCoupling
 
 
 def in_a_row(places: Array) -> Array | slice:
@@ -175,7 +175,7 @@ class SourceReduction:
         drops = self.forest.potentials(rhs[:, self.sources].T)
         if not drops.any():
             return drops.T, np.zeros(0, np.int64), np.zeros((0, len(rhs)))
-        return drops.T, *self.from_sources(data, drops, transpose=transpose)
+        return drops.T, *self._coupling.from_tree(data, drops, transpose=transpose)
 
     def recover(
         self,
@@ -197,7 +197,7 @@ class SourceReduction:
         if not len(self.sources):
             return x
         x[:, self._tree] += dictated.volts
-        leaving = dictated.into.T - self.at_sources(data, x, transpose=transpose)
+        leaving = dictated.into.T - self._coupling.at_tree(data, x, transpose=transpose)
         if others is not None:
             leaving = leaving - others(x).T
         x[:, self._branches] = self.forest.currents(leaving).T
@@ -254,78 +254,9 @@ class SourceReduction:
         """The number of each unknown among the tree nodes (N + 1,), -1 for others and, last, for ground."""
         return self.forest.at_tree
 
-    def at_sources(self, data: Array, x: Array, *, transpose: bool = False) -> Array:
-        """J x, or with ``transpose`` Jᵀ x, at the tree nodes, (s, S), for x (S, N).
-
-        ``data`` (nnz,) or (nnz, S) are J's entries; the eliminated sources' currents have no part in it.
-        """
-        total = np.zeros((len(self.tree), len(x)), np.result_type(data, x))
-        for part in self._transposed_rows if transpose else self._rows:
-            if len(part.entries):
-                total += part.product(data, x[:, part.reached].T)
-        return total
-
-    def from_sources(self, data: Array, tree: Array, *, transpose: bool = False) -> tuple[Array, Array]:
-        """What the tree nodes' voltages ``tree`` (s, S) do to Zᵀ J: those equations (d,), and the sums (d, S).
-
-        With ``transpose`` to Zᵀ Jᵀ.
-        """
-        equations, sums = self._driven_transposed if transpose else self._driven
-        parts = self._rows if transpose else self._transposed_rows
-        matrices = [part.matrix(data) for part in parts] if data.ndim == 1 else []
-        for before, volts, result in self._last_driven if matrices else []:
-            # All states of a training step have the same inputs.
-            same = all(a is b for a, b in zip(before, matrices, strict=True)) and volts.dtype == tree.dtype
-            if same and np.array_equal(volts, tree):
-                return equations, result
-        result = np.zeros((len(equations), tree.shape[1]), np.result_type(data, tree))
-        for add, part in zip(sums, parts, strict=True):
-            if part.shape[1]:
-                result += add @ part.product(data, tree, transpose=True)
-        if matrices:
-            self._last_driven[:] = [(matrices, tree, result)]
-        return equations, result
-
     @cached_property
-    def _last_driven(self) -> list[tuple[list[Any], Array, Array]]:
-        return []
-
-    @cached_property
-    def _driven(self) -> tuple[Array, list[sparse.csr_array]]:
-        return self._sums(self._transposed_rows)
-
-    @cached_property
-    def _driven_transposed(self) -> tuple[Array, list[sparse.csr_array]]:
-        return self._driven if self.symmetric else self._sums(self._rows)
-
-    def _sums(self, parts: tuple[Extract, Extract]) -> tuple[Array, list[sparse.csr_array]]:
-        """The reduced equations that tree nodes have a part in, and matrices that sum up what all equations get."""
-        places = [self.place[part.reached] for part in parts]
-        found = np.concatenate(places)
-        equations = np.flatnonzero(np.bincount(found[found >= 0], minlength=self.size))
-        sums = []
-        for place in places:
-            kept = np.flatnonzero(place >= 0)
-            entries = (np.ones(len(kept)), (np.searchsorted(equations, place[kept]), kept))
-            sums.append(sparse.coo_array(entries, shape=(len(equations), len(place))).tocsr())
-        return equations, sums
-
-    @cached_property
-    def _rows(self) -> tuple[Extract, Extract]:
-        return self._at_tree(self.topology.rows, self.topology.columns)
-
-    @cached_property
-    def _transposed_rows(self) -> tuple[Extract, Extract]:
-        return self._rows if self.symmetric else self._at_tree(self.topology.columns, self.topology.rows)
-
-    def _at_tree(self, rows: Array, columns: Array) -> tuple[Extract, Extract]:
-        """Rows at tree nodes, in two parts: what other nodes do there, which may be much, and tree nodes themselves."""
-        row, own = self.at_tree[rows], self.at_tree[columns] >= 0
-        others, among = (
-            Extract.of(entries, row[entries], columns[entries], len(self.tree))
-            for entries in (np.flatnonzero((row >= 0) & self.inner & which) for which in (~own, own))
-        )
-        return others, among
+    def _coupling(self) -> TreeCoupling:
+        return TreeCoupling(self.topology, self.place, self.at_tree, self.inner, self.size, self.symmetric)
 
     def gathered(self, x: Array) -> Array:
         """x Z, (..., size) for (..., N): sums what stands at unknowns that move together."""

@@ -1,0 +1,111 @@
+"""``.options`` and ``.temp``: what they set of the circuit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from netlearn.elaboration.body import Body
+from netlearn.elaboration.cards import OPTION_CARDS, Active
+from netlearn.elaboration.known_options import HARMLESS_OPTIONS
+from netlearn.elaboration.scope_settings import NodeShunt, ScopeSettings
+from netlearn.elaboration.value_text import Text
+from netlearn.errors import NetlistError, NetlistWarning
+from netlearn.netlist.statements import Assignment, Card, Word
+
+_NUMERIC_OPTIONS = ("reltol", "abstol", "vntol", "itl1", "itl2", "pivtol", "pivrel", "gminsteps", "srcsteps")
+SET_OPTIONS = ("temp", "tnom", "gmin", "scale", *_NUMERIC_OPTIONS)
+"""Options that the circuit itself has."""
+_REFUSED_OPTIONS: Mapping[str, str] = {
+    "gshunt": "it puts a conductance from every node to ground",
+    "rseries": "it puts a resistor in series with every inductor",
+    **dict.fromkeys(("defl", "defw", "defad", "defas"), "write the size of each transistor"),
+}
+
+
+def read_options(body: Body, items: Iterable[Active]) -> None:
+    """``.options`` and ``.temp`` into the settings; ``.temp`` comes before an option."""
+    settings = body.shared.settings
+    for item in items:
+        card = item.statement
+        if not isinstance(card, Card) or card.name not in OPTION_CARDS:
+            continue
+        for assignment in card.assignments:
+            with body.shared.collecting():
+                name = assignment.name.text.lower()
+                if name in _REFUSED_OPTIONS and body.shared.foreign:
+                    continue
+                if name in _REFUSED_OPTIONS:
+                    place = card.source.place(assignment.name.start, assignment.name.end, item.chain)
+                    raise NetlistError(f"the option '{name}' is not supported: {_REFUSED_OPTIONS[name]}", place)
+                if name == "rshunt":
+                    settings.shunt = _shunt(body, item, assignment)
+                    continue
+                if name not in SET_OPTIONS:
+                    _warn_of_option(body, item, assignment.name)
+                    continue
+                _set_option(settings, name, body.fixed(Text.of(assignment.value, card.source, item.chain)))
+        for word in card.words:
+            if word.text.lower() == "badmos3":
+                settings.badmos3 = 1.0
+            else:
+                _warn_of_option(body, item, word)
+    for item in items:
+        card = item.statement
+        if isinstance(card, Card) and card.name == "temp":
+            with body.shared.collecting():
+                if not card.words and not card.assignments:
+                    # To ngspice it is 0 degrees.
+                    raise item.error(".temp needs a temperature", ".temp 27")
+                if len(card.words) > 1 or card.assignments:
+                    extra = card.words[1] if len(card.words) > 1 else card.assignments[0].name
+                    raise item.word_error(extra, ".temp takes one temperature", "run each temperature by itself")
+                if card.words[0].text[-1].isalpha():
+                    error = item.word_error(
+                        card.words[0], "ngspice takes no unit here, and leaves its temperature at 27"
+                    )
+                    body.shared.warnings.append(NetlistWarning(error.message, error.place, "write a plain number"))
+                settings.temperature = body.fixed(Text.of(card.words[0], card.source, item.chain))
+
+
+def warn_of_inner_options(body: Body, items: Iterable[Active]) -> None:
+    """Warn of what a subcircuit sets for the whole circuit, which counts outside of it only."""
+    for item in items:
+        card = item.statement
+        if not isinstance(card, Card) or card.name not in (*OPTION_CARDS, "temp"):
+            continue
+        names = [*card.words, *(assignment.name for assignment in card.assignments)]
+        if card.name == "temp" or any(name.text.lower() not in HARMLESS_OPTIONS - {*SET_OPTIONS} for name in names):
+            message = f"a .{card.name} in a subcircuit is left out, as it is about the whole circuit"
+            error = item.error(message, "move it out of the subcircuit")
+            body.shared.warnings.append(NetlistWarning(error.message, error.place, error.hint))
+
+
+def _shunt(body: Body, item: Active, assignment: Assignment) -> NodeShunt | None:
+    """The resistor from each node to ground; none, with a warning, where its resistance is not positive."""
+    source, word = item.statement.source, assignment.value
+    text, graph = Text.of(word, source, item.chain), body.shared.graph
+    value = body.fixed(text)
+    if value > 0:
+        return NodeShunt(graph.constant(value), (graph.source_number(source), word.start, word.end))
+    message = f"rshunt={value:g} is too small: as in ngspice, there are no resistors from nodes to ground"
+    body.shared.warnings.append(NetlistWarning(message, text.place()))
+    return None
+
+
+def _warn_of_option(body: Body, item: Active, word: Word) -> None:
+    if word.text.lower() not in HARMLESS_OPTIONS:
+        error = item.word_error(word, f"there is no option '{word.text}'; it is left out")
+        body.shared.warnings.append(NetlistWarning(error.message, error.place))
+
+
+def _set_option(settings: ScopeSettings, name: str, value: float) -> None:
+    if name == "temp":
+        settings.temperature = value
+    elif name == "tnom":
+        settings.nominal_temperature = value
+    elif name == "gmin":
+        settings.gmin = value
+    elif name == "scale":
+        settings.scale = value
+    else:
+        settings.options[name] = value
