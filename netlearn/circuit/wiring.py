@@ -93,7 +93,13 @@ class Wiring:
     @cached_property
     def linear(self) -> bool:
         """Whether every element is linear."""
-        return all(device.linear for device, index in zip(self.devices, self.indices, strict=True) if len(index))
+        return not self.nonlinear
+
+    @cached_property
+    def nonlinear(self) -> list[int]:
+        """The numbers of the groups whose elements are not linear, if there are any in them."""
+        pairs = zip(self.devices, self.indices, strict=True)
+        return [g for g, (device, index) in enumerate(pairs) if len(index) and not device.linear]
 
     @cached_property
     def node_numbers(self) -> dict[str, int]:

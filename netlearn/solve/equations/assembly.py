@@ -13,6 +13,7 @@ from scipy import sparse
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.base import Device, Environment, Values
+from netlearn.solve.equations.prepared import PreparedCircuit
 
 
 def structure(device: Device) -> Array:
@@ -215,12 +216,14 @@ class Equations:
     circuit: Circuit
     topology: MatrixTopology
     prepared: tuple[Values, ...]
+    own: PreparedCircuit
+    """What follows from the values beside those of independent sources."""
 
     @classmethod
     def of(cls, circuit: Circuit) -> Equations:
         """Look the topology up and prepare the devices' values."""
-        prepared = tuple(group.device.prepare(group.values, circuit.environment) for group in circuit.groups)
-        return cls(circuit, MatrixTopology.of(circuit), prepared)
+        own = PreparedCircuit.of(circuit)
+        return cls(circuit, MatrixTopology.of(circuit), own.with_drives(circuit), own)
 
     def at(self, g: int, x: Array) -> Array:
         """The unknowns (S, k, T) that a group touches, from ``x`` (S, N + 1) with its ground column."""

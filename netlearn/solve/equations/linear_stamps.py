@@ -7,10 +7,10 @@ then full: from the resistances to both there is no need of the Jacobian of all 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import sparse
@@ -21,6 +21,8 @@ from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.equations.extract import DENSE_SHARE
 from netlearn.solve.equations.source_reduction import SourceReduction, in_a_row
 from netlearn.solve.threads import in_parts
+
+T = TypeVar("T")
 
 SAMPLES = 512
 """So many samples a thread multiplies at a time."""
@@ -205,25 +207,21 @@ class LinearPart:
         stamps = LinearStamps.of(equations, reduction)
         if stamps is None:
             return None
-        known = {} if base is None else {e.group: s for e, s in zip(base.stamps.groups, base.scales, strict=True)}
-        scales = []
-        with np.errstate(divide="ignore", invalid="ignore"):
-            for each in stamps.groups:
-                scale = known.get(each.group)
-                if scale is None:
-                    scaled = equations.circuit.groups[each.group].device.scaled_slopes(equations.prepared[each.group])
-                    assert scaled is not None
-                    scale = scaled[0]
-                if scale.ndim != 1 or scale.dtype.kind != "f":
-                    return None
-                scales.append(scale)
+        if base is None:
+            scales = equations.own.once("scales", lambda: _scales(equations, stamps, {}))
+        else:
+            scales = _scales(
+                equations, stamps, {e.group: s for e, s in zip(base.stamps.groups, base.scales, strict=True)}
+            )
+        if scales is None:
+            return None
         if any(np.iscomplexobj(equations.circuit.groups[g].values["dc"]) for g in stamps.sources):
             return None
         for g in stamps.others:
             driven = equations.circuit.groups[g].device.driven(equations.prepared[g])
             if driven is None or any(np.iscomplexobj(value) for _, value in driven):
                 return None
-        return cls(equations, stamps, tuple(scales), base)
+        return cls(equations, stamps, scales, base)
 
     @cached_property
     def finite(self) -> bool:
@@ -231,9 +229,11 @@ class LinearPart:
         drives = self.drives()
         if self.base is not None and self.volts is self.base.volts:
             drives = drives[1:]
-        # What is not finite makes the sum so; only where that is, each number is looked at.
-        with np.errstate(all="ignore"):
-            return all(np.isfinite(each.sum()) or np.isfinite(each).all() for each in (*self._new_scales, *drives))
+        return self._kept("finite", lambda: _finite(self._new_scales)) and _finite(drives)
+
+    def _kept(self, what: str, work: Callable[[], T]) -> T:
+        """What follows from the circuit's values, or from these and the base's."""
+        return self.equations.own.once(what, work) if self.base is None else work()
 
     @property
     def _new_scales(self) -> list[Array]:
@@ -243,6 +243,9 @@ class LinearPart:
     @cached_property
     def entries(self) -> Array:
         """The entries (nnz,) of the reduced matrix."""
+        return self._kept("entries", self._entries)
+
+    def _entries(self) -> Array:
         stamps = self.stamps
         total = np.zeros(len(stamps.reduction.pattern.rows))
         known: set[int] = set()
@@ -277,7 +280,7 @@ class LinearPart:
         """What volts at tree nodes do to the equations ``stamps.coupling.equations``, as a matrix (s, d)."""
         if self.base is not None and self._same_coupling:
             return self.base.coupling
-        return self.stamps.coupling.matrix(self.scales)
+        return self._kept("coupling", lambda: self.stamps.coupling.matrix(self.scales))
 
     @cached_property
     def volts(self) -> Array:
@@ -361,6 +364,28 @@ class LinearPart:
             for each in found
         ]
         return equations, np.searchsorted(equations, stamps.coupling.equations), ends
+
+
+def _scales(equations: Equations, stamps: LinearStamps, known: Mapping[int, Array]) -> tuple[Array, ...] | None:
+    """The groups' numbers, those that are known by group and all others; None where samples differ in one."""
+    scales = []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for each in stamps.groups:
+            scale = known.get(each.group)
+            if scale is None:
+                scaled = equations.circuit.groups[each.group].device.scaled_slopes(equations.prepared[each.group])
+                assert scaled is not None
+                scale = scaled[0]
+            if scale.ndim != 1 or scale.dtype.kind != "f":
+                return None
+            scales.append(scale)
+    return tuple(scales)
+
+
+def _finite(numbers: Sequence[Array]) -> bool:
+    # What is not finite makes the sum so; only where that is, each number is looked at.
+    with np.errstate(all="ignore"):
+        return all(bool(np.isfinite(each.sum()) or np.isfinite(each).all()) for each in numbers)
 
 
 def _embedded(small: SourceReduction, large: SourceReduction) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.circuit import Circuit, Group
 from netlearn.circuit.devices.base import Values
 from netlearn.circuit.devices.diode import Diode
 from netlearn.circuit.devices.ideal_diode import IdealDiode
@@ -19,6 +19,7 @@ from netlearn.circuit.wiring import Wiring
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.equations.diagnosis import not_finite
 from netlearn.solve.equations.linear_stamps import LinearPart
+from netlearn.solve.equations.prepared import only_drives
 from netlearn.solve.equations.source_reduction import Dictated, SourceReduction
 from netlearn.solve.matrices.many import Pattern, pattern_for, pivoting
 from netlearn.solve.newton.domain import finite_near, sizes
@@ -63,13 +64,14 @@ class NonlinearModel:
     @cached_property
     def dtype(self) -> np.dtype[Any]:
         """Real, or complex if any value is."""
-        values = [np.asarray(value).dtype for group in self.circuit.groups for value in group.values.values()]
-        return np.result_type(float, *values)
+        groups = self.circuit.groups
+        own = self.equations.own.once("dtype", lambda: _dtype(group for group in groups if not only_drives(group)))
+        return np.result_type(own, _dtype(group for group in groups if only_drives(group)))
 
     @cached_property
     def nonlinear(self) -> list[int]:
         """The numbers of the nonlinear groups."""
-        return [g for g, group in enumerate(self.circuit.groups) if len(group) and not group.device.linear]
+        return self.circuit.wiring.nonlinear
 
     @cached_property
     def at_rest(self) -> bool:
@@ -77,11 +79,15 @@ class NonlinearModel:
 
         All others begin where SPICE has them begin, so that of several operating points the same one is found.
         """
-        return all(isinstance(self.circuit.groups[g].device, Diode | IdealDiode) for g in self.nonlinear)
+        devices = self.circuit.wiring.devices
+        return all(isinstance(devices[g], Diode | IdealDiode) for g in self.nonlinear)
 
     @cached_property
     def linear_data(self) -> Array:
         """The linear groups' entries in the full Jacobian, (nnz,) or (nnz, S)."""
+        return self.equations.own.once("linear data", self._linear_data)
+
+    def _linear_data(self) -> Array:
         linear = [g for g, group in enumerate(self.circuit.groups) if group.device.linear]
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.equations.jacobian(groups=linear)
@@ -91,7 +97,9 @@ class NonlinearModel:
         """The linear groups' entries in the reduced Jacobian, (nnz,) or (nnz, S)."""
         if self.linear_part is not None:
             return self.linear_part.entries
-        return np.asarray(self.reduction.pattern.adder @ self.linear_data)
+        return self.equations.own.once(
+            "reduced data", lambda: np.asarray(self.reduction.pattern.adder @ self.linear_data)
+        )
 
     @cached_property
     def linear_matrix(self) -> sparse.csr_array:
@@ -142,6 +150,11 @@ class NonlinearModel:
             name: value[samples] if np.ndim(value) >= 2 and len(value) == count else value
             for name, value in prepared.items()
         }
+
+
+def _dtype(groups: Iterable[Group]) -> np.dtype[Any]:
+    """The kind of number that float and all values of groups can be."""
+    return np.result_type(float, *(np.asarray(value).dtype for group in groups for value in group.values.values()))
 
 
 def _extends(circuit: Circuit, near: Circuit) -> bool:
