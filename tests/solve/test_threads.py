@@ -14,7 +14,7 @@ from netlearn.errors import OptionError
 from netlearn.solve import contraction
 from netlearn.solve.contraction import drop_products
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.lockstep import lockstep
+from netlearn.solve.lockstep import lockstep, run
 from netlearn.solve.threads import VARIABLE, in_parts, in_shares, set_threads, threads
 
 NETWORKS = {
@@ -43,8 +43,8 @@ def _as_before():
 def test_the_same_bytes_for_any_number_of_threads(
     name: str, interpolated_from: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lockstep, "ROUNDS", 1)
-    monkeypatch.setattr(lockstep, "CHAINED_ROUNDS", 1)
+    monkeypatch.setattr(run, "ROUNDS", 1)
+    monkeypatch.setattr(run, "CHAINED_ROUNDS", 1)
     monkeypatch.setattr(lockstep, "INTERPOLATED_FROM", interpolated_from)
     circuit = sampled(NETWORKS[name], np.random.default_rng(0).uniform(-2, 2, 400))
     found = {}

@@ -41,22 +41,27 @@ class Linear(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Samples to solve: their starts ``y`` (S, n), which the solutions overwrite.
+    """Samples to solve: ``samples`` (m,) of S in all, whose unknowns are in columns ``places`` (n,) of ``y`` (S, r).
 
-    ``drive`` (S, d) is what sources add to the equations ``driven`` (d,), and ``offset`` (S, l) how
-    far they lift further rows above the unknowns ``lifted`` (l,), n standing for ground. If the starts
-    are ``cold``, devices begin where they start or, ``at_rest``, at no volts; if they are ``chained``,
-    samples may start from others' solutions.
+    Newton's method begins at ``start`` (m, n), or (1, n) for all alike, and writes into ``y``. ``drive`` (S, d) is what
+    sources add to the equations ``driven`` (d,), and ``volts`` (S, s) at columns ``at`` (l,) how far they lift further
+    rows above the unknowns ``lifted`` (l,), n standing for ground; (1, d) and (1, s) for all alike. If the starts are
+    ``cold``, devices begin where they start or, ``at_rest``, at no volts; if they are ``chained``, samples may start
+    from others' solutions.
     """
 
     cold: bool
     at_rest: bool
     chained: bool
+    samples: Array
+    start: Array
     y: Array
+    places: Array
     driven: Array
     drive: Array
     lifted: Array
-    offset: Array
+    volts: Array
+    at: Array
 
 
 class InSeries(NamedTuple):

@@ -88,19 +88,31 @@ def restore(data: Array, linear: Linear, laws: Laws) -> None:
 
 
 @compiled
-def load(problem: Problem, sample: int, w: int, drive: Array, offset: Array) -> None:
-    """A sample's drive and offset, into lane ``w``."""
+def load(problem: Problem, m: int, w: int, drive: Array, offset: Array) -> None:
+    """The drive and the offset of sample ``m`` of those to solve, into lane ``w``."""
+    sample = problem.samples[m]
+    row = sample if len(problem.drive) > 1 else 0
     for k in range(len(problem.driven)):
-        drive[problem.driven[k], w] = problem.drive[sample, k]
+        drive[problem.driven[k], w] = problem.drive[row, k]
+    row = sample if len(problem.volts) > 1 else 0
     for k in range(len(problem.lifted)):
-        offset[k, w] = problem.offset[sample, k]
+        offset[k, w] = problem.volts[row, problem.at[k]]
 
 
 @compiled
-def load_unknowns(problem: Problem, sample: int, w: int, y: Array) -> None:
-    """A sample's start, into lane ``w``."""
-    for i in range(problem.y.shape[1]):
-        y[i, w] = problem.y[sample, i]
+def load_start(problem: Problem, m: int, w: int, y: Array) -> None:
+    """Where sample ``m`` starts, into lane ``w``."""
+    row = m if len(problem.start) > 1 else 0
+    for i in range(len(problem.places)):
+        y[i, w] = problem.start[row, i]
+
+
+@compiled
+def load_solution(problem: Problem, m: int, w: int, y: Array) -> None:
+    """Where sample ``m`` is, into lane ``w``."""
+    sample = problem.samples[m]
+    for i in range(len(problem.places)):
+        y[i, w] = problem.y[sample, problem.places[i]]
 
 
 @compiled
@@ -116,12 +128,12 @@ def unbalanced(
     excess: Array,
     into: Array,
 ) -> None:
-    """How far samples (S,) are from Kirchhoff's laws at ``problem.y``, as ``balanced`` has it, 1 the limit.
+    """How far the problem's samples are from Kirchhoff's laws, ``excess`` (S,) as ``balanced`` has it, 1 the limit.
 
     ``into`` (S, t) is what the elements write to t rows beyond the equations, of which each is part of the one
     ``under`` (t,) it, n for none.
     """
-    n, lifted, further = problem.y.shape[1], len(problem.lifted), into.shape[1]
+    n, lifted, further = len(problem.places), len(problem.lifted), into.shape[1]
     y, drive = np.zeros((n + 1 + lifted, lanes)), np.zeros((n + 1, lanes))
     total, size = np.zeros((n + 1 + further, lanes)), np.zeros((n + 1 + further, lanes))
     offset = np.zeros((max(lifted, 1), lanes))
@@ -130,7 +142,7 @@ def unbalanced(
         width = min(lanes, last_sample - first)
         for w in range(width):
             load(problem, first + w, w, drive, offset)
-            load_unknowns(problem, first + w, w, y)
+            load_solution(problem, first + w, w, y)
         clear(rounding, 0)
         for i in range(n):
             clear(total, i)
@@ -148,7 +160,7 @@ def unbalanced(
         evaluate(laws, BALANCE, y, rounding, total, size, size, size)
         for w in range(width):
             for k in range(further):
-                into[first + w, k] = total[n + 1 + k, w]
+                into[problem.samples[first + w], k] = total[n + 1 + k, w]
         for k in range(further):
             if under[k] < n:
                 add(total, under[k], total, n + 1 + k, 1.0)
@@ -160,7 +172,7 @@ def unbalanced(
                 most = rounding[0, w]
                 rounding[0, w] = most if (part <= most) | math.isnan(most) else part
         for w in range(width):
-            excess[first + w] = rounding[0, w]
+            excess[problem.samples[first + w]] = rounding[0, w]
 
 
 @compiled
@@ -180,7 +192,7 @@ def linearized(
 
     ``error`` (S,) is what is left of the equations, beside the largest of ``right``.
     """
-    n, lifted = problem.y.shape[1], len(problem.lifted)
+    n, lifted = len(problem.places), len(problem.lifted)
     nnz, filled = len(linear.data), len(fill.upper)
     lower, upper = np.empty((filled, lanes)), np.empty((filled, lanes))
     inverse, work, none = np.empty((n, lanes)), np.empty((n, lanes)), np.empty((0, lanes))
@@ -196,7 +208,7 @@ def linearized(
         width = min(lanes, last_sample - first)
         for w in range(width):
             load(problem, first + w, w, drive, offset)
-            load_unknowns(problem, first + w, w, y)
+            load_solution(problem, first + w, w, y)
             error[first + w] = 0.0
         lift(problem, offset, y)
         restore(data, linear, laws)

@@ -22,7 +22,7 @@ from netlearn.solve.compiled.equation_loops import (
     evaluate,
     lift,
     load,
-    load_unknowns,
+    load_start,
     multiply_linear,
     restore,
 )
@@ -111,7 +111,7 @@ def newton(
     steps: Array,
     negative: Array,
 ) -> None:
-    """Newton's method for some samples, as ``iterate`` has it: from ``problem.y`` (S, n), which it overwrites.
+    """Newton's method for some of the problem's samples, as ``iterate`` has it: from ``start`` into ``y``.
 
     A lane takes the next sample when its own one has converged or failed. Before a step, what is ``between`` elements
     in series is settled with all else held (nonlinear elimination; Lanzkron, Rose and Wilkes, SIAM J. Sci. Comput. 17,
@@ -120,7 +120,7 @@ def newton(
     the same factors have no further step. ``negative`` (S,) are how many pivots were not above zero in the last
     factors.
     """
-    n, lifted = problem.y.shape[1], len(problem.lifted)
+    n, lifted = len(problem.places), len(problem.lifted)
     nnz, filled = len(linear.data), len(fill.upper)
     lower, upper = np.empty((filled, lanes)), np.empty((filled, lanes))
     inverse, work = np.empty((n, lanes)), np.empty((n, lanes))
@@ -160,7 +160,7 @@ def newton(
                 mode[0, w] = begin
                 for k in range(laws.kept):
                     kept[k, w] = 0.0
-                load_unknowns(problem, sample[w], w, y)
+                load_start(problem, sample[w], w, y)
                 start[w] = False
         for sweep in range(SWEEPS + 1):
             lift(problem, offset, y)
@@ -256,9 +256,9 @@ def newton(
         for w in range(lanes):
             if sample[w] < 0 or not (done[w] or lost[w]):
                 continue
-            s = sample[w]
+            s = problem.samples[sample[w]]
             for i in range(n):
-                problem.y[s, i] = y[i, w]
+                problem.y[s, problem.places[i]] = y[i, w]
             converged[s], steps[s], negative[s] = done[w], step[w], 0
             for i in range(n):
                 if not inverse[i, w] > 0.0:

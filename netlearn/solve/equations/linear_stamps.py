@@ -232,8 +232,8 @@ class LinearPart:
         return self._kept("finite", lambda: _finite(self._new_scales)) and _finite(drives)
 
     def _kept(self, what: str, work: Callable[[], T]) -> T:
-        """What follows from the circuit's values, or from these and the base's."""
-        return self.equations.own.once(what, work) if self.base is None else work()
+        """What follows from the circuit's values; in another order of sums where it is made from the base's."""
+        return self.equations.own.once((what, self.base is None), work)
 
     @property
     def _new_scales(self) -> list[Array]:

@@ -47,7 +47,7 @@ class PreparedCircuit:
         key = _key(circuit)
         if key is None:
             return cls.build(circuit)
-        kept: list[tuple[Hashable, PreparedCircuit]] = circuit.wiring.once(cls, list)
+        kept: list[tuple[Hashable, PreparedCircuit]] = circuit.wiring.once((cls, "last"), list)
         for one, prepared in kept:
             if one == key:
                 return prepared

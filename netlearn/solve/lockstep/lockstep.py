@@ -15,16 +15,17 @@ from functools import cached_property
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.solve.compiled.arguments import Balance, InSeries, Problem, Settling
+from netlearn.solve.compiled.arguments import Problem
 from netlearn.solve.compiled.load import available, kernels, lanes
-from netlearn.solve.lockstep.elements import LockstepElements, Sources
+from netlearn.solve.lockstep.elements import Sources
+from netlearn.solve.lockstep.equations import LockstepEquations
 from netlearn.solve.lockstep.layout import EliminationLayout
-from netlearn.solve.lockstep.starts import Drives
-from netlearn.solve.matrices.condensation import Condensation
+from netlearn.solve.lockstep.run import ROUNDS, SampleRun, of_rows
+from netlearn.solve.lockstep.starts import InterpolatedStarts, interpolated
 from netlearn.solve.newton.iteration import Tolerances
-from netlearn.solve.newton.system import ROUNDING, NonlinearModel
+from netlearn.solve.newton.system import NonlinearModel
 from netlearn.solve.reduced_states import ReducedStates
-from netlearn.solve.threads import in_parts, in_shares, one_thread
+from netlearn.solve.threads import in_shares, one_thread
 
 FIRST = 32
 """So many samples are solved first where the starts of the others are interpolated."""
@@ -39,15 +40,6 @@ ROUGH = 1e-3
 """Currents out of balance by this part of what is allowed are beyond rounding."""
 MOST_NUMBERS = 4_000_000
 """How many unknowns of samples are solved at a time."""
-
-LEAST_LANES, SAMPLES_OF_A_LANE = 16, 16
-"""Fewer lanes than are best for long runs, so that each has so many samples, but not fewer than this."""
-ROUNDS, CHAINED_ROUNDS = 2, 16
-"""How often the lanes are filled, at the least, with a thread's part of the samples."""
-
-NONE_BETWEEN = InSeries(np.zeros(0, np.int64), np.zeros(0, np.int64))
-
-Samples = Array | slice
 
 
 @dataclass(frozen=True)
@@ -68,14 +60,8 @@ class Lockstep:
     """A circuit made ready to be solved."""
 
     model: NonlinearModel
-    elements: LockstepElements
+    equations: LockstepEquations
     count: int
-    layout: EliminationLayout
-    data: Array
-    """Entries (nnz,) of the linear part of the reduced equations."""
-    condensation: Condensation | None
-    left: Array
-    """The entries of the linear part of the equations that Newton's method solves, condensed or not."""
 
     @classmethod
     def of(cls, model: NonlinearModel, count: int, near: Lockstep | None = None) -> Lockstep | None:
@@ -83,28 +69,19 @@ class Lockstep:
 
         ``near`` may be that of the circuit that this one extends.
         """
-        base = None if model.linear_part is None else model.linear_part.base
+        if not available():
+            return None
+        base, elements = None if model.linear_part is None else model.linear_part.base, None
         if near is not None and base is not None and near.model.linear_part is base:
             # What is added is linear.
-            elements = near.elements if len(model.nonlinear) == len(near.model.nonlinear) else None
-        else:
-            elements = None
-        if elements is None and available():
-            elements = LockstepElements.of(model)
-        if elements is None:
-            return None
-        layout = EliminationLayout.of(model, elements)
-        if layout is None:
-            return None
-        reduction = model.reduction
-        data = model.reduced_data
-        if layout.last is None:
-            return cls(model, elements, count, layout, data, None, data)
-        condensed = Condensation.of(reduction, data, layout.last)
-        if condensed is None:
-            return None
-        condensation, left = condensed
-        return cls(model, elements, count, layout, data, condensation, left.T.ravel())
+            elements = near.equations.elements if len(model.nonlinear) == len(near.model.nonlinear) else None
+        equations = LockstepEquations.of(model, elements)
+        return None if equations is None else cls(model, equations, count)
+
+    @property
+    def layout(self) -> EliminationLayout:
+        """What depends on connections only."""
+        return self.equations.layout
 
     @cached_property
     def sources(self) -> Sources:
@@ -118,41 +95,32 @@ class Lockstep:
         operating point is ``unique`` at what those of other samples suggest.
         """
         count = self.count
-        y = np.empty((count, self.model.reduction.size))
-        into = np.empty((count, len(self.layout.whole.sourced)))
-        steps = np.zeros(count, dtype=np.int64)
-        excess, negative = np.zeros(count), np.zeros(count, dtype=np.int64)
-
-        def solve(samples: Samples, start: Array | None) -> None:
-            found = self._solve(samples, start, tolerances, unique)
-            y[samples], into[samples], excess[samples], steps[samples], negative[samples] = found
-
-        drives = self._drives(count, unique) if guess is None else None
+        run = SampleRun.of(self.equations, self.sources, count, tolerances, at_rest=self.model.at_rest, unique=unique)
+        drives = self._starts(count, unique) if guess is None else None
         if drives is None:
-            known = None if guess is None else guess[self.layout.frame.members].T
             for part in self._pieces(count):
-                solve(part, None if known is None else known[part])
+                run.solve(np.arange(part.start, part.stop), None if guess is None else self._in_frame(guess[:, part].T))
         else:
-            order = drives.spread_out(FIRST if unique else 2 * FIRST)
-            known, others = np.split(order, [FIRST if unique else 2 * FIRST])
-            solve(known, None)
-            reach = np.inf if unique else self.reach_of(known, drives, tolerances, y, excess)
-            surface = drives.surface(known, self._in_frame(y[known])) if reach > 0.0 else None
-            for part in self._pieces(len(others)):
-                samples = others[part]
-                start = None if surface is None else surface(samples)
-                solve(samples, start)
+            run.solve(drives.known)
+            reach = np.inf if unique else self.reach_of(drives, run)
+            values = self._in_frame(run.y[drives.known])
+            for part in self._pieces(len(drives.others)):
+                samples = drives.others[part]
+                start = drives.starts(values, part) if reach > 0.0 else None
+                run.solve(samples, start)
                 if start is not None and not unique:
-                    lost = (excess[samples] > 1.0) | (self._away(y[samples], start) > reach)
+                    lost = (run.excess[samples] > 1.0) | (self._away(run.y[samples], start) > reach)
                     if lost.any():
-                        solve(samples[lost], None)
+                        run.solve(samples[lost])
         # One more step where the last one promised more than it kept.
-        rough = np.flatnonzero((excess > ROUGH) & (excess <= 1.0))
+        rough = np.flatnonzero((run.excess > ROUGH) & (run.excess <= 1.0))
         if len(rough):
-            found = self._solve(rough, self._in_frame(y[rough]), tolerances, unique)
-            y[rough], into[rough], excess[rough], _, negative[rough] = found
-        told = self.layout.plan.fill.symmetric and self.condensation is None
-        return LockstepOutcome(self._states(y, into), excess <= 1.0, steps, negative == 0 if told else None)
+            steps = run.steps[rough]
+            run.solve(rough, self._in_frame(run.y[rough]))
+            run.steps[rough] = steps
+        told = self.layout.plan.fill.symmetric and self.equations.condensation is None
+        states = self._states(run.y, run.into)
+        return LockstepOutcome(states, run.excess <= 1.0, run.steps, run.negative == 0 if told else None)
 
     def _pieces(self, count: int) -> list[slice]:
         most = max(1, MOST_NUMBERS // self.model.circuit.size)
@@ -163,8 +131,8 @@ class Lockstep:
         result: Array = y[:, self.layout.frame.members]
         return result
 
-    def _drives(self, count: int, unique: bool) -> Drives | None:
-        """What the samples' starts are interpolated over, where that pays."""
+    def _starts(self, count: int, unique: bool) -> InterpolatedStarts | None:
+        """Where samples start that can be interpolated, if that pays."""
         if self.layout.plan.size < INTERPOLATED_FROM:
             return None
         if count <= 4 * FIRST if unique else count < CHECKED_FROM:
@@ -181,23 +149,25 @@ class Lockstep:
         # An input in both polarities is one direction, but thousands of inputs are not a few.
         if np.count_nonzero((driven != driven[:, :1]).any(axis=1)) > 4 * MOST_SOURCES:
             return None
-        drives = Drives.of(driven)
-        return drives if 0 < drives.points.shape[1] <= MOST_SOURCES else None
+        first = FIRST if unique else 2 * FIRST
+        return InterpolatedStarts.of(driven, first, MOST_SOURCES, self.model.circuit.wiring)
 
-    def reach_of(self, known: Array, drives: Drives, tolerances: Tolerances, y: Array, excess: Array) -> float:
+    def reach_of(self, starts: InterpolatedStarts, run: SampleRun) -> float:
         """How far from an interpolated start, in volts, an operating point is the one that is found from zero.
 
-        Where there may be several operating points, another start may lead to another one. So of the ``known`` samples,
+        Where there may be several operating points, another start may lead to another one. So of the known samples,
         solved from zero, the second half is solved from the surface through the first one, too: 0 unless all of them
         arrive at the same place.
         """
-        first, checked = np.split(known, 2)
-        if not (excess[known] <= 1.0).all():
+        first, checked, weights = starts.halves
+        if not (run.excess[starts.known] <= 1.0).all():
             return 0.0
-        start = drives.surface(first, self._in_frame(y[first]))(checked)
-        found, _, left, *_ = self._solve(checked, start, tolerances, False)
-        apart = np.abs(found - y[checked]).max(initial=0.0)
-        same = (left <= 1.0).all() and apart <= SAME * np.abs(y[checked]).max(initial=1.0)
+        start = interpolated(weights, self._in_frame(run.y[first]))
+        again = run.again()
+        again.solve(checked, start)
+        found, known = again.y[checked], run.y[checked]
+        apart = np.abs(found - known).max(initial=0.0)
+        same = (again.excess[checked] <= 1.0).all() and apart <= SAME * np.abs(known).max(initial=1.0)
         return FARTHER * float(self._away(found, start).max()) if same else 0.0
 
     def _away(self, y: Array, start: Array) -> Array:
@@ -205,72 +175,6 @@ class Lockstep:
         is_node = self.model.reduction.is_node[self.layout.frame.members]
         away: Array = np.abs(self._in_frame(y) - start)[:, is_node].max(axis=1, initial=0.0)
         return away
-
-    def _solve(
-        self, samples: Samples, start: Array | None, tolerances: Tolerances, unique: bool
-    ) -> tuple[Array, Array, Array, Array, Array]:
-        """The reduced unknowns (S, r), and currents into ``sourced`` tree nodes (S, t).
-
-        Then imbalances, steps and numbers of pivots that are not above zero, (S,) each.
-        """
-        is_node, layout = self.model.reduction.is_node, self.layout
-        plan, frame, whole = layout.plan, layout.frame, layout.whole
-        sources = self.sources
-        drive, tree = np.array(sources.drive[samples], order="C"), sources.dictated.volts[samples]
-        count = len(drive)
-        converged, excess = np.zeros(count, bool), np.zeros(count)
-        steps, negative = np.zeros((2, count), np.int64)
-        width = lanes(count, plan.cost)
-        y = np.zeros((count, plan.size)) if start is None else np.array(start, order="C")
-        if self.condensation is None:
-            driven, kept = frame.equation[sources.driven], drive
-        else:
-            full = np.zeros((count, len(whole.members)))
-            full[:, sources.driven] = drive
-            reduced, rest = self.condensation.reduce(full)
-            driven, kept = frame.equation[self.condensation.last], np.ascontiguousarray(reduced)
-        offset = np.ascontiguousarray(tree[:, frame.tree])
-        cold = start is None
-        problem = Problem(cold, self.model.at_rest, cold and unique, y, driven, kept, frame.lifted, offset)
-        floor = tolerances.floor(is_node)[frame.members, 0]
-        settling = Settling(tolerances.reltol, floor, tolerances.iterations)
-        loops, laws = kernels(), frame.laws(self.elements)
-        linear = frame.linear(self.left)
-        between = layout.between if unique and self.condensation is None else NONE_BETWEEN
-
-        # A lane that is out of samples waits for the others.
-        fewer = min(width, max(LEAST_LANES, count // SAMPLES_OF_A_LANE // 8 * 8))
-
-        def find(first: int, last: int) -> None:
-            loops.newton(
-                plan.fill, linear, laws, problem, settling, between, fewer, first, last, converged, steps, negative
-            )
-
-        if problem.chained:
-            # As samples start from others' solutions, parts must be the same for any number of threads.
-            in_parts(find, count, fewer * CHAINED_ROUNDS)
-        else:
-            in_shares(find, count, fewer * ROUNDS)
-        if self.condensation is not None:
-            # The drive stands on the other side of the equations.
-            y = self.condensation.recover(y[:, frame.unknown[self.condensation.last]], -rest)
-            laws = whole.laws(self.elements)
-        offset = np.ascontiguousarray(tree[:, whole.tree])
-        problem = Problem(False, False, False, y, whole.equation[sources.driven], drive, whole.lifted, offset)
-        floor = np.where(is_node, tolerances.abstol, tolerances.vntol)[whole.equations]
-        sums = np.bincount(whole.rows, np.abs(self.data), len(floor))
-        balance = Balance(floor, ROUNDING, sums)
-        linear_whole, into = whole.linear(self.data), np.zeros((count, len(whole.sourced)))
-        laws = laws._replace(writes=whole.flows)
-        # A floating source's node stands above another one, whose law is that of both.
-        at = self.model.reduction.place[self.model.reduction.tree[whole.sourced]]
-        under = np.where(at >= 0, np.append(whole.equation, len(floor))[at], len(floor))
-
-        def weigh(first: int, last: int) -> None:
-            loops.unbalanced(linear_whole, laws, problem, balance, under, width, first, last, excess, into)
-
-        in_shares(weigh, count, width * ROUNDS)
-        return y[:, whole.unknown], into, np.where(converged, excess, np.inf), steps, negative
 
     def _states(self, y: Array, into: Array) -> ReducedStates:
         held = self.sources.dictated.volts if len(self.model.reduction.sources) else None
@@ -293,8 +197,8 @@ class Lockstep:
 
         Returns the solutions, and what is left (S,) of the equations beside the largest of ``right``.
         """
-        reduction, frame = self.model.reduction, self.layout.frame
-        condensed, laws = self.condensation, frame.laws(self.elements)
+        frame, equations = self.layout.frame, self.equations
+        condensed = equations.condensation
         error = np.empty(len(states))
         given, rest = (right, right) if condensed is None else condensed.reduce(right, transpose)
         # Their places in the order of elimination.
@@ -302,15 +206,15 @@ class Lockstep:
         if condensed is not None:
             column, row = (np.searchsorted(condensed.last, each) for each in (column, row))
         work = np.ascontiguousarray(given[..., column if transpose else row])
-        # Nodes at sources have their voltages from the states, not from those of other nodes.
-        lifted, raised = np.full(len(frame.tree), len(column)), np.zeros((len(states), 0))
-        if len(frame.tree):
-            raised = np.ascontiguousarray(states.at(reduction.tree[frame.tree]))
-        none = np.zeros(0, dtype=np.int64), np.zeros((len(states), 0))
-        place = np.ascontiguousarray(self._in_frame(states.moving))
-        problem = Problem(False, False, False, place, *none, lifted, raised)
+        none, moving = np.zeros(0, dtype=np.int64), np.ascontiguousarray(states.moving)
+        held = np.zeros((1, len(self.model.reduction.tree))) if states.held is None else of_rows(states.held)
+        every = np.arange(len(states))
+        problem = Problem(
+            False, False, False, every, np.zeros((1, 0)), moving, frame.members, none, np.zeros((1, 0)),
+            frame.lifted, held, frame.tree,
+        )  # fmt: skip
         width = lanes(len(states), self.layout.plan.cost)
-        loops, fill, linear = kernels(), self.layout.plan.fill, frame.linear(self.left)
+        loops, fill, linear, laws = kernels(), self.layout.plan.fill, equations.linear, equations.laws
 
         def find(first: int, last: int) -> None:
             loops.linearized(fill, linear, laws, problem, work, transpose, width, first, last, error)

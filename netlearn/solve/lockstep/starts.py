@@ -8,14 +8,15 @@ constant where too few samples are solved for a trend.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 
 from netlearn.arrays import Array
+from netlearn.circuit.wiring import Wiring
 
 CUBIC: Final = "cubic"
 LINEAR: Final = "linear"
@@ -23,6 +24,8 @@ DEPENDENT = 1e-10
 """Directions whose extent is less than this part of the largest are rounding."""
 RIDGE = 1e-10
 """Added to the diagonal, so that samples with the same drive do no harm."""
+MOST_KEPT = 4_000_000
+"""So many weights are kept for the next time."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,8 @@ class Drives:
         rest[chosen] = False
         return np.concatenate([tried[chosen], order[rest]])
 
-    def surface(self, known: Array, values: Array) -> Callable[[Array], Array]:
-        """A function from samples to interpolated values (len(samples), n), ``values`` (len(known), n) being known."""
+    def weights(self, known: Array, samples: Array) -> Array:
+        """By what the values at the ``known`` samples are to be multiplied for those at others, (samples, known)."""
         centers = self.points[known]
         trend = len(centers) > 2 * (centers.shape[1] + 1)
         # What interpolates unit vectors weighs any values, and as a matrix product is faster than scipy's own sum.
@@ -72,13 +75,56 @@ class Drives:
         except np.linalg.LinAlgError:
             # The known samples lie on a line, say, and tell no trend.
             shares = RBFInterpolator(centers, units, kernel=LINEAR, degree=0, smoothing=RIDGE)
-        least, most = values.min(axis=0), values.max(axis=0)
+        return np.asarray(shares(self.points[samples]))
 
-        def at(samples: Array) -> Array:
-            # Beyond what was seen an exponential would answer with astronomic currents.
-            result: Array = shares(self.points[samples]) @ values
-            np.minimum(result, most, out=result)
-            np.maximum(result, least, out=result)
-            return result
 
-        return at
+def interpolated(weights: Array, values: Array) -> Array:
+    """The interpolated values (samples, n) for values (known, n) and ``weights`` (samples, known)."""
+    result = weights @ values
+    # Beyond what was seen an exponential would answer with astronomic currents.
+    return np.clip(result, values.min(axis=0), values.max(axis=0), out=result)
+
+
+@dataclass(frozen=True, eq=False)
+class InterpolatedStarts:
+    """The samples ``known`` (k,), which are solved first, and the ``others``, which start from what these tell.
+
+    It depends on what sources drive alone, and not on the circuit's values.
+    """
+
+    drives: Drives
+    known: Array
+    others: Array
+
+    @classmethod
+    def of(cls, driven: Array, first: int, most: int, wiring: Wiring) -> InterpolatedStarts | None:
+        """For the right-hand sides (N, S) of all samples; None where they have more than ``most`` directions.
+
+        The same object again for the same ones, as the epochs of a training have them.
+        """
+        last: list[tuple[Array, int, int, InterpolatedStarts | None]] = wiring.once((cls, "last"), list)
+        for before, *sizes, found in last:
+            if sizes == [first, most] and np.array_equal(before, driven):
+                return found
+        drives, starts = Drives.of(driven), None
+        if 0 < drives.points.shape[1] <= most:
+            known, others = np.split(drives.spread_out(first), [first])
+            starts = cls(drives, known, others)
+        last[:] = [(np.array(driven), first, most, starts)]
+        return starts
+
+    def starts(self, values: Array, part: slice) -> Array:
+        """Where a part of the others starts, (samples, n), from the ``known`` ones' solutions (k, n)."""
+        if len(self.others) * len(self.known) > MOST_KEPT:
+            return interpolated(self.drives.weights(self.known, self.others[part]), values)
+        return interpolated(self._weights[part], values)
+
+    @cached_property
+    def _weights(self) -> Array:
+        return self.drives.weights(self.known, self.others)
+
+    @cached_property
+    def halves(self) -> tuple[Array, Array, Array]:
+        """Of the known ones the first half and the second half, and the weights of the former for the latter."""
+        first, second = np.split(self.known, 2)
+        return first, second, self.drives.weights(first, second)

@@ -10,7 +10,7 @@ from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.lockstep.starts import Drives
+from netlearn.solve.lockstep.starts import Drives, InterpolatedStarts, interpolated
 from tests.helpers import circuit_of
 
 
@@ -59,6 +59,19 @@ def test_a_smooth_surface_is_met_and_known_samples_exactly():
     drives = Drives.of(points.T)
     order = drives.spread_out(16)
     assert sorted(order.tolist()) == list(range(400))
-    surface = drives.surface(order[:200], values[order[:200]])
-    np.testing.assert_allclose(surface(order[:200]), values[order[:200]], atol=1e-6)
-    assert np.median(np.abs(surface(order[200:]) - values[order[200:]])) < 1e-3
+    known, others = np.split(order, [200])
+    met, between = (interpolated(drives.weights(known, samples), values[known]) for samples in (known, others))
+    np.testing.assert_allclose(met, values[known], atol=1e-6)
+    assert np.median(np.abs(between - values[others])) < 1e-3
+
+
+def test_inputs_that_are_changed_in_place_are_other_inputs():
+    driven = np.random.default_rng(3).uniform(-1, 1, (2, 300))
+    wiring = lattice(driven.T).wiring
+    starts = InterpolatedStarts.of(driven, 16, 8, wiring)
+    assert starts is not None
+    assert sorted([*starts.known, *starts.others]) == list(range(300))
+    assert InterpolatedStarts.of(np.array(driven), 16, 8, wiring) is starts
+    driven[0, 17] += 1e-3
+    assert InterpolatedStarts.of(driven, 16, 8, wiring) is not starts
+    assert InterpolatedStarts.of(driven, 16, 1, wiring) is None

@@ -1,0 +1,137 @@
+"""Newton's method and Kirchhoff's laws in compiled loops for any of a circuit's samples, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.solve.compiled.arguments import InSeries, Problem
+from netlearn.solve.compiled.load import kernels, lanes
+from netlearn.solve.lockstep.elements import Sources
+from netlearn.solve.lockstep.equations import LockstepEquations
+from netlearn.solve.newton.iteration import Tolerances
+from netlearn.solve.threads import in_parts, in_shares
+
+LEAST_LANES, SAMPLES_OF_A_LANE = 16, 16
+"""Fewer lanes than are best for long runs, so that each has so many samples, but not fewer than this."""
+ROUNDS, CHAINED_ROUNDS = 2, 16
+"""How often the lanes are filled, at the least, with a thread's part of the samples."""
+
+NONE_BETWEEN = InSeries(np.zeros(0, np.int64), np.zeros(0, np.int64))
+NOWHERE = np.zeros((1, 0))
+
+
+def of_rows(values: Array) -> Array:
+    """(S, n) numbers as compiled loops take them, (1, n) where all rows are one."""
+    alike = values[:1] if len(values) and values.strides[0] == 0 else values
+    return np.ascontiguousarray(alike, dtype=float)
+
+
+@dataclass(frozen=True, eq=False)
+class SampleRun:
+    """What is known of S samples: reduced unknowns ``y`` (S, r), and currents ``into`` tree nodes that elements touch.
+
+    ``excess`` (S,) says how far they are from Kirchhoff's laws, 1 the limit and infinite where Newton's method failed,
+    ``steps`` (S,) how many steps it took, and ``negative`` (S,) how many pivots were not above zero in the last one.
+    """
+
+    equations: LockstepEquations
+    tolerances: Tolerances
+    at_rest: bool
+    unique: bool
+    drive: Array
+    """(S, d) or (1, d): what sources add to the equations ``driven`` (d,)."""
+    driven: Array
+    volts: Array
+    """(S, s) or (1, s) at the sources' tree nodes."""
+    reduced: tuple[Array, Array] | None
+    """What condensing makes of the drive: (S, k) for the equations that are left, and what the others follow from."""
+    y: Array
+    into: Array
+    excess: Array
+    steps: Array
+    negative: Array
+
+    @classmethod
+    def of(
+        cls,
+        equations: LockstepEquations,
+        sources: Sources,
+        count: int,
+        tolerances: Tolerances,
+        *,
+        at_rest: bool,
+        unique: bool,
+    ) -> SampleRun:
+        """Of ``count`` samples nothing is known."""
+        size, reduced = equations.reduction.size, None
+        drive = of_rows(sources.drive)
+        if equations.condensation is not None:
+            full = np.zeros((len(drive), size))
+            full[:, sources.driven] = drive
+            left, rest = equations.condensation.reduce(full)
+            reduced = np.ascontiguousarray(left), rest
+        y, into = np.empty((count, size)), np.empty((count, len(equations.layout.whole.sourced)))
+        steps, negative = np.zeros((2, count), np.int64)
+        volts = of_rows(sources.dictated.volts)
+        found = y, into, np.zeros(count), steps, negative
+        return cls(equations, tolerances, at_rest, unique, drive, sources.driven, volts, reduced, *found)
+
+    def again(self) -> SampleRun:
+        """The same with nothing known."""
+        own = {name: np.empty_like(getattr(self, name)) for name in ("y", "into", "excess", "steps", "negative")}
+        return replace(self, unique=False, **own)
+
+    def solve(self, samples: Array, start: Array | None = None) -> None:
+        """Solve the samples of these numbers, from ``start`` (m, n) in the order of elimination, or from zero."""
+        equations, count = self.equations, len(samples)
+        layout, condensation = equations.layout, equations.condensation
+        plan, frame, whole = layout.plan, layout.frame, layout.whole
+        settling, balance = equations.limits(self.tolerances)
+        cold = start is None
+        begin = np.zeros((1, plan.size)) if start is None else np.ascontiguousarray(start)
+        if self.reduced is None or condensation is None:
+            driven, drive = frame.equation[self.driven], self.drive
+        else:
+            driven, drive = frame.equation[condensation.last], self.reduced[0]
+        problem = Problem(
+            cold, self.at_rest, cold and self.unique, samples, begin, self.y, frame.members, driven, drive,
+            frame.lifted, self.volts, frame.tree,
+        )  # fmt: skip
+        loops, laws, linear = kernels(), equations.laws, equations.linear
+        between = layout.between if self.unique and condensation is None else NONE_BETWEEN
+        width = lanes(count, plan.cost)
+        # A lane that is out of samples waits for the others.
+        fewer = min(width, max(LEAST_LANES, count // SAMPLES_OF_A_LANE // 8 * 8))
+        converged = np.zeros(len(self.y), bool)
+
+        def find(first: int, last: int) -> None:
+            loops.newton(
+                plan.fill, linear, laws, problem, settling, between, fewer, first, last,
+                converged, self.steps, self.negative,
+            )  # fmt: skip
+
+        if problem.chained:
+            # As samples start from others' solutions, parts must be the same for any number of threads.
+            in_parts(find, count, fewer * CHAINED_ROUNDS)
+        else:
+            in_shares(find, count, fewer * ROUNDS)
+        if self.reduced is not None and condensation is not None:
+            # The drive stands on the other side of the equations.
+            rest = self.reduced[1]
+            y = self.y[samples][:, condensation.last]
+            self.y[samples] = condensation.recover(y, -(rest if len(rest) == 1 else rest[samples]))
+        problem = Problem(
+            False, False, False, samples, NOWHERE, self.y, whole.members, whole.equation[self.driven], self.drive,
+            whole.lifted, self.volts, whole.tree,
+        )  # fmt: skip
+        linear, laws, under = equations.whole_linear, equations.whole_laws, equations.under
+
+        def weigh(first: int, last: int) -> None:
+            loops.unbalanced(linear, laws, problem, balance, under, width, first, last, self.excess, self.into)
+
+        in_shares(weigh, count, width * ROUNDS)
+        lost = samples[~converged[samples]]
+        self.excess[lost] = np.inf
