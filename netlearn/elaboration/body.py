@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import count
 
+import numpy as np
+
 from netlearn.arrays import Array
 from netlearn.circuit.devices.base import Device
+from netlearn.elaboration.distinct_words import DistinctWords
 from netlearn.elaboration.kept import LeftOut
 from netlearn.elaboration.meters import Meters
+from netlearn.elaboration.names import TextNames
+from netlearn.elaboration.numbers_by_name import NumbersByName
 from netlearn.elaboration.scope import Scope
 from netlearn.elaboration.scope_settings import ScopeSettings
 from netlearn.elaboration.template import Template
@@ -133,44 +138,52 @@ class ElementNames:
     """Which element names are taken, and where each stands: in order, run by run."""
 
     def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
+        self._numbers = NumbersByName({})
         self._firsts: list[int] = []
         self._runs: list[tuple[Source, Spans]] = []
         self._count = 0
 
-    def take(self, source: Source, names: Iterable[str], spans: Spans) -> Iterator[tuple[int, str]]:
-        """Take names that stand at ``spans`` of ``source``; yield those that were taken before, with their place."""
-        first = self._count
-        self._firsts.append(first)
-        self._runs.append((source, spans))
-        self._count += len(spans)
-        if isinstance(names, list) and len(names) > 1:
-            run = dict(zip(names, range(first, self._count), strict=True))
-            if len(run) == len(names) and self._numbers.keys().isdisjoint(run):
-                self._numbers.update(run)
-                return
+    def take(self, source: Source, spans: Array) -> Iterator[tuple[int, str]]:
+        """Take names that stand at ``spans`` (k, 2) of ``source``; yield those that were taken before, with their k."""
+        first = self._begin(source, spans)
+        words = DistinctWords.of(source.text, spans)
+        if words is not None and len(words) == len(spans) and self._numbers.among(words) == {}:
+            self._numbers.add(words, np.arange(first, self._count))
+            return
+        names, numbers = list(TextNames(source.text, spans)), self._numbers.listed()
+        run = dict(zip(names, range(first, self._count), strict=True))
+        if len(run) == len(names) and numbers.keys().isdisjoint(run):
+            numbers.update(run)
+            return
         for number, name in enumerate(names, first):
-            if self._numbers.setdefault(name, number) != number:
+            if numbers.setdefault(name, number) != number:
                 yield number - first, name
 
     def take_one(self, source: Source, name: str, start: int, end: int) -> bool:
         """Take a name that stands at [start, end) of ``source``; whether it was taken before."""
-        number = self._count
-        self._firsts.append(number)
-        self._runs.append((source, ((start, end),)))
-        self._count = number + 1
-        return self._numbers.setdefault(name, number) != number
+        number = self._begin(source, ((start, end),))
+        if self._numbers.get(name) is not None:
+            return True
+        self._numbers[name] = number
+        return False
 
     def __contains__(self, name: str) -> bool:
-        return name in self._numbers
+        return self._numbers.get(name) is not None
 
     def place(self, name: str) -> Place:
         """Where a name was taken first."""
-        number = self._numbers[name]
+        number = self._numbers.listed()[name]
         run = bisect_right(self._firsts, number) - 1
         source, spans = self._runs[run]
         start, end = spans[number - self._firsts[run]]
         return source.place(int(start), int(end))
+
+    def _begin(self, source: Source, spans: Spans) -> int:
+        number = self._count
+        self._firsts.append(number)
+        self._runs.append((source, spans))
+        self._count = number + len(spans)
+        return number
 
 
 class Body:
@@ -230,9 +243,9 @@ class Body:
             body = body.parent
         return names
 
-    def take_names(self, source: Source, names: Iterable[str], spans: Spans, chain: tuple[Place, ...]) -> None:
-        """Take element names, reporting those that another element has."""
-        for k, name in self.elements.take(source, names, spans):
+    def take_names(self, source: Source, spans: Array, chain: tuple[Place, ...]) -> None:
+        """Take the element names at ``spans`` (k, 2) of ``source``, reporting those that another element has."""
+        for k, name in self.elements.take(source, spans):
             start, end = spans[k]
             self._report_second(name, source.place(int(start), int(end), chain))
 

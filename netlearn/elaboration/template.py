@@ -12,8 +12,10 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, GROUND_NAMES
 from netlearn.circuit.devices.base import Device
+from netlearn.elaboration.distinct_words import DistinctWords
 from netlearn.elaboration.kept import Surplus
-from netlearn.elaboration.names import PathNames, Selected
+from netlearn.elaboration.names import PathNames, Selected, TextNames
+from netlearn.elaboration.numbers_by_name import NumbersByName
 
 if TYPE_CHECKING:
     from netlearn.elaboration.spreads import Spread
@@ -138,7 +140,7 @@ class Unknowns:
     """Growing names of nodes or of branches."""
 
     def __init__(self) -> None:
-        self.numbers: dict[str, int] = dict.fromkeys(GROUND_NAMES, GROUND)
+        self._numbers = NumbersByName(dict.fromkeys(GROUND_NAMES, GROUND))
         self.pieces: list[tuple[str, Sequence[str]]] = []
         self._local: list[str] = []
         self._count = 0
@@ -147,23 +149,47 @@ class Unknowns:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def numbers(self) -> Mapping[str, int]:
+        """The numbers of the names of this level."""
+        return self._numbers.listed()
+
+    def has(self, name: str) -> bool:
+        """Whether a name of this level has a number."""
+        return self._numbers.get(name) is not None
+
     def local(self, name: str) -> int:
         """The number of a name of this level, a new one if it has none."""
-        number = self.numbers.get(name)
+        number = self._numbers.get(name)
         if number is None:
-            number = self.numbers[name] = self._count
+            number = self._numbers[name] = self._count
             self._local.append(name)
             self._count += 1
         return number
 
     def intern(self, names: Sequence[str]) -> Array:
         """The numbers of many names."""
-        numbers = self.numbers
+        numbers = self._numbers.listed()
         new = [name for name in dict.fromkeys(names) if name not in numbers]
         numbers.update(zip(new, range(self._count, self._count + len(new)), strict=True))
         self._local.extend(new)
         self._count += len(new)
         return np.fromiter(map(numbers.__getitem__, names), np.int64, len(names))
+
+    def intern_words(self, words: DistinctWords) -> Array:
+        """The numbers of all words (k,) that the distinct ones are taken from."""
+        known = self._numbers.among(words)
+        if known is None:
+            return self.intern(list(TextNames(words.text, words.spans)))[words.numbers]
+        new = np.ones(len(words), bool)
+        new[list(known)] = False
+        numbers = self._count - 1 + np.cumsum(new)
+        numbers[list(known)] = list(known.values())
+        self._flush()
+        self.pieces.append(("", TextNames(words.text, words.spans[new])))
+        self._count += int(np.count_nonzero(new))
+        self._numbers.add(words, numbers)
+        return numbers[words.numbers]
 
     def below(self, path: str, names: Sequence[str]) -> None:
         """Names inside an instance, numbered onwards from here."""
@@ -179,7 +205,7 @@ class Unknowns:
 
     def anywhere(self, name: str, lettered: bool = False) -> int | None:
         """The number of a name of this level, or of one inside an instance by its path; None if there is none."""
-        number = self.numbers.get(name)
+        number = self._numbers.get(name)
         if number is None and "." in name:
             if len(self._paths) != self._count:
                 self._paths = {path: i for i, path in enumerate(self.all(lettered))}

@@ -73,7 +73,7 @@ def _sections(netlist: Netlist) -> Iterator[NetlistWarning]:
 def _commas(netlist: Netlist) -> Iterator[NetlistWarning]:
     """Of numbers with decimal commas that can be read as two: the coefficients of a controlled source."""
     for part in netlist.walk():
-        if re.search(r"\d,\d", part.source.text) is None:
+        if not _has_comma_in_digits(part.source.text):
             continue
         for statement in flattened(part.statements):
             if not isinstance(statement, Element) or statement.letter not in "EFGH" or statement.calls:
@@ -87,10 +87,15 @@ def _commas(netlist: Netlist) -> Iterator[NetlistWarning]:
                     yield NetlistWarning(message, part.place(first.start, second.end), hint)
 
 
+def _has_comma_in_digits(text: str) -> bool:
+    # What begins with a comma is found many times faster than what begins with any digit.
+    return any(text[match.start() - 1 : match.start()].isdecimal() for match in re.finditer(r",\d", text))
+
+
 def _odd_blanks(netlist: Netlist) -> Iterator[NetlistWarning]:
     """Of no-break spaces and the like in what is read, which are parts of words."""
     for part in netlist.walk():
-        if ODD_BLANK.search(part.source.text) is None:
+        if part.source.text.isascii() or ODD_BLANK.search(part.source.text) is None:
             continue
         for statement in flattened(part.statements):
             if not isinstance(statement, Element | Card):

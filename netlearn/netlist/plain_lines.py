@@ -2,7 +2,8 @@
 
 The grammar defines the language. This reads a part of it that lattices and crossbars
 consist of, ``Rname node node number`` and nothing else on the line, to the same result
-(tests/netlist/test_plain_lines.py holds the two against each other).
+(tests/netlist/test_plain_lines.py holds the two against each other). Comments and blank
+lines may stand between.
 """
 
 from __future__ import annotations
@@ -19,66 +20,125 @@ from netlearn.netlist.statements import Block
 
 FEWEST_LINES = 16
 """Shorter runs are not worth an array."""
+FIRST_STRETCH, GROWTH, LONGEST_STRETCH = 1 << 15, 4, 1 << 19
+"""Characters that are looked at together: a few at first, as most runs are short, and no more than a cache holds."""
 
 _WORD = r"""(?:[^ \t\f\v\r\n,=(){}'";$/\\]|/(?!/))"""
-_NUMBER = r"[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eEdD][+-]?[0-9]++)?+[A-Za-z]*+"
+# Of few enough digits not to be beyond what a float64 holds.
+_NUMBER = r"[+-]?(?:[0-9]{1,99}+\.?+[0-9]*+|\.[0-9]++)(?:[eEdD][+-]?[0-9]{1,2}+)?+[A-Za-z]*+"
 _LINE = rf"[ \t]*+[Rr]{_WORD}*+(?:[ \t]++{_WORD}++){{2}}[ \t]++{_NUMBER}[ \t]*+(?:\r\n|\r|\n|\Z)"
+# What a comment may not have: backslashes, which join lines, and what makes it a directive or begins encrypted text.
+_BETWEEN = r"(?:[ \t]*+(?:\*(?![@#]|[ \t]*(?i:ltspice encrypted))[^\r\n\\]*+)?+(?:\r\n|\r|\n))*+"
+_PLAIN_NUMBER = re.compile(_NUMBER)
 _CONTINUATION = re.compile(r"(?:[ \t\f\v]*+(?:\*[^\r\n]*+)?+(?:\r\n|\r|\n))*+[ \t\f\v]*+\+")
-_BLANK = 32
-"""The code of a space."""
-_POWERS = {letter: f"e{power}" for suffix, power in EXPONENTS.items() for letter in (suffix, suffix.upper())}
-"""What stands for a suffix of one letter."""
+_ENCRYPTED = re.compile(r"(?:\A|[\r\n])[ \t\f\v]*\*[ \t]*LTspice Encrypted", re.IGNORECASE)
+
+_BLANK, _LINE_END, _INK, _SLASH, _BAD, _BACKSLASH = range(6)
+_KINDS = bytearray([_INK] * 256)
+for _characters, _kind in ((" \t", _BLANK), ("\r\n", _LINE_END), ("/", _SLASH), ("\f\v,=(){}'\";$", _BAD), ("\\", 5)):
+    for _character in _characters:
+        _KINDS[ord(_character)] = _kind
+_OF_NUMBERS = b"0123456789+-.abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ \t\r\n"
+_SUFFIXES = sorted(((s, f"e{power} ") for s, power in EXPONENTS.items() if s.isascii()), key=lambda s: -len(s[0]))
 
 
 @cache
-def run_of(lines: int) -> re.Pattern[str]:
-    """What matches runs of at least so many plain resistor lines."""
-    return re.compile(rf"(?>{_LINE}){{{lines},}}+")
+def _beginning(lines: int) -> re.Pattern[str]:
+    """What matches so many plain resistor lines."""
+    return re.compile(rf"(?>{_LINE}{_BETWEEN}){{{lines}}}+")
 
 
 def plain_resistors(source: Source, position: int) -> Block | None:
     """The run of plain resistor lines that starts at ``position``, if there is one."""
-    match = run_of(FEWEST_LINES).match(source.text, position)
-    if match is None:
+    text = source.text
+    if _beginning(FEWEST_LINES).match(text, position) is None:
         return None
-    spans = _spans(source.text, position, match.end())
-    if _CONTINUATION.match(source.text, match.end()):
+    parts, wanted, more = [], FIRST_STRETCH, True
+    while more and position < len(text):
+        end = position + wanted
+        if end < len(text):
+            end = max(text.rfind("\n", position, end), text.rfind("\r", position, end)) + 1
+        spans, values, more = _read(text[position:end])
+        parts.append((spans + position, values))
+        more = more and end > position
+        position, wanted = end, min(wanted * GROWTH, LONGEST_STRETCH)
+    spans, values = (np.concatenate(part) for part in zip(*parts, strict=True))
+    if len(spans) and _CONTINUATION.match(text, int(spans[-1, 3, 1])):
         # The last line goes on after the run.
-        spans = spans[:-1]
-    return Block(source, int(spans[0, 0, 0]), int(spans[-1, 3, 1]), spans, _values(source.text, spans))
+        spans, values = spans[:-1], values[:-1]
+    return Block(source, int(spans[0, 0, 0]), int(spans[-1, 3, 1]), spans, values) if len(spans) else None
 
 
-def _spans(text: str, start: int, end: int) -> Array:
-    """(k, 4, 2): where the four words of every line are. All else in [start, end) is blank."""
-    part = text[start:end]
-    characters = (
-        np.frombuffer(part.encode("ascii"), dtype=np.uint8)
-        if part.isascii()
-        else np.frombuffer(part.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    )
-    ink = np.zeros(len(characters) + 2, dtype=np.int8)
-    ink[1:-1] = (characters > _BLANK) | ((characters != _BLANK) & ((characters < 9) | (characters > 13)))
-    edges = np.flatnonzero(np.diff(ink))
-    return (edges + start).reshape(-1, 4, 2)
+def _read(text: str) -> tuple[Array, Array, bool]:
+    """The plain lines that whole lines of text begin with: where their words are (k, 4, 2), and their values (k,).
+
+    The last result is whether there is nothing else in the text.
+    """
+    length = len(text)
+    encrypted = _ENCRYPTED.search(text) if "ltspice encrypted" in text.lower() else None
+    text = text[: encrypted.start()] if encrypted else text
+    if text.isascii():
+        data = text.encode("ascii")
+    else:
+        # One byte a character: all that is not ASCII is a part of words.
+        wide = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+        data = np.minimum(wide, 255).astype(np.uint8).tobytes()
+    # With a line end before and after it, changes between ink and blank are starts and ends of words, in turns.
+    data = b"\n%b\n\n" % data
+    kinds = np.frombuffer(data.translate(_KINDS), np.uint8)
+    ink = kinds >= _INK
+    edges = np.flatnonzero(ink[1:] != ink[:-1])
+    starts, line_ends = np.ascontiguousarray(edges[0::2]), np.flatnonzero(kinds[1:] == _LINE_END)
+    passed = np.searchsorted(starts, line_ends)
+    words = np.diff(passed, prepend=0)
+    codes = np.frombuffer(data, np.uint8)[1:]
+    # Lines without words are given the end of the text, where there is only a line end.
+    first = np.append(starts, len(text))[np.where(words, passed - words, len(starts))]
+    resistor = (words == 4) & ((codes[first] | 32) == ord("r"))
+    odd = kinds[1:] >= _BAD
+    odd[:-1] |= (kinds[1:-1] == _SLASH) & (kinds[2:] == _SLASH)
+    resistor[np.searchsorted(line_ends, np.flatnonzero(odd))] = False
+    comment = (words > 0) & (codes[first] == ord("*"))
+    if comment.any():
+        comment &= np.isin(codes[first + 1], np.frombuffer(b"@#", np.uint8), invert=True)
+        comment[np.searchsorted(line_ends, np.flatnonzero(kinds[1:] == _BACKSLASH))] = False
+    passing = resistor | comment | (words == 0)
+    lines = len(passing) if passing.all() else int(np.argmin(passing))
+    spans: Array = edges[: 2 * int(passed[lines - 1]) if lines else 0].reshape(-1, 2)
+    if comment[:lines].any():
+        spans = spans[np.repeat(resistor[:lines], words[:lines])]
+    spans = spans.reshape(-1, 4, 2)
+    values = _values(codes, text, spans)
+    readable = np.isfinite(values)
+    count = len(values) if readable.all() else int(np.argmin(readable))
+    return spans[:count], values[:count], lines == len(passing) and count == len(values) and length == len(text)
 
 
-def _values(text: str, spans: Array) -> Array:
-    words = text[int(spans[0, 0, 0]) : int(spans[-1, 3, 1])].split()
-    # Control characters that are parts of words would split them.
-    plain = len(words) == 4 * len(spans)
-    words = words[3::4] if plain else [text[start:end] for start, end in spans[:, 3].tolist()]
-    try:
-        return np.array(list(map(float, words)))
-    except ValueError:
-        # Some have suffixes.
-        return np.array(list(map(_value, words)), dtype=float)
+def _values(codes: Array, text: str, spans: Array) -> Array:
+    """The values (k,) of the last words of lines; NaN for what is not a plain number."""
+    # With the character after each, which is a blank or a line end.
+    marks = np.zeros(len(codes), np.int8)
+    marks[spans[:, 3, 0]] = 1
+    marks[spans[:, 3, 1] + 1] = -1
+    numbers = codes[np.cumsum(marks, dtype=np.int8).view(bool)].tobytes()
+    if not numbers.translate(None, _OF_NUMBERS):
+        joined = numbers.translate(_TO_BLANKS).decode("ascii")
+        for suffix, power in _SUFFIXES:
+            joined = joined.replace(f"{suffix} ", power)
+        try:
+            return np.array(list(map(float, joined.split())))
+        except ValueError:
+            # Exponents with a suffix, units.
+            pass
+    words = [text[start:end] for start, end in spans[:, 3].tolist()]
+    known = {word: _value(word) for word in set(words)}
+    return np.array([known[word] for word in words], dtype=float)
 
 
 def _value(word: str) -> float | None:
-    """As :func:`parse_number` has it, which takes longer over what many lines consist of."""
-    power = _POWERS.get(word[-1])
-    try:
-        return float(word if power is None else word[:-1] + power)
-    except ValueError:
-        # Exponents with a suffix, units, suffixes of several letters.
-        return parse_number(word)
+    return parse_number(word) if _PLAIN_NUMBER.fullmatch(word) else None
+
+
+_TO_BLANKS = bytes(
+    32 if chr(code) in "\t\r\n" else ord(chr(code).lower()) if code < 128 else code for code in range(256)
+)

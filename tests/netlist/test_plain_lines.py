@@ -44,20 +44,26 @@ LINES = st.one_of(
     st.sampled_from(
         """R1 a b 1k|r2 a b 2.5Meg|\tR3\ta  b\t1e-3 |Rµ n<1> net[0]# 4.7|R4 a b 1d3|R5 /x/y b 5ohm|R6 a b {x}
 R7 a b 1 m=2|+ tc1=1|* c||*@train R*|R8 a b 1 ; c|R9 a b 4k7|C1 a b 1p|R10 a b 1 $ c|R11 (a b) 1|R12 a,b 1
-R13 a b 1 // c|R14 a b//b 1|R 0 gnd .5|R15 a$b c 1|R17 a b 1\\\\|R18 a b|R19 a b 1e5e5""".replace("\n", "|").split("|")
+R13 a b 1 // c|R14 a b//b 1|R 0 gnd .5|R15 a$b c 1|R17 a b 1\\\\|R18 a b|R19 a b 1e5e5
+R20 a b 1e999|R21 a b infinity|R22 a b 1_0|R23 a b +inf|R24 a b 1 2|  * row 2, (c) {x} "y|* joins \\\\|*|*#destroy all
+* LTspice Encrypted File|* End|R25 a b 3kOhm|R26 a b 1e3k|R27 a b 1mil|R28 é à 1|R29 a b 1\x1c|R\x1f a b 1|\f* odd|$ c
+.end|.control|.endc|R30 ab 1|1 a b 1|rR a/b b/ 2MEG|R31 a b -1F""".replace("\n", "|").split("|")
     ),
     st.from_regex(r"R[a-z]{1,2} [a-z]{1,2} [0-9+-] [+-]?[0-9]{1,3}\.?[0-9]{0,2}[a-zµ]{0,3}", fullmatch=True),
 )
 
 
-@given(st.lists(LINES, max_size=40), st.sampled_from(["\n", "\r\n", "\r"]), st.booleans())
+@given(
+    st.lists(LINES, max_size=40), st.sampled_from(["\n", "\r\n", "\r"]), st.booleans(), st.sampled_from([40, 1 << 15])
+)
 @settings(max_examples=300, deadline=None)
-def test_runs_are_read_as_single_lines_are(lines: list[str], newline: str, ends: bool) -> None:
+def test_runs_are_read_as_single_lines_are(lines: list[str], newline: str, ends: bool, stretch: int) -> None:
     text = newline.join(["title", "V1 a 0 1", *lines]) + (newline if ends else "")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fastlines, "FEWEST_LINES", 100)
         single = outcome(text)
         patch.setattr(fastlines, "FEWEST_LINES", 2)
+        patch.setattr(fastlines, "FIRST_STRETCH", stretch)
         assert outcome(text) == single
 
 
@@ -71,6 +77,24 @@ def test_a_long_run_becomes_one_block() -> None:
     names, firsts, seconds, values = ([text[start:end] for start, end in block.spans[:, k].tolist()] for k in range(4))
     assert [" ".join(words) for words in zip(names, firsts, seconds, values, strict=True)] == lines
     assert text[block.start : block.end] == "\n".join(lines)
+
+
+def test_comments_and_blank_lines_stand_between_lines_of_a_run() -> None:
+    lines = [f"R{i} a b {i}k\n{'* row (' + str(i) if i % 5 == 0 else ''}" for i in range(1, 31)]
+    _, block, *_ = netlearn.parse("\n".join(["title", *lines, ".end", ""])).statements
+    assert isinstance(block, Block)
+    assert np.array_equal(block.values, np.arange(1, 31) * 1e3)
+    assert block.source.text[block.start : block.end].endswith("R30 a b 30k")
+
+
+# Lines one by one, up to the next one, are what a comment before a line is passed over with.
+@pytest.mark.parametrize(
+    ("line", "runs"), [("*@train R*", [30, 30]), ("* all of it \\\\", [30, 29]), ("*  ltspice Encrypted File", [30])]
+)
+def test_what_may_be_more_than_a_comment_ends_a_run(line: str, runs: list[int]) -> None:
+    lines = [f"R{i} a b {i}" for i in range(1, 61)]
+    statements = netlearn.parse("\n".join(["title", *lines[:30], line, *lines[30:], ""])).statements
+    assert [len(block.values) for block in statements if isinstance(block, Block)] == runs
 
 
 def test_a_run_ends_before_a_line_that_is_continued() -> None:

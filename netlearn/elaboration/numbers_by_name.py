@@ -1,0 +1,58 @@
+"""Numbers by name, with a dictionary of very many names made only where it is needed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.elaboration.distinct_words import DistinctWords
+from netlearn.elaboration.names import TextNames
+
+FEWEST_WORDS = 256
+"""Fewer words go into the dictionary at once."""
+MOST_FOUND = 1000
+"""Names that are looked for among words before these go there after all: each takes as long as some ten entries."""
+
+
+class NumbersByName:
+    """Numbers by name: a dictionary, and words of a text that are put into it once they are asked for often."""
+
+    def __init__(self, numbers: dict[str, int]) -> None:
+        self._listed = numbers
+        self._words: DistinctWords | None = None
+        self._word_numbers: Array = np.zeros(0, np.int64)
+        self._sought = 0
+
+    def get(self, name: str) -> int | None:
+        """The number of a name, None if it has none."""
+        number = self._listed.get(name)
+        return number if number is not None or self._words is None else self._among_words(name)
+
+    def __setitem__(self, name: str, number: int) -> None:
+        self._listed[name] = number
+
+    def listed(self) -> dict[str, int]:
+        """The dictionary of all of them."""
+        if self._words is not None:
+            names = TextNames(self._words.text, self._words.spans)
+            self._listed.update(zip(names, self._word_numbers.tolist(), strict=True))
+            self._words = None
+        return self._listed
+
+    def among(self, words: DistinctWords) -> dict[int, int] | None:
+        """The numbers, by place, of those words that have some; None where it is better to look each of them up."""
+        if self._words is not None or len(words) < FEWEST_WORDS or len(self._listed) > min(MOST_FOUND, len(words) // 8):
+            return None
+        places = {words.find(name): number for name, number in self._listed.items()}
+        return {place: number for place, number in places.items() if place is not None}
+
+    def add(self, words: DistinctWords, numbers: Array) -> None:
+        """Give the numbers (d,) to words of which ``among`` has told which have some."""
+        self._words, self._word_numbers, self._sought = words, numbers, 0
+
+    def _among_words(self, name: str) -> int | None:
+        self._sought += 1
+        if self._words is None or self._sought > MOST_FOUND:
+            return self.listed().get(name)
+        place = self._words.find(name)
+        return None if place is None else int(self._word_numbers[place])
