@@ -18,7 +18,7 @@ UNBALANCED = 1e-6
 """Currents may be out of balance by this part of their magnitudes: what a step of EXACT leaves of them at most."""
 
 
-def relative_step(change: Any, largest: Any, reltol: float, floor: Any) -> Any:
+def relative_step(change: Any, largest: Any, reltol: Any, floor: Any) -> Any:
     """A step beside SPICE's tolerance for an unknown of magnitude ``largest``, ``floor`` being its absolute one."""
     return abs(change) / (reltol * largest + floor)
 

@@ -136,3 +136,57 @@ class Fill(NamedTuple):
             mirrored,
             alike,
         )
+
+
+class ListedElimination(NamedTuple):
+    """An elimination as a list of what is done, with the inverse pivots (n,), U and L (f,) one below the other.
+
+    Their numbers begin as the matrix's entries ``entry``, -1 for zero. L's row i has the places
+    ``rows[i]:rows[i + 1]``: the number at ``given`` times the inverse pivot ``pivots`` is L's own, and so many times
+    the numbers at ``sources[starts[q]:starts[q + 1]]`` it is taken off of those at ``targets``.
+    """
+
+    entry: Array
+    rows: Array
+    pivots: Array
+    given: Array
+    starts: Array
+    targets: Array
+    sources: Array
+
+    @classmethod
+    def none(cls) -> ListedElimination:
+        """One that stands for matrices too large for a list."""
+        none, short = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32)
+        return cls(none, none, none, none, none, short, short)
+
+    @classmethod
+    def of(cls, fill: Fill) -> ListedElimination:
+        """What ``fill`` says, written out."""
+        size, filled = len(fill.starts) - 1, len(fill.upper)
+        upper, lower = (np.repeat(np.arange(size), np.diff(each)) for each in (fill.upper_starts, fill.lower_starts))
+        keys = upper * size + fill.upper, lower * size + fill.lower
+
+        def place(row: Array, column: Array) -> Array:
+            above, below = (np.searchsorted(each, row * size + column) for each in keys)
+            return np.where(row == column, row, size + np.where(column > row, above, filled + below))
+
+        # Of a symmetric matrix L is made of U.
+        entry = np.full(size + (1 if fill.symmetric else 2) * filled, -1)
+        row = np.repeat(np.arange(size), np.diff(fill.starts))
+        entry[place(row, fill.columns)] = fill.entry
+        first = fill.mirrored if fill.symmetric else fill.upper_starts[fill.lower]
+        counts = fill.upper_starts[fill.lower + 1] - first
+        starts = np.append(0, np.cumsum(counts))
+        source = np.repeat(first - starts[:-1], counts) + np.arange(starts[-1])
+        target = place(np.repeat(lower, counts), fill.upper[source])
+        given = size + fill.mirrored if fill.symmetric else size + filled + np.arange(filled)
+        return cls(
+            entry,
+            fill.lower_starts,
+            fill.lower,
+            given,
+            starts,
+            target.astype(np.int32),
+            (size + source).astype(np.int32),
+        )

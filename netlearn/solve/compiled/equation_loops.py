@@ -7,27 +7,24 @@ is machine code of its own (``codegen``), called by its address.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.solve import stopping
 from netlearn.solve.compiled.jit import compiled
+from netlearn.solve.compiled.listed_loops import eliminate_listed
 from netlearn.solve.compiled.lu_loops import eliminate, substitute, substitute_transposed
 from netlearn.solve.compiled.rows import add, call, clear, copy, multiply_add, spread
+from netlearn.solve.compiled.stopping_rows import add_drive, take_largest, take_worst
 
 if TYPE_CHECKING:
-    from netlearn.solve.compiled.arguments import Balance, Fill, Laws, Linear, Problem
+    from netlearn.solve.compiled.arguments import Balance, Fill, Laws, Linear, ListedElimination, Problem
 
 STEP, BALANCE, CURVE, COUNT, TERMINALS, SLOTS, VALUES, KEEPS, KEPT = range(9)
 """The columns of the laws' table."""
 FREE, COLD, WARM = 0.0, 1.0, 2.0
 """``codegen.laws`` has what they mean."""
-
-# The statement that array code evaluates, compiled.
-imbalance = compiled(stopping.imbalance)
 
 
 @compiled
@@ -146,14 +143,11 @@ def unbalanced(
         clear(rounding, 0)
         for i in range(n):
             clear(total, i)
-            for w in range(lanes):
-                rounding[0, w] = max(rounding[0, w], balance.rounding * abs(y[i, w]))
+            take_largest(rounding, 0, y, i, balance.rounding)
         lift(problem, offset, y)
         multiply_linear(linear, y, total)
         for i in range(n):
-            for w in range(lanes):
-                size[i, w] = abs(total[i, w]) + abs(drive[i, w]) + balance.row_sums[i] * rounding[0, w]
-                total[i, w] += drive[i, w]
+            add_drive(size, i, total, i, drive, i, rounding, 0, balance.row_sums[i])
         for k in range(further):
             clear(total, n + 1 + k)
             clear(size, n + 1 + k)
@@ -167,10 +161,7 @@ def unbalanced(
                 add(size, under[k], size, n + 1 + k, 1.0)
         clear(rounding, 0)
         for i in range(n):
-            for w in range(lanes):
-                part = imbalance(total[i, w], size[i, w], balance.floor[i])
-                most = rounding[0, w]
-                rounding[0, w] = most if (part <= most) | math.isnan(most) else part
+            take_worst(rounding, 0, total, i, size, i, balance.floor[i])
         for w in range(width):
             excess[problem.samples[first + w]] = rounding[0, w]
 
@@ -178,6 +169,7 @@ def unbalanced(
 @compiled
 def linearized(
     fill: Fill,
+    listed: ListedElimination,
     linear: Linear,
     laws: Laws,
     problem: Problem,
@@ -194,8 +186,8 @@ def linearized(
     """
     n, lifted = len(problem.places), len(problem.lifted)
     nnz, filled = len(linear.data), len(fill.upper)
-    lower, upper = np.empty((filled, lanes)), np.empty((filled, lanes))
-    inverse, work, none = np.empty((n, lanes)), np.empty((n, lanes)), np.empty((0, lanes))
+    numbers, work, none = np.empty((n + 2 * filled, lanes)), np.empty((n, lanes)), np.empty((0, lanes))
+    inverse, upper, lower = numbers[:n], numbers[n : n + filled], numbers[n + filled :]
     y, drive = np.zeros((n + 1 + lifted, lanes)), np.zeros((n + 1, lanes))
     offset, data = np.zeros((max(lifted, 1), lanes)), np.empty((nnz + 1, lanes))
     kept, rest = np.zeros((max(laws.kept, 1), lanes)), np.zeros((n + 1, lanes))
@@ -213,7 +205,10 @@ def linearized(
         lift(problem, offset, y)
         restore(data, linear, laws)
         evaluate(laws, STEP, y, kept, mode, rest, data, held)
-        eliminate(fill, data, lower, upper, inverse, work, none)
+        if len(listed.entry) > 0:
+            eliminate_listed(listed, data, numbers, none)
+        else:
+            eliminate(fill, data, lower, upper, inverse, work, none)
         for m in range(right.shape[1]):
             for w in range(width):
                 for i in range(n):

@@ -3,12 +3,14 @@
 from netlearn.solve.compiled.contraction_loops import drop_products, pair_products
 from netlearn.solve.compiled.equation_loops import linearized, unbalanced
 from netlearn.solve.compiled.fill_loops import entries_of_factor
+from netlearn.solve.compiled.listed_loops import eliminate_listed
 from netlearn.solve.compiled.lu_loops import eliminate, solve_triangle, substitute, substitute_transposed
 from netlearn.solve.compiled.newton_loops import newton
 
 __all__ = [
     "drop_products",
     "eliminate",
+    "eliminate_listed",
     "entries_of_factor",
     "linearized",
     "newton",

@@ -27,12 +27,14 @@ from netlearn.solve.compiled.equation_loops import (
     restore,
 )
 from netlearn.solve.compiled.jit import compiled
+from netlearn.solve.compiled.listed_loops import eliminate_listed
 from netlearn.solve.compiled.lu_loops import eliminate, substitute, substitute_back
 from netlearn.solve.compiled.rows import clear, copy, spread
+from netlearn.solve.compiled.stopping_rows import advance
 from netlearn.solve.stopping import SETTLED
 
 if TYPE_CHECKING:
-    from netlearn.solve.compiled.arguments import Fill, InSeries, Laws, Linear, Problem, Settling
+    from netlearn.solve.compiled.arguments import Fill, InSeries, Laws, Linear, ListedElimination, Problem, Settling
 
 SWEEPS = 12
 """So often the unknowns between elements in series are settled by themselves before a step of all."""
@@ -99,6 +101,7 @@ def further(
 @compiled
 def newton(
     fill: Fill,
+    listed: ListedElimination,
     linear: Linear,
     laws: Laws,
     problem: Problem,
@@ -122,14 +125,15 @@ def newton(
     """
     n, lifted = len(problem.places), len(problem.lifted)
     nnz, filled = len(linear.data), len(fill.upper)
-    lower, upper = np.empty((filled, lanes)), np.empty((filled, lanes))
-    inverse, work = np.empty((n, lanes)), np.empty((n, lanes))
+    numbers, work = np.empty((n + 2 * filled, lanes)), np.empty((n, lanes))
+    inverse, upper, lower = numbers[:n], numbers[n : n + filled], numbers[n + filled :]
     y, change, drive = np.zeros((n + 1 + lifted, lanes)), np.zeros((n + 1, lanes)), np.zeros((n + 1, lanes))
     second, offset, data = np.zeros((n + 1, lanes)), np.zeros((max(lifted, 1), lanes)), np.empty((nnz + 1, lanes))
     kept = np.zeros((max(laws.kept, 1), lanes))
     mode, held = np.zeros((1, lanes)), np.zeros((1, lanes))
     sample, step = np.full(lanes, -1), np.zeros(lanes, np.int64)
-    move, before = np.zeros(lanes), np.ones(lanes)
+    moves, before = np.zeros((1, lanes)), np.ones(lanes)
+    move = moves[0]
     begin = WARM
     if problem.cold:
         begin = FREE if problem.at_rest else COLD
@@ -177,7 +181,10 @@ def newton(
                 for w in range(lanes):
                     y[i, w] -= change[i, w] / data[p, w]
             clear(mode, 0)
-        eliminate(fill, data, lower, upper, inverse, work, change)
+        if len(listed.entry) > 0:
+            eliminate_listed(listed, data, numbers, change)
+        else:
+            eliminate(fill, data, lower, upper, inverse, work, change)
         substitute_back(fill, upper, inverse, change)
         if curved:
             clear(change, n)
@@ -185,16 +192,9 @@ def newton(
                 clear(second, i)
             evaluate(laws, CURVE, y, kept, change, second, data, held)
             substitute(fill, lower, upper, inverse, second)
-        for w in range(lanes):
-            move[w] = 0.0
+        clear(moves, 0)
         for i in range(n):
-            for w in range(lanes):
-                now = y[i, w]
-                after = now - (change[i, w] + second[i, w])
-                ratio = relative_step(change[i, w], max(abs(now), abs(after)), settling.reltol, settling.floor[i])
-                # NaN counts as the largest of all.
-                move[w] = move[w] if (ratio <= move[w]) | math.isnan(move[w]) else ratio
-                y[i, w] = after
+            advance(y, i, change, i, second, i, moves, 0, settling.reltol, settling.floor[i])
         for w in range(lanes):
             done[w] = near[w] = lost[w] = False
             if sample[w] < 0:

@@ -24,11 +24,14 @@ Operation = Callable[..., None]
 """operation(builder, pointers, *factor): what is done to one vector of each row, the first being the target."""
 
 
-def _row_operation(operation: Operation) -> Callable[..., Any]:
-    """An operation on rows, called from compiled code as operation(target, i, array, j, ..., [factor])."""
+def row_operation(operation: Operation, factors: int = 1) -> Callable[..., Any]:
+    """An operation on rows, called from compiled code as operation(target, i, array, j, ..., [factor]).
+
+    There may be several ``factors``, or none.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        pairs = len(values) // 2
+        pairs = (len(values) - factors + 1) // 2
         kinds, rows = signature.args[0 : 2 * pairs : 2], signature.args[1 : 2 * pairs : 2]
         arrays = [
             context.make_array(kind)(context, builder, value)
@@ -39,12 +42,8 @@ def _row_operation(operation: Operation) -> Callable[..., Any]:
             builder.mul(context.cast(builder, row, kind, types.intp), width)
             for kind, row in zip(rows, values[1 : 2 * pairs : 2], strict=True)
         ]
-        factor = []
-        if len(values) % 2:
-            undefined = ir.Constant(VECTOR, ir.Undefined)
-            single = builder.insert_element(undefined, values[-1], ir.IntType(32)(0))
-            mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-            factor = [builder.shuffle_vector(single, undefined, mask)]
+        numbers = zip(values[2 * pairs :], signature.args[2 * pairs :], strict=True)
+        factor = [everywhere(builder, context.cast(builder, value, kind, types.float64)) for value, kind in numbers]
         zero, step = ir.Constant(width.type, 0), ir.Constant(width.type, LANES)
         with cgutils.for_range_slice(builder, zero, width, step, width.type) as (lane, _):
             pointers = [
@@ -60,7 +59,16 @@ def _row_operation(operation: Operation) -> Callable[..., Any]:
     return declare
 
 
-def _load(builder: Any, pointer: Any) -> Any:
+def everywhere(builder: Any, number: Any) -> Any:
+    """A vector of copies of one number."""
+    undefined = ir.Constant(VECTOR, ir.Undefined)
+    single = builder.insert_element(undefined, number, ir.IntType(32)(0))
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(single, undefined, mask)
+
+
+def vector_at(builder: Any, pointer: Any) -> Any:
+    """The vector that a pointer shows."""
     return builder.load(pointer, align=8)
 
 
@@ -69,11 +77,11 @@ def subtract(typing: Any, a: Any, i: Any, b: Any, j: Any, c: Any, k: Any) -> Any
     """a[i] -= b[j] * c[k]."""
 
     def operation(builder: Any, pointers: list[Any]) -> None:
-        target, left, right = (_load(builder, pointer) for pointer in pointers)
+        target, left, right = (vector_at(builder, pointer) for pointer in pointers)
         product = builder.fmul(left, right, flags=("contract",))
         builder.store(builder.fsub(target, product, flags=("contract",)), pointers[0], align=8)
 
-    return _row_operation(operation)(typing, a, i, b, j, c, k)
+    return row_operation(operation)(typing, a, i, b, j, c, k)
 
 
 def _rows_off(count: int) -> Callable[..., Any]:
@@ -102,12 +110,13 @@ def _rows_off(count: int) -> Callable[..., Any]:
                 offset = builder.add(builder.mul(at, width), lane)
                 return builder.bitcast(builder.gep(array.data, [offset]), VECTOR.as_pointer())
 
-            held = [_load(builder, place(factors, builder.add(row, ir.Constant(width.type, r)))) for r in range(count)]
+            own = [builder.add(row, ir.Constant(width.type, r)) for r in range(count)]
+            held = [vector_at(builder, place(factors, each)) for each in own]
             with cgutils.for_range_slice(builder, first, last, one, width.type) as (p, _):
                 into = place(target, builder.load(builder.gep(columns.data, [p])))
-                total = _load(builder, into)
+                total = vector_at(builder, into)
                 for start, factor in zip(starts, held, strict=True):
-                    number_there = _load(builder, place(source, builder.add(start, p)))
+                    number_there = vector_at(builder, place(source, builder.add(start, p)))
                     product = builder.fmul(number_there, factor, flags=("contract",))
                     total = builder.fsub(total, product, flags=("contract",))
                 builder.store(total, into, align=8)
@@ -161,10 +170,10 @@ def subtract_products(typing: Any, y: Any, i: Any, columns: Any, first: Any, las
                 offset = builder.add(builder.mul(at, width), lane)
                 return builder.bitcast(builder.gep(array.data, [offset]), VECTOR.as_pointer())
 
-            builder.store(_load(builder, place(rows, row)), kept)
+            builder.store(vector_at(builder, place(rows, row)), kept)
             with cgutils.for_range_slice(builder, begin, end, one, width.type) as (p, _):
-                other = _load(builder, place(rows, builder.load(builder.gep(places.data, [p]))))
-                product = builder.fmul(_load(builder, place(factors, p)), other, flags=("contract",))
+                other = vector_at(builder, place(rows, builder.load(builder.gep(places.data, [p]))))
+                product = builder.fmul(vector_at(builder, place(factors, p)), other, flags=("contract",))
                 builder.store(builder.fsub(builder.load(kept), product, flags=("contract",)), kept)
             builder.store(builder.load(kept), place(rows, row), align=8)
         return context.get_dummy_value()
@@ -177,11 +186,11 @@ def multiply_add(typing: Any, a: Any, i: Any, b: Any, j: Any, c: Any, k: Any) ->
     """a[i] += b[j] * c[k]."""
 
     def operation(builder: Any, pointers: list[Any]) -> None:
-        target, left, right = (_load(builder, pointer) for pointer in pointers)
+        target, left, right = (vector_at(builder, pointer) for pointer in pointers)
         product = builder.fmul(left, right, flags=("contract",))
         builder.store(builder.fadd(target, product, flags=("contract",)), pointers[0], align=8)
 
-    return _row_operation(operation)(typing, a, i, b, j, c, k)
+    return row_operation(operation)(typing, a, i, b, j, c, k)
 
 
 @intrinsic
@@ -189,10 +198,10 @@ def multiply(typing: Any, a: Any, i: Any, b: Any, j: Any, c: Any, k: Any) -> Any
     """a[i] = b[j] * c[k]."""
 
     def operation(builder: Any, pointers: list[Any]) -> None:
-        left, right = (_load(builder, pointer) for pointer in pointers[1:])
+        left, right = (vector_at(builder, pointer) for pointer in pointers[1:])
         builder.store(builder.fmul(left, right), pointers[0], align=8)
 
-    return _row_operation(operation)(typing, a, i, b, j, c, k)
+    return row_operation(operation)(typing, a, i, b, j, c, k)
 
 
 @intrinsic
@@ -200,11 +209,11 @@ def add(typing: Any, a: Any, i: Any, b: Any, j: Any, factor: Any) -> Any:
     """a[i] += b[j] * factor, the factor being one number."""
 
     def operation(builder: Any, pointers: list[Any], factor: Any) -> None:
-        target, source = (_load(builder, pointer) for pointer in pointers)
+        target, source = (vector_at(builder, pointer) for pointer in pointers)
         product = builder.fmul(source, factor, flags=("contract",))
         builder.store(builder.fadd(target, product, flags=("contract",)), pointers[0], align=8)
 
-    return _row_operation(operation)(typing, a, i, b, j, factor)
+    return row_operation(operation)(typing, a, i, b, j, factor)
 
 
 @intrinsic
@@ -212,9 +221,20 @@ def scale(typing: Any, a: Any, i: Any, factor: Any) -> Any:
     """a[i] *= factor, the factor being one number."""
 
     def operation(builder: Any, pointers: list[Any], factor: Any) -> None:
-        builder.store(builder.fmul(_load(builder, pointers[0]), factor), pointers[0], align=8)
+        builder.store(builder.fmul(vector_at(builder, pointers[0]), factor), pointers[0], align=8)
 
-    return _row_operation(operation)(typing, a, i, factor)
+    return row_operation(operation)(typing, a, i, factor)
+
+
+@intrinsic
+def invert(typing: Any, a: Any, i: Any) -> Any:
+    """a[i] = 1 / a[i]."""
+
+    def operation(builder: Any, pointers: list[Any]) -> None:
+        one = ir.Constant(VECTOR, [1.0] * LANES)
+        builder.store(builder.fdiv(one, vector_at(builder, pointers[0])), pointers[0], align=8)
+
+    return row_operation(operation)(typing, a, i)
 
 
 @intrinsic
@@ -222,9 +242,9 @@ def copy(typing: Any, a: Any, i: Any, b: Any, j: Any) -> Any:
     """a[i] = b[j]."""
 
     def operation(builder: Any, pointers: list[Any]) -> None:
-        builder.store(_load(builder, pointers[1]), pointers[0], align=8)
+        builder.store(vector_at(builder, pointers[1]), pointers[0], align=8)
 
-    return _row_operation(operation)(typing, a, i, b, j)
+    return row_operation(operation)(typing, a, i, b, j)
 
 
 @intrinsic
@@ -234,7 +254,7 @@ def clear(typing: Any, a: Any, i: Any) -> Any:
     def operation(builder: Any, pointers: list[Any]) -> None:
         builder.store(ir.Constant(VECTOR, [0.0] * LANES), pointers[0], align=8)
 
-    return _row_operation(operation)(typing, a, i)
+    return row_operation(operation)(typing, a, i)
 
 
 @intrinsic
@@ -244,7 +264,7 @@ def spread(typing: Any, a: Any, i: Any, factor: Any) -> Any:
     def operation(builder: Any, pointers: list[Any], factor: Any) -> None:
         builder.store(factor, pointers[0], align=8)
 
-    return _row_operation(operation)(typing, a, i, factor)
+    return row_operation(operation)(typing, a, i, factor)
 
 
 @intrinsic

@@ -96,7 +96,7 @@ class LockstepEquations:
             floor = tolerances.floor(is_node)[self.layout.frame.members, 0]
             settling = Settling(tolerances.reltol, floor, tolerances.iterations)
             floor = np.where(is_node, tolerances.abstol, tolerances.vntol)[whole.equations]
-            sums = np.bincount(whole.rows, np.abs(self.data), len(floor))
+            sums = np.bincount(whole.rows, np.abs(self.data), len(floor)).astype(float)
             self._limits[tolerances] = settling, Balance(floor, ROUNDING, sums)
         return self._limits[tolerances]
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.solve.compiled.arguments import Problem
-from netlearn.solve.compiled.load import available, kernels, lanes
+from netlearn.solve.compiled.load import available, kernels
 from netlearn.solve.lockstep.elements import Sources
 from netlearn.solve.lockstep.equations import LockstepEquations
 from netlearn.solve.lockstep.layout import EliminationLayout
@@ -213,11 +213,12 @@ class Lockstep:
             False, False, False, every, np.zeros((1, 0)), moving, frame.members, none, np.zeros((1, 0)),
             frame.lifted, held, frame.tree,
         )  # fmt: skip
-        width = lanes(len(states), self.layout.plan.cost)
-        loops, fill, linear, laws = kernels(), self.layout.plan.fill, equations.linear, equations.laws
+        plan = self.layout.plan
+        width = plan.lanes(len(states))
+        loops, fill, linear, laws = kernels(), plan.fill, equations.linear, equations.laws
 
         def find(first: int, last: int) -> None:
-            loops.linearized(fill, linear, laws, problem, work, transpose, width, first, last, error)
+            loops.linearized(fill, plan.listed, linear, laws, problem, work, transpose, width, first, last, error)
 
         in_shares(find, len(states), width * ROUNDS)
         solved = np.empty_like(work)

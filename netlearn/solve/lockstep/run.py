@@ -8,7 +8,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.solve.compiled.arguments import InSeries, Problem
-from netlearn.solve.compiled.load import kernels, lanes
+from netlearn.solve.compiled.load import kernels
 from netlearn.solve.lockstep.elements import Sources
 from netlearn.solve.lockstep.equations import LockstepEquations
 from netlearn.solve.newton.iteration import Tolerances
@@ -102,14 +102,14 @@ class SampleRun:
         )  # fmt: skip
         loops, laws, linear = kernels(), equations.laws, equations.linear
         between = layout.between if self.unique and condensation is None else NONE_BETWEEN
-        width = lanes(count, plan.cost)
+        width = plan.lanes(count)
         # A lane that is out of samples waits for the others.
         fewer = min(width, max(LEAST_LANES, count // SAMPLES_OF_A_LANE // 8 * 8))
         converged = np.zeros(len(self.y), bool)
 
         def find(first: int, last: int) -> None:
             loops.newton(
-                plan.fill, linear, laws, problem, settling, between, fewer, first, last,
+                plan.fill, plan.listed, linear, laws, problem, settling, between, fewer, first, last,
                 converged, self.steps, self.negative,
             )  # fmt: skip
 

@@ -15,8 +15,13 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from netlearn.arrays import Array
-from netlearn.solve.compiled.arguments import Fill
+from netlearn.solve.compiled.arguments import Fill, ListedElimination
 from netlearn.solve.compiled.load import in_lanes, kernels, lanes
+
+MOST_LISTED = 20_000
+"""Up to so many multiplications an elimination is listed."""
+LISTED_LANES = 40
+"""Samples in step where it is: their numbers stay in the cache that is nearest."""
 
 
 class BatchedLu:
@@ -48,6 +53,15 @@ class BatchedLu:
     def fill(self) -> Fill:
         """Where the factors' numbers stand."""
         return Fill.of(*self._pattern)
+
+    @cached_property
+    def listed(self) -> ListedElimination:
+        """The elimination as a list, or none where that would be long."""
+        return ListedElimination.of(self.fill) if self.work <= MOST_LISTED else ListedElimination.none()
+
+    def lanes(self, samples: int) -> int:
+        """So many of some samples are best solved in step."""
+        return LISTED_LANES if len(self.listed.entry) else lanes(samples, self.cost)
 
     def factorize(self, data: Array) -> Factors:
         """Factorize the real matrices with entries ``data`` (nnz, S)."""

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from netlearn.solve.compiled.load import available, kernels
 from netlearn.solve.matrices.batched_lu import BatchedLu
 
 
@@ -72,3 +73,22 @@ def test_large_factors_are_kept_for_fewer_samples_in_step():
     for symmetric in (True, False):
         plan = BatchedLu(matrix.indices, matrix.indptr, symmetric=symmetric)
         np.testing.assert_allclose(matrix @ plan.factorize(data).solve(rhs), rhs, atol=1e-11)
+
+
+@pytest.mark.skipif(not available(), reason="numba is not installed")
+@pytest.mark.parametrize("lanes", [8, 16, 40, 56])
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_a_listed_elimination_gives_the_same_factors(symmetric: bool, lanes: int) -> None:
+    rng, size = np.random.default_rng(lanes), 30
+    rows, pointers, data, _ = dominant(rng, size, 45, lanes, symmetric)
+    plan = BatchedLu(rows, pointers, symmetric=symmetric)
+    filled = len(plan.fill.upper)
+    lower, upper = np.zeros((2, filled, lanes))
+    inverse, right = np.zeros((size, lanes)), rng.normal(size=(size, lanes))
+    other = np.array(right)
+    kernels().eliminate(plan.fill, data, lower, upper, inverse, np.zeros((size, lanes)), right)
+    numbers = np.full((size + 2 * filled, lanes), np.nan)
+    assert len(plan.listed.entry)
+    kernels().eliminate_listed(plan.listed, data, numbers, other)
+    np.testing.assert_allclose(numbers, np.concatenate([inverse, upper, lower]), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(other, right, rtol=1e-12)
