@@ -1,4 +1,4 @@
-"""Compile what solving and training need before the first use, which would wait for it otherwise.
+"""Compile what solving and training need before the first use, where arrays would do the work meanwhile.
 
     python -m netlearn.ahead
 
@@ -7,14 +7,22 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import traceback
+from pathlib import Path
 
 import numpy as np
 
 from netlearn.api import train
 from netlearn.netlist.netlist import Netlist, parse
-from netlearn.solve.compiled.load import available
+from netlearn.solve.compiled.load import available, compile_here, kernels
+from netlearn.solve.contraction import WORTH_LOADING, drop_products, pair_products
+from netlearn.solve.matrices.cholmod import Triangle
 
+NICENESS = 5
+"""By how much what is compiled for others stands back behind what these do meanwhile."""
 SAMPLES = 40
 """So many are solved in several ways, the first of them and those near by."""
 
@@ -51,10 +59,11 @@ D4 0 f dm
 
 
 def compile_ahead() -> bool:
-    """Train two small circuits, for which everything is compiled that most others need; False where numba is not there.
+    """Train two small circuits, for which most is compiled that others need, and compile the rest.
 
-    What is compiled already is not compiled again.
+    What is compiled already is not compiled again. False where numba is not there.
     """
+    compile_here()
     if not available():
         return False
     drives = np.random.default_rng(0).uniform(-1, 1, (SAMPLES, 2))
@@ -62,7 +71,51 @@ def compile_ahead() -> bool:
         data = {"V1": drives[:, 0], "V2": drives[:, 1], output: 0.1 * drives.sum(axis=1)}
         for rule in ("analytic", "ep"):
             train(_task(text, output), data=data, rule=rule, epochs=2)
+    # What only large circuits need.
+    pairs, states = np.array([[0, 1]] * SAMPLES), np.zeros((-(-WORTH_LOADING // SAMPLES), 2))
+    drop_products(pairs, states, states)
+    pair_products(pairs, states, states)
+    one = np.zeros(1, np.int64)
+    Triangle(one, np.array([0, 1]), one, np.ones(1)).solve(np.zeros((1, 1)))
+    kernels().entries_of_factor(np.array([0, 1]), one, one, one, 1)
     return True
+
+
+def compile_once() -> bool:
+    """The same, while no other process does it, and let the others know. Raises what keeps it from being compiled."""
+    compile_here()
+    if not available():
+        return False
+    # With numba, which is there.
+    from netlearn.solve.compiled import jit
+    from netlearn.solve.compiled.meanwhile import Compilation
+
+    if jit.CACHE is None:
+        return compile_ahead()
+    kept = Compilation(Path(jit.CACHE))
+    with kept.alone():
+        compile_ahead()
+        kept.finished()
+    return True
+
+
+def compile_for_others() -> None:
+    """What the process does that another one has started to compile: it has the lock from there."""
+    from netlearn.solve.compiled import jit
+    from netlearn.solve.compiled.meanwhile import Compilation
+
+    os.nice(NICENESS)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        # Ctrl-C ends it, too, at the next place where no file is half written.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    assert jit.CACHE is not None
+    kept = Compilation(Path(jit.CACHE))
+    try:
+        compile_ahead()
+    except Exception:
+        kept.failed(traceback.format_exc())
+        raise
+    kept.finished()
 
 
 def _task(text: str, output: str) -> Netlist:
@@ -71,5 +124,5 @@ def _task(text: str, output: str) -> Netlist:
 
 if __name__ == "__main__":
     print("compiling, once on this machine", file=sys.stderr)
-    if not compile_ahead():
+    if not compile_once():
         print("numba is not installed: the slower array operations do its work", file=sys.stderr)

@@ -13,6 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+# Whether array operations or compiled loops do the work must not depend on how long these take to be compiled.
+os.environ.setdefault("NETLEARN_COMPILE", "first")
+
 TIGHT = {"reltol": 1e-9, "abstol": 1e-15, "vntol": 1e-12, "itl1": 1000}
 
 

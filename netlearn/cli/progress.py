@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from netlearn.comparison import Outcome
 from netlearn.learn.state import Callback
 from netlearn.learn.state import Progress as Step
-from netlearn.solve.compiled.load import told_of_compiling
+from netlearn.solve.compiled.load import being_compiled, told_of_compiling
 from netlearn.sweeps import Record
 
 
@@ -37,7 +37,7 @@ def training_progress(quiet: bool) -> Iterator[Callback | None]:
                 line,
                 total=progress.epochs * progress.steps,
                 completed=progress.epoch * progress.steps + progress.step % progress.steps,
-                doing=f"epoch {progress.epoch}/{progress.epochs}",
+                doing=f"epoch {progress.epoch}/{progress.epochs}{', compiling meanwhile' * being_compiled()}",
                 figures=f"loss {progress.record.loss:.4g}  best {progress.best:.4g}",
             )
 

@@ -22,11 +22,15 @@ try:
 
     # It would be read again whenever something is compiled.
     numba.core.config._config_fname = os.devnull
+    disabled = bool(numba.core.config.DISABLE_JIT)
 except Exception as error:
     if isinstance(error, ModuleNotFoundError) and error.name == "numba":
         raise
     # Whatever libraries raise that fit neither the system nor each other.
     raise DoesNotLoad(error) from error
+if disabled:
+    # What works on rows is made of instructions, and cannot run as Python.
+    raise ImportError("NUMBA_DISABLE_JIT is set")
 
 
 def _cache() -> str | None:

@@ -1,7 +1,8 @@
 """Where the compiled loops are, if numba is there.
 
 They are much faster than array operations on the small matrices of many samples. Without numba,
-which takes its time to support new versions of Python, other code gives the same results.
+which takes its time to support new versions of Python, and while the loops are compiled, other code gives the same
+results.
 """
 
 from __future__ import annotations
@@ -65,20 +66,49 @@ def kernels() -> Any:
 
 
 @cache
-def available() -> bool:
-    """Whether there are compiled functions. Warns where numba is installed, but does not load."""
+def numba_loads() -> bool:
+    """Whether numba is there. Warns where it is installed, but does not load."""
     try:
         kernels()
     except DoesNotLoad as error:
         warnings.warn(
             f"numba does not load, so that the slower array operations take its place ({error}); "
             "install it anew, or uninstall it to hear no more of it",
-            stacklevel=2,
+            stacklevel=3,
         )
         return False
     except ImportError:
         return False
     return True
+
+
+def available() -> bool:
+    """Whether compiled functions are to be called: once they are, they always will be.
+
+    Where their machine code is nowhere to be found, another process begins to make it, until when array operations are
+    to do the work. Raises OptionError where the environment names no way to compile.
+    """
+    return numba_loads() and _way().ready()
+
+
+def being_compiled() -> bool:
+    """Whether array operations do the work because another process is compiling the functions."""
+    return any(way.going_on for way in _ways)
+
+
+def compile_here() -> None:
+    """Compile what is not compiled yet in this process, whenever it is called first."""
+    _ways[:] = [import_module("netlearn.solve.compiled.meanwhile").Here()]
+
+
+_ways: list[Any] = []
+
+
+def _way() -> Any:
+    """How this process comes by compiled functions, found out when they are first wanted."""
+    if not _ways:
+        _ways.append(import_module("netlearn.solve.compiled.meanwhile").compilation())
+    return _ways[0]
 
 
 def lanes(samples: int, numbers: int) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.solve.compiled.arguments import Problem
-from netlearn.solve.compiled.load import available, kernels
+from netlearn.solve.compiled.load import kernels
 from netlearn.solve.lockstep.elements import Sources
 from netlearn.solve.lockstep.equations import LockstepEquations
 from netlearn.solve.lockstep.layout import EliminationLayout
@@ -65,11 +65,11 @@ class Lockstep:
 
     @classmethod
     def of(cls, model: NonlinearModel, count: int, near: Lockstep | None = None) -> Lockstep | None:
-        """For ``count`` samples. None where a device has no compiled law, or numba is not installed.
+        """For ``count`` samples. None where a device has no compiled law, or compiled loops are not there.
 
         ``near`` may be that of the circuit that this one extends.
         """
-        if not available():
+        if not model.compiled:
             return None
         base, elements = None if model.linear_part is None else model.linear_part.base, None
         if near is not None and base is not None and near.model.linear_part is base:

@@ -16,6 +16,7 @@ from netlearn.circuit.devices.base import Values
 from netlearn.circuit.devices.diode import Diode
 from netlearn.circuit.devices.ideal_diode import IdealDiode
 from netlearn.circuit.wiring import Wiring
+from netlearn.solve.compiled.load import available
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.equations.diagnosis import not_finite
 from netlearn.solve.equations.linear_stamps import LinearPart
@@ -117,10 +118,15 @@ class NonlinearModel:
         return self.circuit.wiring.once(_driven, lambda: _driven(self.circuit.wiring))
 
     @cached_property
+    def compiled(self) -> bool:
+        """Whether compiled loops may solve them: not when these come to be there amid the work."""
+        return available()
+
+    @cached_property
     def pattern(self) -> Pattern:
         """How the reduced systems are solved."""
         # Compiled loops take real numbers, and one sample alone does not repay loading them.
-        together = self.dtype.kind == "f" and (self.circuit.samples or 1) > 1
+        together = self.dtype.kind == "f" and (self.circuit.samples or 1) > 1 and self.compiled
         return pattern_for(self.circuit, self.reduction, together=together)
 
     @cached_property

@@ -16,6 +16,7 @@ from netlearn.solve.internal import InternalSolver
 from netlearn.solve.lockstep import lockstep
 from netlearn.solve.lockstep.lockstep import Lockstep
 from netlearn.solve.matrices import many as matrices
+from netlearn.solve.newton import system
 from netlearn.solve.newton.iteration import Tolerances
 from netlearn.solve.newton.system import NonlinearModel
 from netlearn.solve.sensitivity import linearize
@@ -64,7 +65,7 @@ def sampled(circuit: Circuit, volts: np.ndarray) -> Circuit:
 @pytest.fixture
 def without_numba(monkeypatch):
     def without() -> None:
-        for module in (compiled, lockstep, matrices):
+        for module in (compiled, system, matrices):
             monkeypatch.setattr(module, "available", lambda: False)
 
     return without
@@ -115,7 +116,7 @@ def test_a_sample_that_fails_is_named():
 
 
 def test_a_numba_that_does_not_load_is_done_without(monkeypatch, without_numba):
-    for cached in (compiled.kernels, compiled.available):
+    for cached in (compiled.kernels, compiled.numba_loads):
         cached.cache_clear()
     monkeypatch.setitem(sys.modules, "numba", None)
     monkeypatch.setitem(sys.modules, "llvmlite", None)
@@ -127,7 +128,7 @@ def test_a_numba_that_does_not_load_is_done_without(monkeypatch, without_numba):
         assert not compiled.available()
         assert np.abs(Equations.of(circuit).residual(InternalSolver().solve(circuit).x)).max() < 1e-11
     finally:
-        for cached in (compiled.kernels, compiled.available):
+        for cached in (compiled.kernels, compiled.numba_loads):
             cached.cache_clear()
 
 
