@@ -15,12 +15,13 @@ from netlearn.circuit.devices.ideal_diode import IdealDiode
 from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSource
 from netlearn.errors import ConvergenceError
 from netlearn.solve.accuracy import FEW_DIGITS, digits_of
+from netlearn.solve.bordered.system import BorderedSystem
 from netlearn.solve.lockstep.lockstep import Lockstep
 from netlearn.solve.matrices.many import Pattern
 from netlearn.solve.newton.failure import failure, not_finite
 from netlearn.solve.newton.homotopy import LADDER, hurried, source_stepping
 from netlearn.solve.newton.iteration import Tolerances, balanced, iterate
-from netlearn.solve.newton.linearization import NonlinearLinearization
+from netlearn.solve.newton.linearization import NonlinearLinearization, Together
 from netlearn.solve.newton.system import NonlinearModel, System, chunks
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.precise.newton import settle
@@ -113,6 +114,13 @@ class NonlinearSolver:
         unique = _unique(model)
         iterations, lost, alone = 0, np.arange(count), guess is None and not circuit.nodeset and not unique
         with one_thread():
+            near_by = unique or guess is not None
+            bordered = BorderedSystem.of(model, count) if near_by and count > 1 and not circuit.nodeset else None
+            if bordered is not None:
+                last = near.together if isinstance(near, NonlinearLinearization) else None
+                reached = bordered.solve(guess, tolerances, last if isinstance(last, BorderedSystem) else None)
+                if reached.converged.all():
+                    return _point(model, reached.states, reached.steps, bordered, reached.definite)
             # Where .nodeset has a say, the first guess is found below.
             known = near.together if isinstance(near, NonlinearLinearization) else None
             known = known if isinstance(known, Lockstep) else None
@@ -122,9 +130,7 @@ class NonlinearSolver:
                 iterations, lost = int(outcome.steps.max(initial=0)), np.flatnonzero(~outcome.converged)
                 states = outcome.states
                 if not (len(lost) or alone):
-                    checked = replace(states, complete=lambda: _finite(model, states.x))
-                    linearization = NonlinearLinearization(model, checked, together, outcome.definite)
-                    return OperatingPoint.of_states(circuit, checked, iterations, linearization)
+                    return _point(model, states, iterations, together, outcome.definite)
                 x = states.x
             else:
                 x = np.empty((count, circuit.size), model.dtype)
@@ -168,6 +174,15 @@ class NonlinearSolver:
         own = (circuit if circuit.samples is None else one_sample(circuit, sample) for sample in samples)
         starts = (None if point is None else point.x[sample] for sample in samples)
         return [settle(each, start) for each, start in zip(own, starts, strict=True)]
+
+
+def _point(
+    model: NonlinearModel, states: ReducedStates, iterations: int, together: Together, definite: Array | None
+) -> OperatingPoint:
+    """The operating points at states that are found, whose other unknowns are looked at when somebody asks for them."""
+    checked = replace(states, complete=lambda: _finite(model, states.x))
+    linearization = NonlinearLinearization(model, checked, together, definite)
+    return OperatingPoint.of_states(model.circuit, checked, iterations, linearization)
 
 
 def _doubtful(point: OperatingPoint, samples: Array) -> Array:

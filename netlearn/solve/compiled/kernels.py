@@ -1,5 +1,14 @@
 """All compiled loops. Only ``compiled`` imports this module, for numba takes half a second to load."""
 
+from netlearn.solve.compiled.bordered_loops import (
+    factor_border,
+    most_of,
+    move,
+    solve_border,
+    take_lines,
+    weigh_border,
+    weigh_inner,
+)
 from netlearn.solve.compiled.contraction_loops import drop_products, pair_products
 from netlearn.solve.compiled.equation_loops import linearized, unbalanced
 from netlearn.solve.compiled.fill_loops import entries_of_factor
@@ -12,11 +21,18 @@ __all__ = [
     "eliminate",
     "eliminate_listed",
     "entries_of_factor",
+    "factor_border",
     "linearized",
+    "most_of",
+    "move",
     "newton",
     "pair_products",
+    "solve_border",
     "solve_triangle",
     "substitute",
     "substitute_transposed",
+    "take_lines",
     "unbalanced",
+    "weigh_border",
+    "weigh_inner",
 ]

@@ -1,0 +1,123 @@
+"""Which circuits have a diagonal bordered by a few equations, and where their entries are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import GROUND
+from netlearn.circuit.devices.ideal_diode import IdealDiode
+from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSource
+from netlearn.solve.bordered.diodes import StraightDiodes
+from netlearn.solve.equations.source_reduction import in_a_row
+from netlearn.solve.newton.system import NonlinearModel
+
+MOST_BORDER = 24
+"""Up to so many unknowns of a border its own elimination, in loops, is little beside matrix products."""
+DENSE = 0.25
+"""From this share of all pairs of inner nodes and border on a matrix product is less work than sparse elimination."""
+
+
+@dataclass(frozen=True, eq=False)
+class BorderedLayout:
+    """Inner unknowns (h,) with ideal diodes, none beside another, and those of the ``border`` (m,).
+
+    ``diagonal`` (h,), ``beside`` (h, m) and ``corner`` (p,) are where the reduced matrix has their entries, its number
+    of entries for none; the corner's lower triangle goes by rows, ``rows`` and ``columns`` (p,).
+    """
+
+    inner: Array | slice
+    border: Array | slice
+    sizes: tuple[int, int]
+    diagonal: Array
+    beside: Array
+    corner: Array
+    rows: Array
+    columns: Array
+    groups: tuple[int, ...]
+    order: Array
+    """Which of the diodes of all ``groups``, one group after another, comes first at the first inner node, and so on"""
+    starts: Array
+    signs: Array
+    held: Array
+    tree: Array
+    """The tree nodes (t,) that hold diodes' other ends, in the rows 1, 2 and so on."""
+
+    @classmethod
+    def of(cls, model: NonlinearModel) -> BorderedLayout | None:
+        """None for a circuit of another kind."""
+        return model.circuit.wiring.once(cls.of, lambda: cls.build(model))
+
+    @classmethod
+    def build(cls, model: NonlinearModel) -> BorderedLayout | None:
+        """Work it out."""
+        wiring, reduction = model.circuit.wiring, model.reduction
+        kinds = Resistor | VoltageSource | CurrentSource | IdealDiode
+        used = [g for g, index in enumerate(wiring.indices) if len(index)]
+        if not all(isinstance(wiring.devices[g], kinds) for g in used):
+            return None
+        groups = tuple(g for g in used if isinstance(wiring.devices[g], IdealDiode))
+        if not groups or not reduction.is_node.all() or (reduction.place[reduction.tree] >= 0).any():
+            return None
+        index = np.concatenate([np.asarray(wiring.indices[g]) for g in groups])
+        place, at_tree = np.append(reduction.place, -1)[index], reduction.at_tree[index]
+        if (np.sum(place >= 0, axis=1) != 1).any():
+            return None
+        assert GROUND == -1
+        terminal = np.argmax(place >= 0, axis=1)
+        every = np.arange(len(index))
+        node, other = place[every, terminal], at_tree[every, 1 - terminal]
+        inner = np.unique(node)
+        border = np.setdiff1d(np.arange(reduction.size), inner)
+        rows, columns = reduction.pattern.rows, reduction.columns
+        number, at_border = np.full(reduction.size, -1), np.full(reduction.size, -1)
+        number[inner], at_border[border] = np.arange(len(inner)), np.arange(len(border))
+        among = (number[rows] >= 0) & (number[columns] >= 0)
+        if len(border) > MOST_BORDER or (rows[among] != columns[among]).any():
+            return None
+        beside = np.full((len(inner), len(border)), len(rows))
+        between = np.flatnonzero((number[rows] >= 0) & (at_border[columns] >= 0))
+        if len(between) < DENSE * beside.size:
+            return None
+        beside[number[rows[between]], at_border[columns[between]]] = between
+        diagonal = np.full(len(inner), len(rows))
+        diagonal[number[rows[among]]] = np.flatnonzero(among)
+        full = np.full((len(border), len(border)), len(rows))
+        own = np.flatnonzero((at_border[rows] >= 0) & (at_border[columns] >= 0))
+        full[at_border[rows[own]], at_border[columns[own]]] = own
+        i, j = np.tril_indices(len(border))
+        order = np.argsort(node, kind="stable")
+        tree = np.unique(other[other >= 0])
+        held = np.where(other >= 0, np.searchsorted(tree, other) + 1, 0)
+        return cls(
+            in_a_row(inner),
+            in_a_row(border),
+            (len(inner), len(border)),
+            diagonal,
+            beside,
+            full[i, j],
+            i,
+            j,
+            groups,
+            order,
+            np.searchsorted(
+                node[order], np.arange(len(inner) + 1) if len(inner) == 0 else np.append(inner, inner[-1] + 1)
+            ),
+            np.where(terminal == 0, 1.0, -1.0)[order],
+            held[order],
+            tree,
+        )
+
+    def diodes(self, prepared: tuple[Any, ...], counts: tuple[int, ...]) -> StraightDiodes | None:
+        """The diodes with the groups' ``prepared`` values; None where samples differ in them."""
+        parts = []
+        for name in ("on", "off", "reverse", "vfwd", "vrev"):
+            values = [np.asarray(prepared[g][name]) for g in self.groups]
+            if any(value.ndim > 1 or value.dtype.kind == "c" for value in values):
+                return None
+            joined = np.concatenate([np.broadcast_to(v, (n,)) for v, n in zip(values, counts, strict=True)])
+            parts.append(joined[self.order].astype(float))
+        return StraightDiodes(self.starts, self.signs, self.held, *parts)

@@ -1,0 +1,318 @@
+"""Layers of ideal diodes and a few other nodes: every sample's elimination as products of matrices.
+
+Where nodes with ideal diodes are no neighbours of each other, the reduced Jacobian of a sample reads
+
+    D_s  B
+    Bᵀ   C
+
+with D_s diagonal. What is left at the border is C - Bᵀ D_s⁻¹ B (the Schur complement; bordered diagonal forms are
+an old friend of circuit simulation, see F. F. Wu, IEEE Trans. Circuits and Systems 23, 706, 1976), whose entries are
+linear in D_s⁻¹: those of all samples are one product of D⁻¹, samples × inner nodes, with a matrix that all samples
+share. Each diode is taken on one of its straight lines, and the equations are solved until all are on the lines that
+they were taken on (Newton's method; Katzenelson, Bell Syst. Tech. J. 44, 1605, 1965, has the lines): what is found
+then is the operating point but for rounding. A nudge at the border leaves D and B as they are, and an adjoint state has
+the very same matrix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.solve.bordered.diodes import StraightDiodes
+from netlearn.solve.bordered.layout import BorderedLayout
+from netlearn.solve.compiled.load import available, kernels
+from netlearn.solve.equations.assembly import with_ground
+from netlearn.solve.lockstep.elements import Sources
+from netlearn.solve.newton.iteration import Tolerances
+from netlearn.solve.newton.system import ROUNDING, NonlinearModel, some_of
+from netlearn.solve.reduced_states import ReducedStates
+from netlearn.solve.threads import in_parts, one_thread
+
+PART = 256
+"""Samples that are solved at a time."""
+STEPS = 12
+"""After so many steps without all diodes being on their lines others are to try."""
+BALANCED = 1e-3
+"""Currents out of balance by this part of what is allowed are more than rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class BorderedMatrix:
+    """The linear part of the equations: ``diagonal`` (h,), ``beside`` (h, m), and the lower triangle ``corner`` (p,).
+
+    ``sums`` (r,) are those of the magnitudes in the rows of both parts, inner ones first.
+    """
+
+    diagonal: Array
+    beside: Array
+    corner: Array
+    square: Array
+    """The corner as (m, m)."""
+    products: Array
+    """(p, h): entries of Bᵀ D⁻¹ B are its products with the diagonal of D⁻¹."""
+    sums: Array
+    diodes: StraightDiodes
+
+    @classmethod
+    def of(cls, model: NonlinearModel, layout: BorderedLayout) -> BorderedMatrix | None:
+        """None where diodes differ from sample to sample."""
+        prepared, counts = model.equations.prepared, [len(model.circuit.groups[g]) for g in layout.groups]
+        diodes = layout.diodes(prepared, tuple(counts))
+        if diodes is None:
+            return None
+        entries = np.append(model.reduced_data, 0.0)
+        diagonal, beside, corner = entries[layout.diagonal], entries[layout.beside], entries[layout.corner]
+        square = np.empty((layout.sizes[1],) * 2)
+        square[layout.rows, layout.columns] = square[layout.columns, layout.rows] = corner
+        columns = np.ascontiguousarray(beside.T)
+        size = np.abs(beside)
+        sums = np.concatenate([np.abs(diagonal) + size.sum(axis=1), np.abs(square).sum(axis=1) + size.sum(axis=0)])
+        return cls(diagonal, beside, corner, square, columns[layout.rows] * columns[layout.columns], sums, diodes)
+
+    def same_inside(self, other: BorderedMatrix) -> bool:
+        """Whether all but the corner is the same."""
+        return (
+            np.array_equal(self.diagonal, other.diagonal)
+            and np.array_equal(self.beside, other.beside)
+            and all(np.array_equal(a, b) for a, b in zip(self.diodes, other.diodes, strict=True))
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class BorderedFactors:
+    """The elimination at states: one over D (h, S), what it takes off the corner (p, S), and the corner's factors."""
+
+    inverse: Array
+    taken: Array
+    lower: Array
+    wrong: Array
+    alone: Array
+    """(h, S): where the inner nodes are with the border at zero volts."""
+
+
+@dataclass(frozen=True)
+class BorderedOutcome:
+    """States, which samples arrived, how many steps they took, and whose Jacobian is positive definite, (S,) each."""
+
+    states: ReducedStates
+    converged: Array
+    steps: int
+    definite: Array
+
+
+@dataclass
+class BorderedSystem:
+    """A circuit with the elimination of its last states."""
+
+    model: NonlinearModel
+    layout: BorderedLayout
+    matrix: BorderedMatrix
+    count: int
+    drive: Array
+    """(r, S): the inner equations' drive and then the border's."""
+    held: Array
+    """(t + 1, S) volts at diodes' other ends, ground first."""
+    sources: Sources
+    _kept: tuple[Array, list[BorderedFactors]] | None = field(default=None, repr=False)
+    """Reduced unknowns, and the elimination there, for each part of the samples."""
+
+    @classmethod
+    def of(cls, model: NonlinearModel, count: int) -> BorderedSystem | None:
+        """None for a circuit of another kind, and without compiled loops."""
+        if model.linear_part is None or model.dtype.kind == "c" or not available():
+            return None
+        layout = BorderedLayout.of(model)
+        if layout is None:
+            return None
+        key = ("bordered", model.linear_part.base is None)
+        matrix = model.equations.own.once(key, lambda: BorderedMatrix.of(model, layout))
+        if matrix is None:
+            return None
+        sources = Sources.of(model, count)
+        full = np.zeros((model.reduction.size, count))
+        full[sources.driven] = sources.drive.T
+        inner = layout.sizes[0]
+        drive = np.empty_like(full)
+        drive[:inner], drive[inner:] = full[layout.inner], full[layout.border]
+        held = np.zeros((len(layout.tree) + 1, count))
+        if len(layout.tree):
+            held[1:] = sources.dictated.volts[:, layout.tree].T
+        return cls(model, layout, matrix, count, drive, held, sources)
+
+    def solve(self, guess: Array | None, tolerances: Tolerances, near: BorderedSystem | None = None) -> BorderedOutcome:
+        """From ``guess`` (r, S), or with no diode conducting; ``near`` is the system that the guess is of, if any."""
+        inner, count = self.layout.sizes[0], self.count
+        y, excess = np.empty((self.model.reduction.size, count)), np.zeros(count)
+        steps, factors = np.zeros(count, int), {}
+        given = None if near is None or guess is None else near.kept_at(guess, self)
+
+        def work(first: int, last: int) -> None:
+            part = _Part.of(self, first, last)
+            if guess is None:
+                before = part.without_diodes()
+            else:
+                before = np.ascontiguousarray(guess[self.layout.inner, first:last])
+            known = None if given is None else given[first // PART]
+            factors[first] = part.run(before, known, min(STEPS, tolerances.iterations), steps[first:last])
+            part.weigh(tolerances, excess[first:last])
+            y[self.layout.inner, first:last] = part.y[:inner]
+            y[self.layout.border, first:last] = part.y[inner:]
+
+        with np.errstate(all="ignore"):
+            in_parts(work, count, PART)
+        every = [factors[first] for first in sorted(factors)]
+        moving = y.T
+        self._kept = moving, every
+        definite = np.concatenate([np.zeros(0, bool), *(each.wrong == 0 for each in every)])
+        held = self.sources.dictated.volts if len(self.model.reduction.sources) else None
+        states = ReducedStates(self.model.reduction, held, moving, lambda: self._whole(moving))
+        return BorderedOutcome(states, excess <= BALANCED, int(steps.max(initial=0)), definite)
+
+    def kept_at(self, guess: Array, other: BorderedSystem) -> list[BorderedFactors] | None:
+        """What is kept of states ``guess`` (r, S), if another system has the same inner equations."""
+        if self._kept is None or guess.base is None or self._kept[0].base is not guess.base:
+            return None
+        inner = self.layout.sizes[0]
+        alike = self.layout.sizes == other.layout.sizes and self.matrix.same_inside(other.matrix)
+        if not alike or not np.array_equal(self.drive[:inner], other.drive[:inner]):
+            return None
+        return self._kept[1] if np.array_equal(self.held, other.held) else None
+
+    def linearized(self, states: ReducedStates, right: Array, *, transpose: bool) -> tuple[Array, Array]:
+        """As :class:`Together` has it; the equations are symmetric."""
+        del transpose
+        solved, error = np.empty(right.shape), np.zeros(len(right))
+        kept = self._kept[1] if self._kept is not None and self._kept[0] is states.moving else None
+
+        def work(first: int, last: int) -> None:
+            part = _Part.of(self, first, last)
+            if kept is not None:
+                factors = kept[first // PART]
+            else:
+                factors = part.factors(np.ascontiguousarray(states.moving[first:last, self.layout.inner].T))
+            for m in range(right.shape[1]):
+                rest = np.ascontiguousarray(right[first:last, m].T)
+                found, left = part.solved(factors, rest[self.layout.inner], rest[self.layout.border])
+                solved[first:last, m, self.layout.inner] = found[0].T
+                solved[first:last, m, self.layout.border] = found[1].T
+                error[first:last] = np.maximum(error[first:last], left)
+
+        with np.errstate(all="ignore"):
+            in_parts(work, len(right), PART)
+        return solved, error
+
+    def _whole(self, moving: Array) -> Array:
+        """All unknowns (S, N) from the reduced ones (S, r)."""
+        model, reduction = self.model, self.model.reduction
+
+        def others(x: Array) -> Array:
+            total, padded = np.zeros((len(reduction.tree), len(x))), with_ground(x)
+            for g in self.layout.groups:
+                group = model.circuit.groups[g]
+                index = np.asarray(group.index)
+                touching = np.flatnonzero((reduction.at_tree[index] >= 0).any(axis=1))
+                prepared = some_of(model.equations.prepared[g], touching)
+                current = group.device.residual(padded[:, index[touching]], prepared)
+                at = reduction.at_tree[index[touching]]
+                np.add.at(total, at[at >= 0], np.moveaxis(current, 0, -1)[at >= 0])
+            return total.T
+
+        with one_thread():
+            x = reduction.recover(
+                model.linear_data, moving, self.sources.dictated, others=others if len(self.layout.tree) else None
+            )
+        return x
+
+
+@dataclass(eq=False)
+class _Part:
+    """Some of the samples; ``y`` (r, S) are the inner voltages and then the border's."""
+
+    system: BorderedSystem
+    drive: Array
+    held: Array
+    y: Array
+    pull: Array
+
+    @classmethod
+    def of(cls, system: BorderedSystem, first: int, last: int) -> _Part:
+        drive, held = (np.ascontiguousarray(each[:, first:last]) for each in (system.drive, system.held))
+        return cls(system, drive, held, np.empty_like(drive), np.empty((system.layout.sizes[0], last - first)))
+
+    def without_diodes(self) -> Array:
+        """The inner voltages (h, S) if no diode conducts."""
+        matrix, inner = self.system.matrix, self.system.layout.sizes[0]
+        slopes, held = matrix.diodes.off_at(inner, self.held)
+        inverse = (1.0 / (matrix.diagonal + slopes))[:, None]
+        alone = (self.drive[:inner] + held) * -inverse
+        if not len(matrix.square):
+            return alone
+        scaled = matrix.beside * inverse
+        left = np.linalg.solve(matrix.square - matrix.beside.T @ scaled, self.drive[inner:] + matrix.beside.T @ alone)
+        alone += scaled @ left
+        return alone
+
+    def factors(self, at: Array) -> BorderedFactors:
+        """The elimination with the diodes on the lines of inner voltages (h, S)."""
+        matrix, loops, samples = self.system.matrix, kernels(), at.shape[1]
+        inverse, alone = np.empty(at.shape), np.empty(at.shape)
+        loops.take_lines(matrix.diodes, self.held, matrix.diagonal, self.drive, at, inverse, alone)
+        taken = matrix.products @ inverse
+        lower, wrong = np.empty(taken.shape), np.empty(samples)
+        loops.factor_border(matrix.corner, taken, lower, wrong)
+        return BorderedFactors(inverse, taken, lower, wrong, alone)
+
+    def run(self, before: Array, known: BorderedFactors | None, most: int, steps: Array) -> BorderedFactors:
+        """Solve from inner voltages (h, S), whose elimination may be known but for the corner."""
+        matrix, loops, inner = self.system.matrix, kernels(), self.system.layout.sizes[0]
+        left = np.empty(len(steps))
+        for step in range(1, most + 1):
+            if known is None:
+                factors = self.factors(before)
+            else:
+                lower, wrong = np.empty(known.taken.shape), np.empty(len(steps))
+                loops.factor_border(matrix.corner, known.taken, lower, wrong)
+                factors, known = BorderedFactors(known.inverse, known.taken, lower, wrong, known.alone), None
+            border = matrix.beside.T @ factors.alone
+            border += self.drive[inner:]
+            np.negative(border, out=border)
+            loops.solve_border(factors.lower, border)
+            np.matmul(matrix.beside, border, out=self.pull)
+            loops.move(
+                matrix.diodes, self.held, factors.inverse, factors.alone, self.pull, before, self.y[:inner], left
+            )
+            self.y[inner:] = border
+            steps[left > 0] = step + 1
+            steps[steps == 0] = step
+            if not left.any():
+                break
+            before = self.y[:inner].copy()
+        return factors
+
+    def weigh(self, tolerances: Tolerances, excess: Array) -> None:
+        """How far the samples (S,) are from Kirchhoff's laws."""
+        matrix, loops, inner = self.system.matrix, kernels(), self.system.layout.sizes[0]
+        rounding, y = np.zeros(len(excess)), self.y[:inner]
+        loops.most_of(self.y, rounding)
+        rounding *= ROUNDING
+        loops.weigh_inner(
+            matrix.diodes, self.held, matrix.diagonal, matrix.sums, self.drive, self.pull, y, rounding,
+            tolerances.abstol, excess,
+        )  # fmt: skip
+        linear = matrix.square @ self.y[inner:]
+        linear += matrix.beside.T @ y
+        loops.weigh_border(linear, self.drive[inner:], matrix.sums[inner:], rounding, tolerances.abstol, excess)
+
+    def solved(self, factors: BorderedFactors, inside: Array, border: Array) -> tuple[tuple[Array, Array], Array]:
+        """Solutions for right-hand sides (h, S) and (m, S), and what is left of the equations, relative (S,)."""
+        matrix, loops = self.system.matrix, kernels()
+        found = border - matrix.beside.T @ (factors.inverse * inside) if inside.any() else border.copy()
+        loops.solve_border(factors.lower, found)
+        y = factors.inverse * (inside - matrix.beside @ found)
+        rest = np.abs(matrix.square @ found + matrix.beside.T @ y - border).max(axis=0, initial=0.0)
+        most = np.maximum(np.abs(inside).max(axis=0, initial=0.0), np.abs(border).max(axis=0, initial=0.0))
+        rest = np.where(np.isfinite(found).all(axis=0) & np.isfinite(y).all(axis=0), rest, np.inf)
+        return (y, found), rest / np.where(most > 0.0, most, 1.0)

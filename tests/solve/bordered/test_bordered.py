@@ -1,0 +1,192 @@
+"""Layers of ideal diodes by products of matrices, against every combination of their straight lines, one by one."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+import netlearn
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import Circuit
+from netlearn.learn.loss import Mse
+from netlearn.learn.rules import make_rule
+from netlearn.learn.rules.base import Batch
+from netlearn.project import open_project
+from netlearn.solve.bordered import system
+from netlearn.solve.bordered.layout import BorderedLayout
+from netlearn.solve.bordered.system import BorderedSystem
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.lockstep.lockstep import Lockstep
+from netlearn.solve.newton.iteration import Tolerances
+from netlearn.solve.newton.linearization import NonlinearLinearization
+from netlearn.solve.newton.system import NonlinearModel
+from netlearn.solve.operating_point import OperatingPoint
+
+INPUTS, HIDDEN, OUTPUTS = 3, 4, 2
+
+pytestmark = pytest.mark.filterwarnings("ignore::netlearn.NetlistWarning")
+
+
+def layers(rng: np.random.Generator, *, held: bool = True) -> str:
+    """Inputs, nodes with diodes of many kinds, and outputs; some diodes end at a source."""
+    lines = ["layers", *(f"Vx{i} x{i} 0 0" for i in range(INPUTS)), "Vb b 0 0.2", "I1 0 y0 1u", "I2 h1 0 2u"]
+    ohms = 10 ** rng.uniform(3, 5, (INPUTS + OUTPUTS, HIDDEN))
+    lines += [f"Ra{i}_{j} x{i} h{j} {float(ohms[i, j])!r}" for i in range(INPUTS) for j in range(HIDDEN)]
+    lines += [f"Rb{i}_{j} h{j} y{i} {float(ohms[INPUTS + i, j])!r}" for i in range(OUTPUTS) for j in range(HIDDEN)]
+    lines += ["Rc y0 y1 5k", "Rd y0 0 20k", "Re h0 0 50k"]
+    lines += ["D0 h0 0 da", "D1 0 h1 db", "D2 h2 0 da", "D3 0 h2 dc", f"D4 h3 {'b' if held else '0'} db"]
+    lines += [".model da d(ron=1m roff=1g vfwd=0)", ".model db d(ron=10 roff=100k vfwd=0.1)"]
+    lines += [".model dc d(ron=5 roff=1meg vfwd=0.15 vrev=0.3 rrev=40)", ".end"]
+    return "\n".join(lines)
+
+
+def circuit_of(text: str) -> Circuit:
+    return netlearn.elaborate(netlearn.parse(text)).circuit
+
+
+def driven(circuit: Circuit, x: Array) -> Circuit:
+    g = circuit.group("voltage source")
+    assert g is not None
+    volts = np.tile(np.asarray(circuit.groups[g].values["dc"], dtype=float), (len(x), 1))
+    volts[:, :INPUTS] = x
+    return circuit.with_values({(g, "dc"): volts})
+
+
+def by_lines(circuit: Circuit, sample: int) -> Array:
+    """The node voltages by nodal analysis with every combination of the diodes' lines, until one is consistent."""
+    nodes, size = len(circuit.nodes), circuit.size
+    matrix, right, diodes = np.zeros((size + 1, size + 1)), np.zeros(size + 1), []
+    for group in circuit.groups:
+        for k, index in enumerate(np.asarray(group.index)):
+            value = {name: np.atleast_2d(v)[sample if np.ndim(v) == 2 else 0] for name, v in group.values.items()}
+            value = {name: v[k] if len(v) > 1 else v[0] for name, v in value.items()}
+            a, b = index[:2]
+            if group.device.name == "resistor":
+                matrix[np.ix_([a, b], [a, b])] += np.array([[1, -1], [-1, 1]]) / value["resistance"]
+            elif group.device.name == "voltage source":
+                i = index[2]
+                matrix[[a, b], i] += [1, -1]
+                matrix[i, [a, b]] += [1, -1]
+                right[i] = value["dc"]
+            elif group.device.name == "current source":
+                right[[a, b]] += [-value["dc"], value["dc"]]
+            else:
+                reverse = value["ron"] if np.isnan(value["rrev"]) else value["rrev"]
+                on, off, back = 1 / value["ron"], 1 / value["roff"], 1 / reverse
+                forward, backward = value["vfwd"], value["vrev"]
+                lines = [(on, (off - on) * forward, forward, np.inf), (off, 0.0, -backward, forward)]
+                if np.isfinite(backward):
+                    lines.append((back, (back - off) * backward, -np.inf, -backward))
+                diodes.append((a, b, lines))
+    for chosen in product(*(lines for _, _, lines in diodes)):
+        whole, rest = matrix.copy(), right.copy()
+        for (a, b, _), (slope, constant, _, _) in zip(diodes, chosen, strict=True):
+            whole[np.ix_([a, b], [a, b])] += slope * np.array([[1, -1], [-1, 1]])
+            rest[[a, b]] += [-constant, constant]
+        x = np.append(np.linalg.solve(whole[:-1, :-1], rest[:-1]), 0.0)
+        drops = [x[a] - x[b] for a, b, _ in diodes]
+        if all(low - 1e-9 <= v <= high + 1e-9 for v, (_, _, low, high) in zip(drops, chosen, strict=True)):
+            return np.asarray(x[:nodes])
+    raise AssertionError("no combination is consistent")
+
+
+@pytest.mark.parametrize("samples", [2, 300])
+def test_voltages_are_those_of_the_one_consistent_combination_of_lines(samples: int) -> None:
+    rng = np.random.default_rng(samples)
+    circuit = driven(circuit_of(layers(rng)), rng.uniform(-1, 1, (samples, INPUTS)))
+    point = InternalSolver().solve(circuit)
+    assert isinstance(point.linearization, NonlinearLinearization)
+    assert isinstance(point.linearization.together, BorderedSystem)
+    for sample in (0, 1, samples - 1):
+        expected = by_lines(circuit, sample)
+        np.testing.assert_allclose(point.x[sample, : len(expected)], expected, rtol=0, atol=1e-12)
+    # Kirchhoff's laws at the sources' nodes, with the currents of the diodes that end there.
+    assert np.abs(point.residual().values).max() < 1e-15
+
+
+def test_all_unknowns_are_those_of_newton_s_method_in_lockstep() -> None:
+    rng = np.random.default_rng(5)
+    circuit = driven(circuit_of(layers(rng)), rng.uniform(-2, 2, (40, INPUTS)))
+    model = NonlinearModel.of(circuit)
+    lockstep = Lockstep.of(model, 40)
+    assert lockstep is not None
+    expected = lockstep.solve(None, Tolerances(), unique=True).states.x
+    np.testing.assert_allclose(InternalSolver().solve(circuit).x, expected, rtol=1e-9, atol=1e-13)
+
+
+def test_nothing_but_resistors_sources_and_ideal_diodes_apart_from_each_other_is_taken() -> None:
+    text = layers(np.random.default_rng(0))
+    for line in ("Rn h0 h1 1k", "D9 h0 h1 da", "D9 y0 0 da", "E1 z 0 y0 0 2\nRz z h0 1k", "D9 h0 0 dj\n.model dj d"):
+        for given in (text, text.replace("\n.end", f"\n{line}\n.end")):
+            found = BorderedLayout.of(NonlinearModel.of(circuit_of(given)))
+            assert (found is None) == (given is not text), line
+
+
+def test_a_state_that_is_started_at_another_one_has_the_same_voltages_as_one_from_zero() -> None:
+    rng = np.random.default_rng(2)
+    circuit = driven(circuit_of(layers(rng)), rng.uniform(-1, 1, (300, INPUTS)))
+    free = InternalSolver().solve(circuit)
+    for far in (1e-6, 3.0):
+        g = circuit.group("current source")
+        pushed = circuit.with_values({(g or 0, "dc"): np.array([far * 1e-3, 0.0])})
+        near = OperatingPoint.of_states(pushed, free.states, linearization=free.linearization)  # type: ignore[arg-type]
+        np.testing.assert_allclose(
+            InternalSolver().solve(pushed, near).x, InternalSolver().solve(pushed).x, rtol=1e-9, atol=1e-13
+        )
+
+
+def test_samples_have_the_same_voltages_alone_and_among_others() -> None:
+    rng = np.random.default_rng(3)
+    circuit, x = circuit_of(layers(rng)), rng.uniform(-1, 1, (520, INPUTS))
+    every, some = (InternalSolver().solve(driven(circuit, part)).x for part in (x, x[256:300]))
+    np.testing.assert_allclose(every[256:300], some, rtol=1e-12, atol=1e-15)
+
+
+def test_samples_that_do_not_arrive_are_solved_by_newton_s_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(7)
+    circuit = driven(circuit_of(layers(rng)), rng.uniform(-2, 2, (40, INPUTS)))
+    expected = InternalSolver().solve(circuit)
+    monkeypatch.setattr(system, "STEPS", 1)
+    point = InternalSolver().solve(circuit)
+    assert isinstance(point.linearization, NonlinearLinearization)
+    assert isinstance(point.linearization.together, Lockstep)
+    np.testing.assert_allclose(point.x, expected.x, rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["analytic", "ep", "cl", "contrastive", "al"])
+def test_rules_say_what_they_say_of_newton_s_states(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    columns = {f"Vx{i}": rng.uniform(-1, 1, 30) for i in range(INPUTS)}
+    columns |= {f"V(y{i})": rng.uniform(-0.2, 0.2, 30) for i in range(OUTPUTS)}
+    x = np.stack(list(columns.values()), axis=1)
+    text = layers(rng).replace("\n.end", "\n*@output V(y0) V(y1)\n.end")
+
+    def gradient() -> Array:
+        project = open_project(netlearn.parse(text), columns)
+        batch = Batch(x[:, :INPUTS], x[:, INPUTS:])
+        return make_rule(name).estimate(project.model, Mse(), project.parameters.initial, batch, rng).gradient
+
+    found = gradient()
+    monkeypatch.setattr(BorderedSystem, "of", classmethod(lambda cls, *_: None))
+    expected = gradient()
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
+
+
+def test_gradients_are_differences_of_losses() -> None:
+    rng = np.random.default_rng(6)
+    columns = {f"Vx{i}": rng.uniform(-1, 1, 30) for i in range(INPUTS)}
+    columns |= {f"V(y{i})": rng.uniform(-0.2, 0.2, 30) for i in range(OUTPUTS)}
+    x = np.stack(list(columns.values()), axis=1)
+    text = layers(rng).replace("\n.end", "\n*@output V(y0) V(y1)\n.end")
+    project = open_project(netlearn.parse(text), columns)
+    model, theta, batch = project.model, project.parameters.initial, Batch(x[:, :INPUTS], x[:, INPUTS:])
+    found = make_rule("analytic").estimate(model, Mse(), theta, batch, rng).gradient
+    for k in range(0, len(theta), 3):
+        step = 1e-5 * theta[k] * np.eye(len(theta))[k]
+        ends = [
+            np.mean(Mse().value(model.outputs(model.forward(theta + sign * step, batch.inputs)), batch.targets))
+            for sign in (1, -1)
+        ]
+        assert found[k] == pytest.approx((ends[0] - ends[1]) / (2 * step[k]), rel=1e-4, abs=1e-7 * np.abs(found).max())
