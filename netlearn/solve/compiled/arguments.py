@@ -47,12 +47,13 @@ class Problem(NamedTuple):
     sources add to the equations ``driven`` (d,), and ``volts`` (S, s) at columns ``at`` (l,) how far they lift further
     rows above the unknowns ``lifted`` (l,), n standing for ground; (1, d) and (1, s) for all alike. If the starts are
     ``cold``, devices begin where they start or, ``at_rest``, at no volts; if they are ``chained``, samples may start
-    from others' solutions.
+    from others' solutions. With ``chords``, factors may serve for several steps.
     """
 
     cold: bool
     at_rest: bool
     chained: bool
+    chords: bool
     samples: Array
     start: Array
     y: Array

@@ -40,11 +40,13 @@ SWEEPS = 12
 """So often the unknowns between elements in series are settled by themselves before a step of all."""
 HEAVY, LEAST_WORK = 12, 300_000
 """Factors are used again where making them takes so many times what solving with them does, and so much at all."""
-CHORDS, NEAR, CONTRACTION = 2, 100.0, 0.2
+CHORDS, NEAR, CONTRACTION = 2, 1.0, 0.2
 """So many steps are taken with the same factors after one that was this small, while they shrink to this part.
 
-Crossbars of 128x64 with diodes take 15 ms a sample with two or six of them and 25 ms without; six of them cost lattices
-of 56x56 diodes a third (benchmarks/crossbar.py and samples_per_second.py).
+One costs all lanes a quarter of a step with new factors (lattices of 56x56 and 100x100 diodes, whose factors are read
+from memory). In crossbars of 128x64 diodes all lanes come this near at once, and it ends 98 of 100 samples: 12 ms each
+and 17 without (benchmarks/crossbar.py). Behind interpolated starts lanes are out of step, and a fifth of them gains
+by it at a time: lattices lose 10 % (samples_per_second.py), and there are none.
 """
 
 # The statements that array code evaluates, compiled.
@@ -145,7 +147,7 @@ def newton(
     for i in range(n):
         beside = fill.upper_starts[i + 1] - fill.upper_starts[i]
         work_of_factors += beside * beside
-    heavy = work_of_factors > max(HEAVY * filled, LEAST_WORK)
+    heavy = problem.chords and work_of_factors > max(HEAVY * filled, LEAST_WORK)
     size, none = np.zeros((n + 1 if heavy or laws.straight else 1, lanes)), np.zeros((1, lanes))
     done, near, lost = np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_)
     latest = np.zeros(lanes)

@@ -107,7 +107,7 @@ class Lockstep:
             for part in self._pieces(len(drives.others)):
                 samples = drives.others[part]
                 start = drives.starts(values, part) if reach > 0.0 else None
-                run.solve(samples, start)
+                run.solve(samples, start, interpolated=start is not None)
                 if start is not None and not unique:
                     lost = (run.excess[samples] > 1.0) | (self._away(run.y[samples], start) > reach)
                     if lost.any():
@@ -164,7 +164,7 @@ class Lockstep:
             return 0.0
         start = interpolated(weights, self._in_frame(run.y[first]))
         again = run.again()
-        again.solve(checked, start)
+        again.solve(checked, start, interpolated=True)
         found, known = again.y[checked], run.y[checked]
         apart = np.abs(found - known).max(initial=0.0)
         same = (again.excess[checked] <= 1.0).all() and apart <= SAME * np.abs(known).max(initial=1.0)
@@ -210,7 +210,7 @@ class Lockstep:
         held = np.zeros((1, len(self.model.reduction.tree))) if states.held is None else of_rows(states.held)
         every = np.arange(len(states))
         problem = Problem(
-            False, False, False, every, np.zeros((1, 0)), moving, frame.members, none, np.zeros((1, 0)),
+            False, False, False, False, every, np.zeros((1, 0)), moving, frame.members, none, np.zeros((1, 0)),
             frame.lifted, held, frame.tree,
         )  # fmt: skip
         plan = self.layout.plan

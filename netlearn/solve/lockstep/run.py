@@ -84,8 +84,11 @@ class SampleRun:
         own = {name: np.empty_like(getattr(self, name)) for name in ("y", "into", "excess", "steps", "negative")}
         return replace(self, unique=False, **own)
 
-    def solve(self, samples: Array, start: Array | None = None) -> None:
-        """Solve the samples of these numbers, from ``start`` (m, n) in the order of elimination, or from zero."""
+    def solve(self, samples: Array, start: Array | None = None, *, interpolated: bool = False) -> None:
+        """Solve the samples of these numbers, from ``start`` (m, n) in the order of elimination, or from zero.
+
+        Where starts are ``interpolated``, samples take different numbers of steps.
+        """
         equations, count = self.equations, len(samples)
         layout, condensation = equations.layout, equations.condensation
         plan, frame, whole = layout.plan, layout.frame, layout.whole
@@ -97,8 +100,8 @@ class SampleRun:
         else:
             driven, drive = frame.equation[condensation.last], self.reduced[0]
         problem = Problem(
-            cold, self.at_rest, cold and self.unique, samples, begin, self.y, frame.members, driven, drive,
-            frame.lifted, self.volts, frame.tree,
+            cold, self.at_rest, cold and self.unique, not interpolated, samples, begin, self.y, frame.members,
+            driven, drive, frame.lifted, self.volts, frame.tree,
         )  # fmt: skip
         loops, laws, linear = kernels(), equations.laws, equations.linear
         between = layout.between if self.unique and condensation is None else NONE_BETWEEN
@@ -124,8 +127,8 @@ class SampleRun:
             y = self.y[samples][:, condensation.last]
             self.y[samples] = condensation.recover(y, -(rest if len(rest) == 1 else rest[samples]))
         problem = Problem(
-            False, False, False, samples, NOWHERE, self.y, whole.members, whole.equation[self.driven], self.drive,
-            whole.lifted, self.volts, whole.tree,
+            False, False, False, False, samples, NOWHERE, self.y, whole.members,
+            whole.equation[self.driven], self.drive, whole.lifted, self.volts, whole.tree,
         )  # fmt: skip
         linear, laws, under = equations.whole_linear, equations.whole_laws, equations.under
 
