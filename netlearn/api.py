@@ -149,6 +149,12 @@ def train(
         start = load_checkpoint(kept.path, task) if resume and kept is not None else begin(task)
         test = project.test_table
         keeper.check(start, tuple(table.path for table in (project.table, test) if table is not None))
+        if steps is not None and discrete is None and steps.exists():
+            warnings.warn(
+                f"'{steps}' stays: it has the steps of a search for parts, and here none are searched for; "
+                "give the hardware as before to go on with it, or remove it",
+                stacklevel=2,
+            )
         if test is not None:
             # What is wrong with it is said before the work, not after.
             evaluation_of(project.plain_model, project.loss, project.layout, project.dataset(test))

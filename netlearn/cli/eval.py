@@ -115,7 +115,7 @@ def command(
     if as_csv:
         refuse("--residual", "--errors", beside="in CSV, which has the samples", hint="take --json")
     with (
-        solver(forward, timeout, processes, flat=flat, retries=retries) as solving,
+        solver(forward, timeout, processes, flat=flat, retries=retries, gradients=errors) as solving,
         workers_of(scheduler, local_cluster, quiet or as_json or as_csv) as executor,
     ):
         evaluation = evaluate(

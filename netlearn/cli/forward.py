@@ -118,12 +118,23 @@ def chip_by_name(command: Command) -> Command:
 
 @contextmanager
 def solver(
-    forward: str, timeout: float, processes: int | None, *, flat: bool, retries: int = RETRIES
+    forward: str,
+    timeout: float,
+    processes: int | None,
+    *,
+    flat: bool,
+    retries: int = RETRIES,
+    gradients: bool = False,
 ) -> Iterator[Solver]:
-    """The solver that the options name. Ends ngspice's processes, or the chip, afterwards."""
+    """The solver that the options name. Ends ngspice's processes, or the chip, afterwards.
+
+    Where ``gradients`` are wanted, netlearn's own threads work them out, wherever the operating points come from.
+    """
     if flat and forward != "ngspice":
         raise OptionError("--flat says what ngspice is given", hint="add --forward ngspice")
     _check_limits(forward)
+    if forward != "internal" and not gradients:
+        refuse("--threads", beside="on " + forward, hint="it is about the internal solver: leave it out")
     if forward == "internal":
         yield InternalSolver()
         return

@@ -65,7 +65,7 @@ class PartNumber(click.ParamType):  # type: ignore[type-arg]
 
 netlist_argument = click.argument("netlist", type=FilePath, metavar="FILE")
 as_json = click.option("--json", "as_json", is_flag=True, callback=one_format, help="Print one JSON object.")
-quiet = click.option("--quiet", "-q", is_flag=True, help="Print no more than errors.")
+quiet = click.option("--quiet", "-q", is_flag=True, help="Print no more than errors and what other options ask for.")
 residual = click.option(
     "--residual", is_flag=True, help="Print what Kirchhoff's laws lack at the operating points, too."
 )

@@ -157,7 +157,7 @@ def command(
     if show_thermodynamic:
         deliver(thermodynamic_netlist(source, data, **overrides(directives)), show_thermodynamic)
     with (
-        solver(forward, timeout, processes, flat=flat, retries=retries) as solving,
+        solver(forward, timeout, processes, flat=flat, retries=retries, gradients=True) as solving,
         workers_of(scheduler, local_cluster, quiet or as_json) as executor,
         training_progress(quiet or as_json) as progress,
     ):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -22,22 +23,27 @@ from netlearn.project import Project
 SAME = 1e-9
 """Numbers that differ by no more than this part of themselves are the same: they may have been written anew."""
 
+LONGEST = 40
+"""Characters of two numbers of rows."""
 
-def rows_from(text: str) -> Array:
-    """Rows counted from 0, from text that counts them from 1, such as ``3,7,10-12``. Raises OptionError."""
-    found: list[Array] = []
+
+def rows_from(text: str) -> Iterable[int]:
+    """Rows counted from 0, from text that counts them from 1, such as ``3,7,10-12``. Raises OptionError.
+
+    They are counted out one by one, so that the first that is not there ends it, however many were to follow.
+    """
+    found: list[range] = []
     for word in text.replace(",", " ").split():
         first, dash, last = word.partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise OptionError(f"'{word}' is not a row", hint="rows are numbered from 1, as in 3,7,10-12")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or len(word) > LONGEST:
+            raise OptionError(f"'{word:.{LONGEST}}' is not a row", hint="rows are numbered from 1, as in 3,7,10-12")
         ends = int(first), int(last) if dash else int(first)
         if ends[0] > ends[1]:
             raise OptionError(f"the rows '{word}' end before they begin", hint=f"write {ends[1]}-{ends[0]}")
         if not ends[0]:
             raise OptionError("there is no row 0", hint="rows are numbered from 1, without the line of column names")
-        # What is not there is said later, and need not be counted out.
-        found.append(np.arange(ends[0] - 1, min(ends[1], ends[0] + 10_000_000)))
-    return np.concatenate(found) if found else np.empty(0, np.intp)
+        found.append(range(ends[0] - 1, ends[1]))
+    return chain.from_iterable(found)
 
 
 def forgotten_rows(
@@ -76,17 +82,21 @@ def forgotten_rows(
 
 def _numbered(rows: Iterable[int] | Array, count: int) -> Array:
     if not (isinstance(rows, np.ndarray) and rows.dtype.kind in "iu"):
-        rows = list(rows)
-        for row in rows:
-            if not isinstance(row, int | np.integer):
-                raise OptionError(f"rows are whole numbers, not {row!r:.40}", hint="such as [2, 6], counted from 0")
+        rows = list(_there(rows, count))
     chosen = np.unique(np.array(rows, dtype=np.intp))
     if not len(chosen):
         raise OptionError("no rows are named that are to be forgotten", hint="such as 3,7")
-    wrong = chosen[(chosen < 0) | (chosen >= count)]
-    if len(wrong):
-        raise OptionError(f"there is no row {int(wrong[0]) + 1}, only 1 to {count}")
-    return chosen
+    return np.fromiter(_there(chosen.tolist(), count), np.intp)
+
+
+def _there(rows: Iterable[object], count: int) -> Iterator[int]:
+    """Rows as they are, each of which has to be one of so many."""
+    for row in rows:
+        if not isinstance(row, int | np.integer):
+            raise OptionError(f"rows are whole numbers, not {row!r:.40}", hint="such as [2, 6], counted from 0")
+        if not 0 <= row < count:
+            raise OptionError(f"there is no row {int(row) + 1}, only 1 to {count}")
+        yield int(row)
 
 
 def _found(table: Table, forget: Table) -> Array:

@@ -29,7 +29,9 @@ def tell_of_kept_names(kept: Iterable[KeptName], target: Path) -> None:
     for source, word, path in kept:
         name = unquoted(word.text)
         message = f"the file is {source.encoding} and cannot hold '{path}', so that '{target}' still names '{name}'"
-        hint = f"copy that file to '{target.parent / name}', or save '{source.path}' as UTF-8 before"
+        # Bytes that are no text have no place in any encoding.
+        other = f"save '{source.path}' as UTF-8 before" if path.isprintable() else "give that file another name"
+        hint = f"copy that file to '{target.parent / name}', or {other}"
         warnings.warn(NetlistWarning(message, source.place(word.start, word.end), hint), stacklevel=3)
 
 

@@ -310,7 +310,7 @@ class Netlist(InNotebooks):
         lacks a character that an edit brought in.
         """
         target = Destination(Path(path), follow, force)
-        written, kept = self._outputs(target)
+        written, kept = self.outputs_at(target)
         *copies, main = written
         write_together([*((*copy, False) for copy in copies), (*main, follow)])
         tell_of_kept_names(kept, target.path)
@@ -320,10 +320,17 @@ class Netlist(InNotebooks):
     def outputs(
         self, path: str | os.PathLike[str], *, force: bool = False, follow: bool = True
     ) -> list[tuple[Path, bytes]]:
-        """What :meth:`save` would write, and where. Raises OutputError, as far as it can be known before."""
-        return self._outputs(Destination(Path(path), follow, force))[0]
+        """What :meth:`save` would write, and where. Raises OutputError, as far as it can be known before.
 
-    def _outputs(self, target: Destination) -> tuple[list[tuple[Path, bytes]], list[KeptName]]:
+        A warning tells of files that the netlist would not name from there, as its encoding cannot hold their names.
+        """
+        target = Destination(Path(path), follow, force)
+        written, kept = self.outputs_at(target)
+        tell_of_kept_names(kept, target.path)
+        return written
+
+    def outputs_at(self, target: Destination) -> tuple[list[tuple[Path, bytes]], list[KeptName]]:
+        """The same, and in place of the warning the names that stay."""
         lines: dict[Source, dict[Card, Source]] = {}
         for part in self.walk():
             lines.setdefault(part.source, {}).update((card, child.source) for card, child in part.includes.items())

@@ -30,7 +30,8 @@ def check_netlist_output(
     Raises OutputError.
     """
     target.check_unread([*(path for path in inputs if path is not None), *read_with(changed)])
-    *copies, (path, data) = changed.outputs(target.path, force=target.force, follow=target.named)
+    # Whoever writes it tells of names that stay.
+    *copies, (path, data) = changed.outputs_at(target)[0]
     check_output(path, follow=target.named, size=len(data))
     for copy, content in copies:
         check_output(copy, follow=False, size=len(content))

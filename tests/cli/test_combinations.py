@@ -20,6 +20,8 @@ REFUSED = [
     *[("eval", name, "3") for name in ("--timeout", "--processes", "--retries")],
     *[("train", "--forward", "ngspice", name, value) for name, value in (("--solver", "jacobi"), ("--retries", "1"))],
     *[("train", "--forward", CHIP, name, value) for name, value in (("--sweeps", "7"), ("--processes", "2"))],
+    *[(name, "--forward", "ngspice", "--threads", "2") for name in ("op", "eval")],
+    ("predict", "--data", "x.csv", "--forward", CHIP, "--threads", "2"),
     ("train", "--draws", "40"),
     ("op", "V(a)", "--csv", "--residual"),
     ("eval", "--seed", "3"),
@@ -92,3 +94,12 @@ def test_parts_of_something_are_read_in_per_cent(run, divider):
         result = run(*words[:at], divider, *words[at:])
         assert result.exit_code == 2
         assert said in " ".join(result.stderr.split()), result.stderr
+
+
+def test_quiet_leaves_what_was_asked_for_and_drops_warnings(run, divider):
+    divider.write_text(divider.read_text().replace(".end", ".alter\n.end"))
+    loud, still = (run("eval", divider, "--json", *words) for words in ((), ("-q",)))
+    assert "warning" in loud.stderr
+    assert (still.exit_code, still.stderr) == (0, "")
+    assert still.stdout == loud.stdout
+    assert still.stdout.startswith("{")

@@ -236,6 +236,22 @@ def test_names_that_the_encoding_lacks_stay_with_a_warning(project, run):
     assert run("eval", "b/o.cir").exit_code == 0
 
 
+@pytest.mark.parametrize("folder", ["jiří", "bytes\udcff"])
+def test_names_that_the_encoding_lacks_are_told_wherever_a_netlist_is_written(project, folder):
+    (project / folder).mkdir()
+    (project / folder / "d.csv").write_text("Vin,V(p)\n1,0.5\n2,1\n")
+    text = "für 20 µA\n*@data d.csv\n*@input Vin\n*@output V(p)\nVin in 0 1\nR1 in p 1k\nR2 p 0 1k\n"
+    encoding = "latin-1" if folder.isprintable() else "utf-8"
+    (project / folder / "n.cir").write_bytes(text.encode(encoding))
+    said = f"is {encoding} and cannot hold '../.*/d.csv', so that .* still names 'd.csv'"
+    with pytest.warns(NetlistWarning, match=said):
+        netlearn.read(f"{folder}/n.cir").outputs("b/n.cir")
+    trained = netlearn.train(f"{folder}/n.cir", epochs=1)
+    with pytest.warns(NetlistWarning, match=said):
+        trained.save_run("run")
+    assert "*@data d.csv\n" in Path("run/trained.cir").read_text(encoding=encoding)
+
+
 def test_behind_a_link_names_stay_in_a_pipe_as_well(linked):
     ((_, data),) = netlearn.read("lk/n.cir", allow=["nets"]).outputs("/dev/stdout")
     assert data.decode() == LINKED

@@ -68,6 +68,10 @@ def test_rows_of_a_file_may_have_another_order_and_form(run: Run, tmp_path: Path
     [
         (("--rows", "0"), "there is no row 0"),
         (("--rows", "15"), "there is no row 15, only 1 to 14"),
+        (("--rows", "1-1000000000000000000"), "there is no row 15, only 1 to 14"),
+        (("--rows", "9999999999999999-10000000000000000"), "only 1 to 14"),
+        (("--rows", "1-1e12"), "'1-1e12' is not a row"),
+        (("--rows", "9" * 9999), "is not a row"),
         (("--rows", "1-14"), "nothing would be left"),
         (("--rows", "2,x"), "'x' is not a row"),
         (("--rows", "9-3"), "end before they begin"),

@@ -311,6 +311,24 @@ def test_a_search_among_other_parts_begins_anew_when_training_is_resumed(tmp_pat
         KeptSteps(steps, anew=True).opened("x").__enter__()
 
 
+def test_a_training_without_parts_to_search_for_leaves_the_steps_and_says_so(tmp_path, monkeypatch) -> None:
+    (tmp_path / "x.cir").write_text(NETWORKS["divider"].text())
+    kept: dict[str, Any] = {"checkpoint": tmp_path / "c.npz", "optimizer": "lbfgs", "out": tmp_path / "y.cir"}
+    steps = tmp_path / "c.npz.search.jsonl"
+    interrupting = _Interrupting(monkeypatch)
+    interrupting.most = 2000
+    hardware = "series=e96 budget=20000"
+    assert netlearn.train(tmp_path / "x.cir", hardware=hardware, **kept).interrupted
+    before = steps.read_text()
+    interrupting.count, interrupting.most = 0, np.inf
+    with pytest.warns(UserWarning, match=r"search\.jsonl' stays: it has the steps of a search for parts"):
+        netlearn.train(tmp_path / "x.cir", **kept)
+    assert steps.read_text() == before
+    # Given the hardware again, nothing of it is lost.
+    netlearn.train(tmp_path / "x.cir", hardware=hardware, **kept)
+    assert not steps.exists()
+
+
 def test_the_command_says_whether_something_is_kept(tmp_path, monkeypatch) -> None:
     (tmp_path / "x.cir").write_text(NETWORKS["divider"].text())
     interrupting = _Interrupting(monkeypatch)
