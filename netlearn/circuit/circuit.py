@@ -88,13 +88,20 @@ class Circuit(InNotebooks):
     @cached_property
     def samples(self) -> int | None:
         """How many samples the values hold, or None where no value differs by sample."""
-        counts = {np.shape(v)[0] for g in self.groups for v in g.values.values() if np.ndim(v) == 2}
+        counts = {np.shape(self.groups[g].values[name])[0] for g, name in self.by_sample}
         counts |= {len(value) for value in self.quantities.values() if np.ndim(value)}
         if np.ndim(self.environment.temperature):
             counts.add(len(np.asarray(self.environment.temperature)))
         if len(counts) > 1:
             raise CircuitError(f"value columns disagree on the number of samples: {sorted(counts)}")
         return counts.pop() if counts else None
+
+    @cached_property
+    def by_sample(self) -> list[Column]:
+        """The columns that differ by sample."""
+        columns = ((g, name, v) for g, group in enumerate(self.groups) for name, v in group.values.items())
+        # Asking an array itself is faster than asking numpy about anything.
+        return [(g, name) for g, name, v in columns if (v.ndim if isinstance(v, np.ndarray) else np.ndim(v)) == 2]
 
     @property
     def linear(self) -> bool:
@@ -182,11 +189,6 @@ def _found(table: Mapping[str, T], name: str) -> T | None:
     return found
 
 
-def sample_columns(circuit: Circuit) -> list[Column]:
-    """The columns that differ by sample."""
-    return [(g, name) for g, group in enumerate(circuit.groups) for name, v in group.values.items() if np.ndim(v) == 2]
-
-
 def one_sample(circuit: Circuit, sample: int) -> Circuit:
     """The circuit with one sample's values and no sample axis."""
     return taken(circuit, sample)
@@ -194,7 +196,7 @@ def one_sample(circuit: Circuit, sample: int) -> Circuit:
 
 def taken(circuit: Circuit, samples: Array | int) -> Circuit:
     """The circuit with the values of some samples; of a single number, without a sample axis."""
-    columns = {(g, n): np.asarray(circuit.groups[g].values[n])[samples] for g, n in sample_columns(circuit)}
+    columns = {(g, n): np.asarray(circuit.groups[g].values[n])[samples] for g, n in circuit.by_sample}
     quantities = {name: np.asarray(v)[samples] for name, v in circuit.quantities.items() if np.ndim(v)}
     result = circuit.with_values(columns, quantities)
     kelvin = np.asarray(circuit.environment.temperature)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit, Column, sample_columns, taken
+from netlearn.circuit.circuit import Circuit, Column, taken
 from netlearn.circuit.devices.linear import CurrentSource, VoltageSource
 
 
@@ -24,7 +24,7 @@ def by_setting(circuit: Circuit, shares: Callable[[Circuit, Column], bool] = is_
     one part may have of their own (``shares``). In the circuit of a part they have no sample axis.
     A single part without settings is the circuit as it is.
     """
-    columns = [column for column in sample_columns(circuit) if not shares(circuit, column)]
+    columns = [column for column in circuit.by_sample if not shares(circuit, column)]
     kelvin = np.asarray(circuit.environment.temperature)
     if not columns and not kelvin.ndim:
         return [(np.arange(circuit.samples or 1), circuit)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import GROUND, Circuit, sample_columns
+from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.samples import by_setting
 from netlearn.errors import NgspiceError
 from netlearn.netlist.numbers import format_number
@@ -34,7 +34,7 @@ def printing_control(circuit: Circuit, deck: Deck, outputs: Outputs | Probes) ->
     Raises NgspiceError where a value differs by sample that ``alter`` cannot change, or where ngspice has no word
     for what is measured.
     """
-    for column in sample_columns(circuit):
+    for column in circuit.by_sample:
         if not alterable(circuit, column):
             group = circuit.groups[column[0]]
             raise NgspiceError(

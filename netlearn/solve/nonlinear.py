@@ -195,6 +195,10 @@ def _doubtful(point: OperatingPoint, samples: Array) -> Array:
 
 def _finite(model: NonlinearModel, x: Array) -> Array:
     """The unknowns (S, N). Raises ConvergenceError where one of them is not finite."""
+    # What is not finite makes the sum so; only where that is, each number is looked at.
+    with np.errstate(all="ignore"):
+        if np.isfinite(x.sum()):
+            return x
     wrong = np.flatnonzero(~np.isfinite(x).all(axis=1))[:1]
     if len(wrong):
         raise not_finite(System.of(model, wrong), x[wrong][:, model.reduction.members].T)
@@ -203,14 +207,15 @@ def _finite(model: NonlinearModel, x: Array) -> Array:
 
 def _unique(model: NonlinearModel) -> bool:
     """Whether every element is a passive one whose current rises with its voltage: then one operating point exists."""
+    return model.dtype.kind != "c" and model.equations.own.once("unique", lambda: _passive(model.circuit))
+
+
+def _passive(circuit: Circuit) -> bool:
     kinds = (Diode, IdealDiode, VoltageSource, CurrentSource)
-    groups = [group for group in model.circuit.groups if len(group)]
+    groups = [group for group in circuit.groups if len(group)]
     resistors = [group for group in groups if isinstance(group.device, Resistor)]
-    real = model.dtype.kind != "c"
-    return (
-        real
-        and all(isinstance(group.device, (*kinds, Resistor)) for group in groups)
-        and all(bool(np.min(group.values["resistance"]) > 0) for group in resistors)
+    return all(isinstance(group.device, (*kinds, Resistor)) for group in groups) and all(
+        bool(np.min(group.values["resistance"]) > 0) for group in resistors
     )
 
 
@@ -221,6 +226,8 @@ def _bring_back(model: NonlinearModel, x: Array, tolerances: Tolerances) -> None
     def extent(of: Array) -> Array:
         return np.asarray(np.abs(of[:, :nodes]).max(axis=1, initial=0.0))
 
+    if not np.iscomplexobj(x) and max(x[:, :nodes].max(initial=0.0), -x[:, :nodes].min(initial=0.0)) <= FAR:
+        return
     far = np.flatnonzero(extent(x) > FAR * _supply(model.circuit))
     for part in chunks(model, len(far)):
         samples = far[part]

@@ -43,7 +43,8 @@ class Linear(NamedTuple):
 class Problem(NamedTuple):
     """Samples to solve: ``samples`` (m,) of S in all, whose unknowns are in columns ``places`` (n,) of ``y`` (S, r).
 
-    Newton's method begins at ``start`` (m, n), or (1, n) for all alike, and writes into ``y``. ``drive`` (S, d) is what
+    Newton's method begins at ``start`` (m, n), or (1, n) for all alike, or where that is beyond ``least`` and ``most``
+    (n,) at these, and writes into ``y``. ``drive`` (S, d) is what
     sources add to the equations ``driven`` (d,), and ``volts`` (S, s) at columns ``at`` (l,) how far they lift further
     rows above the unknowns ``lifted`` (l,), n standing for ground; (1, d) and (1, s) for all alike. If the starts are
     ``cold``, devices begin where they start or, ``at_rest``, at no volts; if they are ``chained``, samples may start
@@ -56,6 +57,8 @@ class Problem(NamedTuple):
     chords: bool
     samples: Array
     start: Array
+    least: Array
+    most: Array
     y: Array
     places: Array
     driven: Array

@@ -99,9 +99,21 @@ def load(problem: Problem, m: int, w: int, drive: Array, offset: Array) -> None:
 @compiled
 def load_start(problem: Problem, m: int, w: int, y: Array) -> None:
     """Where sample ``m`` starts, into lane ``w``."""
-    row = m if len(problem.start) > 1 else 0
-    for i in range(len(problem.places)):
-        y[i, w] = problem.start[row, i]
+    start, least, most = problem.start, problem.least, problem.most
+    row = m if len(start) > 1 else 0
+    for i in range(len(least)):
+        y[i, w] = min(max(start[row, i], least[i]), most[i])
+
+
+@compiled
+def distance(problem: Problem, m: int, w: int, y: Array, nodes: Array) -> float:
+    """How far the unknowns of lane ``w`` that are ``nodes`` are from where sample ``m`` starts, at the most."""
+    start, least, most = problem.start, problem.least, problem.most
+    row, farthest = m if len(start) > 1 else 0, 0.0
+    for i in range(len(least)):
+        if nodes[i]:
+            farthest = max(farthest, abs(y[i, w] - min(max(start[row, i], least[i]), most[i])))
+    return farthest
 
 
 @compiled

@@ -19,6 +19,7 @@ from netlearn.solve.compiled.equation_loops import (
     FREE,
     STEP,
     WARM,
+    distance,
     evaluate,
     lift,
     load,
@@ -112,9 +113,11 @@ def newton(
     lanes: int,
     first_sample: int,
     last_sample: int,
+    nodes: Array,
     converged: Array,
     steps: Array,
     negative: Array,
+    away: Array,
 ) -> None:
     """Newton's method for some of the problem's samples, as ``iterate`` has it: from ``start`` into ``y``.
 
@@ -123,7 +126,7 @@ def newton(
     538, 1996). Behind a small step the factors of large matrices serve for a few more (Shamanskii, Ukr. Math. J. 19,
     1967). Where all laws are straight lines, a step that leaves each on its own one has arrived: slopes are equal, and
     the same factors have no further step. ``negative`` (S,) are how many pivots were not above zero in the last
-    factors.
+    factors, ``away`` (S,) is how far those unknowns that are ``nodes`` (n,) are from their starts at the most.
     """
     n, lifted = len(problem.places), len(problem.lifted)
     nnz, filled = len(linear.data), len(fill.upper)
@@ -261,6 +264,7 @@ def newton(
             s = problem.samples[sample[w]]
             for i in range(n):
                 problem.y[s, problem.places[i]] = y[i, w]
+            away[s] = distance(problem, sample[w], w, y, nodes)
             converged[s], steps[s], negative[s] = done[w], step[w], 0
             for i in range(n):
                 if not inverse[i, w] > 0.0:

@@ -13,7 +13,7 @@ from scipy import sparse
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.base import Device, Environment, Values
-from netlearn.solve.equations.prepared import PreparedCircuit
+from netlearn.solve.equations.prepared import PreparedCircuit, only_drives
 
 
 def structure(device: Device) -> Array:
@@ -132,28 +132,29 @@ class MatrixTopology:
         """By group the last scales, and the entries that they gave."""
         return {}
 
-    def add_at(self, g: int, terminal: int, values: Array) -> Array:
-        """Contributions (N,) or (N, S) of ``values``, (k,) or (S, k), to the equations at a group's terminal."""
-        rows = self.indices[g][:, terminal]
-        total = np.zeros((self.size + 1, *values.shape[:-1]), values.dtype)
-        # Ground, -1, is the last row.
+    def add_at(self, total: Array, g: int, terminal: int, values: Array) -> None:
+        """Add ``values``, (k,) or (S, k), to the equations at a group's terminal, (N + 1,) or (N + 1, S).
+
+        The last row stands for ground.
+        """
+        rows, added = self.indices[g][:, terminal], values.T
+        added = added if added.ndim == total.ndim else added[:, None]
         if terminal in self._single[g]:
-            total[rows] = values.T
+            total[rows] += added
         else:
-            np.add.at(total, rows, values.T)
-        return total[:-1]
+            np.add.at(total, rows, added)
 
     @cached_property
     def _single(self) -> list[set[int]]:
         """For each group the terminals at which no two elements meet."""
-        return [{t for t, rows in enumerate(index.T) if _all_differ(rows)} for index in self.indices]
+        return [{t for t, rows in enumerate(index.T) if all_differ(rows)} for index in self.indices]
 
     def add_currents(self, g: int, residual: Array) -> Array:
         """Contributions (N,) or (N, S) from a group's residual (k, T) or (S, k, T)."""
         return np.asarray(self.currents[g] @ residual.reshape(*residual.shape[:-2], -1).T)
 
 
-def _all_differ(numbers: Array) -> bool:
+def all_differ(numbers: Array) -> bool:
     """Whether no two of some numbers from -1 on are the same."""
     return bool(np.bincount(numbers + 1).max(initial=0) <= 1)
 
@@ -241,16 +242,38 @@ class Equations:
 
     def constant(self) -> Array:
         """F(0) of the linear groups, (N,) or (N, S): what the sources drive."""
+        total = self.own.once("constant", self._constant_of_others)
+        parts = [
+            (g, terminal, values)
+            for g, group in enumerate(self.circuit.groups)
+            if len(group) and only_drives(group)
+            for terminal, values in group.device.driven(self.prepared[g]) or ()
+        ]
+        counts = [len(values) for _, _, values in parts if values.ndim == 2] + list(total.shape[1:])
+        # Ground, -1, is the last row.
+        shape = (self.topology.size + 1, max(counts)) if counts else (self.topology.size + 1,)
+        result = np.zeros(shape, np.result_type(total, *(values for _, _, values in parts)))
+        result[:-1] = total if total.ndim == result.ndim else total[:, None]
+        for g, terminal, values in parts:
+            self.topology.add_at(result, g, terminal, values)
+        return result[:-1]
+
+    def _constant_of_others(self) -> Array:
+        """The part of it that independent sources have no part in."""
         total: Array | None = None
         for g, group in enumerate(self.circuit.groups):
-            if not len(group) or not group.device.linear:
+            if not len(group) or not group.device.linear or only_drives(group):
                 continue
             driven = group.device.driven(self.prepared[g])
             if driven is None:
                 origin = np.zeros(np.asarray(group.index).shape)
                 parts = [self.topology.add_currents(g, group.device.residual(origin, self.prepared[g]))]
             else:
-                parts = [self.topology.add_at(g, terminal, values) for terminal, values in driven]
+                parts = []
+                for terminal, values in driven:
+                    part = np.zeros((self.topology.size + 1, *values.shape[:-1]), values.dtype)
+                    self.topology.add_at(part, g, terminal, values)
+                    parts.append(part[:-1])
             for part in parts:
                 total = _sum(total, part)
         return np.zeros(self.topology.size) if total is None else total

@@ -96,9 +96,9 @@ def _key(circuit: Circuit) -> Hashable | None:
             key.append(tuple(group.values))
     count = 0
     for column in columns:
-        value = np.asarray(column)
+        value = column if isinstance(column, np.ndarray) else np.asarray(column)
         count += value.size
         if count > MOST_NUMBERS or value.dtype.hasobject:
             return None
-        key += (value.dtype.str, value.shape, value.tobytes())
+        key += (value.dtype, value.shape, value.tobytes())
     return tuple(key)

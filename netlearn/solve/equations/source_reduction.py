@@ -27,7 +27,7 @@ from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.graph import floating_nodes, forest, two_terminal
 from netlearn.circuit.wiring import Wiring
 from netlearn.errors import CircuitError
-from netlearn.solve.equations.assembly import MatrixTopology, sorted_unique, summing
+from netlearn.solve.equations.assembly import MatrixTopology, all_differ, sorted_unique, summing
 from netlearn.solve.equations.diagnosis import explain_singular, floating_error
 from netlearn.solve.equations.source_forest import SourceForest, removable, roots_removed
 from netlearn.solve.equations.tree_coupling import TreeCoupling
@@ -158,17 +158,24 @@ class SourceReduction:
         """The same for ``rhs`` that are zero but at the unknowns ``given``: which equations (d,) get what (S, d)."""
         volts, driven, sums = self._dictated(data, rhs, transpose=False)
         key = (SourceReduction.reduce_at, given.tobytes(), driven.tobytes())
-        equations, places, kept, at = self.wiring.once(key, lambda: self._placed(given, driven))
+        equations, places, kept, at, differ = self.wiring.once(key, lambda: self._placed(given, driven))
         right = np.zeros((len(equations), len(rhs)), np.result_type(rhs, sums))
         right[places] = -sums
-        np.add.at(right, at, rhs[:, kept].T)
+        if differ:
+            right[at] += rhs[:, kept].T
+        else:
+            np.add.at(right, at, rhs[:, kept].T)
         return equations, right.T, Dictated(volts, rhs[:, self.tree])
 
-    def _placed(self, given: Array, driven: Array) -> tuple[Array, Array, Array, Array]:
-        """The equations of ``driven`` ones and of unknowns ``given``, and where which of both are among them."""
+    def _placed(self, given: Array, driven: Array) -> tuple[Array, Array, Array, Array, bool]:
+        """The equations of ``driven`` ones and of unknowns ``given``, and where which of both are among them.
+
+        Then whether all of the latter are at places of their own.
+        """
         kept = given[self.place[given] >= 0]
         equations = np.union1d(driven, self.place[kept])
-        return equations, np.searchsorted(equations, driven), kept, np.searchsorted(equations, self.place[kept])
+        at = np.searchsorted(equations, self.place[kept])
+        return equations, np.searchsorted(equations, driven), kept, at, all_differ(at)
 
     def _dictated(self, data: Array, rhs: Array, transpose: bool) -> tuple[Array, Array, Array]:
         """Volts at the tree nodes (S, s), and what they do to which of the reduced equations, (d,) and (d, S)."""

@@ -79,6 +79,11 @@ class LockstepEquations:
         return self.layout.whole.linear(self.data)
 
     @cached_property
+    def nodes(self) -> Array:
+        """Which of the unknowns that Newton's method solves for (n,) are voltages."""
+        return self.reduction.is_node[self.layout.frame.members]
+
+    @cached_property
     def under(self) -> Array:
         """The equation (t,) that the current into each tree node that elements touch is part of, n for none.
 

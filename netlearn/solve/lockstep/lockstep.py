@@ -20,8 +20,8 @@ from netlearn.solve.compiled.load import kernels
 from netlearn.solve.lockstep.elements import Sources
 from netlearn.solve.lockstep.equations import LockstepEquations
 from netlearn.solve.lockstep.layout import EliminationLayout
-from netlearn.solve.lockstep.run import ROUNDS, SampleRun, of_rows
-from netlearn.solve.lockstep.starts import InterpolatedStarts, interpolated
+from netlearn.solve.lockstep.run import NOWHERE, ROUNDS, SampleRun, of_rows
+from netlearn.solve.lockstep.starts import InterpolatedStarts, Starts
 from netlearn.solve.newton.iteration import Tolerances
 from netlearn.solve.newton.system import NonlinearModel
 from netlearn.solve.reduced_states import ReducedStates
@@ -99,7 +99,8 @@ class Lockstep:
         drives = self._starts(count, unique) if guess is None else None
         if drives is None:
             for part in self._pieces(count):
-                run.solve(np.arange(part.start, part.stop), None if guess is None else self._in_frame(guess[:, part].T))
+                start = None if guess is None else Starts.at(self._in_frame(guess[:, part].T))
+                run.solve(np.arange(part.start, part.stop), start)
         else:
             run.solve(drives.known)
             reach = np.inf if unique else self.reach_of(drives, run)
@@ -109,14 +110,14 @@ class Lockstep:
                 start = drives.starts(values, part) if reach > 0.0 else None
                 run.solve(samples, start, interpolated=start is not None)
                 if start is not None and not unique:
-                    lost = (run.excess[samples] > 1.0) | (self._away(run.y[samples], start) > reach)
+                    lost = (run.excess[samples] > 1.0) | (run.away[samples] > reach)
                     if lost.any():
                         run.solve(samples[lost])
         # One more step where the last one promised more than it kept.
         rough = np.flatnonzero((run.excess > ROUGH) & (run.excess <= 1.0))
         if len(rough):
             steps = run.steps[rough]
-            run.solve(rough, self._in_frame(run.y[rough]))
+            run.solve(rough, Starts.at(self._in_frame(run.y[rough])))
             run.steps[rough] = steps
         told = self.layout.plan.fill.symmetric and self.equations.condensation is None
         states = self._states(run.y, run.into)
@@ -162,19 +163,12 @@ class Lockstep:
         first, checked, weights = starts.halves
         if not (run.excess[starts.known] <= 1.0).all():
             return 0.0
-        start = interpolated(weights, self._in_frame(run.y[first]))
         again = run.again()
-        again.solve(checked, start, interpolated=True)
+        again.solve(checked, Starts.interpolated(weights, self._in_frame(run.y[first])), interpolated=True)
         found, known = again.y[checked], run.y[checked]
         apart = np.abs(found - known).max(initial=0.0)
         same = (again.excess[checked] <= 1.0).all() and apart <= SAME * np.abs(known).max(initial=1.0)
-        return FARTHER * float(self._away(found, start).max()) if same else 0.0
-
-    def _away(self, y: Array, start: Array) -> Array:
-        """How far (S,) the voltages among y (S, r) are from their starts (S, n) at the most."""
-        is_node = self.model.reduction.is_node[self.layout.frame.members]
-        away: Array = np.abs(self._in_frame(y) - start)[:, is_node].max(axis=1, initial=0.0)
-        return away
+        return FARTHER * float(again.away[checked].max()) if same else 0.0
 
     def _states(self, y: Array, into: Array) -> ReducedStates:
         held = self.sources.dictated.volts if len(self.model.reduction.sources) else None
@@ -210,7 +204,7 @@ class Lockstep:
         held = np.zeros((1, len(self.model.reduction.tree))) if states.held is None else of_rows(states.held)
         every = np.arange(len(states))
         problem = Problem(
-            False, False, False, False, every, np.zeros((1, 0)), moving, frame.members, none, np.zeros((1, 0)),
+            False, False, False, False, every, *NOWHERE, moving, frame.members, none, np.zeros((1, 0)),
             frame.lifted, held, frame.tree,
         )  # fmt: skip
         plan = self.layout.plan

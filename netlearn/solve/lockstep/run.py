@@ -11,16 +11,19 @@ from netlearn.solve.compiled.arguments import InSeries, Problem
 from netlearn.solve.compiled.load import kernels
 from netlearn.solve.lockstep.elements import Sources
 from netlearn.solve.lockstep.equations import LockstepEquations
+from netlearn.solve.lockstep.starts import Starts
 from netlearn.solve.newton.iteration import Tolerances
 from netlearn.solve.threads import in_parts, in_shares
 
 LEAST_LANES, SAMPLES_OF_A_LANE = 16, 16
 """Fewer lanes than are best for long runs, so that each has so many samples, but not fewer than this."""
+ALONE = 32
+"""Nor than this where no sample starts from another one's solution."""
 ROUNDS, CHAINED_ROUNDS = 2, 16
 """How often the lanes are filled, at the least, with a thread's part of the samples."""
 
 NONE_BETWEEN = InSeries(np.zeros(0, np.int64), np.zeros(0, np.int64))
-NOWHERE = np.zeros((1, 0))
+NOWHERE = Starts.at(np.zeros((1, 0)))
 
 
 def of_rows(values: Array) -> Array:
@@ -34,7 +37,8 @@ class SampleRun:
     """What is known of S samples: reduced unknowns ``y`` (S, r), and currents ``into`` tree nodes that elements touch.
 
     ``excess`` (S,) says how far they are from Kirchhoff's laws, 1 the limit and infinite where Newton's method failed,
-    ``steps`` (S,) how many steps it took, and ``negative`` (S,) how many pivots were not above zero in the last one.
+    ``steps`` (S,) how many steps it took, ``negative`` (S,) how many pivots were not above zero in the last one, and
+    ``away`` (S,) how far, in volts, nodes ended from their starts at the most.
     """
 
     equations: LockstepEquations
@@ -53,6 +57,7 @@ class SampleRun:
     excess: Array
     steps: Array
     negative: Array
+    away: Array
 
     @classmethod
     def of(
@@ -76,16 +81,17 @@ class SampleRun:
         y, into = np.empty((count, size)), np.empty((count, len(equations.layout.whole.sourced)))
         steps, negative = np.zeros((2, count), np.int64)
         volts = of_rows(sources.dictated.volts)
-        found = y, into, np.zeros(count), steps, negative
+        found = y, into, np.zeros(count), steps, negative, np.zeros(count)
         return cls(equations, tolerances, at_rest, unique, drive, sources.driven, volts, reduced, *found)
 
     def again(self) -> SampleRun:
         """The same with nothing known."""
-        own = {name: np.empty_like(getattr(self, name)) for name in ("y", "into", "excess", "steps", "negative")}
+        names = ("y", "into", "excess", "steps", "negative", "away")
+        own = {name: np.empty_like(getattr(self, name)) for name in names}
         return replace(self, unique=False, **own)
 
-    def solve(self, samples: Array, start: Array | None = None, *, interpolated: bool = False) -> None:
-        """Solve the samples of these numbers, from ``start`` (m, n) in the order of elimination, or from zero.
+    def solve(self, samples: Array, start: Starts | None = None, *, interpolated: bool = False) -> None:
+        """Solve the samples of these numbers, from ``start`` or from zero.
 
         Where starts are ``interpolated``, samples take different numbers of steps.
         """
@@ -94,26 +100,26 @@ class SampleRun:
         plan, frame, whole = layout.plan, layout.frame, layout.whole
         settling, balance = equations.limits(self.tolerances)
         cold = start is None
-        begin = np.zeros((1, plan.size)) if start is None else np.ascontiguousarray(start)
+        begin = Starts.at(np.zeros((1, plan.size))) if start is None else start
         if self.reduced is None or condensation is None:
             driven, drive = frame.equation[self.driven], self.drive
         else:
             driven, drive = frame.equation[condensation.last], self.reduced[0]
         problem = Problem(
-            cold, self.at_rest, cold and self.unique, not interpolated, samples, begin, self.y, frame.members,
+            cold, self.at_rest, cold and self.unique, not interpolated, samples, *begin, self.y, frame.members,
             driven, drive, frame.lifted, self.volts, frame.tree,
         )  # fmt: skip
         loops, laws, linear = kernels(), equations.laws, equations.linear
         between = layout.between if self.unique and condensation is None else NONE_BETWEEN
         width = plan.lanes(count)
         # A lane that is out of samples waits for the others.
-        fewer = min(width, max(LEAST_LANES, count // SAMPLES_OF_A_LANE // 8 * 8))
+        fewer = min(width, max(LEAST_LANES if problem.chained else ALONE, count // SAMPLES_OF_A_LANE // 8 * 8))
         converged = np.zeros(len(self.y), bool)
 
         def find(first: int, last: int) -> None:
             loops.newton(
                 plan.fill, plan.listed, linear, laws, problem, settling, between, fewer, first, last,
-                converged, self.steps, self.negative,
+                equations.nodes, converged, self.steps, self.negative, self.away,
             )  # fmt: skip
 
         if problem.chained:
@@ -127,7 +133,7 @@ class SampleRun:
             y = self.y[samples][:, condensation.last]
             self.y[samples] = condensation.recover(y, -(rest if len(rest) == 1 else rest[samples]))
         problem = Problem(
-            False, False, False, False, samples, NOWHERE, self.y, whole.members,
+            False, False, False, False, samples, *NOWHERE, self.y, whole.members,
             whole.equation[self.driven], self.drive, whole.lifted, self.volts, whole.tree,
         )  # fmt: skip
         linear, laws, under = equations.whole_linear, equations.whole_laws, equations.under

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from scipy.interpolate import RBFInterpolator
@@ -78,11 +78,24 @@ class Drives:
         return np.asarray(shares(self.points[samples]))
 
 
-def interpolated(weights: Array, values: Array) -> Array:
-    """The interpolated values (samples, n) for values (known, n) and ``weights`` (samples, known)."""
-    result = weights @ values
-    # Beyond what was seen an exponential would answer with astronomic currents.
-    return np.clip(result, values.min(axis=0), values.max(axis=0), out=result)
+class Starts(NamedTuple):
+    """Where Newton's method starts: at ``values`` (m, n), but not beyond ``least`` and ``most`` (n,)."""
+
+    values: Array
+    least: Array
+    most: Array
+
+    @classmethod
+    def at(cls, values: Array) -> Starts:
+        """Right there."""
+        everywhere = np.full(values.shape[1], np.inf)
+        return cls(np.ascontiguousarray(values), -everywhere, everywhere)
+
+    @classmethod
+    def interpolated(cls, weights: Array, values: Array) -> Starts:
+        """From other samples' values (known, n) and ``weights`` (m, known)."""
+        # Beyond what was seen an exponential would answer with astronomic currents.
+        return cls(weights @ values, values.min(axis=0), values.max(axis=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,11 +126,11 @@ class InterpolatedStarts:
         last[:] = [(np.array(driven), first, most, starts)]
         return starts
 
-    def starts(self, values: Array, part: slice) -> Array:
-        """Where a part of the others starts, (samples, n), from the ``known`` ones' solutions (k, n)."""
+    def starts(self, values: Array, part: slice) -> Starts:
+        """Where a part of the others starts, from the ``known`` ones' solutions (k, n)."""
         if len(self.others) * len(self.known) > MOST_KEPT:
-            return interpolated(self.drives.weights(self.known, self.others[part]), values)
-        return interpolated(self._weights[part], values)
+            return Starts.interpolated(self.drives.weights(self.known, self.others[part]), values)
+        return Starts.interpolated(self._weights[part], values)
 
     @cached_property
     def _weights(self) -> Array:

@@ -196,6 +196,8 @@ def some_of(prepared: Values, elements: Array) -> Values:
 
 def chunks(model: NonlinearModel, count: int) -> list[Array]:
     """``count`` samples in parts whose factors fit into the caches, as far as that goes."""
+    if not count:
+        return []
     fits, allowed = CACHED_NUMBERS // model.pattern.cost, MOST_NUMBERS // model.pattern.cost
     size = max(1, min(max(fits, SMALL_CHUNK), allowed, LARGEST_CHUNK))
     return [np.arange(first, min(first + size, count)) for first in range(0, count, size)]

@@ -10,7 +10,7 @@ from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.lockstep.starts import Drives, InterpolatedStarts, interpolated
+from netlearn.solve.lockstep.starts import Drives, InterpolatedStarts, Starts
 from tests.helpers import circuit_of
 
 
@@ -60,9 +60,10 @@ def test_a_smooth_surface_is_met_and_known_samples_exactly():
     order = drives.spread_out(16)
     assert sorted(order.tolist()) == list(range(400))
     known, others = np.split(order, [200])
-    met, between = (interpolated(drives.weights(known, samples), values[known]) for samples in (known, others))
-    np.testing.assert_allclose(met, values[known], atol=1e-6)
-    assert np.median(np.abs(between - values[others])) < 1e-3
+    met, between = (Starts.interpolated(drives.weights(known, part), values[known]) for part in (known, others))
+    np.testing.assert_allclose(met.values, values[known], atol=1e-6)
+    assert np.median(np.abs(between.values - values[others])) < 1e-3
+    np.testing.assert_array_equal([between.least, between.most], [values[known].min(axis=0), values[known].max(axis=0)])
 
 
 def test_inputs_that_are_changed_in_place_are_other_inputs():
