@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import count
@@ -30,9 +30,6 @@ from netlearn.netlist.statements import Assignment, Card, Subcircuit, Word
 
 MOST_ERRORS = 20
 """Errors of one run; a file that is none would have thousands."""
-
-Spans = Sequence[tuple[int, int]] | Array
-"""[start, end) of k words."""
 
 
 @dataclass
@@ -95,6 +92,18 @@ class TooManyErrors(Exception):
     """Enough errors have been collected to report."""
 
 
+@dataclass(frozen=True, slots=True)
+class LikeDevice:
+    """What elements of one model become that give themselves the same values, and all quantities of one of them."""
+
+    element: Mapping[str, int]
+    """Those that it gives itself."""
+    device: Device
+    columns: Mapping[str, int]
+    derived: bool
+    """Whether some are worked out from those that it gives itself."""
+
+
 @dataclass(slots=True, eq=False)
 class ModelCard:
     """A ``.model`` card and the body that it stands in."""
@@ -115,8 +124,8 @@ class ModelCard:
     """Tolerances of its parameters: which one, the word that says so, and how much."""
     quantities: dict[str, int] | None = None
     """The quantities of its parameters, once something has asked for them."""
-    devices: dict[tuple[tuple[str, int], ...], tuple[Device, Mapping[str, int]]] = field(default_factory=dict)
-    """What its elements become, and all their quantities, by those that they give themselves: most give the same."""
+    devices: dict[tuple[tuple[str, float], ...], LikeDevice] = field(default_factory=dict)
+    """What its elements become, by the values that they give themselves: most give the same."""
     number: int = field(default_factory=count().__next__)
     """What tells it from others of its name."""
 
@@ -138,9 +147,10 @@ class ElementNames:
     """Which element names are taken, and where each stands: in order, run by run."""
 
     def __init__(self) -> None:
-        self._numbers = NumbersByName({})
+        self._dictionary: dict[str, int] = {}
+        self._numbers = NumbersByName(self._dictionary)
         self._firsts: list[int] = []
-        self._runs: list[tuple[Source, Spans]] = []
+        self._runs: list[tuple[Source, tuple[int, int] | Array]] = []
         self._count = 0
 
     def take(self, source: Source, spans: Array) -> Iterator[tuple[int, str]]:
@@ -161,10 +171,12 @@ class ElementNames:
 
     def take_one(self, source: Source, name: str, start: int, end: int) -> bool:
         """Take a name that stands at [start, end) of ``source``; whether it was taken before."""
-        number = self._begin(source, ((start, end),))
-        if self._numbers.get(name) is not None:
+        if name in self._dictionary or self._numbers.get(name) is not None:
             return True
-        self._numbers[name] = number
+        number = self._dictionary[name] = self._count
+        self._firsts.append(number)
+        self._runs.append((source, (start, end)))
+        self._count = number + 1
         return False
 
     def __contains__(self, name: str) -> bool:
@@ -175,10 +187,10 @@ class ElementNames:
         number = self._numbers.listed()[name]
         run = bisect_right(self._firsts, number) - 1
         source, spans = self._runs[run]
-        start, end = spans[number - self._firsts[run]]
+        start, end = spans if isinstance(spans, tuple) else spans[number - self._firsts[run]]
         return source.place(int(start), int(end))
 
-    def _begin(self, source: Source, spans: Spans) -> int:
+    def _begin(self, source: Source, spans: Array) -> int:
         number = self._count
         self._firsts.append(number)
         self._runs.append((source, spans))

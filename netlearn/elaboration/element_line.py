@@ -52,7 +52,9 @@ class ElementLine:
         for word in words[:count]:
             if "{" in word.text or "'" in word.text:
                 raise self.error(f"a node's name cannot be computed: '{word.text}'", word)
-        node = self.body.node
+        body = self.body
+        # At the top level, global names are nodes like others.
+        node = body.template.nodes.local if body.parent is None else body.node
         return tuple([node(word.text.lower()) for word in words[:count]])
 
     def rest(self, count: int) -> tuple[Word, ...]:

@@ -105,10 +105,8 @@ class Instances:
         passed = Passed(line.body.multiplier)
         if not line.element.assignments:
             return passed
-        formal = [a.name.text.lower() for a in definition.subcircuit.assignments]
         inner = self._parameter_names(definition)
         scope = line.body.scope
-        own = inner | {"m"} if any(a.name.text.lower() == "m" for a in line.element.assignments) else inner
         for assignment in line.element.assignments:
             name = assignment.name.text.lower()
             text = Text.of(assignment.value, line.source, line.chain, braced=True)
@@ -116,7 +114,7 @@ class Instances:
                 expression = None if text.is_number else scope.compile(text)
                 if expression is not None and name in expression.names and scope.find(name) is None:
                     raise line.error(f"unknown parameter '{name}'", assignment.value, OUTSIDE)
-                if expression is not None and own.intersection(expression.names) - {name}:
+                if expression is not None and (inner | _multiplier(line)).intersection(expression.names) - {name}:
                     passed.texts[name] = text, expression
                 else:
                     passed.given[name] = scope.definition(name, text)
@@ -127,6 +125,7 @@ class Instances:
             else:
                 passed.undeclared[name] = scope.quantity(text)
                 called = definition.subcircuit.name.text
+                formal = [a.name.text.lower() for a in definition.subcircuit.assignments]
                 line.warn(
                     f"subcircuit '{called}' lists no parameter '{name}': it counts where nothing else has the name",
                     assignment.name,
@@ -186,6 +185,10 @@ class Instances:
         for assignment in subcircuit.assignments:
             text = Text.of(assignment.value, subcircuit.source, definition.chain, braced=True)
             body.scope.define(assignment.name.text.lower(), text)
+
+
+def _multiplier(line: ElementLine) -> set[str]:
+    return {a.name.text.lower() for a in line.element.assignments} & {"m"}
 
 
 def _surroundings(innermost: Body) -> Body | None:

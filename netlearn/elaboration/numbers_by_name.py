@@ -12,38 +12,43 @@ FEWEST_WORDS = 256
 """Fewer words go into the dictionary at once."""
 MOST_FOUND = 1000
 """Names that are looked for among words before these go there after all: each takes as long as some ten entries."""
+_NONE: Array = np.zeros(0, np.int64)
 
 
 class NumbersByName:
-    """Numbers by name: a dictionary, and words of a text that are put into it once they are asked for often."""
+    """Numbers by name: a dictionary, and words of a text that are put into it once they are asked for often.
+
+    The dictionary may be looked into and added to from outside, where that saves a call.
+    """
 
     def __init__(self, numbers: dict[str, int]) -> None:
-        self._listed = numbers
+        self._dictionary = numbers
         self._words: DistinctWords | None = None
-        self._word_numbers: Array = np.zeros(0, np.int64)
+        self._word_numbers: Array = _NONE
         self._sought = 0
 
     def get(self, name: str) -> int | None:
         """The number of a name, None if it has none."""
-        number = self._listed.get(name)
+        number = self._dictionary.get(name)
         return number if number is not None or self._words is None else self._among_words(name)
-
-    def __setitem__(self, name: str, number: int) -> None:
-        self._listed[name] = number
 
     def listed(self) -> dict[str, int]:
         """The dictionary of all of them."""
         if self._words is not None:
             names = TextNames(self._words.text, self._words.spans)
-            self._listed.update(zip(names, self._word_numbers.tolist(), strict=True))
+            self._dictionary.update(zip(names, self._word_numbers.tolist(), strict=True))
             self._words = None
-        return self._listed
+        return self._dictionary
 
     def among(self, words: DistinctWords) -> dict[int, int] | None:
         """The numbers, by place, of those words that have some; None where it is better to look each of them up."""
-        if self._words is not None or len(words) < FEWEST_WORDS or len(self._listed) > min(MOST_FOUND, len(words) // 8):
+        if (
+            self._words is not None
+            or len(words) < FEWEST_WORDS
+            or len(self._dictionary) > min(MOST_FOUND, len(words) // 8)
+        ):
             return None
-        places = {words.find(name): number for name, number in self._listed.items()}
+        places = {words.find(name): number for name, number in self._dictionary.items()}
         return {place: number for place, number in places.items() if place is not None}
 
     def add(self, words: DistinctWords, numbers: Array) -> None:

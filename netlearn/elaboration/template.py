@@ -140,7 +140,8 @@ class Unknowns:
     """Growing names of nodes or of branches."""
 
     def __init__(self) -> None:
-        self._numbers = NumbersByName(dict.fromkeys(GROUND_NAMES, GROUND))
+        self._dictionary: dict[str, int] = dict.fromkeys(GROUND_NAMES, GROUND)
+        self._numbers = NumbersByName(self._dictionary)
         self.pieces: list[tuple[str, Sequence[str]]] = []
         self._local: list[str] = []
         self._count = 0
@@ -160,9 +161,11 @@ class Unknowns:
 
     def local(self, name: str) -> int:
         """The number of a name of this level, a new one if it has none."""
-        number = self._numbers.get(name)
+        number = self._dictionary.get(name)
         if number is None:
-            number = self._numbers[name] = self._count
+            number = self._numbers.get(name)
+        if number is None:
+            number = self._dictionary[name] = self._count
             self._local.append(name)
             self._count += 1
         return number
@@ -323,16 +326,12 @@ class InstanceRows:
             rows = table.rows()
             nodes = mapping[:, np.maximum(rows.index, GROUND)]
             index = np.where(rows.index >= GROUND, nodes, rows.index - shift)
-            yield (
-                table.device,
-                Rows(
-                    index.reshape(-1, rows.index.shape[1]),
-                    {name: np.tile(quantities, count) for name, quantities in rows.values.items()},
-                    [(_joined(path, inside), part) for path in self.paths for inside, part in rows.names],
-                    np.tile(rows.places, (count, 1)),
-                    np.tile(rows.written, count),
-                ),
-            )
+            names = [(_joined(path, inside), part) for path in self.paths for inside, part in rows.names]
+            index, values, places, written = index.reshape(-1, index.shape[-1]), rows.values, rows.places, rows.written
+            if count > 1:
+                values = {name: np.tile(quantities, count) for name, quantities in values.items()}
+                places, written = np.tile(places, (count, 1)), np.tile(written, count)
+            yield table.device, Rows(index, values, names, places, written)
 
 
 def _joined(path: str, inside: str) -> str:

@@ -80,10 +80,10 @@ class ValueGraph:
 
     def literal(self, value: float, source: Source, start: int, end: int) -> int:
         """A number in the text, which may be trained; the same quantity however often it is read."""
-        number = self.source_number(source)
-        known = self._literals.get((number, start))
+        key = self.source_number(source), start
+        known = self._literals.get(key)
         if known is None:
-            known = self._literals[number, start] = self._append(value, number, start, end)
+            known = self._literals[key] = self._append(value, key[0], start, end)
         return known
 
     def literals(self, values: Array, source: Source, starts: Array, ends: Array) -> Array:
@@ -231,11 +231,12 @@ class ValueGraph:
         return swaps[quantity]
 
     def _append(self, value: float, source: int, start: int, end: int) -> int:
+        quantity = len(self._values)
         self._values.append(value)
         self._sources.append(source)
         self._starts.append(start)
         self._ends.append(end)
-        return len(self._values) - 1
+        return quantity
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,8 @@ def part_windings(
 
     ``values`` are those of all quantities; ``place`` gives the place for a row of ``Rows.places``.
     """
-    if not any(_inductors(part).any() for part in parts):
+    chosen = [_inductors(part) for part in parts]
+    if not any(inductors.any() for inductors in chosen):
         return list(parts)
     ends = [part.index[:, :2] if part.device.unknowns[-1] == "i" else np.zeros((0, 2), int) for part in parts]
     edges = np.concatenate([*ends, np.zeros((0, 2), int)])
@@ -56,8 +57,7 @@ def part_windings(
     count, label = csgraph.connected_components(joined, directed=False)
     looped = np.bincount(label[edges[:, 0]], minlength=count) >= np.bincount(label, minlength=count)
     found: list[WindingPart] = []
-    for part, both in zip(parts, ends, strict=True):
-        inductors = _inductors(part)
+    for part, both, inductors in zip(parts, ends, chosen, strict=True):
         if not inductors.any():
             found.append(part)
             continue
@@ -65,10 +65,11 @@ def part_windings(
         if not inductors.any():
             found.append(part)
             continue
-        _refuse_voltages(_sources(parts, values), part, inductors, place)
+        _refuse_voltages(_sources(parts, values), part, _between_sources(parts, part, inductors, nodes), place)
         component = label[both[inductors][:, 0]]
         resistances = _resistances(values[part.rows.written[inductors]], component)
-        quantities = np.array([graph.constant(float(value)) for value in resistances], np.int64)
+        distinct, which = np.unique(resistances, return_inverse=True)
+        quantities = np.array([graph.constant(value) for value in distinct.tolist()], np.int64)[which]
         others, windings = _chosen(part, ~inductors), _chosen(part, inductors)
         made = {"resistance": quantities, "inductance": windings.rows.written}
         found += [others, replace(windings, device=WINDING, rows=replace(windings.rows, values=made))]
@@ -79,7 +80,7 @@ def _inductors(part: WindingPart) -> Array:
     """(k,) which elements of a part are inductors without a resistance of their own."""
     if part.device is not VOLTAGE_SOURCE:
         return np.zeros(len(part.index), bool)
-    return np.fromiter((is_inductor(name) for name in part.names), bool, len(part.names))
+    return np.array([is_inductor(name) for name in part.names], bool)
 
 
 def is_inductor(name: str) -> bool:
@@ -101,6 +102,17 @@ def _chosen(part: WindingPart, chosen: Array) -> WindingPart:
     values = {name: ids[chosen] for name, ids in rows.values.items()}
     picked = Rows(rows.index[chosen], values, [("", names)], rows.places[chosen], rows.written[chosen])
     return WindingPart(part.device, names, part.index[chosen], picked)
+
+
+def _between_sources(parts: Iterable[WindingPart], part: WindingPart, inductors: Array, nodes: int) -> Array:
+    """(k,) which inductors are joined to two nodes of sources, as others cannot lie across a voltage."""
+    held = np.concatenate([other.index[~_inductors(other), :2] for other in parts if other.device is VOLTAGE_SOURCE])
+    ends, held = (np.where(each == GROUND, nodes, each) for each in (part.index[:, :2], held))
+    first, second = ends[inductors].T
+    joined = sparse.coo_array((np.ones(len(first)), (first, second)), shape=(nodes + 1, nodes + 1))
+    count, label = csgraph.connected_components(joined, directed=False)
+    found: Array = inductors & (np.bincount(label[np.unique(held)], minlength=count) > 1)[label[ends[:, 0]]]
+    return found
 
 
 class _Potentials:

@@ -85,6 +85,8 @@ class Expression:
     @cached_property
     def odd_power(self) -> Operation | None:
         """The exponent of a power of something that moves, if it is odd: a sign is lost where that is negative."""
+        if all(step.function is not OPERATORS["pow"] for step in self.steps):
+            return None
         moving: list[bool] = []
         tables, names = (PARAMETER_FUNCTIONS, BEHAVIOURAL_FUNCTIONS), ("abs", "sqrt", "exp", "cosh")
         signless = {OPERATORS["pow"], *(table[name] for table in tables for name in names)}

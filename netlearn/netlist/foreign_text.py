@@ -10,6 +10,8 @@ _ENDS = {
     "$": re.compile(r"^[ \t]*\$CDNENCFINISH[^\r\n]*", re.IGNORECASE | re.MULTILINE),
     "*": re.compile(r"^[ \t]*\*[ \t]*End\b[^\r\n]*", re.IGNORECASE | re.MULTILINE),
 }
+FOREIGN = re.compile(r"simulator\s|subckt|parameters|end|statistics", re.IGNORECASE)
+"""What lines of other languages begin with, as those of few elements do."""
 _LANGUAGE = re.compile(r"simulator\s+lang\s*=\s*(\w+)", re.IGNORECASE)
 _BACK_TO_SPICE = re.compile(r"^[ \t]*simulator\s+lang\s*=\s*spice\b[^\r\n]*", re.IGNORECASE | re.MULTILINE)
 _WITHOUT_DOT = re.compile(r"(subckt|parameters|endlibrary|endsection|statistics|ends)(?=\s|\Z)", re.IGNORECASE)

@@ -156,10 +156,9 @@ class Netlist(InNotebooks):
         includes: dict[Card, Netlist] = {}
         missing: dict[Card, NetlistError] = {}
         broken: dict[Card, NetlearnError] = {}
-        always = set(self.statements)
-        for card in flattened(self.statements):
-            if not isinstance(card, Card) or card.name not in FILE_CARDS:
-                continue
+        cards = [card for card in flattened(self.statements) if isinstance(card, Card) and card.name in FILE_CARDS]
+        always = set(self.statements) if cards else set()
+        for card in cards:
             try:
                 self._load(card, includes, missing)
                 if card not in always and card in includes:

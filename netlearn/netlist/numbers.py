@@ -20,6 +20,7 @@ NUMBER = re.compile(
     re.IGNORECASE,
 )
 # The letter stands for the decimal point: 4k7, 2R2, 1meg5.
+_LIKE_NUMBER = re.compile(r"[+-]?\.?[0-9]")
 _LETTER_AS_POINT = re.compile(r"(?P<whole>[+-]?[0-9]+)(?P<suffix>meg|[rtgkmunpfµμ])(?P<part>[0-9]+)", re.IGNORECASE)
 
 
@@ -89,4 +90,4 @@ def format_number(value: float) -> str:
 
 def starts_like_number(text: str) -> bool:
     """Whether a word can only be meant as a number."""
-    return re.match(r"[+-]?\.?[0-9]", text) is not None
+    return _LIKE_NUMBER.match(text) is not None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from netlearn.errors import NetlearnError, NetlistError, Place, raise_all
-from netlearn.netlist.foreign_text import language, spectre_card, spectre_end
+from netlearn.netlist.foreign_text import FOREIGN, language, spectre_card, spectre_end
 from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.grammar import BadLine, Span, card_name, parse_line
 from netlearn.netlist.letters import LETTERS
@@ -104,7 +104,7 @@ class _Parser:
                 self._rest(line)
             elif line.text[0] == ".":
                 self._card(line)
-            elif not self._is_foreign(line):
+            elif not FOREIGN.match(line.text) or not self._is_foreign(line):
                 self._element(line)
         for scope in self.scopes[1:]:
             closing = {"subckt": ".ends", "if": ".endif", "lib": ".endl"}[scope.what]
@@ -352,8 +352,9 @@ class _Parser:
         return Word(line.text[span[0] : span[1]], line.start + span[0], line.start + span[1])
 
     def _words(self, line: LogicalLine, spans: Sequence[Span]) -> tuple[Word, ...]:
-        text, offset = line.text, line.start
-        return tuple([Word(text[start:end], offset + start, offset + end) for start, end in spans])
+        text, offset, new = line.text, line.start, tuple.__new__
+        # What Word(...) calls, without the call in between: there is no line without words.
+        return tuple([new(Word, (text[start:end], offset + start, offset + end)) for start, end in spans])
 
     def _assignments(self, line: LogicalLine, spans: Sequence[tuple[Span, Span]]) -> tuple[Assignment, ...]:
         return tuple([Assignment(self._word(line, name), self._word(line, value)) for name, value in spans])

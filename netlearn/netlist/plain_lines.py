@@ -51,6 +51,8 @@ def _beginning(lines: int) -> re.Pattern[str]:
 def plain_resistors(source: Source, position: int) -> Block | None:
     """The run of plain resistor lines that starts at ``position``, if there is one."""
     text = source.text
+    if text[position : position + 1] not in "rR \t":
+        return None
     if _beginning(FEWEST_LINES).match(text, position) is None:
         return None
     parts, wanted, more = [], FIRST_STRETCH, True

@@ -9,6 +9,8 @@ _BEFORE_PARAMETERS = ("params:", "optional:", "text:")
 
 def without_params(words: tuple[Word, ...]) -> tuple[Word, ...]:
     """``params:`` before the parameters of a subcircuit says nothing that ``=`` does not."""
+    if all(word.text[-1:] != ":" for word in words):
+        return words
     return tuple([word for word in words if word.text.lower() not in _BEFORE_PARAMETERS])
 
 
@@ -25,6 +27,8 @@ def without_kind(words: tuple[Word, ...]) -> tuple[Word, ...]:
 
 def named(assignments: tuple[Assignment, ...]) -> tuple[Assignment, ...]:
     """The assignments without a ``params:`` that stands right before a name."""
+    if all(":" not in assignment.name.text for assignment in assignments):
+        return assignments
     found = []
     for assignment in assignments:
         name = assignment.name

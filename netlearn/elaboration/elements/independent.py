@@ -43,6 +43,11 @@ def independent(line: ElementLine) -> Independent:
     if plain is not None:
         return Independent(plain)
     found = dict(_keywords(line))
+    if len(found) == 1 and WAVEFORMS.keys() >= found.keys():
+        [(name, (keyword, *arguments))] = found.items()
+        value = value_at_start(line, name, arguments, {}, keyword)
+        _keep(line, found, [name])
+        return Independent(value)
     _leave_out_file(line, found)
     waveforms = [name for name in found if name in WAVEFORMS]
     if len(waveforms) > 1:
@@ -85,6 +90,8 @@ def _plain_value(line: ElementLine) -> int | None:
 
 def _keep(line: ElementLine, found: dict[str, list[Word]], waveforms: list[str]) -> None:
     """Keep the small signal and the waveform."""
+    if not line.body.shared.keeping:
+        return
     if "ac" in found:
         line.keep("words", "ac", *(line.quantity(word) for word in found["ac"][1:]))
     for name in (*_SMALL_SIGNAL, "portnum", "cpar"):
@@ -170,11 +177,9 @@ def _tokens(line: ElementLine) -> Sequence[Word]:
     whole = [*element.words[2:], *element.calls]
     for assignment in element.assignments:
         whole += assignment
-    return sorted(
-        (
-            Word(piece[0], word.start + piece.start(), word.start + piece.end())
-            for word in whole
-            for piece in _PIECES.finditer(word.text)
-        ),
-        key=lambda word: word.start,
-    )
+    tokens = [
+        Word(piece[0], word.start + piece.start(), word.start + piece.end())
+        for word in whole
+        for piece in _PIECES.finditer(word.text)
+    ]
+    return tokens if len(whole) == 1 else sorted(tokens, key=lambda word: word.start)

@@ -9,7 +9,7 @@ from netlearn.circuit.devices.base import Device
 from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE, IDEAL_DIODE_WORDS
 from netlearn.circuit.devices.model_type import ModelType
 from netlearn.circuit.devices.models import MODEL_TYPES
-from netlearn.elaboration.body import ModelCard
+from netlearn.elaboration.body import LikeDevice, ModelCard
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.foreign import Unsolvable, is_binned
 from netlearn.elaboration.elements.model_cards import found_model, model_names, model_quantities, warn_of
@@ -38,10 +38,7 @@ def modelled(line: ElementLine) -> None:
     element = _element_quantities(line, kind, line.element.words[at + 1 :])
     flags = {flag[0] for flag in kind.flags.values() if flag is not None}
     line.state({name: quantity for name, quantity in element.items() if name not in flags})
-    own = tuple(element.items())
-    if own not in model.devices or line.body.shared.keeping:
-        model.devices[own] = _device(line, model, kind, element)
-    device, columns = model.devices[own]
+    device, columns = _device_like_others(line, model, kind, element)
     line.spread(model_spreads(line, model, {**kind.element, **kind.model}))
     terminals = len(device.unknowns) - len(device.internal) - kind.controls
     nodes = line.nodes(min(count, terminals))
@@ -56,11 +53,33 @@ def modelled(line: ElementLine) -> None:
     line.later(lambda: line.add(device, (*nodes, *(line.controlling_branch(word) for word in controls)), columns))
 
 
-def _device(
+def _device_like_others(
     line: ElementLine, model: ModelCard, kind: ModelType, element: Mapping[str, int]
 ) -> tuple[Device, Mapping[str, int]]:
-    """The device of an element of this model that gives the quantities ``element`` itself, and all its quantities."""
-    quantities = _derived(line, kind, {**_model_quantities(line, model, kind), **element})
+    """The same as ``_device``, in which elements of the same values differ by what they give themselves."""
+    given = tuple([(name, line.graph.value(quantity)) for name, quantity in element.items()])
+    known = model.devices.get(given)
+    if known is None or line.body.shared.keeping or (known.derived and element != known.element):
+        device, columns, derived = _device(line, model, kind, element)
+        model.devices[given] = LikeDevice(element, device, columns, derived)
+        return device, columns
+    if element == known.element:
+        return known.device, known.columns
+    columns = dict(known.columns)
+    columns.update((name, q) for name, q in element.items() if columns.get(name) == known.element[name])
+    return known.device, columns
+
+
+def _device(
+    line: ElementLine, model: ModelCard, kind: ModelType, element: Mapping[str, int]
+) -> tuple[Device, Mapping[str, int], bool]:
+    """The device of an element of this model that gives the quantities ``element`` itself, and all its quantities.
+
+    The last result is whether some of them are worked out from what the element gives.
+    """
+    given = {**_model_quantities(line, model, kind), **element}
+    quantities = _derived(line, kind, given)
+    derived = quantities != given
     if "badmos3" in kind.device.parameters:
         quantities["badmos3"] = line.graph.constant(line.settings.badmos3)
     value = line.graph.value
@@ -73,7 +92,7 @@ def _device(
         else line.graph.constant(float(values[name]))
         for name in device.parameters
     }
-    return device, columns
+    return device, columns, derived
 
 
 def _tell_of_ideal_diode(line: ElementLine, kind: ModelType, model: ModelCard) -> None:

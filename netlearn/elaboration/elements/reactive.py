@@ -96,6 +96,12 @@ def _check_coupled(line: ElementLine, words: list[Word]) -> None:
 
 def _value(line: ElementLine, kind: str, names: tuple[str, ...]) -> int:
     """The quantity of the value, 1 where it is none or moves; every other word has to name a model."""
+    element = line.element
+    if len(element.words) == 3 and not element.assignments and line.body.model(element.words[2].text.lower()) is None:
+        # A number and nothing else, as most lines have.
+        literal = line.literal(element.words[2])
+        if literal is not None:
+            return literal
     values = [a.value for a in line.element.assignments if a.name.text.lower() in names]
     model = None
     for word in line.rest(2):
