@@ -208,7 +208,8 @@ class Directive:
     ``words`` says what its positional words are ('FILE', 'PATTERN...'), empty if there are
     none. Where ``kinds`` is given, the one word is the name of a class whose options follow.
     ``repeats`` allows several lines, each with options of its own; other directives may also
-    be spread over lines, and are then read as one.
+    be spread over lines, and are then read as one. Where ``made`` is given, the options are its own, and the
+    directive makes one of it.
     """
 
     name: str
@@ -221,6 +222,11 @@ class Directive:
     """The option that ``WORD = value`` gives."""
     any_name: Option | None = None
     """How an option is read whose name is that of a quantity of the circuit."""
+    made: type | None = None
+
+    def __post_init__(self) -> None:
+        if self.made is not None:
+            object.__setattr__(self, "options", options_of(self.made))
 
     @property
     def many(self) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.generate import Start
-from netlearn.learn.settings import DIRECTIVES, PLAIN
+from netlearn.learn.settings import DIRECTIVES
 from netlearn.onestep.options import OneStep
 from netlearn.options import Directive, Option, options_of
 from netlearn.topologies.kinds import TOPOLOGIES, start_of
@@ -112,7 +112,7 @@ def entry_of(name: str, kind: str = "") -> Entry:
         )
         return Entry("netlearn new", "netlearn new KIND FILE --option value...", text, general, tuple(kinds))
     directive = DIRECTIVES[name]
-    text = f"{directive.help}.\n\n{_doc(PLAIN[name])}" if name in PLAIN else f"{directive.help}."
+    text = f"{directive.help}.\n\n{_doc(directive.made)}" if directive.made else f"{directive.help}."
     return Entry(f"*@{name}", _usage(directive), text, _rows(directive.options), tuple(kinds))
 
 

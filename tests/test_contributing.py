@@ -16,7 +16,7 @@ from netlearn.circuit.devices.base import Device, Values
 from netlearn.circuit.devices.model_type import ModelType, names
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.cards import CARDS
-from netlearn.errors import NgspiceError
+from netlearn.errors import NgspiceError, OptionError
 from netlearn.formats import export_csv, export_graphml, export_json
 from netlearn.generate import new_netlist
 from netlearn.learn.loss import LOSSES
@@ -26,9 +26,13 @@ from netlearn.learn.rules import RULES
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.schedule import SCHEDULES
+from netlearn.learn.settings import DIRECTIVES, Settings
 from netlearn.ngspice.export import flatten
 from netlearn.ngspice.solver import NgspiceSolver
-from netlearn.options import Declared, option
+from netlearn.ngspice.text import text_deck
+from netlearn.options import Declared, Directive, option
+from netlearn.overrides import settings_for
+from netlearn.reference import explain
 from netlearn.solve.internal import InternalSolver
 from netlearn.topologies.kinds import TOPOLOGIES
 from netlearn.topologies.network import Network
@@ -80,6 +84,11 @@ def test_a_new_model_type_is_solved_and_exported() -> None:
 
 @pytest.mark.usefixtures("_varistor")
 def test_a_type_without_a_form_in_ngspice_refuses_only_netlists_that_use_it() -> None:
+    used = netlearn.parse("* t\nV1 a 0 3\nR1 a 0 1k\nD1 a 0 m\n.model m var\n.end\n", "t.cir")
+    with pytest.raises(NgspiceError, match="ngspice has no model type 'var'") as caught:
+        text_deck(used)
+    assert str(caught.value.place) == "t.cir:4:8"
+    assert "R1 a 0 1k" in text_deck(netlearn.parse("* t\nV1 a 0 3\nR1 a 0 1k\n.model m var\n.end\n")).lines
     with_it = netlearn.elaborate(netlearn.parse("* t\nV1 a 0 3\nD1 a 0 m\n.model m var\n.end\n")).circuit
     with pytest.raises(NgspiceError, match="no way to write a varistor for ngspice"):
         flatten(with_it)
@@ -187,6 +196,33 @@ class Ring(Declared):
         nodes = np.arange(self.size)
         ends = np.stack([nodes, np.roll(nodes, -1)], axis=1)
         return Network([f"n{k}" for k in range(self.size)], ends, nodes[:2], nodes[2:4], self.size - 1)
+
+
+@dataclass(frozen=True)
+class Budget(Declared):
+    """What a circuit may cost."""
+
+    watts: float = option(1.0, "power of all elements, in W", above=0.0)
+
+
+@dataclass(frozen=True)
+class BudgetedSettings(Settings):
+    budget: Budget = Budget()
+
+
+def test_a_new_directive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DIRECTIVES, "budget", Directive("budget", "what the circuit may cost", made=Budget))
+    monkeypatch.setattr("netlearn.learn.settings.Settings", BudgetedSettings)
+    netlist = netlearn.parse(DIVIDER.replace("V1 in", "*@budget watts=2\nV1 in"))
+    for given, watts in (({}, 2.0), ({"budget": "watts=3"}, 3.0), ({"budget": Budget(4.0)}, 4.0)):
+        settings = settings_for(netlist, given)
+        assert isinstance(settings, BudgetedSettings)
+        assert settings.budget == Budget(watts)
+    with pytest.raises(OptionError, match="'watts' must be a number above 0"):
+        settings_for(netlearn.parse(DIVIDER.replace("V1 in", "*@budget watts=0\nV1 in")), {})
+    with pytest.raises(OptionError, match="cannot be the setting 'budget'"):
+        settings_for(netlist, {"budget": Ring()})
+    assert "  watts = a number above 0 [1]\n      power of all elements, in W" in explain("budget")
 
 
 def test_a_new_kind_of_network(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,14 +52,17 @@ SECTIONS = {
         ),
     ),
 }
-"""Which options stand under which heading; all others are about the output."""
+"""Which options stand under which heading; those of other directives are about the training, all others the output."""
 
 
 class SectionedCommand(click.Command):
     """A command whose help lists its options by what they are about."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        named = {name: section for section, names in SECTIONS.items() for name in names}
+        from netlearn.learn.settings import DIRECTIVES
+
+        named = dict.fromkeys(DIRECTIVES, "Training")
+        named |= {name: section for section, names in SECTIONS.items() for name in names}
         rows: dict[str, list[tuple[str, str]]] = {section: [] for section in (*SECTIONS, "Output")}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None

@@ -138,8 +138,8 @@ DIRECTIVES: dict[str, Directive] = {
         Directive("rule", "learning rule, which estimates the gradient", "NAME", kinds=RULES),
         Directive("optimizer", "optimizer", "NAME", kinds=OPTIMIZERS),
         Directive("schedule", "schedule of the learning rate", "NAME", kinds=SCHEDULES),
-        Directive("subset", "subset of the parameters that a step updates", "", options_of(Subset)),
-        Directive("hardware", "devices that hold the trained values", "", options_of(Hardware)),
+        Directive("subset", "subset of the parameters that a step updates", "", made=Subset),
+        Directive("hardware", "devices that hold the trained values", "", made=Hardware),
         Directive(
             "tolerance",
             "how far values may be off: what, how much, and 'uniform' or 'normal'",
@@ -154,13 +154,10 @@ DIRECTIVES: dict[str, Directive] = {
             "",
             any_name=Option("position", float, None, "two coordinates", many=True),
         ),
-        Directive("options", "length, batches and seed of the training", "", options_of(LoopOptions)),
+        Directive("options", "length, batches and seed of the training", "", made=LoopOptions),
     )
 }
 """The directives by name, in the order in which they are documented."""
-
-PLAIN: Mapping[str, type] = {"subset": Subset, "hardware": Hardware, "options": LoopOptions}
-"""Directives with options only: the dataclass that each is read into."""
 
 
 def settings_of(given: Iterable[Given]) -> Settings:
@@ -192,7 +189,9 @@ def settings_of(given: Iterable[Given]) -> Settings:
         elif name == "data":
             values[name] = DataFiles(one.words[0] if one.words else None, **_texts(one.values))
         else:
-            values[name] = build(PLAIN[name], one.values, f"'*@{name}'", one.places)
+            made = DIRECTIVES[name].made
+            assert made is not None
+            values[name] = build(made, one.values, f"'*@{name}'", one.places)
     return Settings(**values, places=places)
 
 
@@ -237,9 +236,6 @@ _CLASSES: Mapping[str, tuple[type, ...]] = {
     "optimizer": (Lbfgsb,),
     "data": (DataFiles,),
     "start": (OwnValues, SolvedReadout),
-    "subset": (Subset,),
-    "options": (LoopOptions,),
-    "hardware": (Hardware,),
     "corner": (Mapping,),
     "position": (Mapping,),
     "goal": (tuple,),
@@ -247,7 +243,8 @@ _CLASSES: Mapping[str, tuple[type, ...]] = {
 
 
 def _check_object(name: str, thing: object) -> None:
-    if isinstance(thing, _CLASSES.get(name, ())):
+    made = DIRECTIVES[name].made if name in DIRECTIVES else None
+    if isinstance(thing, _CLASSES.get(name, ()) if made is None else made):
         return
     methods = _METHODS.get(name, ())
     hint = "give a text as in the netlist, or a list of such"

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from netlearn.circuit.devices.models import MODEL_TYPES
+from netlearn.errors import NgspiceError
 from netlearn.netlist.dialect import Dialect, dialect_of
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.lines import LineReader
@@ -104,6 +106,9 @@ class _Writer:
             self.edits.setdefault(source, []).append((start, end, text))
         self.undeclared = undeclared_parameters(netlist)
         self.kinds = kinds_of(netlist)
+        self.unknown = {
+            name for name, kind in self.kinds.items() if kind in MODEL_TYPES and not MODEL_TYPES[kind].in_ngspice
+        }
         self.functions = ForeignFunctions(dialect)
         self.foreign = ForeignWords(netlist)
 
@@ -220,6 +225,11 @@ class _Writer:
         spans += self.names.element_spans(words[count : count + sources])
         if element.letter == "X":
             spans += self._slash(element)
+        for word in words[count + sources :] if self.unknown else ():
+            if word.text.lower() in self.unknown:
+                message = f"ngspice has no model type '{self.kinds[word.text.lower()]}'"
+                hint = "netlearn solves the circuit by itself; what ngspice is to solve needs other elements"
+                raise NgspiceError(message, element.source.place(word.start, word.end), hint)
         added: list[str] = []
         for word in words[count + sources :]:
             spans += self._expression(word, alone=element.letter in "RCLVIEFGHKB")
