@@ -22,7 +22,7 @@ from netlearn.chip_training import measured_model, one_chip, readings_note, suit
 from netlearn.chips.solver import ChipSolver
 from netlearn.discrete.chosen import bounded, search_for
 from netlearn.drive import Drive, driven, solved
-from netlearn.errors import CircuitError, ConvergenceError, NetlearnError, OptionError
+from netlearn.errors import CircuitError, ConvergenceError, NetlearnError, OptionError, TooLargeError
 from netlearn.evaluation import evaluation_of, notes_of, unread
 from netlearn.final_values import FinalValues
 from netlearn.keeping import Keeper, after_training
@@ -324,8 +324,8 @@ def _fit(project: Project, task: Task, theta: Array) -> Fit | None:
         return None
     try:
         return fit_of(replace(task.model, solver=InternalSolver()), task.loss, data, theta)
-    except (CircuitError, ConvergenceError):
-        # Where the circuit, linear around a sample's operating point, has no unique solution.
+    except (CircuitError, ConvergenceError, TooLargeError):
+        # Where the circuit, linear around a sample's operating point, has no unique solution, or there is no room.
         return None
 
 

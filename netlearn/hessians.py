@@ -10,6 +10,7 @@ from typing import Unpack
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from netlearn import memory
 from netlearn.arrays import Array
 from netlearn.errors import CircuitError, ConvergenceError, OptionError
 from netlearn.learn.data import Layout
@@ -32,6 +33,9 @@ WHOLE = 400
 
 OPEN = 1e12
 """What the resistance of a resistor that is taken out is multiplied by."""
+
+NUMBER, COPIES = 8, 4
+"""Bytes of a number, and how many matrices of its kind are held beside one."""
 
 LEADING = 20
 """So many of its eigenvalues are found where it is not."""
@@ -96,8 +100,8 @@ def spectrum(
         linear circuit all are the same.
     settings : as for :func:`netlearn.train`.
 
-    Raises OptionError for a sample that there is not, and CircuitError for a circuit without a
-    co-content, which has no Hessian, or with one that is not a minimum.
+    Raises OptionError for a sample that there is not, CircuitError for a circuit without a co-content, which has no
+    Hessian, or with one that is not a minimum, and TooLargeError where it does not fit into the memory.
     """
     project = open_project(netlist, data, overrides=settings)
     if not project.has_samples:
@@ -175,6 +179,12 @@ def _physical(model: Model, point: OperatingPoint) -> tuple[Array, Array, Array]
     n = len(circuit.nodes)
     if n == 0:
         raise CircuitError("there is no Hessian where no voltage can move", hint="there are no nodes besides ground")
+    with memory.asked_for_by(circuit.place):
+        memory.require(
+            NUMBER * COPIES * n * circuit.size,
+            f"the Hessian by the voltages of {n:,} nodes, with its eigenvectors,",
+            "take a smaller circuit, or a machine with more memory",
+        )
     weights = np.where(found.weights == 0, 1.0, found.weights)[:n]
     linear = linearize(point)
     currents = np.eye(n, circuit.size)
@@ -221,6 +231,12 @@ def _response(model: Model, transform: Transform, point: OperatingPoint, inputs:
     """The root mean square of ∂y/∂u over samples and outputs, (P,), from an adjoint state for each output."""
     theta, parameters = transform.outward(transform.start), model.parameters
     total = np.zeros(len(theta))
+    with memory.asked_for_by(point.circuit.place):
+        memory.require(
+            NUMBER * COPIES * len(inputs) * len(theta),
+            f"the derivatives of {len(inputs):,} samples by {len(theta):,} values",
+            "take fewer samples",
+        )
     for probe in model.probe_matrix.toarray():
         adjoint = linearize(point).solve(np.broadcast_to(probe, point.x.shape), transpose=True)
         columns = pullback(point, adjoint, parameters.columns, parameters.columns)

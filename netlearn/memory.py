@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from netlearn.errors import TooLargeError
+from netlearn.errors import Place, TooLargeError
 
 SHARE = 0.25
 """Part of the machine's memory that one thing may take: what is made of it takes as much again, a few times."""
@@ -45,6 +46,16 @@ def require(size: int, of: str, hint: str) -> None:
     free = available()
     if size > free:
         raise TooLargeError(f"{of} would take {in_words(size)} of memory, and {in_words(free)} can be had", hint=hint)
+
+
+@contextmanager
+def asked_for_by(place: Place | None) -> Iterator[None]:
+    """What is too large in the ``with`` block is said with the place of what asks for it."""
+    try:
+        yield
+    except TooLargeError as error:
+        error.place = error.place or place
+        raise
 
 
 def _free() -> int:

@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 import netlearn
+from netlearn import memory
 from netlearn.arrays import Array
 from netlearn.cli import main
-from netlearn.errors import CircuitError, OptionError
+from netlearn.errors import CircuitError, OptionError, TooLargeError
 
 NETLIST = """* seven resistors
 *@output V(b) V(d)
@@ -174,6 +175,19 @@ def test_temperatures_of_samples_change_the_physics() -> None:
         wanted = np.linalg.eigvalsh(np.array([[1 / ohms + 5e-4, -5e-4], [-5e-4, 1.5e-3]]))
         found = netlearn.spectrum(netlearn.parse(text), data, sample=sample)
         assert found.stiffness == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("room", "said"),
+    [(500, "the Hessian by the voltages of 5 nodes, with its"), (1500, "the derivatives of 99 samples by 7 values")],
+)
+def test_what_does_not_fit_is_refused_before_it_is_tried(room: int, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = {name: values * 33 for name, values in DATA.items()}
+    assert netlearn.spectrum(netlearn.parse(NETLIST), data).response.all()
+    monkeypatch.setattr(memory, "available", lambda: room)
+    with pytest.raises(TooLargeError, match=said) as caught:
+        netlearn.spectrum(netlearn.parse(NETLIST, "seven.cir"), data)
+    assert str(caught.value).startswith("seven.cir:1:1: error: ")
 
 
 def test_refusals() -> None:

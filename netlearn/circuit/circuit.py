@@ -13,7 +13,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.devices.base import ZERO_CELSIUS, Device, Environment, Values
 from netlearn.circuit.wiring import Wiring
-from netlearn.errors import CircuitError, did_you_mean
+from netlearn.errors import CircuitError, Place, did_you_mean
 from netlearn.notebook import InNotebooks
 
 T = TypeVar("T")
@@ -69,6 +69,8 @@ class Circuit(InNotebooks):
     """``.options`` that concern the operating point: reltol, abstol, vntol, itl1."""
     quantities: Mapping[str, Array] = field(default_factory=dict)
     """Numbers of the netlist that probes read besides voltages and currents, by name: () or (samples,) each."""
+    place: Place | None = field(default=None, repr=False, compare=False)
+    """The netlist that it was read from, where there is one."""
     wiring: Wiring = field(default=None, repr=False, compare=False)  # type: ignore[assignment]
     """What circuits with other values share; made anew where it is not this circuit's."""
 

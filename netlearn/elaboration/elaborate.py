@@ -196,6 +196,7 @@ class _Elaboration:
             ),
             _guessed(template, guesses, values),
             dict(settings.options),
+            place=Place(self.netlist.source.path, 1),
         )
         return Design(
             self.netlist,

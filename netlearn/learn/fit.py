@@ -7,6 +7,7 @@ from math import nan
 
 import numpy as np
 
+from netlearn import memory
 from netlearn.arrays import Array
 from netlearn.errors import CircuitError
 from netlearn.learn.data import Dataset
@@ -16,6 +17,8 @@ from netlearn.learn.measured_losses import MeasuredLoss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.second_order import OutputJacobian
 
+NUMBER, COPIES = 8, 4
+"""Bytes of a number, and how often the derivatives are held: one by one, together, and by what decomposes them."""
 AT_ONCE = 2000
 """Samples whose derivatives are held at a time."""
 
@@ -65,12 +68,20 @@ def is_fit(loss: Loss, targets: Array, count: int) -> bool:
 def fit_of(model: Model, loss: Loss, data: Dataset, theta: Array) -> Fit:
     """The fit at ``theta`` (P,), which an optimizer has come to.
 
-    Raises what the solver raises, and CircuitError where a derivative is not finite.
+    Raises what the solver raises, CircuitError where a derivative is not finite, and TooLargeError where all of them do
+    not fit into the memory.
     """
     parameters = model.parameters
     at_bound = _at_bound(theta, parameters.lower, parameters.upper)
     free = np.flatnonzero(~at_bound)
     rows, squares, scale = [], 0.0, np.ones(len(theta))
+    count = int(np.sum(~np.isnan(data.targets)))
+    with memory.asked_for_by(parameters.circuit.place):
+        memory.require(
+            NUMBER * COPIES * (count + len(theta)) * len(theta),
+            f"the derivatives of {count:,} numbers by {len(theta):,} values, and what they are told from,",
+            "fit fewer values, named by --train, or fewer samples",
+        )
     # What the loss counts less, it takes for less certain.
     shares = _shares(data.targets)
     for first in range(0, len(data), AT_ONCE):

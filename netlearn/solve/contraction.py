@@ -103,8 +103,8 @@ def transposed_products(
     index, device = np.asarray(group.index), group.device
     a, places = with_ground(left), [with_ground(right) for right in rights]
     result = np.zeros((len(left), *index.shape), np.result_type(left, *rights))
-    for part in _samples(len(left), index.size * index.shape[1]):
-        prepared = device.prepare(_some(group.values, part), environment.taken(part))
+    for part in sample_parts(len(left), index.size * index.shape[1]):
+        prepared = device.prepare(some_samples(group.values, part), environment.taken(part))
         jacobian = sum(
             share * device.jacobian(b[part][:, index], prepared) for share, b in zip(shares, places, strict=True)
         )
@@ -118,7 +118,7 @@ def drop_products(index: Array, left: Array, right: Array) -> Array:
         return _looped(kernels().drop_products, index, left, right)
     total = np.zeros(len(index))
     a, b = with_ground(left), with_ground(right)
-    for part in _samples(len(left), len(index)):
+    for part in sample_parts(len(left), len(index)):
         drops = a[part][:, index[:, 0]] - a[part][:, index[:, 1]]
         total += np.einsum("sk,sk->k", drops, b[part][:, index[:, 0]] - b[part][:, index[:, 1]])
     return total
@@ -130,7 +130,7 @@ def pair_products(index: Array, left: Array, right: Array) -> Array:
         return _looped(kernels().pair_products, index, left, right)
     total = np.zeros(len(index))
     a, b = with_ground(left), with_ground(right)
-    for part in _samples(len(left), len(index)):
+    for part in sample_parts(len(left), len(index)):
         total += np.einsum("sk,sk->k", a[part][:, index[:, 0]], b[part][:, index[:, 1]])
     return total
 
@@ -199,9 +199,9 @@ def _by_states(
     a, b = (with_ground(_at_unknowns(states, unknowns)) for states in (left, right))
     total = np.zeros(len(index), np.result_type(a, b, *group.values.values()))
     each: list[Array] = []
-    for part in _samples(len(a), index.size):
+    for part in sample_parts(len(a), index.size):
         place = b[part][:, index]
-        slope = group.device.value_jacobian(place, _some(group.values, part), environment.taken(part), name)
+        slope = group.device.value_jacobian(place, some_samples(group.values, part), environment.taken(part), name)
         products = np.einsum("skt,skt->sk", a[part][:, index], np.broadcast_to(slope, place.shape))
         if apart:
             each.append(products)
@@ -224,11 +224,11 @@ def _at_unknowns(states: ReducedStates | Array, unknowns: Array) -> Array:
     return np.asarray(whole(states)[:, unknowns])
 
 
-def _samples(count: int, numbers: int) -> Iterator[slice]:
+def sample_parts(count: int, numbers: int) -> Iterator[slice]:
     """``count`` samples in parts, with ``numbers`` numbers for each sample."""
     step = max(1, HELD // max(1, numbers))
     return (slice(first, first + step) for first in range(0, count, step))
 
 
-def _some(values: Values, part: slice) -> Mapping[str, Array]:
+def some_samples(values: Values, part: slice) -> Mapping[str, Array]:
     return {name: value[part] if np.ndim(value) == 2 and len(value) > 1 else value for name, value in values.items()}

@@ -64,6 +64,10 @@ class InternalSolver:
 
         Samples that differ in nothing but their independent sources share what is made ready for them.
         """
+        with memory.asked_for_by(circuit.place):
+            return self._solve_any(circuit, start)
+
+    def _solve_any(self, circuit: Circuit, start: OperatingPoint | None) -> OperatingPoint:
         _require_room(circuit)
         if circuit.linear and not self.by_blocks:
             return LinearSolver(self.careful).solve(circuit)

@@ -19,7 +19,7 @@ from netlearn.solve.accuracy import TINY, errors_at, negligible
 from netlearn.solve.equations.assembly import Equations, MatrixTopology
 from netlearn.solve.equations.diagnosis import beyond_range, not_finite, singular
 from netlearn.solve.equations.source_reduction import SourceReduction
-from netlearn.solve.matrices.one import Factorization, SingularMatrix, factorize
+from netlearn.solve.matrices.one import Factorization, SingularMatrix, factorize, require_factors
 from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel
 from netlearn.solve.operating_point import Linearization, OperatingPoint
@@ -215,6 +215,8 @@ def linear_system(circuit: Circuit, equations: Equations, *, careful: bool = Fal
     parts = alike([data.T])
     if len(parts) > MOST_FACTORIZATIONS and not _contrasting(circuit):
         return NonlinearLinearization(NonlinearModel.of(circuit), np.zeros((data.shape[1], circuit.size), data.dtype))
+    # All of them are kept.
+    require_factors(reduction.matrix(data[:, parts[0][0]]), definite, len(parts))
     own = [SharedLinearization(circuit, reduction, np.array(data[:, rows[0]]), definite) for rows in parts]
     trusted = [_trusted(each, equations, rows, careful=careful) for each, rows in zip(own, parts, strict=True)]
     return PartedLinearization(tuple(zip(parts, trusted, strict=True)))

@@ -14,6 +14,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Column, one_sample
+from netlearn.memory import asked_for_by
 from netlearn.probes.ends import Probes
 from netlearn.probes.outputs import Outputs
 from netlearn.probes.readings import Slopes
@@ -30,9 +31,12 @@ from netlearn.solve.reduced_states import ReducedStates, opposite
 def linearize(op: OperatingPoint) -> Linearization:
     """The circuit's equations, linear around ``op``; what the solver has left is used again.
 
-    Raises CircuitError where the Jacobian is singular.
+    Raises CircuitError where the Jacobian is singular, and TooLargeError where its factors do not fit into the memory.
     """
-    return op.linearization if op.linearization is not None else _at(op)
+    if op.linearization is not None:
+        return op.linearization
+    with asked_for_by(op.circuit.place):
+        return _at(op)
 
 
 def _at(op: OperatingPoint) -> Linearization:

@@ -12,8 +12,9 @@ from scipy.optimize import curve_fit
 from scipy.special import lambertw
 
 import netlearn
+from netlearn import memory
 from netlearn.cli.group import main
-from netlearn.errors import OptionError
+from netlearn.errors import OptionError, TooLargeError
 
 RNG = np.random.default_rng(7)
 THERMAL = 1.380649e-23 / 1.602176634e-19 * 300.15
@@ -109,6 +110,23 @@ Iload o 0 0
     order = [result.names.index(name) for name in ("vs", "rs")]
     assert result.theta[order] == pytest.approx(best, rel=1e-5)
     assert result.fit.covariance[np.ix_(order, order)] == pytest.approx(covariance, rel=1e-4)
+
+
+def test_derivatives_that_do_not_fit_are_refused_where_they_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x.cir").write_text("t\n*@data x.csv\n*@train Vs Rs\n*@output V(o)\nVs s 0 1\nRs s o 50\nIl o 0 0\n")
+    (tmp_path / "x.csv").write_text("Il,V(o)\n" + "".join(f"{k}e-3,{1 - 0.05 * k}\n" for k in range(100)))
+    monkeypatch.setattr(memory, "available", lambda: 6000)
+    said = (
+        rf"{tmp_path / 'x.cir'}:1:1: error: the derivatives of 100 numbers by 2 values, and what they are told from, "
+        r"would take 6.53 kB of memory, and 6 kB can be had"
+    )
+    with pytest.raises(TooLargeError, match=said) as caught:
+        netlearn.evaluate(tmp_path / "x.cir", errors=True)
+    assert "fit fewer values" in (caught.value.hint or "")
+    # A training goes without them.
+    assert netlearn.train(tmp_path / "x.cir", epochs=1).fit is None
 
 
 def test_empty_cells_count_as_no_numbers() -> None:

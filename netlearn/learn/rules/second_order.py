@@ -21,6 +21,7 @@ from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.relaxation import Relaxation
 from netlearn.options import Declared, option, options_of
+from netlearn.solve.contraction import sample_parts, some_samples
 from netlearn.solve.equations.assembly import MatrixTopology, with_ground
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.sensitivity import linearize
@@ -56,8 +57,12 @@ class OutputJacobian:
             group = circuit.groups[g]
             change = self.model.undriven((g, name), np.imag(stepped.groups[g].values[name]) / COMPLEX_STEP)
             changes[g, name] = change
-            slope = group.device.value_jacobian(x[:, np.asarray(group.index)], group.values, circuit.environment, name)
-            rhs -= topology.add_currents(g, slope * change[..., None]).T
+            index, each = np.asarray(group.index), change.ndim == 2 and len(change) > 1
+            for part in sample_parts(len(x), index.size):
+                values, environment = some_samples(group.values, part), circuit.environment.taken(part)
+                slope = group.device.value_jacobian(x[part][:, index], values, environment, name)
+                moved = change[part] if each else change
+                rhs[part] -= topology.add_currents(g, slope * moved[..., None]).T
         quantities = {
             name: np.imag(stepped.quantities[name]) / COMPLEX_STEP for name in self.model.parameters.trained_quantities
         }

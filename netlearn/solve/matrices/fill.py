@@ -18,6 +18,8 @@ from netlearn.solve.compiled.load import available, kernels
 
 LOOKED_AT_FROM = 5000
 """Factors of fewer equations are never too large."""
+DENSE_FROM = 1 << 25
+"""Bytes from which on dense matrices are looked at: less is there always."""
 NUMBER = 16
 """Bytes for each number in a factor: CHOLMOD and SuperLU hold as much again, and more, while they make it."""
 KEPT = 4
@@ -25,15 +27,29 @@ KEPT = 4
 HINT = "make the circuit smaller or less densely connected, or take a machine with more memory"
 
 
-def require_room(matrix: sparse.csc_array, order: Callable[[Array, Array], Array] | None, triangles: int) -> None:
-    """See that the factors of a matrix fit into the memory. Raises TooLargeError.
+def require_dense_room(size: int, count: int, bytes_each: int) -> None:
+    """See that so many dense factors of n equations fit into the memory, with what making them takes.
+
+    Raises TooLargeError.
+    """
+    # The matrix itself, the magnitudes of its entries and what LAPACK works on.
+    needed = (count + 2) * bytes_each * size * size
+    if needed > DENSE_FROM:
+        of = "the dense factors" if count == 1 else f"{count} dense matrices' factors"
+        memory.require(needed, f"{of} of {size:,} equations", HINT)
+
+
+def require_room(
+    matrix: sparse.csc_array, order: Callable[[Array, Array], Array] | None, triangles: int, count: int = 1
+) -> None:
+    """See that the factors of ``count`` matrices of one pattern fit into the memory. Raises TooLargeError.
 
     ``order`` gives an order of elimination for rows and pointers (by compressed columns); without one only the matrix
     itself is counted. ``triangles`` is 2 for L and U, 1 for L alone.
     """
     size = matrix.shape[0]
-    bytes_each = triangles * NUMBER
-    if size < LOOKED_AT_FROM or bytes_each * size * (size + 1) // 2 <= (room := memory.available()):
+    bytes_each = triangles * NUMBER * count
+    if size * count < LOOKED_AT_FROM or bytes_each * size * (size + 1) // 2 <= (room := memory.available()):
         return
     least = matrix.nnz
     if order is not None and available():
@@ -41,7 +57,7 @@ def require_room(matrix: sparse.csc_array, order: Callable[[Array, Array], Array
     more = " or more" if bytes_each * least > room else ""
     memory.require(
         bytes_each * least,
-        f"the factors of {size:,} equations with {least:,}{more} numbers",
+        f"the factors of {f'{count} times ' if count > 1 else ''}{size:,} equations with {least:,}{more} numbers",
         HINT,
     )
 

@@ -14,7 +14,7 @@ from scipy.sparse.linalg import splu
 from netlearn.arrays import Array
 from netlearn.errors import TooLargeError
 from netlearn.solve.matrices.cholmod import CholmodFactorization, NotDefinite, has_cholmod, minimum_degree
-from netlearn.solve.matrices.fill import HINT, require_room
+from netlearn.solve.matrices.fill import HINT, require_dense_room, require_room
 
 DENSE_LIMIT = 100
 """Up to this many unknowns a dense factorization is faster."""
@@ -94,6 +94,19 @@ class EmptyFactorization:
         return rhs
 
 
+def require_factors(matrix: sparse.csc_array, definite: bool, count: int = 1) -> None:
+    """See that what ``factorize`` makes of so many matrices like this one fits into memory. Raises TooLargeError."""
+    if _is_dense(matrix):
+        require_dense_room(matrix.shape[0], count, matrix.dtype.itemsize)
+    else:
+        require_room(matrix, minimum_degree if has_cholmod() else None, 1 if definite else 2, count)
+
+
+def _is_dense(matrix: sparse.csc_array) -> bool:
+    size = matrix.shape[0]
+    return bool(size <= DENSE_LIMIT or (size <= DENSE_MOST and matrix.nnz > DENSE_SHARE * size**2))
+
+
 def factorize(matrix: sparse.csc_array, definite: bool = False) -> Factorization:
     """Factorize a square matrix, ``definite`` if it is known to be symmetric positive definite.
 
@@ -104,9 +117,9 @@ def factorize(matrix: sparse.csc_array, definite: bool = False) -> Factorization
         return EmptyFactorization()
     if not np.isfinite(matrix.data).all():
         raise SingularMatrix
-    if size <= DENSE_LIMIT or (size <= DENSE_MOST and matrix.nnz > DENSE_SHARE * size**2):
+    require_factors(matrix, definite)
+    if _is_dense(matrix):
         return DenseFactorization(matrix.toarray())
-    require_room(matrix, minimum_degree if has_cholmod() else None, 1 if definite else 2)
     try:
         if definite and size >= CHOLMOD_FROM and matrix.dtype.kind == "f" and has_cholmod():
             return CholmodFactorization(matrix)

@@ -19,6 +19,8 @@ from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.in_the_loop import InTheLoop
 from netlearn.learn.rules.second_order import GaussNewton, NaturalGradient, OutputJacobian
 from netlearn.overrides import settings_for
+from netlearn.project import open_project
+from netlearn.solve import contraction
 from tests.helpers import divider, estimate, random_task
 
 RNG = np.random.default_rng
@@ -44,6 +46,23 @@ def test_products_with_the_jacobian() -> None:
     direction, weights = RNG(0).normal(size=len(theta)), RNG(1).normal(size=(5, 2))
     assert jacobian.forward(direction) == pytest.approx(wanted @ direction, abs=1e-8)
     assert jacobian.backward(weights) == pytest.approx(np.einsum("so,sop->p", weights, wanted), abs=1e-8)
+
+
+@pytest.mark.parametrize("text", ["V2 b 0 0.5", "V2 b 0 0.5\nD1 c 0 dm\n.model dm d\n.options temp=50"])
+def test_products_are_the_same_however_few_samples_are_held_at_a_time(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Values that an input sets for each sample, and temperatures, belong to the samples of each part."""
+    source = f"t\n*@train R1 R2 V2\n*@output V(c) I(R2)\nV1 a 0 1\nR1 a c 1k tc1=1m\nR2 b c 2k\nR3 c 0 3k\n{text}\n"
+    inputs = {"V1": [0.5, 1.0, 2.0, -1.0, 0.2], "R3": [1e3, 2e3, 3e3, 4e3, 5e3], "temp": [0.0, 20.0, 40.0, 60.0, 80.0]}
+    project = open_project(netlearn.parse(source), inputs | {"V(c)": [0.0] * 5, "I(R2)": [0.0] * 5})
+    model, theta, given = project.model, project.parameters.initial, project.samples()
+    jacobian = OutputJacobian(model, theta, model.forward(theta, given.inputs), given.inputs)
+    direction = RNG(0).normal(size=len(theta))
+    whole = jacobian.forward(direction)
+    assert np.abs(whole).min() > 0
+    monkeypatch.setattr(contraction, "HELD", 1)
+    np.testing.assert_array_equal(jacobian.forward(direction), whole)
 
 
 @pytest.mark.parametrize("loss", [Mse(), CrossEntropy(scale=4.0)])

@@ -10,13 +10,15 @@ from click.testing import CliRunner
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
+import netlearn
 from netlearn import memory
 from netlearn.circuit.circuit import one_sample
 from netlearn.cli import main
 from netlearn.errors import TooLargeError
+from netlearn.solve import internal
 from netlearn.solve.compiled.load import kernels
 from netlearn.solve.internal import InternalSolver
-from netlearn.solve.matrices import one
+from netlearn.solve.matrices import fill, one
 from netlearn.solve.matrices.cholmod import has_cholmod, minimum_degree
 from tests.helpers import lattice_circuit
 
@@ -99,6 +101,49 @@ def test_commands_refuse_them_and_write_nothing(command: str, tmp_path: Path, mo
     monkeypatch.setattr(memory, "available", lambda: 300_000)
     result = CliRunner().invoke(main, [command, str(path), *(["-o", str(tmp_path / "o.cir")] * (command == "train"))])
     assert result.exit_code == 2
+    assert f"{path}:1:1: error: the factors of 5," in result.stderr
     assert "300 kB can be had" in result.stderr
     assert "help: make the circuit smaller" in result.stderr
     assert sorted(each.name for each in tmp_path.iterdir()) == ["data.csv", "lattice.cir"]
+
+
+def test_dense_factors_that_do_not_fit_are_refused_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    matrix = sparse.csc_array(rng.normal(size=(1500, 1500)))
+    factors = one.factorize(matrix)
+    rhs = rng.normal(size=1500)
+    np.testing.assert_allclose(matrix @ factors.solve(rhs), rhs, atol=1e-9)
+    monkeypatch.setattr(memory, "available", lambda: 50_000_000)
+    monkeypatch.setattr(one, "DenseFactorization", None)
+    said = "the dense factors of 1,500 equations would take 54 MB of memory, and 50 MB can be had"
+    with pytest.raises(TooLargeError, match=said):
+        one.factorize(matrix)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("dense", "3 dense matrices' factors of"), ("sparse", "factors of 3 times")]
+)
+def test_factors_that_are_kept_for_some_samples_are_counted_together(
+    kind: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "dense":
+        pairs = [(p, n) for n in range(120) for p in range(n)]
+    else:
+        pairs = [(p, p + 1) for p in range(499)]
+        monkeypatch.setattr(fill, "LOOKED_AT_FROM", 0)
+    lines = [f"R{p}_{n} n{p} n{n} 1k" for p, n in pairs]
+    text = "\n".join(["t", "V1 n0 0 1", "Rload n9 0 1k", *lines, ".end"])
+    circuit = netlearn.elaborate(netlearn.parse(text, "three.cir")).circuit
+    (g,) = (g for g, group in enumerate(circuit.groups) if "rload" in list(group.names))
+    values = np.repeat(np.asarray(circuit.groups[g].values["resistance"], float)[None], 3, axis=0)
+    values[:, list(circuit.groups[g].names).index("rload")] = [1e3, 2e3, 3e3]
+    circuit = circuit.with_values({(g, "resistance"): values})
+    expected = InternalSolver().solve(circuit).x
+    monkeypatch.setattr(fill, "DENSE_FROM", 0)
+    monkeypatch.setattr(internal, "LOOKED_AT", 10**9)
+    # One at a time would fit, and so it does where no other is kept.
+    monkeypatch.setattr(memory, "available", lambda: 4 * 8 * 120**2 if kind == "dense" else 2 * 16 * 1500)
+    with pytest.raises(TooLargeError, match=said) as caught:
+        InternalSolver().solve(circuit)
+    assert str(caught.value).startswith("three.cir:1:1: error: ")
+    np.testing.assert_allclose(InternalSolver().solve(one_sample(circuit, 1)).x, expected[1:2])
