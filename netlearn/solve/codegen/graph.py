@@ -74,6 +74,8 @@ class Node:
     operation: str
     inputs: tuple[Node, ...] = ()
     value: Any = None
+    fixed: bool = False
+    """Whether it is the same for all samples, being made of values and constants alone."""
 
     @property
     def is_truth(self) -> bool:
@@ -114,7 +116,8 @@ class Graph:
         place = (operation, key, *(node.number for node in inputs))
         found = self._known.get(place)
         if found is None:
-            found = self._known[place] = Node(self, len(self.nodes), operation, inputs, value)
+            fixed = value[0] == "value" if operation == "input" else all(node.fixed for node in inputs)
+            found = self._known[place] = Node(self, len(self.nodes), operation, inputs, value, fixed)
             self.nodes.append(found)
         return found
 
@@ -216,6 +219,9 @@ def _div(graph: Graph, a: Node, b: Node) -> Node | None:
         return a
     if b.equals(1.0):
         return a
+    if b.fixed and not a.fixed:
+        # The inverse is worked out once for each element, and a division takes as long as ten products.
+        return graph.apply("mul", a, graph.apply("div", graph.constant(1.0), b))
     return graph.apply("neg", graph.apply("div", a.inputs[0], b)) if a.operation == "neg" else None
 
 
