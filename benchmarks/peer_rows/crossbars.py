@@ -75,8 +75,7 @@ class Crossbar:
         g = next(g for g, group in enumerate(circuit.groups) if group.device is VOLTAGE_SOURCE)
         point = InternalSolver().solve(circuit.with_values({(g, "dc"): self.volts}))
         rows, columns = self.cells.shape
-        numbers = {name: k for k, name in enumerate(circuit.nodes)}
-        last = [numbers[f"n{k}"] for k in range(2 * rows * columns - columns, 2 * rows * columns)]
+        last = [circuit.node(f"n{k}") for k in range(2 * rows * columns - columns, 2 * rows * columns)]
         return point.x[:, last]
 
     def from_equations(self) -> Any:

@@ -112,7 +112,10 @@ class Circuit(InNotebooks):
 
     def node(self, name: str) -> int:
         """The number of a node, GROUND for ``0`` and ``gnd``. Raises CircuitError."""
-        return GROUND if name.lower() in GROUND_NAMES else _look_up(self.wiring.node_numbers, name, "node")
+        if name.lower() in GROUND_NAMES:
+            return GROUND
+        number = self.wiring.node_number(name.lower())
+        return _look_up(self.wiring.node_numbers, name, "node") if number is None else number
 
     def branch(self, name: str) -> int:
         """The number of an element's branch current. Raises CircuitError."""

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from netlearn.arrays import Array
 from netlearn.circuit.devices.base import Device
@@ -15,6 +15,13 @@ T = TypeVar("T")
 
 MOST_KEPT = 64
 """Results that a wiring keeps; with a training's few nudges there are about ten."""
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """Names that can tell where one stands without a dictionary of all."""
+
+    def place(self, name: str) -> int | None: ...
 
 
 class Wired(Protocol):
@@ -105,6 +112,12 @@ class Wiring:
     def node_numbers(self) -> dict[str, int]:
         """The numbers of the nodes by name."""
         return {name: i for i, name in enumerate(self.nodes)}
+
+    def node_number(self, name: str) -> int | None:
+        """The number of one node, None if none has that name."""
+        if isinstance(self.nodes, Searchable):
+            return self.nodes.place(name)
+        return self.node_numbers.get(name)
 
     @cached_property
     def branch_numbers(self) -> dict[str, int]:

@@ -15,11 +15,11 @@ from netlearn.circuit.devices.base import Device
 from netlearn.elaboration.distinct_words import DistinctWords
 from netlearn.elaboration.kept import LeftOut
 from netlearn.elaboration.meters import Meters
-from netlearn.elaboration.names import TextNames
 from netlearn.elaboration.numbers_by_name import NumbersByName
 from netlearn.elaboration.scope import Scope
 from netlearn.elaboration.scope_settings import ScopeSettings
 from netlearn.elaboration.template import Template
+from netlearn.elaboration.text_names import TextNames
 from netlearn.elaboration.value_text import Text
 from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlearnError, NetlistError, NetlistWarning, Place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,6 @@ class DistinctWords:
     """Which of them each of all words (k,) is."""
     _keys: Array
     _by_key: Array
-    _columns: int
 
     @classmethod
     def of(cls, text: str, spans: Array) -> DistinctWords | None:
@@ -54,25 +54,44 @@ class DistinctWords:
         if len(columns) > 1 and not all(np.array_equal(column, column[first][numbers]) for column in columns):
             # Two words have the same key.
             return None
-        return cls(text, spans[first], numbers, ordered[begins], by_key, len(columns))
+        return cls(text, spans[first], numbers, ordered[begins], by_key)
 
     def __len__(self) -> int:
         return len(self.spans)
 
     def find(self, word: str) -> int | None:
         """The number of a word in lower case; None if it is none of them."""
-        if len(word) > self._columns * _EIGHT or not word.isascii():
+        if len(word) > LONGEST or not word.isascii():
             return None
-        key = 0
-        for at in range((len(word) - 1) // _EIGHT * _EIGHT, -1, -_EIGHT):
-            column = int.from_bytes(word[at : at + _EIGHT].encode("ascii").ljust(_EIGHT, b"\0"), "big")
-            key = (key * _FACTOR + column) % (1 << 64)
-        at = int(np.searchsorted(self._keys, np.uint64(key)))
-        if at == len(self._keys):
+        key = _key(word)
+        place = int(self._keys.searchsorted(np.uint64(key)))
+        if place == len(self._keys) or int(self._keys[place]) != key:
             return None
-        number = int(self._by_key[at])
-        start, end = self.spans[number]
+        return self._checked(word, place)
+
+    def find_all(self, words: Sequence[str]) -> list[int | None]:
+        """The same of many words."""
+        # Others are not among words that numbers stand for.
+        keys = np.array([_key(word) if len(word) <= LONGEST and word.isascii() else 0 for word in words], np.uint64)
+        places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        found: list[int | None] = [None] * len(words)
+        for k in np.flatnonzero(self._keys[places] == keys).tolist():
+            found[k] = self._checked(words[k], int(places[k]))
+        return found
+
+    def _checked(self, word: str, place: int) -> int | None:
+        """The number of the word whose key is at ``place``, if it is this word: others may have the same key."""
+        number = int(self._by_key[place])
+        start, end = self.spans[number].tolist()
         return number if self.text[start:end].lower() == word else None
+
+
+def _key(word: str) -> int:
+    """What sorts a word, made from eight characters at a time as the columns of ``_packed`` are."""
+    data, key = word.encode("ascii"), 0
+    for at in range((len(data) - 1) // _EIGHT * _EIGHT, -1, -_EIGHT):
+        key = (key * _FACTOR + int.from_bytes(data[at : at + _EIGHT].ljust(_EIGHT, b"\0"), "big")) % (1 << 64)
+    return key
 
 
 def _packed(text: str, spans: Array) -> list[Array] | None:

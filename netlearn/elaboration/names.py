@@ -4,46 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import compress
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
 from netlearn.arrays import Array
-
-
-class TextNames(Sequence[str]):
-    """Names that stand in a text at ``spans`` (k, 2)."""
-
-    def __init__(self, text: str, spans: Array) -> None:
-        self._text = text
-        self._spans = spans
-
-    def __len__(self) -> int:
-        return len(self._spans)
-
-    @overload
-    def __getitem__(self, at: int) -> str: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[str]: ...
-    def __getitem__(self, at: int | slice) -> str | list[str]:
-        if isinstance(at, slice):
-            return [self._text[start:end].lower() for start, end in self._spans[at].tolist()]
-        start, end = self._spans[at]
-        return self._text[start:end].lower()
-
-    def __iter__(self) -> Iterator[str]:
-        if not len(self._spans):
-            return
-        first, last = int(self._spans[0, 0]), int(self._spans[-1, 1])
-        stretch = self._text[first:last]
-        starts, ends = (self._spans - first).T.tolist()
-        if stretch.isascii():
-            # No letter becomes two, so that all may be made small at once.
-            stretch = stretch.lower()
-            yield from [stretch[start:end] for start, end in zip(starts, ends, strict=True)]
-        else:
-            yield from [stretch[start:end].lower() for start, end in zip(starts, ends, strict=True)]
+from netlearn.elaboration.numbers_by_name import NumbersByName, WordNames
 
 
 class PathNames(Sequence[str]):
@@ -91,6 +59,28 @@ class PathNames(Sequence[str]):
                     yield self._written(path, name)
             else:
                 yield from names
+
+    def place(self, name: str) -> int | None:
+        """Where a name stands; None if there is none of that name."""
+        return self._places.get(name)
+
+    @cached_property
+    def _places(self) -> NumbersByName:
+        dictionary: dict[str, int] = {}
+        words, first = None, 0
+        for (path, names), end in zip(self._pieces, self._ends, strict=True):
+            start = end - len(names)
+            if words is None and not path and isinstance(names, WordNames):
+                words, first = names, start
+            else:
+                dictionary.update((self._written(path, name), at) for at, name in enumerate(names, start))
+        places = NumbersByName(dictionary)
+        if words is not None:
+            places.add(words.words, np.where(words.places < 0, words.places, first + words.places))
+        return places
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_places"}
 
     def under(self, path: str) -> Array:
         """The places (k,) of the names below a path; of all names if the path is empty."""

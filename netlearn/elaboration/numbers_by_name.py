@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.elaboration.distinct_words import DistinctWords
-from netlearn.elaboration.names import TextNames
+from netlearn.elaboration.text_names import TextNames
 
 FEWEST_WORDS = 256
 """Fewer words go into the dictionary at once."""
 MOST_FOUND = 1000
 """Names that are looked for among words before these go there after all: each takes as long as some ten entries."""
+
 _NONE: Array = np.zeros(0, np.int64)
+
+
+class WordNames(TextNames):
+    """Those of distinct words, ``new`` (d,), that had not been names before."""
+
+    def __init__(self, words: DistinctWords, new: Array) -> None:
+        super().__init__(words.text, words.spans[new])
+        self.words = replace(words, numbers=_NONE)
+        self.places = np.where(new, np.cumsum(new) - 1, -1)
+        """Where in this sequence each of the words (d,) stands, -1 for one that is not in it."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return TextNames, (self._text, self._spans)
 
 
 class NumbersByName:
@@ -35,8 +51,10 @@ class NumbersByName:
     def listed(self) -> dict[str, int]:
         """The dictionary of all of them."""
         if self._words is not None:
-            names = TextNames(self._words.text, self._words.spans)
-            self._dictionary.update(zip(names, self._word_numbers.tolist(), strict=True))
+            # Those without a number of their own among the words are there already.
+            own = self._word_numbers >= 0
+            names = TextNames(self._words.text, self._words.spans[own])
+            self._dictionary.update(zip(names, self._word_numbers[own].tolist(), strict=True))
             self._words = None
         return self._dictionary
 
@@ -48,8 +66,9 @@ class NumbersByName:
             or len(self._dictionary) > min(MOST_FOUND, len(words) // 8)
         ):
             return None
-        places = {words.find(name): number for name, number in self._dictionary.items()}
-        return {place: number for place, number in places.items() if place is not None}
+        places = words.find_all(list(self._dictionary))
+        found = zip(places, self._dictionary.values(), strict=True)
+        return {place: number for place, number in found if place is not None}
 
     def add(self, words: DistinctWords, numbers: Array) -> None:
         """Give the numbers (d,) to words of which ``among`` has told which have some."""

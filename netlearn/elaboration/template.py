@@ -14,8 +14,9 @@ from netlearn.circuit.circuit import GROUND, GROUND_NAMES
 from netlearn.circuit.devices.base import Device
 from netlearn.elaboration.distinct_words import DistinctWords
 from netlearn.elaboration.kept import Surplus
-from netlearn.elaboration.names import PathNames, Selected, TextNames
-from netlearn.elaboration.numbers_by_name import NumbersByName
+from netlearn.elaboration.names import PathNames, Selected
+from netlearn.elaboration.numbers_by_name import NumbersByName, WordNames
+from netlearn.elaboration.text_names import TextNames
 
 if TYPE_CHECKING:
     from netlearn.elaboration.spreads import Spread
@@ -189,7 +190,7 @@ class Unknowns:
         numbers = self._count - 1 + np.cumsum(new)
         numbers[list(known)] = list(known.values())
         self._flush()
-        self.pieces.append(("", TextNames(words.text, words.spans[new])))
+        self.pieces.append(("", WordNames(words, new)))
         self._count += int(np.count_nonzero(new))
         self._numbers.add(words, numbers)
         return numbers[words.numbers]

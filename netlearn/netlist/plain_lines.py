@@ -125,13 +125,14 @@ def _values(codes: Array, text: str, spans: Array) -> Array:
     numbers = codes[np.cumsum(marks, dtype=np.int8).view(bool)].tobytes()
     if not numbers.translate(None, _OF_NUMBERS):
         joined = numbers.translate(_TO_BLANKS).decode("ascii")
-        for suffix, power in _SUFFIXES:
-            joined = joined.replace(f"{suffix} ", power)
-        try:
-            return np.array(list(map(float, joined.split())))
-        except ValueError:
-            # Exponents with a suffix, units.
-            pass
+        for suffixes in ((), _SUFFIXES):
+            for suffix, power in suffixes:
+                joined = joined.replace(f"{suffix} ", power)
+            try:
+                return np.array(list(map(float, joined.split())))
+            except ValueError:
+                # Suffixes, and then also exponents with a suffix, units.
+                continue
     words = [text[start:end] for start, end in spans[:, 3].tolist()]
     known = {word: _value(word) for word in set(words)}
     return np.array([known[word] for word in words], dtype=float)

@@ -29,8 +29,9 @@ def test_words_are_numbered_as_a_dictionary_numbers_them(words: list[str], other
     assert found is not None
     assert found.numbers.tolist() == numbers
     assert [text[start:end].lower() for start, end in found.spans.tolist()] == list(known)
-    for word in (*words, *others):
-        assert found.find(word.lower()) == known.get(word.lower())
+    sought = [word.lower() for word in (*words, *others, "é", "a" * 65)]
+    assert [found.find(word) for word in sought] == [known.get(word) for word in sought]
+    assert found.find_all(sought) == [known.get(word) for word in sought]
 
 
 @pytest.mark.parametrize("word", ["é", "a" * 65, "a\0"])
@@ -53,3 +54,4 @@ def test_a_word_that_shares_another_ones_key_is_not_found(monkeypatch: pytest.Mo
     assert found is not None
     assert found.find("aaaaaaaab") == 0
     assert found.find("baaaaaaaa") is None
+    assert found.find_all(["baaaaaaaa", "aaaaaaaab"]) == [None, 0]

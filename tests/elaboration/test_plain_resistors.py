@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from typing import Any
 
@@ -13,7 +14,7 @@ import netlearn
 from netlearn.elaboration import numbers_by_name
 from netlearn.elaboration.design import Selection
 from netlearn.elaboration.elaborate import elaborate
-from netlearn.errors import NetlearnError, OptionError
+from netlearn.errors import CircuitError, NetlearnError, OptionError
 from netlearn.netlist import plain_lines
 
 
@@ -35,6 +36,7 @@ def outcome(text: str) -> Any:
     except OptionError:
         trained = []
     places = [(name, design.stretch(name)[1:]) for name in trained]
+    assert [circuit.node(name) for name in circuit.nodes] == list(range(len(circuit.nodes)))
     told = [str(warning) for warning in design.warnings]
     return list(circuit.nodes), list(circuit.branches), groups, places, told
 
@@ -97,6 +99,20 @@ def test_a_large_netlist_becomes_what_its_lines_become() -> None:
     single, run = both("\n".join(["title", "V0 100 0 1", *lines, ".end"]))
     assert run == single
     assert len(run[0]) > 250
+
+
+def test_nodes_of_a_run_are_found_by_name() -> None:
+    lines = [f"R{i} node{i} N{i + 1} 1" for i in range(300)]
+    calls = ["X1 node7 s", ".subckt s a", "R1 a inner 1", ".ends"]
+    circuit = elaborate(netlearn.parse("\n".join(["title", "V1 n3 0 1", *lines, *calls]))).circuit
+    for other in (circuit, pickle.loads(pickle.dumps(circuit))):
+        assert [other.node(name) for name in ("n3", "NODE299", "x1.inner", "GND")] == [
+            *(list(circuit.nodes).index(name) for name in ("n3", "node299", "x1.inner")),
+            -1,
+        ]
+        with pytest.raises(CircuitError, match="there is no node 'n400' in the circuit") as caught:
+            other.node("n400")
+        assert "did you mean" in str(caught.value)
 
 
 def test_a_name_that_a_run_has_is_refused_with_both_places() -> None:

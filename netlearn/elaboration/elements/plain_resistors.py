@@ -9,8 +9,8 @@ from netlearn.circuit.devices.linear import RESISTOR
 from netlearn.elaboration.body import Body
 from netlearn.elaboration.distinct_words import DistinctWords
 from netlearn.elaboration.elements.resistors import LEAST, PARALLEL
-from netlearn.elaboration.names import TextNames
 from netlearn.elaboration.template import NOTHING, Rows
+from netlearn.elaboration.text_names import TextNames
 from netlearn.errors import Place
 from netlearn.netlist.statements import Block
 
