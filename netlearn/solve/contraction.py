@@ -48,21 +48,30 @@ def contract(
         return _by_states(circuit, column, left, right)
     if isinstance(group.device, Resistor):
         resistance = np.asarray(group.values["resistance"])
-        products = resistor_products(circuit, g, left, right)
-        np.divide(products, resistance, out=products)
-        np.divide(products, resistance, out=products)
-        return np.negative(products, out=products)
+        return resistor_products(circuit, g, left, right, resistance)
     return _by_pairs(group, whole(left), whole(right), environment, name)
 
 
-def resistor_products(circuit: Circuit, g: int, left: ReducedStates | Array, right: ReducedStates | Array) -> Array:
-    """Σ_s (left_p - left_n)(right_p - right_n) of a group's resistors (k,), for states (S, N)."""
+def resistor_products(
+    circuit: Circuit,
+    g: int,
+    left: ReducedStates | Array,
+    right: ReducedStates | Array,
+    resistance: Array | None = None,
+) -> Array:
+    """Σ_s (left_p - left_n)(right_p - right_n) of a group's resistors (k,), for states (S, N).
+
+    Where their ``resistance`` () or (k,) is given, over its negative square.
+    """
     index = np.asarray(circuit.groups[g].index)
+    if resistance is not None and resistance.ndim == 0:
+        resistance = np.broadcast_to(resistance, (len(index),))
     blocks = circuit.wiring.once(("blocks of resistors", g), lambda: _blocks(circuit, g))
     result: Array | None = None
     others = [blocks.rest]
     for block in blocks.blocks:
-        found = block.products(lambda nodes: at_nodes(left, nodes), lambda nodes: at_nodes(right, nodes))
+        own = None if resistance is None else resistance[block.elements]
+        found = block.products(lambda nodes: at_nodes(left, nodes), lambda nodes: at_nodes(right, nodes), own)
         if found is None:
             others.append(np.arange(len(index))[block.elements])
             continue
@@ -72,14 +81,17 @@ def resistor_products(circuit: Circuit, g: int, left: ReducedStates | Array, rig
             result = np.empty(len(index), found.dtype)
         result = result.astype(np.result_type(result, found), copy=False)
         result[block.elements] = found
-    rest = np.concatenate(others)
+    rest = others[0] if len(others) == 1 else np.concatenate(others)
     if result is None:
         if not (isinstance(left, ReducedStates) or isinstance(right, ReducedStates)):
-            return _bilinear(drop_products, index, left, right)
+            found = _bilinear(drop_products, index, left, right)
+            return found if resistance is None else np.divide(found, -resistance * resistance, out=found)
         result = np.zeros(len(index))
     if len(rest):
         real, place = _unknowns(index[rest])
         found = _bilinear(drop_products, place, _known(left, real), _known(right, real))
+        if resistance is not None:
+            found /= -resistance[rest] * resistance[rest]
         result = result.astype(np.result_type(result, found), copy=False)
         result[rest] = found
     return result

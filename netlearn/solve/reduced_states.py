@@ -42,6 +42,9 @@ class ReducedStates:
         """The voltages (S, n) between nodes, GROUND among them; None where these are no nodes."""
         if max(plus.max(initial=GROUND), minus.max(initial=GROUND)) >= self.reduction.nodes:
             return None
+        if (minus == GROUND).all() and (plus != GROUND).all():
+            found = self.at(plus)
+            return None if found is None else np.array(found)
         result = np.zeros((len(self), len(plus)), self.moving.dtype)
         for sign, ends in ((1.0, plus), (-1.0, minus)):
             real = np.flatnonzero(ends != GROUND)
@@ -65,20 +68,59 @@ class ReducedStates:
 
     def at(self, nodes: Array) -> Array | None:
         """The voltages (S, n) of nodes, by their numbers; None where all are known to be zero."""
-        place, tree = self.reduction.place[nodes], self.reduction.at_tree[nodes]
-        moves, lifted = place >= 0, tree >= 0
-        if not moves.any():
-            if self.held is None or not lifted.any():
-                return None
-            if lifted.all():
-                return self.held[:, in_a_row(tree)]
-        if moves.all() and (self.held is None or not lifted.any()):
-            return self.moving[:, in_a_row(place)]
+        kept: dict[int, NodePlaces] = self.reduction.wiring.once(NodePlaces.of, dict)
+        places = kept.get(id(nodes))
+        if places is None or places.nodes is not nodes:
+            if len(kept) > MOST_KEPT:
+                kept.clear()
+            places = kept[id(nodes)] = NodePlaces.of(self.reduction, nodes)
+        if places.moving is None and (self.held is None or places.held is None):
+            return None
+        if places.moving_alone or (places.all_moving and self.held is None):
+            return self.moving[:, places.moving]
+        if places.held_alone and self.held is not None:
+            return self.held[:, places.held]
         result = np.zeros((len(self), len(nodes)), self.moving.dtype)
-        result[:, moves] = self.moving[:, place[moves]]
-        if self.held is not None:
-            result[:, lifted] += self.held[:, tree[lifted]]
+        if places.moving is not None:
+            result[:, places.moves] = self.moving[:, places.moving]
+        if self.held is not None and places.held is not None:
+            result[:, places.lifted] += self.held[:, places.held]
         return result
+
+
+MOST_KEPT = 64
+"""Sets of nodes whose places are kept for a circuit."""
+
+
+@dataclass(frozen=True, eq=False)
+class NodePlaces:
+    """Where the voltages of ``nodes`` (n,) are: those that ``moves`` at ``moving`` ones, the ``lifted`` at ``held``."""
+
+    nodes: Array
+    moves: Array
+    moving: Array | slice | None
+    lifted: Array
+    held: Array | slice | None
+    all_moving: bool
+    moving_alone: bool
+    held_alone: bool
+
+    @classmethod
+    def of(cls, reduction: SourceReduction, nodes: Array) -> NodePlaces:
+        """Look the nodes up."""
+        place, tree = reduction.place[nodes], reduction.at_tree[nodes]
+        moves, lifted = np.flatnonzero(place >= 0), np.flatnonzero(tree >= 0)
+        some, every = (len(moves) > 0, len(lifted) > 0), (len(moves) == len(nodes), len(lifted) == len(nodes))
+        return cls(
+            nodes,
+            moves,
+            in_a_row(place[moves]) if some[0] else None,
+            lifted,
+            in_a_row(tree[lifted]) if some[1] else None,
+            every[0],
+            every[0] and not some[1],
+            every[1] and not some[0],
+        )
 
 
 def at_nodes(states: ReducedStates | Array, nodes: Array) -> Array | None:

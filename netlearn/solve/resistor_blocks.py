@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -16,6 +17,7 @@ from scipy.sparse import csgraph
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND
+from netlearn.solve.compiled.load import available, kernels
 from netlearn.solve.equations.source_reduction import in_a_row
 from netlearn.solve.threads import in_parts, one_thread
 
@@ -27,6 +29,14 @@ ROWS = 512
 """So many nodes a thread multiplies at a time."""
 COMMON = 1e4
 """Where voltages are so many times as large as they differ, a product of matrices would lose these digits."""
+
+LOOKED_AT = 2
+"""Nodes of each side whose voltages tell, nearly always, that all do not."""
+FEW = 8
+"""Of so many samples sums of products are one pass over the resistors."""
+COMPILED = 10_000
+"""From so many resistors on that and the last pass over them are compiled loops."""
+NONE = np.zeros((0, 0))
 
 AtNodes = Callable[[Array], Array | None]
 """Voltages (S, n) at nodes, None where all are zero."""
@@ -42,18 +52,50 @@ class ResistorBlock:
     places: Array | None
     """None where they are all places in their order."""
 
-    def products(self, left: AtNodes, right: AtNodes) -> Array | None:
-        """Σ_s of the products of drops of two states; None where voltages differ too little for a matrix product."""
-        a, b = (
-            [left(nodes) for nodes in (self.first, self.second)],
-            [right(nodes) for nodes in (self.first, self.second)],
-        )
+    def products(self, left: AtNodes, right: AtNodes, resistance: Array | None = None) -> Array | None:
+        """Σ_s of the products of drops of two states (k,); None where voltages differ too little for a matrix product.
+
+        Where ``resistance`` (k,) is given, over its negative square.
+        """
+        a, b = [left(nodes) for nodes in self.ends], [right(nodes) for nodes in self.ends]
         if _common(a) or _common(b):
             return None
         kinds = [each for each in (*a, *b) if each is not None]
-        result = np.zeros((len(self.first), len(self.second)), np.result_type(float, *kinds))
+        shape = len(self.first), len(self.second)
+        divisor = NONE if resistance is None or self.places is not None else resistance.reshape(shape)
+        compiled = shape[0] * shape[1] >= COMPILED and not any(map(np.iscomplexobj, kinds)) and available()
+        result = np.zeros(shape, np.result_type(float, *kinds))
+        if compiled and kinds and len(kinds[0]) <= FEW:
+            self._few(a, b, divisor, result)
+        else:
+            self._many(a, b, divisor if compiled else None, result)
+        found: Array = result.ravel() if self.places is None else result.ravel()[self.places]
+        if resistance is not None and not (compiled and len(divisor)):
+            found /= -resistance * resistance
+        return found
+
+    @cached_property
+    def ends(self) -> tuple[Array, Array]:
+        """The nodes of both sides."""
+        return self.first, self.second
+
+    def _few(self, a: list[Array | None], b: list[Array | None], divisor: Array, result: Array) -> None:
+        """The products of few samples, all at once."""
+        count = next(len(each) for each in (*a, *b) if each is not None)
+        parts = [
+            np.zeros((count, n)) if each is None else np.ascontiguousarray(each)
+            for part in (a, b)
+            for each, n in zip(part, result.shape, strict=True)
+        ]
+        loop = kernels().few_products
+        in_parts(lambda begin, end: loop(begin, end, *parts, divisor, result), len(result), ROWS)
+
+    @staticmethod
+    def _many(a: list[Array | None], b: list[Array | None], divisor: Array | None, result: Array) -> None:
+        """The products of many samples, by matrix products; with a ``divisor``, divided by it in the same pass."""
         own = [None if p is None or q is None else np.einsum("sn,sn->n", p, q) for p, q in zip(a, b, strict=True)]
         pairs = [(p, -q) for p, q in ((b[0], a[1]), (a[0], b[1])) if p is not None and q is not None]
+        rows, columns = (np.zeros(n) if o is None else o for o, n in zip(own, result.shape, strict=True))
 
         def work(begin: int, end: int) -> None:
             part = result[begin:end]
@@ -62,14 +104,16 @@ class ResistorBlock:
                     part += p[:, begin:end].T @ q
                 else:
                     np.matmul(p[:, begin:end].T, q, out=part)
+            if divisor is not None:
+                kernels().add_own(begin, end, rows, columns, divisor, result)
+                return
             if own[1] is not None:
-                part += own[1]
+                part += columns
             if own[0] is not None:
-                part += own[0][begin:end, None]
+                part += rows[begin:end, None]
 
         with one_thread():
             in_parts(work, len(result), ROWS)
-        return result.ravel() if self.places is None else result.ravel()[self.places]
 
 
 def _common(parts: list[Array | None]) -> bool:
@@ -78,6 +122,12 @@ def _common(parts: list[Array | None]) -> bool:
     if len(known) < len(parts):
         # Some are zero, so that they differ by as much as they are large.
         return False
+    some = np.concatenate([each[:, :LOOKED_AT] for each in known], axis=1)
+    if not np.iscomplexobj(some):
+        # Any other voltage is less than twice as large as these, or differs from them by half of itself and more.
+        most, least = some.max(axis=1), some.min(axis=1)
+        if (2.0 * np.maximum(most, -least) <= COMMON * (most - least)).all():
+            return False
     for take in (np.real, np.imag) if any(map(np.iscomplexobj, known)) else (np.asarray,):
         most = np.max([take(each).max(axis=1) for each in known], axis=0)
         least = np.min([take(each).min(axis=1) for each in known], axis=0)

@@ -28,3 +28,38 @@ def pair_products(first: int, last: int, a: Array, b: Array, left: Array, right:
         for s in range(left.shape[1]):
             total += left[p, s] * right[n, s]
         result[k] = total
+
+
+@compiled_sums
+def few_products(
+    first_row: int, last_row: int, a: Array, b: Array, c: Array, d: Array, resistance: Array, result: Array
+) -> None:
+    """Σ_s (a_i - b_j)(c_i - d_j) of few samples for the rows i (n,) from ``first_row`` on and all columns j (m,).
+
+    ``a`` and ``c`` are (S, n), ``b`` and ``d`` (S, m). With ``resistance`` (n, m), over its negative square.
+    """
+    divided = len(resistance) > 0
+    for i in range(first_row, last_row):
+        for j in range(result.shape[1]):
+            result[i, j] = 0.0
+        for s in range(a.shape[0]):
+            p, q = a[s, i], c[s, i]
+            for j in range(result.shape[1]):
+                result[i, j] += (p - b[s, j]) * (q - d[s, j])
+        if divided:
+            for j in range(result.shape[1]):
+                result[i, j] /= -resistance[i, j] * resistance[i, j]
+
+
+@compiled_sums
+def add_own(first_row: int, last_row: int, rows: Array, columns: Array, resistance: Array, result: Array) -> None:
+    """Add ``rows`` (n,) and ``columns`` (m,) to ``result`` (n, m), and divide by ``resistance`` as above."""
+    divided = len(resistance) > 0
+    for i in range(first_row, last_row):
+        own = rows[i]
+        if divided:
+            for j in range(result.shape[1]):
+                result[i, j] = (own + columns[j] + result[i, j]) / (-resistance[i, j] * resistance[i, j])
+        else:
+            for j in range(result.shape[1]):
+                result[i, j] += own + columns[j]

@@ -9,7 +9,7 @@ from netlearn.solve.compiled.bordered_loops import (
     weigh_border,
     weigh_inner,
 )
-from netlearn.solve.compiled.contraction_loops import drop_products, pair_products
+from netlearn.solve.compiled.contraction_loops import add_own, drop_products, few_products, pair_products
 from netlearn.solve.compiled.equation_loops import linearized, unbalanced
 from netlearn.solve.compiled.fill_loops import entries_of_factor
 from netlearn.solve.compiled.listed_loops import eliminate_listed
@@ -17,11 +17,13 @@ from netlearn.solve.compiled.lu_loops import eliminate, solve_triangle, substitu
 from netlearn.solve.compiled.newton_loops import newton
 
 __all__ = [
+    "add_own",
     "drop_products",
     "eliminate",
     "eliminate_listed",
     "entries_of_factor",
     "factor_border",
+    "few_products",
     "linearized",
     "most_of",
     "move",
