@@ -53,6 +53,8 @@ other end of a pipe any more: when this process lets go of it, or is gone. Anoth
 
 def limit(timeout: float) -> float | None:
     """Seconds to wait at most, None for no limit. Raises OptionError for what is not a time."""
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise OptionError(f"a limit of time must be a number of seconds, not {timeout!r:.80}")
     if not timeout > 0:
         raise OptionError(f"a limit of time must be above 0 s, not {timeout:g}")
     return None if timeout >= LONGEST else timeout

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 
 from netlearn.errors import OptionError
 from netlearn.generate import Start
+from netlearn.learn.goals import Goal
 from netlearn.learn.hardware import Hardware
 from netlearn.learn.loss import LOSSES
 from netlearn.learn.optimizers import OPTIMIZERS, Adam
-from netlearn.learn.rules import RULES
+from netlearn.learn.rules import RULES, GeneralizedEP
 from netlearn.learn.schedule import SCHEDULES
-from netlearn.learn.settings import LoopOptions
+from netlearn.learn.settings import LoopOptions, Trained
 from netlearn.learn.starts import STARTS
 from netlearn.learn.subset import Subset
+from netlearn.ngspice.own_text import TextSolver
+from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.onestep.options import OneStep
 from netlearn.options import Declared, Option, options_of
+from netlearn.solve.internal import InternalSolver
 from netlearn.topologies.kinds import TOPOLOGIES
 
 DECLARED = [
@@ -53,6 +58,26 @@ def test_a_wrong_value_is_refused_when_the_object_is_made(cls: type, entry: Opti
 @pytest.mark.parametrize("cls", [cls for cls in DECLARED if options_of(cls)])
 def test_whatever_has_options_checks_them(cls: type) -> None:
     assert issubclass(cls, Declared)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: InternalSolver(method=3), "no solver '3'"),  # type: ignore[arg-type]
+        (lambda: InternalSolver(sweeps=0), "'sweeps' must be a whole number at least 1"),
+        (lambda: InternalSolver(sweeps="5"), "'sweeps' must be a whole number"),  # type: ignore[arg-type]
+        (lambda: NgspiceSolver(processes=0), "'processes' must be a whole number at least 1"),
+        (lambda: NgspiceSolver(timeout="1"), "must be a number of seconds"),  # type: ignore[arg-type]
+        (lambda: TextSolver(processes=-3), "'processes' must be a whole number at least 1"),
+        (lambda: Trained(min=5, max=1), "the lower bound 5 is above the upper bound 1"),
+        (lambda: Trained(3), "a pattern of names is a text, not 3"),  # type: ignore[arg-type]
+        (lambda: Goal(3, value=1), "a probe is a text, not 3"),  # type: ignore[arg-type]
+        (lambda: GeneralizedEP("x"), "'x' is not a nudge"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_no_option_says_is_checked_as_well(make: Callable[[], object], says: str) -> None:
+    with pytest.raises(OptionError, match=says):
+        make()
 
 
 def test_numbers_take_the_type_of_their_option() -> None:

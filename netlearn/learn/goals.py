@@ -41,6 +41,8 @@ class Goal(Declared):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not isinstance(self.probe, str):
+            raise OptionError(f"a probe is a text, not {self.probe!r:.80}", self.place, "such as 'V(out)'")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise OptionError(f"the lower bound {self.min:g} is above the upper bound {self.max:g}", self.place)
         for bound, wrong in ((self.min, -1), (self.max, 1)):

@@ -69,6 +69,13 @@ class Trained(Declared):
     )
     place: Place | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.pattern, str):
+            raise OptionError(f"a pattern of names is a text, not {self.pattern!r:.80}", self.place, "such as 'R*'")
+        if self.min > self.max:
+            raise OptionError(f"the lower bound {self.min:g} is above the upper bound {self.max:g}", self.place)
+
 
 UNSAID_RULE: Rule = Analytic()
 """The rule where none is given: this very object, so that one that suits a chip can take its place."""
@@ -315,9 +322,11 @@ def _trained(entries: Sequence[Given]) -> Iterable[Trained]:
         how: Any = entry.values.get("coordinates", "auto")
         assert isinstance(low, float)
         assert isinstance(high, float)
-        if low > high:
-            place = entry.places.get("min", entry.places.get(""))
-            raise OptionError(f"the lower bound {low:g} is above the upper bound {high:g}", place)
+        try:
+            Trained(entry.words[0], low, high, how)
+        except OptionError as error:
+            error.place = entry.places.get("min", entry.places.get(""))
+            raise
         for word in entry.words:
             yield Trained(word, low, high, how, entry.places.get(word))
 

@@ -20,6 +20,7 @@ from netlearn.errors import NgspiceError
 from netlearn.netlist.edits import Edit
 from netlearn.ngspice.deck import TIGHT
 from netlearn.ngspice.forms import form_of
+from netlearn.ngspice.process import count_of
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.ngspice.text import TextDeck, text_deck
 from netlearn.ngspice.text_run import TextRunner
@@ -47,6 +48,7 @@ class TextSolver:
     _flat: NgspiceSolver = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        self.processes = count_of(self.processes)
         self._runner = TextRunner(self.timeout, self.processes)
         self._flat = NgspiceSolver(self.timeout, self.processes)
 

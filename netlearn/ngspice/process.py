@@ -12,16 +12,23 @@ from collections.abc import Callable, Mapping
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.ngspice.deck import Deck, write_deck
 from netlearn.ngspice.library import INSTALL, executable, missing
 from netlearn.ngspice.messages import Crashed, Unloadable, took_longer
+from netlearn.options import Option
 from netlearn.programs import limit
 
 T = TypeVar("T")
+_PROCESSES = Option("processes", int, None, optional=True, least=1)
+
+
+def count_of(processes: int | None) -> int | None:
+    """How many processes share the samples, None for what suits. Raises OptionError for what is not a number."""
+    return cast(int | None, _PROCESSES.check(processes))
 
 
 def by_library_or_program(path: str | None, by_library: Callable[[str], T], by_program: Callable[[], T]) -> T:

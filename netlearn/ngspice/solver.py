@@ -19,7 +19,7 @@ from netlearn.ngspice.batch import run_batch
 from netlearn.ngspice.deck import TIGHT, alterable, check_connected
 from netlearn.ngspice.library import library
 from netlearn.ngspice.messages import SINGULAR, Crashed, not_found, took_longer
-from netlearn.ngspice.process import WorkerProcess, by_library_or_program
+from netlearn.ngspice.process import WorkerProcess, by_library_or_program, count_of
 from netlearn.programs import limit
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.parts import solve_parts
@@ -51,6 +51,7 @@ class NgspiceSolver:
 
     def __post_init__(self) -> None:
         limit(self.timeout)
+        self.processes = count_of(self.processes)
 
     def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
         """Operating points of every sample; ``start`` is not used, as ngspice starts by itself.

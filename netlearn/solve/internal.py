@@ -10,6 +10,7 @@ from netlearn import memory
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.samples import by_setting
 from netlearn.errors import OptionError, did_you_mean
+from netlearn.options import Option
 from netlearn.solve.blocks.choice import sweeps_worth_trying
 from netlearn.solve.blocks.solver import BlockSolver, attempt, near
 from netlearn.solve.linear import LinearSolver
@@ -26,6 +27,7 @@ LOOKED_AT = 100_000_000
 """Bytes below which nobody asks whether they can be had."""
 
 Method = Literal["auto", "newton", "gauss-seidel", "jacobi", "hybrid"]
+_SWEEPS = Option("sweeps", int, 1000, least=1)
 METHODS: tuple[Method, ...] = ("auto", "newton", "gauss-seidel", "jacobi", "hybrid")
 """Newton's method; block by block, or all blocks at once; block by block at first and then Newton's; what suits."""
 
@@ -45,10 +47,9 @@ class InternalSolver:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            hint = did_you_mean(self.method, METHODS) or f"known: {', '.join(METHODS)}"
+            hint = did_you_mean(str(self.method), METHODS) or f"known: {', '.join(METHODS)}"
             raise OptionError(f"there is no solver '{self.method}'", hint=hint)
-        if self.sweeps < 1:
-            raise OptionError(f"'sweeps' must be at least 1, not {self.sweeps}")
+        _SWEEPS.check(self.sweeps)
 
     @property
     def by_blocks(self) -> bool:

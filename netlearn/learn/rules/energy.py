@@ -142,6 +142,9 @@ class GeneralizedEP(Energetic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not all(hasattr(self.nudge, name) for name in ("order", "contrast_order", "circuitry")):
+            hint = "a nudge says its order and contrast_order, and has circuitry(); give an object of such a class"
+            raise OptionError(f"{self.nudge!r:.80} is not a nudge", hint=hint)
         if self.states == "centered" and self.nudge.contrast_order % 2 == 0:
             raise OptionError(
                 f"states=centered compares equal states, as this nudge is of even order {self.nudge.contrast_order}",
@@ -154,7 +157,7 @@ class GeneralizedEP(Energetic):
         outputs = model.outputs(free)
         phase = self.phase(model, loss, free, self.read(outputs, rng), batch.targets, bench=bench)
         beta = self.strength(phase)
-        if not isinstance(self.nudge, ConductanceNudge | CurrentNudge | ClampNudge):
+        if type(self.nudge) not in (ConductanceNudge, CurrentNudge, ClampNudge):
             require_order(self.nudge, phase.outputs, batch.targets, loss, beta)
         gradient = np.zeros(len(theta))
         before = self.read_states(free.states, rng)

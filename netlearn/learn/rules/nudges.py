@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -45,8 +45,8 @@ class CurrentNudge:
     analog neural networks with equilibrium propagation", arXiv 2006.01981.
     """
 
-    order: int = 1
-    contrast_order: int = 1
+    order: int = field(default=1, init=False, repr=False)
+    contrast_order: int = field(default=1, init=False, repr=False)
 
     def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
         slope = loss.gradient(outputs, targets)
@@ -62,8 +62,8 @@ class ConductanceNudge:
     β h t beside it.
     """
 
-    order: int = 1
-    contrast_order: int = 1
+    order: int = field(default=1, init=False, repr=False)
+    contrast_order: int = field(default=1, init=False, repr=False)
 
     def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
         form = quadratic_form(loss, outputs, targets)
@@ -90,8 +90,8 @@ class ClampNudge:
     """
 
     overclamp: float = 0.0
-    order: int = 2
-    contrast_order: int = 1
+    order: int = field(default=2, init=False, repr=False)
+    contrast_order: int = field(default=1, init=False, repr=False)
 
     def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
         wanted = wanted_outputs(loss, outputs, targets)

@@ -101,6 +101,19 @@ def test_a_wrong_order_is_found(nudge: Power, message: str) -> None:
         estimate(GeneralizedEP(nudge, 1e-3, "positive"), model, theta, batch)
 
 
+def test_the_order_of_a_built_in_nudge_is_its_own() -> None:
+    with pytest.raises(TypeError, match="order"):
+        CurrentNudge(order=2)  # type: ignore[call-arg]
+
+    @dataclass(frozen=True)
+    class Second(CurrentNudge):
+        order: int = 2
+
+    model, theta, batch = random_task(0)
+    with pytest.raises(OptionError, match="its order is 2, but its energy"):
+        estimate(GeneralizedEP(Second(), 1e-3, "positive"), model, theta, batch)
+
+
 def test_a_nudge_without_a_constant_has_a_slope_only() -> None:
     @dataclass(frozen=True)
     class Bare(Power):
