@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import netlearn
-from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.circuit import Circuit, one_sample, taken
 from netlearn.circuit.devices.linear import VOLTAGE_SOURCE
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.lockstep import lockstep
@@ -67,6 +67,18 @@ def test_solutions_far_from_their_starts_are_looked_for_from_zero(monkeypatch: p
     found, _ = solved(circuit)
     monkeypatch.setattr(lockstep, "CHECKED_FROM", COUNT + 1)
     assert found == pytest.approx(solved(circuit)[0], rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["latch", "npn"])
+def test_of_fewer_samples_each_has_the_operating_point_that_it_has_alone(kind: str) -> None:
+    circuit = lattice(kind)
+    order = np.random.default_rng(1).permutation(COUNT)
+    together: dict[int, np.ndarray] = {}
+    for part in np.split(order, [lockstep.CHECKED_FROM - 1]):
+        together |= dict(zip(part.tolist(), InternalSolver().solve(taken(circuit, part)).x, strict=True))
+    for sample in order[:12].tolist():
+        alone = InternalSolver().solve(one_sample(circuit, sample)).x[0]
+        assert together[sample] == pytest.approx(alone, rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["npn", "nmos"])
