@@ -4,7 +4,8 @@
 
 Every tool runs in a process of its own, so that its peak memory is its own. ``read`` ends
 when all names, nodes and values are known: spicelib parses a line only when it is asked for.
-``train`` is the whole trip of a netlist: read, elaborate, give every resistor a new value, save.
+``circuit`` goes on to the flat circuit of arrays, and ``train`` is the whole trip of a netlist: read, elaborate, give
+every resistor a new value, save.
 """
 
 from __future__ import annotations
@@ -24,6 +25,16 @@ def resistors(lines: int) -> Iterator[str]:
     """A ladder: one plain resistor a line."""
     for i in range(lines):
         yield f"R{i} n{i} n{(i * 7919 + 1) % lines} {1000 + i % 977}.{i % 10}"
+
+
+def lattice(lines: int) -> Iterator[str]:
+    """A square lattice as people write one: values with suffixes, nodes of words."""
+    side = int((lines / 2) ** 0.5) + 1
+    values = ("4.7k", "10k", "2.2meg", "330", "1k", "47k", "100", "6.8kOhm")
+    for k in range(lines):
+        i, j = divmod(k // 2, side)
+        to = f"row{i}_col{(j + 1) % side}" if k % 2 else f"row{(i + 1) % side}_col{j}"
+        yield f"R{k} row{i}_col{j} {to} {values[k % len(values)]}"
 
 
 def mixed(lines: int) -> Iterator[str]:
@@ -49,6 +60,13 @@ def netlearn_read(path: str) -> int:
     import netlearn
 
     return sum(1 for _ in netlearn.read(path).elements)
+
+
+def netlearn_circuit(path: str) -> int:
+    import netlearn
+
+    circuit = netlearn.elaborate(netlearn.read(path)).circuit
+    return sum(map(len, circuit.groups))
 
 
 def netlearn_train(path: str) -> int:
@@ -97,6 +115,7 @@ def measured(tool: Callable[[str], int], path: str) -> tuple[int, float, float]:
 
 TOOLS: dict[str, tuple[Callable[[str], int], int]] = {
     "netlearn read": (netlearn_read, 10**7),
+    "netlearn circuit": (netlearn_circuit, 10**7),
     "netlearn train": (netlearn_train, 10**7),
     "PySpice read": (pyspice_read, 10**5),
     "spicelib read": (spicelib_read, 10**4),
@@ -107,9 +126,9 @@ TOOLS: dict[str, tuple[Callable[[str], int], int]] = {
 def main() -> None:
     """Print a table of all tools on all files."""
     sizes = [int(float(word)) for word in sys.argv[1:]] or [10_000, 100_000, 1_000_000]
-    print(f"{'file':10} {'lines':>9}  {'tool':15} {'elements':>9} {'seconds':>8} {'lines/s':>9} {'peak MB':>8}")
+    print(f"{'file':10} {'lines':>9}  {'tool':16} {'elements':>9} {'seconds':>8} {'lines/s':>9} {'peak MB':>8}")
     with tempfile.TemporaryDirectory() as folder:
-        for make in (resistors, mixed):
+        for make in (resistors, lattice, mixed):
             for size in sizes:
                 path = Path(folder) / f"{make.__name__}.cir"
                 path.write_text("\n".join(["* benchmark", *make(size), ".end", ""]))
@@ -120,11 +139,11 @@ def main() -> None:
                         try:
                             count, seconds, megabytes = pool.submit(measured, tool, str(path)).result()
                         except Exception as error:
-                            print(f"{make.__name__:10} {size:9}  {name:15} failed: {error!s:.60}")
+                            print(f"{make.__name__:10} {size:9}  {name:16} failed: {error!s:.60}")
                             continue
                     rate = size / seconds
                     print(
-                        f"{make.__name__:10} {size:9}  {name:15} {count:9} {seconds:8.2f} {rate:9.0f} {megabytes:8.0f}",
+                        f"{make.__name__:10} {size:9}  {name:16} {count:9} {seconds:8.2f} {rate:9.0f} {megabytes:8.0f}",
                         flush=True,
                     )
 

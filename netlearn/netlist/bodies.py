@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Protocol
 
 from netlearn.netlist.source import Source
@@ -74,9 +75,7 @@ class BodyNames:
             if isinstance(statement, Element):
                 self._take(statement.name.text, statement)
             elif isinstance(statement, Block):
-                text = statement.source.text
-                for row, (start, end) in enumerate(statement.spans[:, 0].tolist()):
-                    self._take(text[start:end], (statement, row))
+                self._take_rows(statement)
             elif isinstance(statement, Subcircuit):
                 self.definitions.setdefault(statement.name.text.lower(), SubcircuitPlace(statement, part))
             elif isinstance(statement, Conditional):
@@ -85,6 +84,17 @@ class BodyNames:
             elif isinstance(statement, Card):
                 self._card(part, statement)
         return self
+
+    def _take_rows(self, block: Block) -> None:
+        text = block.source.text
+        names = [text[start:end] for start, end in block.spans[:, 0].tolist()]
+        rows = dict(zip(map(str.lower, names), zip(repeat(block), range(len(names)), strict=False), strict=True))
+        if len(rows) == len(names) and self.elements.keys().isdisjoint(rows):
+            self.elements.update(rows)
+            self.names += names
+            return
+        for row, name in enumerate(names):
+            self._take(name, (block, row))
 
     def _take(self, name: str, where: Element | Row) -> None:
         if self.elements.setdefault(name.lower(), where) is where:

@@ -15,6 +15,7 @@ from netlearn.netlist.bodies import BodyNames
 from netlearn.netlist.edits import Edit
 from netlearn.netlist.elements import Elements, ElementView
 from netlearn.netlist.files import Files, KeptName, flattened, foreign, outputs, unquoted
+from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.models import Models
 from netlearn.netlist.named_files import named_files, tell_of_files_outside, tell_of_kept_names
 from netlearn.netlist.parameters import ParameterValues
@@ -112,7 +113,8 @@ class Netlist(InNotebooks):
     @cached_property
     def body(self) -> BodyNames:
         """What the netlist defines by name at its top level."""
-        return BodyNames().read(self, self.statements)
+        with no_garbage_collection():
+            return BodyNames().read(self, self.statements)
 
     @property
     def parameters(self) -> ParameterValues:

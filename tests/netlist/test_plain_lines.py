@@ -107,3 +107,16 @@ def test_a_run_ends_before_a_line_that_is_continued() -> None:
     assert isinstance(last, Element)
     assert last.name.text == "R30"
     assert last.assignments[0].name.text == "m"
+
+
+@pytest.mark.parametrize("last", ["R40 a b 40", "r7 a b 40"])
+def test_elements_of_a_run_are_those_of_its_lines(last: str) -> None:
+    lines = [f"R{i} a{i} b {i}" for i in range(40)]
+    text = "\n".join(["title", "V1 a1 0 1", *lines, last, "V2 b 0 1"])
+    run = netlearn.parse(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fastlines, "FEWEST_LINES", 100)
+        single = netlearn.parse(text)
+    assert not any(isinstance(statement, Block) for statement in single.statements)
+    assert list(run.elements) == list(single.elements)
+    assert [run[name].text for name in run.elements] == [single[name].text for name in run.elements]
