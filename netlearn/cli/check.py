@@ -41,6 +41,7 @@ WORST = 10
 @tolerance(1e-6)
 @click.option(
     "--floor",
+    metavar="NUMBER",
     type=click.FloatRange(min=0),
     default=1e-9,
     show_default=True,

@@ -47,7 +47,7 @@ def _numbers(context: click.Context, option: click.Parameter, text: str) -> list
 @click.option(
     "--rules", required=True, metavar="RULE,...", help='What to compare, such as "analytic,ep states=positive,cl".'
 )
-@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Runs of each.")
+@click.option("--seeds", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="Runs of each.")
 @click.option(
     "--fractions", callback=_numbers, default="1", metavar="N,...", help="Parts of the parameters to update [1]."
 )

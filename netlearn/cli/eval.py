@@ -46,7 +46,9 @@ from netlearn.report.tables import csv_parts, show, show_rows, table_of
     help="Judge so many realisations of what devices hold, as *@hardware says [100].",
 )
 @click.option("--at", metavar="TIMES", help="Times after writing at which they are read, such as 1h,1d,1y.")
-@click.option("--seed", "setting_seed", type=click.IntRange(min=0), help="Seed of the first realisation [0].")
+@click.option(
+    "--seed", "setting_seed", metavar="N", type=click.IntRange(min=0), help="Seed of the first realisation [0]."
+)
 @click.option(
     "--write-realisation", type=FilePath, metavar="FILE", help="Write the first realisation into this file, too."
 )

@@ -9,6 +9,7 @@ import click
 
 from netlearn.atomic import Destination
 from netlearn.cli.combinations import refuse
+from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import all_samples, allow, directive_options, netlist_argument, overrides, so_many
 from netlearn.cli.output import check_outputs, deliver, out_option
 from netlearn.exports import FORMS, MATRIX, TAKEN, export
@@ -19,7 +20,11 @@ from netlearn.netlist.output_check import read_with
 DIRECTED = ("corner", "output", "train", "hardware")
 
 
-@click.command(name="export", short_help="Write a circuit for ngspice, as JSON, GraphML or CSV, or as a matrix.")
+@click.command(
+    cls=SectionedCommand,
+    name="export",
+    short_help="Write a circuit for ngspice, as JSON, GraphML or CSV, or as a matrix.",
+)
 @netlist_argument
 @click.option("--to", "form", type=click.Choice(["ngspice", *FORMS, MATRIX]), required=True, help="The form.")
 @all_samples

@@ -6,53 +6,22 @@ import click
 
 SECTIONS = {
     "Task": (
-        "data",
-        "test",
-        "input",
-        "output",
-        "classes",
-        "loss",
-        "goal",
-        "corner",
-        "train",
-        "fix",
-        "start",
-        "tolerance",
-        "rating",
+        *("data", "test", "sample", "samples", "measured", "input", "output", "outputs", "probe", "classes", "loss"),
+        *("goal", "corner", "train", "fix", "start", "tolerance", "rating", "for-yield", "prices", "series", "parts"),
+        *("pairs", "forget", "rows", "before", "to"),
     ),
     "Training": (
-        *("rule", "optimizer", "schedule", "subset", "hardware", "epochs", "batch", "seed", "validation"),
-        *(
-            "patience",
-            "coordinates",
-            "digits",
-            "rules",
-            "seeds",
-            "fractions",
-            "betas",
-            "vary",
-            "scatter",
-            "for",
-            "draws",
-        ),
+        *("rule", "optimizer", "schedule", "subset", "hardware", "epochs", "batch", "seed", "validation", "patience"),
+        *("coordinates", "digits", "rules", "seeds", "fractions", "betas", "vary", "scatter", "for", "draws", "budget"),
+        *("offsets", "prior", "steps", "damping", "verify"),
     ),
     "Simulator": (
-        *(
-            "forward",
-            "timeout",
-            "retries",
-            "processes",
-            "scheduler",
-            "local-cluster",
-            "threads",
-            "allow-include",
-            "solver",
-            "sweeps",
-            "flat",
-        ),
+        *("solver", "sweeps", "forward", "against", "no-ngspice", "flat", "threads", "timeout", "retries"),
+        *("processes", "scheduler", "local-cluster", "allow-include"),
     ),
+    "Output": ("position",),
 }
-"""Which options stand under which heading; those of other directives are about the training, all others the output."""
+"""Which options stand under which heading; of all others, directives are about the training, the rest the output."""
 
 
 class SectionedCommand(click.Command):
@@ -63,7 +32,7 @@ class SectionedCommand(click.Command):
 
         named = dict.fromkeys(DIRECTIVES, "Training")
         named |= {name: section for section, names in SECTIONS.items() for name in names}
-        rows: dict[str, list[tuple[str, str]]] = {section: [] for section in (*SECTIONS, "Output")}
+        rows: dict[str, list[tuple[str, str]]] = {section: [] for section in SECTIONS}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if record is not None:

@@ -7,13 +7,16 @@ from typing import Any
 
 import click
 
+from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import allow, directive_options, netlist_argument, overrides, quiet
 from netlearn.cli.output import FilePath, beside, check_outputs, say
 from netlearn.matrices import import_values
 from netlearn.netlist.netlist import read
 
 
-@click.command(name="import-values", short_help="Put a measured matrix into the cells of a crossbar.")
+@click.command(
+    cls=SectionedCommand, name="import-values", short_help="Put a measured matrix into the cells of a crossbar."
+)
 @netlist_argument
 @click.argument("matrix", type=FilePath, metavar="MATRIX")
 @click.option(

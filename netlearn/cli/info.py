@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import allow, as_json, directive_options, netlist_argument, overrides, training_data
 from netlearn.cli.output import say
 from netlearn.description import describe
@@ -15,7 +16,7 @@ from netlearn.netlist.netlist import read
 from netlearn.report.summary import description_rows, description_values, spectrum_rows, spectrum_values
 
 
-@click.command(name="info", short_help="Say what is in a netlist and what would be trained.")
+@click.command(cls=SectionedCommand, name="info", short_help="Say what is in a netlist and what would be trained.")
 @netlist_argument
 @training_data
 @directive_options("corner", "output", "goal", "train", "fix")

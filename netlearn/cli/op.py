@@ -13,6 +13,7 @@ from netlearn import api
 from netlearn.arrays import Array
 from netlearn.cli.combinations import refuse
 from netlearn.cli.forward import forward_option, processes, solver, timeout
+from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import (
     allow,
     as_csv,
@@ -34,7 +35,7 @@ from netlearn.report.tables import csv_text, show, table_of
 from netlearn.solve.accuracy import Residual
 
 
-@click.command(name="op", short_help="Give the operating point.")
+@click.command(cls=SectionedCommand, name="op", short_help="Give the operating point.")
 @netlist_argument
 @click.argument("probes", nargs=-1, metavar="[PROBE]...")
 @click.option("--data", type=FilePath, metavar="FILE", help="Samples [one, at the netlist's own source values].")

@@ -142,6 +142,7 @@ trainings_at_a_time = click.option(
 )
 scatter_option = click.option(
     "--scatter",
+    metavar="RATIO",
     type=float,
     default=2.0,
     show_default=True,

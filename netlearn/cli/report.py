@@ -19,7 +19,9 @@ from netlearn.report.page import write_report
 @click.option("--pdf", is_flag=True, help="Write a PDF beside the page, too.")
 @click.option("--before", type=FilePath, metavar="FILE", help="The netlist as it was, to compare values with.")
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's data].")
-@click.option("--draws", type=click.IntRange(min=2), default=2000, show_default=True, help="Draws of the tolerances.")
+@click.option(
+    "--draws", metavar="N", type=click.IntRange(min=2), default=2000, show_default=True, help="Draws of the tolerances."
+)
 @click.option("--no-ngspice", is_flag=True, help="Do not ask ngspice.")
 @directive_options("goal", "output", "corner", "tolerance", "rating")
 @allow

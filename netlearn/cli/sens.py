@@ -9,6 +9,7 @@ import click
 
 from netlearn.cli.combinations import refuse
 from netlearn.cli.forward import flat_option, threads_option, timeout
+from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import allow, as_csv, as_json, netlist_argument, quiet, tolerance
 from netlearn.cli.output import FilePath, deliver, say
 from netlearn.errors import CheckFailed
@@ -19,7 +20,7 @@ from netlearn.sensitivity import sensitivities
 from netlearn.solve.sensitivity import Sensitivity
 
 
-@click.command(name="sens", short_help="Give the derivatives of a probe.")
+@click.command(cls=SectionedCommand, name="sens", short_help="Give the derivatives of a probe.")
 @netlist_argument
 @click.argument("probe")
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="At this sample [the netlist's own values].")

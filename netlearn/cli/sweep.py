@@ -38,7 +38,9 @@ from netlearn.sweeps import sweep
 @click.command(cls=SectionedCommand, name="sweep", short_help="Train with all combinations of settings and seeds.")
 @netlist_argument
 @vary
-@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings of each.")
+@click.option(
+    "--seeds", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings of each."
+)
 @scatter_option
 @training_data
 @test_data

@@ -37,8 +37,10 @@ from netlearn.tolerances.analysis import tolerance as analysed
 @click.command(cls=SectionedCommand, name="tolerance", short_help="Give yield, spread and worst case of tolerances.")
 @netlist_argument
 @click.option("--data", type=FilePath, metavar="FILE", help="The samples [the netlist's data].")
-@click.option("--draws", type=click.IntRange(min=2), default=10_000, show_default=True, help="How many are drawn.")
-@click.option("--seed", "setting_seed", type=click.IntRange(min=0), help="Seed of the draws [0].")
+@click.option(
+    "--draws", metavar="N", type=click.IntRange(min=2), default=10_000, show_default=True, help="How many are drawn."
+)
+@click.option("--seed", "setting_seed", metavar="N", type=click.IntRange(min=0), help="Seed of the draws [0].")
 @click.option("--against", type=click.Choice(["ngspice"]), help="Let ngspice solve the worst cases, too.")
 @click.option(
     "--for-yield",

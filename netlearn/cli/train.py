@@ -64,7 +64,12 @@ from netlearn.tolerances.training import Aimed
     help="Train for the values as written, for the mean over the parts' tolerances, or for the yield.",
 )
 @click.option(
-    "--draws", type=click.IntRange(min=2), default=512, show_default=True, help="Circuits drawn from the tolerances."
+    "--draws",
+    metavar="N",
+    type=click.IntRange(min=2),
+    default=512,
+    show_default=True,
+    help="Circuits drawn from the tolerances.",
 )
 @click.option(
     "--write-realisation",

@@ -45,7 +45,9 @@ PARTS = ("forgotten", "remaining", "test")
 )
 @training_data
 @test_data
-@click.option("--steps", type=click.IntRange(min=1), default=1, show_default=True, help="Gauss-Newton steps.")
+@click.option(
+    "--steps", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="Gauss-Newton steps."
+)
 @damping_option
 @click.option("--verify", is_flag=True, help="Train again without the rows, too, and tell the distance to that.")
 @directive_options("train", "fix", "goal", "output", "corner", "loss", "subset", "hardware")
