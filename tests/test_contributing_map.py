@@ -35,6 +35,13 @@ def test_every_folder_is_on_the_map() -> None:
     assert not (packages | top) - _named()
 
 
+def test_folders_inside_of_these_are_told_of() -> None:
+    for row in MAP:
+        home = ROOT / re.findall(r"`([^`]+)`", row[1])[0]
+        inner = {path.parent.name for path in home.glob("*/__init__.py")} if home.parent.name == "netlearn" else set()
+        assert inner <= set(re.findall(r"`(\w+)/`", row[2])), home
+
+
 def test_folders_that_a_row_tells_of_are_inside_its_folder() -> None:
     for row in MAP:
         home = ROOT / re.findall(r"`([^`]+)`", row[1])[0]
