@@ -71,7 +71,7 @@ def _counts(netlist: Netlist) -> dict[str, int]:
     for part in netlist.walk():
         for statement in _flat(part.statements):
             if isinstance(statement, Block):
-                counts["R"] += len(statement.values)
+                counts[statement.letter] += len(statement.values)
             elif isinstance(statement, Element):
                 counts[statement.letter] += 1
             elif isinstance(statement, Card):

@@ -17,7 +17,7 @@ from netlearn.elaboration.design import Design
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.foreign import Unsolvable, foreign
 from netlearn.elaboration.elements.handlers import HANDLERS
-from netlearn.elaboration.elements.plain_resistors import add_block
+from netlearn.elaboration.elements.plain_lines import add_block
 from netlearn.elaboration.instances import Instances, call_place, note_parameters
 from netlearn.elaboration.kept_cards import keep_cards, note_inner_cards
 from netlearn.elaboration.names import PathNames

@@ -155,6 +155,14 @@ class BodyNames:
             body = body.outer
 
 
+def elements_in(statement: Statement) -> Iterator[Element]:
+    """The element lines of a statement that is one, or a run of plain ones."""
+    if isinstance(statement, Element):
+        yield statement
+    elif isinstance(statement, Block):
+        yield from (row_element(statement, row) for row in range(len(statement.values)))
+
+
 def row_element(block: Block, row: int) -> Element:
     """The line of a block as an element."""
     name, *words = (Word(block.source.text[start:end], start, end) for start, end in block.spans[row].tolist())

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from netlearn.errors import NetlistWarning
+from netlearn.netlist.bodies import elements_in
 from netlearn.netlist.files import flattened, unquoted
 from netlearn.netlist.grammar import BadLine, parse_line
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import parse_number
 from netlearn.netlist.slips import ODD_BLANK, odd_blank_name
-from netlearn.netlist.statements import Card, Element, Kept, Section
+from netlearn.netlist.statements import Block, Card, Element, Kept, Section, Word
 
 
 def remarks(netlist: Netlist) -> list[NetlistWarning]:
@@ -98,15 +99,25 @@ def _odd_blanks(netlist: Netlist) -> Iterator[NetlistWarning]:
         if part.source.text.isascii() or ODD_BLANK.search(part.source.text) is None:
             continue
         for statement in flattened(part.statements):
-            if not isinstance(statement, Element | Card):
+            if not isinstance(statement, Element | Block | Card):
                 continue
-            words = [*statement.words, *(word for pair in statement.assignments for word in pair)]
-            for word in [statement.name, *words] if isinstance(statement, Element) else words:
+            if ODD_BLANK.search(part.source.text, statement.start, statement.end) is None:
+                continue
+            for word in _words(statement):
                 found = ODD_BLANK.search(word.text)
                 if found is not None:
                     at = word.start + found.start()
                     message = f"{odd_blank_name(found[0])} is a part of the word that it stands in"
                     yield NetlistWarning(message, part.place(at, at + 1), "put a plain blank, or nothing")
+
+
+def _words(statement: Element | Block | Card) -> Iterator[Word]:
+    for line in [statement] if isinstance(statement, Card) else elements_in(statement):
+        if isinstance(line, Element):
+            yield line.name
+        yield from line.words
+        for pair in line.assignments:
+            yield from pair
 
 
 def _title(netlist: Netlist) -> Iterator[NetlistWarning]:

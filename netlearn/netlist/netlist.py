@@ -11,7 +11,7 @@ from pathlib import Path
 from netlearn.atomic import Destination, write_together
 from netlearn.errors import NetlearnError, NetlistError, OutputError, Place, did_you_mean, raise_all
 from netlearn.netlist import inclusions
-from netlearn.netlist.bodies import BodyNames
+from netlearn.netlist.bodies import BodyNames, elements_in
 from netlearn.netlist.edits import Edit
 from netlearn.netlist.elements import Elements, ElementView
 from netlearn.netlist.files import Files, KeptName, flattened, foreign, outputs, unquoted
@@ -22,7 +22,7 @@ from netlearn.netlist.parameters import ParameterValues
 from netlearn.netlist.parser import MOST_ERRORS, parse_source
 from netlearn.netlist.slips import comment_slip
 from netlearn.netlist.source import Source
-from netlearn.netlist.statements import FILE_CARDS, Card, DirectiveLine, Element, Kept, Section, Statement
+from netlearn.netlist.statements import FILE_CARDS, Block, Card, DirectiveLine, Element, Kept, Section, Statement
 from netlearn.netlist.values import value_edit
 from netlearn.notebook import InNotebooks
 
@@ -266,13 +266,14 @@ class Netlist(InNotebooks):
         OptionError if there is no element ``after``.
         """
         for statement in parse_source(Source("<added>", text), main=False):
-            if not isinstance(statement, Element):
+            if not isinstance(statement, Element | Block):
                 raise NetlistError("only elements can be added", statement.source.place(statement.start, statement.end))
-            if statement.name.text in self.elements:
-                raise NetlistError(
-                    f"the netlist has an element '{statement.name.text}' already",
-                    statement.source.place(statement.name.start, statement.name.end),
-                )
+            for element in elements_in(statement):
+                if element.name.text in self.elements:
+                    raise NetlistError(
+                        f"the netlist has an element '{element.name.text}' already",
+                        element.source.place(element.name.start, element.name.end),
+                    )
         source, position = self.source, len(self.source.text)
         if after is not None:
             element = self.elements.statement(after)

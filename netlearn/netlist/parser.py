@@ -14,7 +14,7 @@ from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.lines import END_OF_FILE, Kind, LineReader, LogicalLine
 from netlearn.netlist.numbers import parse_number, starts_like_number
 from netlearn.netlist.open_blocks import OpenBlock, finished
-from netlearn.netlist.plain_lines import plain_resistors
+from netlearn.netlist.plain_lines import plain_lines
 from netlearn.netlist.slips import comment_slip, explained
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import (
@@ -84,10 +84,10 @@ class _Parser:
         if self.main:
             self._title()
         while len(self.errors) < MOST_ERRORS:
-            block = plain_resistors(self.source, self.reader.position)
-            if block is not None:
+            while (block := plain_lines(self.source, self.reader.position)) is not None:
                 self._add(block)
                 self.reader.position = block.end
+                self.reader.physical_line()
             line = self.reader.next()
             if line is None:
                 break

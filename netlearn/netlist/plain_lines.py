@@ -1,9 +1,9 @@
-"""Long runs of plain resistor lines, read at once instead of line by line.
+"""Long runs of plain lines of resistors or sources, read at once instead of line by line.
 
 The grammar defines the language. This reads a part of it that lattices and crossbars
 consist of, ``Rname node node number`` and nothing else on the line, to the same result
-(tests/netlist/test_plain_lines.py holds the two against each other). Comments and blank
-lines may stand between.
+(tests/netlist/test_plain_lines.py holds the two against each other). A run has elements
+of one letter; comments and blank lines may stand between.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from netlearn.netlist.numbers import EXPONENTS, parse_number
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Block
 
+LETTERS = "RVI"
+"""The elements whose lines may be plain."""
 FEWEST_LINES = 16
 """Shorter runs are not worth an array."""
 FIRST_STRETCH, GROWTH, LONGEST_STRETCH = 1 << 15, 4, 1 << 19
@@ -26,7 +28,7 @@ FIRST_STRETCH, GROWTH, LONGEST_STRETCH = 1 << 15, 4, 1 << 19
 _WORD = r"""(?:[^ \t\f\v\r\n,=(){}'";$/\\]|/(?!/))"""
 # Of few enough digits not to be beyond what a float64 holds.
 _NUMBER = r"[+-]?(?:[0-9]{1,99}+\.?+[0-9]*+|\.[0-9]++)(?:[eEdD][+-]?[0-9]{1,2}+)?+[A-Za-z]*+"
-_LINE = rf"[ \t]*+[Rr]{_WORD}*+(?:[ \t]++{_WORD}++){{2}}[ \t]++{_NUMBER}[ \t]*+(?:\r\n|\r|\n|\Z)"
+_LINE = rf"[ \t]*+[%s]{_WORD}*+(?:[ \t]++{_WORD}++){{2}}[ \t]++{_NUMBER}[ \t]*+(?:\r\n|\r|\n|\Z)"
 # What a comment may not have: backslashes, which join lines, and what makes it a directive or begins encrypted text.
 _BETWEEN = r"(?:[ \t]*+(?:\*(?![@#]|[ \t]*(?i:ltspice encrypted))[^\r\n\\]*+)?+(?:\r\n|\r|\n))*+"
 _PLAIN_NUMBER = re.compile(_NUMBER)
@@ -40,27 +42,32 @@ for _characters, _kind in ((" \t", _BLANK), ("\r\n", _LINE_END), ("/", _SLASH), 
         _KINDS[ord(_character)] = _kind
 _OF_NUMBERS = b"0123456789+-.abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ \t\r\n"
 _SUFFIXES = sorted(((s, f"e{power} ") for s, power in EXPONENTS.items() if s.isascii()), key=lambda s: -len(s[0]))
+_FIRST = f"{LETTERS}{LETTERS.lower()} \t"
+"""What a run begins with."""
 
 
 @cache
 def _beginning(lines: int) -> re.Pattern[str]:
-    """What matches so many plain resistor lines."""
-    return re.compile(rf"(?>{_LINE}{_BETWEEN}){{{lines}}}+")
+    """What matches so many plain lines of one letter."""
+    kinds = (_LINE % f"{letter}{letter.lower()}" for letter in LETTERS)
+    return re.compile("|".join(rf"(?>{line}{_BETWEEN}){{{lines}}}+" for line in kinds))
 
 
-def plain_resistors(source: Source, position: int) -> Block | None:
-    """The run of plain resistor lines that starts at ``position``, if there is one."""
+def plain_lines(source: Source, position: int) -> Block | None:
+    """The run of plain lines that starts at ``position``, if there is one."""
     text = source.text
-    if text[position : position + 1] not in "rR \t":
+    if text[position : position + 1] not in _FIRST:
         return None
-    if _beginning(FEWEST_LINES).match(text, position) is None:
+    beginning = _beginning(FEWEST_LINES).match(text, position)
+    if beginning is None:
         return None
+    letter = beginning[0].lstrip(" \t")[0].lower()
     parts, wanted, more = [], FIRST_STRETCH, True
     while more and position < len(text):
         end = position + wanted
         if end < len(text):
             end = max(text.rfind("\n", position, end), text.rfind("\r", position, end)) + 1
-        spans, values, more = _read(text[position:end])
+        spans, values, more = _read(text[position:end], letter)
         parts.append((spans + position, values))
         more = more and end > position
         position, wanted = end, min(wanted * GROWTH, LONGEST_STRETCH)
@@ -71,8 +78,8 @@ def plain_resistors(source: Source, position: int) -> Block | None:
     return Block(source, int(spans[0, 0, 0]), int(spans[-1, 3, 1]), spans, values) if len(spans) else None
 
 
-def _read(text: str) -> tuple[Array, Array, bool]:
-    """The plain lines that whole lines of text begin with: where their words are (k, 4, 2), and their values (k,).
+def _read(text: str, letter: str) -> tuple[Array, Array, bool]:
+    """The plain lines of a letter that a text begins with: where their words are (k, 4, 2), and their values (k,).
 
     The last result is whether there is nothing else in the text.
     """
@@ -96,19 +103,19 @@ def _read(text: str) -> tuple[Array, Array, bool]:
     codes = np.frombuffer(data, np.uint8)[1:]
     # Lines without words are given the end of the text, where there is only a line end.
     first = np.append(starts, len(text))[np.where(words, passed - words, len(starts))]
-    resistor = (words == 4) & ((codes[first] | 32) == ord("r"))
+    plain = (words == 4) & ((codes[first] | 32) == ord(letter))
     odd = kinds[1:] >= _BAD
     odd[:-1] |= (kinds[1:-1] == _SLASH) & (kinds[2:] == _SLASH)
-    resistor[np.searchsorted(line_ends, np.flatnonzero(odd))] = False
+    plain[np.searchsorted(line_ends, np.flatnonzero(odd))] = False
     comment = (words > 0) & (codes[first] == ord("*"))
     if comment.any():
         comment &= np.isin(codes[first + 1], np.frombuffer(b"@#", np.uint8), invert=True)
         comment[np.searchsorted(line_ends, np.flatnonzero(kinds[1:] == _BACKSLASH))] = False
-    passing = resistor | comment | (words == 0)
+    passing = plain | comment | (words == 0)
     lines = len(passing) if passing.all() else int(np.argmin(passing))
     spans: Array = edges[: 2 * int(passed[lines - 1]) if lines else 0].reshape(-1, 2)
     if comment[:lines].any():
-        spans = spans[np.repeat(resistor[:lines], words[:lines])]
+        spans = spans[np.repeat(plain[:lines], words[:lines])]
     spans = spans.reshape(-1, 4, 2)
     values = _values(codes, text, spans)
     readable = np.isfinite(values)

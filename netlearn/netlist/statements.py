@@ -78,13 +78,17 @@ class Element(Statement):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block(Statement):
-    """A run of k plain lines ``Rname node node number``, as arrays instead of objects.
+    """A run of k plain lines ``Rname node node number`` of one letter, as arrays instead of objects.
 
-    ``spans`` (k, 4, 2) holds the [start, end) of name, nodes and value; ``values`` (k,) ohms.
+    ``spans`` (k, 4, 2) holds the [start, end) of name, nodes and value; ``values`` (k,) are ohms, volts or amperes.
     """
 
     spans: Array
     values: Array
+
+    @property
+    def letter(self) -> str:
+        return self.source.text[self.start].upper()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import netlearn
 from netlearn.errors import NetlearnError
 from netlearn.netlist import plain_lines as fastlines
+from netlearn.netlist.lint import remarks
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import parse_number
 from netlearn.netlist.statements import Block, Element
@@ -49,7 +50,8 @@ R20 a b 1e999|R21 a b infinity|R22 a b 1_0|R23 a b +inf|R24 a b 1 2|  * row 2, (
 * LTspice Encrypted File|* End|R25 a b 3kOhm|R26 a b 1e3k|R27 a b 1mil|R28 é à 1|R29 a b 1\x1c|R\x1f a b 1|\f* odd|$ c
 .end|.control|.endc|R30 ab 1|1 a b 1|rR a/b b/ 2MEG|R31 a b -1F""".replace("\n", "|").split("|")
     ),
-    st.from_regex(r"R[a-z]{1,2} [a-z]{1,2} [0-9+-] [+-]?[0-9]{1,3}\.?[0-9]{0,2}[a-zµ]{0,3}", fullmatch=True),
+    st.sampled_from(["V2 a b 5", "v3 c 0 -1m", "I1 a b 2u", "i2 0 a .5", "V4 a b DC 1", "V5 a 0"]),
+    st.from_regex(r"[RrVI][a-z]{1,2} [a-z]{1,2} [0-9+-] [+-]?[0-9]{1,3}\.?[0-9]{0,2}[a-zµ]{0,3}", fullmatch=True),
 )
 
 
@@ -95,6 +97,30 @@ def test_what_may_be_more_than_a_comment_ends_a_run(line: str, runs: list[int]) 
     lines = [f"R{i} a b {i}" for i in range(1, 61)]
     statements = netlearn.parse("\n".join(["title", *lines[:30], line, *lines[30:], ""])).statements
     assert [len(block.values) for block in statements if isinstance(block, Block)] == runs
+
+
+def test_a_run_has_elements_of_one_letter() -> None:
+    lines = [f"{letter}{i} a b {i}" for letter in "RvI" for i in range(1, 20)]
+    blocks = netlearn.parse("\n".join(["title", *lines, ""])).statements[1:]
+    assert [(block.letter, len(block.values)) for block in blocks if isinstance(block, Block)] == [
+        ("R", 19),
+        ("V", 19),
+        ("I", 19),
+    ]
+
+
+def test_many_plain_lines_can_be_added() -> None:
+    netlist = netlearn.parse("title\nR0 a 0 1\n.end")
+    lines = [f"R{i} a 0 {i}" for i in range(1, 30)]
+    netlist.add("\n".join(lines))
+    assert len(netlist.elements) == 30
+    with pytest.raises(NetlearnError, match="an element 'r7' already"):
+        netlist.add("\n".join([*(f"R{i} a 0 {i}" for i in range(100, 130)), "r7 a 0 1"]))
+
+
+def test_odd_blanks_in_runs_are_warned_of() -> None:
+    lines = [f"R{i} a\u00a0b 0 {i}" for i in range(1, 20)]
+    assert len(remarks(netlearn.parse("\n".join(["title", *lines])))) == 19
 
 
 def test_a_run_ends_before_a_line_that_is_continued() -> None:

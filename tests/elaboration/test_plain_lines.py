@@ -55,7 +55,12 @@ def both(text: str, found: int = 1000) -> tuple[Any, Any]:
 NODES = st.sampled_from(["0", "gnd", "a", "B", "row_12_column_3", "row_12_column_4", "n1", "N1", "é", "x" * 70])
 NAMES = st.from_regex(r"[Rr](?:[0-9]{1,2}|[ab]|_resistor_[0-9])", fullmatch=True)
 RESISTORS = st.builds(
-    "{} {} {} {}".format, NAMES, NODES, NODES, st.sampled_from(["1", "4.7k", "2meg", "0", "3kOhm", "1e999"])
+    "{}{} {} {} {}".format,
+    st.sampled_from(["", "", "V", "I"]),
+    NAMES,
+    NODES,
+    NODES,
+    st.sampled_from(["1", "4.7k", "2meg", "0", "3kOhm", "1e999"]),
 )
 ODD = st.sampled_from(
     """* comment|*@train R*|V1 a 0 1|I1 n1 0 DC 1m|R1 a b 2 ; c|C1 a r1 1n|E1 e 0 a n1 2|F1 f 0 R1 2|D1 a 0 dm|R2 a b
@@ -65,7 +70,13 @@ ODD = st.sampled_from(
 LINES = st.lists(st.one_of(RESISTORS, RESISTORS, RESISTORS, ODD), max_size=25)
 NUMBERED = st.lists(
     st.one_of(
-        st.builds("r{{0}} {} {} {}".format, NODES, NODES, st.sampled_from(["1", "4.7K", "2meg", "3kOhm", "1e3"])),
+        st.builds(
+            "{}{{0}} {} {} {}".format,
+            st.sampled_from("rrrvI"),
+            NODES,
+            NODES,
+            st.sampled_from(["1", "4.7K", "2meg", "3kOhm", "1e3"]),
+        ),
         st.sampled_from(
             ["* comment", "V{0} a 0 1", "C{0} a n1 1n", "E{0} e 0 a n1 2", "R{0} a b 2 ; c", "R{0} x y 1 m=2"]
         ),
