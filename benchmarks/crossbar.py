@@ -16,6 +16,7 @@ import numpy as np
 import netlearn
 from netlearn.drive import driven
 from netlearn.project import open_project
+from netlearn.solve.compiled.load import compile_here
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.threads import set_threads
 
@@ -42,6 +43,8 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     chosen = parser.parse_args()
     set_threads(1)
+    # What is timed are the loops, not what serves until they are compiled.
+    compile_here()
     size = f"{chosen.rows}×{chosen.columns}"
     cases: dict[str, dict[str, str]] = {
         "a diode in series with each cell": {"selector": "diode"},

@@ -28,6 +28,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.circuit.devices.models import MODEL_TYPES
+from netlearn.solve.compiled.load import compile_here
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint
 
@@ -222,6 +223,8 @@ def main() -> None:
     arguments = parser.parse_args()
     NgSpiceShared.LIBRARY_PATH = arguments.library
     library = None if arguments.alone else NgSpiceShared.new_instance()
+    # What is timed are the loops, not what serves until they are compiled.
+    compile_here()
     rng = np.random.default_rng(0)
     sides = (10, 18) if arguments.quick else (10, 18, 32, 56, 100)
     transistor_sides = (6,) if arguments.quick else (6, 16, 32)

@@ -24,6 +24,7 @@ from numba.core.registry import cpu_target
 
 from netlearn.environment import choice_named
 from netlearn.solve.compiled import jit
+from netlearn.solve.compiled.load import Here
 
 VARIABLE = "NETLEARN_COMPILE"
 MEANWHILE, FIRST = "meanwhile", "first"
@@ -155,16 +156,6 @@ class Compilation:
             "'python -m netlearn.ahead' tries again and shows all of it",
             stacklevel=2,
         )
-
-
-class Here:
-    """Compiling in this process, whatever is not there, when it is needed first."""
-
-    going_on = False
-
-    def ready(self) -> bool:
-        """Whether there are functions to be called: always."""
-        return True
 
 
 def compilation() -> Compilation | Here:

@@ -43,6 +43,22 @@ def test_a_numba_that_does_not_load_is_told_and_done_without(fault: str, said: s
     assert said in " ".join(done.stderr.split())
 
 
+def test_where_nothing_may_be_compiled_arrays_do_the_work(tmp_path: Path) -> None:
+    done = train(tmp_path, "-o", "trained.cir", NUMBA_DISABLE_JIT="1")
+    assert done.returncode == 0, done.stderr
+    assert "numba" not in done.stderr
+    assert (tmp_path / "trained.cir").exists()
+
+
+def test_a_variable_that_names_no_way_to_compile_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("numba")
+    done = train(tmp_path, "-o", "trained.cir", NETLEARN_COMPILE="later")
+    assert done.returncode == 2
+    assert "error: NETLEARN_COMPILE is 'later'" in done.stderr
+    assert "help: it can be meanwhile or first" in done.stderr
+    assert not (tmp_path / "trained.cir").exists()
+
+
 @pytest.mark.parametrize("count", ["0", "-3", "abc", "1.5"])
 def test_a_variable_that_names_no_number_of_threads_is_refused(count: str, tmp_path: Path) -> None:
     done = train(tmp_path, "-o", "trained.cir", NETLEARN_THREADS=count)

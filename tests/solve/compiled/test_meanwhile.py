@@ -26,7 +26,7 @@ from netlearn.solve.lockstep.lockstep import Lockstep
 pytest.importorskip("numba")
 
 from netlearn.solve.compiled import jit, meanwhile
-from netlearn.solve.compiled.meanwhile import Compilation, Here, compilation
+from netlearn.solve.compiled.meanwhile import Compilation, compilation
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -181,7 +181,7 @@ def test_what_no_process_can_do_is_left_to_this_one(cause: str, folder: Path, mo
 
 def test_the_environment_says_which_way(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NETLEARN_COMPILE", "first")
-    assert isinstance(compilation(), Here)
+    assert isinstance(compilation(), load.Here)
     monkeypatch.setenv("NETLEARN_COMPILE", "later")
     with pytest.raises(OptionError, match="NETLEARN_COMPILE is 'later'"):
         compilation()
@@ -190,7 +190,7 @@ def test_the_environment_says_which_way(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert isinstance(compilation(), Compilation)
     monkeypatch.setattr(jit, "CACHE", None)
     with pytest.warns(UserWarning, match="every process compiles them anew"):
-        assert isinstance(compilation(), Here)
+        assert isinstance(compilation(), load.Here)
 
 
 def test_machine_code_of_others_is_not_taken_for_ones_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
