@@ -48,6 +48,12 @@ class Circuitry:
         drawn = 0.0 if self.conductance is None else part * self.conductance * outputs
         return np.asarray(current + drawn + 0.0 * outputs)
 
+    def times(self, strength: complex) -> Circuitry:
+        """So many times as strong: currents, conductances and their energy. Clamps have no strength."""
+        parts = (self.current, self.conductance, self.constant)
+        current, conductance, constant = (None if part is None else strength * part for part in parts)
+        return replace(self, current=current, conductance=conductance, constant=constant)
+
     def scaled(self, factors: Array) -> Circuitry:
         """Currents and conductances times ``factors`` (o,); a clamp stays as it is."""
         return replace(

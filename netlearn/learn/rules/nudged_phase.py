@@ -20,10 +20,12 @@ from netlearn.learn.rules.channel import require_gates, source_contrast
 from netlearn.learn.rules.circuitry import Circuitry
 from netlearn.learn.rules.contrast import co_content_difference, co_content_product
 from netlearn.learn.rules.dependence import Unsaid
-from netlearn.learn.rules.nudges import Nudge, curvature
+from netlearn.learn.rules.nudges import ConductanceNudge, CurrentNudge, Nudge, curvature
 from netlearn.learn.rules.reciprocity import Reciprocity, reciprocity
 from netlearn.learn.rules.source_shifts import SourceShifts
 from netlearn.probes.ends import Probes
+from netlearn.solve.bordered.system import BorderedSystem
+from netlearn.solve.internal import InternalSolver
 from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.parts import numbered
@@ -63,6 +65,11 @@ class FreePhase:
 
     def _plain(self, nudge: Nudge, beta: complex) -> Circuitry:
         """The same before the weights of the co-content."""
+        if isinstance(nudge, ConductanceNudge | CurrentNudge):
+            return self._at(nudge, 1.0).times(beta)
+        return self._at(nudge, beta)
+
+    def _at(self, nudge: Nudge, beta: complex) -> Circuitry:
         if beta not in self._made or self._made[beta][0] is not nudge:
             self._made[beta] = nudge, nudge.circuitry(beta, self.outputs, self.targets, self.loss)
         return self._made[beta][1]
@@ -112,7 +119,28 @@ class FreePhase:
         corrected = None if self.corrected is None else corrected_circuit(point)
         return replace(self, point=point, outputs=self.outputs[rows], targets=self.targets[rows], corrected=corrected)
 
+    def _pushed(self, nudge: Nudge, beta: complex) -> ReducedStates | None:
+        """The same from what the solver has left of the free state; None where that is not enough."""
+        states, known, solver = self.point.states, self.point.linearization, self.model.solver
+        if not isinstance(states, ReducedStates) or not isinstance(known, NonlinearLinearization):
+            return None
+        system, elements = known.together, self.circuitry(nudge, beta)
+        if not isinstance(system, BorderedSystem) or self.corrected is not None or np.iscomplexobj(beta):
+            return None
+        if not isinstance(solver, InternalSolver) or solver.careful or elements.clamp is not None:
+            return None
+        push = self.model.probes.plus, self.model.probes.minus
+        conductance, current = (0.0 if each is None else each for each in (elements.conductance, elements.current))
+        found = system.pushed(states, push, conductance, current)
+        if found is None or not found.converged.all():
+            return None
+        self._definite[beta] = found.definite
+        return found.states
+
     def _nudged(self, nudge: Nudge, beta: complex) -> ReducedStates | Array:
+        pushed = self._pushed(nudge, beta)
+        if pushed is not None:
+            return pushed
         circuit, free = self.circuit(nudge, beta), self.point
         states, same = free.states, circuit.size == free.circuit.size and self.corrected is None
         if same and isinstance(states, ReducedStates) and not np.iscomplexobj(beta):
@@ -192,7 +220,7 @@ class FreePhase:
             # A minimum of the co-content with the nudge.
             return
         told = self.point.circuit.linear or self.bench is not None
-        at = self.point if told else self._at(state)
+        at = self.point if told else self._free_at(state)
         found = np.linalg.eigvalsh(np.diag(1.0 / plain) + self.resistances(at))
         wrong = np.flatnonzero(np.sum(found < 0, axis=-1) < np.sum(plain < 0))
         if len(wrong):
@@ -202,7 +230,7 @@ class FreePhase:
                 sample=int(wrong[0]),
             )
 
-    def _at(self, state: ReducedStates | Array) -> OperatingPoint:
+    def _free_at(self, state: ReducedStates | Array) -> OperatingPoint:
         """The free circuit in another state."""
         known = self.point.linearization
         if isinstance(state, ReducedStates) and isinstance(known, NonlinearLinearization):

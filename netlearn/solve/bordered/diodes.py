@@ -25,12 +25,16 @@ class StraightDiodes(NamedTuple):
     forward: Array
     backward: Array
 
-    def off_at(self, count: int, volts: Array) -> tuple[Array, Array]:
+    def off_at(self, count: int, volts: Array) -> tuple[Array, Array | None]:
         """The conductances (h,) of all diodes if they do not conduct, and what held ``volts`` drive then, (h, S)."""
-        node = np.repeat(np.arange(count), np.diff(self.starts))
-        slopes = np.bincount(node, self.off, count)
-        if not self.held.any():
-            return slopes, np.zeros((1, 1))
+        if len(self.off) == count:
+            # One diode at each node.
+            slopes, node = self.off, np.arange(count)
+        else:
+            node = np.repeat(np.arange(count), np.diff(self.starts))
+            slopes = np.bincount(node, self.off, count)
+        if len(volts) == 1:
+            return slopes, None
         drive = np.zeros((count, volts.shape[1]))
         np.add.at(drive, node, -self.off[:, None] * volts[self.held])
         return slopes, drive

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND
+from netlearn.circuit.devices.base import Values
 from netlearn.circuit.devices.ideal_diode import IdealDiode
 from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSource
 from netlearn.solve.bordered.diodes import StraightDiodes
@@ -21,12 +22,16 @@ DENSE = 0.25
 """From this share of all pairs of inner nodes and border on a matrix product is less work than sparse elimination."""
 
 
+ELSEWHERE = -2
+"""The place of what is not in the border."""
+
+
 @dataclass(frozen=True, eq=False)
 class BorderedLayout:
     """Inner unknowns (h,) with ideal diodes, none beside another, and those of the ``border`` (m,).
 
-    ``diagonal`` (h,), ``beside`` (h, m) and ``corner`` (p,) are where the reduced matrix has their entries, its number
-    of entries for none; the corner's lower triangle goes by rows, ``rows`` and ``columns`` (p,).
+    ``diagonal`` (h,), ``beside`` (h, m) and ``square`` (m, m) are where the reduced matrix has their entries, its
+    number of entries for none; ``rows`` and ``columns`` (p,) are the places of the square's lower triangle, row by row.
     """
 
     inner: Array | slice
@@ -34,15 +39,20 @@ class BorderedLayout:
     sizes: tuple[int, int]
     diagonal: Array
     beside: Array
-    corner: Array
+    square: Array
     rows: Array
     columns: Array
     groups: tuple[int, ...]
+    counts: tuple[int, ...]
     order: Array
     """Which of the diodes of all ``groups``, one group after another, comes first at the first inner node, and so on"""
     starts: Array
     signs: Array
     held: Array
+    at_border: Array
+    """(N + 1,) the number of each unknown in the border, that of none for ground, the last one, or ELSEWHERE."""
+    in_order: bool
+    """Whether the reduced unknowns are the inner ones and then the border."""
     tree: Array
     """The tree nodes (t,) that hold diodes' other ends, in the rows 1, 2 and so on."""
 
@@ -88,6 +98,10 @@ class BorderedLayout:
         full = np.full((len(border), len(border)), len(rows))
         own = np.flatnonzero((at_border[rows] >= 0) & (at_border[columns] >= 0))
         full[at_border[rows[own]], at_border[columns[own]]] = own
+        moved = reduction.place >= 0
+        outside = np.full(len(moved) + 1, ELSEWHERE)
+        outside[:-1][moved] = np.where(at_border >= 0, at_border, ELSEWHERE)[reduction.place[moved]]
+        outside[-1] = len(border)
         i, j = np.tril_indices(len(border))
         order = np.argsort(node, kind="stable")
         tree = np.unique(other[other >= 0])
@@ -98,26 +112,29 @@ class BorderedLayout:
             (len(inner), len(border)),
             diagonal,
             beside,
-            full[i, j],
+            full,
             i,
             j,
             groups,
+            tuple(len(wiring.indices[g]) for g in groups),
             order,
             np.searchsorted(
                 node[order], np.arange(len(inner) + 1) if len(inner) == 0 else np.append(inner, inner[-1] + 1)
             ),
             np.where(terminal == 0, 1.0, -1.0)[order],
             held[order],
+            outside,
+            np.array_equal(np.concatenate([inner, border]), np.arange(reduction.size)),
             tree,
         )
 
-    def diodes(self, prepared: tuple[Any, ...], counts: tuple[int, ...]) -> StraightDiodes | None:
+    def diodes(self, prepared: Sequence[Values]) -> StraightDiodes | None:
         """The diodes with the groups' ``prepared`` values; None where samples differ in them."""
         parts = []
         for name in ("on", "off", "reverse", "vfwd", "vrev"):
-            values = [np.asarray(prepared[g][name]) for g in self.groups]
-            if any(value.ndim > 1 or value.dtype.kind == "c" for value in values):
+            values = [np.asarray(prepared[g][name], dtype=float) for g in self.groups]
+            if any(value.ndim > 1 for value in values):
                 return None
-            joined = np.concatenate([np.broadcast_to(v, (n,)) for v, n in zip(values, counts, strict=True)])
-            parts.append(joined[self.order].astype(float))
+            whole = [np.full(n, v) if v.ndim == 0 else v for v, n in zip(values, self.counts, strict=True)]
+            parts.append((whole[0] if len(whole) == 1 else np.concatenate(whole))[self.order])
         return StraightDiodes(self.starts, self.signs, self.held, *parts)

@@ -16,15 +16,16 @@ the very same matrix.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.solve.bordered.diodes import StraightDiodes
-from netlearn.solve.bordered.layout import BorderedLayout
+from netlearn.solve.bordered.layout import ELSEWHERE, BorderedLayout
 from netlearn.solve.compiled.load import available, kernels
 from netlearn.solve.equations.assembly import with_ground
+from netlearn.solve.equations.source_reduction import in_a_row
 from netlearn.solve.lockstep.elements import Sources
 from netlearn.solve.newton.iteration import Tolerances
 from netlearn.solve.newton.system import ROUNDING, NonlinearModel, some_of
@@ -41,36 +42,40 @@ BALANCED = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class BorderedMatrix:
-    """The linear part of the equations: ``diagonal`` (h,), ``beside`` (h, m), and the lower triangle ``corner`` (p,).
+    """The linear part of the equations: ``diagonal`` (h,), ``beside`` (h, m) and ``square`` (m, m).
 
-    ``sums`` (r,) are those of the magnitudes in the rows of both parts, inner ones first.
+    ``corner`` (p,) is the lower triangle of the square. ``sums`` (h,) and (m,) are those of the magnitudes in all rows.
     """
 
     diagonal: Array
     beside: Array
-    corner: Array
     square: Array
-    """The corner as (m, m)."""
+    corner: Array
     products: Array
     """(p, h): entries of Bᵀ D⁻¹ B are its products with the diagonal of D⁻¹."""
-    sums: Array
+    sums: tuple[Array, Array]
     diodes: StraightDiodes
 
     @classmethod
     def of(cls, model: NonlinearModel, layout: BorderedLayout) -> BorderedMatrix | None:
         """None where diodes differ from sample to sample."""
-        prepared, counts = model.equations.prepared, [len(model.circuit.groups[g]) for g in layout.groups]
-        diodes = layout.diodes(prepared, tuple(counts))
+        diodes = layout.diodes(model.equations.prepared)
         if diodes is None:
             return None
         entries = np.append(model.reduced_data, 0.0)
-        diagonal, beside, corner = entries[layout.diagonal], entries[layout.beside], entries[layout.corner]
-        square = np.empty((layout.sizes[1],) * 2)
-        square[layout.rows, layout.columns] = square[layout.columns, layout.rows] = corner
+        diagonal, beside, square = entries[layout.diagonal], entries[layout.beside], entries[layout.square]
         columns = np.ascontiguousarray(beside.T)
         size = np.abs(beside)
-        sums = np.concatenate([np.abs(diagonal) + size.sum(axis=1), np.abs(square).sum(axis=1) + size.sum(axis=0)])
-        return cls(diagonal, beside, corner, square, columns[layout.rows] * columns[layout.columns], sums, diodes)
+        sums = np.abs(diagonal) + size.sum(axis=1), np.abs(square).sum(axis=1) + size.sum(axis=0)
+        products = columns[layout.rows] * columns[layout.columns]
+        return cls(diagonal, beside, square, square[layout.rows, layout.columns], products, sums, diodes)
+
+    def pushed(self, conductances: Array, layout: BorderedLayout) -> BorderedMatrix:
+        """The same with conductances (m, m) added at the border."""
+        square = self.square + conductances
+        more = np.abs(square).sum(axis=1) - np.abs(self.square).sum(axis=1)
+        sums = self.sums[0], self.sums[1] + more
+        return replace(self, square=square, corner=square[layout.rows, layout.columns], sums=sums)
 
     def same_inside(self, other: BorderedMatrix) -> bool:
         """Whether all but the corner is the same."""
@@ -111,13 +116,13 @@ class BorderedSystem:
     layout: BorderedLayout
     matrix: BorderedMatrix
     count: int
-    drive: Array
-    """(r, S): the inner equations' drive and then the border's."""
+    drives: tuple[Array, Array]
+    """What sources add to the inner equations (h, S) and to those of the border (m, S)."""
     held: Array
     """(t + 1, S) volts at diodes' other ends, ground first."""
     sources: Sources
-    _kept: tuple[Array, list[BorderedFactors]] | None = field(default=None, repr=False)
-    """Reduced unknowns, and the elimination there, for each part of the samples."""
+    kept: tuple[Array, list[BorderedFactors]] | None = field(default=None, repr=False)
+    """Reduced unknowns (S, r), and the elimination there, for each part of the samples."""
 
     @classmethod
     def of(cls, model: NonlinearModel, count: int) -> BorderedSystem | None:
@@ -133,59 +138,87 @@ class BorderedSystem:
             return None
         sources = Sources.of(model, count)
         full = np.zeros((model.reduction.size, count))
-        full[sources.driven] = sources.drive.T
-        inner = layout.sizes[0]
-        drive = np.empty_like(full)
-        drive[:inner], drive[inner:] = full[layout.inner], full[layout.border]
+        full[in_a_row(sources.driven)] = sources.drive.T
         held = np.zeros((len(layout.tree) + 1, count))
         if len(layout.tree):
             held[1:] = sources.dictated.volts[:, layout.tree].T
-        return cls(model, layout, matrix, count, drive, held, sources)
+        return cls(model, layout, matrix, count, (full[layout.inner], full[layout.border]), held, sources)
 
     def solve(self, guess: Array | None, tolerances: Tolerances, near: BorderedSystem | None = None) -> BorderedOutcome:
         """From ``guess`` (r, S), or with no diode conducting; ``near`` is the system that the guess is of, if any."""
-        inner, count = self.layout.sizes[0], self.count
-        y, excess = np.empty((self.model.reduction.size, count)), np.zeros(count)
-        steps, factors = np.zeros(count, int), {}
-        given = None if near is None or guess is None else near.kept_at(guess, self)
+        given = None if near is None or guess is None else near._kept_at(guess, self)
+        return self._solve(None if guess is None else guess[self.layout.inner], given, tolerances)
+
+    def pushed(
+        self, states: ReducedStates, push: tuple[Array, Array], conductance: Array | float, current: Array | float
+    ) -> BorderedOutcome | None:
+        """The states that its last ones ``states`` become with elements between the nodes ``push``, (o,) each.
+
+        These are conductances () or (o,) and currents () or (S, o) from the first node to the second. None where
+        nothing is known of ``states``, and where a node is not of the border.
+        """
+        places = [self.layout.at_border[ends] for ends in push]
+        if self.kept is None or self.kept[0] is not states.moving or any((each == ELSEWHERE).any() for each in places):
+            return None
+        size = self.layout.sizes[1]
+        count = len(places[0])
+        # Ground has a row of its own, the last one.
+        ends = np.zeros((size + 1, count))
+        ends[places[0], np.arange(count)] = 1.0
+        ends[places[1], np.arange(count)] -= 1.0
+        ends = ends[:-1]
+        drive = self.drives[1] + ends @ np.broadcast_to(current, (self.count, count)).T
+        matrix = self.matrix.pushed(ends * conductance @ ends.T, self.layout)
+        other = replace(self, matrix=matrix, drives=(self.drives[0], drive), kept=None)
+        before = self.kept[0].T[self.layout.inner]
+        return other._solve(before, self.kept[1], Tolerances.of(self.model.circuit))
+
+    def _solve(
+        self, before: Array | None, given: list[BorderedFactors] | None, tolerances: Tolerances
+    ) -> BorderedOutcome:
+        """From inner voltages (h, S), or with no diode conducting; the elimination there may be known."""
+        layout, count = self.layout, self.count
+        excess, steps = np.zeros(count), np.zeros(count, int)
+        y: Array | None = None if layout.in_order and count <= PART else np.empty((self.model.reduction.size, count))
+        done: dict[int, tuple[BorderedFactors, Array]] = {}
 
         def work(first: int, last: int) -> None:
             part = _Part.of(self, first, last)
-            if guess is None:
-                before = part.without_diodes()
-            else:
-                before = np.ascontiguousarray(guess[self.layout.inner, first:last])
+            begin = part.without_diodes() if before is None else _columns(before, first, last)
             known = None if given is None else given[first // PART]
-            factors[first] = part.run(before, known, min(STEPS, tolerances.iterations), steps[first:last])
+            factors = part.run(begin, known, min(STEPS, tolerances.iterations), steps[first:last])
             part.weigh(tolerances, excess[first:last])
-            y[self.layout.inner, first:last] = part.y[:inner]
-            y[self.layout.border, first:last] = part.y[inner:]
+            done[first] = factors, part.y
+            if y is not None:
+                inner = layout.sizes[0]
+                y[layout.inner, first:last], y[layout.border, first:last] = part.y[:inner], part.y[inner:]
 
         with np.errstate(all="ignore"):
             in_parts(work, count, PART)
-        every = [factors[first] for first in sorted(factors)]
-        moving = y.T
-        self._kept = moving, every
-        definite = np.concatenate([np.zeros(0, bool), *(each.wrong == 0 for each in every)])
+        every = [done[first] for first in sorted(done)]
+        moving = (every[0][1] if y is None else y).T
+        self.kept = moving, [factors for factors, _ in every]
+        definite = every[0][0].wrong == 0
+        if len(every) > 1:
+            definite = np.concatenate([factors.wrong == 0 for factors, _ in every])
         held = self.sources.dictated.volts if len(self.model.reduction.sources) else None
         states = ReducedStates(self.model.reduction, held, moving, lambda: self._whole(moving))
         return BorderedOutcome(states, excess <= BALANCED, int(steps.max(initial=0)), definite)
 
-    def kept_at(self, guess: Array, other: BorderedSystem) -> list[BorderedFactors] | None:
+    def _kept_at(self, guess: Array, other: BorderedSystem) -> list[BorderedFactors] | None:
         """What is kept of states ``guess`` (r, S), if another system has the same inner equations."""
-        if self._kept is None or guess.base is None or self._kept[0].base is not guess.base:
+        if self.kept is None or guess.base is None or self.kept[0].base is not guess.base:
             return None
-        inner = self.layout.sizes[0]
         alike = self.layout.sizes == other.layout.sizes and self.matrix.same_inside(other.matrix)
-        if not alike or not np.array_equal(self.drive[:inner], other.drive[:inner]):
+        if not alike or not np.array_equal(self.drives[0], other.drives[0]):
             return None
-        return self._kept[1] if np.array_equal(self.held, other.held) else None
+        return self.kept[1] if np.array_equal(self.held, other.held) else None
 
     def linearized(self, states: ReducedStates, right: Array, *, transpose: bool) -> tuple[Array, Array]:
         """As :class:`Together` has it; the equations are symmetric."""
         del transpose
         solved, error = np.empty(right.shape), np.zeros(len(right))
-        kept = self._kept[1] if self._kept is not None and self._kept[0] is states.moving else None
+        kept = self.kept[1] if self.kept is not None and self.kept[0] is states.moving else None
 
         def work(first: int, last: int) -> None:
             part = _Part.of(self, first, last)
@@ -227,31 +260,39 @@ class BorderedSystem:
         return x
 
 
+def _columns(values: Array, first: int, last: int) -> Array:
+    """Some of the columns as an array of its own, or all of them."""
+    return np.ascontiguousarray(values if first == 0 and last == values.shape[1] else values[:, first:last])
+
+
 @dataclass(eq=False)
 class _Part:
     """Some of the samples; ``y`` (r, S) are the inner voltages and then the border's."""
 
     system: BorderedSystem
     drive: Array
+    border: Array
     held: Array
     y: Array
     pull: Array
 
     @classmethod
     def of(cls, system: BorderedSystem, first: int, last: int) -> _Part:
-        drive, held = (np.ascontiguousarray(each[:, first:last]) for each in (system.drive, system.held))
-        return cls(system, drive, held, np.empty_like(drive), np.empty((system.layout.sizes[0], last - first)))
+        inner, border = system.layout.sizes
+        drive, at_border, held = (_columns(each, first, last) for each in (*system.drives, system.held))
+        y, pull = np.empty((inner + border, last - first)), np.empty((inner, last - first))
+        return cls(system, drive, at_border, held, y, pull)
 
     def without_diodes(self) -> Array:
         """The inner voltages (h, S) if no diode conducts."""
         matrix, inner = self.system.matrix, self.system.layout.sizes[0]
         slopes, held = matrix.diodes.off_at(inner, self.held)
         inverse = (1.0 / (matrix.diagonal + slopes))[:, None]
-        alone = (self.drive[:inner] + held) * -inverse
+        alone = self.drive * -inverse if held is None else (self.drive + held) * -inverse
         if not len(matrix.square):
             return alone
         scaled = matrix.beside * inverse
-        left = np.linalg.solve(matrix.square - matrix.beside.T @ scaled, self.drive[inner:] + matrix.beside.T @ alone)
+        left = np.linalg.solve(matrix.square - matrix.beside.T @ scaled, self.border + matrix.beside.T @ alone)
         alone += scaled @ left
         return alone
 
@@ -277,7 +318,7 @@ class _Part:
                 loops.factor_border(matrix.corner, known.taken, lower, wrong)
                 factors, known = BorderedFactors(known.inverse, known.taken, lower, wrong, known.alone), None
             border = matrix.beside.T @ factors.alone
-            border += self.drive[inner:]
+            border += self.border
             np.negative(border, out=border)
             loops.solve_border(factors.lower, border)
             np.matmul(matrix.beside, border, out=self.pull)
@@ -299,12 +340,12 @@ class _Part:
         loops.most_of(self.y, rounding)
         rounding *= ROUNDING
         loops.weigh_inner(
-            matrix.diodes, self.held, matrix.diagonal, matrix.sums, self.drive, self.pull, y, rounding,
+            matrix.diodes, self.held, matrix.diagonal, matrix.sums[0], self.drive, self.pull, y, rounding,
             tolerances.abstol, excess,
         )  # fmt: skip
         linear = matrix.square @ self.y[inner:]
         linear += matrix.beside.T @ y
-        loops.weigh_border(linear, self.drive[inner:], matrix.sums[inner:], rounding, tolerances.abstol, excess)
+        loops.weigh_border(linear, self.border, matrix.sums[1], rounding, tolerances.abstol, excess)
 
     def solved(self, factors: BorderedFactors, inside: Array, border: Array) -> tuple[tuple[Array, Array], Array]:
         """Solutions for right-hand sides (h, S) and (m, S), and what is left of the equations, relative (S,)."""
