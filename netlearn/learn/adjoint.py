@@ -80,8 +80,7 @@ class Adjoint:
     def _slopes(self, columns: Sequence[Column], quantities: Sequence[str]) -> Slopes:
         measured = self.model.measured
         if measured.between_unknowns:
-            # The same at all states.
-            return measured.ends.slopes(self.point.circuit, np.zeros((0, 0)), columns, quantities)
+            return self.model.constant_slopes
         return measured.slopes(self.point.circuit, self.point.x, columns, quantities)
 
     def _state(self, slopes: Slopes) -> ReducedStates | Array:

@@ -19,6 +19,7 @@ from netlearn.ngspice.own_text import OwnText
 from netlearn.ngspice.text_solution import BY_FLAT
 from netlearn.probes.ends import Probes
 from netlearn.probes.outputs import Outputs
+from netlearn.probes.readings import Slopes
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint, Solver
 from netlearn.solve.reduced_states import ReducedStates
@@ -52,6 +53,11 @@ class Model:
     def probe_matrix(self) -> sparse.csr_array:
         """(o, N): outputs = x Mᵀ. Raises CircuitError as ``probes`` does."""
         return self.probes.matrix(self.parameters.circuit.size)
+
+    @cached_property
+    def constant_slopes(self) -> Slopes:
+        """The derivatives of outputs between unknowns, the same at all states. Raises what ``probes`` raises."""
+        return self.probes.slopes(self.parameters.circuit, np.zeros((0, 0)), ())
 
     @cached_property
     def _driven(self) -> dict[int, tuple[Array, Array]]:

@@ -20,7 +20,7 @@ from netlearn.circuit.devices.linear import Resistor
 from netlearn.solve.compiled.load import available, kernels
 from netlearn.solve.equations.assembly import with_ground
 from netlearn.solve.reduced_states import ReducedStates, at_nodes, whole
-from netlearn.solve.resistor_blocks import ResistorBlocks
+from netlearn.solve.resistor_blocks import COMPILED, ResistorBlocks
 from netlearn.solve.threads import in_parts
 
 HELD = 4_000_000
@@ -68,10 +68,12 @@ def resistor_products(
         resistance = np.broadcast_to(resistance, (len(index),))
     blocks = circuit.wiring.once(("blocks of resistors", g), lambda: _blocks(circuit, g))
     result: Array | None = None
-    others = [blocks.rest]
+    others, large = [blocks.rest], len(index) >= COMPILED
     for block in blocks.blocks:
         own = None if resistance is None else resistance[block.elements]
-        found = block.products(lambda nodes: at_nodes(left, nodes), lambda nodes: at_nodes(right, nodes), own)
+        found = block.products(
+            lambda nodes: at_nodes(left, nodes), lambda nodes: at_nodes(right, nodes), own, compiled=large
+        )
         if found is None:
             others.append(np.arange(len(index))[block.elements])
             continue

@@ -35,7 +35,7 @@ LOOKED_AT = 2
 FEW = 8
 """Of so many samples sums of products are one pass over the resistors."""
 COMPILED = 10_000
-"""From so many resistors on that and the last pass over them are compiled loops."""
+"""From so many resistors in all on that and the last pass over them are compiled loops."""
 NONE = np.zeros((0, 0))
 
 AtNodes = Callable[[Array], Array | None]
@@ -52,20 +52,23 @@ class ResistorBlock:
     places: Array | None
     """None where they are all places in their order."""
 
-    def products(self, left: AtNodes, right: AtNodes, resistance: Array | None = None) -> Array | None:
+    def products(
+        self, left: AtNodes, right: AtNodes, resistance: Array | None = None, *, compiled: bool = False
+    ) -> Array | None:
         """Σ_s of the products of drops of two states (k,); None where voltages differ too little for a matrix product.
 
-        Where ``resistance`` (k,) is given, over its negative square.
+        Where ``resistance`` (k,) is given, over its negative square. With ``compiled`` loops where they are of use.
         """
         a, b = [left(nodes) for nodes in self.ends], [right(nodes) for nodes in self.ends]
-        if _common(a) or _common(b):
-            return None
         kinds = [each for each in (*a, *b) if each is not None]
+        compiled = compiled and bool(kinds) and not any(map(np.iscomplexobj, kinds)) and available()
+        few = compiled and len(kinds[0]) <= FEW
+        if not few and (_common(a) or _common(b)):
+            return None
         shape = len(self.first), len(self.second)
         divisor = NONE if resistance is None or self.places is not None else resistance.reshape(shape)
-        compiled = shape[0] * shape[1] >= COMPILED and not any(map(np.iscomplexobj, kinds)) and available()
-        result = np.zeros(shape, np.result_type(float, *kinds))
-        if compiled and kinds and len(kinds[0]) <= FEW:
+        result = np.empty(shape, np.result_type(float, *kinds))
+        if few:
             self._few(a, b, divisor, result)
         else:
             self._many(a, b, divisor if compiled else None, result)
@@ -104,6 +107,8 @@ class ResistorBlock:
                     part += p[:, begin:end].T @ q
                 else:
                     np.matmul(p[:, begin:end].T, q, out=part)
+            if not pairs:
+                part[:] = 0.0
             if divisor is not None:
                 kernels().add_own(begin, end, rows, columns, divisor, result)
                 return

@@ -228,10 +228,10 @@ class BorderedSystem:
                 factors = part.factors(np.ascontiguousarray(states.moving[first:last, self.layout.inner].T))
             for m in range(right.shape[1]):
                 rest = np.ascontiguousarray(right[first:last, m].T)
-                found, left = part.solved(factors, rest[self.layout.inner], rest[self.layout.border])
-                solved[first:last, m, self.layout.inner] = found[0].T
-                solved[first:last, m, self.layout.border] = found[1].T
-                error[first:last] = np.maximum(error[first:last], left)
+                inner, border, left = part.solved(factors, rest[self.layout.inner], rest[self.layout.border])
+                solved[first:last, m, self.layout.inner] = inner.T
+                solved[first:last, m, self.layout.border] = border.T
+                np.maximum(error[first:last], left, out=error[first:last])
 
         with np.errstate(all="ignore"):
             in_parts(work, len(right), PART)
@@ -309,7 +309,7 @@ class _Part:
     def run(self, before: Array, known: BorderedFactors | None, most: int, steps: Array) -> BorderedFactors:
         """Solve from inner voltages (h, S), whose elimination may be known but for the corner."""
         matrix, loops, inner = self.system.matrix, kernels(), self.system.layout.sizes[0]
-        left = np.empty(len(steps))
+        left, moved = np.empty(len(steps)), np.ones(len(steps), bool)
         for step in range(1, most + 1):
             if known is None:
                 factors = self.factors(before)
@@ -326,9 +326,9 @@ class _Part:
                 matrix.diodes, self.held, factors.inverse, factors.alone, self.pull, before, self.y[:inner], left
             )
             self.y[inner:] = border
-            steps[left > 0] = step + 1
-            steps[steps == 0] = step
-            if not left.any():
+            steps[:] = step if step == 1 else np.maximum(steps, step * moved)
+            moved = left > 0.0
+            if not moved.any():
                 break
             before = self.y[:inner].copy()
         return factors
@@ -347,13 +347,17 @@ class _Part:
         linear += matrix.beside.T @ y
         loops.weigh_border(linear, self.border, matrix.sums[1], rounding, tolerances.abstol, excess)
 
-    def solved(self, factors: BorderedFactors, inside: Array, border: Array) -> tuple[tuple[Array, Array], Array]:
-        """Solutions for right-hand sides (h, S) and (m, S), and what is left of the equations, relative (S,)."""
-        matrix, loops = self.system.matrix, kernels()
-        found = border - matrix.beside.T @ (factors.inverse * inside) if inside.any() else border.copy()
+    def solved(self, factors: BorderedFactors, inside: Array, border: Array) -> tuple[Array, Array, Array]:
+        """Solutions (h, S) and (m, S) for such right-hand sides, and what is left of the equations, relative (S,)."""
+        matrix, loops, samples = self.system.matrix, kernels(), border.shape[1]
+        error, most = np.empty(samples), np.zeros(samples)
+        found = border.copy()
+        if inside.any():
+            found -= matrix.beside.T @ (factors.inverse * inside)
+            np.abs(inside).max(axis=0, out=most)
         loops.solve_border(factors.lower, found)
-        y = factors.inverse * (inside - matrix.beside @ found)
-        rest = np.abs(matrix.square @ found + matrix.beside.T @ y - border).max(axis=0, initial=0.0)
-        most = np.maximum(np.abs(inside).max(axis=0, initial=0.0), np.abs(border).max(axis=0, initial=0.0))
-        rest = np.where(np.isfinite(found).all(axis=0) & np.isfinite(y).all(axis=0), rest, np.inf)
-        return (y, found), rest / np.where(most > 0.0, most, 1.0)
+        y = matrix.beside @ found
+        np.subtract(inside, y, out=y)
+        y *= factors.inverse
+        loops.left_over(matrix.square, border, found, matrix.beside.T @ y, most, error)
+        return y, found, error

@@ -185,3 +185,26 @@ def most_of(y: Array, result: Array) -> None:
     for i in range(y.shape[0]):
         for s in range(y.shape[1]):
             result[s] = max(result[s], abs(y[i, s]))
+
+
+@compiled_sums
+def left_over(square: Array, border: Array, found: Array, back: Array, most: Array, error: Array) -> None:
+    """What is left (S,) of the border's linear equations beside the largest right-hand side.
+
+    ``border`` (m, S) are its right-hand sides, ``most`` (S,) the largest of the others, ``found`` (m, S) the solutions
+    and ``back`` (m, S), which is overwritten, what inner ones add to the equations.
+    """
+    samples = found.shape[1]
+    for s in range(samples):
+        error[s] = 0.0
+    for i in range(found.shape[0]):
+        for s in range(samples):
+            back[i, s] -= border[i, s]
+            most[s] = max(most[s], abs(border[i, s]))
+        for k in range(found.shape[0]):
+            for s in range(samples):
+                back[i, s] += square[i, k] * found[k, s]
+        for s in range(samples):
+            error[s] += abs(back[i, s])
+    for s in range(samples):
+        error[s] = error[s] / most[s] if most[s] > 0.0 else error[s]

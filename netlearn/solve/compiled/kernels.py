@@ -2,6 +2,7 @@
 
 from netlearn.solve.compiled.bordered_loops import (
     factor_border,
+    left_over,
     most_of,
     move,
     solve_border,
@@ -24,6 +25,7 @@ __all__ = [
     "entries_of_factor",
     "factor_border",
     "few_products",
+    "left_over",
     "linearized",
     "most_of",
     "move",

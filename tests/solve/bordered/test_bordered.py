@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -155,18 +156,30 @@ def test_samples_that_do_not_arrive_are_solved_by_newton_s_method(monkeypatch: p
     np.testing.assert_allclose(point.x, expected.x, rtol=1e-9, atol=1e-13)
 
 
-@pytest.mark.parametrize("name", ["analytic", "ep", "cl", "contrastive", "al"])
-def test_rules_say_what_they_say_of_newton_s_states(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+RULES = [
+    *((name, {}) for name in ("analytic", "ep", "cl", "contrastive", "al", "gauss-newton")),
+    ("holomorphic", {"beta": 1e-4}),
+    ("ep", {"beta": 0.5, "states": "positive"}),
+    ("ep", {"beta": 0.3, "states": "negative", "nudge": "current"}),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), RULES)
+def test_rules_say_what_they_say_of_newton_s_states(
+    name: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = np.random.default_rng(4)
     columns = {f"Vx{i}": rng.uniform(-1, 1, 30) for i in range(INPUTS)}
-    columns |= {f"V(y{i})": rng.uniform(-0.2, 0.2, 30) for i in range(OUTPUTS)}
+    columns |= {name: rng.uniform(-0.2, 0.2, 30) for name in ("V(y0)", "V(y1,y0)")}
     x = np.stack(list(columns.values()), axis=1)
-    text = layers(rng).replace("\n.end", "\n*@output V(y0) V(y1)\n.end")
+    text = layers(rng).replace("\n.end", "\n*@output V(y0) V(y1,y0)\n.end")
 
     def gradient() -> Array:
         project = open_project(netlearn.parse(text), columns)
         batch = Batch(x[:, :INPUTS], x[:, INPUTS:])
-        return make_rule(name).estimate(project.model, Mse(), project.parameters.initial, batch, rng).gradient
+        return (
+            make_rule(name, **options).estimate(project.model, Mse(), project.parameters.initial, batch, rng).gradient
+        )
 
     found = gradient()
     monkeypatch.setattr(BorderedSystem, "of", classmethod(lambda cls, *_: None))
