@@ -55,6 +55,8 @@ def here(names: list[str], least: float, quick: bool) -> None:
 
 
 def main() -> None:
+    # Else arrays would answer while the loops are compiled.
+    os.environ.setdefault("NETLEARN_COMPILE", "first")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", nargs="*", choices=PEERS, default=list(PEERS), metavar="PEER", help=", ".join(PEERS))
     parser.add_argument("--least", type=float, default=1.0, help="seconds of processor time for each number")

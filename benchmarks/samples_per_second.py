@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes.util
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -214,6 +215,8 @@ def judge(library: NgSpiceShared, network: Network | Shipped | Written, drive: A
 
 
 def main() -> None:
+    # Else arrays would answer while the loops are compiled.
+    os.environ.setdefault("NETLEARN_COMPILE", "first")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer samples, no large lattices")
     parser.add_argument("--samples", type=int, default=1000)

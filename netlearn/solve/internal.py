@@ -19,7 +19,8 @@ from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.parts import solve_parts
 
 LEAST_SHARED = 4
-"""Samples to a setting, on average, from which each setting is solved as a circuit of its own."""
+"""Samples to a setting, on average, from which each setting is solved as a circuit of its own: that takes 1.2 times as
+long for 2 of them, 0.7 for 4 (benchmarks/thresholds.py)."""
 
 NUMBER, LEAST_COPIES = 8, 3
 """Bytes of a number, and how many arrays of all states there are at once at the least."""

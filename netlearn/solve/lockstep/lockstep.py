@@ -33,7 +33,8 @@ CHECKED_FROM, SAME, FARTHER = 256, 1e-6, 4.0
 """From so many samples on starts are interpolated where there may be several operating points, if this leads to the
 same ones but for such a part; where it leads so many times as far as for any that was checked, zero is the start."""
 INTERPOLATED_FROM = 30
-"""Below so many unknowns Newton's steps cost less than an interpolated start."""
+"""Below so many unknowns starts are not interpolated: lattices of 8 diodes take 1.3 times as long with it, of 15 as
+long as without, of 30 two thirds of that (benchmarks/thresholds.py)."""
 MOST_SOURCES = 8
 """Up to so many independent sources the samples are dense enough to be interpolated."""
 ROUGH = 1e-3
