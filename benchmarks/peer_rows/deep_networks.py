@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
 from typing import Any
 
 from peer_rows.rows import Row, agree, beside
@@ -14,6 +15,9 @@ SWEEPS = 4
 """Of fast DRN, as its author takes; two layers are not at rest then, but near it."""
 BETA = 1e-3
 """In siemens: a tenth of what an output node of 100 resistances sees. float32 needs it that strong."""
+
+SCALES = (1.0, 1.01, 1.02, 1.03)
+"""What all resistances are multiplied by in turns: no step of training has the values of the one before."""
 
 
 def deep_network(inputs: int, hidden: int, outputs: int, batch: int) -> Any:
@@ -38,23 +42,25 @@ def deep_network(inputs: int, hidden: int, outputs: int, batch: int) -> Any:
     return project.model, project.parameters.initial, Batch(x, y), (1 / first, 1 / second)
 
 
-def fast_drn(conductances: Any, x: Any, target: Any) -> Callable[[], Any]:
+def fast_drn(conductances: Sequence[Any], x: Any, target: Any) -> Callable[[], Any]:
     """The gradient of ½ Σ (y - target)², by centered EP on states of fast DRN, in float32 by torch.
 
+    Each call takes the next of several sets of ``conductances``, as each step of training has others.
     Exact coordinate descent by layers: B. Scellier, "A fast algorithm to simulate nonlinear resistive networks",
     ICML 2024, arXiv 2402.11674.
     """
     import torch
 
     torch.set_num_threads(1)
-    first, second, inputs, wanted = (torch.tensor(v, dtype=torch.float32) for v in (*conductances, x, target))
-    hidden = first.shape[1]
+    inputs, wanted = (torch.tensor(v, dtype=torch.float32) for v in (x, target))
+    sets = cycle([[torch.tensor(each, dtype=torch.float32) for each in pair] for pair in conductances])
+    hidden = conductances[0][0].shape[1]
     even = torch.arange(hidden) % 2 == 0
     least = torch.where(even, -torch.inf, 0.0)
     most = torch.where(even, 0.0, torch.inf)
-    at_hidden, at_outputs = first.sum(0) + second.sum(1), second.sum(0)
 
-    def relax(h: Any, y: Any, beta: float) -> tuple[Any, Any]:
+    def relax(h: Any, y: Any, beta: float, first: Any, second: Any) -> tuple[Any, Any]:
+        at_hidden, at_outputs = first.sum(0) + second.sum(1), second.sum(0)
         for _ in range(SWEEPS):
             h = torch.clamp((inputs @ first + y @ second.T) / at_hidden, least, most)
             y = (h @ second + beta * wanted) / (at_outputs + beta)
@@ -64,8 +70,9 @@ def fast_drn(conductances: Any, x: Any, target: Any) -> Callable[[], Any]:
         return (a * a).sum(0)[:, None] + (b * b).sum(0) - 2 * a.T @ b
 
     def gradient() -> tuple[Any, Any]:
-        free = relax(torch.zeros(len(inputs), hidden), torch.zeros_like(wanted), 0.0)
-        (h1, y1), (h0, y0) = relax(*free, BETA), relax(*free, -BETA)
+        values = next(sets)
+        free = relax(torch.zeros(len(inputs), hidden), torch.zeros_like(wanted), 0.0, *values)
+        (h1, y1), (h0, y0) = relax(*free, BETA, *values), relax(*free, -BETA, *values)
         scale = 1.0 / (4.0 * BETA)
         return (
             scale * (squares(inputs, h1) - squares(inputs, h0)),
@@ -89,15 +96,17 @@ def drn(least: float, *, quick: bool) -> Iterator[Row]:
     )
     for *layers, batch in sizes:
         model, theta, samples, conductances = deep_network(*layers, batch)
-        theirs = fast_drn(conductances, samples.inputs, samples.targets)
+        sets = [(scale * theta, tuple(g / scale for g in conductances)) for scale in SCALES]
+        theirs = fast_drn([each for _, each in sets], samples.inputs, samples.targets)
         expected = np.concatenate([part.numpy().ravel() for part in theirs()])
         for name, rule in (
             ("exact gradient", make_rule("analytic")),
             ("centered EP", make_rule("ep", beta=BETA, unit="siemens")),
         ):
+            values = cycle([each for each, _ in sets])
 
-            def ours(rule: Any = rule) -> Any:
-                return rule.estimate(model, Mse(), theta, samples, np.random.default_rng(0)).gradient
+            def ours(rule: Any = rule, values: Any = values) -> Any:
+                return rule.estimate(model, Mse(), next(values), samples, np.random.default_rng(0)).gradient
 
             # Ours is by resistances. Losses differ by a factor, which the cosine does not see.
             found = -ours() * theta**2

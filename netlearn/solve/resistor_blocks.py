@@ -96,7 +96,7 @@ class ResistorBlock:
     @staticmethod
     def _many(a: list[Array | None], b: list[Array | None], divisor: Array | None, result: Array) -> None:
         """The products of many samples, by matrix products; with a ``divisor``, divided by it in the same pass."""
-        own = [None if p is None or q is None else np.einsum("sn,sn->n", p, q) for p, q in zip(a, b, strict=True)]
+        own = [None if p is None or q is None else (p * q).sum(axis=0) for p, q in zip(a, b, strict=True)]
         pairs = [(p, -q) for p, q in ((b[0], a[1]), (a[0], b[1])) if p is not None and q is not None]
         rows, columns = (np.zeros(n) if o is None else o for o, n in zip(own, result.shape, strict=True))
 

@@ -61,7 +61,10 @@ class FreePhase:
 
     def circuitry(self, nudge: Nudge, beta: complex) -> Circuitry:
         """What stands at the outputs at strength ``beta``."""
-        return self._plain(nudge, beta).scaled(1.0 / self.co_content.at_outputs(self.model.probes))
+        if beta not in self._weighted or self._weighted[beta][0] is not nudge:
+            made = self._plain(nudge, beta).scaled(1.0 / self.co_content.at_outputs(self.model.probes))
+            self._weighted[beta] = nudge, made
+        return self._weighted[beta][1]
 
     def _plain(self, nudge: Nudge, beta: complex) -> Circuitry:
         """The same before the weights of the co-content."""
@@ -76,6 +79,10 @@ class FreePhase:
 
     @cached_property
     def _made(self) -> dict[complex, tuple[Nudge, Circuitry]]:
+        return {}
+
+    @cached_property
+    def _weighted(self) -> dict[complex, tuple[Nudge, Circuitry]]:
         return {}
 
     @cached_property

@@ -217,7 +217,8 @@ class BorderedSystem:
     def linearized(self, states: ReducedStates, right: Array, *, transpose: bool) -> tuple[Array, Array]:
         """As :class:`Together` has it; the equations are symmetric."""
         del transpose
-        solved, error = np.empty(right.shape), np.zeros(len(right))
+        # Samples run along memory, as they do in all products with it.
+        solved, error = np.empty((*right.shape[1:], len(right))).transpose(2, 0, 1), np.zeros(len(right))
         kept = self.kept[1] if self.kept is not None and self.kept[0] is states.moving else None
 
         def work(first: int, last: int) -> None:
