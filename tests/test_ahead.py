@@ -16,8 +16,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # In a process of its own, where nothing has been compiled or loaded for other tests.
 LOOK = """
 import warnings
+from pathlib import Path
 import netlearn
 from netlearn.ahead import compile_ahead
+from netlearn.solve.compiled import jit
 from netlearn.solve.compiled.load import kernels
 
 def kinds():
@@ -28,6 +30,11 @@ assert not any(kinds().values())
 assert compile_ahead()
 ready = kinds()
 assert ready["newton"]
+# Each is compiled, and once: not again for arrays that may not be written to, say.
+found = {path.name.split("-")[0].split(".")[1] for path in Path(jit.CACHE).rglob("*.nbi")}
+assert set(kernels().__all__) <= found, found
+twice = {name: each for name, each in ready.items() if len(each) > 1}
+assert not twice, twice
 for name in ("xor", "digits", "iris"):
     netlearn.train(f"netlists/{name}.cir", epochs=1)
 more = {name: kinds()[name] - ready[name] for name in ready if kinds()[name] - ready[name]}

@@ -23,7 +23,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.solve.bordered.diodes import StraightDiodes
 from netlearn.solve.bordered.layout import ELSEWHERE, BorderedLayout
-from netlearn.solve.compiled.load import available, kernels
+from netlearn.solve.compiled.load import available, kernels, writable
 from netlearn.solve.equations.assembly import with_ground
 from netlearn.solve.equations.source_reduction import in_a_row
 from netlearn.solve.lockstep.elements import Sources
@@ -299,7 +299,7 @@ class _Part:
 
     def factors(self, at: Array) -> BorderedFactors:
         """The elimination with the diodes on the lines of inner voltages (h, S)."""
-        matrix, loops, samples = self.system.matrix, kernels(), at.shape[1]
+        matrix, loops, samples, at = self.system.matrix, kernels(), at.shape[1], writable(at)
         inverse, alone = np.empty(at.shape), np.empty(at.shape)
         loops.take_lines(matrix.diodes, self.held, matrix.diagonal, self.drive, at, inverse, alone)
         taken = matrix.products @ inverse
@@ -310,7 +310,7 @@ class _Part:
     def run(self, before: Array, known: BorderedFactors | None, most: int, steps: Array) -> BorderedFactors:
         """Solve from inner voltages (h, S), whose elimination may be known but for the corner."""
         matrix, loops, inner = self.system.matrix, kernels(), self.system.layout.sizes[0]
-        left, moved = np.empty(len(steps)), np.ones(len(steps), bool)
+        left, moved, before = np.empty(len(steps)), np.ones(len(steps), bool), writable(before)
         for step in range(1, most + 1):
             if known is None:
                 factors = self.factors(before)

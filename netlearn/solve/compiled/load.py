@@ -129,6 +129,11 @@ def lanes(samples: int, numbers: int) -> int:
     return -(-samples // (8 * rounds)) * 8
 
 
+def writable(values: Array) -> Array:
+    """The same as an array that may be written to: for one that may not, numba would compile a loop once more."""
+    return values if values.flags.writeable else values.copy()
+
+
 def in_lanes(values: Array, width: int) -> list[Array]:
     """(n, S) numbers in blocks (n, ``width``), the last one filled up with copies of its last sample."""
     count = values.shape[1]
