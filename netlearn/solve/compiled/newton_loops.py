@@ -45,9 +45,10 @@ CHORDS, NEAR, CONTRACTION = 2, 1.0, 0.2
 """So many steps are taken with the same factors after one that was this small, while they shrink to this part.
 
 One costs all lanes a quarter of a step with new factors (lattices of 56x56 and 100x100 diodes, whose factors are read
-from memory). In crossbars of 128x64 diodes all lanes come this near at once, and it ends 98 of 100 samples: 12 ms each
-and 17 without (benchmarks/crossbar.py). Behind interpolated starts lanes are out of step, and a fifth of them gains
-by it at a time: lattices lose 10 % (samples_per_second.py), and there are none.
+from memory). In crossbars of 128x64 all lanes come this near at once: 14 ms a sample with selectors and 15 with
+junctions as cells, 20 and 17 without (benchmarks/crossbar.py). From ten times as far lattices would take a sixth more.
+Behind interpolated starts lanes are out of step, and a fifth of them gains by it at a time: there it is not done, as
+lattices of 56x56 take 1.2 times as long with it (benchmarks/samples_per_second.py).
 """
 
 # The statements that array code evaluates, compiled.
