@@ -14,9 +14,10 @@ from netlearn import ahead
 ROOT = Path(__file__).resolve().parents[1]
 
 # In a process of its own, where nothing has been compiled or loaded for other tests.
-LOOK = """
+LOOK = r"""
 import warnings
 from pathlib import Path
+import numpy as np
 import netlearn
 from netlearn.ahead import compile_ahead
 from netlearn.solve.compiled import jit
@@ -37,6 +38,13 @@ twice = {name: each for name, each in ready.items() if len(each) > 1}
 assert not twice, twice
 for name in ("xor", "digits", "iris"):
     netlearn.train(f"netlists/{name}.cir", epochs=1)
+lines = [f"R{i}_{j} {a} h{j} {1000 + 100 * i + j}" for i, a in enumerate("abcy") for j in range(5)]
+lines += ["V1 a 0 0", "V2 b 0 0", "V3 c 0 1", *(f"D{j} h{j} 0 dm" for j in range(5)), ".model dm d(ron=1)"]
+layer = "a layer of ideal diodes\n" + "\n".join([*lines, "*@input V1 V2", "*@output V(y)", "*@train R*", ".end"])
+x = np.random.default_rng(0).uniform(-1, 1, (300, 2))
+for rule in ("analytic", "ep"):
+    data = {"V1": x[:, 0], "V2": x[:, 1], "V(y)": x.sum(axis=1)}
+    netlearn.train(netlearn.parse(layer), data=data, rule=rule, epochs=2)
 more = {name: kinds()[name] - ready[name] for name in ready if kinds()[name] - ready[name]}
 assert not more, more
 """

@@ -5,8 +5,8 @@ Where nodes with ideal diodes are no neighbours of each other, the reduced Jacob
     D_s  B
     Bᵀ   C
 
-with D_s diagonal. What is left at the border is C - Bᵀ D_s⁻¹ B (the Schur complement; bordered diagonal forms are
-an old friend of circuit simulation, see F. F. Wu, IEEE Trans. Circuits and Systems 23, 706, 1976), whose entries are
+with D_s diagonal. What is left at the border is C - Bᵀ D_s⁻¹ B (the Schur complement; F. F. Wu,
+IEEE Trans. Circuits and Systems 23, 706, 1976, has bordered diagonal forms in circuit simulation), whose entries are
 linear in D_s⁻¹: those of all samples are one product of D⁻¹, samples × inner nodes, with a matrix that all samples
 share. Each diode is taken on one of its straight lines, and the equations are solved until all are on the lines that
 they were taken on (Newton's method; Katzenelson, Bell Syst. Tech. J. 44, 1605, 1965, has the lines): what is found
@@ -184,17 +184,18 @@ class BorderedSystem:
 
         def work(first: int, last: int) -> None:
             part = _Part.of(self, first, last)
-            begin = part.without_diodes() if before is None else _columns(before, first, last)
             known = None if given is None else given[first // PART]
-            factors = part.run(begin, known, min(STEPS, tolerances.iterations), steps[first:last])
-            part.weigh(tolerances, excess[first:last])
+            # numpy keeps for each thread what it does about infinities.
+            with np.errstate(all="ignore"):
+                begin = part.without_diodes() if before is None else _columns(before, first, last)
+                factors = part.run(begin, known, min(STEPS, tolerances.iterations), steps[first:last])
+                part.weigh(tolerances, excess[first:last])
             done[first] = factors, part.y
             if y is not None:
                 inner = layout.sizes[0]
                 y[layout.inner, first:last], y[layout.border, first:last] = part.y[:inner], part.y[inner:]
 
-        with np.errstate(all="ignore"):
-            in_parts(work, count, PART)
+        in_parts(work, count, PART)
         every = [done[first] for first in sorted(done)]
         moving = (every[0][1] if y is None else y).T
         self.kept = moving, [factors for factors, _ in every]
@@ -226,16 +227,16 @@ class BorderedSystem:
             if kept is not None:
                 factors = kept[first // PART]
             else:
-                factors = part.factors(np.ascontiguousarray(states.moving[first:last, self.layout.inner].T))
+                factors = part.factors(_own(states.moving[first:last, self.layout.inner].T))
             for m in range(right.shape[1]):
                 rest = np.ascontiguousarray(right[first:last, m].T)
-                inner, border, left = part.solved(factors, rest[self.layout.inner], rest[self.layout.border])
+                with np.errstate(all="ignore"):
+                    inner, border, left = part.solved(factors, rest[self.layout.inner], rest[self.layout.border])
                 solved[first:last, m, self.layout.inner] = inner.T
                 solved[first:last, m, self.layout.border] = border.T
                 np.maximum(error[first:last], left, out=error[first:last])
 
-        with np.errstate(all="ignore"):
-            in_parts(work, len(right), PART)
+        in_parts(work, len(right), PART)
         return solved, error
 
     def _whole(self, moving: Array) -> Array:
@@ -263,7 +264,12 @@ class BorderedSystem:
 
 def _columns(values: Array, first: int, last: int) -> Array:
     """Some of the columns as an array of its own, or all of them."""
-    return np.ascontiguousarray(values if first == 0 and last == values.shape[1] else values[:, first:last])
+    return _own(values if first == 0 and last == values.shape[1] else values[:, first:last])
+
+
+def _own(values: Array) -> Array:
+    """As loops are compiled for: for arrays that one must not write to they would be compiled once more."""
+    return np.require(values, requirements=("C", "W"))
 
 
 @dataclass(eq=False)
@@ -293,7 +299,11 @@ class _Part:
         if not len(matrix.square):
             return alone
         scaled = matrix.beside * inverse
-        left = np.linalg.solve(matrix.square - matrix.beside.T @ scaled, self.border + matrix.beside.T @ alone)
+        try:
+            left = np.linalg.solve(matrix.square - matrix.beside.T @ scaled, self.border + matrix.beside.T @ alone)
+        except np.linalg.LinAlgError:
+            # Nodes that hang on conducting diodes alone, or on nothing: this is but where the iteration starts.
+            return alone
         alone += scaled @ left
         return alone
 

@@ -150,7 +150,8 @@ class Compilation:
 
     def _give_up(self, said: str) -> None:
         self._given_up = True
-        last = (said.strip().splitlines() or ["without a word"])[-1]
+        nothing = f"not even why could be written to {self.folder}, whose disk may be full"
+        last = (said.strip().splitlines() or [nothing])[-1]
         warnings.warn(
             f"the solver's loops cannot be compiled, so that the slower array operations take their place ({last}); "
             "'python -m netlearn.ahead' tries again and shows all of it",

@@ -203,3 +203,43 @@ def test_gradients_are_differences_of_losses() -> None:
             for sign in (1, -1)
         ]
         assert found[k] == pytest.approx((ends[0] - ends[1]) / (2 * step[k]), rel=1e-4, abs=1e-7 * np.abs(found).max())
+
+
+WIRES = ["D1 a h dm", "D2 g 0 dm", "R1 h b 1u", "R2 b g 1u"]
+
+
+def wired(lines: list[str], ends: str, samples: int) -> Circuit:
+    circuit = circuit_of("\n".join(["wires", "V1 a 0 0", *lines, f".model dm d({ends})", ".end"]))
+    return circuit.with_values({(circuit.group("voltage source") or 0, "dc"): np.linspace(0.5, 2, samples)[:, None]})
+
+
+@pytest.mark.parametrize(
+    ("lines", "ends"),
+    [
+        (WIRES, "ron=1"),
+        ([line.replace("1u", "1m") for line in WIRES], "ron=1 roff=1e15"),
+    ],
+)
+def test_a_border_that_is_singular_without_diodes_is_none_with_them(lines: list[str], ends: str) -> None:
+    point = InternalSolver().solve(wired(lines, ends, 4))
+    middle = point.x[:, list(point.circuit.nodes).index("b")]
+    np.testing.assert_allclose(middle, np.linspace(0.5, 2, 4) / 2, rtol=1e-6)
+
+
+def test_nodes_without_a_path_to_ground_are_named_beside_a_layer_of_diodes() -> None:
+    lines = ["R0 a h 1k", "D1 h 0 dm", "R1 b c 1k", "R2 h y 1k", "R3 y 0 1k"]
+    with pytest.raises(netlearn.CircuitError, match="'b' and 'c'"):
+        InternalSolver().solve(wired(lines, "ron=1 roff=1meg", 4))
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_diodes_that_leak_nothing_warn_of_no_division(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETLEARN_THREADS", str(threads))
+    circuit = wired(["D1 a h dm", "R1 h y 1k", "R2 y 0 1k", "D2 k a dm", "R3 k y 1k"], "ron=1", 600)
+    g = circuit.group("ideal diode")
+    assert g is not None
+    circuit = circuit.with_values({(g, "roff"): np.full(2, np.inf)})
+    point = InternalSolver().solve(circuit)
+    y = point.x[:, list(circuit.nodes).index("y")]
+    np.testing.assert_allclose(y, np.linspace(0.5, 2, 600) * 1000 / 2001, rtol=1e-9)
