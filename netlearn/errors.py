@@ -163,6 +163,8 @@ def raise_all(errors: Sequence[NetlearnError]) -> None:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that names the nearest known word, or lists a few; empty if there are none."""
+    # From Python anything may be given as a name.
+    word = str(word)
     # Never the very word that was refused.
     names = [name for name in known if name.lower() != word.lower()]
     close = get_close_matches(word.lower(), [name.lower() for name in names], n=1, cutoff=0.6)

@@ -57,7 +57,7 @@ def explain(*words: str) -> str:
     >>> print(explain("schedule", "constant").splitlines()[0])
     *@schedule constant
     """
-    words = tuple(part for word in words for part in word.lower().removeprefix("*@").split(".") if part)
+    words = tuple(part for word in words for part in str(word).lower().removeprefix("*@").split(".") if part)
     if not words:
         lines = [f"{name:<11}{directive.help}" for name, directive in DIRECTIVES.items()]
         lines.append(f"{NETWORK:<11}kinds of network that 'netlearn new' makes")

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from netlearn.errors import OptionError
+import netlearn
+from netlearn.errors import NetlearnError, OptionError
 from netlearn.generate import Start
 from netlearn.learn.goals import Goal
 from netlearn.learn.hardware import Hardware
@@ -25,6 +26,7 @@ from netlearn.options import Declared, Option, options_of
 from netlearn.solve.internal import InternalSolver
 from netlearn.topologies.kinds import TOPOLOGIES
 
+DIVIDER = netlearn.parse("* t\nV1 in 0 1\nR1 in out 1k\nR2 out 0 1k\n.end\n")
 DECLARED = [
     *(cls for table in (LOSSES, OPTIMIZERS, RULES, SCHEDULES, STARTS, TOPOLOGIES) for cls in table.values()),
     *(Start, OneStep, Hardware, LoopOptions, Subset),
@@ -77,6 +79,21 @@ def test_whatever_has_options_checks_them(cls: type) -> None:
 )
 def test_what_no_option_says_is_checked_as_well(make: Callable[[], object], says: str) -> None:
     with pytest.raises(OptionError, match=says):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: netlearn.parse(3), "3 is not the text of a netlist"),  # type: ignore[arg-type]
+        (lambda: netlearn.new(3), "no kind of network '3'"),  # type: ignore[arg-type]
+        (lambda: netlearn.explain(3), "3"),  # type: ignore[arg-type]
+        (lambda: netlearn.sensitivities(DIVIDER, 3), "3 is not a probe"),  # type: ignore[arg-type]
+        (lambda: netlearn.operating_point(DIVIDER).voltage(3), "node '3'"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_text_where_a_name_stands_is_an_error_in_words(make: Callable[[], object], says: str) -> None:
+    with pytest.raises(NetlearnError, match=says):
         make()
 
 

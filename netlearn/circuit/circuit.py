@@ -112,6 +112,7 @@ class Circuit(InNotebooks):
 
     def node(self, name: str) -> int:
         """The number of a node, GROUND for ``0`` and ``gnd``. Raises CircuitError."""
+        name = str(name)
         if name.lower() in GROUND_NAMES:
             return GROUND
         number = self.wiring.node_number(name.lower())

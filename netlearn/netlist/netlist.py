@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from netlearn.atomic import Destination, write_together
-from netlearn.errors import NetlearnError, NetlistError, OutputError, Place, did_you_mean, raise_all
+from netlearn.errors import NetlearnError, NetlistError, OptionError, OutputError, Place, did_you_mean, raise_all
 from netlearn.netlist import inclusions
 from netlearn.netlist.bodies import BodyNames, elements_in
 from netlearn.netlist.edits import Edit
@@ -378,6 +378,8 @@ def parse(text: str, path: str = "<string>", allow: Sequence[str | os.PathLike[s
 
     Raises NetlistError as :func:`read` does.
     """
+    if not isinstance(text, str):
+        raise OptionError(f"{text!r:.80} is not the text of a netlist", hint="read(path) reads a file")
     if not text.strip() or "\0" in text:
         raise NetlistError(
             "the text is empty" if not text.strip() else "this is binary data, not a netlist", Place(path, 1)

@@ -37,6 +37,8 @@ def parameters_in(names: Iterable[str]) -> tuple[str, ...]:
     """The names of ``.param`` numbers that expressions among the probes use."""
     found: dict[str, None] = {}
     for name in names:
+        if not isinstance(name, str):
+            raise OptionError(f"{name!r:.80} is not a probe", hint="a probe is a text such as 'V(out)'")
         braced = _BRACED.fullmatch(name.strip())
         try:
             words = () if braced is None else parse_expression(braced[1], behavioural=True, measured=True).names
