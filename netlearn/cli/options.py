@@ -231,7 +231,7 @@ def _flag(entry: Option) -> Callable[[Command], Command]:
         f"--{entry.name}",
         f"setting_{entry.name}",
         type=kind,
-        metavar=None if entry.choices else "N",
+        metavar=None if entry.choices else "WORD" if entry.kind is str else "N",
         help=f"{_sentence(entry.help)} [{shown}]." if shown else f"{_sentence(entry.help)}.",
     )
 

@@ -38,3 +38,9 @@ def test_many_options_are_in_groups_and_say_what_they_take(command: str) -> None
     assert len(found.params) < 7 or isinstance(found, SectionedCommand)
     for word in ("INTEGER", "FLOAT", "TEXT", "RANGE", "PATH"):
         assert word not in shown
+
+
+def test_words_are_not_said_to_be_numbers() -> None:
+    shown = CliRunner().invoke(main, ["new", "crossbar", "--help"], catch_exceptions=False).output
+    assert "--cell WORD " in shown
+    assert "--rows N " in shown
