@@ -36,6 +36,13 @@ class Mse(Dissipating):
         error, count = self._errors(outputs, targets)
         return np.asarray(2.0 / count * error)
 
+    def quadratic(self, outputs: Array, targets: Array) -> tuple[Array, Array] | None:
+        """h (o,) and t (S, o) of the form Σ_j h_j (y_j - t_j)²/2; None where not all outputs are asked for."""
+        wanted = self.wanted(outputs, targets)
+        if wanted.shape != outputs.shape or not np.isfinite(wanted).all():
+            return None
+        return np.full(outputs.shape[-1], 2.0 / outputs.shape[-1]), wanted
+
     def unit(self, targets: Array, outputs: int) -> float:
         """The variance of the targets over the samples, what losses are small or large against.
 

@@ -10,7 +10,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.devices.base import COMPLEX_STEP
 from netlearn.errors import OptionError
-from netlearn.learn.loss import Loss
+from netlearn.learn.loss import Loss, Mse
 from netlearn.learn.rules.circuitry import Circuitry
 
 
@@ -109,6 +109,10 @@ def wanted_outputs(loss: Loss, outputs: Array, targets: Array) -> Array | None:
 
 def quadratic_form(loss: Loss, outputs: Array, targets: Array) -> tuple[Array, Array] | None:
     """h (o,) and t (S, o) if the loss is Σ_j h_j (y_j - t_j)²/2 + const at these samples, else None."""
+    if isinstance(loss, Mse):
+        known = loss.quadratic(outputs, targets)
+        if known is not None:
+            return known
     slope = loss.gradient(outputs, targets)
     curvature = loss.gradient(outputs + 1.0, targets) - slope
     further = loss.gradient(outputs - 2.0, targets) - slope

@@ -128,6 +128,17 @@ class BorderedLayout:
             tree,
         )
 
+    def ends(self, plus: Array, minus: Array) -> Array | None:
+        """The incidence matrix (m, o) at the border of elements between such nodes; None where one is not there."""
+        places, every = (self.at_border[plus], self.at_border[minus]), np.arange(len(plus))
+        if any((each == ELSEWHERE).any() for each in places):
+            return None
+        # Ground has a row of its own, the last one.
+        result = np.zeros((self.sizes[1] + 1, len(plus)))
+        result[places[0], every] = 1.0
+        result[places[1], every] -= 1.0
+        return result[:-1]
+
     def diodes(self, prepared: Sequence[Values]) -> StraightDiodes | None:
         """The diodes with the groups' ``prepared`` values; None where samples differ in them."""
         parts = []

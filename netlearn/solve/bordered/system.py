@@ -22,7 +22,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.solve.bordered.diodes import StraightDiodes
-from netlearn.solve.bordered.layout import ELSEWHERE, BorderedLayout
+from netlearn.solve.bordered.layout import BorderedLayout
 from netlearn.solve.compiled.load import available, kernels, writable
 from netlearn.solve.equations.assembly import with_ground
 from netlearn.solve.equations.source_reduction import in_a_row
@@ -36,6 +36,8 @@ PART = 256
 """Samples that are solved at a time."""
 STEPS = 12
 """After so many steps without all diodes being on their lines others are to try."""
+FEW = 3
+"""Where no more than this part of the samples have diodes to move further, they go on alone."""
 BALANCED = 1e-3
 """Currents out of balance by this part of what is allowed are more than rounding."""
 
@@ -157,26 +159,25 @@ class BorderedSystem:
         These are conductances () or (o,) and currents () or (S, o) from the first node to the second. None where
         nothing is known of ``states``, and where a node is not of the border.
         """
-        places = [self.layout.at_border[ends] for ends in push]
-        if self.kept is None or self.kept[0] is not states.moving or any((each == ELSEWHERE).any() for each in places):
+        if self.kept is None or self.kept[0] is not states.moving:
             return None
-        size = self.layout.sizes[1]
-        count = len(places[0])
-        # Ground has a row of its own, the last one.
-        ends = np.zeros((size + 1, count))
-        ends[places[0], np.arange(count)] = 1.0
-        ends[places[1], np.arange(count)] -= 1.0
-        ends = ends[:-1]
-        drive = self.drives[1] + ends @ np.broadcast_to(current, (self.count, count)).T
+        key = ("ends at the border", *(ends.tobytes() for ends in push))
+        ends = self.model.circuit.wiring.once(key, lambda: self.layout.ends(*push))
+        if ends is None:
+            return None
+        drive = self.drives[1] + ends @ np.broadcast_to(current, (self.count, ends.shape[1])).T
         matrix = self.matrix.pushed(ends * conductance @ ends.T, self.layout)
         other = replace(self, matrix=matrix, drives=(self.drives[0], drive), kept=None)
         before = self.kept[0].T[self.layout.inner]
-        return other._solve(before, self.kept[1], Tolerances.of(self.model.circuit))
+        return other._solve(before, self.kept[1], Tolerances.of(self.model.circuit), keep=False)
 
     def _solve(
-        self, before: Array | None, given: list[BorderedFactors] | None, tolerances: Tolerances
+        self, before: Array | None, given: list[BorderedFactors] | None, tolerances: Tolerances, *, keep: bool = True
     ) -> BorderedOutcome:
-        """From inner voltages (h, S), or with no diode conducting; the elimination there may be known."""
+        """From inner voltages (h, S), or with no diode conducting; the elimination there may be known.
+
+        The one at the states is kept, or else it is not made again for all samples where few have moved.
+        """
         layout, count = self.layout, self.count
         excess, steps = np.zeros(count), np.zeros(count, int)
         y: Array | None = None if layout.in_order and count <= PART else np.empty((self.model.reduction.size, count))
@@ -188,7 +189,7 @@ class BorderedSystem:
             # numpy keeps for each thread what it does about infinities.
             with np.errstate(all="ignore"):
                 begin = part.without_diodes() if before is None else _columns(before, first, last)
-                factors = part.run(begin, known, min(STEPS, tolerances.iterations), steps[first:last])
+                factors = part.run(begin, known, min(STEPS, tolerances.iterations), steps[first:last], keep=keep)
                 part.weigh(tolerances, excess[first:last])
             done[first] = factors, part.y
             if y is not None:
@@ -198,7 +199,7 @@ class BorderedSystem:
         in_parts(work, count, PART)
         every = [done[first] for first in sorted(done)]
         moving = (every[0][1] if y is None else y).T
-        self.kept = moving, [factors for factors, _ in every]
+        self.kept = (moving, [factors for factors, _ in every]) if keep else None
         definite = every[0][0].wrong == 0
         if len(every) > 1:
             definite = np.concatenate([factors.wrong == 0 for factors, _ in every])
@@ -317,8 +318,19 @@ class _Part:
         loops.factor_border(matrix.corner, taken, lower, wrong)
         return BorderedFactors(inverse, taken, lower, wrong, alone)
 
-    def run(self, before: Array, known: BorderedFactors | None, most: int, steps: Array) -> BorderedFactors:
-        """Solve from inner voltages (h, S), whose elimination may be known but for the corner."""
+    def taken(self, samples: Array) -> _Part:
+        """The part of some of its samples."""
+        drive, border, held = (np.ascontiguousarray(each[:, samples]) for each in (self.drive, self.border, self.held))
+        y, pull = np.empty((len(self.y), len(samples))), np.empty((len(self.pull), len(samples)))
+        return _Part(self.system, drive, border, held, y, pull)
+
+    def run(
+        self, before: Array, known: BorderedFactors | None, most: int, steps: Array, *, keep: bool = True
+    ) -> BorderedFactors:
+        """Solve from inner voltages (h, S), whose elimination may be known but for the corner.
+
+        Returns the elimination at the end; if that is not to be kept, only its signs are those of all samples.
+        """
         matrix, loops, inner = self.system.matrix, kernels(), self.system.layout.sizes[0]
         left, moved, before = np.empty(len(steps)), np.ones(len(steps), bool), writable(before)
         for step in range(1, most + 1):
@@ -340,6 +352,14 @@ class _Part:
             steps[:] = step if step == 1 else np.maximum(steps, step * moved)
             moved = left > 0.0
             if not moved.any():
+                break
+            lost = np.flatnonzero(moved)
+            if not keep and FEW * len(lost) < len(moved) and step < most:
+                # The others have arrived.
+                few, count = self.taken(lost), steps[lost]
+                rest = few.run(np.ascontiguousarray(self.y[:inner, lost]), None, most - step, count, keep=False)
+                self.y[:, lost], self.pull[:, lost] = few.y, few.pull
+                factors.wrong[lost], steps[lost] = rest.wrong, count + step
                 break
             before = self.y[:inner].copy()
         return factors

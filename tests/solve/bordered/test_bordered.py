@@ -10,7 +10,8 @@ import pytest
 
 import netlearn
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.circuit import GROUND, Circuit, Group
+from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR
 from netlearn.learn.loss import Mse
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.base import Batch
@@ -24,6 +25,7 @@ from netlearn.solve.newton.iteration import Tolerances
 from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel
 from netlearn.solve.operating_point import OperatingPoint
+from netlearn.solve.reduced_states import ReducedStates
 
 INPUTS, HIDDEN, OUTPUTS = 3, 4, 2
 
@@ -185,6 +187,32 @@ def test_rules_say_what_they_say_of_newton_s_states(
     monkeypatch.setattr(BorderedSystem, "of", classmethod(lambda cls, *_: None))
     expected = gradient()
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("few", [0, 10**9])
+def test_pushed_states_are_those_of_the_circuit_with_the_elements(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Samples whose diodes move go on alone, always or never.
+    monkeypatch.setattr(system, "FEW", few)
+    rng = np.random.default_rng(8)
+    circuit = driven(circuit_of(layers(rng)), rng.uniform(-1, 1, (300, INPUTS)))
+    free = InternalSolver().solve(circuit)
+    assert isinstance(free.linearization, NonlinearLinearization)
+    solved, states = free.linearization.together, free.states
+    assert isinstance(solved, BorderedSystem)
+    assert isinstance(states, ReducedStates)
+    ends = np.array([[circuit.node("y0"), GROUND], [circuit.node("y1"), circuit.node("y0")]])
+    conductance, current = np.array([1e-3, -1e-6]), 1e-4 * rng.normal(size=(300, 2))
+    found = solved.pushed(states, (ends[:, 0], ends[:, 1]), conductance, current)
+    assert found is not None
+    assert found.converged.all()
+    groups = [
+        Group(RESISTOR, ["ra", "rb"], ends, {"resistance": 1 / conductance}),
+        Group(CURRENT_SOURCE, ["ia", "ib"], ends, {"dc": current}),
+    ]
+    monkeypatch.setattr(BorderedSystem, "of", classmethod(lambda cls, *_: None))
+    expected = InternalSolver().solve(circuit.with_elements(groups)).x
+    np.testing.assert_allclose(found.states.x, expected, rtol=1e-9, atol=1e-13)
+    assert solved.pushed(states, (np.array([circuit.node("h0")]), np.array([GROUND])), 1.0, 0.0) is None
 
 
 def test_gradients_are_differences_of_losses() -> None:
