@@ -142,7 +142,7 @@ def parse_by_grammar(text: str, rule: str) -> LineParts:
 _TOKEN = r"""[^ \t\f\v=(){}'",]++"""
 _WORD = re.compile(_TOKEN)
 _NOT_JUST_WORDS = re.compile("""[=(){}'",]""")
-_WORDS_AND_VALUES = re.compile(rf"{_TOKEN}[ \t\f\v]++(?:{_TOKEN}(?:(?<![<>!])={_TOKEN})?+(?:[ \t\f\v]++|\Z))*+")
+_WORDS_AND_VALUES = re.compile(rf"{_TOKEN}[ \t\f\v]++(?>(?:{_TOKEN}(?>(?:(?<![<>!])={_TOKEN})?)(?:[ \t\f\v]++|\Z))*)")
 _WORD_OR_VALUE = re.compile(rf"({_TOKEN})(?:=({_TOKEN}))?")
 
 

@@ -27,12 +27,12 @@ FIRST_STRETCH, GROWTH, LONGEST_STRETCH = 1 << 15, 4, 1 << 19
 
 _WORD = r"""(?:[^ \t\f\v\r\n,=(){}'";$/\\]|/(?!/))"""
 # Of few enough digits not to be beyond what a float64 holds.
-_NUMBER = r"[+-]?(?:[0-9]{1,99}+\.?+[0-9]*+|\.[0-9]++)(?:[eEdD][+-]?[0-9]{1,2}+)?+[A-Za-z]*+"
-_LINE = rf"[ \t]*+[%s]{_WORD}*+(?:[ \t]++{_WORD}++){{2}}[ \t]++{_NUMBER}[ \t]*+(?:\r\n|\r|\n|\Z)"
+_NUMBER = r"[+-]?(?:[0-9]{1,99}+\.?+[0-9]*+|\.[0-9]++)(?>(?:[eEdD][+-]?[0-9]{1,2}+)?)[A-Za-z]*+"
+_LINE = rf"[ \t]*+[%s](?>{_WORD}*)(?:[ \t]++(?>{_WORD}+)){{2}}[ \t]++{_NUMBER}[ \t]*+(?:\r\n|\r|\n|\Z)"
 # What a comment may not have: backslashes, which join lines, and what makes it a directive or begins encrypted text.
-_BETWEEN = r"(?:[ \t]*+(?:\*(?![@#]|[ \t]*(?i:ltspice encrypted))[^\r\n\\]*+)?+(?:\r\n|\r|\n))*+"
+_BETWEEN = r"(?>(?:[ \t]*+(?>(?:\*(?![@#]|[ \t]*(?i:ltspice encrypted))[^\r\n\\]*+)?)(?:\r\n|\r|\n))*)"
 _PLAIN_NUMBER = re.compile(_NUMBER)
-_CONTINUATION = re.compile(r"(?:[ \t\f\v]*+(?:\*[^\r\n]*+)?+(?:\r\n|\r|\n))*+[ \t\f\v]*+\+")
+_CONTINUATION = re.compile(r"(?>(?:[ \t\f\v]*+(?>(?:\*[^\r\n]*+)?)(?:\r\n|\r|\n))*)[ \t\f\v]*+\+")
 _ENCRYPTED = re.compile(r"(?:\A|[\r\n])[ \t\f\v]*\*[ \t]*LTspice Encrypted", re.IGNORECASE)
 
 _BLANK, _LINE_END, _INK, _SLASH, _BAD, _BACKSLASH = range(6)
@@ -50,7 +50,7 @@ _FIRST = f"{LETTERS}{LETTERS.lower()} \t"
 def _beginning(lines: int) -> re.Pattern[str]:
     """What matches so many plain lines of one letter."""
     kinds = (_LINE % f"{letter}{letter.lower()}" for letter in LETTERS)
-    return re.compile("|".join(rf"(?>{line}{_BETWEEN}){{{lines}}}+" for line in kinds))
+    return re.compile("|".join(rf"(?>(?>{line}{_BETWEEN}){{{lines}}})" for line in kinds))
 
 
 def plain_lines(source: Source, position: int) -> Block | None:

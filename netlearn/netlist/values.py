@@ -15,7 +15,7 @@ from netlearn.netlist.statements import Assignment, Element, Word
 IsModel = Callable[[str], bool]
 """Whether a name is that of a model."""
 
-_EXPRESSION = re.compile(r"'[^'\r\n]+'|\{(?:[^{}\r\n]|\{[^{}\r\n]*+\})++\}")
+_EXPRESSION = re.compile(r"'[^'\r\n]+'|\{(?>(?:[^{}\r\n]|\{[^{}\r\n]*+\})+)\}")
 _NO_VALUES = frozenset({"noiseless", "tol", "dev", "lot", "ac", "load"})
 """Words after the nodes of a resistor, capacitor or inductor that stand neither for its value nor for its model."""
 
