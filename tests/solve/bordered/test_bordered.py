@@ -26,6 +26,7 @@ from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.reduced_states import ReducedStates
+from netlearn.solve.threads import set_threads
 
 INPUTS, HIDDEN, OUTPUTS = 3, 4, 2
 
@@ -145,6 +146,21 @@ def test_samples_have_the_same_voltages_alone_and_among_others() -> None:
     circuit, x = circuit_of(layers(rng)), rng.uniform(-1, 1, (520, INPUTS))
     every, some = (InternalSolver().solve(driven(circuit, part)).x for part in (x, x[256:300]))
     np.testing.assert_allclose(every[256:300], some, rtol=1e-12, atol=1e-15)
+
+
+def test_any_number_of_threads_gives_the_same_bytes() -> None:
+    rng = np.random.default_rng(9)
+    circuit = driven(circuit_of(layers(rng)), rng.uniform(-1, 1, (600, INPUTS)))
+    found = set()
+    for count in (1, 2, 3):
+        set_threads(count)
+        try:
+            point = InternalSolver().solve(circuit)
+        finally:
+            set_threads(None)
+        assert point.linearization is not None
+        found.add((point.x.tobytes(), point.linearization.solve(point.x, transpose=True).tobytes()))
+    assert len(found) == 1
 
 
 def test_samples_that_do_not_arrive_are_solved_by_newton_s_method(monkeypatch: pytest.MonkeyPatch) -> None:
