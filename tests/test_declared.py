@@ -15,8 +15,9 @@ from netlearn.learn.hardware import Hardware
 from netlearn.learn.loss import LOSSES
 from netlearn.learn.optimizers import OPTIMIZERS, Adam
 from netlearn.learn.rules import RULES, GeneralizedEP
+from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.schedule import SCHEDULES
-from netlearn.learn.settings import LoopOptions, Trained
+from netlearn.learn.settings import LoopOptions, Settings, Trained
 from netlearn.learn.starts import STARTS
 from netlearn.learn.subset import Subset
 from netlearn.ngspice.own_text import TextSolver
@@ -24,6 +25,7 @@ from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.onestep.options import OneStep
 from netlearn.options import Declared, Option, options_of
 from netlearn.solve.internal import InternalSolver
+from netlearn.solve.newton.iteration import Tolerances
 from netlearn.topologies.kinds import TOPOLOGIES
 
 DIVIDER = netlearn.parse("* t\nV1 in 0 1\nR1 in out 1k\nR2 out 0 1k\n.end\n")
@@ -75,6 +77,13 @@ def test_whatever_has_options_checks_them(cls: type) -> None:
         (lambda: Trained(3), "a pattern of names is a text, not 3"),  # type: ignore[arg-type]
         (lambda: Goal(3, value=1), "a probe is a text, not 3"),  # type: ignore[arg-type]
         (lambda: GeneralizedEP("x"), "'x' is not a nudge"),  # type: ignore[arg-type]
+        (lambda: Analytic(superpose="maybe"), "'superpose' must be yes or no"),  # type: ignore[arg-type]
+        (lambda: Tolerances(reltol=-1), "'reltol' must be a number at least 0, not -1"),
+        (lambda: Tolerances(iterations=0), "'iterations' must be a whole number at least 1"),
+        (lambda: Settings(loss=3), "3 cannot be the setting 'loss'"),  # type: ignore[arg-type]
+        (lambda: Settings(rule=None), "None cannot be the setting 'rule'"),  # type: ignore[arg-type]
+        (lambda: Settings(output="V(a)"), "cannot be the setting 'output'"),  # type: ignore[arg-type]
+        (lambda: Settings(train=("R*",)), "cannot be the setting 'train'"),  # type: ignore[arg-type]
     ],
 )
 def test_what_no_option_says_is_checked_as_well(make: Callable[[], object], says: str) -> None:
@@ -86,6 +95,7 @@ def test_what_no_option_says_is_checked_as_well(make: Callable[[], object], says
     ("make", "says"),
     [
         (lambda: netlearn.parse(3), "3 is not the text of a netlist"),  # type: ignore[arg-type]
+        (lambda: DIVIDER.find(3), "a pattern of names is a text, not 3"),  # type: ignore[arg-type]
         (lambda: netlearn.new(3), "no kind of network '3'"),  # type: ignore[arg-type]
         (lambda: netlearn.explain(3), "3"),  # type: ignore[arg-type]
         (lambda: netlearn.sensitivities(DIVIDER, 3), "3 is not a probe"),  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from netlearn.errors import NetlistError, NetlistWarning
 from netlearn.netlist.statements import Assignment, Card, Word
 
 _NUMERIC_OPTIONS = ("reltol", "abstol", "vntol", "itl1", "itl2", "pivtol", "pivrel", "gminsteps", "srcsteps")
+_TOLERANCES = ("reltol", "abstol", "vntol")
 SET_OPTIONS = ("temp", "tnom", "gmin", "scale", *_NUMERIC_OPTIONS)
 """Options that the circuit itself has."""
 _REFUSED_OPTIONS: Mapping[str, str] = {
@@ -43,7 +44,10 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
                 if name not in SET_OPTIONS:
                     _warn_of_option(body, item, assignment.name)
                     continue
-                _set_option(settings, name, body.fixed(Text.of(assignment.value, card.source, item.chain)))
+                value = body.fixed(Text.of(assignment.value, card.source, item.chain))
+                if name in _TOLERANCES and value < 0:
+                    raise item.word_error(assignment.name, f"'{name}' must be at least 0, not {value:g}")
+                _set_option(settings, name, value)
         for word in card.words:
             if word.text.lower() == "badmos3":
                 settings.badmos3 = 1.0

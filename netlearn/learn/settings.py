@@ -112,6 +112,11 @@ class Settings:
     places: Mapping[str, Place] = field(default_factory=dict, compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
+    def __post_init__(self) -> None:
+        for name, thing in vars(self).items():
+            if name in DIRECTIVES and not (thing is None and name in _MAY_LACK):
+                _check_object(name, thing)
+
     def __repr__(self) -> str:
         parts = [f"{len(self.train)} patterns to train", f"{len(self.output)} outputs", f"{len(self.goal)} goals"]
         return f"<settings: {', '.join(parts)}, rule {type(self.rule).__name__}>"
@@ -227,8 +232,6 @@ def with_objects(settings: Settings, objects: Mapping[str, object]) -> Settings:
 
     Raises OptionError for an object that is not one for its place.
     """
-    for name, thing in objects.items():
-        _check_object(name, thing)
     return replace(settings, **objects)  # type: ignore[arg-type]
 
 
@@ -245,13 +248,24 @@ _CLASSES: Mapping[str, tuple[type, ...]] = {
     "start": (OwnValues, SolvedReadout),
     "corner": (Mapping,),
     "position": (Mapping,),
-    "goal": (tuple,),
 }
+_MEMBERS: Mapping[str, type] = {
+    **dict.fromkeys(("input", "output", "classes", "fix"), str),
+    "goal": Goal,
+    "train": Trained,
+    "tolerance": Tolerance,
+    "rating": Rating,
+}
+"""Of what the others are tuples."""
+_MAY_LACK = ("loss", "hardware")
+"""What may be None."""
 
 
 def _check_object(name: str, thing: object) -> None:
     made = DIRECTIVES[name].made if name in DIRECTIVES else None
     if isinstance(thing, _CLASSES.get(name, ()) if made is None else made):
+        return
+    if name in _MEMBERS and isinstance(thing, tuple) and all(isinstance(each, _MEMBERS[name]) for each in thing):
         return
     methods = _METHODS.get(name, ())
     hint = "give a text as in the netlist, or a list of such"

@@ -163,6 +163,8 @@ class Elements(Mapping[str, ElementView]):
 
     def find(self, pattern: str) -> list[ElementView]:
         """The elements of the top level whose names match a glob such as ``R*``, in the order of the text."""
+        if not isinstance(pattern, str):
+            raise OptionError(f"a pattern of names is a text, not {pattern!r:.80}", hint="such as 'R*'")
         match = re.compile(translate(pattern.lower())).match
         return [ElementView(self._netlist, name) for name in self._body.names if match(name.lower())]
 

@@ -91,6 +91,13 @@ def test_options_and_guesses_reach_the_circuit():
     assert circuit.nodeset == {circuit.node("b"): 0.5, circuit.node("x1.n"): 0.2}
 
 
+def test_a_negative_tolerance_is_an_error_at_its_place():
+    with pytest.raises(NetlistError, match="'reltol' must be at least 0, not -1") as caught:
+        design_of("V1 a 0 1\nR1 a 0 1\n.options abstol=0 reltol=-1")
+    assert caught.value.place is not None
+    assert caught.value.place.line == 4
+
+
 # Choosing parameters -------------------------------------------------------------------------
 
 CELLS = """\

@@ -13,7 +13,10 @@ from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.power import with_power
 from netlearn.learn.superposition import superpose, superposes
+from netlearn.options import Option
 from netlearn.solve.operating_point import OperatingPoint
+
+_SUPERPOSE = Option("superpose", bool, True)
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,9 @@ class Analytic:
     """
 
     superpose: bool = True
+
+    def __post_init__(self) -> None:
+        _SUPERPOSE.check(self.superpose)
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """One free state and one adjoint solve per sample, or fewer by superposition; no randomness."""

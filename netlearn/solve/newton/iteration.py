@@ -9,6 +9,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
+from netlearn.options import Declared, option
 from netlearn.solve.matrices.many import Pattern
 from netlearn.solve.newton.system import System
 from netlearn.solve.stopping import SETTLED, imbalance, relative_step, small, stalled
@@ -22,13 +23,13 @@ ROUNDED = 64.0
 
 
 @dataclass(frozen=True)
-class Tolerances:
+class Tolerances(Declared):
     """When an operating point has settled; the names and defaults are SPICE's."""
 
-    reltol: float = 1e-3
-    vntol: float = 1e-6
-    abstol: float = 1e-12
-    iterations: int = 100
+    reltol: float = option(1e-3, "relative tolerance", least=0.0)
+    vntol: float = option(1e-6, "absolute tolerance of voltages, in volts", least=0.0)
+    abstol: float = option(1e-12, "absolute tolerance of currents, in amperes", least=0.0)
+    iterations: int = option(100, "most steps of Newton's method", least=1)
 
     @classmethod
     def of(cls, circuit: Circuit) -> Tolerances:
@@ -38,7 +39,7 @@ class Tolerances:
             min(float(o.get("reltol", cls.reltol)), cls.reltol),
             min(float(o.get("vntol", cls.vntol)), cls.vntol),
             min(float(o.get("abstol", cls.abstol)), cls.abstol),
-            int(o.get("itl1", cls.iterations)),
+            max(int(o.get("itl1", cls.iterations)), 1),
         )
 
     def floor(self, is_node: Array) -> Array:
