@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from netlearn.argument_types import checked
 from netlearn.learn.rules.adjoint_circuit import AdjointCircuit
 from netlearn.learn.rules.base import Batch
 from netlearn.ngspice.export import export_ngspice, flatten
@@ -12,6 +13,7 @@ from netlearn.probes.ends import Probes
 from netlearn.project import open_project
 
 
+@checked
 def adjoint_netlist(
     netlist: NetlistLike, data: DataLike | None = None, *, sample: int | None = None, **settings: Any
 ) -> str:

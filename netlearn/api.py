@@ -13,6 +13,7 @@ from typing import Literal, Unpack
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arguments import with_targets
 from netlearn.arrays import Array
 from netlearn.atomic import Destination
@@ -67,6 +68,7 @@ FITTED = 20_000
 """Up to so many samples tell standard errors without being asked to."""
 
 
+@checked
 def train(
     netlist: NetlistLike,
     data: DataLike | None = None,
@@ -153,7 +155,7 @@ def train(
             warnings.warn(
                 f"'{steps}' stays: it has the steps of a search for parts, and here none are searched for; "
                 "give the hardware as before to go on with it, or remove it",
-                stacklevel=2,
+                stacklevel=3,
             )
         if test is not None:
             # What is wrong with it is said before the work, not after.
@@ -218,6 +220,7 @@ def task_of(project: Project) -> Task:
     )
 
 
+@checked
 def operating_point(
     netlist: NetlistLike,
     solver: str | Solver = "internal",
@@ -268,7 +271,7 @@ def _result(project: Project, task: Task, state: TrainingState, final: FinalValu
         return evaluation_of(model, project.loss, layout, data)
 
     if state.finished and (said := warning_of(task, state)):
-        warnings.warn(said, stacklevel=3)
+        warnings.warn(said, stacklevel=4)
     return TrainResult(
         netlist=written,
         settings=project.settings if project.layout.aims else replace(project.settings, loss=project.loss),

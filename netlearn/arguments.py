@@ -20,11 +20,15 @@ def with_targets(data: DataLike | None, targets: object) -> DataLike | None:
 
 def netlist_of(netlist: NetlistLike) -> Netlist:
     """The netlist itself, or the file read. Raises OptionError for what is neither."""
-    given: object = netlist
-    if isinstance(given, Netlist):
-        return given
-    if not isinstance(given, str | os.PathLike):
+    if isinstance(netlist, Netlist):
+        return netlist
+    check_netlist(netlist)
+    return read(netlist)
+
+
+def check_netlist(given: object) -> None:
+    """Raise OptionError for what is neither a netlist nor the path of one."""
+    if not isinstance(given, Netlist | str | os.PathLike):
         graph = hasattr(given, "edges") and hasattr(given, "nodes")
         hint = "netlearn.from_networkx(graph, ...) makes one" if graph else "give a path, or netlearn.parse(text)"
         raise OptionError(f"a {type(given).__name__} is not a netlist", hint=hint)
-    return read(given)

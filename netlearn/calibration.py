@@ -12,6 +12,7 @@ from typing import Literal, Unpack
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arguments import netlist_of
 from netlearn.arrays import Array
 from netlearn.atomic import Destination
@@ -89,6 +90,7 @@ class Calibration:
         return f"<calibration: {known} of {len(self.names)} values from {self.readings} readings>"
 
 
+@checked
 def calibrate(
     netlist: NetlistLike,
     measured: DataLike,
@@ -285,10 +287,10 @@ def _tell(task: _Task, result: Calibration) -> None:
     """Warn of values that are not determined, where they stand."""
     for name in result.silent:
         message = f"what was read tells nothing of '{name}', which stays as it was"
-        warnings.warn(NetlistWarning(message, task.design.parameter_place(name)), stacklevel=3)
+        warnings.warn(NetlistWarning(message, task.design.parameter_place(name)), stacklevel=4)
     for group in result.together:
         message = f"what was read tells {_listed(group)} in combination only, and not each"
-        warnings.warn(NetlistWarning(message, task.design.parameter_place(group[0])), stacklevel=3)
+        warnings.warn(NetlistWarning(message, task.design.parameter_place(group[0])), stacklevel=4)
 
 
 def _counted(count: int, what: str) -> str:

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import Any
 
+from netlearn.argument_types import checked
 from netlearn.errors import NetlearnError, OptionError
 from netlearn.executors import SAME
 from netlearn.working_folder import ignoring
@@ -24,6 +25,7 @@ START = 300.0
 _CONFIGURATION = ("dask.yaml", "dask.yml", "distributed.yaml", "distributed.yml")
 
 
+@checked
 @contextmanager
 def cluster(scheduler: str | None = None, *, workers: int | None = None) -> Iterator[Executor]:
     """Workers as an executor, to be given to :func:`netlearn.sweep`, :func:`netlearn.train` and the like.

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.bars import run_callback
 from netlearn.errors import OptionError
 from netlearn.json_text import json_text
@@ -111,6 +112,7 @@ class Comparison:
         return json_text(self.outcomes, indent=1)
 
 
+@checked
 def compare(
     netlist: NetlistLike,
     data: DataLike | None = None,

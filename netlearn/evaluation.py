@@ -9,6 +9,7 @@ from typing import Unpack
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arguments import with_targets
 from netlearn.arrays import Array
 from netlearn.careful import DOUBTED, careful, tell_doubts
@@ -35,6 +36,7 @@ HELD, LEAST_ROWS = 1_000_000, 64
 """How many unknowns of samples are held at a time, and how many samples at the least."""
 
 
+@checked
 def evaluate(
     netlist: NetlistLike,
     data: DataLike | None = None,
@@ -76,9 +78,10 @@ def evaluate(
 
 def evaluation_data(project: Project, data: DataLike | None, targets: object = None) -> tuple[Project, Dataset]:
     """A project and the samples that it is judged by: what is given, else its test data, else its training data."""
+    data = with_targets(data, targets)
     if data is None:
         return project, project.dataset(project.test_table or project.table)
-    given = replace(project, data=with_targets(data, targets))
+    given = replace(project, data=data)
     if not _has_training_data(project):
         _tell_classes(given)
         project = given
@@ -200,5 +203,5 @@ def _tell_classes(project: Project) -> None:
         warnings.warn(
             f"'{named}' is not there, which tells the classes of the outputs: they are taken to be {shown}; "
             "'*@classes' in the netlist would tell",
-            stacklevel=4,
+            stacklevel=5,
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Unpack
 
+from netlearn.argument_types import checked
 from netlearn.arguments import netlist_of
 from netlearn.drive import driven
 from netlearn.elaboration.elaborate import elaborate
@@ -57,6 +58,7 @@ def flatten(netlist: NetlistLike) -> str:
     return flat_text(design.circuit, directives, title, design.kept, lambda k: format_number(design.number(k)))
 
 
+@checked
 def export(
     netlist: NetlistLike,
     to: Literal["ngspice", "json", "graphml", "csv", "matrix"],

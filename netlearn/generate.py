@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.matrix_files import read_matrix
@@ -25,6 +26,7 @@ MEMBERS = ("weights", "W")
 """What a matrix is called in an archive of several arrays."""
 
 
+@checked
 def new_netlist(kind: str, data: str = "data.csv", *, weights: object = None, **options: object) -> NewNetlist:
     """A netlist of a kind of network, and data for it that stands for the user's own.
 

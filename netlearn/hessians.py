@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from netlearn import memory
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.errors import CircuitError, ConvergenceError, OptionError
 from netlearn.learn.data import Layout
@@ -87,6 +88,7 @@ class Spectrum:
         return f"<spectrum: {len(self.stiffness)} modes of {soft} to {hard} S{dimension}>"
 
 
+@checked
 def spectrum(
     netlist: NetlistLike, data: DataLike | None = None, *, sample: int = 0, **settings: Unpack[Overrides]
 ) -> Spectrum:

@@ -9,6 +9,7 @@ from typing import Unpack
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.drive import Drive, all_tables, driven
 from netlearn.elaboration.elements.foreign import comparable
@@ -35,6 +36,7 @@ class Judgement(Differences):
     goals: tuple[GoalResult, ...] = ()
 
 
+@checked
 def check(
     netlist: NetlistLike,
     data: DataLike | None = None,
@@ -141,6 +143,6 @@ def _text(project: Project, drive: Drive, timeout: float, processes: int | None)
             raise
         warnings.warn(
             NetlistWarning(f"{error.message}: ngspice is given the flat circuit", hint="--flat does so without asking"),
-            stacklevel=3,
+            stacklevel=4,
         )
         return None

@@ -14,6 +14,7 @@ from typing import Unpack
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.atomic import Destination, write_atomically
 from netlearn.circuit.parameters import Parameters
@@ -104,6 +105,7 @@ def crossbar_matrix(netlist: NetlistLike, **settings: Unpack[Overrides]) -> Cros
     return _cells(netlist, settings)[0]
 
 
+@checked
 def import_values(
     netlist: NetlistLike,
     matrix: object,

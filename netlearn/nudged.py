@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.errors import OptionError
@@ -40,6 +41,7 @@ def nudged_circuit(project: Project, sign: float | None = None, sample: int | No
     return general.nudged_circuit(model, project.loss, free, data.targets, sign or STATES[general.states][0][0])
 
 
+@checked
 def nudged_netlist(
     netlist: NetlistLike,
     data: DataLike | None = None,

@@ -13,6 +13,7 @@ from typing import Unpack
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.chip_training import one_chip
 from netlearn.errors import CheckFailed, ChipError, OptionError
@@ -87,6 +88,7 @@ class Prediction:
         return columns
 
 
+@checked
 def predict(
     netlist: NetlistLike,
     data: DataLike,
@@ -124,6 +126,7 @@ def predict(
     )
 
 
+@checked
 def predictions(
     netlist: NetlistLike,
     data: str | os.PathLike[str],
@@ -139,6 +142,7 @@ def predictions(
         yield from _parts(project, table_chunks(Path(data), rows_at_a_time(project), project.unnamed), executor)
 
 
+@checked
 def predict_file(
     netlist: NetlistLike,
     data: str | os.PathLike[str],
@@ -200,7 +204,7 @@ def _tell_missing_classes(project: Project, layout: Layout) -> None:
         warnings.warn(
             f"'{named}' is not there, which tells the classes of the outputs: no labels are predicted; "
             "'*@classes' in the netlist, or the option classes, would tell",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 

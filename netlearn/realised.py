@@ -9,6 +9,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.chip_training import measured_model
 from netlearn.discrete.candidates import Candidates, model_set_by_samples
@@ -105,6 +106,7 @@ class Realisations:
         return tuple(np.isnan(self.losses).sum(axis=1).tolist())
 
 
+@checked
 def realisations(
     netlist: NetlistLike | TrainResult,
     data: DataLike | None = None,
@@ -163,6 +165,7 @@ def realisations(
     )
 
 
+@checked
 def realise(
     netlist: NetlistLike | TrainResult,
     data: DataLike | None = None,

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from netlearn.argument_types import checked
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.generate import Start
 from netlearn.learn.settings import DIRECTIVES
@@ -49,6 +50,7 @@ class Entry:
     kinds: tuple[str, ...] = ()
 
 
+@checked
 def explain(*words: str) -> str:
     """What a directive, a choice or an option is, as text: ``explain("rule", "cl")``, ``explain("optimizer.lr")``.
 
@@ -57,7 +59,7 @@ def explain(*words: str) -> str:
     >>> print(explain("schedule", "constant").splitlines()[0])
     *@schedule constant
     """
-    words = tuple(part for word in words for part in str(word).lower().removeprefix("*@").split(".") if part)
+    words = tuple(part for word in words for part in word.lower().removeprefix("*@").split(".") if part)
     if not words:
         lines = [f"{name:<11}{directive.help}" for name, directive in DIRECTIVES.items()]
         lines.append(f"{NETWORK:<11}kinds of network that 'netlearn new' makes")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.errors import NetlearnError
 from netlearn.learn.fit import Fit
@@ -208,6 +209,7 @@ class TrainResult(InNotebooks):
         return Path(folder)
 
 
+@checked
 def load_run(folder: str | os.PathLike[str], allow: Sequence[str | os.PathLike[str]] = ()) -> TrainResult:
     """The result that ``TrainResult.save_run`` wrote into a folder.
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import one_sample
 from netlearn.circuit.devices.base import ZERO_CELSIUS
@@ -36,6 +37,7 @@ Judge = Literal["text", "flat"]
 """What ngspice is given."""
 
 
+@checked
 def sensitivities(
     netlist: NetlistLike,
     probe: str,
@@ -67,6 +69,8 @@ def sensitivities(
 
     Raises OptionError for what is not a probe or a sample that is not there, and NgspiceError.
     """
+    if against not in (None, "ngspice"):
+        raise OptionError(f"'against' cannot be '{against}'", hint="known: ngspice")
     if forward == "ngspice":
         if against or flat:
             raise OptionError("the derivatives are ngspice's already", hint="leave against and flat out, or forward")

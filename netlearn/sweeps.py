@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netlearn.api import train
+from netlearn.argument_types import checked
 from netlearn.arguments import netlist_of, with_targets
 from netlearn.bars import run_callback
 from netlearn.chip_training import one_at_a_time
@@ -95,6 +96,7 @@ class Sweep(InNotebooks):
         return json_text(list(self.records), indent=1)
 
 
+@checked
 def sweep(
     netlist: NetlistLike,
     data: DataLike | None = None,

@@ -15,7 +15,7 @@ from netlearn.netlist.netlist import Netlist
 from netlearn.options import options_of
 from netlearn.overrides import settings_for
 
-Vary = Mapping[str, Iterable[Any]] | Iterable[str]
+Vary = Mapping[str, Iterable[Any]] | Iterable[str] | str
 """Values by the names of settings, or texts such as "optimizer.lr=0.01,0.1"."""
 
 _OPTIONS = tuple(entry.name for entry in options_of(LoopOptions))

@@ -94,11 +94,8 @@ def test_what_no_option_says_is_checked_as_well(make: Callable[[], object], says
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: netlearn.parse(3), "3 is not the text of a netlist"),  # type: ignore[arg-type]
         (lambda: DIVIDER.find(3), "a pattern of names is a text, not 3"),  # type: ignore[arg-type]
-        (lambda: netlearn.new(3), "no kind of network '3'"),  # type: ignore[arg-type]
-        (lambda: netlearn.explain(3), "3"),  # type: ignore[arg-type]
-        (lambda: netlearn.sensitivities(DIVIDER, 3), "3 is not a probe"),  # type: ignore[arg-type]
+        (lambda: netlearn.operating_point(DIVIDER, output=3), "cannot be the setting 'output'"),  # type: ignore[arg-type]
         (lambda: netlearn.operating_point(DIVIDER).voltage(3), "node '3'"),  # type: ignore[arg-type]
     ],
 )

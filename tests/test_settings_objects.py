@@ -33,5 +33,5 @@ def test_a_class_is_not_an_object_of_it() -> None:
 
 def test_rows_are_numbers() -> None:
     rows: Any = ["a"]
-    with pytest.raises(OptionError, match="rows are whole numbers"):
+    with pytest.raises(OptionError, match="'rows' must be a list of whole numbers"):
         netlearn.unlearn(XOR, rows=rows)

@@ -10,6 +10,7 @@ from typing import Unpack
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.atomic import Destination
 from netlearn.chip_training import measured_model
@@ -65,6 +66,7 @@ class Rounding:
         return f"<rounding of {self.netlist.source.path}: {len(self.names)} values, loss {self.losses[2]:.6g}>"
 
 
+@checked
 def round_values(
     netlist: NetlistLike,
     data: DataLike | None = None,

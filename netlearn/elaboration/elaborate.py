@@ -26,7 +26,7 @@ from netlearn.elaboration.scope_settings import ScopeSettings
 from netlearn.elaboration.shunts import shunted
 from netlearn.elaboration.template import FIRST_BRANCH, Template
 from netlearn.elaboration.windings import WindingPart, part_windings
-from netlearn.errors import NetlistError, NetlistWarning, NominalWarning, Place, raise_all
+from netlearn.errors import NetlistError, NetlistWarning, NominalWarning, OptionError, Place, raise_all
 from netlearn.netlist.dialect import dialect_of
 from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.letters import LETTERS
@@ -49,6 +49,8 @@ def elaborate(netlist: Netlist, *, foreign: bool = False, keeping: bool = False)
 
     Raises NetlistError at what cannot be or is not supported; up to 20 such places as NetlearnErrors.
     """
+    if not isinstance(netlist, Netlist):
+        raise OptionError(f"a {type(netlist).__name__} is not a netlist", hint="netlearn.read(path) gives one")
     with no_garbage_collection():
         design = _Elaboration(netlist, foreign=foreign, keeping=keeping).design()
     for warning in design.warnings:

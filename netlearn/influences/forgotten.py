@@ -133,7 +133,7 @@ def _found(table: Table, forget: Table) -> Array:
             warnings.warn(
                 f"{forget.row(row)} of '{forget.path}' is in '{table.path}' more than once: row {places[0] + 1} is "
                 f"forgotten, and what is the same stands in row {others} still, if it is not to be forgotten, too",
-                stacklevel=4,
+                stacklevel=5,
             )
     return np.flatnonzero(taken)
 

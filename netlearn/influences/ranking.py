@@ -8,6 +8,7 @@ from typing import Unpack
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.errors import OptionError
 from netlearn.influences.local import UNSETTLED, WHOLE, Local, local_of, pressed, rows_of
@@ -50,6 +51,7 @@ class Influence:
         return f"<influence of {len(self.rows)} rows on {self.of}: row {first} has the most>"
 
 
+@checked
 def influence(
     netlist: NetlistLike,
     data: DataLike | None = None,
@@ -113,7 +115,7 @@ def tell_unsettled(part: float) -> None:
         warnings.warn(
             f"the values are not at a minimum of the training loss: a step could still take {part:.2g} of it away; "
             "influence is told of trained values, so train first, or further (--optimizer lbfgs)",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

@@ -11,6 +11,7 @@ from typing import Unpack
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.atomic import Destination
 from netlearn.discrete.chosen import search_for
@@ -90,6 +91,7 @@ class Unlearning:
         return f"<unlearning of {len(self.rows)} rows by {self.netlist.source.path}: {len(self.names)} values>"
 
 
+@checked
 def unlearn(
     netlist: NetlistLike,
     data: DataLike | None = None,
@@ -205,7 +207,7 @@ def _stepped(kept: Local, first: Local, tilt: Array, damping: float, iterations:
         if there <= now + 1e-12 * abs(now):
             return theta
         damping = max(10.0 * damping, SMALLEST)
-    warnings.warn("no step was found that unlearns: the values are as they were", stacklevel=3)
+    warnings.warn("no step was found that unlearns: the values are as they were", stacklevel=4)
     return kept.theta
 
 

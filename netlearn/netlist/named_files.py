@@ -32,7 +32,7 @@ def tell_of_kept_names(kept: Iterable[KeptName], target: Path) -> None:
         # Bytes that are no text have no place in any encoding.
         other = f"save '{source.path}' as UTF-8 before" if path.isprintable() else "give that file another name"
         hint = f"copy that file to '{target.parent / name}', or {other}"
-        warnings.warn(NetlistWarning(message, source.place(word.start, word.end), hint), stacklevel=3)
+        warnings.warn(NetlistWarning(message, source.place(word.start, word.end), hint), stacklevel=4)
 
 
 def tell_of_files_outside(netlist: Netlist, target: Destination) -> None:
@@ -56,4 +56,4 @@ def tell_of_files_outside(netlist: Netlist, target: Destination) -> None:
         hint = (
             f"add --allow-include {shlex.quote(shown_path(Path(above)))} to commands that read it, or allow= in Python"
         )
-        warnings.warn(NetlistWarning(message, hint=hint), stacklevel=3)
+        warnings.warn(NetlistWarning(message, hint=hint), stacklevel=4)

@@ -8,8 +8,9 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from netlearn.argument_types import checked
 from netlearn.atomic import Destination, write_together
-from netlearn.errors import NetlearnError, NetlistError, OptionError, OutputError, Place, did_you_mean, raise_all
+from netlearn.errors import NetlearnError, NetlistError, OutputError, Place, did_you_mean, raise_all
 from netlearn.netlist import inclusions
 from netlearn.netlist.bodies import BodyNames, elements_in
 from netlearn.netlist.edits import Edit
@@ -250,6 +251,7 @@ class Netlist(InNotebooks):
         vars(self).clear()
         vars(self).update(vars(new))
 
+    @checked
     def update(self, values: Mapping[str, float | str]) -> None:
         """Set the values of many elements at once.
 
@@ -259,6 +261,7 @@ class Netlist(InNotebooks):
         found = [(*self.elements.found(name), value) for name, value in values.items()]
         self.change([value_edit(element, value, body.is_model) for element, body, value in found])
 
+    @checked
     def add(self, text: str, after: str | None = None) -> None:
         """Add element lines after the element ``after``, or at the end of the netlist.
 
@@ -286,6 +289,7 @@ class Netlist(InNotebooks):
             lines = newline + lines
         self.change([(source, position, position, lines)])
 
+    @checked
     def remove(self, *names: str) -> None:
         """Remove elements, each with its whole line.
 
@@ -294,6 +298,7 @@ class Netlist(InNotebooks):
         elements = [self.elements.statement(name) for name in names]
         self.change([(part.source, *part.source.whole_lines(part.start, part.end), "") for part in elements])
 
+    @checked
     def save(self, path: str | os.PathLike[str], *, force: bool = False, follow: bool = True) -> list[Path]:
         """Write the netlist to ``path``; the files written, this one last.
 
@@ -354,6 +359,7 @@ class Netlist(InNotebooks):
         return not self.source.path.startswith("<") and not target.through and self.files.origin != target.folder
 
 
+@checked
 def read(path: str | os.PathLike[str], allow: Sequence[str | os.PathLike[str]] = ()) -> Netlist:
     """Read a netlist with all that it includes.
 
@@ -373,13 +379,12 @@ def read(path: str | os.PathLike[str], allow: Sequence[str | os.PathLike[str]] =
     return netlist
 
 
+@checked
 def parse(text: str, path: str = "<string>", allow: Sequence[str | os.PathLike[str]] = ()) -> Netlist:
     """A netlist from its text, the first line of which is its title; ``path`` is what errors call it.
 
     Raises NetlistError as :func:`read` does.
     """
-    if not isinstance(text, str):
-        raise OptionError(f"{text!r:.80} is not the text of a netlist", hint="read(path) reads a file")
     if not text.strip() or "\0" in text:
         raise NetlistError(
             "the text is empty" if not text.strip() else "this is binary data, not a netlist", Place(path, 1)

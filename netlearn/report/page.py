@@ -13,6 +13,8 @@ from typing import Any, Unpack
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from netlearn.argument_types import checked
+from netlearn.arguments import check_netlist
 from netlearn.arrays import Array
 from netlearn.atomic import Destination, check_output, write_together
 from netlearn.errors import NetlearnError, NgspiceError, NominalWarning, OptionError, visible
@@ -61,6 +63,7 @@ class Report:
         return f"<report: {len(self.html)} characters of HTML>"
 
 
+@checked
 def write_report(
     source: NetlistLike | TrainResult,
     out: Destination | str | os.PathLike[str] | None = None,
@@ -114,9 +117,12 @@ def _opened(
     source: NetlistLike | TrainResult, before: NetlistLike | None, allow: Sequence[str | os.PathLike[str]]
 ) -> tuple[Netlist, TrainResult | None, Netlist | None]:
     """The netlist, the training that it comes from if that is known, and the netlist before."""
+    if before is not None:
+        check_netlist(before)
     former = before if before is None or isinstance(before, Netlist) else read(before, allow)
     if isinstance(source, TrainResult):
         return source.netlist, source, former
+    check_netlist(source)
     if isinstance(source, Netlist):
         return source, None, former
     if Path(source).is_dir():

@@ -17,6 +17,7 @@ from typing import Any, Literal, Unpack
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.errors import NominalWarning, OptionError, Place
 from netlearn.executors import Sent, for_workers, in_order, received
@@ -103,6 +104,7 @@ class ToleranceResult:
         return f"<tolerances: {len(self.names)} random numbers, {len(self)} draws{rate}>"
 
 
+@checked
 def tolerance(
     netlist: NetlistLike,
     data: DataLike | None = None,
@@ -139,9 +141,8 @@ def tolerance(
     """
     if draws < 2:
         raise OptionError(f"at least 2 draws are needed, not {draws}")
-    if isinstance(for_yield, str):
-        # Python's callers write a number; the command line takes 99%, too.
-        raise OptionError(f"a yield is a number between 0 and 1, not '{for_yield}'", hint="such as 0.99")
+    if against not in (None, "ngspice"):
+        raise OptionError(f"'against' cannot be '{against}'", hint="known: ngspice")
     if for_yield is not None and not 0 < for_yield < 1:
         hint = f"write {for_yield / 100:g}" if 1 < for_yield < 100 else ""
         raise OptionError(f"a yield is between 0 and 1, not {for_yield:g}", hint=hint)

@@ -1,0 +1,127 @@
+"""Arguments of public functions, checked where they come in, by the types that the functions declare."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import cache, wraps
+from inspect import Parameter, signature
+from math import isnan
+from numbers import Integral, Real
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from netlearn.atomic import Destination
+from netlearn.errors import OptionError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def checked(function: F) -> F:
+    """The function, which then raises OptionError for an argument of another type than it declares.
+
+    What it declares as Any, as object, or as a class that it checks by itself (a Netlist, a Solver) may be anything,
+    and so may its further keywords, which are settings.
+    """
+    parameters = signature(function)
+
+    @wraps(function)
+    def checking(*args: Any, **kwargs: Any) -> Any:
+        try:
+            given = parameters.bind(*args, **kwargs).arguments
+        except TypeError:
+            # Python says best itself what is missing or too much.
+            return function(*args, **kwargs)
+        for name, kind in _kinds_of(function).items():
+            if name in given and not kind.has(given[name]):
+                raise OptionError(f"'{name}' must be {kind.noun}, not {given[name]!r:.80}")
+        return function(*args, **kwargs)
+
+    return cast(F, checking)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    noun: str
+    has: Callable[[Any], bool]
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or (isinstance(value, float | np.floating) and isnan(value)):
+        return False
+    return isinstance(value, Real)
+
+
+_SIMPLE: Mapping[Any, _Kind] = {
+    NoneType: _Kind("None", lambda value: value is None),
+    bool: _Kind("True or False", lambda value: isinstance(value, bool | np.bool_)),
+    int: _Kind("a whole number", lambda value: isinstance(value, Integral) and not isinstance(value, bool)),
+    float: _Kind("a number", _is_number),
+    str: _Kind("a text", lambda value: isinstance(value, str)),
+    os.PathLike: _Kind("a path", lambda value: isinstance(value, os.PathLike)),
+    Destination: _Kind("a path", lambda value: isinstance(value, Destination)),
+    Callable: _Kind("a function", callable),
+    # Schedulers' clients look like one, and are none by descent.
+    Executor: _Kind("an executor", lambda value: callable(getattr(value, "submit", None))),
+}
+
+
+@cache
+def _kinds_of(function: Callable[..., Any]) -> Mapping[str, _Kind]:
+    """What can be said of the parameters of a function, by their names."""
+    hints = get_type_hints(function)
+    found: dict[str, _Kind] = {}
+    for name, parameter in signature(function).parameters.items():
+        kind = _kind_of(hints.get(name, Any))
+        if kind is not None and parameter.kind is not Parameter.VAR_KEYWORD:
+            found[name] = _several(kind) if parameter.kind is Parameter.VAR_POSITIONAL else kind
+    return found
+
+
+def _kind_of(hint: Any) -> _Kind | None:
+    """What a type is in words, and what has it; None where nothing can be said."""
+    origin = get_origin(hint) or hint
+    if origin in (Union, UnionType):
+        members = [_kind_of(each) for each in get_args(hint)]
+        kinds = [each for each in members if each is not None]
+        if len(kinds) < len(members):
+            return None
+        nouns = list(dict.fromkeys(each.noun for each in kinds))
+        if "a path" in nouns and "a text" in nouns:
+            nouns.remove("a text")
+        return _Kind(" or ".join(nouns), lambda value: any(each.has(value) for each in kinds))
+    if origin is Literal:
+        # Which of them the function says by itself, with the one that may be meant.
+        return _SIMPLE[str]
+    if origin in (Iterable, Sequence):
+        return _several(_kind_of(get_args(hint)[0]))
+    if origin is Mapping:
+        return _mapping(*map(_kind_of, get_args(hint)))
+    return _SIMPLE.get(origin)
+
+
+def _several(member: _Kind | None) -> _Kind:
+    def has(value: Any) -> bool:
+        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+            return False
+        # What can be gone through but once is left to the function.
+        return member is None or not isinstance(value, list | tuple) or all(map(member.has, value))
+
+    if member is None:
+        return _Kind("a list", has)
+    return _Kind("a list of " + " or ".join(f"{noun.removeprefix('a ')}s" for noun in member.noun.split(" or ")), has)
+
+
+def _mapping(key: _Kind | None, member: _Kind | None) -> _Kind:
+    def has(value: Any) -> bool:
+        return (
+            isinstance(value, Mapping)
+            and (key is None or all(map(key.has, value)))
+            and (member is None or all(map(member.has, value.values())))
+        )
+
+    return _Kind("a mapping", has)
