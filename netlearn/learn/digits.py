@@ -16,7 +16,8 @@ MOST = 17
 """Significant digits of a float64, beyond which there are none."""
 
 WORSE = 0.01
-"""The part of itself by which the loss may rise where as few digits are written as do."""
+"""The part of itself by which the loss may rise where as few digits are written as do: a convention, which the
+option's help states."""
 NEGLIGIBLE = 1e-6
 """The loss, in what it is large or small against, that may be added to that."""
 

@@ -137,7 +137,7 @@ class Emulator:
 ALPHA = 1.0
 """scikit-learn's weight of the squares of the perceptron's weights."""
 STEPS = 200
-"""Most iterations of L-BFGS for one training."""
+"""Most iterations of L-BFGS for one training: scikit-learn's default."""
 RIDGES = tuple(10.0**k for k in range(-6, 4))
 """Weights of the squares of the layer of products, of which cross-validation chooses."""
 _PARTS = ("linear", "centre", "scale", "shift", "size")

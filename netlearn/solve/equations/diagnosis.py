@@ -13,7 +13,7 @@ from netlearn.errors import CircuitError
 from netlearn.solve.equations.assembly import MatrixTopology
 
 SHOWN = 6
-"""Names that a message lists."""
+"""Names that a message lists: by convention as many as one line has room for."""
 
 
 def explain_singular(circuit: Circuit, masks: Sequence[Array]) -> CircuitError | None:

@@ -13,7 +13,9 @@ from netlearn.arrays import Array
 from netlearn.solve.equations.assembly import summing
 
 DENSE_SHARE = 0.1
-"""From this part of entries that are not zero on a full matrix is multiplied faster, as in layered networks."""
+"""About from this part of entries that are not zero on a full matrix is multiplied faster, as in layered networks: with
+500 unknowns at random places and 1000 samples it takes 2.4 times as long for 0.05, 1.5 for 0.1, 0.8 for 0.2 and 0.5
+for 0.4, being made included (benchmarks/thresholds.py)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from netlearn.arrays import Array
 from netlearn.solve.compiled.load import available, kernels
 
 LOOKED_AT_FROM = 5000
-"""Factors of fewer equations are never too large."""
+"""Factors of fewer equations are never too large: 400 MB, if they fill up altogether."""
 DENSE_FROM = 1 << 25
 """Bytes from which on dense matrices are looked at: less is there always."""
 NUMBER = 16

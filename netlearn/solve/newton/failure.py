@@ -12,7 +12,7 @@ from netlearn.solve.newton.homotopy import LADDER
 from netlearn.solve.newton.system import System
 
 SHOWN = 4
-"""Names that a message lists."""
+"""Names that a message lists: by convention as many as one line has room for."""
 
 
 def failure(system: System, y: Array, lost: Array, worst: Array) -> CircuitError:

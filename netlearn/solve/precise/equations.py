@@ -21,7 +21,7 @@ EXACT = Decimal("1e-18")
 NOTHING = Decimal("1e-60")
 """What is left of a number, beside the largest one, that is zero but for rounding."""
 MOST_WORK = 400_000
-"""Multiplications, of half a microsecond each, that a factorization may take."""
+"""Multiplications, of half a microsecond each, that a factorization may take: 0.2 s by convention."""
 
 
 @dataclass(frozen=True)

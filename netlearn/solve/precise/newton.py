@@ -19,11 +19,12 @@ from netlearn.solve.precise.elimination import ZERO, Elimination, Row, Singular,
 from netlearn.solve.precise.equations import drive_of, matrix_of
 
 PRECISION = 80
-"""Decimal digits of what is linear."""
+"""Decimal digits of what is linear: float64's 16 are left where a factor of 1e64 cancels."""
 MOST_STEPS = 100
-"""Steps of Newton's method before it is given up."""
+"""Steps of Newton's method before it is given up: SPICE's default of itl1."""
 STEP_WORK = 40_000
-"""Multiplications, of half a microsecond each, that a step may take."""
+"""Multiplications, of half a microsecond each, that a step may take: 20 ms by convention, as few samples are solved
+so."""
 SETTLED = Decimal("1e-9")
 """Steps end at this part of each unknown."""
 ROUGHLY = Decimal("1e-6")
