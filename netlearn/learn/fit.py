@@ -61,7 +61,8 @@ class Fit:
 
 def is_fit(loss: Loss, targets: Array, count: int) -> bool:
     """Whether a loss of these targets is a sum of squares of more numbers than there are ``count`` values."""
-    squares = isinstance(loss, Mse | MeasuredLoss) and not loss.power and targets.ndim == 2
+    # A subclass of the squared error may be any other function of the outputs.
+    squares = (type(loss) is Mse or isinstance(loss, MeasuredLoss)) and not loss.power and targets.ndim == 2
     return squares and int(np.sum(~np.isnan(targets))) > count > 0
 
 

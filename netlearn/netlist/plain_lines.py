@@ -32,7 +32,7 @@ _LINE = rf"[ \t]*+[%s](?>{_WORD}*)(?:[ \t]++(?>{_WORD}+)){{2}}[ \t]++{_NUMBER}[ 
 # What a comment may not have: backslashes, which join lines, and what makes it a directive or begins encrypted text.
 _BETWEEN = r"(?>(?:[ \t]*+(?>(?:\*(?![@#]|[ \t]*(?i:ltspice encrypted))[^\r\n\\]*+)?)(?:\r\n|\r|\n))*)"
 _PLAIN_NUMBER = re.compile(_NUMBER)
-_CONTINUATION = re.compile(r"(?>(?:[ \t\f\v]*+(?>(?:\*[^\r\n]*+)?)(?:\r\n|\r|\n))*)[ \t\f\v]*+\+")
+_CONTINUATION = re.compile(r"(?>(?:[ \t\f\v]*+(?>(?:[*$][^\r\n]*+)?)(?:\r\n|\r|\n))*)[ \t\f\v]*+\+")
 _ENCRYPTED = re.compile(r"(?:\A|[\r\n])[ \t\f\v]*\*[ \t]*LTspice Encrypted", re.IGNORECASE)
 
 _BLANK, _LINE_END, _INK, _SLASH, _BAD, _BACKSLASH = range(6)

@@ -132,3 +132,19 @@ def test_a_name_that_a_run_has_is_refused_with_both_places() -> None:
     assert run == single
     assert run.startswith("<string>:302:1: error: there are two elements named 'r7'")
     assert "<string>:9:1" in run
+
+
+def test_global_nodes_of_a_run_are_in_the_order_of_its_lines() -> None:
+    names = ["zz", "yy", "b", "xx", "ww", "vv", "uu"]
+    lines = [f"R{i} {names[i % 7]} {names[(3 * i + 1) % 7]} 1" for i in range(20)]
+    cards = [".global uu vv ww xx yy zz", "V1 zz 0 1", "X1 a sub", ".subckt sub b", *lines, ".ends"]
+    single, run = both("\n".join(["title", *cards, ".end"]))
+    assert run == single
+
+
+def test_a_number_is_no_model() -> None:
+    # As in ngspice, to which R1 has 1.5 ohm.
+    circuit = elaborate(netlearn.parse("title\n.model 1.5 r(r=7)\nR1 a 0 1.5 ; one line\nV1 a 0 1\n.end")).circuit
+    g = circuit.group("resistor")
+    assert g is not None
+    assert circuit.groups[g].values["resistance"].tolist() == [1.5]

@@ -123,9 +123,10 @@ def test_odd_blanks_in_runs_are_warned_of() -> None:
     assert len(remarks(netlearn.parse("\n".join(["title", *lines])))) == 19
 
 
-def test_a_run_ends_before_a_line_that_is_continued() -> None:
+@pytest.mark.parametrize("comment", ["* comment", "$ comment", "\t$ comment"])
+def test_a_run_ends_before_a_line_that_is_continued(comment: str) -> None:
     lines = [f"R{i} a b {i}" for i in range(1, 31)]
-    text = "\n".join(["title", *lines, "* comment", "", "+ m=2", "*@train R*", ""])
+    text = "\n".join(["title", *lines, comment, "", "+ m=2", "*@train R*", ""])
     statements = netlearn.parse(text).statements
     last = statements[-2]
     assert isinstance(statements[1], Block)

@@ -27,9 +27,10 @@ def add_block(body: Body, block: Block, chain: tuple[Place, ...]) -> None:
     body.take_names(source, spans[:, 0], chain)
     index = _nodes(body, source.text, spans[:, 1:3].reshape(-1, 2)).reshape(-1, 2)
     if body.parent is not None:
-        for name in body.shared.globals:
-            if body.template.nodes.has(name):
-                body.node(name)
+        nodes = body.template.nodes
+        # In the order in which lines name them: that of a set differs from process to process.
+        for name in sorted(filter(nodes.has, body.shared.globals), key=nodes.local):
+            body.node(name)
     written = graph.literals(block.values, source, spans[:, 3, 0], spans[:, 3, 1])
     if block.letter == "R":
         device: Device = RESISTOR

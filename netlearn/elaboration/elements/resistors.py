@@ -17,6 +17,7 @@ from netlearn.elaboration.spreads import TOLERANCE, element_spread, model_spread
 from netlearn.elaboration.template import NOTHING
 from netlearn.errors import NominalWarning, did_you_mean
 from netlearn.expressions.expression import parse_expression
+from netlearn.netlist.numbers import plain_number
 from netlearn.netlist.statements import Assignment, Word
 
 LEAST = 1e-3
@@ -123,8 +124,9 @@ def _value_and_model(
     model = None
     for word in words:
         name = word.text.lower()
-        # To ngspice a parameter's name is its value, wherever it stands.
-        found = None if line.body.scope.defines(name) else found_model(line.body, name)
+        # To ngspice a number is one, and a parameter's name its value, wherever they stand.
+        is_value = plain_number(name) is not None or line.body.scope.defines(name)
+        found = None if is_value else found_model(line.body, name)
         if found is not None and model is None:
             if found.kind not in ("r", "res"):
                 raise line.error(f"model '{word.text}' is of type {found.kind}, not r", word)

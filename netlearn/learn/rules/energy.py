@@ -142,7 +142,8 @@ class GeneralizedEP(Energetic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not all(hasattr(self.nudge, name) for name in ("order", "contrast_order", "circuitry")):
+        named = all(hasattr(self.nudge, name) for name in ("order", "contrast_order", "circuitry"))
+        if not named or isinstance(self.nudge, type):
             hint = "a nudge says its order and contrast_order, and has circuitry(); give an object of such a class"
             raise OptionError(f"{self.nudge!r:.80} is not a nudge", hint=hint)
         if self.states == "centered" and self.nudge.contrast_order % 2 == 0:

@@ -68,7 +68,7 @@ class FreePhase:
 
     def _plain(self, nudge: Nudge, beta: complex) -> Circuitry:
         """The same before the weights of the co-content."""
-        if isinstance(nudge, ConductanceNudge | CurrentNudge):
+        if type(nudge) in (ConductanceNudge, CurrentNudge):
             return self._at(nudge, 1.0).times(beta)
         return self._at(nudge, beta)
 

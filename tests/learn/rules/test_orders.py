@@ -16,7 +16,7 @@ from netlearn.learn.rules.circuitry import Circuitry
 from netlearn.learn.rules.energy import GeneralizedEP
 from netlearn.learn.rules.nudges import ClampNudge, ConductanceNudge, CurrentNudge
 from netlearn.learn.rules.orders import nudged_loss
-from tests.helpers import differences, estimate, random_task
+from tests.helpers import differences, estimate, mean_loss, random_task
 
 
 @dataclass(frozen=True)
@@ -163,3 +163,48 @@ def test_centered_currents_have_no_bias_in_linear_circuits() -> None:
         exact = estimate(Analytic(), model, theta, given, loss)
         found = estimate(GeneralizedEP(CurrentNudge(), 0.1), model, theta, given, loss)
         assert found == pytest.approx(exact, rel=1e-9, abs=1e-12 * np.abs(exact).max())
+
+
+@dataclass(frozen=True)
+class Weighted(Mse):
+    """A squared error of which the second output counts ten times what the first does."""
+
+    def value(self, outputs: Array, targets: Array) -> Array:
+        return np.asarray((np.array([1.0, 10.0]) * (outputs - targets) ** 2).mean(-1))
+
+    def gradient(self, outputs: Array, targets: Array) -> Array:
+        return np.asarray(np.array([1.0, 10.0]) * 2 * (outputs - targets) / outputs.shape[-1])
+
+
+def test_a_nudge_pulls_by_the_gradient_of_a_loss_of_one_s_own() -> None:
+    model, theta, batch = random_task(1)
+    loss = Weighted()
+    wanted = differences(lambda t: mean_loss(model, t, batch, loss), theta)
+    update = estimate(GeneralizedEP(ConductanceNudge(), 1e-8, "centered"), model, theta, batch, loss)
+    assert update == pytest.approx(wanted, rel=1e-4, abs=1e-5 * np.abs(wanted).max())
+
+
+@dataclass(frozen=True)
+class Limited(CurrentNudge):
+    """Sources that give 1 µA at the most."""
+
+    most: float = 1e-6
+
+    def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
+        made = super().circuitry(beta, outputs, targets, loss)
+        assert made.current is not None
+        return replace(made, current=np.clip(made.current.real, -self.most, self.most), constant=None)
+
+
+def test_a_nudge_that_is_not_linear_in_its_strength_is_made_at_its_strength() -> None:
+    model, theta, batch = random_task(1)
+    # At this strength no source is at its limit, at strength one all are.
+    plain, limited = (
+        estimate(GeneralizedEP(nudge, 1e-7, "centered"), model, theta, batch) for nudge in (CurrentNudge(), Limited())
+    )
+    np.testing.assert_allclose(limited, plain, rtol=1e-6, atol=1e-9 * np.abs(plain).max())
+
+
+def test_a_class_is_no_nudge() -> None:
+    with pytest.raises(OptionError, match="is not a nudge"):
+        GeneralizedEP(CurrentNudge)  # type: ignore[arg-type]
