@@ -19,6 +19,7 @@ from netlearn.solve.accuracy import TINY, errors_at, negligible
 from netlearn.solve.equations.assembly import Equations, MatrixTopology
 from netlearn.solve.equations.diagnosis import beyond_range, not_finite, singular
 from netlearn.solve.equations.source_reduction import SourceReduction
+from netlearn.solve.matrices.cholmod import CholmodFactorization
 from netlearn.solve.matrices.one import Factorization, SingularMatrix, factorize, require_factors
 from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel
@@ -36,6 +37,10 @@ CONTRAST = 1e8
 """Resistances that lie so far apart may make sums lose what the answer depends on."""
 LOST, CAREFULLY_LOST = 1e-7, 1e-10
 """Where rounding errors of random signs move a solution by this part of itself, fewer than six digits are sure."""
+SPARSE_SHARE = 0.25
+"""Up to this part of the unknowns right-hand sides are looked at where they are not zero, and nowhere else."""
+REFINED_NUMBERS = 4_000_000
+"""Solutions are improved some at a time, of no more unknowns than this."""
 TRIED = 8
 """So many of the samples are looked at for that."""
 MOST_FACTORIZATIONS = 16
@@ -77,26 +82,51 @@ class SharedLinearization:
         return np.asarray((self.solve(drives) @ reads.T)[None])
 
     def _refined(self, rhs: Array, transpose: bool) -> Array:
-        x = self._solve(rhs, transpose)
+        given = np.flatnonzero(rhs.any(axis=0))
+        x = self._solve(rhs, given, transpose)
         matrix = topology_matrix(self.reduction.topology, self.data, transpose)
         # A sum with random signs shows what is wrong anywhere, at the price of one right-hand side. It is as large as
         # the root of the squares' sum, but for places where it happens to vanish.
         signs = _signs(len(rhs))
-        if _worst(signs @ rhs - matrix @ (signs @ x), _norms(rhs) + abs(matrix) @ _norms(x)) <= REFINED_ABOVE:
+        driving = np.zeros(rhs.shape[1], np.result_type(rhs, float))
+        driving[given] = signs @ rhs[:, given]
+        scale = np.asarray(abs(matrix) @ _norms(x))
+        scale[given] += _norms(rhs[:, given])
+        if _worst(driving - matrix @ (signs @ x), scale) <= REFINED_ABOVE:
             return x
+        some = max(1, REFINED_NUMBERS // rhs.shape[1])
+        for first in range(0, len(rhs), some):
+            rows = slice(first, first + some)
+            x[rows] = self._once_more(matrix, x[rows], rhs[rows], transpose)
+        return x
+
+    def _once_more(self, matrix: Any, x: Array, rhs: Array, transpose: bool) -> Array:
+        """Solutions ``x`` (S, N) improved, where they are not as good as can be. Raises CircuitError."""
         left, scale = _residual(matrix, x, rhs)
         worst = _worst(left, scale)
         if worst > REFINED_ABOVE:
-            x = x + self._solve(left, transpose)
+            x = x + self._solve(left, np.flatnonzero(left.any(axis=0)), transpose)
             worst = _worst(rhs - (matrix @ x.T).T, scale)
         if not worst <= ACCEPTED:
             raise singular(self.circuit, self.reduction.topology, self.data)
         return x
 
-    def _solve(self, rhs: Array, transpose: bool) -> Array:
-        right, dictated = self.reduction.reduce(self.data, rhs, transpose=transpose)
-        y = self.factorization.solve(np.ascontiguousarray(right.T), transpose)
-        return self.reduction.recover(self.data, y.T, dictated, transpose=transpose)
+    def _solve(self, rhs: Array, given: Array, transpose: bool) -> Array:
+        """Solutions (S, N) for ``rhs`` (S, N), which are zero but at the unknowns ``given``."""
+        reduction, factors = self.reduction, self.factorization
+        if not isinstance(factors, CholmodFactorization) or np.iscomplexobj(rhs):
+            right, dictated = reduction.reduce(self.data, rhs, transpose=transpose)
+            y = factors.solve(np.ascontiguousarray(right.T), transpose)
+            return reduction.recover(self.data, y.T, dictated, transpose=transpose)
+        # The matrix is symmetric. Arrays of all unknowns of all samples take longer to copy than to solve for.
+        if len(given) < SPARSE_SHARE * rhs.shape[1]:
+            equations, right, dictated = reduction.reduce_at(self.data, rhs, given, kept_for_next=False)
+        else:
+            equations = np.arange(reduction.size)
+            right, dictated = reduction.reduce(self.data, rhs)
+        x = factors.solve_at(equations, right, reduction.source)
+        x[:, reduction.fixed] = 0.0
+        return reduction.with_sources(self.data, x, dictated)
 
 
 @lru_cache(maxsize=16)
@@ -156,7 +186,10 @@ class LinearSolver:
         samples = circuit.samples or 1
         if isinstance(linearization, PreciseLinearization):
             return OperatingPoint(circuit, *_precise(linearization, equations, np.arange(samples)))
-        rhs = -np.broadcast_to(constant.T if constant.ndim == 2 else constant, (samples, circuit.size))
+        # Few of the equations have sources: zeros that nobody writes to take no memory.
+        driven = np.flatnonzero(constant.any(axis=1) if constant.ndim == 2 else constant)
+        constant[driven] = -constant[driven]
+        rhs = np.broadcast_to(constant.T if constant.ndim == 2 else constant, (samples, circuit.size))
         if isinstance(linearization, SharedLinearization):
             return OperatingPoint(circuit, _superposed(linearization, rhs), 1, linearization)
         point = OperatingPoint(circuit, linearization.solve(rhs), 1, linearization)
@@ -186,7 +219,8 @@ def _precise_parts(point: OperatingPoint, equations: Equations) -> OperatingPoin
 
 def _superposed(linearization: SharedLinearization, rhs: Array) -> Array:
     """Solutions (S, N) for ``rhs`` (S, N); by superposition where fewer sources than samples vary."""
-    varying = np.flatnonzero((rhs != rhs[0]).any(axis=0))
+    given = np.flatnonzero(rhs.any(axis=0))
+    varying = given[(rhs[:, given] != rhs[0, given]).any(axis=0)]
     if len(varying) + 1 >= len(rhs):
         return linearization.solve(rhs)
     drives = np.zeros((len(varying) + 1, rhs.shape[1]), rhs.dtype)

@@ -1,13 +1,18 @@
 """Operating points of linear circuits against dense linear algebra, ngspice and Kirchhoff's laws."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
+from scipy.sparse.linalg import splu
 
 from netlearn.circuit.circuit import GROUND
 from netlearn.circuit.devices.linear import CCCS, CURRENT_SOURCE, RESISTOR, VCCS, VCVS, VOLTAGE_SOURCE
 from netlearn.errors import CircuitError
+from netlearn.solve import linear
 from netlearn.solve.equations.assembly import Equations, MatrixTopology
 from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.internal import InternalSolver
@@ -81,6 +86,74 @@ def test_many_samples_of_few_sources_are_superposed(seed, active):
     expected = np.linalg.solve(matrix, rhs.T).T
     x = InternalSolver().solve(circuit).x
     np.testing.assert_allclose(x, expected, rtol=1e-8, atol=1e-9 * np.abs(expected).max())
+
+
+def driven_lattice(side, samples):
+    """A lattice whose upper side sources hold, and whose lower side is grounded through resistors."""
+    rng = np.random.default_rng(samples)
+    number = np.arange(side * side).reshape(side, side)
+    grounded = np.stack([number[-1], np.full(side, GROUND)], axis=1)
+    pairs = [(number[:, :-1], number[:, 1:]), (number[:-1], number[1:])]
+    edges = np.concatenate([*(np.stack([a.ravel(), b.ravel()], axis=1) for a, b in pairs), grounded])
+    sources = np.stack([number[0], np.full(side, GROUND)], axis=1)
+    return circuit_of(
+        side * side,
+        [
+            (RESISTOR, edges, {"resistance": rng.uniform(100, 1000, len(edges))}),
+            (VOLTAGE_SOURCE, sources, {"dc": rng.normal(size=(samples, side))}),
+        ],
+    )
+
+
+@pytest.mark.parametrize("samples", [2, 40, 70])
+@pytest.mark.parametrize("refined", [False, True])
+def test_large_circuits_with_many_sources_against_scipy(samples, refined, monkeypatch):
+    if refined:
+        # Every few samples are improved by themselves.
+        monkeypatch.setattr(linear, "REFINED_ABOVE", 0.0)
+        monkeypatch.setattr(linear, "REFINED_NUMBERS", 30_000)
+    side = 72
+    circuit = driven_lattice(side, samples)
+    resistors, sources = circuit.groups
+    volts, conductance = sources.values["dc"], 1.0 / resistors.values["resistance"]
+    ends = np.where(resistors.index == GROUND, side * side, resistors.index)
+    incidence = sparse.coo_array(
+        (np.repeat([1.0, -1.0], len(ends)), (ends.T.ravel(), np.tile(np.arange(len(ends)), 2))),
+        shape=(side * side + 1, len(ends)),
+    ).tocsr()
+    laplacian = (incidence @ sparse.diags_array(conductance) @ incidence.T).tocsc()
+    free = slice(side, side * side)
+    expected = splu(laplacian[free, free]).solve(-(laplacian[free, :side] @ volts.T)).T
+    point = InternalSolver().solve(circuit)
+    np.testing.assert_allclose(point.x[:, free], expected, rtol=1e-9, atol=1e-11)
+    np.testing.assert_array_equal(point.x[:, :side], volts)
+    at_sources = volts @ laplacian[:side, :side].T + expected @ laplacian[:side, free].T
+    np.testing.assert_allclose(point.x[:, side * side :], -at_sources, rtol=1e-9, atol=1e-12)
+    rng = np.random.default_rng(1)
+    equations = Equations.of(circuit)
+    for share in (0.01, 1.0):
+        rhs = rng.normal(size=(samples, circuit.size)) * (rng.uniform(size=circuit.size) < share)
+        for transpose in (False, True):
+            # The equations of resistors and sources are symmetric.
+            solution = linearize(point).solve(rhs, transpose=transpose)
+            left = equations.residual(solution) - equations.residual(0.0 * solution) - rhs
+            assert np.abs(left).max() < 1e-11 * np.abs(solution).max()
+
+
+def test_solutions_take_little_more_memory_than_they_are():
+    point = InternalSolver().solve(driven_lattice(72, 40))
+    rhs = np.zeros((200, point.circuit.size))
+    rhs[:, :72] = np.random.default_rng(2).normal(size=(200, 72))
+    solve = linearize(point).solve
+    solve(rhs)
+    tracemalloc.start()
+    try:
+        x = solve(rhs)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # 64 samples at a time, in the order of elimination, are a third.
+    assert most < 1.7 * x.nbytes
 
 
 def test_reduced_matrix_of_a_resistor_network_is_positive_definite():

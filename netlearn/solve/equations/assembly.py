@@ -253,7 +253,8 @@ class Equations:
         # Ground, -1, is the last row.
         shape = (self.topology.size + 1, max(counts)) if counts else (self.topology.size + 1,)
         result = np.zeros(shape, np.result_type(total, *(values for _, _, values in parts)))
-        result[:-1] = total if total.ndim == result.ndim else total[:, None]
+        if total.any():
+            result[:-1] = total if total.ndim == result.ndim else total[:, None]
         for g, terminal, values in parts:
             self.topology.add_at(result, g, terminal, values)
         return result[:-1]

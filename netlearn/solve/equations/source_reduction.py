@@ -154,11 +154,20 @@ class SourceReduction:
             right = right - self.gathered(others(self.lifted(volts)))
         return right, Dictated(volts, rhs[:, self.tree])
 
-    def reduce_at(self, data: Array, rhs: Array, given: Array) -> tuple[Array, Array, Dictated]:
-        """The same for ``rhs`` that are zero but at the unknowns ``given``: which equations (d,) get what (S, d)."""
+    def reduce_at(
+        self, data: Array, rhs: Array, given: Array, *, kept_for_next: bool = True
+    ) -> tuple[Array, Array, Dictated]:
+        """The same for ``rhs`` that are zero but at the unknowns ``given``: which equations (d,) get what (S, d).
+
+        What follows from ``given`` is ``kept_for_next`` time, which is for those that the circuit alone decides.
+        """
         volts, driven, sums = self._dictated(data, rhs, transpose=False)
-        key = (SourceReduction.reduce_at, given.tobytes(), driven.tobytes())
-        equations, places, kept, at, differ = self.wiring.once(key, lambda: self._placed(given, driven))
+        if kept_for_next:
+            key = (SourceReduction.reduce_at, given.tobytes(), driven.tobytes())
+            placed = self.wiring.once(key, lambda: self._placed(given, driven))
+        else:
+            placed = self._placed(given, driven)
+        equations, places, kept, at, differ = placed
         right = np.zeros((len(equations), len(rhs)), np.result_type(rhs, sums))
         right[places] = -sums
         if differ:
@@ -201,6 +210,18 @@ class SourceReduction:
         """
         kind = np.result_type(y, dictated.volts)
         x = self._spread(y, order, kind) if self.size else np.zeros((len(y), len(self.place)), kind)
+        return self.with_sources(data, x, dictated, transpose=transpose, others=others)
+
+    def with_sources(
+        self,
+        data: Array,
+        x: Array,
+        dictated: Dictated,
+        *,
+        transpose: bool = False,
+        others: Callable[[Array], Array] | None = None,
+    ) -> Array:
+        """``x`` (S, N), overwritten, with P e and the currents of sources added to Z y, which is all that it has."""
         if not len(self.sources):
             return x
         x[:, self._tree] += dictated.volts
@@ -212,9 +233,9 @@ class SourceReduction:
 
     def _spread(self, y: Array, order: Array | None, kind: Any) -> Array:
         """Z y (S, N), in an array of its own."""
-        if 2 * len(self._fixed) < len(self.place):
-            x = np.take(y, self._source if order is None else order[self._source], axis=1).astype(kind, copy=False)
-            x[:, self._fixed] = 0.0
+        if 2 * len(self.fixed) < len(self.place):
+            x = np.take(y, self.source if order is None else order[self.source], axis=1).astype(kind, copy=False)
+            x[:, self.fixed] = 0.0
             return x
         # Where sources hold most nodes, as in layers of many inputs, only the others are moved.
         x = np.zeros((len(y), len(self.place)), kind)
@@ -236,12 +257,12 @@ class SourceReduction:
         return in_a_row(self.sources)
 
     @cached_property
-    def _source(self) -> Array:
+    def source(self) -> Array:
         """The reduced unknown that each unknown (N,) moves with, any for those that do not."""
         return np.maximum(self.place, 0)
 
     @cached_property
-    def _fixed(self) -> Array:
+    def fixed(self) -> Array:
         """Unknowns that move with none."""
         return np.flatnonzero(self.place < 0)
 

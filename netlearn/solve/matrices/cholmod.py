@@ -20,8 +20,10 @@ from netlearn.solve.compiled.load import available, kernels
 
 CACHED = 4
 """So many analyses are kept: each holds the memory of its factors."""
-LANES, MOST_IN_STEP = 8, 256
+LANES, MOST_IN_STEP = 8, 64
 """Right-hand sides are solved for in multiples of the one, up to the other at a time."""
+TURNED = 4096
+"""Of so many unknowns at a time the solutions that are in step fit into the cache while they are turned around."""
 LOOPED_FROM = 32
 """From so many right-hand sides on, compiled loops that take some dozens in step are faster than CHOLMOD's own: 1.4
 times its time for 8, as long for 16, 0.6 for 32 with the factors made anew each time (benchmarks/thresholds.py)."""
@@ -69,7 +71,8 @@ class Analysis:
         self._lower = np.flatnonzero(rows >= columns)
         places = (base.matrix(each[self._lower].astype(np.int64)) for each in (rows, columns))
         self._matrix = base.spmatrix(1.0, *places, (size, size))
-        self._factor = cholmod.symbolic(self._matrix)
+        self._factor: Any = cholmod.symbolic(self._matrix)
+        self._order: Any = None
         self.owner: object = None
 
     @classmethod
@@ -87,6 +90,9 @@ class Analysis:
         """Put the numbers in. Raises NotDefinite."""
         base, cholmod = _modules()
         self.owner = None
+        if self._factor is None:
+            # What was left of the factor that was taken would be filled by another kind of factorization.
+            self._factor = cholmod.symbolic(self._matrix, p=self._order)
         self._matrix.V = base.matrix(np.ascontiguousarray(data[self._lower]))
         try:
             cholmod.numeric(self._matrix, self._factor)
@@ -94,22 +100,26 @@ class Analysis:
             raise NotDefinite from None
         self.owner = owner
 
-    def solve(self, rhs: Array) -> Array:
-        """Solutions (n, S)."""
-        base, cholmod = _modules()
-        columns = base.matrix(np.asfortranarray(rhs))
+    def columns(self, count: int) -> tuple[Any, Array]:
+        """A matrix of zeros for so many right-hand sides, as ``solve`` takes it and as an array (n, count)."""
+        base, _ = _modules()
+        columns = base.matrix(0.0, (len(self.pointers) - 1, count))
+        return columns, np.asarray(columns)
+
+    def solve(self, columns: Any) -> None:
+        """Overwrite right-hand sides with their solutions."""
+        _, cholmod = _modules()
         cholmod.solve(self._factor, columns)
-        return np.array(columns).reshape(rhs.shape)
 
     def take(self) -> Triangle:
         """The factor itself, which is then no longer here."""
         base, cholmod = _modules()
         order = base.matrix(np.arange(len(self.pointers) - 1, dtype=float))
         cholmod.solve(self._factor, order, sys=7)
-        pointers, rows, values = (np.array(part).ravel() for part in cholmod.getfactor(self._factor).CCS)
+        # The parts are copies already.
+        pointers, rows, values = (np.asarray(part).ravel() for part in cholmod.getfactor(self._factor).CCS)
         order = np.array(order).ravel().astype(np.int64)
-        # What is left of the factor would be filled by another kind of factorization.
-        self.owner, self._factor = None, cholmod.symbolic(self._matrix, p=base.matrix(order))
+        self.owner, self._factor, self._order = None, None, base.matrix(order)
         return Triangle(order, pointers, rows, values)
 
 
@@ -128,20 +138,9 @@ class Triangle:
     @cached_property
     def position(self) -> Array:
         """Where each row stands in the order."""
-        return np.argsort(self.order)
-
-    def solve(self, rhs: Array) -> Array:
-        """Solutions (n, S), some dozens in step."""
-        count = rhs.shape[1]
-        parts = []
-        for first in range(0, count, MOST_IN_STEP):
-            part = rhs[:, first : first + MOST_IN_STEP]
-            y = np.empty((len(rhs), -(-part.shape[1] // LANES) * LANES))
-            np.take(part, self.order, axis=0, out=y[:, : part.shape[1]], mode="clip")
-            y[:, part.shape[1] :] = 0.0
-            kernels().solve_triangle(self.pointers, self.rows, self.values, y)
-            parts.append(np.take(y, self.position, axis=0)[:, : part.shape[1]])
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        result = np.empty(len(self.order), dtype=np.int64)
+        result[self.order] = np.arange(len(self.order))
+        return result
 
 
 class CholmodFactorization:
@@ -161,13 +160,43 @@ class CholmodFactorization:
         if np.iscomplexobj(rhs):
             return self.solve(rhs.real) + 1j * self.solve(rhs.imag)
         columns = np.asarray(rhs, dtype=float).reshape(len(rhs), -1)
-        return self._solve(columns).reshape(rhs.shape)
+        every = np.arange(len(rhs))
+        return self.solve_at(every, columns.T, every).T.reshape(rhs.shape)
 
-    def _solve(self, rhs: Array) -> Array:
+    def solve_at(self, equations: Array, right: Array, wanted: Array) -> Array:
+        """Solutions (S, w) at the unknowns ``wanted`` (w,), any number of times each.
+
+        The right-hand sides are zero but for ``right`` (S, d) in the ``equations`` (d,).
+        """
+        result = np.empty((len(right), len(wanted)))
         if self._triangle is None:
             if self._analysis.owner is not self:
                 self._analysis.factorize(self._data, self)
-            if rhs.shape[1] < LOOPED_FROM or not available():
-                return self._analysis.solve(rhs)
+            if len(right) < LOOPED_FROM or not available():
+                self._by_cholmod(equations, right, wanted, result)
+                return result
             self._triangle = self._analysis.take()
-        return self._triangle.solve(rhs)
+        self._by_loops(self._triangle, equations, right, wanted, result)
+        return result
+
+    def _by_cholmod(self, equations: Array, right: Array, wanted: Array, result: Array) -> None:
+        for first in range(0, len(right), MOST_IN_STEP):
+            rows = slice(first, min(first + MOST_IN_STEP, len(right)))
+            columns, y = self._analysis.columns(rows.stop - first)
+            y[equations] = right[rows].T
+            self._analysis.solve(columns)
+            np.take(y.T, wanted, axis=1, out=result[rows], mode="clip")
+
+    def _by_loops(self, triangle: Triangle, equations: Array, right: Array, wanted: Array, result: Array) -> None:
+        equations, wanted = triangle.position[equations], triangle.position[wanted]
+        rounds = max(1, -(-len(right) // MOST_IN_STEP))
+        width = -(-len(right) // (LANES * rounds)) * LANES
+        y = np.empty((len(triangle.order), width))
+        for first in range(0, len(right), width):
+            rows = slice(first, min(first + width, len(right)))
+            y.fill(0.0)
+            y[equations, : rows.stop - first] = right[rows].T
+            kernels().solve_triangle(triangle.pointers, triangle.rows, triangle.values, y)
+            for begin in range(0, len(wanted), TURNED):
+                part = slice(begin, begin + TURNED)
+                result[rows, part] = y[wanted[part]].T[: rows.stop - first]

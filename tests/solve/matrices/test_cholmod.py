@@ -8,8 +8,14 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from netlearn.arrays import Array
-from netlearn.solve.matrices import one
-from netlearn.solve.matrices.cholmod import LOOPED_FROM, CholmodFactorization, NotDefinite, has_cholmod
+from netlearn.solve.matrices import cholmod, one
+from netlearn.solve.matrices.cholmod import (
+    LOOPED_FROM,
+    MOST_IN_STEP,
+    CholmodFactorization,
+    NotDefinite,
+    has_cholmod,
+)
 from netlearn.solve.matrices.one import SingularMatrix, SparseFactorization, factorize
 
 pytestmark = pytest.mark.skipif(not has_cholmod(), reason="cvxopt is not installed")
@@ -56,6 +62,27 @@ def test_factorizations_of_one_pattern_do_not_disturb_each_other(rng: np.random.
     many: Array = rng.normal(size=(first.shape[0], LOOPED_FROM))
     close(a.solve(many), splu(first).solve(many))
     close(b.solve(rhs), splu(second).solve(rhs))
+
+
+@pytest.mark.parametrize("looped", [True, False])
+@pytest.mark.parametrize("count", [0, 1, LOOPED_FROM, 2 * MOST_IN_STEP + 3])
+def test_what_is_wanted_of_the_solutions_of_few_sources(
+    count: int, looped: bool, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not looped:
+        monkeypatch.setattr(cholmod, "available", lambda: False)
+    monkeypatch.setattr(cholmod, "TURNED", 700)
+    matrix = lattice(40, rng)
+    equations, wanted = np.array([7, 1500, 3]), rng.integers(0, matrix.shape[0], 2000)
+    right = rng.normal(size=(count, 3))
+    rhs = np.zeros((matrix.shape[0], count))
+    rhs[equations] = right.T
+    factors = CholmodFactorization(matrix)
+    expected = splu(matrix).solve(rhs)[wanted].T if count else np.zeros((0, 2000))
+    for _ in range(2):
+        found = factors.solve_at(equations, right, wanted)
+        assert found.shape == expected.shape
+        assert np.abs(found - expected).max(initial=0) <= 1e-11 * np.abs(expected).max(initial=0)
 
 
 def test_what_is_not_definite_is_told(rng: np.random.Generator) -> None:
