@@ -111,6 +111,16 @@ def compile_here() -> None:
     _ways[:] = [Here()]
 
 
+@contextmanager
+def compiled_by(way: Any) -> Iterator[None]:
+    """Come by compiled functions in a way of one's own, such as :class:`Here`, while the context lasts."""
+    former, _ways[:] = list(_ways), [way]
+    try:
+        yield
+    finally:
+        _ways[:] = former
+
+
 _ways: list[Any] = []
 
 

@@ -245,30 +245,30 @@ class Becoming:
         return self.left < 0
 
 
-def test_the_next_solution_is_by_loops_once_they_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_solution_is_by_loops_once_they_are_there() -> None:
     circuit = netlearn.elaborate(netlearn.parse(DIODES)).circuit
     g = next(g for g, group in enumerate(circuit.groups) if "v1" in list(group.names))
     circuit = circuit.with_values({(g, "dc"): np.linspace(-2, 2, 9)[:, None]})
     points = []
     way = Becoming(after=10**9)
-    monkeypatch.setattr(load, "_ways", [way])
-    for left in (10**9, 0):
-        way.left = left
-        points.append(InternalSolver().solve(circuit))
+    with load.compiled_by(way):
+        for left in (10**9, 0):
+            way.left = left
+            points.append(InternalSolver().solve(circuit))
     by_loops = [isinstance(getattr(point.linearization, "together", None), Lockstep) for point in points]
     assert by_loops == [False, True]
     np.testing.assert_allclose(points[0].x, points[1].x, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("after", [1, 2, 3, 8, 30])
-def test_a_training_may_begin_by_arrays_and_end_by_loops(after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_may_begin_by_arrays_and_end_by_loops(after: int) -> None:
     def train() -> netlearn.TrainResult:
         return netlearn.train(ROOT / "netlists" / "xor.cir", optimizer="sgd lr=0.05", epochs=6, rule="ep")
 
     expected = train()
-    monkeypatch.setattr(load, "_ways", [Becoming(after)])
-    assert load.being_compiled()
-    found = train()
+    with load.compiled_by(Becoming(after)):
+        assert load.being_compiled()
+        found = train()
     np.testing.assert_allclose(found.theta, expected.theta, rtol=1e-7)
     np.testing.assert_allclose(found.history.loss, expected.history.loss, rtol=1e-7)
 
