@@ -156,7 +156,8 @@ class Circuit(InNotebooks):
         for (g, name), value in columns.items():
             changed.setdefault(g, dict(self.groups[g].values))[name] = value
         groups = tuple(
-            replace(group, values=changed[g]) if g in changed else group for g, group in enumerate(self.groups)
+            Group(group.device, group.names, group.index, changed[g]) if g in changed else group
+            for g, group in enumerate(self.groups)
         )
         environment, others = self.environment, dict(quantities or {})
         celsius = others.pop(TEMPERATURE, None)
@@ -164,7 +165,12 @@ class Circuit(InNotebooks):
             kelvin = np.asarray(celsius) + ZERO_CELSIUS
             # One more axis, so that it stands beside the k values of a group.
             environment = replace(environment, temperature=kelvin[:, None] if kelvin.ndim else kelvin[()])
-        return replace(self, groups=groups, environment=environment, quantities={**self.quantities, **others})
+        result = object.__new__(type(self))
+        # Neither is the wiring to be looked at again, nor what was known of the values to be taken along.
+        known = {name: self.__dict__[name] for name in self.__dataclass_fields__}
+        known |= {"groups": groups, "environment": environment, "quantities": {**self.quantities, **others}}
+        result.__dict__.update(known)
+        return result
 
     def with_elements(self, groups: Sequence[Group], branches: Sequence[str] = ()) -> Circuit:
         """The circuit with more elements; the unknowns of ``branches`` stand behind all others.

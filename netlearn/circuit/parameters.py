@@ -150,6 +150,10 @@ class Parameters:
 
     def apply(self, theta: Array, settings: Array | None = None) -> Circuit:
         """The circuit at ``theta`` (P,), with ``settings`` (S, p) instead of the text's own."""
+        return self.circuit.with_values(*self.values(theta, settings))
+
+    def values(self, theta: Array, settings: Array | None = None) -> tuple[dict[Column, Array], dict[str, Array]]:
+        """The columns that differ from those of the text then, and the numbers of the circuit itself by name."""
         numbers, each = self._numbers(theta, settings)
         columns: dict[Column, Array] = {}
         for binding in self.bindings:
@@ -172,7 +176,7 @@ class Parameters:
         quantities = {
             name: binding.values(each if binding.by_sample else numbers)[..., 0] for name, binding in self.quantities
         }
-        return self.circuit.with_values(columns, quantities)
+        return columns, quantities
 
     @cached_property
     def _whole(self) -> frozenset[Column]:

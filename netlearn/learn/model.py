@@ -66,20 +66,27 @@ class Model:
         numbers, groups, places = np.array(sources, dtype=np.intp).reshape(-1, 3).T
         return {g: (numbers[groups == g], places[groups == g]) for g in dict.fromkeys(groups.tolist())}
 
+    @cached_property
+    def _driven_whole(self) -> frozenset[int]:
+        """The groups all of whose sources have inputs of their own, in their order, and which come first."""
+        lengths = ((g, j, k, len(self.parameters.circuit.groups[g])) for g, (j, k) in self._driven.items())
+        return frozenset(g for g, j, k, n in lengths if len(j) == n and _in_order(j) and _in_order(k))
+
     def circuit(self, theta: Array, inputs: Array) -> Circuit:
         """The circuit at parameters ``theta`` (P,), driven by ``inputs`` (S, p)."""
-        circuit = self.parameters.apply(theta, self.settings(inputs))
-        columns: dict[Column, Array] = {}
+        circuit = self.parameters.circuit
+        columns, quantities = self.parameters.values(theta, self.settings(inputs))
         for g, (j, k) in self._driven.items():
-            fixed = np.asarray(circuit.groups[g].values["dc"])
+            fixed = columns.get((g, "dc"))
+            fixed = np.asarray(circuit.groups[g].values["dc"]) if fixed is None else fixed
             shape, dtype = (len(inputs), fixed.shape[-1]), np.result_type(fixed, inputs)
-            if len(j) == shape[1] == inputs.shape[1] and _in_order(j) and _in_order(k):
+            if g in self._driven_whole and inputs.shape[1] == shape[1]:
                 columns[g, "dc"] = np.array(inputs, dtype=dtype)
                 continue
             values = np.array(np.broadcast_to(fixed, shape), dtype=dtype)
             values[:, k] = inputs[:, j]
             columns[g, "dc"] = values
-        return circuit.with_values(columns)
+        return circuit.with_values(columns, quantities)
 
     def settings(self, inputs: Array) -> Array | None:
         """Those of the inputs (S, p) that set other numbers than sources' values, in the order of the parameters'."""

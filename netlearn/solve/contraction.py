@@ -68,23 +68,29 @@ def resistor_products(
         resistance = np.broadcast_to(resistance, (len(index),))
     blocks = circuit.wiring.once(("blocks of resistors", g), lambda: _blocks(circuit, g))
     result: Array | None = None
-    others, large = [blocks.rest], len(index) >= COMPILED
+    others, large, filled = [blocks.rest], len(index) >= COMPILED, False
     for block in blocks.blocks:
         own = None if resistance is None else resistance[block.elements]
+        place = None
+        if isinstance(block.elements, slice):
+            result = np.empty(len(index)) if result is None else result
+            place = result[block.elements]
         found = block.products(
-            lambda nodes: at_nodes(left, nodes), lambda nodes: at_nodes(right, nodes), own, compiled=large
+            lambda nodes: at_nodes(left, nodes), lambda nodes: at_nodes(right, nodes), own, compiled=large, out=place
         )
         if found is None:
             others.append(np.arange(len(index))[block.elements])
             continue
+        if len(found) == len(index) and isinstance(block.elements, slice):
+            return found
+        filled = True
         if result is None:
-            if len(found) == len(index) and isinstance(block.elements, slice):
-                return found
             result = np.empty(len(index), found.dtype)
-        result = result.astype(np.result_type(result, found), copy=False)
-        result[block.elements] = found
+        if found.base is not result:
+            result = result.astype(np.result_type(result, found), copy=False)
+            result[block.elements] = found
     rest = others[0] if len(others) == 1 else np.concatenate(others)
-    if result is None:
+    if result is None or not filled:
         if not (isinstance(left, ReducedStates) or isinstance(right, ReducedStates)):
             found = _bilinear(drop_products, index, left, right)
             return found if resistance is None else np.divide(found, -resistance * resistance, out=found)

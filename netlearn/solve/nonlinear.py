@@ -211,12 +211,17 @@ def _unique(model: NonlinearModel) -> bool:
 
 
 def _passive(circuit: Circuit) -> bool:
-    kinds = (Diode, IdealDiode, VoltageSource, CurrentSource)
-    groups = [group for group in circuit.groups if len(group)]
-    resistors = [group for group in groups if isinstance(group.device, Resistor)]
-    return all(isinstance(group.device, (*kinds, Resistor)) for group in groups) and all(
-        bool(np.min(group.values["resistance"]) > 0) for group in resistors
-    )
+    resistors = circuit.wiring.once(_passive, lambda: _resistors(circuit))
+    return resistors is not None and all(bool(np.min(circuit.groups[g].values["resistance"]) > 0) for g in resistors)
+
+
+def _resistors(circuit: Circuit) -> list[int] | None:
+    """The groups of resistors; None if there are other devices than these, diodes and independent sources."""
+    groups = [(g, group.device) for g, group in enumerate(circuit.groups) if len(group)]
+    kinds = (Diode, IdealDiode, VoltageSource, CurrentSource, Resistor)
+    if not all(isinstance(device, kinds) for _, device in groups):
+        return None
+    return [g for g, device in groups if isinstance(device, Resistor)]
 
 
 def _bring_back(model: NonlinearModel, x: Array, tolerances: Tolerances) -> None:

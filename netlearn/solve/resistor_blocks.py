@@ -53,11 +53,18 @@ class ResistorBlock:
     """None where they are all places in their order."""
 
     def products(
-        self, left: AtNodes, right: AtNodes, resistance: Array | None = None, *, compiled: bool = False
+        self,
+        left: AtNodes,
+        right: AtNodes,
+        resistance: Array | None = None,
+        *,
+        compiled: bool = False,
+        out: Array | None = None,
     ) -> Array | None:
         """Σ_s of the products of drops of two states (k,); None where voltages differ too little for a matrix product.
 
         Where ``resistance`` (k,) is given, over its negative square. With ``compiled`` loops where they are of use.
+        What is asked for may be in ``out`` (k,), or in an array of its own.
         """
         a, b = [left(nodes) for nodes in self.ends], [right(nodes) for nodes in self.ends]
         kinds = [each for each in (*a, *b) if each is not None]
@@ -67,7 +74,9 @@ class ResistorBlock:
             return None
         shape = len(self.first), len(self.second)
         divisor = NONE if resistance is None or self.places is not None else resistance.reshape(shape)
-        result = np.empty(shape, np.result_type(float, *kinds))
+        kind = np.result_type(float, *kinds)
+        fits = out is not None and self.places is None and out.dtype == kind and out.flags.c_contiguous
+        result = out.reshape(shape) if fits and out is not None else np.empty(shape, kind)
         if few:
             self._few(a, b, divisor, result)
         else:

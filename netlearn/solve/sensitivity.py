@@ -20,6 +20,7 @@ from netlearn.probes.outputs import Outputs
 from netlearn.probes.readings import Slopes
 from netlearn.solve.contraction import contract
 from netlearn.solve.equations.assembly import Equations, with_ground
+from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.linear import linear_system
 from netlearn.solve.lockstep.lockstep import Lockstep
 from netlearn.solve.newton.linearization import NonlinearLinearization
@@ -73,12 +74,22 @@ def adjoint_state(op: OperatingPoint, slopes: Slopes, errors: Array) -> ReducedS
         reduction = linearization.model.reduction
         place = reduction.place[slopes.unknowns]
         if (place >= 0).all():
-            weights = np.zeros((errors.shape[1], reduction.size), np.result_type(slopes.weights, float))
-            np.add.at(weights, (slopes.rows, place), slopes.weights[0])
-            moving = linearization.reduced(errors @ weights, transpose=True)
+            moving = linearization.reduced(errors @ _weights(slopes, reduction, errors.shape[1]), transpose=True)
             if moving is not None:
                 return ReducedStates(reduction, None, moving, complete)
     return complete()
+
+
+def _weights(slopes: Slopes, reduction: SourceReduction, outputs: int) -> Array:
+    """∂y/∂x (o, r) by the reduced unknowns, all of which are among these; the same again for the last slopes."""
+    kept: list[tuple[Slopes, Array]] = reduction.wiring.once(_weights, list)
+    for known, weights in kept:
+        if known is slopes and len(weights) == outputs:
+            return weights
+    weights = np.zeros((outputs, reduction.size), np.result_type(slopes.weights, float))
+    np.add.at(weights, (slopes.rows, reduction.place[slopes.unknowns]), slopes.weights[0])
+    kept[:] = [(slopes, weights)]
+    return weights
 
 
 def by_temperature(op: OperatingPoint, adjoint: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from netlearn.circuit.circuit import GROUND
 from netlearn.circuit.devices.base import Values
 from netlearn.circuit.devices.ideal_diode import IdealDiode
 from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSource
+from netlearn.circuit.wiring import Wiring
 from netlearn.solve.bordered.diodes import StraightDiodes
 from netlearn.solve.equations.source_reduction import in_a_row
 from netlearn.solve.newton.system import NonlinearModel
@@ -55,6 +56,8 @@ class BorderedLayout:
     """Whether the reduced unknowns are the inner ones and then the border."""
     tree: Array
     """The tree nodes (t,) that hold diodes' other ends, in the rows 1, 2 and so on."""
+    last: list[tuple[list[Values], StraightDiodes]] = field(default_factory=list, repr=False)
+    """What diodes are with the last prepared values."""
 
     @classmethod
     def of(cls, model: NonlinearModel) -> BorderedLayout | None:
@@ -141,11 +144,32 @@ class BorderedLayout:
 
     def diodes(self, prepared: Sequence[Values]) -> StraightDiodes | None:
         """The diodes with the groups' ``prepared`` values; None where samples differ in them."""
+        own = [prepared[g] for g in self.groups]
+        for before, known in self.last:
+            # Diodes that are not trained are prepared once.
+            if all(a is b for a, b in zip(own, before, strict=True)):
+                return known
         parts = []
         for name in ("on", "off", "reverse", "vfwd", "vrev"):
-            values = [np.asarray(prepared[g][name], dtype=float) for g in self.groups]
+            values = [np.asarray(each[name], dtype=float) for each in own]
             if any(value.ndim > 1 for value in values):
                 return None
             whole = [np.full(n, v) if v.ndim == 0 else v for v, n in zip(values, self.counts, strict=True)]
             parts.append((whole[0] if len(whole) == 1 else np.concatenate(whole))[self.order])
-        return StraightDiodes(self.starts, self.signs, self.held, *parts)
+        found = StraightDiodes(self.starts, self.signs, self.held, *parts)
+        self.last[:] = [(own, found)]
+        return found
+
+    def driven(self, equations: Array, wiring: Wiring) -> tuple[Array, Array, bool]:
+        """Where the inner equations (h,) and those of the border (m,) are among the driven ``equations`` (d,).
+
+        d where one is not driven. Then whether all inner ones are driven, in their order, and none of the others.
+        """
+        return wiring.once(BorderedLayout.driven, lambda: self._driven(equations))
+
+    def _driven(self, equations: Array) -> tuple[Array, Array, bool]:
+        at = np.full(sum(self.sizes), len(equations))
+        at[equations] = np.arange(len(equations))
+        inner, border = at[self.inner], at[self.border]
+        alone = np.array_equal(inner, np.arange(len(equations))) and bool((border == len(equations)).all())
+        return inner, border, alone

@@ -25,7 +25,6 @@ from netlearn.solve.bordered.diodes import StraightDiodes
 from netlearn.solve.bordered.layout import BorderedLayout
 from netlearn.solve.compiled.load import available, kernels, writable
 from netlearn.solve.equations.assembly import with_ground
-from netlearn.solve.equations.source_reduction import in_a_row
 from netlearn.solve.lockstep.elements import Sources
 from netlearn.solve.newton.iteration import Tolerances
 from netlearn.solve.newton.system import ROUNDING, NonlinearModel, some_of
@@ -64,12 +63,12 @@ class BorderedMatrix:
         diodes = layout.diodes(model.equations.prepared)
         if diodes is None:
             return None
-        entries = np.append(model.reduced_data, 0.0)
-        diagonal, beside, square = entries[layout.diagonal], entries[layout.beside], entries[layout.square]
-        columns = np.ascontiguousarray(beside.T)
-        size = np.abs(beside)
-        sums = np.abs(diagonal) + size.sum(axis=1), np.abs(square).sum(axis=1) + size.sum(axis=0)
-        products = columns[layout.rows] * columns[layout.columns]
+        (inner, border), corner = layout.sizes, len(layout.rows)
+        diagonal, beside, square = np.empty(inner), np.empty((inner, border)), np.empty((border, border))
+        columns, products = np.empty((border, inner)), np.empty((corner, inner))
+        sums, places = (np.empty(inner), np.empty(border)), (layout.diagonal, layout.beside, layout.square)
+        kernels().take_entries(writable(model.reduced_data), *places, diagonal, beside, square, columns, *sums)
+        kernels().multiply_columns(columns, layout.rows, layout.columns, products)
         return cls(diagonal, beside, square, square[layout.rows, layout.columns], products, sums, diodes)
 
     def pushed(self, conductances: Array, layout: BorderedLayout) -> BorderedMatrix:
@@ -84,7 +83,10 @@ class BorderedMatrix:
         return (
             np.array_equal(self.diagonal, other.diagonal)
             and np.array_equal(self.beside, other.beside)
-            and all(np.array_equal(a, b) for a, b in zip(self.diodes, other.diodes, strict=True))
+            and (
+                self.diodes is other.diodes
+                or all(np.array_equal(a, b) for a, b in zip(self.diodes, other.diodes, strict=True))
+            )
         )
 
 
@@ -139,12 +141,17 @@ class BorderedSystem:
         if matrix is None:
             return None
         sources = Sources.of(model, count)
-        full = np.zeros((model.reduction.size, count))
-        full[in_a_row(sources.driven)] = sources.drive.T
+        inner, border, alone = layout.driven(sources.driven, model.circuit.wiring)
+        drive = sources.drive.T
+        if alone:
+            drives = drive, np.zeros((len(border), count))
+        else:
+            padded = np.concatenate([drive, np.zeros((1, count))])
+            drives = padded[inner], padded[border]
         held = np.zeros((len(layout.tree) + 1, count))
         if len(layout.tree):
             held[1:] = sources.dictated.volts[:, layout.tree].T
-        return cls(model, layout, matrix, count, (full[layout.inner], full[layout.border]), held, sources)
+        return cls(model, layout, matrix, count, drives, held, sources)
 
     def solve(self, guess: Array | None, tolerances: Tolerances, near: BorderedSystem | None = None) -> BorderedOutcome:
         """From ``guess`` (r, S), or with no diode conducting; ``near`` is the system that the guess is of, if any."""
@@ -270,7 +277,8 @@ def _columns(values: Array, first: int, last: int) -> Array:
 
 def _own(values: Array) -> Array:
     """As loops are compiled for: for arrays that one must not write to they would be compiled once more."""
-    return np.require(values, requirements=("C", "W"))
+    flags = values.flags
+    return values if flags.c_contiguous and flags.writeable else values.copy(order="C")
 
 
 @dataclass(eq=False)

@@ -20,6 +20,53 @@ imbalance = compiled(stopping.imbalance)
 
 
 @compiled_sums
+def take_entries(
+    entries: Array,
+    at_diagonal: Array,
+    at_beside: Array,
+    at_square: Array,
+    diagonal: Array,
+    beside: Array,
+    square: Array,
+    columns: Array,
+    inner: Array,
+    border: Array,
+) -> None:
+    """The parts of a matrix with ``entries`` (nnz,) from where they are, nnz or beyond for zeros.
+
+    ``columns`` (m, h) becomes the transpose of ``beside`` (h, m), ``inner`` (h,) and ``border`` (m,) the sums of the
+    magnitudes in all rows.
+    """
+    count, (height, width) = len(entries), beside.shape
+    for i in range(width):
+        border[i] = 0.0
+        for k in range(width):
+            at = at_square[i, k]
+            square[i, k] = entries[at] if at < count else 0.0
+            border[i] += abs(square[i, k])
+    for j in range(height):
+        at = at_diagonal[j]
+        diagonal[j] = entries[at] if at < count else 0.0
+        inner[j] = abs(diagonal[j])
+        for k in range(width):
+            at = at_beside[j, k]
+            value = entries[at] if at < count else 0.0
+            beside[j, k] = value
+            columns[k, j] = value
+            inner[j] += abs(value)
+            border[k] += abs(value)
+
+
+@compiled_sums
+def multiply_columns(columns: Array, first: Array, second: Array, products: Array) -> None:
+    """Products (p, h) of the rows ``first`` and ``second`` (p,) of ``columns`` (m, h)."""
+    for p in range(len(first)):
+        i, k = first[p], second[p]
+        for j in range(products.shape[1]):
+            products[p, j] = columns[i, j] * columns[k, j]
+
+
+@compiled_sums
 def take_lines(
     diodes: StraightDiodes, held: Array, diagonal: Array, drive: Array, y: Array, inverse: Array, alone: Array
 ) -> None:

@@ -179,6 +179,11 @@ class LinearStamps:
         return cls(reduction, groups, coupling, balanced, tuple(sources), tuple(others))
 
     @cached_property
+    def nothing_at_tree(self) -> Array:
+        """(1, s) zeros, not to be changed."""
+        return np.zeros((1, len(self.reduction.tree)))
+
+    @cached_property
     def driven_diagonal(self) -> Array:
         """Where the coupling's equations have their entries on the diagonal."""
         entry = np.full(self.reduction.size, -1)
@@ -324,7 +329,7 @@ class LinearPart:
         All for one sample where it is the same for all.
         """
         stamps, circuit = self.stamps, self.equations.circuit
-        none = np.zeros((1, len(stamps.reduction.tree)))
+        none = stamps.nothing_at_tree
         if not stamps.others:
             return stamps.coupling.equations, self.drive, none
         equations, places, ends = circuit.wiring.once(("driven", LinearPart), self._driven_places)

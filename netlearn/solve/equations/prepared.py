@@ -6,7 +6,7 @@ changed but what its independent sources drive.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Group
-from netlearn.circuit.devices.base import Values
+from netlearn.circuit.devices.base import Environment, Values
 from netlearn.circuit.devices.linear import CurrentSource, VoltageSource
 
 T = TypeVar("T")
@@ -44,26 +44,18 @@ class PreparedCircuit:
     @classmethod
     def of(cls, circuit: Circuit) -> PreparedCircuit:
         """That of a circuit; the same object again where its values are those of one of the last times."""
-        key = _key(circuit)
-        if key is None:
-            return cls.build(circuit)
-        kept: list[tuple[Hashable, PreparedCircuit]] = circuit.wiring.once((cls, "last"), list)
-        for one, prepared in kept:
-            if one == key:
-                return prepared
-        # From copies, as whoever gave the values may change them in place.
-        prepared = cls.build(circuit, np.array)
-        kept[:] = [(key, prepared), *kept[: KEPT - 1]]
+        groups: list[_LastValues] = circuit.wiring.once((_LastValues, "groups"), lambda: _unknown(circuit))
+        place = _surroundings(circuit.environment)
+        values = tuple(last.prepared(group, circuit, place) for last, group in zip(groups, circuit.groups, strict=True))
+        kept: list[PreparedCircuit] = circuit.wiring.once((cls, "last"), list)
+        for one in kept:
+            # Groups with the same values as before are the very same objects.
+            if all(mine is its for mine, its in zip(values, one.values, strict=True)):
+                return one
+        prepared = cls(values)
+        if sum(map(_size, circuit.groups)) <= MOST_NUMBERS:
+            kept[:] = [prepared, *kept[: KEPT - 1]]
         return prepared
-
-    @classmethod
-    def build(cls, circuit: Circuit, of: Callable[[Array], Array] = np.asarray) -> PreparedCircuit:
-        """Prepare the values, or what ``of`` makes of them."""
-        found: list[Values | None] = []
-        for group in circuit.groups:
-            values = None if only_drives(group) else {name: of(value) for name, value in group.values.items()}
-            found.append(None if values is None else group.device.prepare(values, circuit.environment))
-        return cls(tuple(found))
 
     def with_drives(self, circuit: Circuit) -> tuple[Values, ...]:
         """The prepared values of all groups of a circuit, those of its independent sources among them."""
@@ -85,20 +77,54 @@ class PreparedCircuit:
         return PreparedCircuit, (self.values,)
 
 
-def _key(circuit: Circuit) -> Hashable | None:
-    """All bytes of a circuit's values but for its drives; None where there are too many."""
-    environment = circuit.environment
-    key: list[Hashable] = [environment.nominal_temperature, environment.gmin]
-    columns: list[Any] = [environment.temperature]
-    for group in circuit.groups:
-        if not only_drives(group):
-            columns.extend(group.values.values())
-            key.append(tuple(group.values))
-    count = 0
-    for column in columns:
-        value = column if isinstance(column, np.ndarray) else np.asarray(column)
-        count += value.size
-        if count > MOST_NUMBERS or value.dtype.hasobject:
+@dataclass
+class _LastValues:
+    """What a group's last values were, and what its device made of them: of a few groups only, values change."""
+
+    known: list[tuple[Hashable, dict[str, Array], Values]] = field(default_factory=list)
+
+    def prepared(self, group: Group, circuit: Circuit, place: Hashable) -> Values | None:
+        """The prepared values of the group, the same object again for the same ones; None for independent sources."""
+        if only_drives(group):
             return None
-        key += (value.dtype, value.shape, value.tobytes())
-    return tuple(key)
+        values = {name: np.asarray(value) for name, value in group.values.items()}
+        if _size(group) > MOST_NUMBERS or any(value.dtype.hasobject for value in values.values()):
+            return group.device.prepare(values, circuit.environment)
+        for where, before, prepared in self.known:
+            if where == place and _same(before, values):
+                return prepared
+        # From copies, as whoever gave the values may change them in place.
+        values = {name: np.array(value) for name, value in values.items()}
+        found = group.device.prepare(values, circuit.environment)
+        self.known[:] = [(place, values, found), *self.known[: KEPT - 1]]
+        return found
+
+
+def _unknown(circuit: Circuit) -> list[_LastValues]:
+    return [_LastValues() for _ in circuit.groups]
+
+
+def _surroundings(environment: Environment) -> Hashable:
+    """All that devices know of the circuit around them."""
+    kelvin = np.asarray(environment.temperature)
+    return environment.nominal_temperature, environment.gmin, kelvin.dtype, kelvin.shape, kelvin.tobytes()
+
+
+def _size(group: Group) -> int:
+    """How many numbers a group's values are, without those of independent sources."""
+    return 0 if only_drives(group) else sum(np.size(value) for value in group.values.values())
+
+
+def _same(one: Mapping[str, Array], other: Mapping[str, Array]) -> bool:
+    """Whether all bytes of values are the same."""
+    if list(one) != list(other):
+        return False
+    for a, b in zip(one.values(), other.values(), strict=True):
+        if a.dtype != b.dtype or a.shape != b.shape:
+            return False
+        # Where training has changed values, the first ones nearly always tell.
+        if a.ndim and a[..., :1].tobytes() != b[..., :1].tobytes():
+            return False
+        if a.tobytes() != b.tobytes():
+            return False
+    return True

@@ -111,7 +111,9 @@ class Sources:
             if len(volts) != count:
                 # Else all states of a step share the very same voltages.
                 volts = np.broadcast_to(volts, (count, volts.shape[1]))
-            drive, into = (np.broadcast_to(part, (count, part.shape[1])) for part in (drive, -into))
+            if len(drive) != count:
+                drive = np.broadcast_to(drive, (count, drive.shape[1]))
+            into = np.broadcast_to(-into, (count, into.shape[1]))
             return cls(driven, drive, Dictated(volts, into))
         constant = model.constant if model.constant.ndim == 2 else model.constant[:, None]
         driven, drive, dictated = model.reduction.reduce_at(model.linear_data, constant.T, model.driven)

@@ -25,6 +25,8 @@ from netlearn.solve.equations.source_reduction import Dictated, SourceReduction
 from netlearn.solve.matrices.many import Pattern, pattern_for, pivoting
 from netlearn.solve.newton.domain import finite_near, sizes
 
+FLOAT = np.dtype(float)
+PLAIN = frozenset({FLOAT})
 ROUNDING = 1e-8
 """Part of slopes times unknowns that counts as current, so that its millionth stands for a few digits of rounding."""
 
@@ -67,7 +69,8 @@ class NonlinearModel:
         """Real, or complex if any value is."""
         groups = self.circuit.groups
         own = self.equations.own.once("dtype", lambda: _dtype(group for group in groups if not only_drives(group)))
-        return np.result_type(own, _dtype(group for group in groups if only_drives(group)))
+        drives = _dtype(group for group in groups if only_drives(group))
+        return own if drives is FLOAT else np.result_type(own, drives)
 
     @cached_property
     def nonlinear(self) -> list[int]:
@@ -160,7 +163,8 @@ class NonlinearModel:
 
 def _dtype(groups: Iterable[Group]) -> np.dtype[Any]:
     """The kind of number that float and all values of groups can be."""
-    return np.result_type(float, *(np.asarray(value).dtype for group in groups for value in group.values.values()))
+    kinds = {np.asarray(value).dtype for group in groups for value in group.values.values()}
+    return FLOAT if kinds <= PLAIN else np.result_type(float, *kinds)
 
 
 def _extends(circuit: Circuit, near: Circuit) -> bool:

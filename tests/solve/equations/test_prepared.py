@@ -96,3 +96,16 @@ def test_of_many_values_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None
     circuit = sampled(np.linspace(0.5, 3, 9))
     monkeypatch.setattr(prepared, "MOST_NUMBERS", 10)
     assert PreparedCircuit.of(circuit) is not PreparedCircuit.of(circuit)
+
+
+def test_only_groups_whose_values_have_changed_are_prepared_anew() -> None:
+    circuit = sampled(np.linspace(0.5, 3, 9))
+    resistors, transistor = group_with(circuit, "resistance"), group_with(circuit, "bf")
+    other = circuit.with_values({(resistors, "resistance"): np.array([1e3, 2e3, 4e3])})
+    one, two = PreparedCircuit.of(circuit), PreparedCircuit.of(other)
+    assert one is not two
+    assert one.values[transistor] is two.values[transistor]
+    values = two.values[resistors]
+    assert values is not None
+    np.testing.assert_array_equal(values["resistance"], [1e3, 2e3, 4e3])
+    assert PreparedCircuit.of(circuit) is one
