@@ -8,7 +8,6 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache, wraps
 from inspect import Parameter, signature
-from math import isnan
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -50,17 +49,12 @@ class _Kind:
     has: Callable[[Any], bool]
 
 
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool) or (isinstance(value, float | np.floating) and isnan(value)):
-        return False
-    return isinstance(value, Real)
-
-
 _SIMPLE: Mapping[Any, _Kind] = {
     NoneType: _Kind("None", lambda value: value is None),
     bool: _Kind("True or False", lambda value: isinstance(value, bool | np.bool_)),
     int: _Kind("a whole number", lambda value: isinstance(value, Integral) and not isinstance(value, bool)),
-    float: _Kind("a number", _is_number),
+    # NaN is one: functions, which know their limits, refuse it with them.
+    float: _Kind("a number", lambda value: not isinstance(value, bool) and isinstance(value, Real)),
     str: _Kind("a text", lambda value: isinstance(value, str)),
     os.PathLike: _Kind("a path", lambda value: isinstance(value, os.PathLike)),
     Destination: _Kind("a path", lambda value: isinstance(value, Destination)),

@@ -58,7 +58,7 @@ def test_what_an_argument_cannot_be_is_an_error_in_words(name: str, argument: st
     [
         (lambda: FACE.sweep(DIVIDER, vary=3), "'vary' must be a mapping or a list of texts or a text, not 3"),
         (lambda: FACE.sweep(DIVIDER, seeds="two"), "'seeds' must be a whole number or a list of whole numbers"),
-        (lambda: FACE.sweep(DIVIDER, scatter=float("nan")), "'scatter' must be a number, not nan"),
+        (lambda: FACE.sweep(DIVIDER, scatter="wide"), "'scatter' must be a number, not 'wide'"),
         (lambda: FACE.sweep(DIVIDER, executor=3), "'executor' must be an executor or None, not 3"),
         (lambda: FACE.read(3), "'path' must be a path, not 3"),
         (lambda: FACE.read("a.cir", allow="libraries"), "'allow' must be a list of paths, not 'libraries'"),
