@@ -24,7 +24,7 @@ from netlearn.solve.contraction import WORTH_LOADING, drop_products, pair_produc
 
 NICENESS = 5
 """By how much what is compiled for others stands back behind what these do meanwhile."""
-SAMPLES = 40
+SAMPLES, FEW = 40, 4
 """So many are solved in several ways, the first of them and those near by."""
 
 AMPLIFIED = """layers with amplifiers
@@ -73,7 +73,7 @@ D2 0 d dm
 
 
 def compile_ahead() -> bool:
-    """Train three small circuits, for which most is compiled that others need, and compile the rest.
+    """Train a few small circuits, for which most is compiled that others need, and compile the rest.
 
     What is compiled already is not compiled again. False where numba is not there.
     """
@@ -81,8 +81,15 @@ def compile_ahead() -> bool:
     if not available():
         return False
     drives = np.random.default_rng(0).uniform(-1, 1, (SAMPLES, 2))
-    for text, output in ((AMPLIFIED, "V(g)"), (PASSIVE, "V(f)"), (LAYERED, "V(f)")):
-        data = {"V1": drives[:, 0], "V2": drives[:, 1], output: 0.1 * drives.sum(axis=1)}
+    tasks = (
+        (AMPLIFIED, "V(g)", SAMPLES),
+        (PASSIVE, "V(f)", SAMPLES),
+        (LAYERED, "V(f)", SAMPLES),
+        (LAYERED, "V(f)", FEW),
+    )
+    for text, output, count in tasks:
+        own = drives[:count]
+        data = {"V1": own[:, 0], "V2": own[:, 1], output: 0.1 * own.sum(axis=1)}
         for rule in ("analytic", "ep"):
             with warnings.catch_warnings():
                 # Of ideal diodes, that ngspice has them in one of its modes only.

@@ -21,8 +21,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.solve.bordered.diodes import StraightDiodes
+from netlearn.solve.bordered import few
 from netlearn.solve.bordered.layout import BorderedLayout
+from netlearn.solve.bordered.matrix import BorderedFactors, BorderedMatrix
 from netlearn.solve.compiled.load import available, kernels, writable
 from netlearn.solve.equations.assembly import with_ground
 from netlearn.solve.lockstep.elements import Sources
@@ -39,67 +40,6 @@ FEW = 3
 """Where no more than this part of the samples have diodes to move further, they go on alone."""
 BALANCED = 1e-3
 """Currents out of balance by this part of what is allowed are more than rounding."""
-
-
-@dataclass(frozen=True, eq=False)
-class BorderedMatrix:
-    """The linear part of the equations: ``diagonal`` (h,), ``beside`` (h, m) and ``square`` (m, m).
-
-    ``corner`` (p,) is the lower triangle of the square. ``sums`` (h,) and (m,) are those of the magnitudes in all rows.
-    """
-
-    diagonal: Array
-    beside: Array
-    square: Array
-    corner: Array
-    products: Array
-    """(p, h): entries of Bᵀ D⁻¹ B are its products with the diagonal of D⁻¹."""
-    sums: tuple[Array, Array]
-    diodes: StraightDiodes
-
-    @classmethod
-    def of(cls, model: NonlinearModel, layout: BorderedLayout) -> BorderedMatrix | None:
-        """None where diodes differ from sample to sample."""
-        diodes = layout.diodes(model.equations.prepared)
-        if diodes is None:
-            return None
-        (inner, border), corner = layout.sizes, len(layout.rows)
-        diagonal, beside, square = np.empty(inner), np.empty((inner, border)), np.empty((border, border))
-        columns, products = np.empty((border, inner)), np.empty((corner, inner))
-        sums, places = (np.empty(inner), np.empty(border)), (layout.diagonal, layout.beside, layout.square)
-        kernels().take_entries(writable(model.reduced_data), *places, diagonal, beside, square, columns, *sums)
-        kernels().multiply_columns(columns, layout.rows, layout.columns, products)
-        return cls(diagonal, beside, square, square[layout.rows, layout.columns], products, sums, diodes)
-
-    def pushed(self, conductances: Array, layout: BorderedLayout) -> BorderedMatrix:
-        """The same with conductances (m, m) added at the border."""
-        square = self.square + conductances
-        more = np.abs(square).sum(axis=1) - np.abs(self.square).sum(axis=1)
-        sums = self.sums[0], self.sums[1] + more
-        return replace(self, square=square, corner=square[layout.rows, layout.columns], sums=sums)
-
-    def same_inside(self, other: BorderedMatrix) -> bool:
-        """Whether all but the corner is the same."""
-        return (
-            np.array_equal(self.diagonal, other.diagonal)
-            and np.array_equal(self.beside, other.beside)
-            and (
-                self.diodes is other.diodes
-                or all(np.array_equal(a, b) for a, b in zip(self.diodes, other.diodes, strict=True))
-            )
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class BorderedFactors:
-    """The elimination at states: one over D (h, S), what it takes off the corner (p, S), and the corner's factors."""
-
-    inverse: Array
-    taken: Array
-    lower: Array
-    wrong: Array
-    alone: Array
-    """(h, S): where the inner nodes are with the border at zero volts."""
 
 
 @dataclass(frozen=True)
@@ -191,17 +131,25 @@ class BorderedSystem:
         done: dict[int, tuple[BorderedFactors, Array]] = {}
 
         def work(first: int, last: int) -> None:
-            part = _Part.of(self, first, last)
             known = None if given is None else given[first // PART]
-            # numpy keeps for each thread what it does about infinities.
-            with np.errstate(all="ignore"):
-                begin = part.without_diodes() if before is None else _columns(before, first, last)
-                factors = part.run(begin, known, min(STEPS, tolerances.iterations), steps[first:last], keep=keep)
-                part.weigh(tolerances, excess[first:last])
-            done[first] = factors, part.y
+            most, own = min(STEPS, tolerances.iterations), (steps[first:last], excess[first:last])
+            begin = None if before is None else _columns(before, first, last)
+            if last - first <= few.MOST:
+                sources = [_columns(each, first, last) for each in (*self.drives, self.held)]
+                done[first] = few.settle(
+                    self.matrix, sources, begin, known, most=most, abstol=tolerances.abstol, steps=own[0], excess=own[1]
+                )
+            else:
+                part = _Part.of(self, first, last)
+                # numpy keeps for each thread what it does about infinities.
+                with np.errstate(all="ignore"):
+                    begin = part.without_diodes() if begin is None else begin
+                    factors = part.run(begin, known, most, own[0], keep=keep)
+                    part.weigh(tolerances, own[1])
+                done[first] = factors, part.y
             if y is not None:
-                inner = layout.sizes[0]
-                y[layout.inner, first:last], y[layout.border, first:last] = part.y[:inner], part.y[inner:]
+                inner, found = layout.sizes[0], done[first][1]
+                y[layout.inner, first:last], y[layout.border, first:last] = found[:inner], found[inner:]
 
         in_parts(work, count, PART)
         every = [done[first] for first in sorted(done)]
@@ -238,8 +186,12 @@ class BorderedSystem:
                 factors = part.factors(_own(states.moving[first:last, self.layout.inner].T))
             for m in range(right.shape[1]):
                 rest = np.ascontiguousarray(right[first:last, m].T)
-                with np.errstate(all="ignore"):
-                    inner, border, left = part.solved(factors, rest[self.layout.inner], rest[self.layout.border])
+                inside, outside = rest[self.layout.inner], rest[self.layout.border]
+                if last - first <= few.MOST:
+                    inner, border, left = few.solved(self.matrix, factors, inside, outside)
+                else:
+                    with np.errstate(all="ignore"):
+                        inner, border, left = part.solved(factors, inside, outside)
                 solved[first:last, m, self.layout.inner] = inner.T
                 solved[first:last, m, self.layout.border] = border.T
                 np.maximum(error[first:last], left, out=error[first:last])

@@ -14,6 +14,7 @@ from netlearn.solve.compiled.bordered_loops import (
 )
 from netlearn.solve.compiled.contraction_loops import add_own, drop_products, few_products, pair_products
 from netlearn.solve.compiled.equation_loops import linearized, unbalanced
+from netlearn.solve.compiled.few_border_loops import begin_few, resolve_few, run_few, weigh_few
 from netlearn.solve.compiled.fill_loops import entries_of_factor
 from netlearn.solve.compiled.listed_loops import eliminate_listed
 from netlearn.solve.compiled.lu_loops import eliminate, solve_triangle, substitute, substitute_transposed
@@ -21,6 +22,7 @@ from netlearn.solve.compiled.newton_loops import newton
 
 __all__ = [
     "add_own",
+    "begin_few",
     "drop_products",
     "eliminate",
     "eliminate_listed",
@@ -34,6 +36,8 @@ __all__ = [
     "multiply_columns",
     "newton",
     "pair_products",
+    "resolve_few",
+    "run_few",
     "solve_border",
     "solve_triangle",
     "substitute",
@@ -42,5 +46,6 @@ __all__ = [
     "take_lines",
     "unbalanced",
     "weigh_border",
+    "weigh_few",
     "weigh_inner",
 ]

@@ -16,7 +16,7 @@ from netlearn.learn.loss import Mse
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.base import Batch
 from netlearn.project import open_project
-from netlearn.solve.bordered import system
+from netlearn.solve.bordered import few, system
 from netlearn.solve.bordered.layout import BorderedLayout
 from netlearn.solve.bordered.system import BorderedSystem
 from netlearn.solve.internal import InternalSolver
@@ -141,6 +141,24 @@ def test_a_state_that_is_started_at_another_one_has_the_same_voltages_as_one_fro
         )
 
 
+@pytest.mark.parametrize("samples", [2, 7, 16])
+def test_loops_for_few_samples_say_what_products_of_matrices_say(samples: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(samples)
+    circuit = driven(circuit_of(layers(rng)), rng.uniform(-1, 1, (samples, INPUTS)))
+    right = rng.normal(size=(samples, circuit.size))
+    right[:, len(circuit.nodes) :] = 0.0
+    found = []
+    for most in (0, 16):
+        monkeypatch.setattr(few, "MOST", most)
+        point = InternalSolver().solve(circuit)
+        known = point.linearization
+        assert isinstance(known, NonlinearLinearization)
+        assert known.definite is not None
+        found.append((point.x, known.solve(right), point.iterations, known.definite))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-15)
+
+
 def test_samples_have_the_same_voltages_alone_and_among_others() -> None:
     rng = np.random.default_rng(3)
     circuit, x = circuit_of(layers(rng)), rng.uniform(-1, 1, (520, INPUTS))
@@ -205,19 +223,21 @@ def test_rules_say_what_they_say_of_newton_s_states(
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("few", [0, 10**9])
-def test_pushed_states_are_those_of_the_circuit_with_the_elements(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("samples", "part"), [(300, 0), (300, 10**9), (5, 3)])
+def test_pushed_states_are_those_of_the_circuit_with_the_elements(
+    samples: int, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Samples whose diodes move go on alone, always or never.
-    monkeypatch.setattr(system, "FEW", few)
+    monkeypatch.setattr(system, "FEW", part)
     rng = np.random.default_rng(8)
-    circuit = driven(circuit_of(layers(rng)), rng.uniform(-1, 1, (300, INPUTS)))
+    circuit = driven(circuit_of(layers(rng)), rng.uniform(-1, 1, (samples, INPUTS)))
     free = InternalSolver().solve(circuit)
     assert isinstance(free.linearization, NonlinearLinearization)
     solved, states = free.linearization.together, free.states
     assert isinstance(solved, BorderedSystem)
     assert isinstance(states, ReducedStates)
     ends = np.array([[circuit.node("y0"), GROUND], [circuit.node("y1"), circuit.node("y0")]])
-    conductance, current = np.array([1e-3, -1e-6]), 1e-4 * rng.normal(size=(300, 2))
+    conductance, current = np.array([1e-3, -1e-6]), 1e-4 * rng.normal(size=(samples, 2))
     found = solved.pushed(states, (ends[:, 0], ends[:, 1]), conductance, current)
     assert found is not None
     assert found.converged.all()
@@ -257,6 +277,7 @@ def wired(lines: list[str], ends: str, samples: int) -> Circuit:
     return circuit.with_values({(circuit.group("voltage source") or 0, "dc"): np.linspace(0.5, 2, samples)[:, None]})
 
 
+@pytest.mark.parametrize("most", [0, 16])
 @pytest.mark.parametrize(
     ("lines", "ends"),
     [
@@ -264,7 +285,10 @@ def wired(lines: list[str], ends: str, samples: int) -> Circuit:
         ([line.replace("1u", "1m") for line in WIRES], "ron=1 roff=1e15"),
     ],
 )
-def test_a_border_that_is_singular_without_diodes_is_none_with_them(lines: list[str], ends: str) -> None:
+def test_a_border_that_is_singular_without_diodes_is_none_with_them(
+    lines: list[str], ends: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(few, "MOST", most)
     point = InternalSolver().solve(wired(lines, ends, 4))
     middle = point.x[:, list(point.circuit.nodes).index("b")]
     np.testing.assert_allclose(middle, np.linspace(0.5, 2, 4) / 2, rtol=1e-6)

@@ -1,0 +1,219 @@
+"""The compiled loops of ``bordered`` for few samples: all steps in one call, which costs more than they do.
+
+Arrays are (unknowns, samples), as in ``bordered_loops``. Sums over inner nodes run along memory, which for few samples
+is along the rows of the matrices.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.solve.compiled.bordered_loops import (
+    factor_border,
+    left_over,
+    most_of,
+    move,
+    solve_border,
+    take_lines,
+    weigh_border,
+    weigh_inner,
+)
+from netlearn.solve.compiled.jit import compiled_sums
+
+if TYPE_CHECKING:
+    from netlearn.solve.bordered.diodes import StraightDiodes
+
+
+@compiled_sums
+def multiply(rows: Array, values: Array, result: Array) -> None:
+    """``rows`` (n, h) times ``values`` (h, S) into ``result`` (n, S)."""
+    height, samples = values.shape
+    own = np.empty(height)
+    for s in range(samples):
+        for j in range(height):
+            own[j] = values[j, s]
+        for i in range(len(rows)):
+            total = 0.0
+            for j in range(height):
+                total += rows[i, j] * own[j]
+            result[i, s] = total
+
+
+@compiled_sums
+def begin_few(
+    diodes: StraightDiodes,
+    held: Array,
+    diagonal: Array,
+    beside: Array,
+    columns: Array,
+    products: Array,
+    corner: Array,
+    drive: Array,
+    at_border: Array,
+    y: Array,
+) -> None:
+    """The inner voltages y (h, S) if no diode conducts, or with the border at zero volts where that has no solution."""
+    samples, none = y.shape[1], np.zeros(1)
+    inverse = np.empty((len(diagonal), 1))
+    for j in range(len(diagonal)):
+        slope = diagonal[j]
+        for s in range(samples):
+            y[j, s] = drive[j, s]
+        for k in range(diodes.starts[j], diodes.starts[j + 1]):
+            slope += diodes.off[k]
+            for s in range(samples):
+                y[j, s] -= diodes.off[k] * held[diodes.held[k], s]
+        inverse[j, 0] = 1.0 / slope
+        for s in range(samples):
+            y[j, s] *= -inverse[j, 0]
+    taken, one = np.empty((len(corner), 1)), np.empty((len(corner), 1))
+    multiply(products, inverse, taken)
+    factor_border(corner, taken, one, none)
+    if none[0] != 0.0:
+        return
+    border, pull, lower = np.empty(at_border.shape), np.empty(y.shape), np.empty((len(corner), samples))
+    for p in range(len(corner)):
+        for s in range(samples):
+            lower[p, s] = one[p, 0]
+    multiply(columns, y, border)
+    for i in range(len(border)):
+        for s in range(samples):
+            border[i, s] = -(border[i, s] + at_border[i, s])
+    solve_border(lower, border)
+    multiply(beside, border, pull)
+    for j in range(len(y)):
+        for s in range(samples):
+            y[j, s] -= inverse[j, 0] * pull[j, s]
+
+
+@compiled_sums
+def run_few(
+    diodes: StraightDiodes,
+    held: Array,
+    diagonal: Array,
+    beside: Array,
+    columns: Array,
+    products: Array,
+    corner: Array,
+    drive: Array,
+    at_border: Array,
+    before: Array,
+    known: tuple[Array, Array, Array],
+    most: int,
+    inverse: Array,
+    alone: Array,
+    taken: Array,
+    lower: Array,
+    wrong: Array,
+    y: Array,
+    border: Array,
+    pull: Array,
+    steps: Array,
+) -> bool:
+    """``most`` steps at the most from inner voltages ``before`` (h, S), which are overwritten, to y (h, S).
+
+    What is ``known`` of the first one's elimination, inverse, alone and taken, has no columns where nothing is. The
+    elimination of the last one is left in ``inverse``, ``alone``, ``taken`` and ``lower``, but where the known one is
+    also the last: then True is returned.
+    """
+    samples = y.shape[1]
+    left = np.empty(samples)
+    first = known[0].shape[1] == samples
+    for step in range(1, most + 1):
+        own = not (first and step == 1)
+        if own:
+            take_lines(diodes, held, diagonal, drive, before, inverse, alone)
+            multiply(products, inverse, taken)
+        one, other, off = (inverse, alone, taken) if own else known
+        factor_border(corner, off, lower, wrong)
+        multiply(columns, other, border)
+        for i in range(len(border)):
+            for s in range(samples):
+                border[i, s] = -(border[i, s] + at_border[i, s])
+        solve_border(lower, border)
+        multiply(beside, border, pull)
+        # Which samples still move is known from the step before.
+        for s in range(samples):
+            steps[s] = step if step == 1 or left[s] > 0.0 else steps[s]
+        move(diodes, held, one, other, pull, before, y, left)
+        total = 0.0
+        for s in range(samples):
+            total += left[s]
+        if total == 0.0:
+            return not own
+        for j in range(len(y)):
+            for s in range(samples):
+                before[j, s] = y[j, s]
+    return first and most == 1
+
+
+@compiled_sums
+def weigh_few(
+    diodes: StraightDiodes,
+    held: Array,
+    diagonal: Array,
+    columns: Array,
+    square: Array,
+    inner: Array,
+    sums: Array,
+    drive: Array,
+    at_border: Array,
+    pull: Array,
+    y: Array,
+    border: Array,
+    part: float,
+    floor: float,
+    excess: Array,
+) -> None:
+    """How far the samples (S,) are from Kirchhoff's laws; ``part`` of the most volts counts as rounding."""
+    rounding, linear, own = np.zeros(len(excess)), np.empty(border.shape), np.empty(border.shape)
+    most_of(y, rounding)
+    most_of(border, rounding)
+    for s in range(len(rounding)):
+        rounding[s] *= part
+    weigh_inner(diodes, held, diagonal, inner, drive, pull, y, rounding, floor, excess)
+    multiply(square, border, linear)
+    multiply(columns, y, own)
+    for i in range(len(border)):
+        for s in range(border.shape[1]):
+            linear[i, s] += own[i, s]
+    weigh_border(linear, at_border, sums, rounding, floor, excess)
+
+
+@compiled_sums
+def resolve_few(
+    beside: Array,
+    columns: Array,
+    square: Array,
+    inverse: Array,
+    lower: Array,
+    inside: Array,
+    at_border: Array,
+    y: Array,
+    border: Array,
+    error: Array,
+) -> None:
+    """Solutions y (h, S) and ``border`` (m, S) for right-hand sides ``inside`` and ``at_border`` of an elimination.
+
+    ``error`` (S,) is what is left of the equations, relative.
+    """
+    samples = y.shape[1]
+    most, back, pull = np.zeros(samples), np.empty(border.shape), np.empty(y.shape)
+    most_of(inside, most)
+    for j in range(len(y)):
+        for s in range(samples):
+            y[j, s] = inverse[j, s] * inside[j, s]
+    multiply(columns, y, border)
+    for i in range(len(border)):
+        for s in range(samples):
+            border[i, s] = at_border[i, s] - border[i, s]
+    solve_border(lower, border)
+    multiply(beside, border, pull)
+    for j in range(len(y)):
+        for s in range(samples):
+            y[j, s] = (inside[j, s] - pull[j, s]) * inverse[j, s]
+    multiply(columns, y, back)
+    left_over(square, at_border, border, back, most, error)
