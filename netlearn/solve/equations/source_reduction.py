@@ -24,7 +24,7 @@ from scipy.sparse import csgraph
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
-from netlearn.circuit.graph import floating_nodes, forest, two_terminal
+from netlearn.circuit.graph import two_terminal
 from netlearn.circuit.wiring import Wiring
 from netlearn.errors import CircuitError
 from netlearn.solve.equations.assembly import MatrixTopology, all_differ, sorted_unique, summing
@@ -38,6 +38,23 @@ def in_a_row(places: Array) -> Array | slice:
     if len(places) and (np.diff(places) == 1).all():
         return slice(int(places[0]), int(places[-1]) + 1)
     return places
+
+
+def floating(circuit: Circuit, topology: MatrixTopology) -> Array:
+    """The nodes without a path to ground, as ``floating_nodes``, in a circuit of resistors and independent sources."""
+    if not topology.size:
+        return np.zeros(0, dtype=np.int64)
+    # The pattern is symmetric, so that its strong components are the connected ones, for which it is not turned around.
+    entries = np.ones(len(topology.rows)), topology.row_numbers, topology.pointers
+    _, label = csgraph.connected_components(sparse.csr_array(entries, shape=2 * (topology.size,)), connection="strong")
+    grounded = np.zeros(topology.size, dtype=bool)
+    for index, mask in zip(topology.indices, topology.masks, strict=True):
+        if len(index) and mask.any():
+            plus, minus = index[:, 0], index[:, 1]
+            inner = np.concatenate([plus[minus == GROUND], minus[plus == GROUND]])
+            grounded[label[inner[inner != GROUND]]] = True
+    result: Array = np.flatnonzero(~grounded[label[: len(circuit.nodes)]])
+    return result
 
 
 class Sparsity(NamedTuple):
@@ -94,18 +111,18 @@ class SourceReduction:
     def build(cls, circuit: Circuit, topology: MatrixTopology) -> SourceReduction:
         """Work the reduction out."""
         size = circuit.size
-        edges = removable(circuit)
-        if not forest(edges[1]).all():
-            raise explain_singular(circuit, topology.masks) or CircuitError("there is a loop of voltage sources")
-        if two_terminal(circuit):
-            lost = floating_nodes(circuit, topology.masks)
-            if len(lost):
-                raise floating_error(circuit, lost)
-        sources, joined = edges
+        sources, joined = removable(circuit)
         plus, minus = joined.plus, joined.minus
         ends = (np.where(plus == GROUND, size, plus), np.where(minus == GROUND, size, minus))
         graph = sparse.coo_array((np.ones(len(sources)), ends), shape=(size + 1, size + 1)).tocsr()
-        _, label = csgraph.connected_components(graph, directed=False)
+        sets, label = csgraph.connected_components(graph, directed=False)
+        if len(sources) + sets > size + 1:
+            # A forest has as many edges as it takes away from the number of sets.
+            raise explain_singular(circuit, topology.masks) or CircuitError("there is a loop of voltage sources")
+        if two_terminal(circuit):
+            lost = floating(circuit, topology)
+            if len(lost):
+                raise floating_error(circuit, lost)
         tree = roots_removed(graph, label, len(sources))
         place = label[:size].astype(np.int64)
         place[label[:size] == label[size]] = -1
@@ -308,8 +325,10 @@ class SourceReduction:
     @cached_property
     def members(self) -> Array:
         """One unknown (size,) for each reduced one, with the same value."""
-        root = np.setdiff1d(np.flatnonzero(self.place >= 0), self.tree)
-        result: Array = root[np.argsort(self.place[root])]
+        root = self.place >= 0
+        root[self.tree] = False
+        result = np.empty(self.size, dtype=np.int64)
+        result[self.place[root]] = np.flatnonzero(root)
         return result
 
     @cached_property
@@ -334,11 +353,16 @@ class SourceReduction:
         width = max(self.size, 1)
         row, column = self.place[self.topology.rows], self.place[self.topology.columns]
         kept = np.flatnonzero(self.inner & (row >= 0) & (column >= 0))
-        key = np.concatenate([column[kept] * width + row[kept], np.flatnonzero(self.is_node) * (width + 1)])
-        entries, slot = sorted_unique(key)
-        target = np.full(len(row), len(entries))
-        target[kept] = slot[: len(kept)]
-        adder = summing(target, len(entries))
+        key = column[kept] * width + row[kept]
+        if (key[1:] > key[:-1]).all() and np.count_nonzero(key // width == key % width) == self.size:
+            # No unknowns move together, and each has its diagonal entry, as in most circuits.
+            entries, shape = key, (len(key), len(row))
+            adder = sparse.csr_array((np.ones(len(key)), kept, np.arange(len(key) + 1)), shape=shape)
+        else:
+            entries, slot = sorted_unique(np.concatenate([key, np.flatnonzero(self.is_node) * (width + 1)]))
+            target = np.full(len(row), len(entries))
+            target[kept] = slot[: len(kept)]
+            adder = summing(target, len(entries))
         pointers = np.searchsorted(entries // width, np.arange(self.size + 1))
         return Sparsity((entries % width).astype(np.int32), pointers.astype(np.int32), adder)
 

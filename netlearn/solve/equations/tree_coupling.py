@@ -60,7 +60,7 @@ class TreeCoupling:
                 return equations, result
         result = np.zeros((len(equations), volts.shape[1]), np.result_type(data, volts))
         for add, part in zip(sums, parts, strict=True):
-            if part.shape[1]:
+            if add.nnz:
                 result += add @ part.product(data, volts, transpose=True)
         if matrices:
             self._last_driven[:] = [(matrices, volts, result)]
@@ -71,23 +71,24 @@ class TreeCoupling:
         return []
 
     @cached_property
-    def _driven(self) -> tuple[Array, list[sparse.csr_array]]:
+    def _driven(self) -> tuple[Array, list[sparse.csc_array]]:
         return self._sums(self._transposed_rows)
 
     @cached_property
-    def _driven_transposed(self) -> tuple[Array, list[sparse.csr_array]]:
+    def _driven_transposed(self) -> tuple[Array, list[sparse.csc_array]]:
         return self._driven if self.symmetric else self._sums(self._rows)
 
-    def _sums(self, parts: tuple[Extract, Extract]) -> tuple[Array, list[sparse.csr_array]]:
+    def _sums(self, parts: tuple[Extract, Extract]) -> tuple[Array, list[sparse.csc_array]]:
         """The reduced equations that tree nodes have a part in, and matrices that sum up what all equations get."""
         places = [self.place[part.reached] for part in parts]
         found = np.concatenate(places)
         equations = np.flatnonzero(np.bincount(found[found >= 0], minlength=self.size))
         sums = []
         for place in places:
-            kept = np.flatnonzero(place >= 0)
-            entries = (np.ones(len(kept)), (np.searchsorted(equations, place[kept]), kept))
-            sums.append(sparse.coo_array(entries, shape=(len(equations), len(place))).tocsr())
+            kept = place >= 0
+            rows, pointers = np.searchsorted(equations, place[kept]), np.append(0, np.cumsum(kept))
+            entries = np.ones(len(rows)), rows, pointers
+            sums.append(sparse.csc_array(entries, shape=(len(equations), len(place))))
         return equations, sums
 
     @cached_property

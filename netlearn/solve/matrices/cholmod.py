@@ -24,9 +24,10 @@ LANES, MOST_IN_STEP = 8, 64
 """Right-hand sides are solved for in multiples of the one, up to the other at a time."""
 TURNED = 4096
 """Of so many unknowns at a time the solutions that are in step fit into the cache while they are turned around."""
-LOOPED_FROM = 32
-"""From so many right-hand sides on, compiled loops that take some dozens in step are faster than CHOLMOD's own: 1.4
-times its time for 8, as long for 16, 0.6 for 32 with the factors made anew each time (benchmarks/thresholds.py)."""
+LOOPED_FROM = 8
+"""From so many right-hand sides on, compiled loops that take some dozens in step are faster than CHOLMOD's own, in 0.57
+of its time with the factors made anew each time (benchmarks/thresholds.py); operating points of crossbars with 2 or 4
+vectors take as long either way, 0.8 with 8."""
 
 
 @cache

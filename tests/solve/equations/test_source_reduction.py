@@ -7,9 +7,13 @@ import pytest
 
 import netlearn
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VOLTAGE_SOURCE
+from netlearn.circuit.graph import floating_nodes
 from netlearn.solve.equations.assembly import MatrixTopology
-from netlearn.solve.equations.source_reduction import SourceReduction
+from netlearn.solve.equations.source_reduction import SourceReduction, floating
+from netlearn.solve.internal import InternalSolver
+from tests.helpers import circuit_of as numbered
 
 NETWORKS = {
     "one source at ground": "V1 a 0 1\nR1 a b 1k\nR2 b 0 2k\n",
@@ -131,3 +135,21 @@ def _incidence(circuit: Circuit, reduction: SourceReduction) -> Array:
                     if node >= 0:
                         equal[row[-1], node] = equal[node, row[-1]] = sign
     return equal[topology.rows[~reduction.inner], topology.columns[~reduction.inner]]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_floating_nodes_are_those_that_the_walk_through_all_terminals_finds(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    nodes = int(rng.integers(1, 12))
+    kinds = ((RESISTOR, "resistance"), (VOLTAGE_SOURCE, "dc"), (CURRENT_SOURCE, "dc"))
+    # Both ends of an element may be the same node, or ground.
+    parts = [(device, rng.integers(GROUND, nodes, (rng.integers(0, 7), 2)), name) for device, name in kinds]
+    circuit = numbered(nodes, [(device, ends, {name: np.ones(len(ends))}) for device, ends, name in parts])
+    topology = MatrixTopology.of(circuit)
+    np.testing.assert_array_equal(floating(circuit, topology), floating_nodes(circuit, topology.masks))
+
+
+def test_a_circuit_without_unknowns_has_no_floating_nodes() -> None:
+    circuit = numbered(0, [(RESISTOR, np.array([[GROUND, GROUND]]), {"resistance": np.ones(1)})])
+    assert len(floating(circuit, MatrixTopology.of(circuit))) == 0
+    assert InternalSolver().solve(circuit).x.shape == (1, 0)
