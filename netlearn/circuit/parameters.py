@@ -203,7 +203,6 @@ class Parameters:
         ``quantities`` (S,) by name.
         """
         numbers, each = self._numbers(theta, settings)
-        total = np.zeros(numbers.shape, dtype=np.result_type(float, *gradients.values()))
         parts = [
             (b, gradients[b.column] if b.column in self._whole else gradients[b.column][..., b.elements])
             for b in self.bindings
@@ -211,6 +210,10 @@ class Parameters:
         ]
         named = dict(quantities or {})
         parts += [(b, named[name][:, None]) for name, b in self.quantities if b.trained and name in named]
+        if len(parts) == 1 and not parts[0][0].by_sample and parts[0][1].ndim == 1:
+            # The only part need not be added to zeros.
+            return np.asarray(parts[0][0].pullback(numbers, parts[0][1])[: len(self)])
+        total = np.zeros(numbers.shape, dtype=np.result_type(float, *gradients.values()))
         for binding, gradient in parts:
             if binding.by_sample and each.ndim == 2:
                 total += binding.pullback(each, gradient).sum(axis=0)

@@ -180,7 +180,7 @@ def _point(
     model: NonlinearModel, states: ReducedStates, iterations: int, together: Together, definite: Array | None
 ) -> OperatingPoint:
     """The operating points at states that are found, whose other unknowns are looked at when somebody asks for them."""
-    checked = replace(states, complete=lambda: _finite(model, states.x))
+    checked = ReducedStates(states.reduction, states.held, states.moving, lambda: _finite(model, states.x))
     linearization = NonlinearLinearization(model, checked, together, definite)
     return OperatingPoint.of_states(model.circuit, checked, iterations, linearization)
 
@@ -212,7 +212,9 @@ def _unique(model: NonlinearModel) -> bool:
 
 def _passive(circuit: Circuit) -> bool:
     resistors = circuit.wiring.once(_passive, lambda: _resistors(circuit))
-    return resistors is not None and all(bool(np.min(circuit.groups[g].values["resistance"]) > 0) for g in resistors)
+    return resistors is not None and all(
+        bool(np.asarray(circuit.groups[g].values["resistance"]).min() > 0) for g in resistors
+    )
 
 
 def _resistors(circuit: Circuit) -> list[int] | None:

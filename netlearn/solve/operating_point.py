@@ -52,11 +52,7 @@ class OperatingPoint(InNotebooks):
         """One whose unknowns are all worked out only where somebody asks for ``x``, which may raise CircuitError."""
         point = object.__new__(cls)
         known = {"circuit": circuit, "iterations": iterations, "linearization": linearization, "_states": states}
-        for name, value in known.items():
-            object.__setattr__(point, name, value)
-        for each in fields(cls):
-            if each.name not in known and each.name != "x":
-                object.__setattr__(point, each.name, each.default)
+        point.__dict__.update(known, rest=None, read=None)
         return point
 
     if not TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -52,15 +52,12 @@ class Circuitry:
         """So many times as strong: currents, conductances and their energy. Clamps have no strength."""
         parts = (self.current, self.conductance, self.constant)
         current, conductance, constant = (None if part is None else strength * part for part in parts)
-        return replace(self, current=current, conductance=conductance, constant=constant)
+        return Circuitry(current, conductance, self.clamp, constant)
 
     def scaled(self, factors: Array) -> Circuitry:
         """Currents and conductances times ``factors`` (o,); a clamp stays as it is."""
-        return replace(
-            self,
-            current=None if self.current is None else self.current * factors,
-            conductance=None if self.conductance is None else self.conductance * factors,
-        )
+        current, conductance = (None if part is None else part * factors for part in (self.current, self.conductance))
+        return Circuitry(current, conductance, self.clamp, self.constant)
 
     def clamped(self) -> Sequence[Array]:
         """The samples that are clamped at the same outputs, for each such set of outputs."""

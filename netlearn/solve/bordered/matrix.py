@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -48,9 +48,11 @@ class BorderedMatrix:
     def pushed(self, conductances: Array, layout: BorderedLayout) -> BorderedMatrix:
         """The same with conductances (m, m) added at the border."""
         square = self.square + conductances
-        more = np.abs(square).sum(axis=1) - np.abs(self.square).sum(axis=1)
-        sums = self.sums[0], self.sums[1] + more
-        return replace(self, square=square, corner=square[layout.rows, layout.columns], sums=sums)
+        sums = self.sums[0], self.sums[1] + (np.abs(square) - np.abs(self.square)).sum(axis=1)
+        corner = square[layout.rows, layout.columns]
+        return BorderedMatrix(
+            self.diagonal, self.beside, square, corner, self.products, sums, self.diodes, self.columns
+        )
 
     def same_inside(self, other: BorderedMatrix) -> bool:
         """Whether all but the corner is the same."""

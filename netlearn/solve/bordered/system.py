@@ -16,7 +16,7 @@ the very same matrix.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -112,9 +112,12 @@ class BorderedSystem:
         ends = self.model.circuit.wiring.once(key, lambda: self.layout.ends(*push))
         if ends is None:
             return None
-        drive = self.drives[1] + ends @ np.broadcast_to(current, (self.count, ends.shape[1])).T
+        if np.shape(current) != (self.count, ends.shape[1]):
+            current = np.broadcast_to(current, (self.count, ends.shape[1]))
+        drive = self.drives[1] + ends @ np.asarray(current).T
         matrix = self.matrix.pushed(ends * conductance @ ends.T, self.layout)
-        other = replace(self, matrix=matrix, drives=(self.drives[0], drive), kept=None)
+        drives = self.drives[0], drive
+        other = BorderedSystem(self.model, self.layout, matrix, self.count, drives, self.held, self.sources)
         before = self.kept[0].T[self.layout.inner]
         return other._solve(before, self.kept[1], Tolerances.of(self.model.circuit), keep=False)
 

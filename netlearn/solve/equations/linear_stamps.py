@@ -110,10 +110,17 @@ class _Coupling:
             len(np.unique(at)) < len(at),
         )
 
+    @property
+    def factor(self) -> float:
+        """What ``matrix`` leaves out: the one sign of all entries, where it then is the numbers as they stand."""
+        return self.signs if isinstance(self.signs, float) and self.dense and self.in_order else 1.0
+
     def matrix(self, scales: Sequence[Array]) -> Any:
-        """The matrix (s, d) from the groups' numbers, full where that makes its products faster."""
+        """The matrix (s, d) but for ``factor`` from the groups' numbers, full where that makes its products faster."""
         parts = [scales[n][elements] for n, elements in self.elements]
-        values = self.signs * (parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0), *parts]))
+        values = parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0), *parts])
+        if self.factor == 1.0:
+            values = self.signs * values
         if not self.dense:
             rows, columns = np.divmod(self.places, max(self.shape[1], 1))
             return sparse.coo_array((values, (rows, columns)), shape=self.shape).tocsr()
@@ -261,7 +268,7 @@ class LinearPart:
             if each.group not in known:
                 total += each.adder @ scale
         if stamps.balanced and not known and len(stamps.coupling.equations):
-            total[stamps.driven_diagonal] -= np.asarray(self.coupling.sum(axis=0)).ravel()
+            total[stamps.driven_diagonal] -= stamps.coupling.factor * np.asarray(self.coupling.sum(axis=0)).ravel()
         return total
 
     @cached_property
@@ -282,7 +289,10 @@ class LinearPart:
 
     @cached_property
     def coupling(self) -> Any:
-        """What volts at tree nodes do to the equations ``stamps.coupling.equations``, as a matrix (s, d)."""
+        """What volts at tree nodes do to the equations ``stamps.coupling.equations``, as a matrix (s, d).
+
+        But for ``stamps.coupling.factor``.
+        """
         if self.base is not None and self._same_coupling:
             return self.base.coupling
         return self._kept("coupling", lambda: self.stamps.coupling.matrix(self.scales))
@@ -307,12 +317,14 @@ class LinearPart:
         """What the eliminated sources add to the equations ``stamps.coupling.equations``, (S, d) or (1, d)."""
         if self.base is not None and self._same_coupling and self.volts is self.base.volts:
             return self.base.drive
-        volts, matrix = self.volts, self.coupling
+        volts, matrix, factor = self.volts, self.coupling, self.stamps.coupling.factor
         result = np.empty((len(volts), matrix.shape[1]))
 
         def work(first: int, last: int) -> None:
             part = volts[first:last]
             result[first:last] = part @ matrix
+            if factor != 1.0:
+                result[first:last] *= factor
 
         in_parts(work, len(volts), SAMPLES)
         return result

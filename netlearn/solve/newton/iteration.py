@@ -35,6 +35,8 @@ class Tolerances(Declared):
     def of(cls, circuit: Circuit) -> Tolerances:
         """From the circuit's options."""
         o = circuit.options
+        if not o:
+            return cls()
         return cls(
             min(float(o.get("reltol", cls.reltol)), cls.reltol),
             min(float(o.get("vntol", cls.vntol)), cls.vntol),
