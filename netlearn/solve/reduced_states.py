@@ -68,7 +68,7 @@ class ReducedStates:
 
     def at(self, nodes: Array) -> Array | None:
         """The voltages (S, n) of nodes, by their numbers; None where all are known to be zero."""
-        kept: dict[int, NodePlaces] = self.reduction.wiring.once(NodePlaces.of, dict)
+        kept: dict[int, NodePlaces] = self.reduction.places_of_nodes
         places = kept.get(id(nodes))
         if places is None or places.nodes is not nodes:
             if len(kept) > MOST_KEPT:

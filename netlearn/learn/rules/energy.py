@@ -160,7 +160,7 @@ class GeneralizedEP(Energetic):
         beta = self.strength(phase)
         if type(self.nudge) not in (ConductanceNudge, CurrentNudge, ClampNudge):
             require_order(self.nudge, phase.outputs, batch.targets, loss, beta)
-        gradient = np.zeros(len(theta))
+        gradient: Array | None = None
         before = self.read_states(free.states, rng)
         product, drops = self.contrast == "product", self.gates == "drops"
         compared = []
@@ -175,11 +175,14 @@ class GeneralizedEP(Energetic):
             compared = [(share, before, after)]
         for share, before, after in compared:
             local = phase.contrast(before, after, product=product, drops=drops)
-            gradient += share * model.pullback(theta, local, batch.inputs)
+            # One pass over all parameters, of which there may be more than of anything else.
+            counts = share / (beta**self.nudge.contrast_order * len(batch))
+            part = counts * model.pullback(theta, local, batch.inputs)
+            gradient = part if gradient is None else gradient + part
         states = 1 + len(self.scheme)
         estimate = Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
-            gradient=gradient / (beta**self.nudge.contrast_order * len(batch)),
+            gradient=np.zeros(len(theta)) if gradient is None else gradient,
             outputs=outputs,
             point=phase.point,
             solves=states * len(batch),

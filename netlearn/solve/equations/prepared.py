@@ -46,14 +46,18 @@ class PreparedCircuit:
         """That of a circuit; the same object again where its values are those of one of the last times."""
         groups: list[_LastValues] = circuit.wiring.once((_LastValues, "groups"), lambda: _unknown(circuit))
         place = _surroundings(circuit.environment)
-        values = tuple(last.prepared(group, circuit, place) for last, group in zip(groups, circuit.groups, strict=True))
+        sizes = [_size(group) for group in circuit.groups]
+        values = tuple(
+            last.prepared(group, circuit, place, size <= MOST_NUMBERS)
+            for last, group, size in zip(groups, circuit.groups, sizes, strict=True)
+        )
         kept: list[PreparedCircuit] = circuit.wiring.once((cls, "last"), list)
         for one in kept:
             # Groups with the same values as before are the very same objects.
             if all(mine is its for mine, its in zip(values, one.values, strict=True)):
                 return one
         prepared = cls(values)
-        if sum(map(_size, circuit.groups)) <= MOST_NUMBERS:
+        if sum(sizes) <= MOST_NUMBERS:
             kept[:] = [prepared, *kept[: KEPT - 1]]
         return prepared
 
@@ -83,12 +87,15 @@ class _LastValues:
 
     known: list[tuple[Hashable, dict[str, Array], Values]] = field(default_factory=list)
 
-    def prepared(self, group: Group, circuit: Circuit, place: Hashable) -> Values | None:
-        """The prepared values of the group, the same object again for the same ones; None for independent sources."""
+    def prepared(self, group: Group, circuit: Circuit, place: Hashable, keep: bool) -> Values | None:
+        """The prepared values of the group, the same object again for the same ones that are to be kept.
+
+        None for independent sources.
+        """
         if only_drives(group):
             return None
         values = {name: np.asarray(value) for name, value in group.values.items()}
-        if _size(group) > MOST_NUMBERS or any(value.dtype.hasobject for value in values.values()):
+        if not keep or any(value.dtype.hasobject for value in values.values()):
             return group.device.prepare(values, circuit.environment)
         for where, before, prepared in self.known:
             if where == place and _same(before, values):

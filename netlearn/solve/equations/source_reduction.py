@@ -261,6 +261,11 @@ class SourceReduction:
         return x
 
     @cached_property
+    def places_of_nodes(self) -> dict[int, Any]:
+        """Where nodes that were asked for are, by the address of the array of their numbers."""
+        return {}
+
+    @cached_property
     def _moving(self) -> Array:
         """Unknowns that move with one of the reduced ones."""
         return np.flatnonzero(self.place >= 0)
