@@ -54,7 +54,18 @@ def minimum_degree(rows: Array, pointers: Array) -> Array:
     lower = np.flatnonzero(rows >= columns)
     places = (base.matrix(each[lower].astype(np.int64)) for each in (rows, columns))
     order = whole_import("cvxopt.amd").order(base.spmatrix(1.0, *places, (size, size)))
+    _last_order[:] = [(rows, pointers, order)]
     return np.array(order).ravel().astype(np.int64)
+
+
+_last_order: list[tuple[Array, Array, Any]] = []
+"""Of the pattern that was looked at last: what is factorized then need not be put in order again."""
+
+
+def _order_known(rows: Array, pointers: Array) -> dict[str, Any]:
+    """The same order for CHOLMOD's symbolic analysis of that pattern, or nothing of others."""
+    known = [order for r, p, order in _last_order if np.array_equal(p, pointers) and np.array_equal(r, rows)]
+    return {"p": known[0]} if known else {}
 
 
 class NotDefinite(Exception):
@@ -72,7 +83,7 @@ class Analysis:
         self._lower = np.flatnonzero(rows >= columns)
         places = (base.matrix(each[self._lower].astype(np.int64)) for each in (rows, columns))
         self._matrix = base.spmatrix(1.0, *places, (size, size))
-        self._factor: Any = cholmod.symbolic(self._matrix)
+        self._factor: Any = cholmod.symbolic(self._matrix, **_order_known(rows, pointers))
         self._order: Any = None
         self.owner: object = None
 

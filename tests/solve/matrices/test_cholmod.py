@@ -85,6 +85,21 @@ def test_what_is_wanted_of_the_solutions_of_few_sources(
         assert np.abs(found - expected).max(initial=0) <= 1e-11 * np.abs(expected).max(initial=0)
 
 
+def test_the_order_that_was_found_last_serves_its_own_pattern_alone(rng: np.random.Generator) -> None:
+    first, second = lattice(41, rng), lattice(42, rng)
+    order = cholmod.minimum_degree(first.indices.astype(np.int64), first.indptr.astype(np.int64))
+    analysis = cholmod.Analysis(first.indices, first.indptr)
+    analysis.factorize(first.data, None)
+    triangle = analysis.take()
+    # The analysis goes on to put subtrees in a row, which leaves its entries as many, but for zeros.
+    permuted = first[order][:, order]
+    symmetric = splu(permuted.tocsc(), permc_spec="NATURAL", options={"SymmetricMode": True}, diag_pivot_thresh=0.0)
+    assert np.count_nonzero(triangle.values) == symmetric.L.nnz
+    for matrix in (second, first):
+        rhs = rng.normal(size=(matrix.shape[0], 2))
+        close(CholmodFactorization(matrix).solve(rhs), splu(matrix).solve(rhs))
+
+
 def test_what_is_not_definite_is_told(rng: np.random.Generator) -> None:
     matrix = lattice(40, rng)
     matrix.data = -matrix.data
