@@ -68,12 +68,11 @@ class ReducedStates:
 
     def at(self, nodes: Array) -> Array | None:
         """The voltages (S, n) of nodes, by their numbers; None where all are known to be zero."""
-        kept: dict[int, NodePlaces] = self.reduction.places_of_nodes
-        places = kept.get(id(nodes))
-        if places is None or places.nodes is not nodes:
-            if len(kept) > MOST_KEPT:
-                kept.clear()
-            places = kept[id(nodes)] = NodePlaces.of(self.reduction, nodes)
+        kept: list[NodePlaces] = self.reduction.places_of_nodes
+        places = next((each for each in kept if each.nodes is nodes), None)
+        if places is None:
+            places = NodePlaces.of(self.reduction, nodes)
+            kept[:] = [places, *kept[: MOST_KEPT - 1]]
         if places.moving is None and (self.held is None or places.held is None):
             return None
         if places.moving_alone or (places.all_moving and self.held is None):
@@ -88,8 +87,8 @@ class ReducedStates:
         return result
 
 
-MOST_KEPT = 64
-"""Sets of nodes whose places are kept for a circuit."""
+MOST_KEPT = 16
+"""Arrays of nodes whose places are kept for a circuit: ends of resistors and outputs are fewer."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -261,9 +261,9 @@ class SourceReduction:
         return x
 
     @cached_property
-    def places_of_nodes(self) -> dict[int, Any]:
-        """Where nodes that were asked for are, by the address of the array of their numbers."""
-        return {}
+    def places_of_nodes(self) -> list[Any]:
+        """Where nodes that were asked for last are."""
+        return []
 
     @cached_property
     def _moving(self) -> Array:
