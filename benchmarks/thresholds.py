@@ -12,23 +12,32 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-from samples_per_second import Network, lattice
+from samples_per_second import Network, lattice, layered
 from scipy import sparse
 from sparse_solvers import laplacian
+from written_networks import Written, edges, transistor_lattice
 
-from netlearn.circuit.circuit import Circuit
-from netlearn.solve import internal, linear
-from netlearn.solve.equations import extract
+from netlearn.arrays import Array
+from netlearn.circuit.circuit import GROUND, Circuit, Group
+from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE, IDEAL_DIODE_MODEL
+from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR
+from netlearn.solve import contraction, internal, linear, resistor_blocks
+from netlearn.solve.blocks import plan
+from netlearn.solve.bordered import few
+from netlearn.solve.bordered import layout as bordered_layout
+from netlearn.solve.equations import assembly, extract
 from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.internal import InternalSolver
+from netlearn.solve.lockstep import layout as lockstep_layout
 from netlearn.solve.lockstep import lockstep
-from netlearn.solve.matrices import cholmod, many, one
+from netlearn.solve.matrices import batched_lu, cholmod, many, one
+from netlearn.solve.matrices.batched_lu import BatchedLu
 from netlearn.solve.threads import set_threads
 
 RESISTORS, SOURCES = 0, 1
@@ -53,17 +62,30 @@ class Threshold:
 
     def ratio(self, size: float, rounds: int) -> float:
         """Least time with the way from the constant on, beside that with the other one."""
-        own, work, least = self.value, self.work(size), [np.inf, np.inf]
-        try:
-            for _ in range(rounds):
-                for k, value in enumerate((0, 10**15)):
-                    setattr(self.module, self.name, value)
-                    begun = time.process_time()
-                    work()
-                    least[k] = min(least[k], time.process_time() - begun)
-        finally:
-            setattr(self.module, self.name, own)
-        return float(least[0] / least[1])
+        first, second = least_times(self.module, self.name, (0, 10**15), lambda: self.work(size), rounds)
+        return first / second
+
+
+def least_times(
+    module: ModuleType, name: str, values: Sequence[float], made: Callable[[], Work], rounds: int
+) -> list[float]:
+    """For each value of a constant the least processor time of what is made and done with it, in alternating runs."""
+    own, works, least = getattr(module, name), [], [np.inf] * len(values)
+    try:
+        for value in values:
+            setattr(module, name, value)
+            # Each has a circuit of its own, as circuits keep what was chosen for them.
+            works.append(made())
+            works[-1]()
+        for _ in range(rounds):
+            for k, (value, work) in enumerate(zip(values, works, strict=True)):
+                setattr(module, name, value)
+                begun = time.process_time()
+                work()
+                least[k] = min(least[k], time.process_time() - begun)
+    finally:
+        setattr(module, name, own)
+    return least
 
 
 def interpolated_starts(unknowns: int) -> Work:
@@ -166,6 +188,210 @@ def _at_settings(network: Network, count: int, each: int) -> Circuit:
     return circuit.with_values({(RESISTORS, "resistance"): factors * network.resistances})
 
 
+def ideal_diodes(inputs: int, hidden: int, outputs: int, samples: int, share: float = 1.0) -> Circuit:
+    """A layered network with ideal diodes; ``share`` is that of the resistors to outputs that are there."""
+    rng = np.random.default_rng(0)
+    network = layered(rng, "layers", inputs, hidden, outputs)
+    there = (network.resistors[:, 1] < inputs + hidden) | (rng.uniform(size=len(network.resistors)) < share)
+    network = replace(network, resistors=network.resistors[there], resistances=network.resistances[there])
+    circuit = network.circuit(network.samples(rng, samples))
+    values = IDEAL_DIODE_MODEL.complete({"ron": 1.0, "roff": 1e6, "vfwd": 0.3}, {})
+    columns = {name: np.full(hidden, float(value)) for name, value in values.items()}
+    diodes = Group(IDEAL_DIODE, circuit.groups[-1].names, network.diodes, columns)
+    return Circuit(network.nodes, network.inputs, (*circuit.groups[:-1], diodes))
+
+
+def _by_newton(circuit: Circuit) -> Work:
+    return lambda: InternalSolver(method="newton").solve(circuit).x
+
+
+def samples_of_ideal_diodes(count: int) -> Work:
+    """A layer of 100 ideal diodes between 129 inputs and 10 outputs."""
+    return _repeated(_by_newton(ideal_diodes(129, 100, 10, count)))
+
+
+def border(count: int) -> Work:
+    """A layer of 100 ideal diodes between 129 inputs and so many outputs, 500 samples."""
+    return _by_newton(ideal_diodes(129, 100, count, 500))
+
+
+def pairs_with_border(share: float) -> Work:
+    """A layer of 100 ideal diodes between 129 inputs and 16 outputs, with some resistors to these, 500 samples."""
+    return _by_newton(ideal_diodes(129, 100, 16, 500, share))
+
+
+def entries_between_blocks(share: float) -> Work:
+    """Blocks of 200 unknowns with so many of all entries at random places, times 512 samples in 10 sweeps."""
+    pattern, rng = sparse.random_array((200, 200), density=share, rng=np.random.default_rng(0)).tocoo(), _rng()
+    every, block = np.arange(pattern.nnz), slice(0, 200)
+    coupling = plan.Coupling.of(block, block, pattern.row, pattern.col, every)
+    x = rng.normal(size=(200, 512))
+
+    def work() -> None:
+        matrix = coupling.matrix(pattern.data)
+        for _ in range(10):
+            matrix @ x
+
+    return work
+
+
+def between_layers(first: int, second: int, samples: int, share: float = 1.0) -> Work:
+    """The sums of products of two states of resistors from nodes that are held to others."""
+    rng, held = _rng(), np.arange(first)
+    resistors = np.stack([np.repeat(held, second), np.tile(first + np.arange(second), first)], axis=1)
+    resistors = resistors[rng.uniform(size=len(resistors)) < share]
+    resistances, none = rng.uniform(1e3, 1e5, len(resistors)), np.zeros((0, 2), dtype=int)
+    network = Network("layers", first + second, resistors, resistances, none, held, 0)
+    circuit = network.circuit(network.samples(rng, samples))
+    left, right = (rng.normal(size=(samples, circuit.size)) for _ in range(2))
+    return _repeated(lambda: contraction.resistor_products(circuit, RESISTORS, left, right, resistances))
+
+
+def pairs_of_nodes(share: float) -> Work:
+    """Layers of 200 nodes with resistors between so many of all pairs, 64 samples."""
+    return between_layers(200, 200, 64, share)
+
+
+def resistors_of_a_block(count: int) -> Work:
+    """Layers with so many resistors between all their nodes, 64 samples."""
+    return between_layers(round(count**0.5), round(count / round(count**0.5)), 64)
+
+
+def resistors_of_few_samples(count: int) -> Work:
+    """The same with 4 samples."""
+    return between_layers(round(count**0.5), round(count / round(count**0.5)), 4)
+
+
+def samples_of_a_pass(count: int) -> Work:
+    """Layers of 150 nodes with resistors between all pairs, so many samples."""
+    return between_layers(150, 150, count)
+
+
+def products(count: int) -> Work:
+    """So many products of 100 samples at random pairs of nodes."""
+    rng, size = _rng(), count // 100
+    index = rng.integers(0, size, (size, 2))
+    left, right = rng.normal(size=(2, 100, size))
+    return _repeated(lambda: contraction.drop_products(index, left, right))
+
+
+def elements_to_keep(count: int) -> Work:
+    """So many resistors of a lattice, the same ones again."""
+    network = lattice(np.random.default_rng(0), round((count / 2) ** 0.5))
+    topology = assembly.MatrixTopology.of(network.circuit(network.samples(_rng(), 1)))
+    slopes = np.array([[1.0, -1.0], [-1.0, 1.0]])
+    return _repeated(lambda: topology.add_scaled_again(RESISTORS, 1.0 / network.resistances, slopes))
+
+
+def nodes_with_sources(share: float) -> Work:
+    """A lattice of 60x60 resistors with current sources at so many of its nodes, 64 samples."""
+    rng = _rng()
+    network = replace(lattice(rng, 60), diodes=np.zeros((0, 2), dtype=int))
+    nodes = rng.permutation(network.size)[: round(share * network.size)]
+    ends = np.stack([nodes, np.full_like(nodes, GROUND)], axis=1)
+    driven = Group(CURRENT_SOURCE, [f"i{k}" for k in nodes.tolist()], ends, {"dc": rng.normal(size=(64, len(nodes)))})
+    grounded = np.array([[0, GROUND]])
+    load = Group(RESISTOR, ["rl"], grounded, {"resistance": np.array([1e3])})
+    resistors = Group(RESISTOR, [f"r{k}" for k in range(len(network.resistors))], network.resistors,
+                      {"resistance": network.resistances})  # fmt: skip
+    circuit = Circuit(network.nodes, [], (resistors, load, driven))
+
+    def work() -> object:
+        fresh = rng.normal(size=(64, len(nodes)))
+        return InternalSolver().solve(circuit.with_values({(2, "dc"): fresh})).x
+
+    return work
+
+
+def amplified(pairs: Array, diodes: int, samples: int) -> Circuit:
+    """Resistors between pairs of nodes, an amplifier that makes the matrix unsymmetric, and diodes at some nodes."""
+    rng, count = _rng(), int(pairs.max()) + 1
+    lines = ["amplified network", "v0 in0 0 0", "rs in0 n0 100", f"g0 n0 0 n{count - 1} 0 1m"]
+    ohms = rng.uniform(100, 1000, len(pairs)).tolist()
+    lines += [f"r{k} n{a} n{b} {r!r}" for k, ((a, b), r) in enumerate(zip(pairs.tolist(), ohms, strict=True))]
+    lines += [f"d{k} n{k} 0 dd" for k in rng.permutation(count)[:diodes].tolist()]
+    network = Written("amplified network", "\n".join([*lines, ".model dd d(is=1e-14)", ".end\n"]), ["v0"], 0.0, 2.0, 0)
+    return network.circuit(network.samples(rng, samples))
+
+
+def _condensed(side: int, diodes: int, samples: int) -> Work:
+    """Jacobians that differ where there are diodes, and a solve of each."""
+    circuit = amplified(edges(side), diodes, samples)
+    reduction = SourceReduction.of(circuit)
+    rows, columns = reduction.pattern.rows, reduction.columns
+    data = np.repeat(_rng().uniform(0.1, 1.0, (len(rows), 1)), samples, axis=1)
+    nonlinear = np.isin(rows, many.nonlinear_unknowns(circuit, reduction))
+    data[rows == columns] += 6.0
+    data[(rows == columns) & nonlinear] += _rng().uniform(0.0, 1.0, (np.sum((rows == columns) & nonlinear), samples))
+    rhs = np.ones((reduction.size, samples))
+    return lambda: many.pattern_for(circuit, reduction).factorize(data).solve(rhs)
+
+
+def nonlinear_share(share: float) -> Work:
+    """14x14 unknowns with diodes at this part of them, 100 samples."""
+    return _condensed(14, round(share * 14 * 14), 100)
+
+
+def nonlinear_unknowns(count: int) -> Work:
+    """So many diodes at a third of the nodes of a lattice, 8 samples."""
+    return _condensed(round((3 * count) ** 0.5), count, 8)
+
+
+def remainder(count: int) -> Work:
+    """So many diodes at a fifth of the nodes of a random graph, which fills up when it is eliminated; 8 samples."""
+    return _by_newton(amplified(_random_graph(5 * count), count, 8))
+
+
+def _random_graph(nodes: int) -> Array:
+    """Pairs of nodes: a path, and twice as many chords as there are nodes."""
+    path = np.stack([np.arange(nodes - 1), np.arange(1, nodes)], axis=1)
+    chords = np.stack([np.tile(np.arange(nodes), 2), _rng().integers(0, nodes, 2 * nodes)], axis=1)
+    return np.concatenate([path, np.unique(np.sort(chords[chords[:, 0] != chords[:, 1]], axis=1), axis=0)])
+
+
+def multiplications(count: float) -> Work:
+    """16 different matrices with the pattern of a random graph whose elimination takes so many, and a solve of each."""
+
+    def plan_of(nodes: int) -> tuple[SourceReduction, float]:
+        pairs, none = _random_graph(nodes), np.zeros((0, 2), dtype=int)
+        network = Network("random", nodes, pairs, np.ones(len(pairs)), none, np.array([0]), 0)
+        reduction = SourceReduction.of(network.circuit(network.samples(_rng(), 2)))
+        rows, pointers, _ = reduction.pattern
+        return reduction, BatchedLu(rows, pointers, symmetric=True).work
+
+    # About the third power of the number of nodes.
+    reduction, _ = plan_of(round(500 * (count / plan_of(500)[1]) ** (1 / 3)))
+    rows = reduction.pattern.rows
+    data = _rng().uniform(0.1, 1.0, (len(rows), 16))
+    data[rows == reduction.columns] += 12.0
+    rhs = np.ones((reduction.size, 16))
+    return lambda: many.on_diagonal(reduction).factorize(data).solve(rhs)
+
+
+def listed_multiplications(count: int) -> Work:
+    """Operating points of a lattice of diodes whose elimination takes about so many, 500 samples."""
+
+    def work_of(side: int) -> float:
+        network = lattice(np.random.default_rng(0), side)
+        reduction = SourceReduction.of(network.circuit(network.samples(_rng(), 2)))
+        rows, pointers, _ = reduction.pattern
+        return BatchedLu(rows, pointers, symmetric=True).work
+
+    side = min(range(6, 60), key=lambda side: abs(work_of(side) - count))
+    network = lattice(np.random.default_rng(0), side)
+    return _by_newton(network.circuit(network.samples(_rng(), 500)))
+
+
+def checked_samples(count: int) -> Work:
+    """A lattice of 6x6 bipolar transistors, so many samples that are new ones each time."""
+    network, rng = transistor_lattice(np.random.default_rng(0), "BJT", 6), _rng()
+    return lambda: InternalSolver().solve(network.circuit(network.samples(rng, count))).x
+
+
+def _rng() -> np.random.Generator:
+    return np.random.default_rng(1)
+
+
 THRESHOLDS = (
     Threshold(linear, "MOST_FACTORIZATIONS", "settings", factorizations),
     Threshold(internal, "LEAST_SHARED", "samples each", samples_of_a_setting),
@@ -176,6 +402,23 @@ THRESHOLDS = (
     Threshold(one, "CHOLMOD_FROM", "unknowns", definite_unknowns),
     Threshold(one, "DENSE_SHARE", "of the entries", entries),
     Threshold(extract, "DENSE_SHARE", "of the entries", entries_to_multiply),
+    Threshold(plan, "DENSE", "of the entries", entries_between_blocks),
+    Threshold(few, "MOST", "samples", samples_of_ideal_diodes),
+    Threshold(bordered_layout, "MOST_BORDER", "outputs", border),
+    Threshold(bordered_layout, "DENSE", "of the pairs", pairs_with_border),
+    Threshold(resistor_blocks, "DENSE", "of the pairs", pairs_of_nodes),
+    Threshold(resistor_blocks, "FEWEST", "resistors", resistors_of_a_block),
+    Threshold(resistor_blocks, "FEW", "samples", samples_of_a_pass),
+    Threshold(contraction, "COMPILED", "resistors", resistors_of_few_samples),
+    Threshold(contraction, "WORTH_LOADING", "products", products),
+    Threshold(assembly, "WORTH_KEEPING", "resistors", elements_to_keep),
+    Threshold(linear, "SPARSE_SHARE", "of the nodes", nodes_with_sources),
+    Threshold(many, "CONDENSED_SHARE", "of the unknowns", nonlinear_share),
+    Threshold(many, "CONDENSED_MOST", "unknowns", nonlinear_unknowns),
+    Threshold(lockstep_layout, "LARGEST_DENSE", "unknowns", remainder),
+    Threshold(many, "MOST_WORK", "multiplications", multiplications),
+    Threshold(batched_lu, "MOST_LISTED", "multiplications", listed_multiplications),
+    Threshold(lockstep, "CHECKED_FROM", "samples", checked_samples),
 )
 
 
@@ -188,13 +431,16 @@ def main() -> None:
     chosen = parser.parse_args()
     set_threads(1)
     for threshold in THRESHOLDS:
-        if chosen.only not in threshold.name:
+        name = f"{threshold.module.__name__.removeprefix('netlearn.solve.')}.{threshold.name}"
+        if chosen.only not in name:
             continue
         for factor in (0.25, 0.5, 1.0, 2.0, 4.0):
             size = factor * threshold.value if threshold.value < 1 else round(factor * threshold.value)
+            if threshold.value < 1 <= size:
+                continue
             ratio = threshold.ratio(size, chosen.rounds)
             mark = "  <- the constant" if factor == 1.0 else ""
-            print(f"{threshold.name:<20}{size:>9.6g} {threshold.what:<18}{ratio:>6.2f}{mark}", flush=True)
+            print(f"{name:<34}{size:>9.6g} {threshold.what:<18}{ratio:>6.2f}{mark}", flush=True)
 
 
 if __name__ == "__main__":
