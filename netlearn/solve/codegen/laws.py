@@ -29,7 +29,8 @@ MOST_NODES = 4000
 MOST_KEPT = 8
 """So many numbers of a step its correction for curvature is made of; for more it evaluates the law again."""
 NEAR = 0.25
-"""Steps are corrected for curvature where that is up to this part of what is linear in them."""
+"""Steps are corrected for curvature where that is up to this part of what is linear in them: with half or twice as much
+lattices of diodes take as long within a fiftieth (benchmarks/block_sizes.py)."""
 
 Terminals = tuple[int, ...]
 """For each unknown of a device the first one that is the same in all elements; -1 for ground."""

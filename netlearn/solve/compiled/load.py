@@ -19,9 +19,11 @@ import numpy as np
 from netlearn.arrays import Array
 
 MOST_LANES = 64
-"""More samples in step than this no longer make a sample cheaper."""
+"""More samples in step than this no longer make a sample cheaper: lattices of 32x32 diodes take as long within a
+fiftieth with 32 and with 128 (benchmarks/block_sizes.py)."""
 KEPT_NUMBERS = 8_000_000
-"""How many numbers their factors may have in all."""
+"""How many numbers their factors may have in all, a bound of memory, 64 MB: lattices of 72x72 diodes take as long
+within a thirtieth with half and with twice as many (benchmarks/block_sizes.py)."""
 KEPT_BYTES = 24_000_000
 """Blocks of up to this size the process keeps when arrays are freed."""
 

@@ -38,9 +38,12 @@ if TYPE_CHECKING:
     from netlearn.solve.compiled.arguments import Fill, InSeries, Laws, Linear, ListedElimination, Problem, Settling
 
 SWEEPS = 12
-"""So often the unknowns between elements in series are settled by themselves before a step of all."""
+"""So often the unknowns between elements in series are settled by themselves before a step of all, by convention: what
+does not settle is left to that step. Other numbers were not measured."""
 HEAVY, LEAST_WORK = 12, 300_000
-"""Factors are used again where making them takes so many times what solving with them does, and so much at all."""
+"""Factors are used again where making them takes so many times what solving with them does, and so much at all: of
+lattices of diodes those from 40x40 on. The lattices that CHORDS was measured with lie above, and where between it
+begins to pay was not measured."""
 CHORDS, NEAR, CONTRACTION = 2, 1.0, 0.2
 """So many steps are taken with the same factors after one that was this small, while they shrink to this part.
 
