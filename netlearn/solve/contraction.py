@@ -26,9 +26,11 @@ from netlearn.solve.threads import in_parts
 HELD = 4_000_000
 """How many numbers of element states are held at a time where there is no loop for them."""
 ELEMENTS = 20_000
-"""How many elements a thread takes at a time."""
+"""How many elements a thread takes at a time: with half or twice as many it takes as long within a fiftieth
+(benchmarks/block_sizes.py)."""
 WORTH_LOADING = 200_000
-"""From so many products on, arrays of them take milliseconds."""
+"""From so many products on, arrays of them take milliseconds: loops, which have to be loaded first, take 0.3 of their
+time for as many, and 0.4 for a quarter (benchmarks/thresholds.py)."""
 
 
 def contract(

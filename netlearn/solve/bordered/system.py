@@ -33,11 +33,13 @@ from netlearn.solve.reduced_states import ReducedStates
 from netlearn.solve.threads import in_parts, one_thread
 
 PART = 256
-"""Samples that are solved at a time."""
+"""Samples that are solved at a time: from 128 to 512 it takes as long within a twentieth
+(benchmarks/block_sizes.py)."""
 STEPS = 12
 """After so many steps without all diodes being on their lines others are to try."""
 FEW = 3
-"""Where no more than this part of the samples have diodes to move further, they go on alone."""
+"""Where no more than this part of the samples have diodes to move further, they go on alone: a third; with a half or a
+sixth nudged states take as long within a twentieth (benchmarks/block_sizes.py)."""
 BALANCED = 1e-3
 """Currents out of balance by this part of what is allowed are more than rounding."""
 

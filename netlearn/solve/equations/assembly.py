@@ -38,7 +38,8 @@ MOST_BITS = 62
 """Of an integer that is not negative, with one to spare."""
 
 WORTH_KEEPING = 1000
-"""From so many elements on, adding their derivatives up takes longer than a look whether they are the last ones."""
+"""From so many elements on, adding their derivatives up takes longer than a look whether they are the last ones: that
+takes a fifth of the time for 1000 resistors, 0.3 for 500 and 0.09 for 4000 (benchmarks/thresholds.py)."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ from netlearn.solve.matrices.many import MOST_WORK
 from netlearn.solve.newton.system import NonlinearModel
 
 LARGEST_DENSE = 300
-"""Up to so many unknowns that nonlinear elements touch may be left of a network with amplifiers."""
+"""Up to so many unknowns that nonlinear elements touch may be left of a network with amplifiers: with 75 of them, a
+fifth of all nodes, it takes 5 times as long where no others are eliminated beforehand, 8 times with 150 and as long
+with 300 (benchmarks/thresholds.py)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,10 +28,13 @@ from netlearn.solve.reduced_states import ReducedStates
 from netlearn.solve.threads import in_shares, one_thread
 
 FIRST = 32
-"""So many samples are solved first where the starts of the others are interpolated."""
+"""So many samples are solved first where the starts of the others are interpolated: lattices of 18x18 diodes take 1.1
+times as long with half and with twice as many (benchmarks/block_sizes.py)."""
 CHECKED_FROM, SAME, FARTHER = 256, 1e-6, 4.0
 """From so many samples on starts are interpolated where there may be several operating points, if this leads to the
-same ones but for such a part; where it leads so many times as far as for any that was checked, zero is the start."""
+same ones but for such a part; where it leads so many times as far as for any that was checked, zero is the start.
+Lattices of 6x6 bipolar transistors take 1.3 times as long with it for 128 samples, as long within a twentieth for 256,
+and 0.8 for 512 (benchmarks/thresholds.py)."""
 INTERPOLATED_FROM = 30
 """Below so many unknowns starts are not interpolated: lattices of 8 diodes take 1.3 times as long with it, of 15 as
 long as without, of 30 two thirds of that (benchmarks/thresholds.py)."""
