@@ -16,7 +16,7 @@ from netlearn.solve.newton.system import NonlinearModel
 
 NODE = 40
 """The closed form at a node takes as long as so many products of a matrix, an estimate in those of eliminations, which
-are loops; of matrix products with 512 samples in layers of 12 to 256 nodes it takes as long as 220 to 280
+are loops; of matrix products with 512 samples in layers of 12 to 256 nodes it takes as long as 220 to 290
 (benchmarks/block_sizes.py)."""
 STEPS, SWEEPS = 4, 40
 """Steps that Newton's method takes about, and so many sweeps that layers of ideal diodes are hardly ever beyond."""

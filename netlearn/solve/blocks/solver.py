@@ -38,7 +38,7 @@ NEAR = 1e-3
 NEAR_SWEEPS = 30
 """Sweeps after which a hybrid goes over to Newton's method, wherever it is."""
 PART = 512
-"""Samples that are solved at a time: half as many and twice as many take 1.07 and 1.09 times as long
+"""Samples that are solved at a time: with half and with twice as many sweeps take up to a tenth longer
 (benchmarks/block_sizes.py)."""
 
 

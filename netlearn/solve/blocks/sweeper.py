@@ -20,8 +20,7 @@ ROUNDING = 4e-16
 """Changes of such a part of the largest voltage are rounding."""
 FEWER = 0.5
 """Once so many of the samples are done the others go on without them, or more: where a quarter may be left it takes as
-long within a twentieth, and where each one leaves at once 1.5 times as long, for it is copying
-(benchmarks/block_sizes.py)."""
+long within a fiftieth, and where each one leaves at once 1.4 to 1.5 times as long (benchmarks/block_sizes.py)."""
 
 
 @dataclass

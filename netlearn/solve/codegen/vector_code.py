@@ -20,7 +20,7 @@ WIDTH = 8
 """Samples in a vector."""
 SKIPPED_FROM = 12
 """What costs as much as so many additions is left out where no sample of a vector needs it: with half or twice as many
-lattices of MOSFETs take as long within a hundredth (benchmarks/block_sizes.py)."""
+lattices of MOSFETs take as long within a fiftieth (benchmarks/block_sizes.py)."""
 
 DOUBLE, INTEGER, TRUTH = ir.DoubleType(), ir.IntType(64), ir.IntType(1)
 VECTOR, TRUTHS = ir.VectorType(DOUBLE, WIDTH), ir.VectorType(TRUTH, WIDTH)

@@ -17,11 +17,11 @@ from netlearn.solve.threads import in_parts, in_shares
 
 LEAST_LANES, SAMPLES_OF_A_LANE = 16, 16
 """Fewer lanes than are best for long runs, so that each has so many samples, but not fewer than this: lattices of 5x5
-diodes take 1.4 times as long with 8 lanes at the least and 1.1 with 32, and 1.03 and 1.07 with half and twice as many
-samples to a lane (benchmarks/block_sizes.py)."""
+diodes take 1.1 times as long with 8 lanes at the least and 0.92 to 0.96 with 32, and as long within a fiftieth with
+half as many samples to a lane and 1.1 with twice as many, least of 100 runs (benchmarks/block_sizes.py)."""
 ALONE = 32
 """Nor than this where no sample starts from another one's solution: lattices of 6x6 bipolar transistors take as long
-with 16, and 0.85 to 0.92 of that with up to 64 (benchmarks/block_sizes.py)."""
+within a fiftieth with 16, and 0.91 to 0.93 with up to 64, least of 100 runs (benchmarks/block_sizes.py)."""
 ROUNDS, CHAINED_ROUNDS = 2, 16
 """How often the lanes are filled, at the least, with a thread's part of the samples."""
 

@@ -19,11 +19,11 @@ from netlearn.solve.compiled.arguments import Fill, ListedElimination
 from netlearn.solve.compiled.load import in_lanes, kernels, lanes
 
 MOST_LISTED = 20_000
-"""Up to so many multiplications an elimination is listed, so that lists stay short: lattices of diodes take about a
+"""Up to so many multiplications an elimination is listed, so that lists stay short; lattices of diodes take about a
 tenth longer without one, from 5000 to 80 000 (benchmarks/thresholds.py)."""
 LISTED_LANES = 40
-"""Samples in step where it is: their numbers stay in the cache that is nearest. Lattices of 10x10 diodes take a
-twentieth more with 24 and with 80 (benchmarks/block_sizes.py)."""
+"""Samples in step where it is: their numbers stay in the cache that is nearest. Lattices of 10x10 diodes take as long
+within 6 % with 24 and with 80 (benchmarks/block_sizes.py)."""
 
 
 class BatchedLu:
