@@ -237,6 +237,7 @@ def operating_point(
     here for :meth:`OperatingPoint.measure` to know them. ``settings`` are as for :func:`train`; corners among them
     make samples. Where fewer than six digits of a voltage or current hold, a warning says so.
     """
+    probes = tuple(probes)
     with solver_of(solver) as opened:
         project = open_project(netlist, data, careful(opened), settings)
         named = data is not None or bool(project.settings.corner)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache, wraps
 from inspect import Parameter, signature
 from numbers import Integral, Real
@@ -31,16 +32,35 @@ def checked(function: F) -> F:
     @wraps(function)
     def checking(*args: Any, **kwargs: Any) -> Any:
         try:
-            given = parameters.bind(*args, **kwargs).arguments
+            bound = parameters.bind(*args, **kwargs)
         except TypeError:
             # Python says best itself what is missing or too much.
             return function(*args, **kwargs)
+        given = bound.arguments
         for name, kind in _kinds_of(function).items():
-            if name in given and not kind.has(given[name]):
-                raise OptionError(f"'{name}' must be {kind.noun}, not {given[name]!r:.80}")
-        return function(*args, **kwargs)
+            if name in given:
+                if not kind.has(given[name]):
+                    raise OptionError(f"'{name}' must be {kind.noun}, not {given[name]!r:.80}")
+                given[name] = _plain(given[name])
+        return function(*bound.args, **bound.kwargs)
 
     return cast(F, checking)
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of numpy and others as Python's own, which is what functions look for."""
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.ndim):
+        return value.item()
+    if isinstance(value, Decimal):
+        return float(value)
+    # Not their subclasses, such as named tuples, which may take something else to be made.
+    return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return not value.ndim and value.dtype.kind in "iuf"
+    return not isinstance(value, bool) and isinstance(value, Real | Decimal)
 
 
 @dataclass(frozen=True)
@@ -54,7 +74,7 @@ _SIMPLE: Mapping[Any, _Kind] = {
     bool: _Kind("True or False", lambda value: isinstance(value, bool | np.bool_)),
     int: _Kind("a whole number", lambda value: isinstance(value, Integral) and not isinstance(value, bool)),
     # NaN is one: functions, which know their limits, refuse it with them.
-    float: _Kind("a number", lambda value: not isinstance(value, bool) and isinstance(value, Real)),
+    float: _Kind("a number", _is_number),
     str: _Kind("a text", lambda value: isinstance(value, str)),
     os.PathLike: _Kind("a path", lambda value: isinstance(value, os.PathLike)),
     Destination: _Kind("a path", lambda value: isinstance(value, Destination)),
@@ -103,19 +123,23 @@ def _several(member: _Kind | None) -> _Kind:
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
             return False
         # What can be gone through but once is left to the function.
-        return member is None or not isinstance(value, list | tuple) or all(map(member.has, value))
+        return member is None or not isinstance(value, Collection) or all(map(member.has, value))
 
-    if member is None:
-        return _Kind("a list", has)
-    return _Kind("a list of " + " or ".join(f"{noun.removeprefix('a ')}s" for noun in member.noun.split(" or ")), has)
+    return _Kind("a list" if member is None else f"a list of {_plural(member)}", has)
 
 
 def _mapping(key: _Kind | None, member: _Kind | None) -> _Kind:
     def has(value: Any) -> bool:
-        return (
-            isinstance(value, Mapping)
-            and (key is None or all(map(key.has, value)))
-            and (member is None or all(map(member.has, value.values())))
-        )
+        # A Series of pandas is none by descent.
+        if not (isinstance(value, Mapping) or (hasattr(value, "keys") and hasattr(value, "items"))):
+            return False
+        pairs = list(value.items())
+        return all((key is None or key.has(k)) and (member is None or member.has(v)) for k, v in pairs)
 
-    return _Kind("a mapping", has)
+    if key is None or member is None:
+        return _Kind("a mapping", has)
+    return _Kind(f"a mapping of {_plural(key)} to {_plural(member)}", has)
+
+
+def _plural(kind: _Kind) -> str:
+    return " or ".join(noun if noun == "None" else f"{noun.removeprefix('a ')}s" for noun in kind.noun.split(" or "))

@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
+from numbers import Real
 from sys import float_info
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
 
 from netlearn.errors import OptionError, Place, did_you_mean
 
@@ -92,6 +95,8 @@ class Option:
 
     def check(self, value: object, place: Place | None = None) -> object:
         """The value, as the option's own type. Raises OptionError for what cannot be one."""
+        if isinstance(value, np.ndarray | np.generic):
+            value = value.tolist()
         if self.optional and (value is None or value == self.absent):
             return None
         if self.many:
@@ -100,7 +105,7 @@ class Option:
         wrong = isinstance(value, bool) if self.kind is not bool else False
         if self.kind is int and isinstance(value, float) and value.is_integer():
             value = int(value)
-        if self.kind is float and isinstance(value, int) and not wrong:
+        if self.kind is float and isinstance(value, Real) and not wrong:
             value = float(value)
         if wrong or not isinstance(value, self.kind):
             raise OptionError(f"'{self.name}' must be {self.noun}, not {value!r}", place)

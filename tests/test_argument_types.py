@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 
 import netlearn
@@ -56,10 +58,14 @@ def test_what_an_argument_cannot_be_is_an_error_in_words(name: str, argument: st
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: FACE.sweep(DIVIDER, vary=3), "'vary' must be a mapping or a list of texts or a text, not 3"),
+        (
+            lambda: FACE.sweep(DIVIDER, vary=3),
+            "'vary' must be a mapping of texts to lists or a list of texts or a text, not 3",
+        ),
         (lambda: FACE.sweep(DIVIDER, seeds="two"), "'seeds' must be a whole number or a list of whole numbers"),
         (lambda: FACE.sweep(DIVIDER, scatter="wide"), "'scatter' must be a number, not 'wide'"),
         (lambda: FACE.sweep(DIVIDER, executor=3), "'executor' must be an executor or None, not 3"),
+        (lambda: FACE.sweep(DIVIDER, vary={"optimizer.lr": [0.1]}.items()), "'vary' must be a mapping"),
         (lambda: FACE.read(3), "'path' must be a path, not 3"),
         (lambda: FACE.read("a.cir", allow="libraries"), "'allow' must be a list of paths, not 'libraries'"),
         (lambda: FACE.parse(3), "'text' must be a text, not 3"),
@@ -71,11 +77,14 @@ def test_what_an_argument_cannot_be_is_an_error_in_words(name: str, argument: st
         (lambda: FACE.train(DIVIDER, resume=1), "'resume' must be True or False, not 1"),
         (lambda: FACE.train(DIVIDER, parts=True), "'parts' must be a whole number, not True"),
         (lambda: FACE.train(DIVIDER, progress=[3]), "'progress' must be a function or a list of functions or True"),
-        (lambda: FACE.tolerance(DIVIDER, prices={"a": 1}), "'prices' must be a text or a mapping or None"),
+        (
+            lambda: FACE.tolerance(DIVIDER, prices={"a": 1}),
+            "'prices' must be a text or a mapping of numbers to numbers or None",
+        ),
         (lambda: FACE.tolerance(DIVIDER, against="spectre"), "'against' cannot be 'spectre'"),
         (lambda: FACE.sensitivities(DIVIDER, "V(out)", against="spectre"), "'against' cannot be 'spectre'"),
         (lambda: NETLIST.add(3), "'text' must be a text, not 3"),
-        (lambda: NETLIST.update(3), "'values' must be a mapping, not 3"),
+        (lambda: NETLIST.update(3), "'values' must be a mapping of texts to numbers or texts, not 3"),
         (lambda: NETLIST.remove(3), "'names' must be a list of texts"),
         (lambda: NETLIST.save(3), "'path' must be a path, not 3"),
     ],
@@ -101,6 +110,23 @@ def example(
 def test_numbers_of_other_libraries_are_numbers() -> None:
     assert example(np.int64(3), np.float32(0.25)) == 3  # type: ignore[arg-type]
     assert example(10**400, 1) == 10**400
+
+
+def test_numbers_of_other_libraries_do_what_python_s_do() -> None:
+    kept = {"keep": "parameters", "keep_every": np.int64(1), "progress": np.bool_(False)}
+    result = FACE.train(DIVIDER, epochs=np.int64(2), optimizer="adam lr=0.1", **kept)
+    assert len(result.history.loss) == 3
+    records = FACE.sweep(DIVIDER, vary={"optimizer.lr": [0.1]}, seeds=np.int64(2))
+    assert len(records.records) == 2
+    pcm = netlearn.parse(TEXT.replace(".end", "*@hardware device=pcm min=40k max=1meg\n.end"))
+    assert FACE.realisations(pcm, at=np.int64(3600), count=2) is not None
+    netlist = netlearn.parse(TEXT)
+    values = {"R1": np.array(5.0), "R2": Decimal(7)}
+    netlist.update(values)  # type: ignore[arg-type]
+    netlist.update(pandas.Series({"V1": 3.0}))  # type: ignore[arg-type]
+    assert [netlist[name].value for name in ("R1", "R2", "V1")] == [5.0, 7.0, 3.0]
+    point = FACE.operating_point(DIVIDER, probes=np.array(["V(in)", "V(out)"]))
+    np.testing.assert_allclose(point.measure("V(out)"), 0.5)
 
 
 def test_classes_that_are_checked_elsewhere_are_let_through() -> None:

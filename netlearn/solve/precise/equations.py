@@ -56,6 +56,10 @@ class PreciseLinearization:
 
     def solve(self, rhs: Array, *, transpose: bool = False) -> Array:
         """Solutions (S, N) of J x = rhs, or with ``transpose`` of Jᵀ x = rhs, for ``rhs`` (S, N)."""
+        if np.iscomplexobj(rhs):
+            return np.asarray(
+                self.solve(rhs.real, transpose=transpose) + 1j * self.solve(rhs.imag, transpose=transpose)
+            )
         with digits(self.precision):
             solve = self.elimination.solve_transposed if transpose else self.elimination.solve
             return self._floats(solve(_row(right)) for right in np.asarray(rhs, dtype=float))

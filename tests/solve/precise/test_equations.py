@@ -12,6 +12,7 @@ import netlearn
 from netlearn.errors import CircuitError
 from netlearn.netlist.numbers import parse_number
 from netlearn.solve.equations.assembly import Equations
+from netlearn.solve.internal import InternalSolver
 from netlearn.solve.linear import linear_system
 from netlearn.solve.precise.equations import PreciseLinearization
 
@@ -190,3 +191,14 @@ def test_a_loop_gain_of_one_has_no_solution():
     assert op.voltage("c")[0] == pytest.approx(1e30, rel=1e-12)
     with pytest.raises(CircuitError, match="no unique solution"):
         netlearn.operating_point(netlearn.parse(text.replace("r2 c 0 1e30\n", "")))
+
+
+def test_right_hand_sides_may_be_complex():
+    text = "t\nI1 0 a 1\nR1 a b 1e-6\nR2 b 0 1e8\nR3 a 0 1e9\n.end"
+    circuit = netlearn.elaborate(netlearn.parse(text)).circuit
+    linearization = InternalSolver().solve(circuit).linearization
+    assert isinstance(linearization, PreciseLinearization)
+    right = np.array([[1.0 + 2.0j, 0.5j]])
+    # Both nodes are one but for a microvolt per ampere, with both resistors to ground.
+    total = right.sum() / (1e-8 + 1e-9)
+    np.testing.assert_allclose(linearization.solve(right), [[total, total]], rtol=1e-9)
