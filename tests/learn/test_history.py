@@ -117,7 +117,7 @@ def test_an_interruption_loses_no_parameters(tmp_path: Path, ending: str | None)
     [
         ({"keep": "everything"}, "'everything' cannot be kept"),
         ({"keep": "parameters", "keep_every": 0}, "at least 1, not 0"),
-        ({"keep": "parameters", "keep_every": 1.5}, r"at least 1, not 1\.5"),
+        ({"keep": "parameters", "keep_every": 1.5}, r"must be a whole number, not 1\.5"),
         ({"keep_in": "a.npz"}, "no word to keep them"),
         ({"keep": "parameters", "keep_in": "a.csv"}, "names no form of arrays"),
     ],
