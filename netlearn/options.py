@@ -105,7 +105,8 @@ class Option:
         wrong = isinstance(value, bool) if self.kind is not bool else False
         if self.kind is int and isinstance(value, float) and value.is_integer():
             value = int(value)
-        if self.kind is float and isinstance(value, Real) and not wrong:
+        # Percent, which is one, says more than its number.
+        if self.kind is float and isinstance(value, Real) and not isinstance(value, float) and not wrong:
             value = float(value)
         if wrong or not isinstance(value, self.kind):
             raise OptionError(f"'{self.name}' must be {self.noun}, not {value!r}", place)
