@@ -106,7 +106,7 @@ class Option:
         if self.kind is int and isinstance(value, float) and value.is_integer():
             value = int(value)
         # Percent, which is one, says more than its number.
-        if self.kind is float and isinstance(value, Real) and not isinstance(value, float) and not wrong:
+        if self.kind is float and not isinstance(value, float) and isinstance(value, Real) and not wrong:
             value = float(value)
         if wrong or not isinstance(value, self.kind):
             raise OptionError(f"'{self.name}' must be {self.noun}, not {value!r}", place)
