@@ -9,16 +9,15 @@ many products of a matrix take as long as the closed form at a node.
 
 from __future__ import annotations
 
-import argparse
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
+from alternating_runs import Work, asked, least_times, title
 from samples_per_second import lattice
-from thresholds import Work, ideal_diodes, least_times
+from thresholds import ideal_diodes
 from written_networks import transistor_lattice
 
 from netlearn.circuit.circuit import GROUND
@@ -36,7 +35,6 @@ from netlearn.solve.lockstep import lockstep, run
 from netlearn.solve.matrices import batched_lu
 from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel
-from netlearn.solve.threads import set_threads
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Size:
 
     @property
     def title(self) -> str:
-        return f"{self.module.__name__.removeprefix('netlearn.solve.')}.{self.name}"
+        return title(self.module, self.name)
 
     def ratios(self, rounds: int) -> tuple[float, float]:
         """Least time with half the constant, and with twice as much, beside that with itself."""
@@ -183,22 +181,16 @@ SIZES = (
 
 
 def main() -> None:
-    # Else arrays would answer while the loops are compiled.
-    os.environ.setdefault("NETLEARN_COMPILE", "first")
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="constants whose name holds this text")
-    parser.add_argument("--rounds", type=int, default=7)
-    chosen = parser.parse_args()
-    set_threads(1)
+    only, rounds = asked(__doc__)
     print(f"{'constant':<34}{'itself':>9}{'half':>7}{'twice':>7}")
     for size in SIZES:
-        if chosen.only in size.title:
-            half, twice = size.ratios(chosen.rounds)
+        if only in size.title:
+            half, twice = size.ratios(rounds)
             own = getattr(size.module, size.name)
             print(f"{size.title:<34}{own:>9.6g}{half:>7.2f}{twice:>7.2f}  {size.what}", flush=True)
     name = "blocks.choice.NODE"
-    if chosen.only in name:
-        print(f"{name:<34}{choice.NODE:>9}  measured: {products_of_a_node(chosen.rounds):.0f} products", flush=True)
+    if only in name:
+        print(f"{name:<34}{choice.NODE:>9}  measured: {products_of_a_node(rounds):.0f} products", flush=True)
 
 
 if __name__ == "__main__":

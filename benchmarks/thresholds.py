@@ -9,15 +9,13 @@ beyond. OPENBLAS_NUM_THREADS=1 keeps LAPACK's threads, which wait for each other
 
 from __future__ import annotations
 
-import argparse
-import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+from alternating_runs import Work, asked, least_times, title
 from samples_per_second import Network, lattice, layered
 from scipy import sparse
 from sparse_solvers import laplacian
@@ -38,12 +36,9 @@ from netlearn.solve.lockstep import layout as lockstep_layout
 from netlearn.solve.lockstep import lockstep
 from netlearn.solve.matrices import batched_lu, cholmod, many, one
 from netlearn.solve.matrices.batched_lu import BatchedLu
-from netlearn.solve.threads import set_threads
 
 RESISTORS, SOURCES = 0, 1
 """The numbers of groups in ``Network.circuit``."""
-
-Work = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -64,28 +59,6 @@ class Threshold:
         """Least time with the way from the constant on, beside that with the other one."""
         first, second = least_times(self.module, self.name, (0, 10**15), lambda: self.work(size), rounds)
         return first / second
-
-
-def least_times(
-    module: ModuleType, name: str, values: Sequence[float], made: Callable[[], Work], rounds: int
-) -> list[float]:
-    """For each value of a constant the least processor time of what is made and done with it, in alternating runs."""
-    own, works, least = getattr(module, name), [], [np.inf] * len(values)
-    try:
-        for value in values:
-            setattr(module, name, value)
-            # Each has a circuit of its own, as circuits keep what was chosen for them.
-            works.append(made())
-            works[-1]()
-        for _ in range(rounds):
-            for k, (value, work) in enumerate(zip(values, works, strict=True)):
-                setattr(module, name, value)
-                begun = time.process_time()
-                work()
-                least[k] = min(least[k], time.process_time() - begun)
-    finally:
-        setattr(module, name, own)
-    return least
 
 
 def interpolated_starts(unknowns: int) -> Work:
@@ -423,22 +396,16 @@ THRESHOLDS = (
 
 
 def main() -> None:
-    # Else arrays would answer while the loops are compiled.
-    os.environ.setdefault("NETLEARN_COMPILE", "first")
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="constants whose name holds this text")
-    parser.add_argument("--rounds", type=int, default=7)
-    chosen = parser.parse_args()
-    set_threads(1)
+    only, rounds = asked(__doc__)
     for threshold in THRESHOLDS:
-        name = f"{threshold.module.__name__.removeprefix('netlearn.solve.')}.{threshold.name}"
-        if chosen.only not in name:
+        name = title(threshold.module, threshold.name)
+        if only not in name:
             continue
         for factor in (0.25, 0.5, 1.0, 2.0, 4.0):
             size = factor * threshold.value if threshold.value < 1 else round(factor * threshold.value)
             if threshold.value < 1 <= size:
                 continue
-            ratio = threshold.ratio(size, chosen.rounds)
+            ratio = threshold.ratio(size, rounds)
             mark = "  <- the constant" if factor == 1.0 else ""
             print(f"{name:<34}{size:>9.6g} {threshold.what:<18}{ratio:>6.2f}{mark}", flush=True)
 

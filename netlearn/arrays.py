@@ -8,6 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+
+
+def all_finite(numbers: Array) -> bool:
+    """Whether all numbers are finite."""
+    # What is not finite makes the sum so; only where that is, each number is looked at.
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(numbers.sum()) or np.isfinite(numbers).all())

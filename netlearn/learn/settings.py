@@ -336,13 +336,13 @@ def _trained(entries: Sequence[Given]) -> Iterable[Trained]:
         how: Any = entry.values.get("coordinates", "auto")
         assert isinstance(low, float)
         assert isinstance(high, float)
-        try:
-            Trained(entry.words[0], low, high, how)
-        except OptionError as error:
-            error.place = entry.places.get("min", entry.places.get(""))
-            raise
         for word in entry.words:
-            yield Trained(word, low, high, how, entry.places.get(word))
+            try:
+                one = Trained(word, low, high, how, entry.places.get(word))
+            except OptionError as error:
+                error.place = entry.places.get("min", entry.places.get(""))
+                raise
+            yield one
 
 
 def _goal(entry: Given) -> Goal:

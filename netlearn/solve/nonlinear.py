@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from netlearn.arrays import Array
+from netlearn.arrays import Array, all_finite
 from netlearn.circuit.circuit import Circuit, one_sample, taken
 from netlearn.circuit.devices.diode import Diode
 from netlearn.circuit.devices.ideal_diode import IdealDiode
@@ -195,12 +195,8 @@ def _doubtful(point: OperatingPoint, samples: Array) -> Array:
 
 def _finite(model: NonlinearModel, x: Array) -> Array:
     """The unknowns (S, N). Raises ConvergenceError where one of them is not finite."""
-    # What is not finite makes the sum so; only where that is, each number is looked at.
-    with np.errstate(all="ignore"):
-        if np.isfinite(x.sum()):
-            return x
-    wrong = np.flatnonzero(~np.isfinite(x).all(axis=1))[:1]
-    if len(wrong):
+    if not all_finite(x):
+        wrong = np.flatnonzero(~np.isfinite(x).all(axis=1))[:1]
         raise not_finite(System.of(model, wrong), x[wrong][:, model.reduction.members].T)
     return x
 

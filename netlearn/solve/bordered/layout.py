@@ -125,9 +125,7 @@ class BorderedLayout:
             groups,
             tuple(len(wiring.indices[g]) for g in groups),
             order,
-            np.searchsorted(
-                node[order], np.arange(len(inner) + 1) if len(inner) == 0 else np.append(inner, inner[-1] + 1)
-            ),
+            np.append(np.searchsorted(node[order], inner), len(order)),
             np.where(terminal == 0, 1.0, -1.0)[order],
             held[order],
             outside,

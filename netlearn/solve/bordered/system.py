@@ -24,7 +24,7 @@ from netlearn.arrays import Array
 from netlearn.solve.bordered import few
 from netlearn.solve.bordered.layout import BorderedLayout
 from netlearn.solve.bordered.matrix import BorderedFactors, BorderedMatrix
-from netlearn.solve.compiled.load import available, kernels, writable
+from netlearn.solve.compiled.load import available, in_rows, kernels
 from netlearn.solve.equations.assembly import with_ground
 from netlearn.solve.lockstep.elements import Sources
 from netlearn.solve.newton.iteration import Tolerances
@@ -188,7 +188,7 @@ class BorderedSystem:
             if kept is not None:
                 factors = kept[first // PART]
             else:
-                factors = part.factors(_own(states.moving[first:last, self.layout.inner].T))
+                factors = part.factors(in_rows(states.moving[first:last, self.layout.inner].T))
             for m in range(right.shape[1]):
                 rest = np.ascontiguousarray(right[first:last, m].T)
                 inside, outside = rest[self.layout.inner], rest[self.layout.border]
@@ -229,13 +229,7 @@ class BorderedSystem:
 
 def _columns(values: Array, first: int, last: int) -> Array:
     """Some of the columns as an array of its own, or all of them."""
-    return _own(values if first == 0 and last == values.shape[1] else values[:, first:last])
-
-
-def _own(values: Array) -> Array:
-    """As loops are compiled for: for arrays that one must not write to they would be compiled once more."""
-    flags = values.flags
-    return values if flags.c_contiguous and flags.writeable else values.copy(order="C")
+    return in_rows(values if first == 0 and last == values.shape[1] else values[:, first:last])
 
 
 @dataclass(eq=False)
@@ -275,7 +269,7 @@ class _Part:
 
     def factors(self, at: Array) -> BorderedFactors:
         """The elimination with the diodes on the lines of inner voltages (h, S)."""
-        matrix, loops, samples, at = self.system.matrix, kernels(), at.shape[1], writable(at)
+        matrix, loops, samples = self.system.matrix, kernels(), at.shape[1]
         inverse, alone = np.empty(at.shape), np.empty(at.shape)
         loops.take_lines(matrix.diodes, self.held, matrix.diagonal, self.drive, at, inverse, alone)
         taken = matrix.products @ inverse
@@ -297,7 +291,7 @@ class _Part:
         Returns the elimination at the end; if that is not to be kept, only its signs are those of all samples.
         """
         matrix, loops, inner = self.system.matrix, kernels(), self.system.layout.sizes[0]
-        left, moved, before = np.empty(len(steps)), np.ones(len(steps), bool), writable(before)
+        left, moved = np.empty(len(steps)), np.ones(len(steps), bool)
         for step in range(1, most + 1):
             if known is None:
                 factors = self.factors(before)
@@ -321,9 +315,9 @@ class _Part:
             lost = np.flatnonzero(moved)
             if not keep and FEW * len(lost) < len(moved) and step < most:
                 # The others have arrived.
-                few, count = self.taken(lost), steps[lost]
-                rest = few.run(np.ascontiguousarray(self.y[:inner, lost]), None, most - step, count, keep=False)
-                self.y[:, lost], self.pull[:, lost] = few.y, few.pull
+                part, count = self.taken(lost), steps[lost]
+                rest = part.run(np.ascontiguousarray(self.y[:inner, lost]), None, most - step, count, keep=False)
+                self.y[:, lost], self.pull[:, lost] = part.y, part.pull
                 factors.wrong[lost], steps[lost] = rest.wrong, count + step
                 break
             before = self.y[:inner].copy()

@@ -43,6 +43,19 @@ def multiply(rows: Array, values: Array, result: Array) -> None:
 
 
 @compiled_sums
+def settle_border(
+    beside: Array, columns: Array, lower: Array, alone: Array, at_border: Array, border: Array, pull: Array
+) -> None:
+    """The ``border`` (m, S) with these factors, where inner nodes are ``alone`` (h, S), and its ``pull`` (h, S)."""
+    multiply(columns, alone, border)
+    for i in range(len(border)):
+        for s in range(border.shape[1]):
+            border[i, s] = -(border[i, s] + at_border[i, s])
+    solve_border(lower, border)
+    multiply(beside, border, pull)
+
+
+@compiled_sums
 def begin_few(
     diodes: StraightDiodes,
     held: Array,
@@ -78,12 +91,7 @@ def begin_few(
     for p in range(len(corner)):
         for s in range(samples):
             lower[p, s] = one[p, 0]
-    multiply(columns, y, border)
-    for i in range(len(border)):
-        for s in range(samples):
-            border[i, s] = -(border[i, s] + at_border[i, s])
-    solve_border(lower, border)
-    multiply(beside, border, pull)
+    settle_border(beside, columns, lower, y, at_border, border, pull)
     for j in range(len(y)):
         for s in range(samples):
             y[j, s] -= inverse[j, 0] * pull[j, s]
@@ -129,12 +137,7 @@ def run_few(
             multiply(products, inverse, taken)
         one, other, off = (inverse, alone, taken) if own else known
         factor_border(corner, off, lower, wrong)
-        multiply(columns, other, border)
-        for i in range(len(border)):
-            for s in range(samples):
-                border[i, s] = -(border[i, s] + at_border[i, s])
-        solve_border(lower, border)
-        multiply(beside, border, pull)
+        settle_border(beside, columns, lower, other, at_border, border, pull)
         # Which samples still move is known from the step before.
         for s in range(samples):
             steps[s] = step if step == 1 or left[s] > 0.0 else steps[s]

@@ -146,6 +146,11 @@ def writable(values: Array) -> Array:
     return values if values.flags.writeable else values.copy()
 
 
+def in_rows(values: Array) -> Array:
+    """The same with rows that lie along memory, as an array that may be written to."""
+    return writable(np.ascontiguousarray(values))
+
+
 def in_lanes(values: Array, width: int) -> list[Array]:
     """(n, S) numbers in blocks (n, ``width``), the last one filled up with copies of its last sample."""
     count = values.shape[1]

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy import sparse
 
-from netlearn.arrays import Array
+from netlearn.arrays import Array, all_finite
 from netlearn.circuit.devices.linear import VoltageSource
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.equations.extract import DENSE_SHARE
@@ -242,7 +242,8 @@ class LinearPart:
         drives = self.drives()
         if self.base is not None and self.volts is self.base.volts:
             drives = drives[1:]
-        return self._kept("finite", lambda: _finite(self._new_scales)) and _finite(drives)
+        finite = self._kept("finite", lambda: all(map(all_finite, self._new_scales)))
+        return finite and all(map(all_finite, drives))
 
     def _kept(self, what: str, work: Callable[[], T]) -> T:
         """What follows from the circuit's values; in another order of sums where it is made from the base's."""
@@ -398,12 +399,6 @@ def _scales(equations: Equations, stamps: LinearStamps, known: Mapping[int, Arra
                 return None
             scales.append(scale)
     return tuple(scales)
-
-
-def _finite(numbers: Sequence[Array]) -> bool:
-    # What is not finite makes the sum so; only where that is, each number is looked at.
-    with np.errstate(all="ignore"):
-        return all(bool(np.isfinite(each.sum()) or np.isfinite(each).all()) for each in numbers)
 
 
 def _embedded(small: SourceReduction, large: SourceReduction) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.solve.compiled.arguments import InSeries, Problem
-from netlearn.solve.compiled.load import kernels, writable
+from netlearn.solve.compiled.load import in_rows, kernels
 from netlearn.solve.lockstep.elements import Sources
 from netlearn.solve.lockstep.equations import LockstepEquations
 from netlearn.solve.lockstep.starts import Starts
@@ -32,7 +32,7 @@ NOWHERE = Starts.at(np.zeros((1, 0)))
 def of_rows(values: Array) -> Array:
     """(S, n) numbers as compiled loops take them, (1, n) where all rows are one."""
     alike = values[:1] if len(values) and values.strides[0] == 0 else values
-    return writable(np.ascontiguousarray(alike, dtype=float))
+    return in_rows(np.asarray(alike, dtype=float))
 
 
 @dataclass(frozen=True, eq=False)
