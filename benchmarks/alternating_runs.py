@@ -42,13 +42,13 @@ def title(module: ModuleType, name: str) -> str:
     return f"{module.__name__.removeprefix('netlearn.solve.')}.{name}"
 
 
-def asked(description: str | None) -> tuple[str, int]:
+def asked(description: str | None, given: Sequence[str] | None = None, rounds: int = 7) -> tuple[str, int]:
     """What names of constants are to hold, and how many rounds are run, on one thread and with compiled loops."""
     # Else arrays would answer while the loops are compiled.
     os.environ.setdefault("NETLEARN_COMPILE", "first")
     set_threads(1)
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="constants whose name holds this text")
-    parser.add_argument("--rounds", type=int, default=7)
-    chosen = parser.parse_args()
+    parser.add_argument("--rounds", type=int, default=rounds)
+    chosen = parser.parse_args(given)
     return chosen.only, chosen.rounds

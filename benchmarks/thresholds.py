@@ -25,7 +25,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE, IDEAL_DIODE_MODEL
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR
-from netlearn.solve import contraction, internal, linear, resistor_blocks
+from netlearn.solve import internal, linear
 from netlearn.solve.blocks import plan
 from netlearn.solve.bordered import few
 from netlearn.solve.bordered import layout as bordered_layout
@@ -59,6 +59,18 @@ class Threshold:
         """Least time with the way from the constant on, beside that with the other one."""
         first, second = least_times(self.module, self.name, (0, 10**15), lambda: self.work(size), rounds)
         return first / second
+
+    def show(self, only: str, rounds: int) -> None:
+        """Print a line for each size, if the constant's name holds the text ``only``."""
+        name = title(self.module, self.name)
+        if only not in name:
+            return
+        for factor in (0.25, 0.5, 1.0, 2.0, 4.0):
+            size = factor * self.value if self.value < 1 else round(factor * self.value)
+            if self.value < 1 <= size:
+                continue
+            mark = "  <- the constant" if factor == 1.0 else ""
+            print(f"{name:<34}{size:>9.6g} {self.what:<18}{self.ratio(size, rounds):>6.2f}{mark}", flush=True)
 
 
 def interpolated_starts(unknowns: int) -> Work:
@@ -161,11 +173,17 @@ def _at_settings(network: Network, count: int, each: int) -> Circuit:
     return circuit.with_values({(RESISTORS, "resistance"): factors * network.resistances})
 
 
-def ideal_diodes(inputs: int, hidden: int, outputs: int, samples: int, share: float = 1.0) -> Circuit:
-    """A layered network with ideal diodes; ``share`` is that of the resistors to outputs that are there."""
+def ideal_diodes(
+    inputs: int, hidden: int, outputs: int, samples: int, share: float = 1.0, *, first_share: float = 1.0
+) -> Circuit:
+    """A layered network with ideal diodes.
+
+    ``share`` is that of the resistors to outputs that are there, ``first_share`` that of those from inputs.
+    """
     rng = np.random.default_rng(0)
     network = layered(rng, "layers", inputs, hidden, outputs)
-    there = (network.resistors[:, 1] < inputs + hidden) | (rng.uniform(size=len(network.resistors)) < share)
+    shares = np.where(network.resistors[:, 1] < inputs + hidden, first_share, share)
+    there = (shares == 1.0) | (rng.uniform(size=len(network.resistors)) < shares)
     network = replace(network, resistors=network.resistors[there], resistances=network.resistances[there])
     circuit = network.circuit(network.samples(rng, samples))
     values = IDEAL_DIODE_MODEL.complete({"ron": 1.0, "roff": 1e6, "vfwd": 0.3}, {})
@@ -181,11 +199,6 @@ def _by_newton(circuit: Circuit) -> Work:
 def samples_of_ideal_diodes(count: int) -> Work:
     """A layer of 100 ideal diodes between 129 inputs and 10 outputs."""
     return _repeated(_by_newton(ideal_diodes(129, 100, 10, count)))
-
-
-def border(count: int) -> Work:
-    """A layer of 100 ideal diodes between 129 inputs and so many outputs, 500 samples."""
-    return _by_newton(ideal_diodes(129, 100, count, 500))
 
 
 def pairs_with_border(share: float) -> Work:
@@ -206,46 +219,6 @@ def entries_between_blocks(share: float) -> Work:
             matrix @ x
 
     return work
-
-
-def between_layers(first: int, second: int, samples: int, share: float = 1.0) -> Work:
-    """The sums of products of two states of resistors from nodes that are held to others."""
-    rng, held = _rng(), np.arange(first)
-    resistors = np.stack([np.repeat(held, second), np.tile(first + np.arange(second), first)], axis=1)
-    resistors = resistors[rng.uniform(size=len(resistors)) < share]
-    resistances, none = rng.uniform(1e3, 1e5, len(resistors)), np.zeros((0, 2), dtype=int)
-    network = Network("layers", first + second, resistors, resistances, none, held, 0)
-    circuit = network.circuit(network.samples(rng, samples))
-    left, right = (rng.normal(size=(samples, circuit.size)) for _ in range(2))
-    return _repeated(lambda: contraction.resistor_products(circuit, RESISTORS, left, right, resistances))
-
-
-def pairs_of_nodes(share: float) -> Work:
-    """Layers of 200 nodes with resistors between so many of all pairs, 64 samples."""
-    return between_layers(200, 200, 64, share)
-
-
-def resistors_of_a_block(count: int) -> Work:
-    """Layers with so many resistors between all their nodes, 64 samples."""
-    return between_layers(round(count**0.5), round(count / round(count**0.5)), 64)
-
-
-def resistors_of_few_samples(count: int) -> Work:
-    """The same with 4 samples."""
-    return between_layers(round(count**0.5), round(count / round(count**0.5)), 4)
-
-
-def samples_of_a_pass(count: int) -> Work:
-    """Layers of 150 nodes with resistors between all pairs, so many samples."""
-    return between_layers(150, 150, count)
-
-
-def products(count: int) -> Work:
-    """So many products of 100 samples at random pairs of nodes."""
-    rng, size = _rng(), count // 100
-    index = rng.integers(0, size, (size, 2))
-    left, right = rng.normal(size=(2, 100, size))
-    return _repeated(lambda: contraction.drop_products(index, left, right))
 
 
 def elements_to_keep(count: int) -> Work:
@@ -377,13 +350,7 @@ THRESHOLDS = (
     Threshold(extract, "DENSE_SHARE", "of the entries", entries_to_multiply),
     Threshold(plan, "DENSE", "of the entries", entries_between_blocks),
     Threshold(few, "MOST", "samples", samples_of_ideal_diodes),
-    Threshold(bordered_layout, "MOST_BORDER", "outputs", border),
     Threshold(bordered_layout, "DENSE", "of the pairs", pairs_with_border),
-    Threshold(resistor_blocks, "DENSE", "of the pairs", pairs_of_nodes),
-    Threshold(resistor_blocks, "FEWEST", "resistors", resistors_of_a_block),
-    Threshold(resistor_blocks, "FEW", "samples", samples_of_a_pass),
-    Threshold(contraction, "COMPILED", "resistors", resistors_of_few_samples),
-    Threshold(contraction, "WORTH_LOADING", "products", products),
     Threshold(assembly, "WORTH_KEEPING", "resistors", elements_to_keep),
     Threshold(linear, "SPARSE_SHARE", "of the nodes", nodes_with_sources),
     Threshold(many, "CONDENSED_SHARE", "of the unknowns", nonlinear_share),
@@ -398,16 +365,7 @@ THRESHOLDS = (
 def main() -> None:
     only, rounds = asked(__doc__)
     for threshold in THRESHOLDS:
-        name = title(threshold.module, threshold.name)
-        if only not in name:
-            continue
-        for factor in (0.25, 0.5, 1.0, 2.0, 4.0):
-            size = factor * threshold.value if threshold.value < 1 else round(factor * threshold.value)
-            if threshold.value < 1 <= size:
-                continue
-            ratio = threshold.ratio(size, rounds)
-            mark = "  <- the constant" if factor == 1.0 else ""
-            print(f"{name:<34}{size:>9.6g} {threshold.what:<18}{ratio:>6.2f}{mark}", flush=True)
+        threshold.show(only, rounds)
 
 
 if __name__ == "__main__":

@@ -28,9 +28,9 @@ HELD = 4_000_000
 ELEMENTS = 20_000
 """How many elements a thread takes at a time: with half or twice as many it takes as long within a fiftieth
 (benchmarks/block_sizes.py)."""
-WORTH_LOADING = 200_000
-"""From so many products on, arrays of them take milliseconds: loops, which have to be loaded first, take 0.3 of their
-time for as many, and 0.4 for a quarter (benchmarks/thresholds.py)."""
+WORTH_LOADING = 50_000
+"""From so many products on, loops for them take 0.4 of the time of arrays, and loading them, a third of a second, is
+repaid by some 300 sums; with half as many products by 700, with twice as many by 120 (benchmarks/contractions.py)."""
 
 
 def contract(

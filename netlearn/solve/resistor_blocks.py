@@ -22,12 +22,12 @@ from netlearn.solve.equations.source_reduction import in_a_row
 from netlearn.solve.threads import in_parts, one_thread
 
 DENSE = 0.1
-"""From this share of all pairs of nodes on a product of matrices takes less time than a loop over the resistors, by
-estimate; of 200x200 nodes and 64 samples, where that is a compiled one, it takes about 3 times as long for 0.1, 2 for
-0.2 and as long for 0.4 (benchmarks/thresholds.py)."""
+"""From this share of all pairs of nodes on a product of matrices takes less time than a loop over the resistors: with
+100x100 nodes of layers of ideal diodes and 64 samples 0.6 of it for 0.1, 0.8 for 0.05 and 1.2 times as long for 0.025
+(benchmarks/contractions.py)."""
 FEWEST = 64
-"""Blocks of fewer resistors are left to the loop, by convention: both take less than a millisecond, with 64 samples a
-block 2.7 times as long for 64 resistors, 1.8 for 128 and 1.2 for 256 (benchmarks/thresholds.py)."""
+"""Blocks of fewer resistors are left to the loop: with 16 samples a block takes as long for 64 resistors, 1.1 times for
+32 and 0.9 for 128 (benchmarks/contractions.py)."""
 ROWS = 512
 """So many nodes a thread multiplies at a time."""
 COMMON = 1e4
@@ -35,12 +35,13 @@ COMMON = 1e4
 
 LOOKED_AT = 2
 """Nodes of each side whose voltages tell, nearly always, that all do not."""
-FEW = 8
-"""Of so many samples sums of products are one pass over the resistors: matrix products take 1.4 times as long for 8
-samples, 1.1 for 16 and 0.9 for 32 (benchmarks/thresholds.py)."""
-COMPILED = 10_000
-"""From so many resistors in all on that and the last pass over them are compiled loops, so that small networks need not
-load these: of 4 samples they take half the time, from 2500 to 40 000 resistors (benchmarks/thresholds.py)."""
+FEW = 12
+"""Of so many samples sums of products are one pass over the resistors: between 150x150 nodes matrix products take 1.8
+times as long for 6 samples, 1.4 for 12 and 1.1 for 24 (benchmarks/contractions.py), and fewer between more nodes."""
+COMPILED = 2500
+"""From so many resistors in all on that and the last pass over them are compiled loops, so that small linear networks
+need not load these; of nonlinear ones they are loaded already. Of 4 samples loops take 0.4 of the time, from 600 to
+10 000 resistors (benchmarks/contractions.py)."""
 NONE = np.zeros((0, 0))
 
 AtNodes = Callable[[Array], Array | None]

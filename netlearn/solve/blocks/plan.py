@@ -14,10 +14,9 @@ from netlearn.solve.blocks.partition import Partition
 from netlearn.solve.equations.assembly import summing
 from netlearn.solve.newton.system import NonlinearModel
 
-DENSE = 0.1
+DENSE = 0.2
 """From so many of all entries on, what one block does to another is a dense matrix: of 200x200 entries and 512 samples
-it takes 3.0 times as long as a sparse one for 0.05, 1.7 for 0.1, 1.0 for 0.2 and 0.5 for 0.4
-(benchmarks/thresholds.py)."""
+it takes 1.9 times as long as a sparse one for 0.1, as long for 0.2 and 0.5 for 0.4 (benchmarks/thresholds.py)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,10 +17,12 @@ from netlearn.solve.bordered.diodes import StraightDiodes
 from netlearn.solve.equations.source_reduction import in_a_row
 from netlearn.solve.newton.system import NonlinearModel
 
-MOST_BORDER = 24
-"""Up to so many unknowns of a border its own elimination, in loops, is little beside matrix products: sparse
-elimination takes 1.5 times as long for 6 of them beside 100 diodes, 2.3 for 24 and 48, and 0.6 for 96
-(benchmarks/thresholds.py)."""
+MOST_BORDER, BORDER_SHARE, SMALL_BORDER = 128, 0.75, 24
+"""Up to so many unknowns, and such a part of the inner ones or that few, a border's own elimination, in loops, is
+little beside matrix products: training steps with 4 or 64 samples take 1.9 to 16 times as long by sparse elimination
+for borders of 24 to 128 beside 300 or 1000 diodes, and 2.0 for 75 beside 100 (benchmarks/borders.py)."""
+MOST_NUMBERS = 16_000_000
+"""Of the products of all pairs in the border at each inner node: 128 MB by convention, 1900 nodes beside 128."""
 DENSE = 0.25
 """From this share of all pairs of inner nodes and border on a matrix product is less work than sparse elimination: with
 100 diodes and 16 unknowns in the border it takes 1.1 times as long for 0.125, as long for 0.25 and 0.8 for 0.5
@@ -93,7 +95,10 @@ class BorderedLayout:
         number, at_border = np.full(reduction.size, -1), np.full(reduction.size, -1)
         number[inner], at_border[border] = np.arange(len(inner)), np.arange(len(border))
         among = (number[rows] >= 0) & (number[columns] >= 0)
-        if len(border) > MOST_BORDER or (rows[among] != columns[among]).any():
+        most = min(MOST_BORDER, max(SMALL_BORDER, BORDER_SHARE * len(inner)))
+        if len(border) > most or (rows[among] != columns[among]).any():
+            return None
+        if len(inner) * len(border) * (len(border) + 1) > 2 * MOST_NUMBERS:
             return None
         beside = np.full((len(inner), len(border)), len(rows))
         between = np.flatnonzero((number[rows] >= 0) & (at_border[columns] >= 0))

@@ -40,6 +40,9 @@ STEPS = 12
 FEW = 3
 """Where no more than this part of the samples have diodes to move further, they go on alone: a third; with a half or a
 sixth nudged states take as long within a twentieth (benchmarks/block_sizes.py)."""
+KEPT_NUMBERS = 32_000_000
+"""Of the eliminations of all samples that are kept for the next ones, a bound of memory by convention: twice 256 MB,
+4000 samples with 128 unknowns in the border, or 100 000 with 24."""
 BALANCED = 1e-3
 """Currents out of balance by this part of what is allowed are more than rounding."""
 
@@ -133,7 +136,8 @@ class BorderedSystem:
         layout, count = self.layout, self.count
         excess, steps = np.zeros(count), np.zeros(count, int)
         y: Array | None = None if layout.in_order and count <= PART else np.empty((self.model.reduction.size, count))
-        done: dict[int, tuple[BorderedFactors, Array]] = {}
+        keep = keep and len(layout.rows) * count <= KEPT_NUMBERS
+        done: dict[int, tuple[BorderedFactors | None, Array, Array]] = {}
 
         def work(first: int, last: int) -> None:
             known = None if given is None else given[first // PART]
@@ -141,7 +145,7 @@ class BorderedSystem:
             begin = None if before is None else _columns(before, first, last)
             if last - first <= few.MOST:
                 sources = [_columns(each, first, last) for each in (*self.drives, self.held)]
-                done[first] = few.settle(
+                factors, found = few.settle(
                     self.matrix, sources, begin, known, most=most, abstol=tolerances.abstol, steps=own[0], excess=own[1]
                 )
             else:
@@ -151,18 +155,17 @@ class BorderedSystem:
                     begin = part.without_diodes() if begin is None else begin
                     factors = part.run(begin, known, most, own[0], keep=keep)
                     part.weigh(tolerances, own[1])
-                done[first] = factors, part.y
+                found = part.y
+            done[first] = factors if keep else None, factors.wrong, found
             if y is not None:
-                inner, found = layout.sizes[0], done[first][1]
+                inner = layout.sizes[0]
                 y[layout.inner, first:last], y[layout.border, first:last] = found[:inner], found[inner:]
 
         in_parts(work, count, PART)
         every = [done[first] for first in sorted(done)]
-        moving = (every[0][1] if y is None else y).T
-        self.kept = (moving, [factors for factors, _ in every]) if keep else None
-        definite = every[0][0].wrong == 0
-        if len(every) > 1:
-            definite = np.concatenate([factors.wrong == 0 for factors, _ in every])
+        moving = (every[0][2] if y is None else y).T
+        self.kept = (moving, [factors for factors, _, _ in every if factors is not None]) if keep else None
+        definite = np.concatenate([wrong for _, wrong, _ in every]) == 0
         held = self.sources.dictated.volts if len(self.model.reduction.sources) else None
         states = ReducedStates(self.model.reduction, held, moving, lambda: self._whole(moving))
         return BorderedOutcome(states, excess <= BALANCED, int(steps.max(initial=0)), definite)

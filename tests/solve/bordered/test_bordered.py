@@ -16,7 +16,7 @@ from netlearn.learn.loss import Mse
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.base import Batch
 from netlearn.project import open_project
-from netlearn.solve.bordered import few, system
+from netlearn.solve.bordered import few, layout, system
 from netlearn.solve.bordered.layout import BorderedLayout
 from netlearn.solve.bordered.system import BorderedSystem
 from netlearn.solve.internal import InternalSolver
@@ -157,6 +157,43 @@ def test_loops_for_few_samples_say_what_products_of_matrices_say(samples: int, m
         found.append((point.x, known.solve(right), point.iterations, known.definite))
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-15)
+
+
+def test_an_elimination_that_is_too_large_to_be_kept_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(11)
+    circuit = driven(circuit_of(layers(rng)), rng.uniform(-1, 1, (300, INPUTS)))
+    right = rng.normal(size=(300, circuit.size))
+    right[:, len(circuit.nodes) :] = 0.0
+    expected = InternalSolver().solve(circuit).linearization
+    monkeypatch.setattr(system, "KEPT_NUMBERS", 0)
+    known = InternalSolver().solve(circuit).linearization
+    assert isinstance(known, NonlinearLinearization)
+    assert isinstance(known.together, BorderedSystem)
+    assert known.together.kept is None
+    assert expected is not None
+    np.testing.assert_allclose(known.solve(right), expected.solve(right), rtol=1e-11, atol=1e-15)
+
+
+def test_a_wide_border_has_the_voltages_of_sparse_elimination(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(12)
+    lines = ["a wide border", *(f"V{i} x{i} 0 0" for i in range(INPUTS))]
+    lines += [f"Ra{i}_{j} x{i} h{j} {rng.uniform(1e3, 1e5):.6g}" for i in range(INPUTS) for j in range(40)]
+    lines += [f"Rb{j}_{k} h{j} y{k} {rng.uniform(1e3, 1e5):.6g}" for j in range(40) for k in range(29)]
+    lines += [*(f"D{j} h{j} 0 d" for j in range(40)), ".model d d(ron=1 roff=1meg vfwd=0.1)", ".end"]
+    circuit = driven(circuit_of("\n".join(lines)), rng.uniform(-1, 1, (20, INPUTS)))
+    point = InternalSolver(method="newton").solve(circuit)
+    assert isinstance(point.linearization, NonlinearLinearization)
+    assert isinstance(point.linearization.together, BorderedSystem)
+    monkeypatch.setattr(layout, "MOST_NUMBERS", 0)
+    other = InternalSolver(method="newton").solve(circuit_like(circuit))
+    assert isinstance(other.linearization, NonlinearLinearization)
+    assert isinstance(other.linearization.together, Lockstep)
+    np.testing.assert_allclose(point.x, other.x, rtol=1e-9, atol=1e-13)
+
+
+def circuit_like(circuit: Circuit) -> Circuit:
+    """The same with a wiring of its own, which nothing is known of."""
+    return Circuit(circuit.nodes, circuit.branches, circuit.groups)
 
 
 def test_samples_have_the_same_voltages_alone_and_among_others() -> None:
