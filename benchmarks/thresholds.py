@@ -18,7 +18,7 @@ import numpy as np
 from alternating_runs import Work, asked, least_times, title
 from samples_per_second import Network, lattice, layered
 from scipy import sparse
-from sparse_solvers import laplacian
+from sparse_solvers import laplacian, random_graph
 from written_networks import Written, edges, transistor_lattice
 
 from netlearn.arrays import Array
@@ -34,7 +34,7 @@ from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.lockstep import layout as lockstep_layout
 from netlearn.solve.lockstep import lockstep
-from netlearn.solve.matrices import batched_lu, cholmod, many, one
+from netlearn.solve.matrices import batched_lu, cholmod, left_looking, many, one
 from netlearn.solve.matrices.batched_lu import BatchedLu
 
 RESISTORS, SOURCES = 0, 1
@@ -89,7 +89,25 @@ def right_hand_sides(count: int) -> Work:
     """So many right-hand sides of a lattice of 60x60 resistors, its factors made anew as in training."""
     matrix = _resistors(60)
     rhs = np.random.default_rng(1).normal(size=(matrix.shape[0], count))
-    return lambda: cholmod.CholmodFactorization(matrix).solve(rhs)
+    return lambda: cholmod.CholmodFactorization(matrix, count).solve(rhs)
+
+
+def multiplications_each(count: int) -> Work:
+    """A random graph of resistors with about so many for each number in its factor, and 16 right-hand sides."""
+    matrix = random_graph(round(8.2 * count), np.random.default_rng(0))
+    return _solved_anew(matrix, 16)
+
+
+def unknowns_of_a_lattice(count: int) -> Work:
+    """A lattice of so many nodes, its factors made anew as in training, and 16 right-hand sides."""
+    return _solved_anew(_resistors(round((count + 1) ** 0.5)), 16)
+
+
+def _solved_anew(matrix: sparse.csc_array, count: int) -> Work:
+    """So many right-hand sides, the factors made anew each time by an analysis that is kept."""
+    analysis, every = cholmod.Analysis(matrix.indices, matrix.indptr), np.arange(matrix.shape[0])
+    right = np.random.default_rng(1).normal(size=(count, matrix.shape[0]))
+    return lambda: analysis.triangle(matrix.data, object()).solve_at(every, right, every)
 
 
 def unsymmetric_unknowns(count: int) -> Work:
@@ -342,6 +360,8 @@ THRESHOLDS = (
     Threshold(linear, "MOST_FACTORIZATIONS", "settings", factorizations),
     Threshold(internal, "LEAST_SHARED", "samples each", samples_of_a_setting),
     Threshold(lockstep, "INTERPOLATED_FROM", "unknowns", interpolated_starts),
+    Threshold(left_looking, "LIGHT", "each", multiplications_each),
+    Threshold(left_looking, "MOST_UNKNOWNS", "unknowns", unknowns_of_a_lattice),
     Threshold(cholmod, "LOOPED_FROM", "right-hand sides", right_hand_sides),
     Threshold(one, "DENSE_LIMIT", "unknowns", unsymmetric_unknowns),
     Threshold(many, "DENSE_BELOW", "unknowns", jacobians),

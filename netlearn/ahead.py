@@ -21,6 +21,7 @@ from netlearn.errors import NetlistWarning
 from netlearn.netlist.netlist import Netlist, parse
 from netlearn.solve.compiled.load import available, compile_here, kernels
 from netlearn.solve.contraction import WORTH_LOADING, drop_products, pair_products
+from netlearn.solve.matrices.left_looking import LeftLooking
 
 NICENESS = 5
 """By how much what is compiled for others stands back behind what these do meanwhile."""
@@ -103,8 +104,10 @@ def compile_ahead() -> bool:
     kernels().few_products(0, 1, few, few, few, few, square, few)
     kernels().add_own(0, 1, few[0], few[0], square, few)
     one = np.zeros(1, np.int64)
-    kernels().solve_triangle(np.array([0, 1]), one, np.ones(1), np.zeros((1, 1)))
-    kernels().entries_of_factor(np.array([0, 1]), one, one, one, 1)
+    kernels().solve_triangle(np.array([0, 1]), one.astype(np.int32), np.ones(1), np.zeros((1, 1)))
+    light = LeftLooking.of(one, np.array([0, 1]), one)
+    assert light is not None
+    light.factorize(np.ones(1))
     return True
 
 

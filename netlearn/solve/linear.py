@@ -66,13 +66,21 @@ class SharedLinearization:
     def __repr__(self) -> str:
         return f"<linearization of {self.circuit!r}>"
 
+    def _factorized(self, columns: int) -> Factorization:
+        """The factorized reduced matrix, made for so many right-hand sides.
+
+        Raises CircuitError that names what makes it singular.
+        """
+        if not self._factors:
+            try:
+                self._factors.append(factorize(self.reduction.matrix(self.data), self.definite, columns))
+            except SingularMatrix:
+                raise singular(self.circuit, self.reduction.topology, self.data) from None
+        return self._factors[0]
+
     @cached_property
-    def factorization(self) -> Factorization:
-        """The factorized reduced matrix. Raises CircuitError that names what makes it singular."""
-        try:
-            return factorize(self.reduction.matrix(self.data), self.definite)
-        except SingularMatrix:
-            raise singular(self.circuit, self.reduction.topology, self.data) from None
+    def _factors(self) -> list[Factorization]:
+        return []
 
     def solve(self, rhs: Array, *, transpose: bool = False) -> Array:
         """Solutions (S, N) of J x = rhs, or with ``transpose`` of Jᵀ x = rhs, for ``rhs`` (S, N)."""
@@ -115,7 +123,7 @@ class SharedLinearization:
 
     def _solve(self, rhs: Array, given: Array, transpose: bool) -> Array:
         """Solutions (S, N) for ``rhs`` (S, N), which are zero but at the unknowns ``given``."""
-        reduction, factors = self.reduction, self.factorization
+        reduction, factors = self.reduction, self._factorized(len(rhs))
         if not isinstance(factors, CholmodFactorization) or np.iscomplexobj(rhs):
             right, dictated = reduction.reduce(self.data, rhs, transpose=transpose)
             y = factors.solve(np.ascontiguousarray(right.T), transpose)

@@ -12,10 +12,16 @@ from netlearn.solve.compiled.bordered_loops import (
     weigh_border,
     weigh_inner,
 )
+from netlearn.solve.compiled.cholesky_loops import (
+    count_columns,
+    factor_columns,
+    fill_columns,
+    list_rows,
+    postorder,
+)
 from netlearn.solve.compiled.contraction_loops import add_own, drop_products, few_products, pair_products
 from netlearn.solve.compiled.equation_loops import linearized, unbalanced
 from netlearn.solve.compiled.few_border_loops import begin_few, resolve_few, run_few, weigh_few
-from netlearn.solve.compiled.fill_loops import entries_of_factor
 from netlearn.solve.compiled.listed_loops import eliminate_listed
 from netlearn.solve.compiled.lu_loops import eliminate, solve_triangle, substitute, substitute_transposed
 from netlearn.solve.compiled.newton_loops import newton
@@ -23,19 +29,23 @@ from netlearn.solve.compiled.newton_loops import newton
 __all__ = [
     "add_own",
     "begin_few",
+    "count_columns",
     "drop_products",
     "eliminate",
     "eliminate_listed",
-    "entries_of_factor",
     "factor_border",
+    "factor_columns",
     "few_products",
+    "fill_columns",
     "left_over",
     "linearized",
+    "list_rows",
     "most_of",
     "move",
     "multiply_columns",
     "newton",
     "pair_products",
+    "postorder",
     "resolve_few",
     "run_few",
     "solve_border",

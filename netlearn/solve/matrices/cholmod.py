@@ -7,7 +7,6 @@ measurements.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
@@ -16,14 +15,13 @@ from scipy import sparse
 
 from netlearn.arrays import Array
 from netlearn.interrupts import whole_import
-from netlearn.solve.compiled.load import available, kernels
+from netlearn.solve.compiled.load import available
+from netlearn.solve.matrices import left_looking
+from netlearn.solve.matrices.left_looking import LeftLooking
+from netlearn.solve.matrices.triangle import MOST_IN_STEP, Triangle
 
 CACHED = 4
 """So many analyses are kept: each holds the memory of its factors."""
-LANES, MOST_IN_STEP = 8, 64
-"""Right-hand sides are solved for in multiples of the one, up to the other at a time."""
-TURNED = 4096
-"""Of so many unknowns at a time the solutions that are in step fit into the cache while they are turned around."""
 LOOPED_FROM = 8
 """From so many right-hand sides on, compiled loops that take some dozens in step are faster than CHOLMOD's own, in 0.57
 of its time with the factors made anew each time (benchmarks/thresholds.py); operating points of crossbars with 2 or 4
@@ -76,16 +74,27 @@ class Analysis:
     """The order of elimination for one pattern, and the numbers of the factorization that was made last."""
 
     def __init__(self, rows: Array, pointers: Array) -> None:
-        base, cholmod = _modules()
-        size = len(pointers) - 1
-        columns = np.repeat(np.arange(size), np.diff(pointers))
         self.rows, self.pointers = rows, pointers
-        self._lower = np.flatnonzero(rows >= columns)
-        places = (base.matrix(each[self._lower].astype(np.int64)) for each in (rows, columns))
-        self._matrix = base.spmatrix(1.0, *places, (size, size))
-        self._factor: Any = cholmod.symbolic(self._matrix, **_order_known(rows, pointers))
+        self._factor: Any = None
         self._order: Any = None
         self.owner: object = None
+
+    @cached_property
+    def _lower(self) -> tuple[Array, Any]:
+        """Which entries are in the lower triangle, and a matrix of them."""
+        base, _ = _modules()
+        size = len(self.pointers) - 1
+        columns = np.repeat(np.arange(size), np.diff(self.pointers))
+        lower = np.flatnonzero(self.rows >= columns)
+        places = (base.matrix(each[lower].astype(np.int64)) for each in (self.rows, columns))
+        return lower, base.spmatrix(1.0, *places, (size, size))
+
+    @cached_property
+    def light(self) -> LeftLooking | None:
+        """What makes the factors of a light matrix, for which there must be compiled loops."""
+        if len(self.pointers) - 1 > left_looking.MOST_UNKNOWNS:
+            return None
+        return LeftLooking.of(self.rows, self.pointers, minimum_degree(self.rows, self.pointers))
 
     @classmethod
     def of(cls, rows: Array, pointers: Array) -> Analysis:
@@ -102,15 +111,27 @@ class Analysis:
         """Put the numbers in. Raises NotDefinite."""
         base, cholmod = _modules()
         self.owner = None
+        lower, matrix = self._lower
         if self._factor is None:
             # What was left of the factor that was taken would be filled by another kind of factorization.
-            self._factor = cholmod.symbolic(self._matrix, p=self._order)
-        self._matrix.V = base.matrix(np.ascontiguousarray(data[self._lower]))
+            known = _order_known(self.rows, self.pointers) if self._order is None else {"p": self._order}
+            self._factor = cholmod.symbolic(matrix, **known)
+        matrix.V = base.matrix(np.ascontiguousarray(data[lower]))
         try:
-            cholmod.numeric(self._matrix, self._factor)
+            cholmod.numeric(matrix, self._factor)
         except ArithmeticError:
             raise NotDefinite from None
         self.owner = owner
+
+    def triangle(self, data: Array, owner: object) -> Triangle:
+        """The factor of the matrix with these numbers, by the faster way. Raises NotDefinite."""
+        found = None if self.light is None else self.light.factorize(data)
+        if found is not None:
+            return found
+        if self.owner is not owner:
+            # Where a pivot is lost in rounding, CHOLMOD decides.
+            self.factorize(data, owner)
+        return self.take()
 
     def columns(self, count: int) -> tuple[Any, Array]:
         """A matrix of zeros for so many right-hand sides, as ``solve`` takes it and as an array (n, count)."""
@@ -130,42 +151,33 @@ class Analysis:
         cholmod.solve(self._factor, order, sys=7)
         # The parts are copies already.
         pointers, rows, values = (np.asarray(part).ravel() for part in cholmod.getfactor(self._factor).CCS)
+        rows = rows.astype(np.int32)
         order = np.array(order).ravel().astype(np.int64)
         self.owner, self._factor, self._order = None, None, base.matrix(order)
-        return Triangle(order, pointers, rows, values)
+        position = np.empty(len(order), dtype=np.int64)
+        position[order] = np.arange(len(order))
+        return Triangle(order, position, pointers, rows, values)
 
 
 _analyses: list[Analysis] = []
-
-
-@dataclass(frozen=True)
-class Triangle:
-    """L of the Cholesky factorization of A[order][:, order], by compressed columns, each from its diagonal on."""
-
-    order: Array
-    pointers: Array
-    rows: Array
-    values: Array
-
-    @cached_property
-    def position(self) -> Array:
-        """Where each row stands in the order."""
-        result = np.empty(len(self.order), dtype=np.int64)
-        result[self.order] = np.arange(len(self.order))
-        return result
 
 
 class CholmodFactorization:
     """The Cholesky factorization of a real symmetric positive definite matrix: a Factorization.
 
     Factorizations of one pattern share CHOLMOD's memory: one that is solved with after another was made is made anew.
+    ``columns`` is for how many right-hand sides it will be wanted at first: for many of them a light matrix has its
+    factor by ``left_looking``, in 0.6 of the time of a crossbar of 64x32 cells with 16 vectors.
     """
 
-    def __init__(self, matrix: sparse.csc_array) -> None:
+    def __init__(self, matrix: sparse.csc_array, columns: int = 1) -> None:
         self._analysis = Analysis.of(matrix.indices, matrix.indptr)
         self._data = np.array(matrix.data)
         self._triangle: Triangle | None = None
-        self._analysis.factorize(self._data, self)
+        if columns < LOOPED_FROM or not available():
+            self._analysis.factorize(self._data, self)
+        else:
+            self._triangle = self._analysis.triangle(self._data, self)
 
     def solve(self, rhs: Array, transpose: bool = False) -> Array:
         """Solutions (n, S) of A x = rhs, whether transposed or not."""
@@ -180,35 +192,20 @@ class CholmodFactorization:
 
         The right-hand sides are zero but for ``right`` (S, d) in the ``equations`` (d,).
         """
-        result = np.empty((len(right), len(wanted)))
         if self._triangle is None:
-            if self._analysis.owner is not self:
-                self._analysis.factorize(self._data, self)
             if len(right) < LOOPED_FROM or not available():
-                self._by_cholmod(equations, right, wanted, result)
-                return result
-            self._triangle = self._analysis.take()
-        self._by_loops(self._triangle, equations, right, wanted, result)
-        return result
+                if self._analysis.owner is not self:
+                    self._analysis.factorize(self._data, self)
+                return self._by_cholmod(equations, right, wanted)
+            self._triangle = self._analysis.triangle(self._data, self)
+        return self._triangle.solve_at(equations, right, wanted)
 
-    def _by_cholmod(self, equations: Array, right: Array, wanted: Array, result: Array) -> None:
+    def _by_cholmod(self, equations: Array, right: Array, wanted: Array) -> Array:
+        result = np.empty((len(right), len(wanted)))
         for first in range(0, len(right), MOST_IN_STEP):
             rows = slice(first, min(first + MOST_IN_STEP, len(right)))
             columns, y = self._analysis.columns(rows.stop - first)
             y[equations] = right[rows].T
             self._analysis.solve(columns)
             np.take(y.T, wanted, axis=1, out=result[rows], mode="clip")
-
-    def _by_loops(self, triangle: Triangle, equations: Array, right: Array, wanted: Array, result: Array) -> None:
-        equations, wanted = triangle.position[equations], triangle.position[wanted]
-        rounds = max(1, -(-len(right) // MOST_IN_STEP))
-        width = -(-len(right) // (LANES * rounds)) * LANES
-        y = np.empty((len(triangle.order), width))
-        for first in range(0, len(right), width):
-            rows = slice(first, min(first + width, len(right)))
-            y.fill(0.0)
-            y[equations, : rows.stop - first] = right[rows].T
-            kernels().solve_triangle(triangle.pointers, triangle.rows, triangle.values, y)
-            for begin in range(0, len(wanted), TURNED):
-                part = slice(begin, begin + TURNED)
-                result[rows, part] = y[wanted[part]].T[: rows.stop - first]
+        return result

@@ -74,7 +74,8 @@ def _entries(matrix: sparse.csc_array, order: Callable[[Array, Array], Array], m
     given = order(rows, pointers)
     place = np.empty(len(given), np.int64)
     place[given] = np.arange(len(given))
-    counted = int(kernels().entries_of_factor(pointers, rows, given, place, most))
+    counts, parent = np.empty((2, len(given)), np.int64)
+    counted = int(kernels().count_columns(pointers, rows, given, place, most, counts, parent))
     _known.insert(0, (rows, pointers, counted, most))
     del _known[KEPT:]
     return counted

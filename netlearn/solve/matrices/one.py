@@ -112,8 +112,10 @@ def _is_dense(matrix: sparse.csc_array) -> bool:
     return bool(size <= DENSE_LIMIT or (size <= DENSE_MOST and matrix.nnz > DENSE_SHARE * size**2))
 
 
-def factorize(matrix: sparse.csc_array, definite: bool = False) -> Factorization:
+def factorize(matrix: sparse.csc_array, definite: bool = False, columns: int = 1) -> Factorization:
     """Factorize a square matrix, ``definite`` if it is known to be symmetric positive definite.
+
+    ``columns`` is for how many right-hand sides it will be wanted at first, which decides what is fastest.
 
     Raises SingularMatrix where a pivot vanishes, and TooLargeError where the factors do not fit into the memory.
     """
@@ -127,7 +129,7 @@ def factorize(matrix: sparse.csc_array, definite: bool = False) -> Factorization
         return DenseFactorization(matrix.toarray())
     try:
         if definite and size >= CHOLMOD_FROM and matrix.dtype.kind == "f" and has_cholmod():
-            return CholmodFactorization(matrix)
+            return CholmodFactorization(matrix, columns)
         return SparseFactorization(matrix, definite)
     except NotDefinite:
         raise SingularMatrix from None

@@ -8,15 +8,15 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from netlearn.arrays import Array
-from netlearn.solve.matrices import cholmod, one
+from netlearn.solve.matrices import cholmod, one, triangle
 from netlearn.solve.matrices.cholmod import (
     LOOPED_FROM,
-    MOST_IN_STEP,
     CholmodFactorization,
     NotDefinite,
     has_cholmod,
 )
 from netlearn.solve.matrices.one import SingularMatrix, SparseFactorization, factorize
+from netlearn.solve.matrices.triangle import MOST_IN_STEP
 
 pytestmark = pytest.mark.skipif(not has_cholmod(), reason="cvxopt is not installed")
 
@@ -71,7 +71,7 @@ def test_what_is_wanted_of_the_solutions_of_few_sources(
 ) -> None:
     if not looped:
         monkeypatch.setattr(cholmod, "available", lambda: False)
-    monkeypatch.setattr(cholmod, "TURNED", 700)
+    monkeypatch.setattr(triangle, "TURNED", 700)
     matrix = lattice(40, rng)
     equations, wanted = np.array([7, 1500, 3]), rng.integers(0, matrix.shape[0], 2000)
     right = rng.normal(size=(count, 3))
@@ -90,11 +90,11 @@ def test_the_order_that_was_found_last_serves_its_own_pattern_alone(rng: np.rand
     order = cholmod.minimum_degree(first.indices.astype(np.int64), first.indptr.astype(np.int64))
     analysis = cholmod.Analysis(first.indices, first.indptr)
     analysis.factorize(first.data, None)
-    triangle = analysis.take()
+    taken = analysis.take()
     # The analysis goes on to put subtrees in a row, which leaves its entries as many, but for zeros.
     permuted = first[order][:, order]
     symmetric = splu(permuted.tocsc(), permc_spec="NATURAL", options={"SymmetricMode": True}, diag_pivot_thresh=0.0)
-    assert np.count_nonzero(triangle.values) == symmetric.L.nnz
+    assert np.count_nonzero(taken.values) == symmetric.L.nnz
     for matrix in (second, first):
         rhs = rng.normal(size=(matrix.shape[0], 2))
         close(CholmodFactorization(matrix).solve(rhs), splu(matrix).solve(rhs))

@@ -31,7 +31,8 @@ needs_cholmod = pytest.mark.skipif(not has_cholmod(), reason="cvxopt is not inst
 def entries(matrix: sparse.csc_array, order: np.ndarray, most: int = 10**9) -> int:
     place = np.argsort(order)
     rows, pointers = matrix.indices.astype(np.int64), matrix.indptr.astype(np.int64)
-    return int(kernels().entries_of_factor(pointers, rows, order, place, most))
+    counts, parent = np.empty((2, len(order)), np.int64)
+    return int(kernels().count_columns(pointers, rows, order, place, most, counts, parent))
 
 
 @pytest.mark.parametrize("seed", range(5))
