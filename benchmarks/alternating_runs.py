@@ -39,7 +39,7 @@ def least_times(
 
 def title(module: ModuleType, name: str) -> str:
     """What a constant is called."""
-    return f"{module.__name__.removeprefix('netlearn.solve.')}.{name}"
+    return f"{module.__name__.removeprefix('netlearn.').removeprefix('solve.')}.{name}"
 
 
 def asked(description: str | None, given: Sequence[str] | None = None, rounds: int = 7) -> tuple[str, int]:

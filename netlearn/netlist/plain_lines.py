@@ -20,10 +20,14 @@ from netlearn.netlist.statements import Block
 
 LETTERS = "RVI"
 """The elements whose lines may be plain."""
-FEWEST_LINES = 16
-"""Shorter runs are not worth an array."""
-FIRST_STRETCH, GROWTH, LONGEST_STRETCH = 1 << 15, 4, 1 << 19
-"""Characters that are looked at together: a few at first, as most runs are short, and no more than a cache holds."""
+FEWEST_LINES = 8
+"""Shorter runs are not worth an array: of runs of 8 lines, read as one, a netlist takes 0.84 of the time from its text
+to its circuit, of runs of 4 1.6 times as long (benchmarks/constants_of_reading.py)."""
+FIRST_STRETCH, GROWTH, LONGEST_STRETCH = 1 << 11, 2, 1 << 19
+"""Characters that are looked at together: a few at first, as most runs are short, and no more than a cache holds. Runs
+of 40 lines take 1.5 times as long with half the first, 1.1 with twice as many; one of 300 000 lines 2.2 times as long
+without growth, and as long within a twentieth with twice the growth, with half and with twice the longest
+(benchmarks/constants_of_reading.py)."""
 
 _WORD = r"""(?:[^ \t\f\v\r\n,=(){}'";$/\\]|/(?!/))"""
 # Of few enough digits not to be beyond what a float64 holds.

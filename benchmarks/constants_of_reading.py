@@ -1,0 +1,253 @@
+"""What constants of reading, elaborating and writing are worth: the measurement behind what their strings say.
+
+    python benchmarks/constants_of_reading.py [--only NAME] [--rounds 7]
+
+Sizes: processor time with half the constant and with twice as much, beside that with the constant itself, least of some
+alternating runs each. A ratio above one says that the constant is better. Thresholds: processor time where the
+constant takes one way beside that where it takes the other, on tasks of other sizes; the constant is where the ratio
+falls below one. Memory: bytes that one of something takes.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from alternating_runs import Work, asked, least_times, title
+from parsing import lattice, resistors
+
+import netlearn
+from netlearn import archives, json_text
+from netlearn.elaboration import distinct_words, limits, numbers_by_name, template
+from netlearn.learn.settings import DIRECTIVES
+from netlearn.netlist import directives, plain_lines
+from netlearn.report import tables
+
+
+@dataclass(frozen=True)
+class Size:
+    """A constant that is a size, and work that half and twice of it are tried on."""
+
+    module: ModuleType
+    name: str
+    what: str
+    made: Callable[[], Work]
+
+    def lines(self, rounds: int) -> Iterator[str]:
+        own = getattr(self.module, self.name)
+        itself, half, twice = least_times(self.module, self.name, (own, own // 2, own * 2), self.made, rounds)
+        yield f"{own:>8}  half {half / itself:.2f}, twice {twice / itself:.2f}  {self.what}"
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A constant from which on, or up to which, another way is taken."""
+
+    module: ModuleType
+    name: str
+    what: str
+    work: Callable[[int], Work]
+    most: bool = False
+    """Whether the constant is the largest of the sizes that the way is for, and not the least."""
+
+    def lines(self, rounds: int) -> Iterator[str]:
+        own = getattr(self.module, self.name)
+        for size in (own // 4, own // 2, own, own * 2, own * 4):
+            ways = size, size - 1 if self.most else size + 1
+            taken, left = least_times(self.module, self.name, ways, lambda size=size: self.work(size), rounds)
+            mark = "  <- the constant" if size == own else ""
+            yield f"{size:>8}  {taken / left:.2f} of the time  {self.what}{mark}"
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A constant that stands for memory, and what one of what it counts takes."""
+
+    module: ModuleType
+    name: str
+    what: str
+    taken: Callable[[], float]
+
+    def lines(self, _: int) -> Iterator[str]:
+        yield f"{getattr(self.module, self.name):>8}  {self.taken():.1f} {self.what}"
+
+
+def netlist(*lines: str) -> str:
+    return "\n".join(["* benchmark", *lines, "V1 n0 0 1", ".model dm d", ".end", ""])
+
+
+def runs(count: int, length: int) -> str:
+    """So many runs of plain lines, with a diode after each."""
+    lines = iter(resistors(count * length))
+    return netlist(*(line for k in range(count) for line in (*islice(lines, length), f"D{k} n{k} 0 dm")))
+
+
+def read_runs(length: int) -> Work:
+    """20 000 resistors in runs of so many lines, from the text to the circuit."""
+    text = runs(20_000 // length, length)
+    return lambda: netlearn.elaborate(netlearn.parse(text))
+
+
+def read(text: str) -> Callable[[], Work]:
+    return lambda: lambda: netlearn.parse(text)
+
+
+def built(text: str) -> Work:
+    """From statements to the circuit, several times where it is small."""
+    read, times = netlearn.parse(text), max(1, 100_000 // len(text))
+
+    def work() -> None:
+        for _ in range(times):
+            netlearn.elaborate(read)
+
+    return work
+
+
+def distinct(count: int) -> Work:
+    """A run of resistors between so many nodes."""
+    return built(netlist(*(f"R{i} n{i} n{i + 1} 1k" for i in range(count - 1))))
+
+
+def named(*counts: tuple[int, int]) -> Work:
+    """Resistors, and after these diodes that name nodes of theirs."""
+    rng, works = np.random.default_rng(0), []
+    for count, others in counts:
+        ends = rng.integers(0, count, (others, 2)).tolist()
+        works.append(built(netlist(*resistors(count), *(f"D{k} n{a} n{b} dm" for k, (a, b) in enumerate(ends)))))
+
+    def work() -> None:
+        for each in works:
+            each()
+
+    return work
+
+
+def words(length: int) -> Work:
+    """20 000 resistors whose nodes have names of so many characters."""
+    count = 20_000
+    ends = [f"n{i:0{length - 1}d}" for i in range(count)]
+    return built(netlist(*(f"R{i} {ends[i]} {ends[i * 7919 % count]} 1k" for i in range(count))))
+
+
+def positions(count: int) -> Work:
+    """10 000 places of nodes in directives of so many each, found with a place of their own or without."""
+    texts = (" ".join(["*@position", *(f"n{i}_{k}=1.5,{k}" for k in range(count))]) for i in range(10_000 // count))
+    lines = list(netlearn.parse(netlist(*texts)).directives)
+    return lambda: directives.read_directives(lines, DIRECTIVES)
+
+
+def numbers(count: int) -> list[list[object]]:
+    return np.random.default_rng(0).normal(size=(count, 12)).tolist()
+
+
+def json_of_samples() -> Work:
+    """20 000 samples of 12 numbers."""
+    entries = [dict(zip("abcdefghijkl", row, strict=True)) for row in numbers(20_000)]
+    return lambda: sum(map(len, json_text.json_parts({}, "outputs", entries)))
+
+
+def csv_of_samples() -> Work:
+    rows = numbers(20_000)
+    return lambda: sum(map(len, tables.csv_parts(list("abcdefghijkl"), rows)))
+
+
+def arrays() -> Work:
+    """An archive of 32 MB, compressed as saved runs are."""
+    file = io.BytesIO()
+    np.savez_compressed(file, a=np.random.default_rng(0).normal(size=(1 << 22,)).round(2))
+    folder = tempfile.TemporaryDirectory()
+    path = Path(folder.name) / "arrays.npz"
+    path.write_bytes(file.getvalue())
+
+    def work(folder: object = folder) -> None:
+        archives.load_arrays(path)
+
+    return work
+
+
+def peak(text: str) -> int:
+    """Bytes that elaborating a netlist takes at most."""
+    read = netlearn.parse(text)
+    netlearn.elaborate(read)
+    tracemalloc.start()
+    try:
+        netlearn.elaborate(read)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def instances(count: int, parameters: str = "", inside: str = "R1 a b 1k") -> str:
+    """So many instances of a subcircuit of one line, each with a value of its own for what it is given."""
+    calls = (f"X{k} n{k} n{k + 1} s" for k in range(count))
+    return netlist(f".subckt s a b{parameters}", inside, ".ends", *calls)
+
+
+def bytes_of_an_element() -> float:
+    """Of one of 100 000 resistors that are read as a lattice."""
+    return peak(netlist(*lattice(100_000))) / 100_000
+
+
+def elements_of_a_group() -> float:
+    """How many times the memory of an element a parameter of an instance takes."""
+    count = 20_000
+    bare, more = peak(instances(count)), peak(instances(count, inside="R1 a b 1k\nR2 a b 1k"))
+    return (peak(instances(count, " p=1")) - bare) / (more - bare)
+
+
+def doublings(parameters: str = "", inside: str = "") -> int:
+    """Bytes that instances of two instances of two ... take, 4096 innermost ones, each with what a group holds."""
+    deepest, lines = 12, ["X1 n0 0 s0"]
+    for k in range(deepest):
+        lines += [f".subckt s{k} a b{parameters}", f"X1 a b s{k + 1}", f"X2 a b s{k + 1}", ".ends"]
+    return peak(netlist(*lines, f".subckt s{deepest} a b", inside, ".ends"))
+
+
+def elements_of_an_inner_group() -> float:
+    """The same of one in an instance within others."""
+    bare, element = doublings(inside="R1 a b 1k"), doublings(inside="R1 a b 1k\nR2 a b 1k")
+    return (doublings(" params: p=1") - doublings()) / (element - bare)
+
+
+STRETCHES = runs(1500, 40)
+LONG = netlist(*resistors(300_000))
+MEASURED = (
+    Threshold(plain_lines, "FEWEST_LINES", "20 000 resistors in runs of so many lines", read_runs),
+    Size(plain_lines, "FIRST_STRETCH", "1500 runs of 40 resistors", read(STRETCHES)),
+    Size(plain_lines, "GROWTH", "a run of 300 000 resistors", read(LONG)),
+    Size(plain_lines, "LONGEST_STRETCH", "a run of 300 000 resistors", read(LONG)),
+    Threshold(numbers_by_name, "FEWEST_WORDS", "a run of resistors between so many nodes", distinct),
+    Size(numbers_by_name, "ENTRIES", "3000 resistors and 1000 diodes", lambda: named((3000, 1000))),
+    Size(numbers_by_name, "ENTRIES", "30 000 resistors and 1000 diodes", lambda: named((30_000, 1000))),
+    Size(numbers_by_name, "ENTRIES", "30 000 resistors and 4000 diodes", lambda: named((30_000, 4000))),
+    Size(numbers_by_name, "ENTRIES", "150 000 resistors and 1000 diodes", lambda: named((150_000, 1000))),
+    Size(numbers_by_name, "ENTRIES", "150 000 resistors and 8000 diodes", lambda: named((150_000, 8000))),
+    Threshold(distinct_words, "LONGEST", "20 000 resistors with nodes of so many characters", words, most=True),
+    Threshold(directives, "_FEW", "10 000 places in directives of so many each", positions, most=True),
+    Size(json_text, "AT_A_TIME", "20 000 samples of 12 numbers as JSON", json_of_samples),
+    Size(tables, "AT_A_TIME", "20 000 samples of 12 numbers as CSV", csv_of_samples),
+    Size(archives, "BLOCK", "a compressed archive of 32 MB", arrays),
+    Memory(limits, "MOST_ELEMENTS", "bytes for a resistor", bytes_of_an_element),
+    Memory(template, "LISTED", "elements' memory for a parameter of an instance", elements_of_a_group),
+    Memory(template, "LISTED", "elements' memory for one of an instance within others", elements_of_an_inner_group),
+)
+
+
+def main() -> None:
+    only, rounds = asked(__doc__)
+    for each in MEASURED:
+        name = title(each.module, each.name)
+        if only in name:
+            for line in each.lines(rounds):
+                print(f"{name:<38}{line}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
