@@ -11,9 +11,12 @@ from netlearn.elaboration.distinct_words import DistinctWords
 from netlearn.elaboration.text_names import TextNames
 
 FEWEST_WORDS = 256
-"""Fewer words go into the dictionary at once."""
-MOST_FOUND = 1000
-"""Names that are looked for among words before these go there after all: each takes as long as some ten entries."""
+"""Fewer words go into the dictionary at once: a run of 64 nodes takes 1.1 times as long as arrays, one of 128 as long,
+and one of 512 0.8 of the time (benchmarks/constants_of_reading.py)."""
+ENTRIES = 8
+"""A name that is looked for among words takes as long as so many of these that go into the dictionary: with half and
+with twice as many, five netlists of 3000 to 150 000 resistors with diodes take 0.9 to 1.3 times as long
+(benchmarks/constants_of_reading.py)."""
 
 _NONE: Array = np.zeros(0, np.int64)
 
@@ -60,11 +63,7 @@ class NumbersByName:
 
     def among(self, words: DistinctWords) -> dict[int, int] | None:
         """The numbers, by place, of those words that have some; None where it is better to look each of them up."""
-        if (
-            self._words is not None
-            or len(words) < FEWEST_WORDS
-            or len(self._dictionary) > min(MOST_FOUND, len(words) // 8)
-        ):
+        if self._words is not None or len(words) < max(FEWEST_WORDS, ENTRIES * len(self._dictionary)):
             return None
         places = words.find_all(list(self._dictionary))
         found = zip(places, self._dictionary.values(), strict=True)
@@ -76,7 +75,7 @@ class NumbersByName:
 
     def _among_words(self, name: str) -> int | None:
         self._sought += 1
-        if self._words is None or self._sought > MOST_FOUND:
+        if self._words is None or ENTRIES * self._sought > len(self._words):
             return self.listed().get(name)
         place = self._words.find(name)
         return None if place is None else int(self._word_numbers[place])

@@ -41,18 +41,20 @@ def outcome(text: str) -> Any:
     return list(circuit.nodes), list(circuit.branches), groups, places, told
 
 
-def both(text: str, found: int = 1000) -> tuple[Any, Any]:
-    """What comes of a text line by line, and by arrays with at most so many names ``found`` among words."""
+def both(text: str, entries: int = 0) -> tuple[Any, Any]:
+    """What comes of a text line by line, and by arrays, with names among words as dear as ``entries``."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plain_lines, "FEWEST_LINES", 10**6)
         single = outcome(text)
         patch.setattr(plain_lines, "FEWEST_LINES", 2)
         patch.setattr(numbers_by_name, "FEWEST_WORDS", 1)
-        patch.setattr(numbers_by_name, "MOST_FOUND", found)
+        patch.setattr(numbers_by_name, "ENTRIES", entries)
         return single, outcome(text)
 
 
-NODES = st.sampled_from(["0", "gnd", "a", "B", "row_12_column_3", "row_12_column_4", "n1", "N1", "é", "x" * 70])
+NODES = st.sampled_from(
+    ["0", "gnd", "a", "B", "row_12_column_3", "row_12_column_4", "n1", "N1", "é", "x" * 70, "y" * 130]
+)
 NAMES = st.from_regex(r"[Rr](?:[0-9]{1,2}|[ab]|_resistor_[0-9])", fullmatch=True)
 RESISTORS = st.builds(
     "{}{} {} {} {}".format,
@@ -85,20 +87,20 @@ NUMBERED = st.lists(
 )
 
 
-@given(LINES, LINES, st.sampled_from([1000, 2]))
+@given(LINES, LINES, st.sampled_from([0, 1]))
 @settings(max_examples=150, deadline=None)
-def test_runs_are_refused_where_single_lines_are(lines: list[str], inside: list[str], found: int) -> None:
-    single, run = both("\n".join(["title", *lines, ".subckt sub a b", *inside, ".ends", ".end"]), found)
+def test_runs_are_refused_where_single_lines_are(lines: list[str], inside: list[str], entries: int) -> None:
+    single, run = both("\n".join(["title", *lines, ".subckt sub a b", *inside, ".ends", ".end"]), entries)
     assert run == single
 
 
-@given(NUMBERED, NUMBERED, st.sampled_from(["", ".global n1"]), st.sampled_from([1000, 2]))
+@given(NUMBERED, NUMBERED, st.sampled_from(["", ".global n1"]), st.sampled_from([0, 1]))
 @settings(max_examples=150, deadline=None)
-def test_runs_become_what_single_lines_become(lines: list[str], inside: list[str], card: str, found: int) -> None:
+def test_runs_become_what_single_lines_become(lines: list[str], inside: list[str], card: str, entries: int) -> None:
     body = [line.format(i) for i, line in enumerate(inside)]
     calls = ["X1 a row_12_column_3 sub", "x2 other n1 sub m=2", card]
     ours = [line.format(i) for i, line in enumerate(lines)]
-    single, run = both("\n".join(["title", ".subckt sub a b", *body, ".ends", *ours, *calls, ".end"]), found)
+    single, run = both("\n".join(["title", ".subckt sub a b", *body, ".ends", *ours, *calls, ".end"]), entries)
     assert not isinstance(run, str)
     assert run == single
 
