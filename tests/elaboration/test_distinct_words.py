@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from netlearn.arrays import Array
 from netlearn.elaboration import distinct_words
-from netlearn.elaboration.distinct_words import DistinctWords
+from netlearn.elaboration.distinct_words import LONGEST, DistinctWords
 
 WORDS = st.lists(st.text("abAB01_", min_size=1, max_size=20), min_size=1, max_size=40)
 
@@ -29,12 +29,12 @@ def test_words_are_numbered_as_a_dictionary_numbers_them(words: list[str], other
     assert found is not None
     assert found.numbers.tolist() == numbers
     assert [text[start:end].lower() for start, end in found.spans.tolist()] == list(known)
-    sought = [word.lower() for word in (*words, *others, "é", "a" * 65)]
+    sought = [word.lower() for word in (*words, *others, "é", "a" * (LONGEST + 1))]
     assert [found.find(word) for word in sought] == [known.get(word) for word in sought]
     assert found.find_all(sought) == [known.get(word) for word in sought]
 
 
-@pytest.mark.parametrize("word", ["é", "a" * 65, "a\0"])
+@pytest.mark.parametrize("word", ["é", "a" * (LONGEST + 1), "a\0"])
 def test_words_that_numbers_cannot_stand_for_are_left_to_others(word: str) -> None:
     text = f"a {word} b"
     assert DistinctWords.of(text, spans_of(text)) is None
