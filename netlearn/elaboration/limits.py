@@ -7,7 +7,8 @@ from netlearn.environment import count_named
 VARIABLE = "NETLEARN_MOST_ELEMENTS"
 """The variable of the environment that says how many elements, instances and their parameters there may be."""
 MOST_ELEMENTS = 4_000_000
-"""How many there may be where the environment says nothing."""
+"""How many there may be where the environment says nothing, by convention: a gigabyte, as a resistor takes some 250
+bytes until the circuit is made (benchmarks/constants_of_reading.py)."""
 
 
 def most_elements() -> int:
