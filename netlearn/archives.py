@@ -19,7 +19,8 @@ _HEADERS = {
     (2, 0): np.lib.format.read_array_header_2_0,
 }
 BLOCK = 1 << 20
-"""Bytes that are read together."""
+"""Bytes that are read together: a compressed archive of 32 MB takes as long within a twentieth with half and with twice
+as many (benchmarks/constants_of_reading.py)."""
 _ENCRYPTED = 0x1
 """The bit of a member's flags that says it is encrypted (APPNOTE.TXT of the ZIP format, 4.4.4)."""
 _SUFFIX = ".npy"

@@ -15,7 +15,8 @@ import numpy as np
 from netlearn.errors import UNSEEN
 
 AT_A_TIME = 1000
-"""Entries of a list that are written together, so that a long one is never a text as a whole."""
+"""Entries of a list that are written together, so that a long one is never a text as a whole. As JSON and as CSV,
+samples take as long within a fiftieth with half and with twice as many (benchmarks/constants_of_reading.py)."""
 
 
 def json_text(value: object, indent: int | None = 2) -> str:

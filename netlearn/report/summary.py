@@ -11,6 +11,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.hessians import Spectrum
+from netlearn.json_text import AT_A_TIME
 from netlearn.learn.fit import Fit
 from netlearn.learn.goals import GoalResult
 from netlearn.report.tables import shown
@@ -25,9 +26,6 @@ FEW = 40
 
 SHOWN_DIGITS = 6
 """Significant digits of values in tables."""
-
-AT_A_TIME = 1000
-"""Rows of a table that are written together."""
 
 LISTED = 12
 """How many names a line lists before it says how many more there are."""

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from netlearn.errors import visible
+from netlearn.json_text import AT_A_TIME
 
 DIGITS = 6
 """Significant digits of numbers in tables for people; CSV and JSON hold all of them."""
@@ -58,7 +59,7 @@ def show_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     while first:
         lines = ("  ".join(shown(cell).rjust(width) for cell, width in zip(row, widths, strict=True)) for row in first)
         file.write("\n".join(lines) + "\n")
-        first = list(islice(left, FRAMED))
+        first = list(islice(left, AT_A_TIME))
     file.flush()
 
 
@@ -97,7 +98,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def csv_parts(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
     """The same, some rows at a time."""
     left: Iterator[Sequence[object]] = chain([columns], rows)
-    while part := list(islice(left, FRAMED)):
+    while part := list(islice(left, AT_A_TIME)):
         file = io.StringIO()
         writer = csv.writer(file, lineterminator="\n")
         writer.writerows([value.item() if isinstance(value, np.generic) else value for value in row] for row in part)
