@@ -352,6 +352,14 @@ def checked_samples(count: int) -> Work:
     return lambda: InternalSolver().solve(network.circuit(network.samples(rng, count))).x
 
 
+def integers(count: int) -> Work:
+    """So many numbers of entries of a matrix of a quarter as many rows, some of them several times."""
+    size = max(1, count // 4)
+    keys = _rng().integers(0, size, count)
+    keys = keys * size + np.minimum(size - 1, keys + _rng().integers(0, 5, count))
+    return _repeated(lambda: assembly.sorted_unique(keys))
+
+
 def _rng() -> np.random.Generator:
     return np.random.default_rng(1)
 
@@ -371,6 +379,7 @@ THRESHOLDS = (
     Threshold(plan, "DENSE", "of the entries", entries_between_blocks),
     Threshold(few, "MOST", "samples", samples_of_ideal_diodes),
     Threshold(bordered_layout, "DENSE", "of the pairs", pairs_with_border),
+    Threshold(assembly, "WORTH_LOOPING", "integers", integers),
     Threshold(assembly, "WORTH_KEEPING", "resistors", elements_to_keep),
     Threshold(linear, "SPARSE_SHARE", "of the nodes", nodes_with_sources),
     Threshold(many, "CONDENSED_SHARE", "of the unknowns", nonlinear_share),

@@ -21,6 +21,7 @@ from netlearn.errors import NetlistWarning
 from netlearn.netlist.netlist import Netlist, parse
 from netlearn.solve.compiled.load import available, compile_here, kernels
 from netlearn.solve.contraction import WORTH_LOADING, drop_products, pair_products
+from netlearn.solve.equations.assembly import WORTH_LOOPING, sorted_unique
 from netlearn.solve.matrices.left_looking import LeftLooking
 
 NICENESS = 5
@@ -105,6 +106,7 @@ def compile_ahead() -> bool:
     kernels().add_own(0, 1, few[0], few[0], square, few)
     one = np.zeros(1, np.int64)
     kernels().solve_triangle(np.array([0, 1]), one.astype(np.int32), np.ones(1), np.zeros((1, 1)))
+    sorted_unique(np.arange(WORTH_LOOPING))
     light = LeftLooking.of(one, np.array([0, 1]), one)
     assert light is not None
     light.factorize(np.ones(1))

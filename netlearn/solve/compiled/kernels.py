@@ -25,6 +25,7 @@ from netlearn.solve.compiled.few_border_loops import begin_few, resolve_few, run
 from netlearn.solve.compiled.listed_loops import eliminate_listed
 from netlearn.solve.compiled.lu_loops import eliminate, solve_triangle, substitute, substitute_transposed
 from netlearn.solve.compiled.newton_loops import newton
+from netlearn.solve.compiled.sorting_loops import sort_unique
 
 __all__ = [
     "add_own",
@@ -50,6 +51,7 @@ __all__ = [
     "run_few",
     "solve_border",
     "solve_triangle",
+    "sort_unique",
     "substitute",
     "substitute_transposed",
     "take_entries",
