@@ -76,17 +76,25 @@ class Model:
         """The circuit at parameters ``theta`` (P,), driven by ``inputs`` (S, p)."""
         circuit = self.parameters.circuit
         columns, quantities = self.parameters.values(theta, self.settings(inputs))
-        for g, (j, k) in self._driven.items():
+        for g in self._driven:
             fixed = columns.get((g, "dc"))
             fixed = np.asarray(circuit.groups[g].values["dc"]) if fixed is None else fixed
-            shape, dtype = (len(inputs), fixed.shape[-1]), np.result_type(fixed, inputs)
-            if g in self._driven_whole and inputs.shape[1] == shape[1]:
-                columns[g, "dc"] = np.array(inputs, dtype=dtype)
-                continue
-            values = np.array(np.broadcast_to(fixed, shape), dtype=dtype)
-            values[:, k] = inputs[:, j]
-            columns[g, "dc"] = values
+            columns[g, "dc"] = self.driven(g, fixed, inputs)
         return circuit.with_values(columns, quantities)
+
+    def driven(self, g: int, fixed: Array, inputs: Array) -> Array:
+        """What the sources of a group drive with ``inputs`` (S, p), (S, k), in an array of its own.
+
+        That is ``fixed`` (k,) or (S, k) where no input has a say.
+        """
+        shape, dtype = (len(inputs), fixed.shape[-1]), np.result_type(fixed, inputs)
+        if g in self._driven_whole and inputs.shape[1] == shape[1]:
+            return np.array(inputs, dtype=dtype)
+        values = np.array(np.broadcast_to(fixed, shape), dtype=dtype)
+        if g in self._driven:
+            numbers, places = self._driven[g]
+            values[:, places] = inputs[:, numbers]
+        return values
 
     def settings(self, inputs: Array) -> Array | None:
         """Those of the inputs (S, p) that set other numbers than sources' values, in the order of the parameters'."""

@@ -105,10 +105,19 @@ class InternalSolver:
 def _require_room(circuit: Circuit) -> None:
     """See that the states of all samples fit into the memory. Raises TooLargeError."""
     samples = circuit.samples or 1
-    size = LEAST_COPIES * NUMBER * samples * circuit.size
-    if size > LOOKED_AT:
+    if not surely_fits(samples, circuit.size):
+        size = _bytes(samples, circuit.size)
         count = f"{samples:,} samples of {circuit.size:,} voltages and currents"
         memory.require(size, count, "take fewer samples at a time, such as by batches in training")
+
+
+def surely_fits(samples: int, unknowns: int) -> bool:
+    """Whether nobody asks if the states of all samples fit into the memory."""
+    return _bytes(samples, unknowns) <= LOOKED_AT
+
+
+def _bytes(samples: int, unknowns: int) -> int:
+    return LEAST_COPIES * NUMBER * samples * unknowns
 
 
 def _tell(why: str) -> None:

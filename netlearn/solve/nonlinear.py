@@ -185,6 +185,14 @@ def _point(
     return OperatingPoint.of_states(model.circuit, checked, iterations, linearization)
 
 
+def bordered_point(circuit: Circuit, moving: Array, iterations: int) -> OperatingPoint:
+    """The operating points with the reduced unknowns ``moving`` (S, r), which a plan of the circuit has found."""
+    model = NonlinearModel.of(circuit)
+    system = BorderedSystem.of(model, len(moving))
+    assert system is not None
+    return _point(model, system.states(moving), iterations, system, None)
+
+
 def _doubtful(point: OperatingPoint, samples: Array) -> Array:
     """Those of the samples of which some number holds fewer than six digits."""
     circuit = point.circuit if point.circuit.samples is None else taken(point.circuit, samples)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -41,7 +42,8 @@ class OperatingPoint(InNotebooks):
     circuit: Circuit
     x: Array
     iterations: int = 1
-    linearization: Linearization | None = None
+    # Without a value of the class, so that it is asked for where it is not there yet.
+    linearization: Linearization | None = field(default_factory=lambda: None)
     rest: Array | None = None
     read: Array | None = None
 
@@ -55,10 +57,26 @@ class OperatingPoint(InNotebooks):
         point.__dict__.update(known, rest=None, read=None)
         return point
 
+    @classmethod
+    def later(cls, make: Callable[[], OperatingPoint], iterations: int = 1) -> OperatingPoint:
+        """One that is made where somebody asks for anything of it but ``iterations``, without ``rest`` and ``read``."""
+        point = object.__new__(cls)
+        point.__dict__.update(iterations=iterations, rest=None, read=None, _make=make)
+        return point
+
+    def _arrive(self) -> None:
+        make = self.__dict__.get("_make")
+        if make is not None:
+            self.__dict__.update({name: value for name, value in make().__dict__.items() if name not in self.__dict__})
+            self.__dict__.pop("_make", None)
+
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
             # Only what is not there yet is looked for here.
+            if "_make" in self.__dict__ and not name.startswith("__"):
+                self._arrive()
+                return getattr(self, name)
             states = self.__dict__.get("_states")
             if name != "x" or states is None:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -71,6 +89,7 @@ class OperatingPoint(InNotebooks):
     @property
     def states(self) -> ReducedStates | Array:
         """The unknowns (S, N), as ``x`` or as what all of them follow from."""
+        self._arrive()
         found: ReducedStates | Array | None = self.__dict__.get("_states")
         return self.x if found is None else found
 

@@ -11,6 +11,7 @@ from netlearn.learn.adjoint import Adjoint
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
+from netlearn.learn.rules.planned import planned_step
 from netlearn.learn.rules.power import with_power
 from netlearn.learn.superposition import superpose, superposes
 from netlearn.options import Option
@@ -38,7 +39,14 @@ class Analytic:
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """One free state and one adjoint solve per sample, or fewer by superposition; no randomness."""
         free: OperatingPoint | None = None
-        if self.superpose and superposes(model, batch.inputs):
+        gradient: Array | None = None
+        step = planned_step(model, theta, batch)
+        if step is not None:
+            point = free = step.point
+            inputs, outputs = batch.inputs, model.converted(step.read)
+            errors = loss.gradient(outputs, batch.targets) / len(batch)
+            gradient = step.gradient(errors)
+        elif self.superpose and superposes(model, batch.inputs):
             sums = superpose(model, theta, batch.inputs)
             outputs, point, inputs = sums.outputs(model), sums.point, sums.inputs
             errors = sums.gathered(loss.gradient(outputs, batch.targets) / len(batch))
@@ -47,9 +55,11 @@ class Analytic:
             inputs = batch.inputs
             outputs = model.outputs(point)
             errors = loss.gradient(outputs, batch.targets) / len(batch)
+        if gradient is None:
+            gradient = Adjoint(model, theta, inputs, point, errors).by_parameters()
         estimate = Estimate(
             loss=float(np.mean(loss.value(outputs, batch.targets))),
-            gradient=Adjoint(model, theta, inputs, point, errors).by_parameters(),
+            gradient=gradient,
             outputs=outputs,
             point=free,
             solves=len(batch),

@@ -21,16 +21,19 @@ from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate, Reads
 from netlearn.learn.rules.bench import Bench, free_state
 from netlearn.learn.rules.circuitry import is_current
-from netlearn.learn.rules.nudged_phase import FreePhase, free_phase
+from netlearn.learn.rules.nudged_phase import FreePhase, free_phase, sampled, unit_strength
 from netlearn.learn.rules.nudges import (
     ClampNudge,
     ConductanceNudge,
     CurrentNudge,
     Nudge,
+    curvature,
     quadratic_form,
     wanted_outputs,
 )
 from netlearn.learn.rules.orders import NudgedLoss, nudged_loss, require_order
+from netlearn.learn.rules.planned import PlannedStep, planned_step
+from netlearn.learn.rules.planned_nudges import PLANNED, planned_contrast
 from netlearn.learn.rules.power import with_power
 from netlearn.learn.rules.reading import Reading
 from netlearn.options import option
@@ -154,13 +157,55 @@ class GeneralizedEP(Energetic):
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """One free state and one or two nudged states per sample; random only if readings are."""
-        free, bench = free_state(model, theta, batch)
-        outputs = model.outputs(free)
-        phase = self.phase(model, loss, free, self.read(outputs, rng), batch.targets, bench=bench)
+        step = planned_step(model, theta, batch) if self._plannable else None
+        bench: Bench | None = None
+        if step is None:
+            free, bench = free_state(model, theta, batch)
+            outputs = model.outputs(free)
+        else:
+            free, outputs = step.point, model.converted(step.read)
+        gradient = None if step is None else self._planned(step, outputs, batch, loss)
+        if gradient is None:
+            phase = self.phase(model, loss, free, self.read(outputs, rng), batch.targets, bench=bench)
+            gradient = self._compared(phase, free, theta, batch, rng)
+            free = phase.point
+        states = 1 + len(self.scheme)
+        estimate = Estimate(
+            loss=float(np.mean(loss.value(outputs, batch.targets))),
+            gradient=gradient,
+            outputs=outputs,
+            point=free,
+            solves=states * len(batch),
+            # Two states are compared element by element, however many are made.
+            measurements=self.averages * (outputs.size + 2 * len(batch) * trained_elements(model)),
+        )
+        return with_power(estimate, model, loss, theta, batch, local=True)
+
+    @property
+    def _plannable(self) -> bool:
+        """Whether a model's plan may know what is compared."""
+        return not self.noise and self.contrast == "energy" and self.gates == "channel" and type(self.nudge) in PLANNED
+
+    def _planned(self, step: PlannedStep, outputs: Array, batch: Batch, loss: Loss) -> Array | None:
+        """What is compared by the model's plan, (P,); None where the general way is to say it."""
+        beta = self.beta
+        if self.relative:
+            found = step.transfer(sampled(len(outputs))) if step.nudgeable else None
+            if found is None:
+                return None
+            beta *= unit_strength(found, curvature(loss, outputs, batch.targets)) ** (1.0 / self.nudge.contrast_order)
+        scale = 1.0 / (beta**self.nudge.contrast_order * len(batch))
+        scheme = [(factor * beta, scale * share) for factor, share in self.scheme]
+        return planned_contrast(step, self.nudge, scheme, outputs, (loss, batch.targets))
+
+    def _compared(
+        self, phase: FreePhase, free: OperatingPoint, theta: Array, batch: Batch, rng: np.random.Generator
+    ) -> Array:
+        """What is compared of the states of a phase and the ``free`` ones that are read, (P,)."""
+        model, loss = phase.model, phase.loss
         beta = self.strength(phase)
         if type(self.nudge) not in (ConductanceNudge, CurrentNudge, ClampNudge):
             require_order(self.nudge, phase.outputs, batch.targets, loss, beta)
-        gradient: Array | None = None
         before = self.read_states(free.states, rng)
         product, drops = self.contrast == "product", self.gates == "drops"
         compared = []
@@ -173,23 +218,14 @@ class GeneralizedEP(Energetic):
             # The free state drops out of the difference of the two.
             (share, _, after), (_, _, before) = compared
             compared = [(share, before, after)]
+        gradient: Array | None = None
         for share, before, after in compared:
             local = phase.contrast(before, after, product=product, drops=drops)
             # One pass over all parameters, of which there may be more than of anything else.
             counts = share / (beta**self.nudge.contrast_order * len(batch))
             part = counts * model.pullback(theta, local, batch.inputs)
             gradient = part if gradient is None else gradient + part
-        states = 1 + len(self.scheme)
-        estimate = Estimate(
-            loss=float(np.mean(loss.value(outputs, batch.targets))),
-            gradient=np.zeros(len(theta)) if gradient is None else gradient,
-            outputs=outputs,
-            point=phase.point,
-            solves=states * len(batch),
-            # Two states are compared element by element, however many are made.
-            measurements=self.averages * (outputs.size + 2 * len(batch) * trained_elements(model)),
-        )
-        return with_power(estimate, model, loss, theta, batch, local=True)
+        return np.zeros(len(theta)) if gradient is None else gradient
 
     @property
     def scheme(self) -> Sequence[tuple[float, float]]:

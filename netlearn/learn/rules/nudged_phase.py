@@ -262,11 +262,21 @@ class FreePhase:
         """
         point = self.point
         if not point.circuit.linear:
-            rows = np.unique(np.linspace(0, len(point.states) - 1, SAMPLED).astype(int))
+            rows = sampled(len(point.states))
             point = OperatingPoint(taken(point.circuit, rows), point.x[rows])
-        root = np.sqrt(curvature(self.loss, self.outputs, self.targets))
-        greatest = np.linalg.norm(root[:, None] * self.resistances(point) * root, ord=2, axis=(-2, -1)).max()
-        return float(1.0 / greatest) if np.isfinite(greatest) and greatest > 0 else 1.0
+        return unit_strength(self.resistances(point), curvature(self.loss, self.outputs, self.targets))
+
+
+def sampled(count: int) -> Array:
+    """Which of ``count`` samples of a nonlinear circuit are asked for the conductances that outputs see."""
+    return np.unique(np.linspace(0, count - 1, SAMPLED).astype(int))
+
+
+def unit_strength(resistances: Array, curvatures: Array) -> float:
+    """What :meth:`FreePhase.unit` says, for what the outputs see (S, o, o) and the loss's curvature by each (o,)."""
+    root = np.sqrt(curvatures)
+    greatest = np.linalg.norm(root[:, None] * resistances * root, ord=2, axis=(-2, -1)).max()
+    return float(1.0 / greatest) if np.isfinite(greatest) and greatest > 0 else 1.0
 
 
 def free_phase(

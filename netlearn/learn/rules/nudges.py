@@ -138,6 +138,8 @@ def curvature(loss: Loss, outputs: Array, targets: Array) -> Array:
 
     A loss that flattens out where it is nearly right is asked where the outputs are equal, too.
     """
+    if type(loss) is Mse and (known := loss.quadratic(outputs, targets)) is not None:
+        return known[0]
     undecided = np.broadcast_to(outputs.mean(axis=-1, keepdims=True), outputs.shape)
     steps = 1j * COMPLEX_STEP * np.eye(outputs.shape[-1])
     slopes = [

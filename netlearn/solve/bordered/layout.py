@@ -172,9 +172,10 @@ class BorderedLayout:
 
         d where one is not driven. Then whether all inner ones are driven, in their order, and none of the others.
         """
-        return wiring.once(BorderedLayout.driven, lambda: self._driven(equations))
+        return wiring.once(BorderedLayout.driven, lambda: self.places(equations))
 
-    def _driven(self, equations: Array) -> tuple[Array, Array, bool]:
+    def places(self, equations: Array) -> tuple[Array, Array, bool]:
+        """The same, worked out."""
         at = np.full(sum(self.sizes), len(equations))
         at[equations] = np.arange(len(equations))
         inner, border = at[self.inner], at[self.border]

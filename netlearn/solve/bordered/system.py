@@ -16,7 +16,7 @@ the very same matrix.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -45,6 +45,7 @@ KEPT_NUMBERS = 32_000_000
 4000 samples with 128 unknowns in the border, or 100 000 with 24."""
 BALANCED = 1e-3
 """Currents out of balance by this part of what is allowed are more than rounding."""
+FACTORS = tuple(each.name for each in fields(BorderedFactors))
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class BorderedSystem:
     def solve(self, guess: Array | None, tolerances: Tolerances, near: BorderedSystem | None = None) -> BorderedOutcome:
         """From ``guess`` (r, S), or with no diode conducting; ``near`` is the system that the guess is of, if any."""
         given = None if near is None or guess is None else near._kept_at(guess, self)
-        return self._solve(None if guess is None else guess[self.layout.inner], given, tolerances)
+        return self.settle(None if guess is None else guess[self.layout.inner], given, tolerances)
 
     def pushed(
         self, states: ReducedStates, push: tuple[Array, Array], conductance: Array | float, current: Array | float
@@ -124,9 +125,9 @@ class BorderedSystem:
         drives = self.drives[0], drive
         other = BorderedSystem(self.model, self.layout, matrix, self.count, drives, self.held, self.sources)
         before = self.kept[0].T[self.layout.inner]
-        return other._solve(before, self.kept[1], Tolerances.of(self.model.circuit), keep=False)
+        return other.settle(before, self.kept[1], Tolerances.of(self.model.circuit), keep=False)
 
-    def _solve(
+    def settle(
         self, before: Array | None, given: list[BorderedFactors] | None, tolerances: Tolerances, *, keep: bool = True
     ) -> BorderedOutcome:
         """From inner voltages (h, S), or with no diode conducting; the elimination there may be known.
@@ -166,9 +167,20 @@ class BorderedSystem:
         moving = (every[0][2] if y is None else y).T
         self.kept = (moving, [factors for factors, _, _ in every if factors is not None]) if keep else None
         definite = np.concatenate([wrong for _, wrong, _ in every]) == 0
+        return BorderedOutcome(self.states(moving), excess <= BALANCED, int(steps.max(initial=0)), definite)
+
+    def taken(self, samples: Array) -> BorderedFactors | None:
+        """The elimination at some of the samples (S',) of the last states, None where it is not kept."""
+        if self.kept is None:
+            return None
+        own = [(self.kept[1][s // PART], s % PART) for s in samples.tolist()]
+        parts = ([getattr(each, name)[..., s] for each, s in own] for name in FACTORS)
+        return BorderedFactors(*(np.stack(part, axis=-1) for part in parts))
+
+    def states(self, moving: Array) -> ReducedStates:
+        """The states with these reduced unknowns (S, r)."""
         held = self.sources.dictated.volts if len(self.model.reduction.sources) else None
-        states = ReducedStates(self.model.reduction, held, moving, lambda: self._whole(moving))
-        return BorderedOutcome(states, excess <= BALANCED, int(steps.max(initial=0)), definite)
+        return ReducedStates(self.model.reduction, held, moving, lambda: self._whole(moving))
 
     def _kept_at(self, guess: Array, other: BorderedSystem) -> list[BorderedFactors] | None:
         """What is kept of states ``guess`` (r, S), if another system has the same inner equations."""

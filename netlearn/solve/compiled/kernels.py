@@ -25,11 +25,16 @@ from netlearn.solve.compiled.few_border_loops import begin_few, resolve_few, run
 from netlearn.solve.compiled.listed_loops import eliminate_listed
 from netlearn.solve.compiled.lu_loops import eliminate, solve_triangle, substitute, substitute_transposed
 from netlearn.solve.compiled.newton_loops import newton
+from netlearn.solve.compiled.planned_few_loops import adjoint_few, free_few, nudged_few, seen_at_border, seen_few
+from netlearn.solve.compiled.planned_loops import complete, contract_runs, gather
 from netlearn.solve.compiled.sorting_loops import sort_unique
 
 __all__ = [
     "add_own",
+    "adjoint_few",
     "begin_few",
+    "complete",
+    "contract_runs",
     "count_columns",
     "drop_products",
     "eliminate",
@@ -38,6 +43,8 @@ __all__ = [
     "factor_columns",
     "few_products",
     "fill_columns",
+    "free_few",
+    "gather",
     "left_over",
     "linearized",
     "list_rows",
@@ -45,10 +52,13 @@ __all__ = [
     "move",
     "multiply_columns",
     "newton",
+    "nudged_few",
     "pair_products",
     "postorder",
     "resolve_few",
     "run_few",
+    "seen_at_border",
+    "seen_few",
     "solve_border",
     "solve_triangle",
     "sort_unique",

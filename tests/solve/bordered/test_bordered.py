@@ -15,6 +15,7 @@ from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR
 from netlearn.learn.loss import Mse
 from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.base import Batch
+from netlearn.learn.rules.planned import PlannedModel
 from netlearn.project import open_project
 from netlearn.solve.bordered import few, layout, system
 from netlearn.solve.bordered.layout import BorderedLayout
@@ -255,8 +256,11 @@ def test_rules_say_what_they_say_of_newton_s_states(
         )
 
     found = gradient()
+    monkeypatch.setattr(PlannedModel, "of", classmethod(lambda cls, _: None))
+    in_products = gradient()
     monkeypatch.setattr(BorderedSystem, "of", classmethod(lambda cls, *_: None))
     expected = gradient()
+    np.testing.assert_allclose(in_products, expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
 
 

@@ -1,0 +1,106 @@
+"""The states of few samples by a plan: a compiled call for the free ones, and one for each thing that follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.solve.compiled.load import kernels
+from netlearn.solve.newton.linearization import EXACT
+from netlearn.solve.newton.system import ROUNDING
+from netlearn.solve.threads import in_parts
+
+if TYPE_CHECKING:
+    from netlearn.solve.bordered.plan import BorderedPlan
+
+RUNS = 4096
+"""So many runs of resistors a thread takes at a time, a choice that no measurement supports: of fewer, one thread."""
+NOTHING = np.zeros((0, 0))
+
+
+@dataclass(frozen=True, eq=False)
+class FewStates:
+    """As ``plan.PlannedStates`` has it; ``work`` is what the compiled calls leave to each other."""
+
+    plan: BorderedPlan
+    resistance: Array
+    volts: Array
+    work: Array
+    read: Array
+    steps: int
+
+    @classmethod
+    def settled(
+        cls, plan: BorderedPlan, resistance: Array, volts: Array, drives: Array | None, start: Array | None
+    ) -> FewStates | None:
+        """See ``BorderedPlan.settled``."""
+        (inner, border), samples = plan.layout.sizes, len(volts)
+        work, read = np.empty(_room(inner, border, samples)), np.empty((samples, plan.outputs.shape[1]))
+        bad, steps = kernels().free_few(
+            plan.runs, plan.diodes, plan.layout.tree, plan.outputs, resistance, volts,
+            NOTHING if drives is None else drives, NOTHING if start is None else start, border, plan.most, ROUNDING,
+            plan.tolerances.abstol, plan.allowed, work, read,
+        )  # fmt: skip
+        return cls(plan, resistance, volts, work, read, int(steps)) if bad == 0.0 else None
+
+    @property
+    def moving(self) -> Array:
+        """(S, r) the reduced unknowns."""
+        layout, (inner, border), samples = self.plan.layout, self.plan.layout.sizes, len(self.volts)
+        first = _of_matrix(inner, border)
+        y = self.work[first : first + (inner + border) * samples].reshape(inner + border, samples)
+        result = np.empty(y.shape)
+        result[layout.inner], result[layout.border] = y[:inner], y[inner:]
+        return result.T
+
+    def by_resistance(self, errors: Array) -> Array | None:
+        """See ``plan.PlannedStates``."""
+        inner, border = self.plan.layout.sizes
+        left, right = (np.empty((len(errors), inner + border)) for _ in range(2))
+        error = kernels().adjoint_few(self.plan.outputs, errors, inner, border, self.work, left, right)
+        return self._contracted(left, right, -1.0) if error <= EXACT else None
+
+    def contrast(
+        self, conductance: Array, current: Array, pairs: Array, shares: Array, *, definite: bool
+    ) -> Array | None:
+        """See ``plan.PlannedStates``."""
+        plan, (inner, border) = self.plan, self.plan.layout.sizes
+        left, right = (np.empty((len(pairs) * len(self.volts), inner + border)) for _ in range(2))
+        bad, indefinite = kernels().nudged_few(
+            plan.diodes, plan.layout.tree, plan.outputs, self.volts, conductance, current, pairs, shares, border,
+            plan.most, ROUNDING, plan.tolerances.abstol, plan.allowed, self.work, left, right,
+        )  # fmt: skip
+        if bad != 0.0 or (definite and indefinite != 0.0):
+            return None
+        return self._contracted(left, right, 1.0)
+
+    def transfer(self, samples: Array) -> Array | None:
+        """See ``plan.PlannedStates``."""
+        plan, (inner, border), outputs = self.plan, self.plan.layout.sizes, self.read.shape[1]
+        result = np.empty((len(samples), outputs, outputs))
+        error = kernels().seen_few(plan.at_border, len(self.volts), samples, inner, border, self.work, result)
+        return result if error <= EXACT else None
+
+    def _contracted(self, left: Array, right: Array, scale: float) -> Array:
+        runs, result, loop = self.plan.runs, np.empty(len(self.resistance)), kernels().contract_runs
+        inner, volts, resistance = self.plan.layout.sizes[0], self.volts, self.resistance
+
+        def work(first: int, last: int) -> None:
+            loop(first, last, runs, inner, resistance, left, right, volts, scale, result)
+
+        in_parts(work, len(runs), RUNS)
+        return result
+
+
+def _of_matrix(inner: int, border: int) -> int:
+    """How many numbers the matrix has, as ``compiled.planned_few_loops`` parts them."""
+    corner = border * (border + 1) // 2
+    return 2 * (inner + border) + 2 * inner * border + border * border + corner * (1 + inner)
+
+
+def _room(inner: int, border: int, samples: int) -> int:
+    """And those of states, too."""
+    return _of_matrix(inner, border) + samples * (4 * inner + 2 * border + border * (border + 1))

@@ -1,0 +1,248 @@
+"""Gradients by plans, against the general way, finite differences, and what the general way does of unusual values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+import netlearn
+from netlearn.arrays import Array
+from netlearn.learn.loss import CrossEntropy, Loss, Mse
+from netlearn.learn.model import Model
+from netlearn.learn.rules import make_rule
+from netlearn.learn.rules.base import Batch, Estimate
+from netlearn.learn.rules.planned import PlannedModel, planned_step
+from netlearn.project import open_project
+from netlearn.solve.bordered import plan
+from netlearn.solve.threads import set_threads
+from tests.helpers import differences, mean_loss
+
+pytestmark = pytest.mark.filterwarnings("ignore::netlearn.NetlistWarning")
+
+INPUTS, HIDDEN, OUTPUTS = 3, 5, 2
+TRAINED = ("R*", "Rb* Rc", "p q", "Ra* p")
+"""All resistors, some, those that follow from two parameters by expressions, and some of all."""
+
+
+def network(seed: int, train: str, *, layered: bool) -> str:
+    """Diodes of three kinds with resistors in layers, or between whatever nodes may have one, in no order."""
+    rng = np.random.default_rng(seed)
+    kinds = [".model da d(ron=1m roff=1g vfwd=0)", ".model db d(ron=10 roff=100k vfwd=0.1)"]
+    kinds += [".model dc d(ron=5 roff=1meg vfwd=0.15 vrev=0.3 rrev=40)", ".param p=2k q=7k"]
+    sources = [*(f"Vx{i} x{i} 0 0" for i in range(INPUTS)), "Vb b 0 0.2", "I1 0 y0 1u", "I2 h1 0 2u"]
+    diodes = ["D0 h0 0 da", "D1 0 h1 db", "D2 h2 0 da", "D3 0 h2 dc", "D4 h3 b db", "D5 h4 0 dc"]
+    lines = [f"Ra{i}_{j} x{i} h{j} {{}}" for i in range(INPUTS) for j in range(HIDDEN)]
+    lines += [f"Rb{i}_{j} h{j} y{i} {{}}" for i in range(OUTPUTS) for j in range(HIDDEN)]
+    lines += ["Rc y0 y1 {}", "Rd y0 0 {}", "Re h0 0 {}", "Rg x0 x1 {}", "Rh b y1 {}", "Ri h1 h1 {}"]
+    if not layered:
+        lines = [line for line in lines if rng.uniform() < 0.7 or line[:3] in {"Ra0", "Rb0", "Rb1", "Rc "}]
+        rng.shuffle(lines)
+    ohms = 10 ** rng.uniform(3, 5, len(lines))
+    resistors = [line.format(repr(float(r))) for line, r in zip(lines, ohms, strict=True)]
+    resistors += ["Rp x1 y0 {p}", "Rq h3 y1 {2*p+q}", "Rr y1 0 {p*q/1k}"]
+    return "\n".join(
+        ["network", *resistors, *sources, *diodes, *kinds, f"*@train {train}", "*@output V(y0) V(y1,y0)", ".end"]
+    )
+
+
+def task(seed: int, samples: int, train: str = "R*", *, layered: bool = True) -> tuple[Model, Array, Batch]:
+    rng = np.random.default_rng(100 + seed)
+    columns = {f"Vx{i}": rng.uniform(-1, 1, samples) for i in range(INPUTS)}
+    columns["I2"] = rng.uniform(-1e-5, 1e-5, samples)
+    columns |= {name: rng.uniform(-0.2, 0.2, samples) for name in ("V(y0)", "V(y1,y0)")}
+    x = np.stack(list(columns.values()), axis=1)
+    project = open_project(netlearn.parse(network(seed, train, layered=layered)), columns)
+    return project.model, project.parameters.initial, Batch(x[:, :4], x[:, 4:])
+
+
+@contextmanager
+def general_way() -> Iterator[None]:
+    """Without plans."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PlannedModel, "of", classmethod(lambda cls, _: None))
+        yield
+
+
+def said(model: Model, theta: Array, batch: Batch, name: str, loss: Loss, **options: Any) -> Estimate:
+    return make_rule(name, **options).estimate(model, loss, theta, batch, np.random.default_rng(0))
+
+
+def same(one: Estimate, other: Estimate, relative: float = 1e-9) -> None:
+    size = np.abs(other.gradient).max()
+    np.testing.assert_allclose(one.gradient, other.gradient, rtol=relative, atol=relative * size)
+    np.testing.assert_allclose(one.outputs, other.outputs, rtol=1e-11, atol=1e-14)
+    assert one.loss == pytest.approx(other.loss, rel=1e-10)
+    assert (one.solves, one.measurements) == (other.solves, other.measurements)
+    assert one.point is not None
+    assert other.point is not None
+    np.testing.assert_allclose(one.point.x, other.point.x, rtol=1e-10, atol=1e-13)
+    assert one.point.circuit.samples == other.point.circuit.samples
+    assert np.abs(one.point.residual().values).max() < 1e-14
+
+
+@pytest.mark.parametrize("layered", [True, False])
+@pytest.mark.parametrize("train", TRAINED)
+@pytest.mark.parametrize("samples", [1, 3, 40])
+def test_gradients_are_those_of_the_general_way(samples: int, train: str, layered: bool) -> None:
+    model, theta, batch = task(samples, samples, train, layered=layered)
+    for name, options in (("analytic", {}), ("ep", {}), ("ep", {"states": "negative", "nudge": "current"})):
+        found = said(model, theta, batch, name, Mse(), **options)
+        assert planned_step(model, theta, batch) is not None
+        with general_way():
+            # Nudged states are compared, which differ by a thousandth.
+            same(found, said(model, theta, batch, name, Mse(), **options), 1e-9 if name == "analytic" else 1e-7)
+
+
+@pytest.mark.parametrize("samples", [3, 20])
+def test_gradients_are_differences_of_losses(samples: int) -> None:
+    for seed, train in enumerate(TRAINED):
+        model, theta, batch = task(seed, samples, train, layered=seed % 2 == 0)
+        found = said(model, theta, batch, "analytic", Mse()).gradient
+        with general_way():
+            expected = differences(lambda at, m=model, b=batch: mean_loss(m, at, b), theta)  # type: ignore[misc]
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("finite-ep", {"beta": 0.02}),
+        ("ep", {"beta": 2e-5, "unit": "siemens"}),
+        ("cl", {}),
+        ("al", {}),
+    ],
+)
+@pytest.mark.parametrize("samples", [4, 30])
+def test_other_rules_and_losses_are_served_or_left_alone(name: str, options: dict[str, Any], samples: int) -> None:
+    model, theta, batch = task(3, samples)
+    empty, classes = batch.targets.copy(), np.arange(samples) % 2
+    empty[1, 0] = np.nan
+    for targets, loss in (
+        (batch.targets, Mse()),
+        (empty, Mse()),
+        (classes, CrossEntropy(20.0)),
+        (classes, Mse(0.3, 0.1)),
+    ):
+        own = Batch(batch.inputs, targets)
+        found = said(model, theta, own, name, loss, **options)
+        with general_way():
+            same(found, said(model, theta, own, name, loss, **options), 1e-6)
+
+
+def test_a_step_that_starts_at_the_last_states_ends_where_one_from_nothing_does() -> None:
+    model, theta, batch = task(4, 5)
+    before = said(model, theta, batch, "analytic", Mse())
+    started = Batch(batch.inputs, batch.targets, before.point)
+    same(said(model, 1.1 * theta, started, "ep", Mse()), said(model, 1.1 * theta, batch, "ep", Mse()))
+
+
+@pytest.mark.parametrize("samples", [2, 30])
+def test_numbers_may_be_changed_in_place_afterwards_and_between_steps(samples: int) -> None:
+    model, theta, batch = task(5, samples)
+    own, inputs = theta.copy(), batch.inputs.copy()
+    found = said(model, own, Batch(inputs, batch.targets), "analytic", Mse())
+    own *= 2.0
+    inputs *= 2.0
+    with general_way():
+        same(found, said(model, theta, batch, "analytic", Mse()))
+    # Values of diodes, of which a plan knows, and of what is not trained.
+    model, theta, batch = task(5, samples, "Rb*")
+    said(model, theta, batch, "analytic", Mse())
+    circuit = model.parameters.circuit
+    for name, value in (("ideal diode", "vfwd"), ("voltage source", "dc"), ("resistor", "resistance")):
+        values = circuit.groups[circuit.group(name) or 0].values[value]
+        values[:] = values * 1.2 + 0.01
+        found = said(model, theta, batch, "analytic", Mse())
+        with general_way():
+            same(found, said(model, theta, batch, "analytic", Mse()))
+
+
+@pytest.mark.parametrize("samples", [3, 30])
+@pytest.mark.parametrize("what", ["input", "nan", "zero", "negative"])
+def test_values_that_are_unusual_are_told_of_as_ever(what: str, samples: int) -> None:
+    model, theta, batch = task(6, samples, "Rb*")
+    theta, inputs = theta.copy(), batch.inputs.copy()
+    if what == "input":
+        inputs[1, 1] = np.inf
+    else:
+        theta[2] = {"nan": np.nan, "zero": 0.0, "negative": -3e3}[what]
+    told = []
+    for way in (None, general_way()):
+        if way is not None:
+            way.__enter__()
+        try:
+            result: Any = said(model, theta, Batch(inputs, batch.targets), "analytic", Mse()).gradient.tolist()
+        except netlearn.NetlearnError as error:
+            result = type(error), str(error)
+        finally:
+            if way is not None:
+                way.__exit__(None, None, None)
+        told.append(result)
+    assert told[0] == told[1]
+    assert planned_step(model, theta, Batch(inputs, batch.targets)) is None
+
+
+@pytest.mark.parametrize("samples", [3, 30])
+def test_states_that_do_not_settle_in_time_are_found_in_the_general_way(
+    samples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, theta, batch = task(7, samples)
+    expected = {name: said(model, theta, batch, name, Mse()) for name in ("analytic", "ep")}
+    monkeypatch.setattr(plan, "STEPS", 1)
+    monkeypatch.setattr("netlearn.solve.bordered.system.STEPS", 1)
+    assert planned_step(model, theta, batch) is None
+    for name, wanted in expected.items():
+        same(said(model, theta, batch, name, Mse()), wanted, 1e-6)
+
+
+@pytest.mark.parametrize("samples", [3, 30])
+def test_a_nudge_that_takes_the_stability_away_is_refused_as_ever(samples: int) -> None:
+    model, theta, batch = task(8, samples)
+    options = {"beta": 3.0, "states": "negative"}
+    with pytest.raises(netlearn.ConvergenceError) as planned:
+        said(model, theta, batch, "ep", Mse(), **options)
+    with general_way(), pytest.raises(netlearn.ConvergenceError) as expected:
+        said(model, theta, batch, "ep", Mse(), **options)
+    assert str(planned.value) == str(expected.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "*@train V*",
+        "*@train da.vfwd",
+        "*@output I(Vx0)",
+        "D9 h0 h1 da",
+        "R9 h0 h1 1k",
+        "C1 y0 0 1u\n*@input Rg",
+        "D8 y0 0 dj",
+    ],
+)
+def test_other_circuits_parameters_outputs_and_inputs_have_no_plan(change: str) -> None:
+    text = network(9, "R*", layered=True).replace("\n.end", f"\n{change}\n.model dj d\n.end")
+    columns = {f"Vx{i}": np.ones(3) for i in range(INPUTS)} | {"V(y0)": np.zeros(3), "V(y1,y0)": np.zeros(3)}
+    if "I(Vx0)" in change:
+        columns["I(Vx0)"] = np.zeros(3)
+    if "input" in change:
+        columns["Rg"] = np.array([1e3, 2e3, 3e3])
+    project = open_project(netlearn.parse(text), columns)
+    assert PlannedModel.of(project.model) is None
+
+
+def test_any_number_of_threads_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netlearn.solve.bordered.planned_few.RUNS", 3)
+    for samples in (5, 600):
+        model, theta, batch = task(10, samples)
+        found = set()
+        for count in (1, 2, 3):
+            set_threads(count)
+            try:
+                every = [said(model, theta, batch, name, Mse()) for name in ("analytic", "ep")]
+            finally:
+                set_threads(None)
+            found.add(b"".join(each.gradient.tobytes() + each.outputs.tobytes() for each in every))
+        assert len(found) == 1
