@@ -60,6 +60,13 @@ class Size:
         itself, *others = least_times(self.module, self.name, values, self.made, rounds)
         return others[0] / itself, others[1] / itself
 
+    def show(self, only: str, rounds: int) -> None:
+        """Print both, if the constant's name holds the text ``only``."""
+        if only in self.title:
+            half, twice = self.ratios(rounds)
+            own = getattr(self.module, self.name)
+            print(f"{self.title:<34}{own:>9.6g}{half:>7.2f}{twice:>7.2f}  {self.what}", flush=True)
+
 
 def diodes(side: int, samples: int) -> Work:
     """A lattice of diodes, samples that are new ones each time."""
@@ -184,10 +191,7 @@ def main() -> None:
     only, rounds = asked(__doc__)
     print(f"{'constant':<34}{'itself':>9}{'half':>7}{'twice':>7}")
     for size in SIZES:
-        if only in size.title:
-            half, twice = size.ratios(rounds)
-            own = getattr(size.module, size.name)
-            print(f"{size.title:<34}{own:>9.6g}{half:>7.2f}{twice:>7.2f}  {size.what}", flush=True)
+        size.show(only, rounds)
     name = "blocks.choice.NODE"
     if only in name:
         print(f"{name:<34}{choice.NODE:>9}  measured: {products_of_a_node(rounds):.0f} products", flush=True)

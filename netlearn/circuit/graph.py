@@ -17,7 +17,8 @@ from netlearn.errors import CircuitError
 
 BRANCH_KINDS = (Resistor, VoltageSource, CurrentSource)
 PLACES, VOLTS = 8, 5.0
-"""Random operating points, and how far from zero they are, that tell which terminals carry currents."""
+"""Random operating points, and how far from zero they are, that tell which terminals carry currents: by convention some
+volts, as circuits have, and so many that no current is zero at all of them by chance."""
 
 
 @dataclass(frozen=True)

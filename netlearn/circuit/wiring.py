@@ -14,7 +14,7 @@ from netlearn.circuit.devices.base import Device
 T = TypeVar("T")
 
 MOST_KEPT = 64
-"""Results that a wiring keeps; with a training's few nudges there are about ten."""
+"""Results that a wiring keeps, by convention: with a training's few nudges there are about ten."""
 
 
 @runtime_checkable

@@ -19,15 +19,18 @@ if TYPE_CHECKING:
     from netlearn.solve.operating_point import Linearization, OperatingPoint
 
 UNIT_ROUNDOFF = np.finfo(float).eps / 2
+"""The largest part of a number that rounding to float64 takes off it."""
 MOST_DIGITS = -np.log10(UNIT_ROUNDOFF)
+"""As many decimal digits as float64 has, 16."""
 FEW_DIGITS = 6
-"""Unknowns with fewer digits are warned of: as many as tables show."""
+"""Unknowns with fewer digits are warned of: by convention as many as tables show."""
 DRAWS = 3
 """So often random signs of rounding errors are tried."""
 DRAWS_OF_DIFFERENCES = 10
 """And so often for differences, as two errors of equal signs cancel in them."""
 NEGLIGIBLE = 1e-12
-"""Voltages and currents below this part of the largest one are hardly asked for."""
+"""Voltages and currents below this part of the largest one are hardly asked for: SPICE's default of abstol beside an
+ampere."""
 TINY = np.finfo(float).tiny / np.finfo(float).eps
 """Below it numbers are rounded to less than float64's digits."""
 

@@ -23,9 +23,9 @@ LEAST_SHARED = 4
 long for 2 of them, 0.7 for 4 (benchmarks/thresholds.py)."""
 
 NUMBER, LEAST_COPIES = 8, 3
-"""Bytes of a number, and how many arrays of all states there are at once at the least."""
+"""Bytes of a float64, and how many arrays of all states there are at once at the least."""
 LOOKED_AT = 100_000_000
-"""Bytes below which nobody asks whether they can be had."""
+"""Bytes below which nobody asks whether they can be had, by convention: any machine has them."""
 
 Method = Literal["auto", "newton", "gauss-seidel", "jacobi", "hybrid"]
 _SWEEPS = Option("sweeps", int, 1000, least=1)

@@ -21,7 +21,7 @@ from netlearn.solve.equations.diagnosis import beyond_range, not_finite, singula
 from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.matrices.cholmod import CholmodFactorization
 from netlearn.solve.matrices.one import Factorization, SingularMatrix, factorize, require_factors
-from netlearn.solve.newton.linearization import NonlinearLinearization
+from netlearn.solve.newton.linearization import ACCEPTED, REFINED_ABOVE, NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel
 from netlearn.solve.operating_point import Linearization, OperatingPoint
 from netlearn.solve.parts import PartedLinearization
@@ -29,22 +29,20 @@ from netlearn.solve.precise.elimination import TooMuchWork
 from netlearn.solve.precise.equations import PreciseLinearization
 from netlearn.solve.threads import one_thread
 
-REFINED_ABOVE = 1e-13
-"""Residuals, beside what their terms cancel down from, that one more solve improves."""
-ACCEPTED = 1e-6
-"""Residuals beyond this are those of a singular matrix."""
 CONTRAST = 1e8
-"""Resistances that lie so far apart may make sums lose what the answer depends on."""
+"""Resistances that lie so far apart may make sums lose what the answer depends on: about the square root of what
+float64's rounding is to one, half of its digits."""
 LOST, CAREFULLY_LOST = 1e-7, 1e-10
-"""Where rounding errors of random signs move a solution by this part of itself, fewer than six digits are sure."""
+"""Where rounding errors of random signs move a solution by this part of itself, fewer than six digits are sure, and
+nine if that is asked for: by convention with one to spare."""
 SPARSE_SHARE = 0.25
 """Up to this part of the unknowns right-hand sides are looked at where they are not zero, and nowhere else, so that
 nothing large is copied; whole solutions with 64 samples on a lattice of 60x60 take as long within a fortieth either
 way, for 0.06 to 0.25 of them (benchmarks/thresholds.py)."""
 REFINED_NUMBERS = 4_000_000
-"""Solutions are improved some at a time, of no more unknowns than this."""
+"""Solutions are improved some at a time, of no more unknowns than this: 32 MB by convention."""
 TRIED = 8
-"""So many of the samples are looked at for that."""
+"""So many of the samples are looked at for that, by convention: samples of one circuit lose about the same digits."""
 MOST_FACTORIZATIONS = 16
 """Beyond so many different Jacobians they are solved with together, as those of nonlinear circuits are, which
 takes as long within a tenth from 4 to 64 of them (benchmarks/thresholds.py), and does not keep all their factors."""

@@ -29,13 +29,15 @@ from netlearn.solve.reduced_states import ReducedStates
 from netlearn.solve.threads import one_thread
 
 NODESET_CONDUCTANCE = 1e3
-"""In siemens: what holds nodes at their .nodeset in the first pass, beyond any conductance around them."""
+"""In siemens: what holds nodes at their .nodeset in the first pass, beyond any conductance around them; ngspice's 1e10
+for that would lose digits."""
 FAR = 10.0
 """Node voltages beyond so many times what sources supply are hardly meant."""
 NEARER = 0.1
 """A solution has to be so much nearer than another to be preferred."""
 LOOKED_AT, MOST_PRECISE = 16, 16
-"""So many samples are asked how many digits hold, and so many are solved with more."""
+"""So many samples are asked how many digits hold, and so many are solved with more: by convention, as one takes some
+tenths of a second."""
 
 
 @dataclass

@@ -88,7 +88,7 @@ class ReducedStates:
 
 
 MOST_KEPT = 16
-"""Arrays of nodes whose places are kept for a circuit: ends of resistors and outputs are fewer."""
+"""Arrays of nodes whose places are kept for a circuit, by convention: ends of resistors and outputs are fewer."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,7 +72,8 @@ def _pool(count: int) -> ThreadPoolExecutor:
 
 
 SHARES = 2
-"""Parts for each thread, so that one which is held up does not hold up all."""
+"""Parts for each thread, by convention, so that one which is held up does not hold up all; one thread alone has a
+single part."""
 
 
 def in_shares(work: Callable[[int, int], None], count: int, least: int) -> None:

@@ -21,7 +21,7 @@ are loops; of matrix products with 512 samples in layers of 12 to 256 nodes it t
 STEPS, SWEEPS = 4, 40
 """Steps that Newton's method takes about, and so many sweeps that layers of ideal diodes are hardly ever beyond."""
 FEWEST = 16
-"""Below so many samples neither takes long."""
+"""Below so many samples neither takes long: by convention."""
 
 
 def sweeps_worth_trying(circuit: Circuit) -> int:

@@ -12,16 +12,15 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.solve.blocks.nodes import NodeUpdate
 from netlearn.solve.blocks.plan import BlockPlan
-from netlearn.solve.blocks.sweeper import Sweeper
+from netlearn.solve.blocks.sweeper import PART, Sweeper
 from netlearn.solve.equations.assembly import with_ground
 from netlearn.solve.newton.system import NonlinearModel
 from netlearn.solve.reduced_states import ReducedStates
 from netlearn.solve.threads import in_parts
 
 EXACT, MOST = 1e-15, 1000
-"""What may be left of the way to the solution, and how many sweeps are tried."""
-PART = 512
-"""Right-hand sides that are solved for at a time."""
+"""What may be left of the way to the solution, some units of float64's rounding, and how many sweeps are tried: as many
+as operating points have by default."""
 
 
 @dataclass(frozen=True)

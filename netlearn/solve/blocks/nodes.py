@@ -23,7 +23,8 @@ from netlearn.circuit.devices.ideal_diode import IdealDiode
 from netlearn.solve.equations.assembly import summing
 
 ENOUGH, ENOUGH_OF = 1e-9, 1e-12
-"""A scalar Newton step of so many volts, or such a part of the voltage, is the last: it squares the error."""
+"""A scalar Newton step of so many volts, or such a part of the voltage, is the last: it squares the error, so that what
+is left is below float64's rounding of a volt."""
 MOST_STEPS = 100
 """Steps for one unknown: SPICE's default of itl1."""
 HALVED_FROM = 40

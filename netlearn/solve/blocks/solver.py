@@ -22,7 +22,7 @@ from netlearn.errors import CircuitError, ConvergenceError
 from netlearn.solve.blocks.held import with_held_sources
 from netlearn.solve.blocks.linearized import LinearizedBlocks
 from netlearn.solve.blocks.plan import BlockPlan
-from netlearn.solve.blocks.sweeper import BlockMethod, Sweeper
+from netlearn.solve.blocks.sweeper import PART, BlockMethod, Sweeper
 from netlearn.solve.newton.iteration import Tolerances, balanced
 from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel, System
@@ -32,14 +32,12 @@ from netlearn.solve.threads import in_parts, one_thread
 PASSIVE = (Resistor, VoltageSource, CurrentSource, Diode, IdealDiode)
 """Whose equations can be solved for one unknown with one solution."""
 EXACT = 1e-14
-"""What is known to be left of the way to the operating point, beside the largest voltage, ends the sweeps."""
+"""What is known to be left of the way to the operating point, beside the largest voltage, ends the sweeps: some dozens
+of units of float64's rounding."""
 NEAR = 1e-3
 """Within this part of the largest voltage Newton's method takes few steps: a hybrid goes over to it there."""
 NEAR_SWEEPS = 30
 """Sweeps after which a hybrid goes over to Newton's method, wherever it is."""
-PART = 512
-"""Samples that are solved at a time: with half and with twice as many sweeps take up to a tenth longer
-(benchmarks/block_sizes.py)."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,10 @@ from netlearn.solve.newton.system import NonlinearModel, System
 BlockMethod = Literal["gauss-seidel", "jacobi"]
 
 ROUNDING = 4e-16
-"""Changes of such a part of the largest voltage are rounding."""
+"""Changes of such a part of the largest voltage are rounding: two units of float64's last digit."""
+PART = 512
+"""Samples, or right-hand sides, that are solved at a time: with half and with twice as many sweeps take up to a tenth
+longer (benchmarks/block_sizes.py)."""
 FEWER = 0.5
 """Once so many of the samples are done the others go on without them, or more: where a quarter may be left it takes as
 long within a fiftieth, and where each one leaves at once 1.4 to 1.5 times as long (benchmarks/block_sizes.py)."""

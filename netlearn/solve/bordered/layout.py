@@ -30,7 +30,7 @@ DENSE = 0.25
 
 
 ELSEWHERE = -2
-"""The place of what is not in the border."""
+"""A number that stands for the place of what is not in the border."""
 
 
 @dataclass(frozen=True, eq=False)

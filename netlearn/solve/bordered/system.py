@@ -44,7 +44,8 @@ KEPT_NUMBERS = 32_000_000
 """Of the eliminations of all samples that are kept for the next ones, a bound of memory by convention: twice 256 MB,
 4000 samples with 128 unknowns in the border, or 100 000 with 24."""
 BALANCED = 1e-3
-"""Currents out of balance by this part of what is allowed are more than rounding."""
+"""Currents out of balance by this part of what is allowed, 1e-9 of their magnitudes then, are more than rounding of
+sums of any length in float64."""
 FACTORS = tuple(each.name for each in fields(BorderedFactors))
 
 

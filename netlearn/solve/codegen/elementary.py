@@ -13,16 +13,18 @@ from typing import Any
 from llvmlite import ir
 
 LOG2_E = 1.0 / math.log(2.0)
-"""Powers of two in e."""
+"""How many powers of two e is, by definition."""
 LN_2_HIGH, LN_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
-"""ln 2 in two parts, the first one short enough that its products with exponents are exact."""
+"""ln 2 in two parts (fdlibm, 1993), the first one short enough that its products with exponents are exact."""
 TO_INTEGER = 1.5 * 2.0**52
-"""Added to a small number it leaves the nearest integer in the last bits."""
+"""Added to a small number it leaves the nearest integer in the last bits of a float64, which has 53 of them."""
 POWERS = tuple(1.0 / math.factorial(k) for k in range(13, -1, -1))
+"""Taylor coefficients of the exponential, up to where they are below float64's rounding for half of ln 2."""
 SINE = tuple(1.0 / math.factorial(k) for k in range(19, 0, -2))
-"""Coefficients of sinh(x) / x in x²."""
+"""Taylor coefficients of sinh(x) / x in x², up to where they are below float64's rounding for 1."""
 LEAST, MOST = -708.0, 709.0
-"""Beyond these the exponential is taken for 0 and for infinite."""
+"""Beyond these the exponential is taken for 0 and for infinite: where float64's normal numbers end, but for a third of
+a unit or more."""
 LOGARITHM = (
     1.479819860511658591e-01,
     1.531383769920937332e-01,

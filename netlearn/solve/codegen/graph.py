@@ -15,7 +15,7 @@ import numpy as np
 from netlearn.arrays import Array
 
 HUGE = 1e300
-"""What no voltage or current reaches, so that comparisons with it are known."""
+"""A number that stands for what no voltage or current reaches, so that comparisons with it are known."""
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "add": np.add,

@@ -23,7 +23,8 @@ from netlearn.solve.codegen.trace import Traced, Untraceable
 from netlearn.solve.codegen.vector_code import machine_code
 
 FREE, COLD, WARM = 0.0, 1.0, 2.0
-"""Whether a sample's next step is limited by its last one, starts where devices do, or is taken as it is."""
+"""Each stands for whether a sample's next step is limited by its last one, starts where devices do, or is taken as it
+is."""
 MOST_NODES = 4000
 """Longer laws would take long to compile, and are left to arrays."""
 MOST_KEPT = 8

@@ -17,7 +17,7 @@ from netlearn.solve.codegen.elementary import exponential, hyperbolic, intrinsic
 from netlearn.solve.codegen.graph import Node
 
 WIDTH = 8
-"""Samples in a vector."""
+"""Samples in a vector: as many float64 numbers as a register of 512 bits has."""
 SKIPPED_FROM = 12
 """What costs as much as so many additions is left out where no sample of a vector needs it: with half or twice as many
 lattices of MOSFETs take as long within a fiftieth (benchmarks/block_sizes.py)."""

@@ -36,7 +36,7 @@ def with_ground(x: Array) -> Array:
 
 
 MOST_BITS = 62
-"""Of an integer that is not negative, with one to spare."""
+"""Counts the bits of an int64 that is not negative, with one to spare."""
 WORTH_LOOPING = 250
 """From so many integers on a compiled radix sort takes less time than numpy's: half for 250, a third for 1000, a fifth
 for 30 000 (benchmarks/thresholds.py)."""

@@ -22,7 +22,7 @@ T = TypeVar("T")
 MOST_NUMBERS = 20_000
 """Of a circuit with more values nothing is kept: it would take much memory, and solving takes far longer."""
 KEPT = 2
-"""So many sets of values are kept for a wiring: those of a step and of another try."""
+"""So many sets of values are kept for a wiring, by convention: those of a step and of another try."""
 
 
 def only_drives(group: Group) -> bool:

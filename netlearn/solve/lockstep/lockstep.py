@@ -30,20 +30,24 @@ from netlearn.solve.threads import in_shares, one_thread
 FIRST = 32
 """So many samples are solved first where the starts of the others are interpolated: lattices of 18x18 diodes take 1.1
 times as long with half and with twice as many (benchmarks/block_sizes.py)."""
-CHECKED_FROM, SAME, FARTHER = 256, 1e-6, 4.0
+CHECKED_FROM = 256
 """From so many samples on starts are interpolated where there may be several operating points, if this leads to the
-same ones but for such a part; where it leads so many times as far as for any that was checked, zero is the start.
-Lattices of 6x6 bipolar transistors take 1.3 times as long with it for 128 samples, as long within a twentieth for 256,
-and 0.8 for 512 (benchmarks/thresholds.py)."""
+same ones. Lattices of 6x6 bipolar transistors take 1.3 times as long with it for 128 samples, as long within a
+twentieth for 256, and 0.8 for 512 (benchmarks/thresholds.py)."""
+SAME, FARTHER = 1e-6, 4.0
+"""Operating points are the same but for such a part of the largest voltage, and where a start leads so many times as
+far as for any that was checked, zero is the start: by convention the one lies between rounding and what tells operating
+points apart, and the other allows of what a few samples have not seen."""
 INTERPOLATED_FROM = 30
 """Below so many unknowns starts are not interpolated: lattices of 8 diodes take 1.3 times as long with it, of 15 as
 long as without, of 30 two thirds of that (benchmarks/thresholds.py)."""
 MOST_SOURCES = 8
 """Up to so many independent sources the samples are dense enough to be interpolated."""
 ROUGH = 1e-3
-"""Currents out of balance by this part of what is allowed are beyond rounding."""
+"""Currents out of balance by this part of what is allowed, 1e-9 of their magnitudes then, are beyond rounding of sums
+of any length in float64."""
 MOST_NUMBERS = 4_000_000
-"""How many unknowns of samples are solved at a time."""
+"""How many unknowns of samples are solved at a time: 32 MB by convention."""
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,11 @@ half as many samples to a lane and 1.1 with twice as many, least of 100 runs (be
 ALONE = 32
 """Nor than this where no sample starts from another one's solution: lattices of 6x6 bipolar transistors take as long
 within a fiftieth with 16, and 0.91 to 0.93 with up to 64, least of 100 runs (benchmarks/block_sizes.py)."""
-ROUNDS, CHAINED_ROUNDS = 2, 16
-"""How often the lanes are filled, at the least, with a thread's part of the samples."""
+ROUNDS = 2
+"""How often the lanes are filled, at the least, with a thread's part of the samples: by convention more than once, so
+that lanes which end early have more to do. One thread alone has all samples, and it makes no difference."""
+CHAINED_ROUNDS = 16
+"""The same where samples start from others' solutions, in parts that are the same for any number of threads."""
 
 NONE_BETWEEN = InSeries(np.zeros(0, np.int64), np.zeros(0, np.int64))
 NOWHERE = Starts.at(np.zeros((1, 0)))

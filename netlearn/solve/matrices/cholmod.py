@@ -21,7 +21,7 @@ from netlearn.solve.matrices.left_looking import LeftLooking
 from netlearn.solve.matrices.triangle import MOST_IN_STEP, Triangle
 
 CACHED = 4
-"""So many analyses are kept: each holds the memory of its factors."""
+"""So many analyses are kept, by convention: each holds the memory of its factors."""
 LOOPED_FROM = 8
 """From so many right-hand sides on, compiled loops that take some dozens in step are faster than CHOLMOD's own, in 0.57
 of its time with the factors made anew each time (benchmarks/thresholds.py); operating points of crossbars with 2 or 4

@@ -17,13 +17,13 @@ from netlearn.arrays import Array
 from netlearn.solve.compiled.load import available, kernels
 
 LOOKED_AT_FROM = 5000
-"""Factors of fewer equations are never too large: 400 MB, if they fill up altogether."""
+"""Factors of fewer equations are never too large, by convention: 400 MB, if they fill up altogether."""
 DENSE_FROM = 1 << 25
-"""Bytes from which on dense matrices are looked at: less is there always."""
+"""Bytes from which on dense matrices are looked at, by convention: less, 32 MB, is there always."""
 NUMBER = 16
-"""Bytes for each number in a factor: CHOLMOD and SuperLU hold as much again, and more, while they make it."""
+"""Bytes for each float64 in a factor: CHOLMOD and SuperLU hold as much again, and more, while they make it."""
 KEPT = 4
-"""So many matrices' counts are remembered, those asked for last."""
+"""So many matrices' counts are remembered, those asked for last, by convention."""
 HINT = "make the circuit smaller or less densely connected, or take a machine with more memory"
 
 

@@ -19,18 +19,19 @@ from netlearn.solve.matrices.fill import HINT, require_dense_room, require_room
 DENSE_LIMIT = 100
 """Up to this many unknowns a dense factorization is faster: SuperLU takes 4 times as long for 100 unknowns of a
 lattice, 1.4 times for 200, and a quarter for 400 (benchmarks/thresholds.py)."""
-DENSE_SHARE, DENSE_MOST = 0.1, 4000
-"""So it is up to this many where at least this share of the entries is not zero, as in layered networks: with 500
-unknowns and that share at random places LAPACK takes 0.15 of SuperLU's time, with a quarter of it 0.4
-(benchmarks/thresholds.py). A matrix of the largest size holds 128 MB."""
+DENSE_SHARE = 0.1
+"""So it is where at least this share of the entries is not zero, as in layered networks: with 500 unknowns and that
+share at random places LAPACK takes 0.15 of SuperLU's time, with a quarter of it 0.4 (benchmarks/thresholds.py)."""
+DENSE_MOST = 4000
+"""But not for more unknowns than these, by convention: a matrix of that size holds 128 MB."""
 CHOLMOD_FROM = 1000
 """From so many unknowns on CHOLMOD's factors surely repay its conversions: from 250 to 4000 unknowns of a lattice it
 takes a fifth of SuperLU's time (benchmarks/thresholds.py), and 0.6 to 0.8 of it where the pattern is a new one."""
 PIVOT_THRESHOLD = 0.1
 """A diagonal entry of at least this part of its column's largest is the pivot (Duff, Erisman and Reid, Direct Methods
-for Sparse Matrices, who recommend this size)."""
+for Sparse Matrices, 1986, who recommend this size)."""
 PIVOT_RATIO = 8 * np.finfo(float).eps
-"""A pivot this small beside its column is round-off of zero."""
+"""A pivot this small beside its column is zero but for rounding."""
 
 
 class SingularMatrix(Exception):

@@ -10,7 +10,8 @@ from netlearn.arrays import Array
 from netlearn.solve.compiled.load import kernels
 
 LANES, MOST_IN_STEP = 8, 64
-"""Right-hand sides are solved for in multiples of the one, up to the other at a time."""
+"""Right-hand sides are solved for in multiples of the one, the float64 numbers in a register of 512 bits, up to the
+other at a time."""
 TURNED = 4096
 """Of so many unknowns at a time the solutions that are in step fit into the cache while they are turned around."""
 

@@ -14,7 +14,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.devices.base import Device, Values
 
 HALVINGS = 8
-"""Halvings of a step that leaves where equations are finite: 1/256 of a volt after one of a volt."""
+"""Halvings of a step that leaves where equations are finite, by convention: 1/256 of a volt after one of a volt."""
 
 
 def finite_near(device: Device, place: Array, last: Array | None, prepared: Values) -> tuple[Array, Array, Array]:

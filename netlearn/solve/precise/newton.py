@@ -32,7 +32,8 @@ ROUGHLY = Decimal("1e-6")
 NEGLIGIBLE = Decimal("1e-30")
 """Unknowns below this part of the largest one of all are not waited for."""
 FARTHEST = 1e-12, 1e-9
-"""Volts, and part of a voltage, by which a device may be taken beside its place without being limited."""
+"""Volts, and part of a voltage, by which a device may be taken beside its place without being limited: some thousands
+of units of float64's rounding at a volt, far below SPICE's tolerances."""
 
 
 def settle(circuit: Circuit, start: Array | None) -> tuple[Array, Array] | None:
