@@ -21,7 +21,8 @@ from netlearn.expressions.functions import (
 )
 
 LONGEST = 1_000_000
-"""Characters; an expression whose parts are used again and again could grow without limit."""
+"""Characters, by convention: guards against an expression whose parts are used again and again, which could grow
+without limit."""
 
 
 def _whole(x: str) -> str:

@@ -24,11 +24,20 @@ from netlearn.programs import limit
 
 T = TypeVar("T")
 _PROCESSES = Option("processes", int, None, optional=True, least=1)
+SAMPLES_PER_PROCESS = 200
+"""Another process is started for so many samples more: where both are there already, two take 0.55 to 0.7 of the time
+of one for 200 samples, and 0.6 to 0.8 for 100; with their start 0.95 to 1.2 for 200, and 0.8 to 1.05 for 800
+(benchmarks/constants_of_ngspice.py)."""
 
 
 def count_of(processes: int | None) -> int | None:
     """How many processes share the samples, None for what suits. Raises OptionError for what is not a number."""
     return cast(int | None, _PROCESSES.check(processes))
+
+
+def shared_by(samples: int, processes: int | None) -> int:
+    """How many processes share so many samples, where ``processes`` does not say."""
+    return processes or min(os.cpu_count() or 1, 1 + samples // SAMPLES_PER_PROCESS)
 
 
 def by_library_or_program(path: str | None, by_library: Callable[[str], T], by_program: Callable[[], T]) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,13 +18,10 @@ from netlearn.ngspice.batch import run_batch
 from netlearn.ngspice.deck import TIGHT, alterable, check_connected
 from netlearn.ngspice.library import library
 from netlearn.ngspice.messages import SINGULAR, Crashed, not_found, took_longer
-from netlearn.ngspice.process import WorkerProcess, by_library_or_program, count_of
+from netlearn.ngspice.process import WorkerProcess, by_library_or_program, count_of, shared_by
 from netlearn.programs import limit
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.parts import solve_parts
-
-SAMPLES_PER_PROCESS = 200
-"""Starting a process costs about as much as some hundred samples of a small circuit."""
 
 
 @dataclass
@@ -82,7 +78,7 @@ class NgspiceSolver:
 
     def _solve(self, circuit: Circuit, samples: int, first: int) -> Array:
         def by_library(path: str) -> Array:
-            count = self.processes or min(os.cpu_count() or 1, 1 + samples // SAMPLES_PER_PROCESS)
+            count = shared_by(samples, self.processes)
             shares = [share for share in np.array_split(np.arange(samples), count) if len(share)]
             x = np.full((samples, circuit.size), np.nan)
             self._run(path, circuit, x, shares, first=first, retry=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,12 +18,9 @@ from netlearn.ngspice.deck import save_commands
 from netlearn.ngspice.library import library
 from netlearn.ngspice.messages import Crashed, took_longer
 from netlearn.ngspice.names import SETTLED_ONLY
-from netlearn.ngspice.process import WorkerProcess, by_library_or_program
+from netlearn.ngspice.process import WorkerProcess, by_library_or_program, shared_by
 from netlearn.ngspice.text import TextDeck
 from netlearn.programs import limit
-
-SAMPLES_PER_PROCESS = 200
-"""Another process is started for so many samples more, as starting one takes its time, too."""
 
 Found = dict[int, Mapping[str, float]]
 """Points by the number of their sample."""
@@ -100,7 +96,7 @@ class TextRunner:
 
     def _take(self, path: str, text: Text, values: Array, left: Array, found: Found) -> None:
         """Put the points of the samples that are ``left`` into what is found."""
-        count = self.processes or min(os.cpu_count() or 1, 1 + len(left) // SAMPLES_PER_PROCESS)
+        count = shared_by(len(left), self.processes)
         shares = [share for share in np.array_split(left, count) if len(share)]
         while len(self._workers) < len(shares):
             self._workers.append(WorkerProcess(path, {}))
