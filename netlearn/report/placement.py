@@ -13,13 +13,17 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 
 PASSES = 8
-"""Sweeps after which a drawing of a layered network no longer changes to the eye."""
-SETTLING = 30
-"""Means of neighbours that are taken for nodes without a place."""
+"""Sweeps after which a drawing of a layered network no longer changes to the eye: five have 356 crossings of lines in
+the mean after half as many, 355 after so many and after twice as many (benchmarks/constants_of_drawings.py)."""
+SETTLING = 60
+"""Means of neighbours that are taken for nodes without a place: in five networks these lie 0.0004 of the drawing from
+their last mean at most, and 0.009 after half as many (benchmarks/constants_of_drawings.py)."""
 LANDMARKS = 60
-"""Nodes from which distances are counted."""
+"""Nodes from which distances are counted: in five drawings the stress of distances beside numbers of elements is 0.33,
+and within 0.01 of that with half and with twice as many (benchmarks/constants_of_drawings.py)."""
 LAYERED = 0.3
-"""Part of all pairs of nodes in neighbouring layers that are joined in a layered network."""
+"""Part of all pairs of nodes in neighbouring layers that are joined in a layered network, by convention: less is a
+lattice."""
 
 
 def layout(circuit: Circuit, positions: Mapping[str, Sequence[float]] | None = None) -> Array:
