@@ -5,7 +5,7 @@
 Sizes: processor time with half the constant and with twice as much, beside that with the constant itself, least of some
 alternating runs each. A ratio above one says that the constant is better. Thresholds: processor time where the
 constant takes one way beside that where it takes the other, on tasks of other sizes; the constant is where the ratio
-falls below one. Memory: bytes that one of something takes.
+falls below one. Memory: bytes that one of something takes. Decades: errors with a thousandth to a hundredfold.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import tempfile
 import tracemalloc
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -25,10 +26,11 @@ from parsing import lattice, resistors
 
 import netlearn
 from netlearn import archives, json_text
-from netlearn.elaboration import distinct_words, limits, numbers_by_name, template
+from netlearn.elaboration import distinct_words, limits, numbers_by_name, template, windings
 from netlearn.learn.settings import DIRECTIVES
 from netlearn.netlist import directives, plain_lines
 from netlearn.report import tables
+from netlearn.solve.internal import InternalSolver
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,25 @@ class Memory:
 
     def lines(self, _: int) -> Iterator[str]:
         yield f"{getattr(self.module, self.name):>8}  {self.taken():.1f} {self.what}"
+
+
+@dataclass(frozen=True)
+class Decades:
+    """A constant that what comes out depends on, and how far from right this is with others, a decade each way."""
+
+    module: ModuleType
+    name: str
+    what: str
+    error: Callable[[], float]
+
+    def lines(self, _: int) -> Iterator[str]:
+        own = getattr(self.module, self.name)
+        for factor in (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0):
+            setattr(self.module, self.name, factor * own)
+            try:
+                yield f"{factor * own:>8.0e}  {self.error():.0e}  {self.what}"
+            finally:
+                setattr(self.module, self.name, own)
 
 
 def netlist(*lines: str) -> str:
@@ -216,6 +237,21 @@ def elements_of_an_inner_group() -> float:
     return (doublings(" params: p=1") - doublings()) / (element - bare)
 
 
+def shares() -> float:
+    """How far the currents of two inductors are from their shares, at most, beside resistors of 1 mohm to 1 Mohm."""
+    worst = 0.0
+    for ohms in (1e-3, 1.0, 100.0, 1e4, 1e6):
+        text = netlist(f"R1 n0 b {ohms}", "L1 b c 1m", "L2 b c 3m", f"R2 c 0 {ohms}")
+        with warnings.catch_warnings():
+            # Of digits that are lost, which are what is looked for.
+            warnings.simplefilter("ignore")
+            point = InternalSolver().solve(netlearn.elaborate(netlearn.parse(text)).circuit)
+        names = [*point.circuit.nodes, *point.circuit.branches]
+        for name, share in (("l1", 0.75), ("l2", 0.25)):
+            worst = max(worst, abs(point.x[0, names.index(name)] / (share / (2 * ohms)) - 1))
+    return worst
+
+
 STRETCHES = runs(1500, 40)
 LONG = netlist(*resistors(300_000))
 MEASURED = (
@@ -237,6 +273,7 @@ MEASURED = (
     Memory(limits, "MOST_ELEMENTS", "bytes for a resistor", bytes_of_an_element),
     Memory(template, "LISTED", "elements' memory for a parameter of an instance", elements_of_a_group),
     Memory(template, "LISTED", "elements' memory for one of an instance within others", elements_of_an_inner_group),
+    Decades(windings, "LARGEST", "relative error of currents in a loop of inductors", shares),
 )
 
 
