@@ -25,9 +25,11 @@ from netlearn.solve.equations.assembly import WORTH_LOOPING, sorted_unique
 from netlearn.solve.matrices.left_looking import LeftLooking
 
 NICENESS = 5
-"""By how much what is compiled for others stands back behind what these do meanwhile."""
+"""By how much what is compiled for others stands back behind what these do meanwhile: by convention, half of what
+POSIX' program nice adds by itself."""
 SAMPLES, FEW = 40, 4
-"""So many are solved in several ways, the first of them and those near by."""
+"""So many are solved in several ways, the first of them and those near by: derived from ``bordered.few.MOST``, with
+which other loops begin between the two."""
 
 AMPLIFIED = """layers with amplifiers
 V1 a 0 0

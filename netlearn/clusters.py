@@ -19,9 +19,10 @@ from netlearn.executors import SAME
 from netlearn.working_folder import ignoring
 
 PATIENCE = 20.0
-"""Seconds that a scheduler may take to answer."""
+"""Seconds that a scheduler may take to answer, by convention: one that runs answers within a second."""
 START = 300.0
-"""Seconds that one of this machine may take, which may be busy with other things."""
+"""Seconds that one of this machine may take, by convention: it may be busy with other things, and none that starts
+takes minutes."""
 _CONFIGURATION = ("dask.yaml", "dask.yml", "distributed.yaml", "distributed.yml")
 
 

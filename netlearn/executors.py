@@ -18,7 +18,8 @@ Result = TypeVar("Result")
 Thing = TypeVar("Thing")
 
 AHEAD = 16
-"""Pieces that are under way at a time where their results are wanted in order."""
+"""Pieces that are under way at a time where their results are wanted in order, by convention: as many as common
+machines have cores, and each of them and of their results is in memory."""
 AGAIN = "what was kept in a file is not done again; give another executor"
 SHUT_DOWN = "the executor was shut down before all was done"
 SAME = "install the same version of netlearn where the workers run"

@@ -16,7 +16,7 @@ from netlearn.errors import UNSEEN
 
 AT_A_TIME = 1000
 """Entries of a list that are written together, so that a long one is never a text as a whole. As JSON and as CSV,
-samples take as long within a fiftieth with half and with twice as many (benchmarks/constants_of_reading.py)."""
+samples take as long within 2 % with half and with twice as many (benchmarks/constants_of_reading.py)."""
 
 
 def json_text(value: object, indent: int | None = 2) -> str:

@@ -20,7 +20,7 @@ from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.output_check import check_netlist_output
 
 SAVE_EVERY = 60.0
-"""Seconds between the checkpoints of a run that goes well."""
+"""Seconds between the checkpoints of a run that goes well, by convention: what a crash may cost."""
 
 
 @dataclass

@@ -10,7 +10,8 @@ from pathlib import Path
 from netlearn.errors import Place, TooLargeError
 
 SHARE = 0.25
-"""Part of the machine's memory that one thing may take: what is made of it takes as much again, a few times."""
+"""Part of the machine's memory that one thing may take, by convention: what is made of it takes as much again, a few
+times."""
 GROUP = Path("/sys/fs/cgroup")
 """Where Linux tells what a container may take."""
 GIVEN_BACK = ("active_file", "inactive_file", "slab_reclaimable")
@@ -18,9 +19,9 @@ GIVEN_BACK = ("active_file", "inactive_file", "slab_reclaimable")
 GIVEN_BACK_BEFORE = ("total_active_file", "total_inactive_file")
 """The same in groups of version 1, which count the groups below only in totals."""
 UNLIMITED = 1 << 62
-"""A limit from which on there is none."""
+"""A limit in bytes from which on there is none: stands for what Linux has near 2⁶³, and is beyond any memory."""
 UNKNOWN = 1 << 34
-"""Bytes that are taken to be there where the system does not tell."""
+"""Bytes that are taken to be there where the system does not tell, by convention: 16 GiB, as common machines have."""
 
 
 def installed() -> int:

@@ -18,11 +18,13 @@ from pathlib import Path
 from netlearn.errors import OptionError
 
 LONGEST = 1e6
-"""Limits of time from here on, in seconds, are none: the system's functions take no longer ones."""
+"""Limits of time from here on, in seconds, are none, by convention: it is 12 days, and the system's functions take no
+longer ones than POSIX' 2³¹ milliseconds, which are 25."""
 LONGEST_LINE = 2**28
-"""Bytes that a program may write without ending a line."""
+"""Bytes that a program may write without ending a line, by convention: guards memory; a line of 10 million numbers is
+as long."""
 HEARD = 4000
-"""Bytes of a program's standard error that are kept, the last ones."""
+"""Bytes of a program's standard error that are kept, the last ones, by convention: some fifty lines."""
 
 _GUARD = """
 import os, signal, subprocess, sys, threading, time

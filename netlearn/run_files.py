@@ -20,7 +20,7 @@ from netlearn.json_text import json_text
 from netlearn.netlist.netlist import Netlist, read
 
 FORMAT = 1
-"""Counts up when a saved run's contents change."""
+"""The number of the version of a saved run's contents, which counts up when they change."""
 NETLIST, VALUES, ARRAYS = "trained.cir", "run.json", "arrays.npz"
 
 

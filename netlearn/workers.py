@@ -23,7 +23,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 TRIES = 2
-"""How often a piece is begun whose process is ended by something else."""
+"""How often a piece is begun whose process is ended by something else, by convention: the system ends processes for
+want of memory, and what they did ends the next one, too."""
 
 
 @dataclass(frozen=True)

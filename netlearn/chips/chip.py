@@ -11,9 +11,9 @@ NudgeKind = Literal["current", "conductance", "clamp"]
 """What can be put at an output to nudge it."""
 
 TIMEOUT = 60.0
-"""Seconds within which a program is to answer."""
+"""Seconds within which a program is to answer, by convention: instruments answer within a few."""
 RETRIES = 2
-"""How often in a row it is asked again."""
+"""How often in a row it is asked again, by convention: what fails three times fails for a reason."""
 NUDGE_KINDS: tuple[NudgeKind, ...] = ("current", "conductance", "clamp")
 
 

@@ -15,7 +15,7 @@ from netlearn.chips.chip import NUDGE_KINDS, NudgeKind, Question, Terminals
 from netlearn.errors import ChipError, Place, did_you_mean
 
 VERSION = 1
-"""The version of the protocol."""
+"""The number of the version of the protocol."""
 SPECIFICATION = "docs/chip_protocol.md says what a chip answers"
 TELLING = "what is for people goes to the standard error, not to the standard output"
 

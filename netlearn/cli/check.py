@@ -31,7 +31,7 @@ from netlearn.report.summary import goal_lines
 from netlearn.report.tables import show, shown, table_of
 
 WORST = 10
-"""Unknowns that are listed."""
+"""Unknowns that are listed, by convention: they fit on a screen."""
 
 
 @click.command(cls=SectionedCommand, name="check", short_help="Compare operating points with ngspice.")

@@ -29,7 +29,7 @@ from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Assignment, Card, Subcircuit, Word
 
 MOST_ERRORS = 20
-"""Errors of one run; a file that is none would have thousands."""
+"""Errors of one run, by convention; a file that is none would have thousands."""
 
 
 @dataclass

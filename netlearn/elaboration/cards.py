@@ -27,7 +27,7 @@ from netlearn.netlist.statements import (
 from netlearn.netlist.values import has_bare_blank
 
 DEEPEST = 100
-"""Conditions or includes within each other; more is a mistake."""
+"""Conditions or includes within each other, by convention: guards against endless recursion; people nest a few."""
 
 HARMLESS = frozenset((
     "ac", "acmatch", "aliases", "ananoise", "asteady", "autoconverge", "backanno", "biaschk", "check", "control",

@@ -35,7 +35,7 @@ from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.statements import Block, Element
 
 FEW = 3
-"""Up to so many warnings of values that stand at their nominal ones are given one by one."""
+"""Up to so many warnings of values that stand at their nominal ones are given one by one, by convention."""
 
 
 def elaborate(netlist: Netlist, *, foreign: bool = False, keeping: bool = False) -> Design:

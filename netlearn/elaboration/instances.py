@@ -21,7 +21,7 @@ from netlearn.netlist.parser import IN_BRACES
 from netlearn.netlist.statements import PARAMETER_CARDS, Card, Subcircuit, Word
 
 DEEPEST = 60
-"""Instances within instances; more is a mistake."""
+"""Instances within instances, by convention: guards against endless recursion; circuits of chips are about ten deep."""
 
 Fill = Callable[[Body, Definition], None]
 """Elaborates a definition's statements into a body that knows its ports and parameters."""

@@ -24,7 +24,8 @@ DRAWING = "$drawing"
 """The name of the number that is 1 while values are drawn, and 0 where they stand as they are written."""
 
 FAR = 3.0
-"""Standard deviations that count as the end of a distribution that has none."""
+"""Standard deviations that count as the end of a distribution that has none, by convention: as tolerances are commonly
+stated."""
 
 _RELATIVE = ("gauss", "unif", "mc", "wc")
 _AROUND_ZERO = ("flat",)

@@ -29,7 +29,8 @@ from netlearn.netlist.grammar import grammar_text
 from netlearn.netlist.numbers import parse_number
 
 LONGEST = 50_000
-"""Steps in an expression with its functions written out; more is a mistake or an attack."""
+"""Steps in an expression with its functions written out, by convention: guards against functions of functions that
+double; the expressions of manufacturers' models have some hundreds."""
 
 
 class ExpressionError(NetlistError):

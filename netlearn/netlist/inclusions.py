@@ -10,9 +10,10 @@ from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Card
 
 _DEEPEST = 50
-"""Includes within each other; process kits have about five."""
+"""Includes within each other, by convention: guards against endless recursion; process kits have about five."""
 _MOST = 10_000
-"""Times that files are read in all; process kits come to some hundreds."""
+"""Times that files are read in all, by convention: guards against files that include each other twice; process kits
+come to some hundreds."""
 
 
 class Including(Protocol):

@@ -13,11 +13,12 @@ from netlearn.errors import OptionError
 from netlearn.results import Evaluation
 
 MOST_DOTS = 5000
-"""Samples beyond these are left out of a drawing, evenly."""
+"""Samples beyond these are left out of a drawing, evenly, by convention: the eye tells no more apart."""
 IN_LEGEND = 10
-"""Outputs beyond these are not named."""
+"""Outputs beyond these are not named, by convention: matplotlib has ten colours by default."""
 WRITTEN = 20
-"""Numbers stand in the fields of matrices of so many classes."""
+"""Numbers stand in the fields of matrices of so many classes, by convention: fields of more are narrower than a
+number."""
 
 
 def draw_answers(axes: Axes, evaluation: Evaluation, title: str = "") -> None:

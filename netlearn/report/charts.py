@@ -15,13 +15,13 @@ from netlearn.arrays import Array
 from netlearn.report.engineering import engineering
 
 WIDTH, HEIGHT = 640.0, 240.0
-"""The picture, in pixels."""
+"""The picture, in pixels, by convention."""
 LEFT, RIGHT, TOP, BOTTOM = 74.0, 16.0, 14.0, 44.0
-"""Its margins, in pixels."""
+"""Its margins, in pixels, by convention: on the left for numbers, below for these and a name."""
 BINS = 40
-"""Bars of a histogram."""
+"""Bars of a histogram, by convention."""
 MOST_DOTS = 1500
-"""Samples that are drawn, evenly spread."""
+"""Samples that are drawn, evenly spread, by convention: each is an element of the page."""
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from netlearn.report.placement import driven_nodes
 from netlearn.solve.operating_point import OperatingPoint
 
 NAMED = 40
-"""Crossbars with more lines are drawn without their names."""
+"""Crossbars with more lines are drawn without their names, by convention: they would lie over each other."""
 FILLED = 0.5
-"""The part of all crossings that a crossbar has resistors at."""
+"""The part of all crossings that a crossbar has resistors at, by convention: most."""
 
 
 def is_crossbar(circuit: Circuit) -> bool:

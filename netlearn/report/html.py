@@ -40,13 +40,13 @@ from netlearn.solve.operating_point import OperatingPoint
 from netlearn.sweeps import Sweep
 
 ROWS = 12
-"""Rows of a table that are shown."""
+"""Rows of a table that are shown, by convention."""
 COLUMNS = 8
-"""Columns of a table that are shown."""
+"""Columns of a table that are shown, by convention: they fit on a page."""
 DRAWN = 20_000
-"""Elements beyond which no picture is made unasked."""
+"""Elements beyond which no picture is made unasked, by convention: it would take seconds, and nothing would be seen."""
 RESOLUTION = 80
-"""Dots per inch of a picture."""
+"""Dots per inch of a picture, by convention."""
 
 
 @singledispatch

@@ -24,14 +24,16 @@ from netlearn.solve.operating_point import OperatingPoint
 By = Literal["conductance", "current", "power"]
 
 LABELLED = 60
-"""Networks with more nodes are drawn without the nodes' names."""
+"""Networks with more nodes are drawn without the nodes' names, by convention: they would lie over each other."""
 DECADES = 4
-"""What is smaller by more than these is drawn as thin and as light as what is smaller by so much."""
+"""What is smaller by more than these is drawn as thin and as light as what is smaller by so much, by convention: the
+eye tells about as many widths and colours apart."""
 COLOURS = "viridis_r"
 THIN, WIDE = 0.3, 5.0
-"""Widths of the lines for the least and the largest conductance, in points."""
+"""Widths of the lines for the least and the largest conductance, in points, by convention."""
 CROWDED = 150
-"""Resistors from which on lines become thinner."""
+"""Resistors from which on lines become thinner, by convention: where hundreds of lines cross, wide ones would hide all
+others."""
 UNITS = {"conductance": "S", "current": "A", "power": "W"}
 INPUT: dict[str, Any] = {"marker": ">", "color": "tab:orange", "edgecolors": "black", "label": "input"}
 OUTPUT: dict[str, Any] = {"marker": "s", "color": "tab:red", "edgecolors": "black", "label": "output"}

@@ -41,15 +41,16 @@ from netlearn.solve.operating_point import OperatingPoint
 from netlearn.tolerances.analysis import OutputSpread, tolerance
 
 LISTED = 40
-"""Rows of a table of values or samples; there are no more than so many, and the rest is counted."""
+"""Rows of a table of values or samples, by convention; there are no more than so many, and the rest is counted."""
 DRAWN = 6
-"""Outputs whose distributions are drawn."""
+"""Outputs whose distributions are drawn, by convention."""
 SHARE = 5e-4
-"""Shares of a spread below this are not shown."""
+"""Shares of a spread below this are not shown, by convention: nothing would be seen of their bars."""
 JUDGED = 40
-"""Samples that ngspice is asked about."""
+"""Samples that ngspice is asked about, by convention: a report is not to take minutes, and 'netlearn check' asks about
+all."""
 STRESSED = 2000
-"""Samples whose powers are looked at."""
+"""Samples whose powers are looked at, by convention: a report is not to take minutes."""
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ from netlearn.report.engineering import engineering
 from netlearn.report.placement import layout
 
 MOST = 400
-"""Circuits with more elements are not drawn: nothing would be seen."""
+"""Circuits with more elements are not drawn, by convention: nothing would be seen."""
 LABELLED = 60
-"""With more elements, these bear no names."""
+"""With more elements, these bear no names, by convention."""
 STEP_X, STEP_Y, MARGIN = 150.0, 90.0, 60.0
-"""Distances of neighbouring nodes and the margin, in pixels."""
+"""Distances of neighbouring nodes and the margin, in pixels, by convention: an element with its name and value stands
+between two."""
 MOST_STEPS = 8
-"""The size of a picture, in steps from node to node."""
+"""The size of a picture, in steps from node to node, by convention: it fits on a screen."""
 VALUES = {
     "resistor": ("resistance", "ohm"),
     "voltage source": ("dc", "V"),

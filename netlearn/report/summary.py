@@ -14,21 +14,18 @@ from netlearn.hessians import Spectrum
 from netlearn.json_text import AT_A_TIME
 from netlearn.learn.fit import Fit
 from netlearn.learn.goals import GoalResult
-from netlearn.report.tables import shown
+from netlearn.report.tables import DIGITS, shown
 from netlearn.results import Description, Evaluation, TrainResult
 from netlearn.solve.accuracy import Residual
 
 SHOWN = 6
-"""How many of a spectrum are shown."""
+"""How many of a spectrum are shown, by convention."""
 
 FEW = 40
-"""Up to so many trained values are printed."""
-
-SHOWN_DIGITS = 6
-"""Significant digits of values in tables."""
+"""Up to so many trained values are printed, by convention: they fit on a screen."""
 
 LISTED = 12
-"""How many names a line lists before it says how many more there are."""
+"""How many names a line lists before it says how many more there are, by convention."""
 
 
 def training_lines(result: TrainResult) -> Iterator[str]:
@@ -69,7 +66,7 @@ def fit_table(fit: Fit) -> tuple[list[str], list[list[object]]]:
     """Columns and rows: values with their standard errors."""
     rows: list[list[object]] = []
     for name, value, error in zip(fit.names, fit.values, _errors(fit.standard_errors), strict=True):
-        rows.append([name, f"{value:.{SHOWN_DIGITS}g}", error])
+        rows.append([name, f"{value:.{DIGITS}g}", error])
     return ["value", "now", ERROR_COLUMN], rows
 
 
@@ -90,8 +87,8 @@ def _value_rows(result: TrainResult) -> list[list[object]]:
     rows: list[list[object]] = []
     for value in result.values:
         change = "-" if value.change is None else f"{100 * value.change:+.3g} %"
-        after = f"{value.after:.{SHOWN_DIGITS}g}"
-        rows.append([value.name, f"{value.before:.{SHOWN_DIGITS}g}", after, change, value.at or "-"])
+        after = f"{value.after:.{DIGITS}g}"
+        rows.append([value.name, f"{value.before:.{DIGITS}g}", after, change, value.at or "-"])
     return rows
 
 

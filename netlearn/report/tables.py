@@ -17,11 +17,12 @@ from netlearn.errors import visible
 from netlearn.json_text import AT_A_TIME
 
 DIGITS = 6
-"""Significant digits of numbers in tables for people; CSV and JSON hold all of them."""
+"""Significant digits of numbers in tables for people, by convention; CSV and JSON hold all of them."""
 FRAMED = 1000
-"""Rows of the longest table that has a frame, whose columns are as wide as their widest cells."""
+"""Rows of the longest table that has a frame, by convention: its columns are as wide as their widest cells, all of
+which are in memory for that."""
 PLAIN_WIDTH = 12
-"""Characters of a number with six digits, a sign and an exponent."""
+"""Characters of a number with six digits, a sign and an exponent, derived from DIGITS."""
 
 
 def show(table: Table) -> None:

@@ -11,7 +11,7 @@ from netlearn.report.tables import shown
 from netlearn.tolerances.analysis import QUANTILES, OutputSpread, ToleranceResult
 
 MOST_SHARES = 5
-"""So many parts with the largest shares of a spread are shown."""
+"""So many parts with the largest shares of a spread are shown, by convention."""
 
 
 def spread_rows(result: ToleranceResult) -> tuple[list[str], list[list[object]]]:

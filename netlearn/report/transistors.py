@@ -17,11 +17,13 @@ from netlearn.circuit.circuit import Circuit
 from netlearn.report.placement import satellites, transistor_terminals
 
 NAMED = 24
-"""Up to so many transistors bear their names."""
+"""Up to so many transistors bear their names, by convention: more would lie over each other."""
 BESIDE = 0.05
-"""How far a symbol lies beside that of a parallel transistor, and a gate of its own from its symbol, in the drawing."""
+"""How far a symbol lies beside that of a parallel transistor, and a gate of its own from its symbol, in parts of the
+drawing's size, by convention."""
 GOLDEN = 0.618
-"""Multiples of it, without their whole parts, lie apart from each other, however many there are."""
+"""The golden ratio less one: multiples of it, without their whole parts, lie apart from each other, however many there
+are (D. E. Knuth, The Art of Computer Programming 3, 1998, 6.4)."""
 LINES: dict[str, Any] = {"colors": "tab:blue", "zorder": 1}
 CONTROLS: dict[str, Any] = {"linewidths": 0.7, "colors": "0.6", "linestyles": "--", "zorder": 1}
 KINDS = {

@@ -17,7 +17,8 @@ from netlearn.expressions.functions import OPERATORS, ROUNDED_TABLE
 from netlearn.netlist.statements import Word
 
 _LARGEST_POLYNOMIAL = 50
-"""Controls of a POLY source: larger ones are mistakes."""
+"""Controls of a POLY source, by convention: those of manufacturers' models have up to about ten, larger ones are
+mistakes."""
 _EXPRESSIONS = ("value", "vol", "cur")
 _TABLE_FORM = "TABLE {V(a)} = (x1,y1) (x2,y2)"
 

@@ -21,7 +21,7 @@ from netlearn.netlist.numbers import plain_number
 from netlearn.netlist.statements import Assignment, Word
 
 LEAST = 1e-3
-"""What a resistor of zero ohms has to ngspice, and one from a model at least."""
+"""What a resistor of zero ohms has to ngspice, and one from a model at least, in ohms."""
 SHEET = parse_expression("rsh*(l*u-2*short)/(w*u-2*narrow)")
 PARALLEL = parse_expression("r/m")
 SCALED = parse_expression("r*scale")
