@@ -34,8 +34,8 @@ _INTRINSICS = {"abs": "llvm.fabs", "sqrt": "llvm.sqrt", "floor": "llvm.floor", "
 }
 _ORDERED = {"lt": "<", "le": "<=", "eq": "=="}
 
-Path = tuple[tuple[int, int], ...]
-"""Which branches of which selections have to be wanted for a node to be: (the selection's number, 1 or 2)."""
+Guard = tuple[int, int]
+"""The number of a selection's condition, and which of both branches that wants: 1 or 2."""
 
 
 class VectorCode:
@@ -50,59 +50,95 @@ class VectorCode:
         self._values: dict[int, Any] = {}
         self._load = load
         self._order = list(_wanted(nodes, load))
-        self._guards = _guards(self._order, nodes)
-        self._emit(())
+        self._inputs = {node.number: () if load(node) is not None else node.inputs for node in self._order}
+        self._guards = _guards(self._order, nodes, self._inputs)
+        self._done: set[int] = set()
+        self._emit(self._order, frozenset())
 
     def __getitem__(self, node: Node) -> Any:
         return self._values[node.number]
 
-    def _emit(self, path: Path) -> None:
-        for node in self._order:
-            if self._guards[node.number] == path:
-                self._values[node.number] = self._value(node, path)
+    def _emit(self, nodes: Sequence[Node], inside: frozenset[Guard]) -> None:
+        """Emit those of the nodes, in order, that nothing but ``inside`` guards, and what of others they take."""
+        for node in nodes:
+            if self._guards[node.number] != inside or node.number in self._done:
+                continue
+            for part in self._inputs[node.number]:
+                if part.number not in self._done:
+                    self._emit_guarded(part, inside)
+            self._values[node.number] = self._value(node)
+            self._done.add(node.number)
 
-    def _value(self, node: Node, path: Path) -> Any:
+    def _emit_guarded(self, wanted: Node, inside: frozenset[Guard]) -> None:
+        """Emit a node that is behind more guards than ``inside``, in a block that is left out where no sample wants it.
+
+        All that can be emitted behind the same guard shares the block.
+        """
+        which, arm = guard = self._outermost(wanted, inside)
+        within = inside | {guard}
+        for node in self._lacking(wanted):
+            if not within <= self._guards[node.number] and node.number not in self._done:
+                self._emit_guarded(node, inside)
+        builder, condition = self._builder, self._values[which]
+        truth = condition if arm == 1 else builder.not_(condition)
+        some = builder.icmp_unsigned("!=", builder.bitcast(truth, ir.IntType(WIDTH)), ir.IntType(WIDTH)(0))
+        before, earlier = builder.block, set(self._done)
+        block, after = builder.append_basic_block(), builder.append_basic_block()
+        builder.cbranch(some, block, after)
+        builder.position_at_end(block)
+        self._emit(self._ready(within), within)
+        end = builder.block
+        builder.branch(after)
+        builder.position_at_end(after)
+        emitted = self._done - earlier
+        taken = {part.number for node in self._order if node.number not in emitted for part in self._inputs[node.number]}
+        for number in sorted(emitted):
+            value = self._values.pop(number, None)
+            if value is not None and number in taken:
+                self._values[number] = result = builder.phi(value.type)
+                result.add_incoming(value, end)
+                result.add_incoming(ir.Constant(value.type, None), before)
+
+    def _outermost(self, node: Node, inside: frozenset[Guard]) -> Guard:
+        """A guard of the node beyond ``inside`` whose condition is not behind others."""
+        further = sorted(self._guards[node.number] - inside)
+        return next(guard for guard in further if self._guards[guard[0]] <= inside)
+
+    def _lacking(self, wanted: Node) -> list[Node]:
+        """What is yet to be emitted for a node, in order."""
+        lacking: dict[int, Node] = {}
+        pending = [wanted]
+        while pending:
+            node = pending.pop()
+            if node.number not in self._done and node.number not in lacking:
+                lacking[node.number] = node
+                pending.extend(self._inputs[node.number])
+        return [lacking[number] for number in sorted(lacking)]
+
+    def _ready(self, within: frozenset[Guard]) -> list[Node]:
+        """What can be emitted behind guards, in order."""
+        ready, known = [], set(self._done)
+        for node in self._order:
+            if node.number in known or not within <= self._guards[node.number]:
+                continue
+            if all(part.number in known for part in self._inputs[node.number]):
+                ready.append(node)
+                known.add(node.number)
+        return ready
+
+    def _value(self, node: Node) -> Any:
         given = self._load(node)
         if given is not None:
             return given
         if node.operation == "constant":
             kind = TRUTHS if node.is_truth else VECTOR
             return ir.Constant(kind, [ir.Constant(kind.element, node.value)] * WIDTH)
+        values = [self._values[part.number] for part in node.inputs]
         if node.operation == "cut":
-            return self._values[node.inputs[0].number]
+            return values[0]
         if node.operation == "select":
-            return self._select(node, path)
-        return self._operation(node, [self._values[part.number] for part in node.inputs])
-
-    def _select(self, node: Node, path: Path) -> Any:
-        builder, which = self._builder, self._values[node.inputs[0].number]
-        branches = []
-        for arm in (1, 2):
-            inner = (*path, (node.number, arm))
-            if any(guard[: len(inner)] == inner for guard in self._guards.values()):
-                branches.append(self._only_where_wanted(node.inputs[arm], inner, which, arm))
-            else:
-                branches.append(self._values[node.inputs[arm].number])
-        return builder.select(which, *branches)
-
-    def _only_where_wanted(self, node: Node, path: Path, which: Any, arm: int) -> Any:
-        builder = self._builder
-        wanted = which if arm == 1 else builder.not_(which)
-        some = builder.icmp_unsigned(
-            "!=", builder.bitcast(wanted, ir.IntType(WIDTH)), ir.Constant(ir.IntType(WIDTH), 0)
-        )
-        before = builder.block
-        inside, after = builder.append_basic_block(), builder.append_basic_block()
-        builder.cbranch(some, inside, after)
-        builder.position_at_end(inside)
-        self._emit(path)
-        value, end = self._values[node.number], builder.block
-        builder.branch(after)
-        builder.position_at_end(after)
-        result = builder.phi(value.type)
-        result.add_incoming(value, end)
-        result.add_incoming(ir.Constant(value.type, None), before)
-        return result
+            return self._builder.select(*values)
+        return self._operation(node, values)
 
     def _operation(self, node: Node, v: list[Any]) -> Any:
         builder, name = self._builder, node.operation
@@ -175,32 +211,22 @@ def _wanted(nodes: Sequence[Node], load: Callable[[Node], Any]) -> Iterator[Node
         yield seen[number]
 
 
-def _guards(order: Sequence[Node], results: Sequence[Node]) -> dict[int, Path]:
+def _guards(
+    order: Sequence[Node], results: Sequence[Node], inputs: Mapping[int, Sequence[Node]]
+) -> dict[int, frozenset[Guard]]:
     """For each node the selections' branches that alone it is for, as far as leaving them out pays."""
-    guards: dict[int, Path | None] = {node.number: None for node in order}
-    for node in results:
-        guards[node.number] = ()
-    known = {node.number for node in order}
+    guards: dict[int, frozenset[Guard]] = {node.number: frozenset() for node in results}
     for node in reversed(order):
-        path = guards[node.number]
-        assert path is not None
-        for k, part in enumerate(node.inputs):
-            if part.number not in known:
-                continue
-            inner = (*path, (node.number, k)) if node.operation == "select" and k > 0 else path
-            other = guards[part.number]
-            guards[part.number] = inner if other is None else _common(inner, other)
-    final = {number: path or () for number, path in guards.items()}
-    costs: dict[tuple[int, int], float] = {}
+        own = guards[node.number]
+        for k, part in enumerate(inputs[node.number]):
+            inner = own | {(node.inputs[0].number, k)} if node.operation == "select" and k > 0 else own
+            guards[part.number] = guards[part.number] & inner if part.number in guards else inner
+    costs: dict[Guard, float] = {}
     for node in order:
-        for branch in final[node.number]:
-            costs[branch] = costs.get(branch, 0.0) + (200 if node.operation in _LIBM else _COSTS.get(node.operation, 1))
-    return {number: tuple(branch for branch in path if costs[branch] >= SKIPPED_FROM) for number, path in final.items()}
-
-
-def _common(a: Path, b: Path) -> Path:
-    length = next((k for k, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    return a[:length]
+        for guard in guards[node.number]:
+            costs[guard] = costs.get(guard, 0.0) + (200 if node.operation in _LIBM else _COSTS.get(node.operation, 1))
+    dear = {guard for guard, cost in costs.items() if cost >= SKIPPED_FROM}
+    return {number: own & dear for number, own in guards.items()}
 
 
 def splat(builder: ir.IRBuilder, value: Any) -> Any:
