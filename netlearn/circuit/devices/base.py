@@ -154,6 +154,13 @@ class Device:
         """The unknowns that Newton's method may move to, from ``previous`` towards ``x``."""
         return x
 
+    def near(self, x: Array, previous: Array, prepared: Values) -> Array:
+        """Where (..., k) it is known without ``limit`` that this leaves the unknowns ``x`` as they are.
+
+        Most of Newton's steps are so short that none is cut. ``limit`` itself may say no more of other ones.
+        """
+        return np.zeros(x.shape[:-1], dtype=bool)
+
     def start(self, x: Array, prepared: Values) -> Array:
         """The unknowns at which Newton's method first takes the device, where ``x`` is only a guess."""
         return self.limit(x, np.zeros_like(x), prepared)

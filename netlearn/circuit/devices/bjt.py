@@ -16,6 +16,7 @@ from netlearn.circuit.devices.junction import (
     junction_conductance,
     junction_current,
     limit_junction,
+    near_on_junction,
     stamp,
     temperatures,
     thermal_voltage,
@@ -158,6 +159,16 @@ class Bjt(Device):
         still = (limited == new) & (end == np.where(p["vertical"], x[..., 4], x[..., 5]))
         result[..., 3] = np.where(still, x[..., 3], end + toward * limited)
         return result
+
+    def near(self, x: Array, previous: Array, prepared: Values) -> Array:
+        p, sign = prepared, prepared["polarity"].real
+        vt = p["vt"].real
+        by_collector, by_emitter = (
+            near_on_junction(sign * (x[..., 5] - x[..., t]), sign * (previous[..., 5] - previous[..., t]), vt)
+            for t in (4, 6)
+        )
+        substrate = near_on_junction(_substrate_voltage(x, p)[1], _substrate_voltage(previous, p)[1], vt)
+        return np.asarray(by_collector & by_emitter & substrate)
 
     def start(self, x: Array, prepared: Values) -> Array:
         # On, as in SPICE: of several operating points, the same one is then found.

@@ -22,6 +22,7 @@ from netlearn.circuit.devices.junction import (
     junction_current,
     junction_potential,
     limit_junction,
+    near_on_junction,
     temperatures,
     thermal_voltage,
 )
@@ -123,6 +124,14 @@ class Diode(Device):
         # Only what was limited moves, so that a step that needs no limit is Newton's own to the last bit.
         result[..., anode] = np.where(limited == new, x[..., anode], x[..., 1] + limited)
         return result
+
+    def near(self, x: Array, previous: Array, prepared: Values) -> Array:
+        anode = x.shape[-1] - 1 if x.shape[-1] == 3 else 0
+        new, old = x[..., anode] - x[..., 1], previous[..., anode] - previous[..., 1]
+        found = near_on_junction(new, old, prepared["vte"])
+        if "breakdown" in prepared:
+            found = found & near_on_junction(new, old, prepared["breakdown_vte"])
+        return found
 
     def start(self, x: Array, prepared: Values) -> Array:
         # On, as in SPICE: of several operating points, the same one is then found.

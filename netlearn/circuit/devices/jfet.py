@@ -18,6 +18,8 @@ from netlearn.circuit.devices.junction import (
     junction_current,
     limit_gate,
     limit_junction,
+    near_on_channel,
+    near_on_junction,
     stamp,
     temperatures,
     thermal_voltage,
@@ -97,6 +99,12 @@ class Jfet(Device):
             limited = limit_gate(limit_junction(new, old, vt, critical), old, p["vto"].real)
             result[..., t] = np.where(limited == new, x[..., t], x[..., 1] - sign * limited)
         return result
+
+    def near(self, x: Array, previous: Array, prepared: Values) -> Array:
+        p, sign = prepared, prepared["polarity"].real
+        steps = [(sign * (x[..., 1] - x[..., t]), sign * (previous[..., 1] - previous[..., t])) for t in (3, 4)]
+        by_drain, by_source = (near_on_junction(*step, p["vt"].real) & near_on_channel(*step) for step in steps)
+        return np.asarray(by_drain & by_source)
 
 
 def _turned(vgs: Array, vgd: Array) -> tuple[Array, Array, Array]:

@@ -153,6 +153,11 @@ def limit_junction(v: Array, previous: Array, vt: Array, critical: Array) -> Arr
     return np.where(v < 0, np.maximum(limited, floor), limited)
 
 
+def near_on_junction(v: Array, previous: Array, vt: Array) -> Array:
+    """Where ``limit_junction`` certainly leaves a step as it is."""
+    return np.asarray(np.abs(v - previous) <= np.minimum(1.9 * vt, 1.0))
+
+
 def limit_gate(v: Array, previous: Array, threshold: Array) -> Array:
     """Newton's next gate voltage of a field-effect transistor, in steps that cannot skip over the threshold."""
     over = previous - threshold
@@ -171,6 +176,17 @@ def limit_channel(v: Array, previous: Array) -> Array:
     low = np.where(far, np.where(v < 3.5, 2.0, -np.inf), -0.5)
     high = np.where(far, 3.0 * previous + 2.0, 4.0)
     return np.clip(v, low, high)
+
+
+NEAR_CHANNEL = 0.25
+"""In volts: up to it steps of the gate's and the channel's voltages are left alone by ``limit_transistor``, also seen
+from the other end of the channel, where they may be twice as large: none of the limits for either is nearer than half a
+volt."""
+
+
+def near_on_channel(v: Array, previous: Array) -> Array:
+    """Where ``limit_gate`` and ``limit_channel`` certainly leave a step as it is."""
+    return np.asarray(np.abs(v - previous) <= NEAR_CHANNEL)
 
 
 def limit_transistor(gate: tuple[Array, Array], channel: tuple[Array, Array], threshold: Array) -> tuple[Array, Array]:

@@ -22,6 +22,8 @@ from netlearn.circuit.devices.junction import (
     junction_potential,
     limit_junction,
     limit_transistor,
+    near_on_channel,
+    near_on_junction,
     stamp,
     temperatures,
     thermal_voltage,
@@ -189,6 +191,14 @@ class Mosfet(Device):
         for t, new, old in ((1, new_vgs, vgs), (4, new_vds, vds), (3, new_vbs, vbs)):
             result[..., t] = np.where(new == old, x[..., t], x[..., 5] + sign * new)
         return result
+
+    def near(self, x: Array, previous: Array, prepared: Values) -> Array:
+        sign, vt = prepared["polarity"].real, prepared["vt"].real
+        vgs, vds, vbs = (sign * (x[..., t] - x[..., 5]) for t in (1, 4, 3))
+        old_vgs, old_vds, old_vbs = (sign * (previous[..., t] - previous[..., 5]) for t in (1, 4, 3))
+        channel = near_on_channel(vgs, old_vgs) & near_on_channel(vds, old_vds)
+        bulk = near_on_junction(vbs, old_vbs, vt) & near_on_junction(vbs - vds, old_vbs - old_vds, vt)
+        return np.asarray(channel & bulk)
 
     def start(self, x: Array, prepared: Values) -> Array:
         # At the threshold, with the bulk a volt in reverse, as in SPICE.

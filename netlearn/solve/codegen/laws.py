@@ -93,6 +93,22 @@ def _is_plain(value: Array) -> bool:
     return bool((array == array.flat[0]).all())
 
 
+@dataclass(frozen=True)
+class _Limits:
+    """What comes of the device's limits.
+
+    ``places`` are where they put the unknowns, ``kept`` what they have to know of these the next time, and ``moves``
+    says where they may do anything; there ``distances`` are how far unknowns are from their places, and ``held``
+    says where one of them is.
+    """
+
+    places: list[Node]
+    kept: list[Node]
+    moves: Node
+    distances: dict[int, Node]
+    held: Node
+
+
 class _Maker:
     def __init__(self, device: Device, prepared: Values, plain: dict[str, Any], terminals: Terminals) -> None:
         self.graph, self.device, self.terminals = Graph(), device, terminals
@@ -113,11 +129,12 @@ class _Maker:
     def law(self) -> CompiledLaw:
         graph, device, count = self.graph, self.device, len(self.terminals)
         x = [self._row("y", t) for t in range(count)]
-        places, kept = self._places(x)
+        limits = self._limits(x)
+        places, kept = limits.places, limits.kept
         variables = [graph.cut(place, "place", t) for t, place in enumerate(places)]
         currents = self._currents(variables)
         rows = Differentiation(graph, variables).rows(currents)
-        step = self._step(x, places, currents, rows)
+        step = self._step(limits, currents, rows)
         plain_currents = self._currents(x)
         plain_variables = [graph.cut(place, "unknown", t) for t, place in enumerate(x)]
         plain_rows = Differentiation(graph, plain_variables).rows(self._currents(plain_variables))
@@ -168,38 +185,42 @@ class _Maker:
             raise Untraceable("currents of another shape")
         return list(found.nodes)
 
-    def _places(self, x: Sequence[Node]) -> tuple[list[Node], list[Node]]:
+    def _limits(self, x: Sequence[Node]) -> _Limits:
         """Where limiting puts the unknowns, and what of that it has to know the next time."""
         graph, here = self.graph, _array(self._traced(x))
         last = [graph.input("last", t) for t in range(len(x))]
-        limited = list(Traced.of(graph, self.device.limit(here, _array(self._traced(last)), self.values)).nodes)
+        before = _array(self._traced(last))
+        limited = list(Traced.of(graph, self.device.limit(here, before, self.values)).nodes)
+        near = _node(graph, self.device.near(here, before, self.values))
         start = Traced.of(graph, self.device.start(here, self.values)).nodes
         # Mostly voltages across junctions, which are fewer than the unknowns.
-        wanted = _frontier(limited, {node.number for node in last})
+        wanted = _frontier([*limited, near], {node.number for node in last})
         known = {node.number: graph.input("kept", k) for k, node in enumerate(wanted)}
+        *limited, near = rebuilt([*limited, near], known)
         mode = graph.input("mode")
         cold, warm = (graph.apply("eq", mode, graph.constant(kind)) for kind in (COLD, WARM))
-        places = [
-            graph.apply("select", warm, at, graph.apply("select", cold, first, later))
-            for at, first, later in zip(x, start, rebuilt(limited, known), strict=True)
-        ]
+        moves = graph.apply("not", graph.apply("or", warm, graph.apply("and", near, graph.apply("not", cold))))
+        moved = [graph.apply("select", cold, first, later) for first, later in zip(start, limited, strict=True)]
+        # All that the limits cost is left out where no sample of a vector has to heed them.
+        places = [graph.apply("select", moves, there, at) for at, there in zip(x, moved, strict=True)]
         now = {node.number: place for node, place in zip(last, places, strict=True)}
-        return places, rebuilt(wanted, now)
-
-    def _step(
-        self, x: Sequence[Node], places: Sequence[Node], currents: Sequence[Node], rows: Sequence[dict[int, Node]]
-    ) -> tuple[dict[int, Node], dict[tuple[int, int], Node], Node]:
-        """Currents by terminal, slopes by pair of them, and whether the sample was limited."""
-        graph, terminals = self.graph, self.terminals
-        moved = {t: graph.apply("sub", x[t], place) for t, place in enumerate(places) if place is not x[t]}
+        distances = {t: graph.apply("sub", at, moved[t]) for t, at in enumerate(x) if moved[t] is not at}
         held = graph.constant(False)
-        for t, distance in moved.items():
+        for t, distance in distances.items():
             allowed = graph.apply(
                 "add",
                 graph.constant(1e-12),
                 graph.apply("mul", graph.constant(1e-9), graph.apply("abs", x[t])),
             )
             held = graph.apply("or", held, graph.apply("lt", allowed, graph.apply("abs", distance)))
+        held = graph.apply("select", moves, held, graph.constant(False))
+        return _Limits(places, rebuilt(wanted, now), moves, distances, held)
+
+    def _step(
+        self, limits: _Limits, currents: Sequence[Node], rows: Sequence[dict[int, Node]]
+    ) -> tuple[dict[int, Node], dict[tuple[int, int], Node], Node]:
+        """Currents by terminal, slopes by pair of them, and whether the sample was limited."""
+        graph, terminals = self.graph, self.terminals
         total: dict[int, Node] = {}
         slopes: dict[tuple[int, int], Node] = {}
         for t, current in enumerate(currents):
@@ -207,13 +228,14 @@ class _Maker:
             if row < 0:
                 continue
             # The device is linear from where it was evaluated to where the unknowns are.
+            beyond = current
             for u, slope in rows[t].items():
-                if u in moved:
-                    current = graph.apply("add", current, graph.apply("mul", slope, moved[u]))  # noqa: PLW2901
+                if u in limits.distances:
+                    beyond = graph.apply("add", beyond, graph.apply("mul", slope, limits.distances[u]))
                 if terminals[u] >= 0:
                     self._sum(slopes, (row, terminals[u]), slope)
-            self._sum(total, row, current)
-        return total, slopes, held
+            self._sum(total, row, graph.apply("select", limits.moves, beyond, current))
+        return total, slopes, limits.held
 
     def _sum(self, sums: dict[Any, Node], key: Any, part: Node) -> None:
         sums[key] = self.graph.apply("add", sums[key], part) if key in sums else part
@@ -257,6 +279,12 @@ class _Maker:
             near = graph.apply("lt", graph.apply("abs", second), limit)
             self._sum(result, self.terminals[t], graph.apply("select", near, second, zero))
         return {row: node for row, node in result.items() if not node.equals(0.0)}
+
+
+def _node(graph: Graph, value: Any) -> Node:
+    """A single number or truth."""
+    found: Node = Traced.of(graph, value).nodes[()]
+    return found
 
 
 def _array(traced: Traced) -> Array:
