@@ -135,9 +135,9 @@ class _Maker:
         currents = self._currents(variables)
         rows = Differentiation(graph, variables).rows(currents)
         step = self._step(limits, currents, rows)
-        plain_currents = self._currents(x)
         plain_variables = [graph.cut(place, "unknown", t) for t, place in enumerate(x)]
-        plain_rows = Differentiation(graph, plain_variables).rows(self._currents(plain_variables))
+        plain_currents = self._currents(plain_variables)
+        plain_rows = Differentiation(graph, plain_variables).rows(plain_currents)
         balance = self._balance(plain_currents, plain_rows)
         curve = self._curve(variables, rows)
         coefficients = _coefficients(list(curve.values()))
