@@ -68,11 +68,19 @@ class _Words:
         return self.builder.fmul(a, b, flags=("contract",))
 
     def series(self, x: Any, coefficients: Sequence[float]) -> Any:
-        """The polynomial with these coefficients, the highest power's first."""
-        total = self.all(coefficients[0])
-        for coefficient in coefficients[1:]:
-            total = self.add(self.mul(total, x), self.all(coefficient))
-        return total
+        """The polynomial with these coefficients, the highest power's first.
+
+        Terms are joined in pairs, and pairs in pairs (Estrin, 1960), so that few of them wait for others.
+        """
+        terms = [self.all(coefficient) for coefficient in reversed(coefficients)]
+        power = x
+        while len(terms) > 1:
+            pairs = [
+                self.add(self.mul(high, power), low) for low, high in zip(terms[::2], terms[1::2], strict=False)
+            ]
+            terms = pairs + terms[2 * len(pairs) :]
+            power = self.mul(power, power) if len(terms) > 1 else power
+        return terms[0]
 
     def where(self, test: str, a: Any, b: Any, yes: Any, no: Any) -> Any:
         return self.builder.select(self.builder.fcmp_ordered(test, a, b), yes, no)
