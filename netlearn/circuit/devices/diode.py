@@ -118,8 +118,9 @@ class Diode(Device):
         if "breakdown" in prepared:
             at, vtb = prepared["breakdown"], prepared["breakdown_vte"]
             beyond = new < np.minimum(0.0, 10.0 * vtb - at)
-            mirrored = limit_junction(-(new + at), -(old + at), vtb, critical_voltage(vte, prepared["saturation"]))
-            limited = np.where(beyond, -(mirrored + at), limited)
+            reverse = -(new + at)
+            mirrored = limit_junction(reverse, -(old + at), vtb, critical_voltage(vte, prepared["saturation"]))
+            limited = np.where(beyond, np.where(mirrored == reverse, new, -(mirrored + at)), limited)
         result = x.copy()
         # Only what was limited moves, so that a step that needs no limit is Newton's own to the last bit.
         result[..., anode] = np.where(limited == new, x[..., anode], x[..., 1] + limited)

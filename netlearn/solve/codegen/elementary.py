@@ -75,9 +75,7 @@ class _Words:
         terms = [self.all(coefficient) for coefficient in reversed(coefficients)]
         power = x
         while len(terms) > 1:
-            pairs = [
-                self.add(self.mul(high, power), low) for low, high in zip(terms[::2], terms[1::2], strict=False)
-            ]
+            pairs = [self.add(self.mul(high, power), low) for low, high in zip(terms[::2], terms[1::2], strict=False)]
             terms = pairs + terms[2 * len(pairs) :]
             power = self.mul(power, power) if len(terms) > 1 else power
         return terms[0]

@@ -91,7 +91,9 @@ class VectorCode:
         builder.branch(after)
         builder.position_at_end(after)
         emitted = self._done - earlier
-        taken = {part.number for node in self._order if node.number not in emitted for part in self._inputs[node.number]}
+        taken = {
+            part.number for node in self._order if node.number not in emitted for part in self._inputs[node.number]
+        }
         for number in sorted(emitted):
             value = self._values.pop(number, None)
             if value is not None and number in taken:

@@ -198,6 +198,58 @@ def test_curvature(name: str) -> None:
     assert np.mean(np.abs(found - wanted) < 1e-5 * scale) > 0.98
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_limits_are_left_out_only_where_they_do_nothing(name: str) -> None:
+    device, prepared = of_model(name)
+    rng, shape = np.random.default_rng(4), (20_000, ELEMENTS, len(device.unknowns))
+    before = rng.uniform(-4.0, 4.0, shape)
+    after = before + rng.normal(size=shape) * 10.0 ** rng.uniform(-4, 1, (shape[0], 1, 1))
+    near = np.broadcast_to(device.near(after, before, prepared), shape[:2])
+    assert np.array_equal(device.limit(after, before, prepared)[near], after[near])
+    limits = not np.array_equal(device.limit(after, before, prepared), after)
+    assert near.any() == (limits and "power" not in name)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_branches_within_branches(seed: int) -> None:
+    """Selections that share conditions and what they choose from, one inside another and one after another."""
+
+    class Branches(Device):
+        def residual(self, x: Array, prepared: Values) -> Array:
+            rng = np.random.default_rng(seed)
+            parts = [x[..., 0], x[..., 1], x[..., 0] * x[..., 1]]
+            conditions = [x[..., 0] > 0.1, x[..., 1] > -0.2, x[..., 0] > x[..., 1]]
+            for _ in range(24):
+                one, other = (parts[k] for k in rng.integers(len(parts), size=2))
+                condition = conditions[rng.integers(len(conditions))]
+                parts.append(np.where(condition, np.tanh(one) * 0.7 + other, np.exp(np.tanh(other)) - one))
+                conditions.append(np.where(condition, parts[-1] > 0.3, conditions[rng.integers(3)]))
+            return np.stack([np.tanh(parts[-1] + parts[-2]), np.tanh(parts[-3] - parts[-5])], axis=-1)
+
+        def jacobian(self, x: Array, prepared: Values) -> Array:
+            step = 1e-6
+            units = np.eye(2) * step
+            columns = [self.residual(x + unit, prepared) - self.residual(x - unit, prepared) for unit in units]
+            return np.stack(columns, axis=-1) / (2.0 * step)
+
+    device = Branches("branches", ("p", "n"), linear=False, reciprocal=False)
+    law = law_of(device, {}, (0, 1))
+    assert law is not None
+    y = np.random.default_rng(seed).uniform(-1.0, 1.0, (ELEMENTS, 2, 4096))
+    rows, x = Rows(law, {}, y), np.moveaxis(y, 2, 0)
+    total, data = np.zeros_like(rows.y), np.zeros((len(rows.slots), y.shape[2]))
+    mode, held = np.full((1, y.shape[2]), WARM), np.zeros((1, y.shape[2]))
+    rows.call(law.step, np.zeros((1, y.shape[2])), mode, total, data, held)
+    close(rows.by_element(total, 2), device.residual(x, {}), 1e-12)
+    found = np.zeros((len(x), ELEMENTS, 2, 2))
+    for k, (t, u) in enumerate(law.entries):
+        found[..., t, u] = rows.by_element(data, len(law.entries))[..., k]
+    wanted = device.jacobian(x, {})
+    # Differences across a corner tell nothing of a slope.
+    apart = np.abs(found - wanted) > 1e-5 * (1.0 + np.abs(wanted))
+    assert apart.mean() < 1e-3
+
+
 def test_terminals_at_ground_and_in_common() -> None:
     device, prepared = of_model("lateral pnp")
     law = law_of(device, prepared, (0, 1, 0, -1, 0, 5, -1))
