@@ -283,7 +283,8 @@ class _Maker:
 
 def _node(graph: Graph, value: Any) -> Node:
     """A single number or truth."""
-    found: Node = Traced.of(graph, value).nodes[()]
+    nodes: Any = Traced.of(graph, value).nodes
+    found: Node = nodes.item()
     return found
 
 
