@@ -145,24 +145,26 @@ class Fill(NamedTuple):
 class ListedElimination(NamedTuple):
     """An elimination as a list of what is done, with the inverse pivots (n,), U and L (f,) one below the other.
 
-    Their numbers begin as the matrix's entries ``entry``, -1 for zero. L's row i has the places
-    ``rows[i]:rows[i + 1]``: the number at ``given`` times the inverse pivot ``pivots`` is L's own, and so many times
-    the numbers at ``sources[starts[q]:starts[q + 1]]`` it is taken off of those at ``targets``.
+    Number k is the matrix's entry ``entry[k]``, -1 for zero, less the products of the numbers at
+    ``factors[starts[k]:starts[k + 1]]`` and ``sources``. L's row i has the places ``rows[i]:rows[i + 1]``, at which its
+    numbers are such ones times the inverse pivots ``pivots``, or of a symmetric matrix, where L is made of U, the
+    numbers at ``given`` times these. U's row i has ``beside[i]`` numbers beyond the diagonal.
     """
 
     entry: Array
     rows: Array
     pivots: Array
     given: Array
+    beside: Array
     starts: Array
-    targets: Array
+    factors: Array
     sources: Array
 
     @classmethod
     def none(cls) -> ListedElimination:
         """One that stands for matrices too large for a list."""
         none, short = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32)
-        return cls(none, none, none, none, none, short, short)
+        return cls(none, none, none, none, none, none, short, short)
 
     @classmethod
     def of(cls, fill: Fill) -> ListedElimination:
@@ -181,16 +183,20 @@ class ListedElimination(NamedTuple):
         entry[place(row, fill.columns)] = fill.entry
         first = fill.mirrored if fill.symmetric else fill.upper_starts[fill.lower]
         counts = fill.upper_starts[fill.lower + 1] - first
-        starts = np.append(0, np.cumsum(counts))
-        source = np.repeat(first - starts[:-1], counts) + np.arange(starts[-1])
+        ends = np.cumsum(counts)
+        source = np.repeat(first - ends + counts, counts) + np.arange(counts.sum())
         target = place(np.repeat(lower, counts), fill.upper[source])
-        given = size + fill.mirrored if fill.symmetric else size + filled + np.arange(filled)
+        factor = np.repeat(size + filled + np.arange(filled), counts)
+        # What is taken off of a number, in the order of the pivots.
+        order = np.argsort(target, kind="stable")
+        starts = np.append(0, np.cumsum(np.bincount(target, minlength=len(entry))))
         return cls(
             entry,
             fill.lower_starts,
             fill.lower,
-            given,
+            size + fill.mirrored,
+            np.diff(fill.upper_starts),
             starts,
-            target.astype(np.int32),
-            (size + source).astype(np.int32),
+            factor[order].astype(np.int32),
+            (size + source[order]).astype(np.int32),
         )

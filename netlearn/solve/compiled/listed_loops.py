@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
@@ -11,7 +12,7 @@ from numba.extending import intrinsic
 
 from netlearn.arrays import Array
 from netlearn.solve.compiled.jit import compiled
-from netlearn.solve.compiled.rows import LANES, VECTOR, clear, copy, invert, multiply, subtract, vector_at
+from netlearn.solve.compiled.rows import LANES, VECTOR, multiply, subtract_products, vector_at
 
 if TYPE_CHECKING:
     from netlearn.solve.compiled.arguments import ListedElimination
@@ -20,60 +21,121 @@ TOGETHER = (5, 2, 1)
 """So many vectors of lanes one look into the list serves, as long as there are that many."""
 
 
-@intrinsic
-def subtract_listed(typing: Any, numbers: Any, targets: Any, sources: Any, first: Any, last: Any, factor: Any) -> Any:
-    """numbers[targets[p]] -= numbers[factor] * numbers[sources[p]] for all p from ``first`` to ``last``.
+Ending = Callable[[Any, Any, Any], Any]
+"""ending(builder, total, further): what becomes of a number when all products are taken off."""
 
-    The factors stay in registers.
+
+def _settle(numbers: Any, ending: Ending, *arguments: Any) -> Any:
+    """A function that settles one of ``numbers``, as ``settle`` says, and stores what ``ending`` makes of it.
+
+    Its last argument is one more row of ``numbers`` that the ending takes.
     """
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         kinds = signature.args
-        rows, into, out_of = (context.make_array(kinds[k])(context, builder, values[k]) for k in range(3))
-        begin, end, row = (context.cast(builder, values[k], kinds[k], types.intp) for k in (3, 4, 5))
+        rows, given, factors, sources = (context.make_array(kinds[k])(context, builder, values[k]) for k in range(4))
+        target, entry, begin, end, further = (
+            context.cast(builder, values[k], kinds[k], types.intp) for k in range(4, 9)
+        )
         width = builder.extract_value(rows.shape, 1)
+        zero = ir.Constant(width.type, 0)
 
-        def subtracted(lane: Any, count: int) -> None:
-            def place(at: Any, k: int) -> Any:
+        def settled(lane: Any, count: int, totals: list[Any]) -> None:
+            def place(array: Any, at: Any, k: int) -> Any:
                 offset = builder.add(builder.add(builder.mul(at, width), lane), ir.Constant(width.type, k * LANES))
-                return builder.bitcast(builder.gep(rows.data, [offset]), VECTOR.as_pointer())
+                return builder.bitcast(builder.gep(array.data, [offset]), VECTOR.as_pointer())
 
-            held = [vector_at(builder, place(row, k)) for k in range(count)]
+            with builder.if_else(builder.icmp_signed(">=", entry, zero)) as (known, new):
+                with known:
+                    for k in range(count):
+                        builder.store(vector_at(builder, place(given, entry, k)), totals[k])
+                with new:
+                    for k in range(count):
+                        builder.store(ir.Constant(VECTOR, [0.0] * LANES), totals[k])
             with cgutils.for_range_slice(builder, begin, end, ir.Constant(width.type, 1), width.type) as (p, _):
-                target, source = (
-                    builder.sext(builder.load(builder.gep(each.data, [p])), width.type) for each in (into, out_of)
+                factor, source = (
+                    builder.sext(builder.load(builder.gep(each.data, [p])), width.type) for each in (factors, sources)
                 )
-                for k, factors in enumerate(held):
-                    product = builder.fmul(vector_at(builder, place(source, k)), factors, flags=("contract",))
-                    total = vector_at(builder, place(target, k))
-                    builder.store(builder.fsub(total, product, flags=("contract",)), place(target, k), align=8)
+                for k in range(count):
+                    left, right = (vector_at(builder, place(rows, row, k)) for row in (factor, source))
+                    product = builder.fmul(left, right, flags=("contract",))
+                    builder.store(builder.fsub(builder.load(totals[k]), product, flags=("contract",)), totals[k])
+            for k in range(count):
+                total = ending(builder, builder.load(totals[k]), place(rows, further, k))
+                builder.store(total, place(rows, target, k), align=8)
 
-        done = ir.Constant(width.type, 0)
+        done = zero
         for count in TOGETHER:
+            totals = [cgutils.alloca_once(builder, VECTOR) for _ in range(count)]
             step = ir.Constant(width.type, count * LANES)
             until = builder.sub(width, builder.urem(builder.sub(width, done), step))
             with cgutils.for_range_slice(builder, done, until, step, width.type) as (lane, _):
-                subtracted(lane, count)
+                settled(lane, count, totals)
             done = until
         return context.get_dummy_value()
 
-    return types.void(numbers, targets, sources, first, last, factor), generate
+    return types.void(numbers, *arguments), generate
+
+
+@intrinsic
+def settle(
+    typing: Any, numbers: Any, data: Any, factors: Any, sources: Any,
+    target: Any, entry: Any, first: Any, last: Any, further: Any,
+) -> Any:  # fmt: skip
+    """numbers[target] = data[entry], or 0 for an entry below zero, less all products of two other numbers.
+
+    These are numbers[factors[p]] * numbers[sources[p]] for p from ``first`` to ``last``. The sum stays in registers.
+    """
+    return _settle(
+        numbers, lambda builder, total, other: total, data, factors, sources, target, entry, first, last, further
+    )
+
+
+@intrinsic
+def settle_inverse(
+    typing: Any, numbers: Any, data: Any, factors: Any, sources: Any,
+    target: Any, entry: Any, first: Any, last: Any, further: Any,
+) -> Any:  # fmt: skip
+    """The same with the inverse in numbers[target]."""
+
+    def inverse(builder: Any, total: Any, other: Any) -> Any:
+        return builder.fdiv(ir.Constant(VECTOR, [1.0] * LANES), total)
+
+    return _settle(numbers, inverse, data, factors, sources, target, entry, first, last, further)
+
+
+@intrinsic
+def settle_multiple(
+    typing: Any, numbers: Any, data: Any, factors: Any, sources: Any,
+    target: Any, entry: Any, first: Any, last: Any, further: Any,
+) -> Any:  # fmt: skip
+    """The same with numbers[further] times that in numbers[target]."""
+
+    def multiple(builder: Any, total: Any, other: Any) -> Any:
+        return builder.fmul(total, vector_at(builder, other))
+
+    return _settle(numbers, multiple, data, factors, sources, target, entry, first, last, further)
 
 
 @compiled
 def eliminate_listed(listed: ListedElimination, data: Array, numbers: Array, y: Array) -> None:
     """As ``eliminate``, with the inverse pivots, U and L one below the other in ``numbers``."""
-    along = len(y) > 0
-    for k in range(len(listed.entry)):
-        if listed.entry[k] >= 0:
-            copy(numbers, k, data, listed.entry[k])
-        else:
-            clear(numbers, k)
+    along, entry, starts = len(y) > 0, listed.entry, listed.starts
     below = len(numbers) - len(listed.pivots)
+    upper, lower, symmetric = len(listed.rows) - 1, numbers[below:], len(entry) == below
     for i in range(len(listed.rows) - 1):
         for q in range(listed.rows[i], listed.rows[i + 1]):
-            multiply(numbers, below + q, numbers, listed.given[q], numbers, listed.pivots[q])
-            subtract_listed(numbers, listed.targets, listed.sources, listed.starts[q], listed.starts[q + 1], below + q)
-            if along:
-                subtract(y, i, numbers, below + q, y, listed.pivots[q])
-        invert(numbers, i)
+            pivot, k = listed.pivots[q], below + q
+            if symmetric:
+                multiply(numbers, k, numbers, listed.given[q], numbers, pivot)
+            else:
+                settle_multiple(
+                    numbers, data, listed.factors, listed.sources, k, entry[k], starts[k], starts[k + 1], pivot
+                )
+        if along:
+            subtract_products(y, i, listed.pivots, listed.rows[i], listed.rows[i + 1], lower)
+        settle_inverse(numbers, data, listed.factors, listed.sources, i, entry[i], starts[i], starts[i + 1], i)
+        for _ in range(listed.beside[i]):
+            k = upper
+            settle(numbers, data, listed.factors, listed.sources, k, entry[k], starts[k], starts[k + 1], k)
+            upper += 1
