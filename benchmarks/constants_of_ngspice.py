@@ -5,6 +5,7 @@
 SAMPLES_PER_PROCESS: seconds of two processes beside those of one, by the number of samples; take a machine with two
 cores to spare. STEP: how far central differences are from the adjoint method, by the step. DOUBT: how far ngspice's
 ``.sens`` is from it. SAME: the relative difference up to which two readings are the same, and which circuits pass.
+TIGHT: how far node voltages are from the internal solver's.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from written_networks import transistor_lattice
 
 import netlearn
 from netlearn.circuit.circuit import Circuit
-from netlearn.ngspice import process, sensitivity, text_sensitivity
+from netlearn.ngspice import deck, process, sensitivity, text_sensitivity, text_solution
 from netlearn.ngspice.solver import NgspiceSolver
+from netlearn.solve.internal import InternalSolver
 from netlearn.solve.sensitivity import Sensitivity
 
 NETLISTS = Path(__file__).resolve().parents[1] / "netlists"
@@ -93,6 +95,26 @@ def samples_of_a_process() -> Iterator[str]:
             fresh, again = processes(samples, made)
             words.append(f"{samples} samples {again:.2f}, {fresh:.2f} with the start")
         yield f"process.SAMPLES_PER_PROCESS: {name}: two processes take of the time of one: {'; '.join(words)}"
+
+
+def tolerances() -> Iterator[str]:
+    ways = {
+        "with its own defaults": {"reltol": 1e-3, "abstol": 1e-12, "vntol": 1e-6, "itl1": 500.0},
+        "with LOOSER": text_solution.LOOSER,
+        "with TIGHT": deck.TIGHT,
+        "a thousand times tighter": {**deck.TIGHT, "reltol": 1e-12, "abstol": 1e-18, "vntol": 1e-15},
+    }
+    for name, made in circuits().items():
+        words, circuit = [], made(20)
+        ours = InternalSolver().solve(circuit).x[:, : len(circuit.nodes)]
+        for way, each in ways.items():
+            try:
+                with NgspiceSolver(tolerances=each, processes=1) as solver:
+                    off = np.abs(solver.solve(circuit).x[:, : len(circuit.nodes)] - ours).max()
+                words.append(f"{off:.0e} V {way}")
+            except netlearn.NetlearnError:
+                words.append(f"none found {way}")
+        yield f"deck.TIGHT: {name}: node voltages are off by {', '.join(words)}"
 
 
 def found(name: str, *, flat: bool) -> list[Sensitivity]:
@@ -171,7 +193,13 @@ def main() -> None:
     parser.add_argument("--only", default="", help="constants whose name holds this text")
     only = parser.parse_args().only
     warnings.simplefilter("ignore")
-    parts = {"SAMPLES_PER_PROCESS": samples_of_a_process, "STEP": differences, "DOUBT": sens, "SAME": readings}
+    parts = {
+        "SAMPLES_PER_PROCESS": samples_of_a_process,
+        "STEP": differences,
+        "DOUBT": sens,
+        "SAME": readings,
+        "TIGHT": tolerances,
+    }
     for name, lines in parts.items():
         if only in name:
             for line in lines():

@@ -17,6 +17,7 @@ from netlearn.errors import OutputError
 PathLike = str | os.PathLike[str]
 
 _STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}
+"""Numbers of descriptors, of POSIX."""
 _DESCRIPTORS = re.compile(r"/proc/\d+/(task/\d+/)?fd")
 _HINTS = {
     errno.ENOSPC: "make room, or write elsewhere",

@@ -8,6 +8,7 @@ from functools import lru_cache
 from math import isfinite
 
 EXPONENTS = {"t": 12, "g": 9, "meg": 6, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6, "n": -9, "p": -12, "f": -15}
+"""Suffixes and their powers of ten, as in SPICE."""
 _MIL = Decimal("25.4e-6")
 
 # After the suffix come unit letters, which are ignored: 100uF, 1kOhm, 3mA, 5Ω, 20%, 25°C. Letters such as the Â of 10Âµ

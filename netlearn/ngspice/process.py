@@ -26,7 +26,7 @@ T = TypeVar("T")
 _PROCESSES = Option("processes", int, None, optional=True, least=1)
 SAMPLES_PER_PROCESS = 200
 """Another process is started for so many samples more: where both are there already, two take 0.55 to 0.7 of the time
-of one for 200 samples, and 0.6 to 0.8 for 100; with their start 0.95 to 1.2 for 200, and 0.8 to 1.05 for 800
+of one for 200 samples, and 0.5 to 0.8 for 100; with their start 0.95 to 1.2 for 200, and 0.8 to 1.05 for 800
 (benchmarks/constants_of_ngspice.py)."""
 
 

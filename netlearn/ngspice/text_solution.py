@@ -22,7 +22,8 @@ from netlearn.ngspice.text import TextDeck, text_deck
 from netlearn.ngspice.text_run import Points, TextRunner
 
 LOOSER = {"reltol": 1e-6, "abstol": 1e-13, "vntol": 1e-10, "itl1": 500.0}
-"""Where ngspice does not settle to the last digits that are asked of it."""
+"""Where ngspice does not settle to the last digits that are asked of it: a thousand times what ``TIGHT`` asks, of
+reltol, with which node voltages of five circuits are up to 4e-12 V off (benchmarks/constants_of_ngspice.py)."""
 
 BY_FLAT = "--flat gives ngspice the circuit as netlearn reads it"
 

@@ -21,7 +21,7 @@ from netlearn.netlist.statements import Assignment, Word
 _PROBE = re.compile(r"([vi])\(([^(),]+)(?:,([^(),]+))?\)")
 _HAS_PROBE = re.compile(r"\b[vi]\s*\(", re.IGNORECASE)
 _AT_REST: Mapping[str, float] = {"freq": 0.0}
-"""Names that only a behavioural source has, and what they are at an operating point."""
+"""Names that only a behavioural source has, and what they are at an operating point, by definition."""
 
 RECIPROCAL = parse_expression("1/x")
 

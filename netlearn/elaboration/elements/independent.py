@@ -17,8 +17,9 @@ from netlearn.netlist.statements import Word
 _PIECES = re.compile(r"\{(?:[^{}]|\{[^{}]*\})*\}|'[^']*'|\"[^\"]*\"|[^\s,()=]+")
 
 _SMALL_SIGNAL = {"ac": 2, "acmag": 1, "acphase": 1, "distof1": 2, "distof2": 2, "pwr": 1, "freq": 1, "phase": 1}
-"""Keywords that are of no concern to an operating point, with how many numbers may follow."""
+"""Keywords that are of no concern to an operating point, with how many numbers may follow, as in ngspice."""
 _LTSPICE = {"load": 0, "cpar": 1}
+"""The same, as in LTspice."""
 _FILE = "file"
 """Where a waveform stands that is in a file."""
 _NUMBERS = _SMALL_SIGNAL | _LTSPICE

@@ -33,6 +33,7 @@ _MODEL = {
     "r": 0.0, "rsh": 0.0, "narrow": 0.0, "dw": 0.0, "short": 0.0, "dlr": 0.0, "defw": 10e-6, "l": 10e-6,
     "tc1": 0.0, "tc2": 0.0, "tce": 0.0, "tnom": 0.0, "scale": 1.0, "temp": 0.0, "dtemp": 0.0,
 }  # fmt: skip
+"""Parameters of a card, with ngspice's defaults."""
 _MODEL_ALIASES = {"res": "r", "resistance": "r", "tc1r": "tc1", "tc2r": "tc2", "w": "defw", "dl": "short"}
 # A multiplier on the card has no effect in ngspice.
 _MODEL_IGNORED = ("m", "kf", "af", "wf", "lf", "ef", "bv_max", "level", "noisy")
