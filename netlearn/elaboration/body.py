@@ -24,12 +24,10 @@ from netlearn.elaboration.value_text import Text
 from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlearnError, NetlistError, NetlistWarning, Place
 from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.parser import MOST_ERRORS
 from netlearn.netlist.slips import explained
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Assignment, Card, Subcircuit, Word
-
-MOST_ERRORS = 20
-"""Errors of one run, by convention; a file that is none would have thousands."""
 
 
 @dataclass

@@ -11,6 +11,7 @@ from netlearn.elaboration.elements.model_cards import read_model
 from netlearn.elaboration.value_text import FunctionText, Text, is_wrapped
 from netlearn.errors import NetlearnErrors, NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.parser import DEEPEST
 from netlearn.netlist.statements import (
     FIRST_STEP,
     PARAMETER_CARDS,
@@ -25,9 +26,6 @@ from netlearn.netlist.statements import (
     Word,
 )
 from netlearn.netlist.values import has_bare_blank
-
-DEEPEST = 100
-"""Conditions or includes within each other, by convention: guards against endless recursion; people nest a few."""
 
 HARMLESS = frozenset((
     "ac", "acmatch", "aliases", "ananoise", "asteady", "autoconverge", "backanno", "biaschk", "check", "control",

@@ -10,7 +10,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Group
 from netlearn.circuit.devices.base import ZERO_CELSIUS, Device, Environment
-from netlearn.elaboration.body import MOST_ERRORS, Body, Definition, Shared, TooManyErrors
+from netlearn.elaboration.body import Body, Definition, Shared, TooManyErrors
 from netlearn.elaboration.cards import Active, active, node_guesses
 from netlearn.elaboration.columns import Contents
 from netlearn.elaboration.design import Design
@@ -32,6 +32,7 @@ from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.lint import left_out, remarks
 from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.parser import MOST_ERRORS
 from netlearn.netlist.statements import Block, Element
 
 FEW = 3

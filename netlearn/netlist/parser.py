@@ -32,10 +32,10 @@ from netlearn.netlist.statements import (
 from netlearn.netlist.superfluous import named, without_kind, without_params, without_slash
 
 MOST_ERRORS = 20
-"""Errors of one file, by convention; a file that is not a netlist would have thousands."""
+"""Errors of one file, and of one circuit, by convention; a file that is not a netlist would have thousands."""
 DEEPEST = 100
-"""How deep subcircuits, conditions and sections may be nested in one another, by convention: guards against endless
-recursion."""
+"""How deep subcircuits, conditions, sections and includes may be in one another, by convention: guards against endless
+recursion; people nest a few."""
 
 # Blocks that are kept whole: what opens them, what closes them.
 _KEPT_BLOCKS = {
