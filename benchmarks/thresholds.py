@@ -25,7 +25,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE, IDEAL_DIODE_MODEL
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR
-from netlearn.solve import internal, linear
+from netlearn.solve import internal, linear, shared
 from netlearn.solve.blocks import plan
 from netlearn.solve.bordered import few
 from netlearn.solve.bordered import layout as bordered_layout
@@ -381,7 +381,7 @@ THRESHOLDS = (
     Threshold(bordered_layout, "DENSE", "of the pairs", pairs_with_border),
     Threshold(assembly, "WORTH_LOOPING", "integers", integers),
     Threshold(assembly, "WORTH_KEEPING", "resistors", elements_to_keep),
-    Threshold(linear, "SPARSE_SHARE", "of the nodes", nodes_with_sources),
+    Threshold(shared, "SPARSE_SHARE", "of the nodes", nodes_with_sources),
     Threshold(many, "CONDENSED_SHARE", "of the unknowns", nonlinear_share),
     Threshold(many, "CONDENSED_MOST", "unknowns", nonlinear_unknowns),
     Threshold(lockstep_layout, "LARGEST_DENSE", "unknowns", remainder),

@@ -44,7 +44,7 @@ from netlearn.learn.shared import SharedRule
 from netlearn.learn.solved_start import solved_start
 from netlearn.learn.starts import SolvedReadout
 from netlearn.learn.state import Callback, TrainingState
-from netlearn.learn.superposition import outputs_of
+from netlearn.learn.superposition import read_of
 from netlearn.learn.table import Table
 from netlearn.learn.transforms import Transform
 from netlearn.learn.verdict import still_notes, warning_of
@@ -355,4 +355,4 @@ def _with_chosen_scale(project: Project, written: Netlist) -> Netlist:
 
 def _outputs(project: Project, data: Dataset) -> Array:
     """Outputs (S, o) before training."""
-    return outputs_of(project.plain_model, project.plain_model.parameters.initial, data.inputs)[0]
+    return read_of(project.plain_model, project.plain_model.parameters.initial, data.inputs)

@@ -23,7 +23,7 @@ from netlearn.learn.files import table_chunks
 from netlearn.learn.loss import CrossEntropy, Loss
 from netlearn.learn.model import Model
 from netlearn.learn.output_files import check_ending, output_file
-from netlearn.learn.superposition import outputs_of
+from netlearn.learn.superposition import read_of
 from netlearn.learn.table import Table
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import Project, open_project
@@ -243,7 +243,7 @@ def _questions(
 def _answered(question: _Question) -> _Answer:
     model = received(question.model)
     with numbered(question.first + np.arange(len(question.inputs))):
-        outputs, _ = outputs_of(model, model.parameters.initial, question.inputs)
+        outputs = read_of(model, model.parameters.initial, question.inputs)
     return question.layout, outputs
 
 

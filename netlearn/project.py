@@ -29,7 +29,7 @@ from netlearn.learn.measured_losses import MeasuredLoss
 from netlearn.learn.model import Model
 from netlearn.learn.samples import Unnamed, drive_of, table_of
 from netlearn.learn.settings import Settings, Trained
-from netlearn.learn.superposition import outputs_of
+from netlearn.learn.superposition import read_of
 from netlearn.learn.table import IN_MEMORY, OWN_VALUES, Table
 from netlearn.named_data import placed, read_named
 from netlearn.netlist.netlist import Netlist
@@ -269,7 +269,7 @@ class Project:
         inputs = self.dataset(self.table).inputs
         if len(inputs) > CHOSEN_BY:
             inputs = inputs[np.linspace(0, len(inputs) - 1, CHOSEN_BY).astype(int)]
-        return outputs_of(self.plain_model, self.plain_model.parameters.initial, inputs)[0]
+        return read_of(self.plain_model, self.plain_model.parameters.initial, inputs)
 
     @cached_property
     def model(self) -> Model:

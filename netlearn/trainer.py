@@ -25,7 +25,7 @@ from netlearn.learn.rules.units import unit_of_estimate
 from netlearn.learn.samples import table_of
 from netlearn.learn.starts import SolvedReadout
 from netlearn.learn.state import Step, TrainingState
-from netlearn.learn.superposition import outputs_of
+from netlearn.learn.superposition import read_of
 from netlearn.learn.table import IN_MEMORY, Table
 from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
@@ -251,7 +251,7 @@ class Trainer:
 
     def _outputs(self, inputs: Array) -> Array:
         data = converted(self._project, Dataset(inputs, np.zeros((len(inputs), 0))))
-        return outputs_of(self._task.model, self._state.theta, data.inputs)[0]
+        return read_of(self._task.model, self._state.theta, data.inputs)
 
     def _own_values(self) -> Array:
         """What the inputs are in the netlist itself, as columns by name."""

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import resource
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,12 +15,13 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import spsolve
+from scipy.sparse.linalg import splu, spsolve
 
 import netlearn
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.solve.internal import InternalSolver
+from netlearn.solve.operating_point import OperatingPoint
 from peer_rows.rows import Row, agree, beside
 
 CHOSEN = "NETLEARN_CROSSBARS"
@@ -27,7 +30,9 @@ SIZES = tuple(
     f"{size}x{vectors}" for size in ("64x32", "64x64", "128x128", "256x256", "512x512") for vectors in (16, 100, 1000)
 )
 MINUTES = 20_000_000
-"""What has so many cells times vectors takes minutes, and is done once."""
+"""What has so many cells times vectors takes minutes, and is done once, in a process of its own for each side."""
+HELD = 100_000_000
+"""Of more voltages than this the peers have some vectors at a time, with one factorization, as they copy them all."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +78,9 @@ class Crossbar:
         """The outputs' currents (vectors, columns) by netlearn, from the netlist."""
         circuit = netlearn.elaborate(netlearn.parse(text)).circuit
         g = next(g for g, group in enumerate(circuit.groups) if group.device is VOLTAGE_SOURCE)
-        point = InternalSolver().solve(circuit.with_values({(g, "dc"): self.volts}))
+        point = InternalSolver().solve_to_read(circuit.with_values({(g, "dc"): self.volts}))
         rows, columns = self.cells.shape
-        last = [circuit.node(f"n{k}") for k in range(2 * rows * columns - columns, 2 * rows * columns)]
-        return point.x[:, last]
+        return read(point, [circuit.node(f"n{k}") for k in range(2 * rows * columns - columns, 2 * rows * columns)])
 
     def from_equations(self) -> Any:
         """The same from arrays of numbers."""
@@ -93,8 +97,8 @@ class Crossbar:
                 {"dc": self.volts},
             ),
         )
-        point = InternalSolver().solve(Circuit(nodes, branches, groups))
-        return point.x[:, 2 * rows * columns - columns : 2 * rows * columns]
+        point = InternalSolver().solve_to_read(Circuit(nodes, branches, groups))
+        return read(point, np.arange(2 * rows * columns - columns, 2 * rows * columns))
 
     def spsolve(self) -> Any:
         """The same by scipy, the matrix made by array operations."""
@@ -107,11 +111,22 @@ class Crossbar:
         rows = np.concatenate([p[inner], n[inner], np.arange(count)])
         columns = np.concatenate([n[inner], p[inner], np.arange(count)])
         entries = np.concatenate([-g[inner], -g[inner], diagonal])
-        right = np.zeros((count, len(self.volts)))
-        right[n[driven]] = g[driven][:, None] * self.volts.T
-        return spsolve(sparse.csc_array((entries, (rows, columns)), shape=(count, count)), right)[
-            -self.cells.shape[1] :
-        ].T
+        matrix = sparse.csc_array((entries, (rows, columns)), shape=(count, count))
+
+        def right(volts: Any) -> Any:
+            result = np.zeros((count, len(volts)))
+            result[n[driven]] = g[driven][:, None] * volts.T
+            return result
+
+        return self._solved(matrix, right, lambda v: v[-self.cells.shape[1] :].T)
+
+    def _solved(self, matrix: Any, right: Callable[[Any], Any], answer: Callable[[Any], Any]) -> Any:
+        """What is to be known of the voltages, for all vectors at once where there is room for it."""
+        if matrix.shape[0] * len(self.volts) <= HELD:
+            return answer(spsolve(matrix, right(self.volts)))
+        factors, some = splu(matrix), HELD // matrix.shape[0]
+        parts = (self.volts[first : first + some] for first in range(0, len(self.volts), some))
+        return np.concatenate([answer(factors.solve(right(part))) for part in parts])
 
     def badcrossbar(self) -> Any:
         """The same by what badcrossbar 1.1 does: a list-of-lists matrix, line by line, spsolve, then all currents.
@@ -120,7 +135,7 @@ class Crossbar:
         """
         rows, columns = self.cells.shape
         g, size = 1.0 / self.cells, rows * columns
-        matrix, right = sparse.lil_matrix((2 * size, 2 * size)), np.zeros((2 * size, len(self.volts)))
+        matrix = sparse.lil_matrix((2 * size, 2 * size))
         words = np.arange(size).reshape(rows, columns)
         bits = size + words
         for j in range(columns):
@@ -139,36 +154,67 @@ class Crossbar:
             if i < rows - 1:
                 matrix[at, at + columns] = -np.ones(columns)
             matrix[at, at - size] = -g[i]
-        right[words[:, 0]] = self.volts.T
-        v = spsolve(matrix.tocsc(), right)
-        # Of all cells, as the package works them out before it gives the outputs'.
-        (v[:size] - v[size:]).reshape(rows, columns, -1) / self.cells[..., None]
-        return v[bits[-1]].T
+
+        def right(volts: Any) -> Any:
+            result = np.zeros((2 * size, len(volts)))
+            result[words[:, 0]] = volts.T
+            return result
+
+        def answer(v: Any) -> Any:
+            # Of all cells, as the package works them out before it gives the outputs'.
+            (v[:size] - v[size:]).reshape(rows, columns, -1) / self.cells[..., None]
+            return v[bits[-1]].T
+
+        return self._solved(matrix.tocsc(), right, answer)
 
 
-def timed(ours: Callable[[], Any], theirs: Callable[[], Any], least: float) -> tuple[float, Any, Any]:
-    """As ``beside``, with both results; without ``least`` seconds each is done once, and nothing before it."""
-    if least > 0.0:
-        return beside(ours, theirs, least), ours(), theirs()
-    begun = time.process_time()
-    a = ours()
-    between = time.process_time()
-    b = theirs()
-    return (time.process_time() - between) / (between - begun), a, b
+def made(word: str) -> Crossbar:
+    """The crossbar of so many rows, columns and vectors."""
+    rows, columns, vectors = map(int, word.split("x"))
+    rng = np.random.default_rng(0)
+    return Crossbar(10 ** rng.uniform(3, 5, (rows, columns)), rng.uniform(0, 1, (vectors, rows)))
+
+
+def read(point: OperatingPoint, nodes: Any) -> Any:
+    """The voltages of nodes, others of which need not be known."""
+    found = point.drops(np.asarray(nodes), np.full(len(nodes), GROUND))
+    return point.x[:, nodes] if found is None else found
+
+
+def once(word: str, side: str) -> tuple[float, float, Any]:
+    """Processor time, the process's most memory in GB and the answer of one side, after a crossbar of few cells."""
+    for each in ("32x32x16", word):
+        crossbar = made(each)
+        given = [crossbar.text()] if side == "from_text" else []
+        begun = time.process_time()
+        answer = getattr(crossbar, side)(*given)
+        spent = time.process_time() - begun
+    return spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, answer
+
+
+def apart(word: str, side: str) -> tuple[float, float, Any]:
+    """``once`` in a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(once, (word, side))
 
 
 def crossbar(least: float, *, quick: bool) -> Iterator[Row]:
     """badcrossbar's way, restated: the sparse equations of all nodes, solved by scipy for all vectors at once."""
     for word in ("32x32x16",) if quick else os.environ.get(CHOSEN, "").split() or SIZES:
-        rows, columns, vectors = map(int, word.split("x"))
-        rng = np.random.default_rng(0)
-        made = Crossbar(10 ** rng.uniform(3, 5, (rows, columns)), rng.uniform(0, 1, (vectors, rows)))
-        text = made.text()
-        spent = least if rows * columns * vectors < MINUTES else 0.0
+        one = made(word)
+        text = one.text()
         for peer, ours, theirs in (
-            ("scipy's spsolve, equations to answer", made.from_equations, made.spsolve),
-            ("badcrossbar's steps, text to answer", lambda: made.from_text(text), made.badcrossbar),
+            ("scipy's spsolve, equations to answer", "from_equations", "spsolve"),
+            ("badcrossbar's steps, text to answer", "from_text", "badcrossbar"),
         ):
-            ratio, a, b = timed(ours, theirs, spent)
+            if one.cells.size * len(one.volts) < MINUTES:
+                mine = (lambda: one.from_text(text)) if ours == "from_text" else one.from_equations
+                their = getattr(one, theirs)
+                ratio, a, b = beside(mine, their, least), mine(), their()
+                told = ""
+            else:
+                (seconds, gigabytes, a), (longer, more, b) = apart(word, ours), apart(word, theirs)
+                ratio = longer / seconds
+                told = f"; {seconds:.1f} s and {gigabytes:.1f} GB, the peer {longer:.1f} s and {more:.1f} GB"
             said = agree("crossbar", float(np.abs(a - b).max() / np.abs(b).max()), 1e-9)
-            yield Row(made.name, peer, ratio, said, 1.0)
+            yield Row(one.name, peer, ratio, said + told, 1.0)

@@ -27,7 +27,7 @@ from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.power import losses_at
 from netlearn.learn.schedule import Constant
 from netlearn.learn.settings import LoopOptions
-from netlearn.learn.superposition import outputs_of
+from netlearn.learn.superposition import read_of
 from netlearn.learn.table import Table, asked_by
 from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
@@ -150,7 +150,7 @@ def _task(project: Project) -> tuple[Project, Task, str]:
     layout = project.input_layout(table)
     inputs = inputs_of(table, layout)
     model = project.model_of(layout)
-    outputs = outputs_of(model, model.parameters.initial, inputs)[0]
+    outputs = read_of(model, model.parameters.initial, inputs)
     # The outputs as they are become the targets, in a table of their own.
     columns = {name: inputs[:, j] for j, name in enumerate(layout.driven)}
     columns |= {name: outputs[:, j] for j, name in enumerate(layout.outputs)}

@@ -22,7 +22,6 @@ from netlearn.probes.outputs import Outputs
 from netlearn.probes.readings import Slopes
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint, Solver
-from netlearn.solve.reduced_states import ReducedStates
 
 
 @dataclass(frozen=True)
@@ -108,14 +107,21 @@ class Model:
         places = {number: j for j, number in enumerate(self.inputs) if not isinstance(number, tuple)}
         return [places[i] for i in range(len(self.parameters.settings))]
 
-    def forward(self, theta: Array, inputs: Array, start: OperatingPoint | None = None) -> OperatingPoint:
-        """The free state of every sample, or of a chip its outputs alone. Raises what the solver or the chip raises."""
+    def forward(
+        self, theta: Array, inputs: Array, start: OperatingPoint | None = None, *, whole: bool = True
+    ) -> OperatingPoint:
+        """The free state of every sample, or of a chip its outputs alone. Raises what the solver or the chip raises.
+
+        Unless the state is wanted as a ``whole``, a linear circuit's is worked out where it is read.
+        """
         if self.chip is not None:
             circuit = self.circuit(theta, inputs)
             unknown = np.broadcast_to(np.nan, (len(inputs), circuit.size))
             return OperatingPoint(circuit, unknown, read=self.chip.outputs(theta, inputs))
         if self.text is not None:
             return self.text.solve(self.circuit(theta, inputs), inputs, self.parameters, theta)
+        if not whole and isinstance(self.solver, InternalSolver):
+            return self.solver.solve_to_read(self.circuit(theta, inputs), start)
         return self.solver.solve(self.circuit(theta, inputs), start)
 
     @property
@@ -170,9 +176,8 @@ class Model:
         """What the probes read, (S, o). Raises NgspiceError where ngspice has no number for what a probe needs."""
         if point.read is not None:
             return point.read
-        states = point.states
-        if isinstance(states, ReducedStates) and point.rest is None and self.measured.between_unknowns:
-            drops = states.drops(self.probes.plus, self.probes.minus)
+        if point.rest is None and self.measured.between_unknowns:
+            drops = point.drops(self.probes.plus, self.probes.minus)
             if drops is not None:
                 return drops
         read = self.measured.read(point.circuit, point.x, point.rest)

@@ -56,8 +56,8 @@ def superposes(model: Model, inputs: Array) -> bool:
     return len(inputs) > least and (settings is None or len(inputs) > least * len(alike([settings])))
 
 
-def superpose(model: Model, theta: Array, inputs: Array) -> Superposition:
-    """The operating points at ``inputs`` (S, p). Raises what the solver raises."""
+def superpose(model: Model, theta: Array, inputs: Array, *, whole: bool = True) -> Superposition:
+    """The operating points at ``inputs`` (S, p), as a ``whole`` or to be read. Raises what the solver raises."""
     driven = np.array([isinstance(place, tuple) for place in model.inputs], dtype=bool)
     sources, count = inputs[:, driven], int(driven.sum())
     # Units of the size of the inputs keep the sums free of cancellation.
@@ -69,7 +69,7 @@ def superpose(model: Model, theta: Array, inputs: Array) -> Superposition:
     corners[1:, driven] = np.diag(units)
     settings = model.settings(inputs)
     if settings is None:
-        return Superposition(model.forward(theta, corners), weights, corners)
+        return Superposition(model.forward(theta, corners, whole=whole), weights, corners)
     alikes = alike([settings])
     number = np.empty(len(inputs), dtype=np.intp)
     blocks = []
@@ -81,7 +81,7 @@ def superpose(model: Model, theta: Array, inputs: Array) -> Superposition:
     shape = (len(inputs), len(alikes) * (count + 1))
     every = np.concatenate(blocks)
     mixed = sparse.csr_array((weights.ravel(), places.ravel(), starts), shape=shape)
-    return Superposition(model.forward(theta, every), mixed, every)
+    return Superposition(model.forward(theta, every, whole=whole), mixed, every)
 
 
 def outputs_of(
@@ -89,6 +89,13 @@ def outputs_of(
 ) -> tuple[Array, OperatingPoint | None]:
     """Outputs (S, o) at ``inputs`` (S, p), and the operating points if they had to be found."""
     if superposes(model, inputs):
-        return superpose(model, theta, inputs).outputs(model), None
+        return superpose(model, theta, inputs, whole=False).outputs(model), None
     point = model.forward(theta, inputs, start)
     return model.outputs(point), point
+
+
+def read_of(model: Model, theta: Array, inputs: Array) -> Array:
+    """The outputs (S, o) alone, for which a large linear circuit's states need not be held."""
+    if superposes(model, inputs):
+        return superpose(model, theta, inputs, whole=False).outputs(model)
+    return model.outputs(model.forward(theta, inputs, whole=False))

@@ -14,6 +14,7 @@ from netlearn.options import Option
 from netlearn.solve.blocks.choice import sweeps_worth_trying
 from netlearn.solve.blocks.solver import BlockSolver, attempt, near
 from netlearn.solve.linear import LinearSolver
+from netlearn.solve.linear_states import require_room
 from netlearn.solve.nonlinear import NonlinearSolver
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.parts import solve_parts
@@ -21,11 +22,6 @@ from netlearn.solve.parts import solve_parts
 LEAST_SHARED = 4
 """Samples to a setting, on average, from which each setting is solved as a circuit of its own: that takes 1.2 times as
 long for 2 of them, 0.7 for 4 (benchmarks/thresholds.py)."""
-
-NUMBER, LEAST_COPIES = 8, 3
-"""Bytes of a float64, and how many arrays of all states there are at once at the least."""
-LOOKED_AT = 100_000_000
-"""Bytes below which nobody asks whether they can be had, by convention: any machine has them."""
 
 Method = Literal["auto", "newton", "gauss-seidel", "jacobi", "hybrid"]
 _SWEEPS = Option("sweeps", int, 1000, least=1)
@@ -69,12 +65,20 @@ class InternalSolver:
         near a fold may take another, if those beside it do (docs/benchmarks.md).
         """
         with memory.asked_for_by(circuit.place):
-            return self._solve_any(circuit, start)
+            return self._solve_any(circuit, start, lazy=False)
 
-    def _solve_any(self, circuit: Circuit, start: OperatingPoint | None) -> OperatingPoint:
-        _require_room(circuit)
+    def solve_to_read(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
+        """The same, where only some unknowns will be read.
+
+        Those of a large linear circuit are worked out when they are asked for, and no others are kept.
+        """
+        with memory.asked_for_by(circuit.place):
+            return self._solve_any(circuit, start, lazy=True)
+
+    def _solve_any(self, circuit: Circuit, start: OperatingPoint | None, *, lazy: bool) -> OperatingPoint:
         if circuit.linear and not self.by_blocks:
-            return LinearSolver(self.careful).solve(circuit)
+            return LinearSolver(self.careful, lazy).solve(circuit)
+        require_room(circuit)
         parts = by_setting(circuit)
         if len(parts) > 1 and len(parts) * LEAST_SHARED <= (circuit.samples or 1):
             return solve_parts(circuit, parts, self._solve, start)
@@ -100,24 +104,6 @@ class InternalSolver:
                 point = newton.solve(circuit, begin)
                 return replace(point, iterations=begin.iterations + point.iterations)
         return newton.solve(circuit, start)
-
-
-def _require_room(circuit: Circuit) -> None:
-    """See that the states of all samples fit into the memory. Raises TooLargeError."""
-    samples = circuit.samples or 1
-    if not surely_fits(samples, circuit.size):
-        size = _bytes(samples, circuit.size)
-        count = f"{samples:,} samples of {circuit.size:,} voltages and currents"
-        memory.require(size, count, "take fewer samples at a time, such as by batches in training")
-
-
-def surely_fits(samples: int, unknowns: int) -> bool:
-    """Whether nobody asks if the states of all samples fit into the memory."""
-    return _bytes(samples, unknowns) <= LOOKED_AT
-
-
-def _bytes(samples: int, unknowns: int) -> int:
-    return LEAST_COPIES * NUMBER * samples * unknowns
 
 
 def _tell(why: str) -> None:

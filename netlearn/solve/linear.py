@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
-from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
@@ -15,19 +12,20 @@ from netlearn.circuit.devices.linear import Resistor
 from netlearn.circuit.graph import two_terminal
 from netlearn.circuit.samples import alike
 from netlearn.errors import CircuitError
-from netlearn.solve.accuracy import TINY, errors_at, negligible
-from netlearn.solve.equations.assembly import Equations, MatrixTopology
-from netlearn.solve.equations.diagnosis import beyond_range, not_finite, singular
+from netlearn.solve.accuracy import errors_at, negligible
+from netlearn.solve.equations.assembly import Equations
+from netlearn.solve.equations.diagnosis import beyond_range, not_finite
+from netlearn.solve.equations.right_sides import RightSides
 from netlearn.solve.equations.source_reduction import SourceReduction
-from netlearn.solve.matrices.cholmod import CholmodFactorization
-from netlearn.solve.matrices.one import Factorization, SingularMatrix, factorize, require_factors
-from netlearn.solve.newton.linearization import ACCEPTED, REFINED_ABOVE, NonlinearLinearization
+from netlearn.solve.linear_states import LinearStates, require_room
+from netlearn.solve.matrices.one import require_factors
+from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel
 from netlearn.solve.operating_point import Linearization, OperatingPoint
 from netlearn.solve.parts import PartedLinearization
 from netlearn.solve.precise.elimination import TooMuchWork
 from netlearn.solve.precise.equations import PreciseLinearization
-from netlearn.solve.threads import one_thread
+from netlearn.solve.shared import SharedLinearization, topology_matrix
 
 CONTRAST = 1e8
 """Resistances that lie so far apart may make sums lose what the answer depends on: about the square root of what
@@ -35,12 +33,6 @@ float64's rounding is to one, half of its digits."""
 LOST, CAREFULLY_LOST = 1e-7, 1e-10
 """Where rounding errors of random signs move a solution by this part of itself, fewer than six digits are sure, and
 nine if that is asked for: by convention with one to spare."""
-SPARSE_SHARE = 0.25
-"""Up to this part of the unknowns right-hand sides are looked at where they are not zero, and nowhere else, so that
-nothing large is copied; whole solutions with 64 samples on a lattice of 60x60 take as long within a fortieth either
-way, for 0.06 to 0.25 of them (benchmarks/thresholds.py)."""
-REFINED_NUMBERS = 4_000_000
-"""Solutions are improved some at a time, of no more unknowns than this: 32 MB by convention."""
 TRIED = 8
 """So many of the samples are looked at for that, by convention: samples of one circuit lose about the same digits."""
 MOST_FACTORIZATIONS = 16
@@ -49,159 +41,45 @@ takes as long within a tenth from 4 to 64 of them (benchmarks/thresholds.py), an
 
 
 @dataclass(frozen=True)
-class SharedLinearization:
-    """One Jacobian for all samples, factorized: a Linearization.
-
-    ``data`` (nnz,) are its entries, ``definite`` says that the reduced matrix is symmetric
-    positive definite.
-    """
-
-    circuit: Circuit
-    reduction: SourceReduction
-    data: Array
-    definite: bool
-
-    def __repr__(self) -> str:
-        return f"<linearization of {self.circuit!r}>"
-
-    def _factorized(self, columns: int) -> Factorization:
-        """The factorized reduced matrix, made for so many right-hand sides.
-
-        Raises CircuitError that names what makes it singular.
-        """
-        if not self._factors:
-            try:
-                self._factors.append(factorize(self.reduction.matrix(self.data), self.definite, columns))
-            except SingularMatrix:
-                raise singular(self.circuit, self.reduction.topology, self.data) from None
-        return self._factors[0]
-
-    @cached_property
-    def _factors(self) -> list[Factorization]:
-        return []
-
-    def solve(self, rhs: Array, *, transpose: bool = False) -> Array:
-        """Solutions (S, N) of J x = rhs, or with ``transpose`` of Jᵀ x = rhs, for ``rhs`` (S, N)."""
-        with one_thread():
-            return self._refined(np.asarray(rhs), transpose)
-
-    def transfer(self, drives: Array, reads: Array) -> Array:
-        """What ``reads`` (o, N) see of the solutions for ``drives`` (m, N), (1, m, o)."""
-        return np.asarray((self.solve(drives) @ reads.T)[None])
-
-    def _refined(self, rhs: Array, transpose: bool) -> Array:
-        given = np.flatnonzero(rhs.any(axis=0))
-        x = self._solve(rhs, given, transpose)
-        matrix = topology_matrix(self.reduction.topology, self.data, transpose)
-        # A sum with random signs shows what is wrong anywhere, at the price of one right-hand side. It is as large as
-        # the root of the squares' sum, but for places where it happens to vanish.
-        signs = _signs(len(rhs))
-        driving = np.zeros(rhs.shape[1], np.result_type(rhs, float))
-        driving[given] = signs @ rhs[:, given]
-        scale = np.asarray(abs(matrix) @ _norms(x))
-        scale[given] += _norms(rhs[:, given])
-        if _worst(driving - matrix @ (signs @ x), scale) <= REFINED_ABOVE:
-            return x
-        some = max(1, REFINED_NUMBERS // rhs.shape[1])
-        for first in range(0, len(rhs), some):
-            rows = slice(first, first + some)
-            x[rows] = self._once_more(matrix, x[rows], rhs[rows], transpose)
-        return x
-
-    def _once_more(self, matrix: Any, x: Array, rhs: Array, transpose: bool) -> Array:
-        """Solutions ``x`` (S, N) improved, where they are not as good as can be. Raises CircuitError."""
-        left, scale = _residual(matrix, x, rhs)
-        worst = _worst(left, scale)
-        if worst > REFINED_ABOVE:
-            x = x + self._solve(left, np.flatnonzero(left.any(axis=0)), transpose)
-            worst = _worst(rhs - (matrix @ x.T).T, scale)
-        if not worst <= ACCEPTED:
-            raise singular(self.circuit, self.reduction.topology, self.data)
-        return x
-
-    def _solve(self, rhs: Array, given: Array, transpose: bool) -> Array:
-        """Solutions (S, N) for ``rhs`` (S, N), which are zero but at the unknowns ``given``."""
-        reduction, factors = self.reduction, self._factorized(len(rhs))
-        if not isinstance(factors, CholmodFactorization) or np.iscomplexobj(rhs):
-            right, dictated = reduction.reduce(self.data, rhs, transpose=transpose)
-            y = factors.solve(np.ascontiguousarray(right.T), transpose)
-            return reduction.recover(self.data, y.T, dictated, transpose=transpose)
-        # The matrix is symmetric. Arrays of all unknowns of all samples take longer to copy than to solve for.
-        if len(given) < SPARSE_SHARE * rhs.shape[1]:
-            equations, right, dictated = reduction.reduce_at(self.data, rhs, given, kept_for_next=False)
-        else:
-            equations = np.arange(reduction.size)
-            right, dictated = reduction.reduce(self.data, rhs)
-        x = factors.solve_at(equations, right, reduction.source)
-        x[:, reduction.fixed] = 0.0
-        return reduction.with_sources(self.data, x, dictated)
-
-
-@lru_cache(maxsize=16)
-def _signs(count: int) -> Array:
-    return np.random.default_rng(0).choice([-1.0, 1.0], size=count)
-
-
-def _norms(x: Array) -> Array:
-    """The roots (N,) of the sums of squares of x (S, N)."""
-    if np.iscomplexobj(x):
-        return np.hypot(_norms(x.real), _norms(x.imag))
-    result: Array = np.sqrt(np.einsum("sn,sn->n", x, x))
-    return result
-
-
-def _residual(matrix: Any, x: Array, rhs: Array) -> tuple[Array, Array]:
-    """What is left of the equations, (S, N), and what their own terms cancel down from, which is its measure."""
-    return rhs - (matrix @ x.T).T, np.abs(rhs) + (abs(matrix) @ np.abs(x).T).T
-
-
-def topology_matrix(topology: MatrixTopology, data: Array, transpose: bool) -> sparse.csc_array | sparse.csr_array:
-    """The full Jacobian or its transpose."""
-    matrix = topology.matrix(data)
-    return matrix.T if transpose else matrix
-
-
-def _worst(residual: Array, scale: Array) -> float:
-    with np.errstate(invalid="ignore"):
-        # At the end of a long ladder of dividers there are fewer digits, and then none.
-        ratio = np.where(scale > TINY, np.abs(residual) / np.where(scale > 0, scale, 1.0), 0.0)
-    return float(ratio.max(initial=0.0)) if np.isfinite(ratio).all() else np.inf
-
-
-@dataclass(frozen=True)
 class LinearSolver:
     """The Solver for circuits whose every element is linear.
 
-    A ``careful`` one looks after numbers, too, that are negligible beside the largest voltage or current.
+    A ``careful`` one looks after numbers, too, that are negligible beside the largest voltage or current. A ``lazy``
+    one leaves the unknowns of large circuits to be worked out when they are asked for.
     """
 
     careful: bool = False
+    lazy: bool = False
 
     def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
         """Operating points of all samples. Raises CircuitError for a circuit without a unique one."""
-        point = self._solve(circuit)
+        if not self.lazy:
+            require_room(circuit)
+        equations = Equations.of(circuit)
+        samples = circuit.samples or 1
+        with np.errstate(divide="ignore", invalid="ignore"):
+            drives = equations.drives(samples)
+        if not np.isfinite(drives.values).all():
+            raise not_finite(circuit)
+        linearization = linear_system(circuit, equations, careful=self.careful)
+        if isinstance(linearization, SharedLinearization):
+            states = LinearStates.of(linearization, drives)
+            if self.lazy:
+                if linearization.reads_apart(drives):
+                    return OperatingPoint.of_states(circuit, states, 1, linearization)
+                require_room(circuit)
+            return OperatingPoint(circuit, states.whole(), 1, linearization)
+        if self.lazy:
+            require_room(circuit)
+        if isinstance(linearization, PreciseLinearization):
+            point = OperatingPoint(circuit, *_precise(linearization, equations, np.arange(samples)))
+        else:
+            point = OperatingPoint(circuit, linearization.solve(drives.whole()), 1, linearization)
+            if isinstance(linearization, PartedLinearization):
+                point = _precise_parts(point, equations)
         if not np.isfinite(point.x).all():
             raise beyond_range(circuit, point.x)
         return point
-
-    def _solve(self, circuit: Circuit) -> OperatingPoint:
-        equations = Equations.of(circuit)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            constant = equations.constant()
-        if not np.isfinite(constant).all():
-            raise not_finite(circuit)
-        linearization = linear_system(circuit, equations, careful=self.careful)
-        samples = circuit.samples or 1
-        if isinstance(linearization, PreciseLinearization):
-            return OperatingPoint(circuit, *_precise(linearization, equations, np.arange(samples)))
-        # Few of the equations have sources: zeros that nobody writes to take no memory.
-        driven = np.flatnonzero(constant.any(axis=1) if constant.ndim == 2 else constant)
-        constant[driven] = -constant[driven]
-        rhs = np.broadcast_to(constant.T if constant.ndim == 2 else constant, (samples, circuit.size))
-        if isinstance(linearization, SharedLinearization):
-            return OperatingPoint(circuit, _superposed(linearization, rhs), 1, linearization)
-        point = OperatingPoint(circuit, linearization.solve(rhs), 1, linearization)
-        return _precise_parts(point, equations) if isinstance(linearization, PartedLinearization) else point
 
 
 def _precise(
@@ -223,22 +101,6 @@ def _precise_parts(point: OperatingPoint, equations: Equations) -> OperatingPoin
         assert isinstance(each, PreciseLinearization)
         x[rows], rest[rows] = each.operating_points(equations, rows.tolist())
     return replace(point, x=x, rest=rest)
-
-
-def _superposed(linearization: SharedLinearization, rhs: Array) -> Array:
-    """Solutions (S, N) for ``rhs`` (S, N); by superposition where fewer sources than samples vary."""
-    given = np.flatnonzero(rhs.any(axis=0))
-    varying = given[(rhs[:, given] != rhs[0, given]).any(axis=0)]
-    if len(varying) + 1 >= len(rhs):
-        return linearization.solve(rhs)
-    drives = np.zeros((len(varying) + 1, rhs.shape[1]), rhs.dtype)
-    drives[0] = rhs[0]
-    drives[0, varying] = 0.0
-    drives[np.arange(1, len(drives)), varying] = 1.0
-    responses = linearization.solve(drives)
-    with one_thread():
-        result: Array = rhs[:, varying] @ responses[1:] + responses[0]
-    return result
 
 
 def linear_system(circuit: Circuit, equations: Equations, *, careful: bool = False) -> Linearization:
@@ -272,7 +134,7 @@ def _trusted(
     circuit = shared.circuit
     if np.iscomplexobj(shared.data) or not (careful or not shared.definite or _contrasting(circuit)):
         return shared
-    if not _loses(shared, equations.constant(), samples, careful=careful):
+    if not _loses(shared, equations.drives(circuit.samples or 1), samples, careful=careful):
         return shared
     try:
         return PreciseLinearization.of(circuit, equations, int(samples[0]))
@@ -280,12 +142,10 @@ def _trusted(
         return shared
 
 
-def _loses(shared: SharedLinearization, constant: Array, samples: Array, *, careful: bool) -> bool:
-    """Whether some of the samples, with the sources ``constant`` (N,) or (N, S), have hardly six digits."""
-    if constant.ndim == 2:
-        some = samples if len(samples) > 1 else np.arange(constant.shape[1])
-        constant = constant[:, some[np.linspace(0, len(some) - 1, min(TRIED, len(some))).astype(int)]]
-    rhs = -np.atleast_2d(constant.T)
+def _loses(shared: SharedLinearization, drives: RightSides, samples: Array, *, careful: bool) -> bool:
+    """Whether some of the samples, with what ``drives`` them, have hardly six digits."""
+    some = samples if len(samples) > 1 else np.arange(len(drives))
+    rhs = drives.rows(some[np.linspace(0, len(some) - 1, min(TRIED, len(some))).astype(int)]).whole()
     if np.iscomplexobj(rhs):
         return False
     try:

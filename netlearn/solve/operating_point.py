@@ -16,6 +16,23 @@ from netlearn.solve.accuracy import Residual, residual_of
 from netlearn.solve.reduced_states import ReducedStates
 
 
+class StatesOnDemand(Protocol):
+    """Unknowns (S, N) of samples, of which all are worked out only where somebody asks for them."""
+
+    @property
+    def x(self) -> Array:
+        """All of them. May raise CircuitError."""
+        ...
+
+    def drops(self, plus: Array, minus: Array) -> Array | None:
+        """Differences (S, n) of unknowns by their numbers, GROUND being zero; None where all have to be known."""
+        ...
+
+    def __len__(self) -> int:
+        """How many samples there are."""
+        ...
+
+
 class Linearization(Protocol):
     """A circuit's equations, linear around an operating point: J dx = rhs, sample by sample."""
 
@@ -49,7 +66,7 @@ class OperatingPoint(InNotebooks):
 
     @classmethod
     def of_states(
-        cls, circuit: Circuit, states: ReducedStates, iterations: int = 1, linearization: Linearization | None = None
+        cls, circuit: Circuit, states: StatesOnDemand, iterations: int = 1, linearization: Linearization | None = None
     ) -> OperatingPoint:
         """One whose unknowns are all worked out only where somebody asks for ``x``, which may raise CircuitError."""
         point = object.__new__(cls)
@@ -90,16 +107,27 @@ class OperatingPoint(InNotebooks):
     def states(self) -> ReducedStates | Array:
         """The unknowns (S, N), as ``x`` or as what all of them follow from."""
         self._arrive()
-        found: ReducedStates | Array | None = self.__dict__.get("_states")
-        return self.x if found is None else found
+        found: StatesOnDemand | None = self.__dict__.get("_states")
+        return found if isinstance(found, ReducedStates) else self.x
+
+    def drops(self, plus: Array, minus: Array) -> Array | None:
+        """Differences (S, n) of unknowns by their numbers, GROUND being zero; None where all have to be known."""
+        self._arrive()
+        found: StatesOnDemand | None = self.__dict__.get("_states")
+        return None if found is None else found.drops(plus, minus)
 
     def __repr__(self) -> str:
         nodes, branches = len(self.circuit.nodes), len(self.circuit.branches)
-        return f"<operating point: {len(self.states)} samples, {nodes} nodes, {branches} branch currents>"
+        found: StatesOnDemand | None = self.__dict__.get("_states")
+        samples = len(self.x if found is None else found)
+        return f"<operating point: {samples} samples, {nodes} nodes, {branches} branch currents>"
 
     def voltage(self, plus: str, minus: str = "0") -> Array:
         """v(plus) - v(minus), (S,) volts. Raises CircuitError for an unknown node."""
         ends = self.circuit.node(plus), self.circuit.node(minus)
+        known = self.drops(np.array(ends[:1]), np.array(ends[1:]))
+        if known is not None:
+            return known[:, 0]
         result = _unknown(self.x, ends[0]) - _unknown(self.x, ends[1])
         return result if self.rest is None else result + (_unknown(self.rest, ends[0]) - _unknown(self.rest, ends[1]))
 
@@ -112,7 +140,11 @@ class OperatingPoint(InNotebooks):
 
         Raises OptionError and CircuitError, as :func:`netlearn.probes.names.probes_of` does.
         """
-        return probes_of(self.circuit, probes).read(self.circuit, self.x, self.rest)
+        outputs = probes_of(self.circuit, probes)
+        known = self.drops(outputs.ends.plus, outputs.ends.minus) if outputs.between_unknowns else None
+        if known is not None:
+            return known
+        return outputs.read(self.circuit, self.x, self.rest)
 
     def residual(self) -> Residual:
         """What Kirchhoff's laws lack here."""

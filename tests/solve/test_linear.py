@@ -12,7 +12,7 @@ from scipy.sparse.linalg import splu
 from netlearn.circuit.circuit import GROUND
 from netlearn.circuit.devices.linear import CCCS, CURRENT_SOURCE, RESISTOR, VCCS, VCVS, VOLTAGE_SOURCE
 from netlearn.errors import CircuitError
-from netlearn.solve import linear
+from netlearn.solve import shared
 from netlearn.solve.equations.assembly import Equations, MatrixTopology
 from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.internal import InternalSolver
@@ -110,8 +110,8 @@ def driven_lattice(side, samples):
 def test_large_circuits_with_many_sources_against_scipy(samples, refined, monkeypatch):
     if refined:
         # Every few samples are improved by themselves.
-        monkeypatch.setattr(linear, "REFINED_ABOVE", 0.0)
-        monkeypatch.setattr(linear, "REFINED_NUMBERS", 30_000)
+        monkeypatch.setattr(shared, "REFINED_ABOVE", 0.0)
+        monkeypatch.setattr(shared, "REFINED_NUMBERS", 30_000)
     side = 72
     circuit = driven_lattice(side, samples)
     resistors, sources = circuit.groups

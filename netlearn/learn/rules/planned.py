@@ -20,7 +20,8 @@ from netlearn.probes.ends import Probes
 from netlearn.solve.blocks.choice import FEWEST, sweeps_worth_trying
 from netlearn.solve.bordered.plan import BorderedPlan, PlannedStates
 from netlearn.solve.compiled.load import available
-from netlearn.solve.internal import InternalSolver, surely_fits
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.linear_states import surely_fits
 from netlearn.solve.nonlinear import bordered_point
 from netlearn.solve.operating_point import OperatingPoint
 

@@ -15,6 +15,7 @@ from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.base import Device, Environment, Values
 from netlearn.solve.compiled.load import available, in_rows, kernels
 from netlearn.solve.equations.prepared import PreparedCircuit, only_drives
+from netlearn.solve.equations.right_sides import RightSides
 
 
 def structure(device: Device) -> Array:
@@ -272,6 +273,49 @@ class Equations:
         for g, terminal, values in parts:
             self.topology.add_at(result, g, terminal, values)
         return result[:-1]
+
+    def drives(self, samples: int) -> RightSides:
+        """-F(0) of the linear groups where it is not zero, for so many samples: the right-hand sides that sources make.
+
+        Other than ``constant`` it needs no array of all unknowns of all samples.
+        """
+        total = self.own.once("constant", self._constant_of_others)
+        others = np.flatnonzero(total.any(axis=1) if total.ndim == 2 else total)
+        parts = [
+            (g, terminal, values)
+            for g, group in enumerate(self.circuit.groups)
+            if len(group) and only_drives(group)
+            for terminal, values in group.device.driven(self.prepared[g]) or ()
+        ]
+        key = (Equations.drives, others.tobytes(), tuple((g, terminal) for g, terminal, _ in parts))
+        given, at, places, apart = self.circuit.wiring.once(key, lambda: self._driven_places(others, parts))
+        # Ground is the last row.
+        sums = np.zeros((len(given) + 1, samples), np.result_type(total, *(values for _, _, values in parts)))
+        if len(others):
+            sums[at] = total[others] if total.ndim == 2 else total[others, None]
+        for rows, (_, _, values) in zip(places, parts, strict=True):
+            if apart:
+                sums[rows] = np.atleast_2d(values).T
+            else:
+                np.add.at(sums, rows, np.atleast_2d(values).T)
+        there = sums[:-1].any(axis=1)
+        if there.all():
+            return RightSides(given, -sums[:-1].T, self.topology.size)
+        return RightSides(given[there], -sums[:-1][there].T, self.topology.size)
+
+    def _driven_places(
+        self, others: Array, parts: Sequence[tuple[int, int, Array]]
+    ) -> tuple[Array, Array, list[Array], bool]:
+        """The unknowns that are driven; where among them ``others`` and elements' terminals are, and whether each once.
+
+        Ground comes after all.
+        """
+        ends = [self.topology.indices[g][:, terminal] for g, terminal, _ in parts]
+        every = np.concatenate([others, *ends])
+        given = np.unique(every[every != GROUND])
+        places = [np.where(rows == GROUND, len(given), np.searchsorted(given, rows)) for rows in ends]
+        apart = len(given) == np.count_nonzero(every != GROUND)
+        return given, np.searchsorted(given, others), places, apart
 
     def _constant_of_others(self) -> Array:
         """The part of it that independent sources have no part in."""

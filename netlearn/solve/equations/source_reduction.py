@@ -29,6 +29,7 @@ from netlearn.circuit.wiring import Wiring
 from netlearn.errors import CircuitError
 from netlearn.solve.equations.assembly import MatrixTopology, all_differ, sorted_unique, summing
 from netlearn.solve.equations.diagnosis import explain_singular, floating_error
+from netlearn.solve.equations.right_sides import RightSides
 from netlearn.solve.equations.source_forest import SourceForest, removable, roots_removed
 from netlearn.solve.equations.tree_coupling import TreeCoupling
 
@@ -163,7 +164,7 @@ class SourceReduction:
         J has the entries ``data`` (nnz,) or (nnz, S) and, of elements beside them, the products that ``others``
         gives, (S, N) for x (S, N); with ``transpose`` it is Jᵀ. What ``recover`` needs comes with them.
         """
-        volts, equations, driven = self._dictated(data, rhs, transpose)
+        volts, equations, driven = self._dictated(data, rhs[:, self.sources], transpose)
         right = self.gathered(rhs)
         right = right.astype(np.result_type(right, driven), copy=False)
         right[:, equations] -= driven.T
@@ -172,26 +173,28 @@ class SourceReduction:
         return right, Dictated(volts, rhs[:, self.tree])
 
     def reduce_at(
-        self, data: Array, rhs: Array, given: Array, *, kept_for_next: bool = True
+        self, data: Array, drives: RightSides, *, kept_for_next: bool = True
     ) -> tuple[Array, Array, Dictated]:
-        """The same for ``rhs`` that are zero but at the unknowns ``given``: which equations (d,) get what (S, d).
+        """The same for right-hand sides that are zero but at few unknowns: which equations (d,) get what (S, d).
 
-        What follows from ``given`` is ``kept_for_next`` time, which is for those that the circuit alone decides.
+        What follows from where they are is ``kept_for_next`` time, which is for those that the circuit alone decides.
         """
-        volts, driven, sums = self._dictated(data, rhs, transpose=False)
+        given = drives.given
+        volts, driven, sums = self._dictated(data, drives.at(self.sources), transpose=False)
         if kept_for_next:
             key = (SourceReduction.reduce_at, given.tobytes(), driven.tobytes())
             placed = self.wiring.once(key, lambda: self._placed(given, driven))
         else:
             placed = self._placed(given, driven)
         equations, places, kept, at, differ = placed
-        right = np.zeros((len(equations), len(rhs)), np.result_type(rhs, sums))
+        right = np.zeros((len(equations), len(drives)), np.result_type(drives.values, sums))
         right[places] = -sums
+        own = drives.at(kept).T
         if differ:
-            right[at] += rhs[:, kept].T
+            right[at] += own
         else:
-            np.add.at(right, at, rhs[:, kept].T)
-        return equations, right.T, Dictated(volts, rhs[:, self.tree])
+            np.add.at(right, at, own)
+        return equations, right.T, Dictated(volts, drives.at(self.tree))
 
     def _placed(self, given: Array, driven: Array) -> tuple[Array, Array, Array, Array, bool]:
         """The equations of ``driven`` ones and of unknowns ``given``, and where which of both are among them.
@@ -203,11 +206,14 @@ class SourceReduction:
         at = np.searchsorted(equations, self.place[kept])
         return equations, np.searchsorted(equations, driven), kept, at, all_differ(at)
 
-    def _dictated(self, data: Array, rhs: Array, transpose: bool) -> tuple[Array, Array, Array]:
-        """Volts at the tree nodes (S, s), and what they do to which of the reduced equations, (d,) and (d, S)."""
-        drops = self.forest.potentials(rhs[:, self.sources].T)
+    def _dictated(self, data: Array, across: Array, transpose: bool) -> tuple[Array, Array, Array]:
+        """Volts at the tree nodes (S, s), and what they do to which of the reduced equations, (d,) and (d, S).
+
+        ``across`` (S, s) are the volts of the eliminated sources.
+        """
+        drops = self.forest.potentials(across.T)
         if not drops.any():
-            return drops.T, np.zeros(0, np.int64), np.zeros((0, len(rhs)))
+            return drops.T, np.zeros(0, np.int64), np.zeros((0, len(across)))
         return drops.T, *self._coupling.from_tree(data, drops, transpose=transpose)
 
     def recover(
@@ -247,6 +253,20 @@ class SourceReduction:
             leaving = leaving - others(x).T
         x[:, self._branches] = self.forest.currents(leaving).T
         return x
+
+    def needed_for(self, unknowns: Array) -> Array:
+        """Which unknowns have to be solved for so that ``currents`` gives those of sources among ``unknowns``."""
+        own = np.isin(unknowns, self.sources)
+        if not own.any():
+            return unknowns
+        return np.union1d(unknowns[~own], self._coupling.reached)
+
+    def currents(self, data: Array, unknowns: Array, x: Array, dictated: Dictated) -> Array:
+        """The currents (S, s) of the eliminated sources, from ``x`` (S, w) at ``unknowns`` (w,) that they need."""
+        place = np.full(len(self.place), -1)
+        place[unknowns] = np.arange(len(unknowns))
+        leaving = dictated.into.T - self._coupling.at_tree(data, x, place=place)
+        return self.forest.currents(leaving).T
 
     def _spread(self, y: Array, order: Array | None, kind: Any) -> Array:
         """Z y (S, N), in an array of its own."""

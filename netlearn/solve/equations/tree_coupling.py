@@ -34,16 +34,22 @@ class TreeCoupling:
         """How many tree nodes there are."""
         return int(self.tree.max(initial=-1)) + 1
 
-    def at_tree(self, data: Array, x: Array, *, transpose: bool = False) -> Array:
+    def at_tree(self, data: Array, x: Array, *, transpose: bool = False, place: Array | None = None) -> Array:
         """J x, or with ``transpose`` Jᵀ x, at the tree nodes, (s, S), for x (S, N).
 
-        ``data`` (nnz,) or (nnz, S) are J's entries; the eliminated sources' currents have no part in it.
+        ``data`` (nnz,) or (nnz, S) are J's entries; the eliminated sources' currents have no part in it. ``place`` (N,)
+        says where in ``x`` the unknowns stand that are ``reached``, if these alone are there.
         """
         total = np.zeros((self.count, len(x)), np.result_type(data, x))
         for part in self._transposed_rows if transpose else self._rows:
             if len(part.entries):
-                total += part.product(data, x[:, part.reached].T)
+                total += part.product(data, x[:, part.reached if place is None else place[part.reached]].T)
         return total
+
+    @property
+    def reached(self) -> Array:
+        """The unknowns that tree nodes' equations have entries of."""
+        return np.concatenate([part.reached for part in self._rows])
 
     def from_tree(self, data: Array, volts: Array, *, transpose: bool = False) -> tuple[Array, Array]:
         """What the tree nodes' voltages ``volts`` (s, S) do to Zᵀ J: those equations (d,), and the sums (d, S).

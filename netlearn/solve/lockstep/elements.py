@@ -11,6 +11,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.solve.compiled.arguments import Laws, Linear
+from netlearn.solve.equations.right_sides import RightSides
 from netlearn.solve.equations.source_reduction import Dictated, SourceReduction
 from netlearn.solve.newton.system import NonlinearModel
 
@@ -116,7 +117,8 @@ class Sources:
             into = np.broadcast_to(-into, (count, into.shape[1]))
             return cls(driven, drive, Dictated(volts, into))
         constant = model.constant if model.constant.ndim == 2 else model.constant[:, None]
-        driven, drive, dictated = model.reduction.reduce_at(model.linear_data, constant.T, model.driven)
+        drives = RightSides(model.driven, constant[model.driven].T, len(constant))
+        driven, drive, dictated = model.reduction.reduce_at(model.linear_data, drives)
         # The equations are F(0) + J x = 0, so that it is the negative of F(0) that sources dictate.
         drive, volts, into = (
             np.broadcast_to(part, (count, part.shape[1])) for part in (drive, -dictated.volts, -dictated.into)

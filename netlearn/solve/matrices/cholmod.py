@@ -18,7 +18,7 @@ from netlearn.interrupts import whole_import
 from netlearn.solve.compiled.load import available
 from netlearn.solve.matrices import left_looking
 from netlearn.solve.matrices.left_looking import LeftLooking
-from netlearn.solve.matrices.triangle import MOST_IN_STEP, Triangle
+from netlearn.solve.matrices.triangle import MOST_IN_STEP, Sums, Triangle
 
 CACHED = 4
 """So many analyses are kept, by convention: each holds the memory of its factors."""
@@ -187,25 +187,28 @@ class CholmodFactorization:
         every = np.arange(len(rhs))
         return self.solve_at(every, columns.T, every).T.reshape(rhs.shape)
 
-    def solve_at(self, equations: Array, right: Array, wanted: Array) -> Array:
+    def solve_at(self, equations: Array, right: Array, wanted: Array, sums: Sums | None = None) -> Array:
         """Solutions (S, w) at the unknowns ``wanted`` (w,), any number of times each.
 
-        The right-hand sides are zero but for ``right`` (S, d) in the ``equations`` (d,).
+        The right-hand sides are zero but for ``right`` (S, d) in the ``equations`` (d,). All solutions are added to
+        ``sums``, of none so far.
         """
         if self._triangle is None:
             if len(right) < LOOPED_FROM or not available():
                 if self._analysis.owner is not self:
                     self._analysis.factorize(self._data, self)
-                return self._by_cholmod(equations, right, wanted)
+                return self._by_cholmod(equations, right, wanted, sums)
             self._triangle = self._analysis.triangle(self._data, self)
-        return self._triangle.solve_at(equations, right, wanted)
+        return self._triangle.solve_at(equations, right, wanted, sums)
 
-    def _by_cholmod(self, equations: Array, right: Array, wanted: Array) -> Array:
+    def _by_cholmod(self, equations: Array, right: Array, wanted: Array, sums: Sums | None) -> Array:
         result = np.empty((len(right), len(wanted)))
         for first in range(0, len(right), MOST_IN_STEP):
             rows = slice(first, min(first + MOST_IN_STEP, len(right)))
             columns, y = self._analysis.columns(rows.stop - first)
             y[equations] = right[rows].T
             self._analysis.solve(columns)
+            if sums is not None:
+                sums.add(rows, y)
             np.take(y.T, wanted, axis=1, out=result[rows], mode="clip")
         return result

@@ -11,6 +11,7 @@ from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VOLTAGE_SOURCE
 from netlearn.circuit.graph import floating_nodes
 from netlearn.solve.equations.assembly import MatrixTopology
+from netlearn.solve.equations.right_sides import RightSides
 from netlearn.solve.equations.source_reduction import SourceReduction, floating
 from netlearn.solve.internal import InternalSolver
 from tests.helpers import circuit_of as numbered
@@ -86,7 +87,7 @@ def test_few_driven_unknowns_are_reduced_as_all_are(name: str) -> None:
     rhs = np.zeros((4, circuit.size))
     rhs[:, given] = rng.normal(size=(4, len(given)))
     right, dictated = reduction.reduce(data, rhs)
-    equations, few, same = reduction.reduce_at(data, rhs, given)
+    equations, few, same = reduction.reduce_at(data, RightSides(given, rhs[:, given], circuit.size))
     spread = np.zeros_like(right)
     spread[:, equations] = few
     np.testing.assert_allclose(spread, right, rtol=1e-12, atol=1e-12)

@@ -15,7 +15,7 @@ from netlearn import memory
 from netlearn.circuit.circuit import one_sample
 from netlearn.cli import main
 from netlearn.errors import TooLargeError
-from netlearn.solve import internal
+from netlearn.solve import linear_states
 from netlearn.solve.compiled.load import kernels
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.matrices import fill, one
@@ -141,7 +141,7 @@ def test_factors_that_are_kept_for_some_samples_are_counted_together(
     circuit = circuit.with_values({(g, "resistance"): values})
     expected = InternalSolver().solve(circuit).x
     monkeypatch.setattr(fill, "DENSE_FROM", 0)
-    monkeypatch.setattr(internal, "LOOKED_AT", 10**9)
+    monkeypatch.setattr(linear_states, "LOOKED_AT", 10**9)
     # One at a time would fit, and so it does where no other is kept.
     monkeypatch.setattr(memory, "available", lambda: 4 * 8 * 120**2 if kind == "dense" else 2 * 16 * 1500)
     with pytest.raises(TooLargeError, match=said) as caught:
