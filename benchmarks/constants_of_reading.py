@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import io
 import tempfile
+import time
 import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -25,7 +27,7 @@ from alternating_runs import Work, asked, least_times, title
 from parsing import lattice, resistors
 
 import netlearn
-from netlearn import archives, json_text
+from netlearn import archives, executors, json_text
 from netlearn.elaboration import distinct_words, limits, numbers_by_name, template, windings
 from netlearn.learn.settings import DIRECTIVES
 from netlearn.netlist import directives, plain_lines
@@ -98,6 +100,25 @@ class Decades:
                 yield f"{factor * own:>8.0e}  {self.error():.0e}  {self.what}"
             finally:
                 setattr(self.module, self.name, own)
+
+
+@dataclass(frozen=True)
+class Busy:
+    """A constant that keeps workers busy, and for which part of the time with half of it, itself, and twice as much."""
+
+    module: ModuleType
+    name: str
+    what: str
+    workers: int
+    made: Callable[[int], float]
+
+    def lines(self, _: int) -> Iterator[str]:
+        own, parts = getattr(self.module, self.name), []
+        for value in (own // 2, own, own * 2):
+            setattr(self.module, self.name, value)
+            parts.append(self.made(self.workers))
+        setattr(self.module, self.name, own)
+        yield f"{own:>8}  half {parts[0]:.2f}, itself {parts[1]:.2f}, twice {parts[2]:.2f}  {self.what}"
 
 
 def netlist(*lines: str) -> str:
@@ -252,6 +273,15 @@ def shares() -> float:
     return worst
 
 
+def busy(workers: int) -> float:
+    """Part of the time that workers have a piece, of 200 that last 10 ms in the mean, exponentially distributed."""
+    seconds = np.random.default_rng(0).exponential(0.01, 200).tolist()
+    with ThreadPoolExecutor(workers) as pool:
+        begun = time.perf_counter()
+        list(executors.in_order(time.sleep, seconds, pool))
+        return sum(seconds) / workers / (time.perf_counter() - begun)
+
+
 STRETCHES = runs(1500, 40)
 LONG = netlist(*resistors(300_000))
 MEASURED = (
@@ -273,6 +303,8 @@ MEASURED = (
     Memory(limits, "MOST_ELEMENTS", "bytes for a resistor", bytes_of_an_element),
     Memory(template, "LISTED", "elements' memory for a parameter of an instance", elements_of_a_group),
     Memory(template, "LISTED", "elements' memory for one of an instance within others", elements_of_an_inner_group),
+    Busy(executors, "AHEAD", "of the time 8 workers are busy with uneven pieces", 8, busy),
+    Busy(executors, "AHEAD", "of the time 16 workers are busy with uneven pieces", 16, busy),
     Decades(windings, "LARGEST", "relative error of currents in a loop of inductors", shares),
 )
 

@@ -11,7 +11,7 @@ import pytest
 
 import netlearn
 from netlearn.errors import NetlearnError, OptionError
-from netlearn.executors import KilledAgain, Sent, as_they_come, in_order
+from netlearn.executors import AHEAD, KilledAgain, Sent, as_they_come, in_order
 from netlearn.generate import new_netlist
 from netlearn.workers import Lost, results_of
 
@@ -55,7 +55,7 @@ def test_no_more_than_a_few_are_under_way(threads: Executor) -> None:
 
     results = in_order(str, items(), threads)
     assert next(results) == "0"
-    assert len(asked) < 20
+    assert len(asked) <= AHEAD
 
 
 def test_what_ends_workers_again_and_again_is_lost_or_an_error() -> None:
