@@ -320,6 +320,14 @@ class LinearPart:
         if self.base is not None and self._same_coupling and self.volts is self.base.volts:
             return self.base.drive
         volts, matrix, factor = self.volts, self.coupling, self.stamps.coupling.factor
+        if isinstance(matrix, sparse.csr_array):
+            # Voltages at gates, say, of which there may be many, drive nothing.
+            counts = np.diff(matrix.indptr)
+            joined = np.flatnonzero(counts)
+            if 2 * len(joined) < len(counts) and len(matrix.data) >= DENSE_SHARE * len(joined) * matrix.shape[1]:
+                full = np.zeros((len(joined), matrix.shape[1]))
+                full[np.repeat(np.arange(len(joined)), counts[joined]), matrix.indices] = matrix.data
+                volts, matrix = volts[:, joined], full
         result = np.empty((len(volts), matrix.shape[1]))
 
         def work(first: int, last: int) -> None:
