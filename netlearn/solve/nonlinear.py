@@ -131,7 +131,7 @@ class NonlinearSolver:
                 outcome = together.solve(guess, tolerances, unique=unique)
                 iterations, lost = int(outcome.steps.max(initial=0)), np.flatnonzero(~outcome.converged)
                 states = outcome.states
-                if not (len(lost) or alone):
+                if not len(lost) and not (alone and _may_be_far(states)):
                     return _point(model, states, iterations, together, outcome.definite)
                 x = states.x
             else:
@@ -250,6 +250,13 @@ def _bring_back(model: NonlinearModel, x: Array, tolerances: Tolerances) -> None
         other = system.unknowns(found.y).T
         better = found.converged & (extent(other) < NEARER * extent(x[samples]))
         x[samples[better]] = other[better]
+
+
+def _may_be_far(states: ReducedStates) -> bool:
+    """Whether a node may be at a voltage that ``_bring_back`` looks at: from the sums that voltages are."""
+    volts = states.moving if states.reduction.is_node.all() else states.moving[:, states.reduction.is_node]
+    parts = [volts] if states.held is None else [volts, states.held]
+    return not sum(max(part.max(initial=0.0), -part.min(initial=0.0)) for part in parts) <= FAR
 
 
 def _supply(circuit: Circuit) -> Array:

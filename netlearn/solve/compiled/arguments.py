@@ -68,6 +68,25 @@ class Problem(NamedTuple):
     at: Array
 
 
+class Recovery(NamedTuple):
+    """How all unknowns (N,) follow from reduced ones.
+
+    Unknown i is the reduced one ``place[i]``, -1 for none; sources hold s ``tree`` nodes. The current ``branches[b]``
+    of each source is that into its node, which is number ``node[b]`` of them, times ``sign[b]``. The linear elements'
+    part of the equation of tree node k are the entries ``starts[k]:starts[k + 1]`` at ``columns``; what nonlinear ones
+    take there has the number ``other[k]``, -1 for nothing.
+    """
+
+    place: Array
+    tree: Array
+    branches: Array
+    node: Array
+    sign: Array
+    starts: Array
+    columns: Array
+    other: Array
+
+
 class InSeries(NamedTuple):
     """Unknowns (m,) between two elements in series, one of them nonlinear, and their ``entries`` on the diagonal.
 

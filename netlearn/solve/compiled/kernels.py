@@ -27,6 +27,7 @@ from netlearn.solve.compiled.lu_loops import eliminate, solve_triangle, substitu
 from netlearn.solve.compiled.newton_loops import newton
 from netlearn.solve.compiled.planned_few_loops import adjoint_few, free_few, nudged_few, seen_at_border, seen_few
 from netlearn.solve.compiled.planned_loops import complete, contract_runs, gather
+from netlearn.solve.compiled.recover_loops import recover
 from netlearn.solve.compiled.sorting_loops import sort_unique
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "nudged_few",
     "pair_products",
     "postorder",
+    "recover",
     "resolve_few",
     "run_few",
     "seen_at_border",

@@ -27,6 +27,11 @@ class SourceForest:
     minus: Array
     at_tree: Array
 
+    @property
+    def alone(self) -> tuple[Array, Array] | None:
+        """If no two sources join: the tree node of each and the sign (s,) that brings its current there."""
+        return None if self._alone is None else (self._alone[0], self._alone[1].ravel())
+
     @cached_property
     def _alone(self) -> tuple[Array, Array] | None:
         """If no two sources join: the tree node and the sign (s,) of each in the incidence matrix."""

@@ -27,6 +27,7 @@ from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.graph import two_terminal
 from netlearn.circuit.wiring import Wiring
 from netlearn.errors import CircuitError
+from netlearn.solve.compiled.arguments import Recovery
 from netlearn.solve.equations.assembly import MatrixTopology, all_differ, sorted_unique, summing
 from netlearn.solve.equations.diagnosis import explain_singular, floating_error
 from netlearn.solve.equations.right_sides import RightSides
@@ -279,6 +280,24 @@ class SourceReduction:
         place = self.place[self._moving]
         x[:, in_a_row(self._moving)] = y[:, place if order is None else order[place]]
         return x
+
+    def recovery(self, sourced: Array) -> tuple[Recovery, Array] | None:
+        """How ``recover`` goes in a loop, and where the entries that it takes are among J's; None where sources join.
+
+        Elements beside J's entries have a part in the equations of the tree nodes ``sourced`` (t,).
+        """
+        alone = self.forest.alone
+        if alone is None or not len(self.sources):
+            return None
+        entries, columns, starts = self._coupling.entries
+        node, sign = alone
+        other = np.full(len(self.tree), -1)
+        other[sourced] = np.arange(len(sourced))
+        place, tree, branches, node, starts, columns, other = (
+            np.array(numbers, dtype=np.int64)
+            for numbers in (self.place, self.tree, self.sources, node, starts, columns, other)
+        )
+        return Recovery(place, tree, branches, node, np.array(sign), starts, columns, other), entries
 
     @cached_property
     def places_of_nodes(self) -> list[Any]:

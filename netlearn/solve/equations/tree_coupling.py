@@ -51,6 +51,17 @@ class TreeCoupling:
         """The unknowns that tree nodes' equations have entries of."""
         return np.concatenate([part.reached for part in self._rows])
 
+    @cached_property
+    def entries(self) -> tuple[Array, Array, Array]:
+        """The entries of J in all rows of tree nodes, one row after another: where they are in ``data``,
+
+        the columns that they stand in, and where each row begins, (s + 1,).
+        """
+        both = ((part.rows, part.reached[part.columns], part.entries) for part in self._rows)
+        rows, columns, entries = (np.concatenate(parts) for parts in zip(*both, strict=True))
+        order = np.argsort(rows, kind="stable")
+        return entries[order], columns[order], np.searchsorted(rows[order], np.arange(self.count + 1))
+
     def from_tree(self, data: Array, volts: Array, *, transpose: bool = False) -> tuple[Array, Array]:
         """What the tree nodes' voltages ``volts`` (s, S) do to Zᵀ J: those equations (d,), and the sums (d, S).
 

@@ -10,7 +10,8 @@ from scipy import sparse
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from netlearn.arrays import Array
-from netlearn.solve.compiled.arguments import InSeries
+from netlearn.solve.compiled.arguments import InSeries, Recovery
+from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.lockstep.elements import Frame, LockstepElements
 from netlearn.solve.matrices.batched_lu import BatchedLu
 from netlearn.solve.matrices.many import MOST_WORK
@@ -51,6 +52,11 @@ class EliminationLayout:
         entry[rows[~beside]] = np.flatnonzero(~beside)
         found = np.flatnonzero(chosen & (entry >= 0))
         return InSeries(found, entry[found])
+
+    def recovery(self, reduction: SourceReduction) -> tuple[Recovery, Array] | None:
+        """How all unknowns follow from the reduced ones in a loop: ``SourceReduction.recovery``."""
+        key = (EliminationLayout.recovery, self.whole.sourced.tobytes())
+        return reduction.wiring.once(key, lambda: reduction.recovery(self.whole.sourced))
 
     @classmethod
     def of(cls, model: NonlinearModel, elements: LockstepElements) -> EliminationLayout | None:

@@ -46,6 +46,8 @@ MOST_SOURCES = 8
 ROUGH = 1e-3
 """Currents out of balance by this part of what is allowed, 1e-9 of their magnitudes then, are beyond rounding of sums
 of any length in float64."""
+RECOVERED = 256
+"""A thread makes all unknowns of so many samples at the least."""
 MOST_NUMBERS = 4_000_000
 """How many unknowns of samples are solved at a time: 32 MB by convention."""
 
@@ -122,7 +124,8 @@ class Lockstep:
                     if lost.any():
                         run.solve(samples[lost])
         # One more step where the last one promised more than it kept.
-        rough = np.flatnonzero((run.excess > ROUGH) & (run.excess <= 1.0))
+        above = run.excess > ROUGH
+        rough = np.flatnonzero(above & (run.excess <= 1.0)) if above.any() else np.zeros(0, np.int64)
         if len(rough):
             steps = run.steps[rough]
             run.solve(rough, Starts.at(self._in_frame(run.y[rough])))
@@ -154,11 +157,14 @@ class Lockstep:
         # Two samples tell of thousands of inputs that they are not a few, without looking at all.
         if not values or sum(np.count_nonzero(value[0] != value[1]) for value in values) > 4 * MOST_SOURCES:
             return None
-        driven = np.concatenate(values, axis=1).T
+        driven = (values[0] if len(values) == 1 else np.concatenate(values, axis=1)).T
+        first = FIRST if unique else 2 * FIRST
+        known = InterpolatedStarts.last(driven, first, MOST_SOURCES, self.model.circuit.wiring)
+        if known is not None:
+            return known[0]
         # An input in both polarities is one direction, but thousands of inputs are not a few.
         if np.count_nonzero((driven != driven[:, :1]).any(axis=1)) > 4 * MOST_SOURCES:
             return None
-        first = FIRST if unique else 2 * FIRST
         return InterpolatedStarts.of(driven, first, MOST_SOURCES, self.model.circuit.wiring)
 
     def reach_of(self, starts: InterpolatedStarts, run: SampleRun) -> float:
@@ -184,7 +190,18 @@ class Lockstep:
 
     def _whole(self, y: Array, into: Array) -> Array:
         """All unknowns x (S, N) from the reduced ones (S, r), with the currents ``into`` (S, t) tree nodes."""
-        reduction, dictated = self.model.reduction, self.sources.dictated
+        reduction, dictated, data = self.model.reduction, self.sources.dictated, self.model.linear_data
+        found = self.layout.recovery(reduction) if data.ndim == 1 else None
+        if found is not None:
+            recovery, places = found
+            entries, volts, currents = data[places], of_rows(dictated.volts), of_rows(dictated.into)
+            x, loops = np.empty((len(y), len(recovery.place))), kernels()
+            in_shares(
+                lambda first, last: loops.recover(recovery, entries, y, volts, currents, into, x, first, last),
+                len(y),
+                RECOVERED,
+            )
+            return x
 
         def others(_: Array) -> Array:
             total = np.zeros((len(y), len(reduction.tree)))

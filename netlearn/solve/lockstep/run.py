@@ -148,5 +148,6 @@ class SampleRun:
             loops.unbalanced(linear, laws, problem, balance, under, width, first, last, self.excess, self.into)
 
         in_shares(weigh, count, width * ROUNDS)
-        lost = samples[~converged[samples]]
-        self.excess[lost] = np.inf
+        arrived = converged[samples]
+        if not arrived.all():
+            self.excess[samples[~arrived]] = np.inf

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import netlearn
-from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.circuit import Circuit, one_sample
 from netlearn.solve.codegen import laws
 from netlearn.solve.compiled import load as compiled
 from netlearn.solve.equations.assembly import Equations
@@ -210,3 +210,28 @@ def test_all_samples_arrive(name):
     assert together.solve(None, Tolerances(), unique=False).converged.all()
     found = InternalSolver().solve(circuit)
     assert np.abs(Equations.of(circuit).residual(found.x)).max() < 1e-11
+
+
+def test_all_unknowns_are_those_that_samples_have_alone() -> None:
+    """Currents of sources among them, either way round, where elements of all kinds take them."""
+    text = """t
+V1 a 0 1
+V2 0 b 2
+V3 g 0 1.5
+V4 e 0 0.3
+I1 0 a 1m
+R1 a c 1k
+R2 c b 2k
+R3 a b 5k
+M1 a g c 0 nm
+D1 b c d
+D2 a 0 d
+G1 c 0 a b 1u
+.model nm nmos(vto=0.7 kp=1m gamma=0.4)
+.model d d(is=1e-14)
+.end"""
+    volts = np.random.default_rng(0).uniform(-0.6, 0.6, 9)
+    circuit = sampled(netlearn.elaborate(netlearn.parse(text)).circuit, volts)
+    together = InternalSolver().solve(circuit).x
+    alone = np.concatenate([InternalSolver().solve(one_sample(circuit, k)).x for k in range(len(volts))])
+    assert np.abs(together - alone).max() < 1e-12
