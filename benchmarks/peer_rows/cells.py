@@ -37,19 +37,26 @@ def _project(cell: str, x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def epoch(least: float, *, quick: bool) -> Iterator[Row]:
-    """The gradients of all batches of the digits' training half, or of a few."""
+    """The gradients of all batches of the digits' training part, or of a few, and of all digits in one batch."""
     digits = load_digits()
     count = 2 * BATCH if quick else 1437
+    yield _beside(digits, least, count, BATCH)
+    if not quick:
+        # Then the crossbar of resistors is solved for its inputs, and not for the digits.
+        yield _beside(digits, least, len(digits.data), len(digits.data))
+
+
+def _beside(digits: Any, least: float, count: int, batch: int) -> Row:
     x, y = digits.data[:count] / 16, 0.2 * np.eye(10)[digits.target[:count]]
     rule, rng = make_rule("analytic"), np.random.default_rng(0)
     projects = {cell: _project(cell, x, y) for cell in CELLS}
 
     def step(cell: str, theta: Any, first: int) -> Any:
-        samples = Batch(x[first : first + BATCH], y[first : first + BATCH])
+        samples = Batch(x[first : first + batch], y[first : first + batch])
         return rule.estimate(projects[cell][0], Mse(), theta, samples, rng)
 
     def work(cell: str) -> None:
-        for first in range(0, count, BATCH):
+        for first in range(0, count, batch):
             step(cell, projects[cell][1], first)
 
     theta = projects["sinh"][1]
@@ -57,8 +64,9 @@ def epoch(least: float, *, quick: bool) -> Iterator[Row]:
     along = float(step("sinh", theta, 0).gradient @ way)
     losses = [step("sinh", theta + sign * STEP * way, 0).loss for sign in (1, -1)]
     difference = abs((losses[0] - losses[1]) / (2 * STEP) / along - 1)
-    yield Row(
-        f"crossbar {ROWS}×{COLUMNS} of sinh cells, an epoch of {count:,} digits in batches of {BATCH}",
+    return Row(
+        f"crossbar {ROWS}×{COLUMNS} of sinh cells, an epoch of {count:,} digits "
+        + ("in one batch" if batch == count else f"in batches of {batch}"),
         "netlearn itself with resistors as cells",
         beside(lambda: work("sinh"), lambda: work("resistor"), least),
         agree("cells", difference, 1e-5) + " from differences",

@@ -16,9 +16,11 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Column, Group
 from netlearn.circuit.devices.base import Environment, Values
+from netlearn.circuit.devices.behavioural import BehaviouralSource
 from netlearn.circuit.devices.linear import Resistor
 from netlearn.solve.compiled.load import available, kernels
 from netlearn.solve.equations.assembly import with_ground
+from netlearn.solve.law_products import law_products
 from netlearn.solve.reduced_states import ReducedStates, at_nodes, whole
 from netlearn.solve.resistor_blocks import COMPILED, ResistorBlocks
 from netlearn.solve.threads import in_parts
@@ -218,7 +220,12 @@ def _by_states(
     (g, name), environment = column, circuit.environment
     group = circuit.groups[g]
     unknowns, index = circuit.wiring.once(("unknowns of a group", g), lambda: _unknowns(np.asarray(group.index)))
-    a, b = (with_ground(_at_unknowns(states, unknowns)) for states in (left, right))
+    at = [_at_unknowns(states, unknowns) for states in (left, right)]
+    if not apart and len(index) * len(at[0]) >= WORTH_LOADING and _has_code(group, at) and available():
+        found = law_products(circuit, column, *at)
+        if found is not None:
+            return found
+    a, b = (with_ground(states) for states in at)
     total = np.zeros(len(index), np.result_type(a, b, *group.values.values()))
     each: list[Array] = []
     for part in sample_parts(len(a), index.size):
@@ -230,6 +237,12 @@ def _by_states(
         else:
             total = total + products.sum(axis=0)
     return np.concatenate(each) if apart else total
+
+
+def _has_code(group: Group, states: Sequence[Array]) -> bool:
+    """Whether a group's elements may have machine code for derivatives by their values, which prepared ones are."""
+    plain = all(np.ndim(value) < 2 and not np.iscomplexobj(value) for value in group.values.values())
+    return plain and isinstance(group.device, BehaviouralSource) and not any(map(np.iscomplexobj, states))
 
 
 def _unknowns(index: Array) -> tuple[Array, Array]:

@@ -61,6 +61,14 @@ class LoopWriter:
             for row, node in parts.items():
                 loop.add(loop.builder.select(free, code[node], zero), "c", loop.write(row))
 
+    def weigh(self, product: Node) -> None:
+        """Rows: y, change, and the sums, of each element one vector."""
+        with _Loop(self, "weigh", {"y": "y", "change": "a"}) as loop:
+            code, builder = loop.code([product]), loop.builder
+            at = builder.mul(loop.element, ir.Constant(INTEGER, WIDTH))
+            place = builder.bitcast(builder.gep(loop.rows["b"], [at]), VECTOR.as_pointer())
+            builder.store(builder.fadd(builder.load(place, align=8), code[product]), place, align=8)
+
 
 class _Loop:
     """A function, with the builder inside its two loops: ``for element: for vector of samples``."""

@@ -60,12 +60,32 @@ class CompiledLaw:
 
     def parameters(self, prepared: Values, count: int) -> Array:
         """What the functions take of the ``count`` elements' prepared values, (p, count)."""
-        given = {("value", name): np.asarray(value) for name, value in prepared.items()}
-        values = self.hoisted(given)
-        result = np.empty((len(values), count))
-        for row, value in zip(result, values, strict=True):
-            row[:] = value
-        return result
+        return _parameters(self.hoisted, prepared, count)
+
+
+def _parameters(hoisted: LawProgram, prepared: Values, count: int) -> Array:
+    given = {("value", name): np.asarray(value) for name, value in prepared.items()}
+    values = hoisted(given)
+    result = np.empty((len(values), count))
+    for row, value in zip(result, values, strict=True):
+        row[:] = value
+    return result
+
+
+@dataclass(frozen=True)
+class CompiledWeights:
+    """The machine code that sums, over samples, states times a law's derivatives by one of its values.
+
+    ``terminals`` are as in ``CompiledLaw``; ``weigh`` is an address, 0 where there is nothing to sum.
+    """
+
+    terminals: tuple[int, ...]
+    weigh: int
+    hoisted: LawProgram
+
+    def parameters(self, prepared: Values, count: int) -> Array:
+        """What the function takes of the ``count`` elements' prepared values, (p, count)."""
+        return _parameters(self.hoisted, prepared, count)
 
 
 _laws: dict[tuple[Any, ...], CompiledLaw | None] = {}
@@ -83,6 +103,29 @@ def law_of(device: Device, prepared: Values, terminals: Terminals) -> CompiledLa
             law = None
         _laws[key] = law
     return _laws[key]
+
+
+_weights: dict[tuple[Any, ...], CompiledWeights | None] = {}
+
+
+def weights_of(device: Device, prepared: Values, terminals: Terminals, name: str) -> CompiledWeights | None:
+    """The derivatives of elements with these prepared values by the one ``name``; None for what cannot be compiled.
+
+    That one must be the elements' own value, on which no other prepared value depends.
+    """
+    plain = tuple(
+        (each, np.asarray(value).flat[0].item())
+        for each, value in sorted(prepared.items())
+        if each != name and _is_plain(value)
+    )
+    key = (device, terminals, plain, tuple(sorted(prepared)), name, MOST_NODES)
+    if key not in _weights:
+        try:
+            found: CompiledWeights | None = _Maker(device, prepared, dict(plain), terminals).weights(name)
+        except (Untraceable, AttributeError, IndexError, TypeError, ValueError):
+            found = None
+        _weights[key] = found
+    return _weights[key]
 
 
 def _is_plain(value: Array) -> bool:
@@ -178,6 +221,24 @@ class _Maker:
             corrected,
             LawProgram(hoisted),
         )
+
+    def weights(self, name: str) -> CompiledWeights:
+        """What sums states at the terminals times the currents' derivatives by a value."""
+        graph = self.graph
+        currents = self._currents([self._row("y", t) for t in range(len(self.terminals))])
+        rows = Differentiation(graph, [graph.input("value", name)]).rows(currents)
+        total = graph.constant(0.0)
+        for t, row in enumerate(rows):
+            if 0 in row:
+                total = graph.apply("add", total, graph.apply("mul", row[0], self._row("change", t)))
+        if len(reached([total])) > MOST_NODES:
+            raise Untraceable("a long law")
+        hoisted = _hoisted([total])
+        if total.equals(0.0):
+            return CompiledWeights(self.classes, 0, LawProgram([]))
+        module = ir.Module("weights")
+        LoopWriter(module, hoisted, self.classes, (), 0).weigh(total)
+        return CompiledWeights(self.classes, machine_code(module)["weigh"], LawProgram(hoisted))
 
     def _currents(self, at: Sequence[Node]) -> list[Node]:
         found = Traced.of(self.graph, self.device.residual(_array(self._traced(at)), self.values))

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.circuit.circuit import GROUND
 from netlearn.solve.compiled.arguments import Laws, Linear
 from netlearn.solve.equations.right_sides import RightSides
 from netlearn.solve.equations.source_reduction import Dictated, SourceReduction
 from netlearn.solve.newton.system import NonlinearModel
+from netlearn.solve.terminals import terminals_alike
 
 if TYPE_CHECKING:
     from netlearn.solve.codegen.laws import CompiledLaw
@@ -54,7 +55,7 @@ class LockstepElements:
                 return None
             group = model.circuit.groups[g]
             index, count = np.asarray(group.index), len(group)
-            for terminals, elements in _alike(model.circuit, g):
+            for terminals, elements in terminals_alike(model.circuit, g):
                 every = len(elements) == count
                 own = {
                     name: value if every or np.ndim(value) == 0 else value[elements] for name, value in prepared.items()
@@ -74,22 +75,6 @@ class LockstepElements:
     def key(self) -> tuple[object, ...]:
         """What a layout depends on: which elements have which law's terminals and entries."""
         return tuple((part.group, part.elements.tobytes(), part.law.terminals, part.law.entries) for part in self.parts)
-
-
-def _alike(circuit: Circuit, g: int) -> Sequence[tuple[tuple[int, ...], Array]]:
-    """A group's elements in sets with one pattern of coinciding and grounded terminals.
-
-    The pattern gives for each terminal the first one that is the same unknown, -1 for ground.
-    """
-    return circuit.wiring.once(("terminals alike", g), lambda: _split(np.asarray(circuit.groups[g].index)))
-
-
-def _split(index: Array) -> Sequence[tuple[tuple[int, ...], Array]]:
-    same = index[:, :, None] == index[:, None, :]
-    first = np.where(index == GROUND, -1, same.argmax(axis=2))
-    patterns, which = np.unique(first, axis=0, return_inverse=True)
-    which = which.reshape(-1)
-    return [(tuple(pattern.tolist()), np.flatnonzero(which == k)) for k, pattern in enumerate(patterns)]
 
 
 @dataclass(frozen=True)
