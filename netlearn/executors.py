@@ -20,7 +20,7 @@ Thing = TypeVar("Thing")
 AHEAD = 32
 """Pieces that are under way at a time where their results are wanted in order. Of pieces of uneven lengths 8 workers
 are busy for 0.94 of the time, with half as many under way for 0.74, and 16 workers for 0.66 and 0.40; twice as many,
-0.96 and 0.80, would take twice the memory (benchmarks/constants_of_reading.py)."""
+0.96 and 0.82, would take twice the memory (benchmarks/constants_of_reading.py)."""
 AGAIN = "what was kept in a file is not done again; give another executor"
 SHUT_DOWN = "the executor was shut down before all was done"
 SAME = "install the same version of netlearn where the workers run"
