@@ -14,9 +14,10 @@ from netlearn.circuit.devices.junction import inverse, junction_potential, tempe
 from netlearn.circuit.devices.model_type import names
 
 LOWEST, HIGHEST = -10.0, 40.0
-"""Exponents below which an exponential is taken for zero, and above which it goes on as a straight line."""
+"""Exponents below which an exponential is taken for zero, and above which it goes on as a straight line, as ngspice has
+them."""
 GAP = 1.11
-"""The band gap in electronvolts that the gate's saturation current rises with."""
+"""The band gap in electronvolts that the gate's saturation current rises with, as ngspice has it."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ REFERENCE_TEMPERATURE = 27.0 + ZERO_CELSIUS
 """In kelvin: ngspice's temperature of reference, 27 degrees Celsius."""
 
 EXPONENT_LIMIT = 600.0
-"""Beyond it the exponential goes on as its tangent: finite in any product of two, and far beyond any real current."""
+"""Beyond it the exponential goes on as its tangent, by convention: float64 ends at 709, so that 1e47 is left for
+products, and it is far beyond any real current."""
 
 
 def thermal_voltage(temperature: Array) -> Array:
@@ -180,8 +181,8 @@ def limit_channel(v: Array, previous: Array) -> Array:
 
 NEAR_CHANNEL = 0.25
 """In volts: up to it steps of the gate's and the channel's voltages are left alone by ``limit_transistor``, also seen
-from the other end of the channel, where they may be twice as large: none of the limits for either is nearer than half a
-volt."""
+from the other end of the channel, where they may be twice as large. It is derived from SPICE's limits for either, none
+of which is nearer than half a volt."""
 
 
 def near_on_channel(v: Array, previous: Array) -> Array:

@@ -30,10 +30,11 @@ pinch-off instead, which lies less than 1e-3 away in a channel that conducts.
 """
 
 AT_REST = 1e-10
-"""The drain-source voltage up to which a channel is linear whatever saturation says."""
+"""The drain-source voltage up to which a channel is linear whatever saturation says, by convention: it is far below any
+voltage that counts."""
 
 LEAST_WIDTH = 0.25e-6
-"""The depletion width in metres that limits channel shortening where the doping is not given."""
+"""The depletion width in metres that limits channel shortening where the doping is not given, as SPICE has it."""
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,10 @@ from netlearn.circuit.devices.mosfet import (
 )
 from netlearn.errors import CircuitError
 
-# Dang's polynomial for the width of the depletion region around a cylindrical junction.
+# Dang's polynomial for the width of the depletion region around a cylindrical junction, with SPICE's numbers.
 CYLINDER = (0.0631353, 0.8013292, -0.01110777)
 LEAST_SLOPE = 1e-12
-"""The least output conductance in siemens that velocity saturation leaves."""
+"""The least output conductance in siemens that velocity saturation leaves, as SPICE has it."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import numpy as np
 from netlearn.arrays import Array
 
 POLISHES = 3
-"""Newton steps that take a root from the digits of a closed form to all digits."""
+"""Newton steps that take a root from the digits of a closed form to all digits: derived, as each doubles them, and two
+would do for four digits."""
 
 
 def least_positive_root(a: Array, b: Array, c: Array, d: Array) -> tuple[Array, Array]:

@@ -20,9 +20,9 @@ from netlearn.circuit.devices.model_type import ModelType, names
 
 NAN = float("nan")
 LEAKAGE = 1e-15
-"""The conductance in siemens between drain and source where rds is not given."""
+"""The conductance in siemens between drain and source where rds is not given, of ngspice's default of it."""
 LEAST_GAP = 0.1
-"""The least activation energy of the body diode in electronvolts."""
+"""The least activation energy of the body diode in electronvolts, as ngspice has it."""
 
 
 @dataclass(frozen=True)
