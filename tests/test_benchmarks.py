@@ -58,6 +58,13 @@ def test_gradients_of_nonlinear_cells_are_those_of_differences() -> None:
     assert "| netlearn itself with resistors as cells | " in said
 
 
+def test_values_of_constants_are_compared() -> None:
+    said = run("benchmarks/constants_of_rules.py", "--only", "orders.STEP")
+    assert said.startswith("learn.rules.orders.STEP: ")
+    assert said.count(" off ") == 6
+    assert said.count("<- the constant") == 1
+
+
 def test_peers_are_found_in_another_environment(tmp_path: Path) -> None:
     other = tmp_path / "python"
     other.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}:$PYTHONPATH" exec "{sys.executable}" "$@"\n')
