@@ -30,8 +30,9 @@ from netlearn.project import Project, open_project
 from netlearn.solve.parts import numbered
 from netlearn.solvers import Forward, solver_of
 
-HELD = 4_000_000
-"""About how many node voltages are held at a time."""
+HELD = 250_000
+"""About how many node voltages are held at a time: lattices of 20x20 with diodes take 0.9 times as long with half and
+1.01 with twice as many (benchmarks/rows_at_a_time.py)."""
 
 
 @dataclass(frozen=True)

@@ -207,7 +207,7 @@ def test_large_circuits_are_solved_for_fewer_samples_at_a_time() -> None:
     small = open_project(netlearn.parse(DIVIDERS))
     lines = [f"R{k} n{k} n{k + 1} 1k" for k in range(5000)]
     large = open_project(netlearn.parse("\n".join(["* chain", "V1 n0 0 1", *lines, "Rend n5000 0 1k", ""])))
-    assert rows_at_a_time(small) == 65536
+    assert rows_at_a_time(small) > 10_000
     assert rows_at_a_time(large) < 1000
 
 

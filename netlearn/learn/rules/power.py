@@ -23,8 +23,9 @@ from netlearn.solve.sensitivity import linearize, pullback
 SOURCES = (VoltageSource, CurrentSource, Vccs, Vcvs, Cccs, Ccvs, BehaviouralSource)
 """Devices that may give power to the others, and are not counted."""
 
-HELD = 4_000_000
-"""How many unknowns of samples are held at a time."""
+HELD = 250_000
+"""How many unknowns of samples are held at a time: lattices of 20x20 with diodes take 0.96 times as long with half and
+1.01 with twice as many (benchmarks/rows_at_a_time.py)."""
 
 
 def weight_of(loss: Loss) -> float:
