@@ -159,8 +159,8 @@ def settings_of(k: int) -> tuple[np.ndarray, ...]:
     networks = claims()
     lab, rng = networks.regression(list(networks.KINDS)[k % 5], k, diodes=True), np.random.default_rng(k)
     values, inputs, outputs = [], [], []
-    for _ in range(40):
-        theta = lab.theta * np.exp(0.2 * rng.normal(size=len(lab.theta)))
+    for _ in range(110):
+        theta = lab.theta * np.exp(0.4 * rng.normal(size=len(lab.theta)))
         values.append(np.tile(np.log(theta), (len(lab.batch.inputs), 1)))
         inputs.append(lab.batch.inputs)
         outputs.append(lab.model.outputs(lab.model.forward(theta, lab.batch.inputs)))
@@ -168,11 +168,11 @@ def settings_of(k: int) -> tuple[np.ndarray, ...]:
 
 
 def emulated(k: int) -> Result:
-    """The error of an emulator of 30 settings on 10 others, beside the spread of the outputs."""
+    """The error of an emulator of 100 settings on 10 others, beside the spread of the outputs."""
     values, inputs, outputs = settings_of(k)
-    learnt = emulator.Emulator.trained(values[:600], inputs[:600], outputs[:600], (32,), 0)
-    apart = learnt.outputs(values[600:], inputs[600:]) - outputs[600:]
-    return {"error": float(np.sqrt(np.mean(apart**2) / np.var(outputs[600:], axis=0).mean()))}
+    learnt = emulator.Emulator.trained(values[:2000], inputs[:2000], outputs[:2000], (32,), 0)
+    apart = learnt.outputs(values[2000:], inputs[2000:]) - outputs[2000:]
+    return {"error": float(np.sqrt(np.mean(apart**2) / np.var(outputs[2000:], axis=0).mean()))}
 
 
 def walls(k: int) -> Result:
@@ -259,10 +259,10 @@ CONSTANTS = (
     Constant(solved_start, "AGREED", "read-outs with a feedback", loose, DECADES, ratio=False),
     Constant(readout, "FELT", "read-outs with a feedback", loose, DECADES, ratio=False),
     Constant(linear_start, "LINEAR", "transconductances", superposed, (1e-7, *FAR, 1e7), ratio=False),
-    Constant(emulator, "ALPHA", "emulators of networks with diodes", emulated, FAR),
+    Constant(emulator, "ALPHA", "emulators of networks with diodes", emulated, DECADES),
     Constant(emulator, "STEPS", "emulators of networks with diodes", emulated),
-    Constant(emulator, "RIDGES", "emulators of networks with diodes", emulated, (1.0, 1e2, 1e4), at=0),
-    Constant(emulator, "RIDGES", "emulators of networks with diodes", emulated, (1e-4, 1e-2, 1.0), at=-1),
+    Constant(emulator, "RIDGES", "emulators of networks with diodes", emulated, (1.0, 1e4), at=0),
+    Constant(emulator, "RIDGES", "emulators of networks with diodes", emulated, (1e-4, 1.0), at=-1),
     Constant(lbfgs, "WALL", "diodes fitted past an overflow", walls, (0.1, *HALF, 10.0)),
     Constant(estimators, "REACH", "regressions", regressor, (0.1, *HALF, 10.0), ratio=False),
     Constant(boxed, "ROUNDS", "quadratic functions in boxes", boxes, (0.1, 0.25, *HALF), ratio=False),

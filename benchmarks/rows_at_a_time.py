@@ -81,13 +81,23 @@ def predicted() -> Work:
     return lambda: netlearn.predict(netlist, data)
 
 
-def realisations(side: int) -> Work:
-    """32 realisations of a lattice with diodes, 20 samples each."""
-    network = lab(side, diodes=True)
+def realisations(side: int, samples: int, *, diodes: bool = True) -> Work:
+    """30 realisations of a lattice."""
+    network = lab(side, diodes=diodes, samples=samples)
     project = network.project
     of = realised._Solving(project, project.samples())
-    theta = network.theta * np.exp(np.random.default_rng(0).normal(0, 0.1, (32, len(network.theta))))
+    theta = network.theta * np.exp(np.random.default_rng(0).normal(0, 0.1, (30, len(network.theta))))
     return lambda: of.solved(theta)
+
+
+def one_sample(unknowns: int) -> Work:
+    """Lattices with diodes of so many unknowns."""
+    return realisations(round(unknowns**0.5), 1)
+
+
+def linear(unknowns: int) -> Work:
+    """A lattice of 10x10 resistors with so many unknowns of all samples."""
+    return realisations(10, unknowns // 100, diodes=False)
 
 
 def standard_errors() -> Work:
@@ -125,12 +135,12 @@ SIZES: tuple[tuple[ModuleType, str, Callable[[], Work]], ...] = (
     (evaluation, "HELD", evaluated),
     (power, "HELD", dissipating),
     (prediction, "HELD", predicted),
-    (realised, "TOGETHER", lambda: realisations(5)),
     (fit, "AT_ONCE", standard_errors),
     (table, "LINES_AT_A_TIME", read),
 )
 THRESHOLDS: tuple[tuple[ModuleType, str, Callable[[int], Work], tuple[int, ...]], ...] = (
-    (realised, "LARGE", lambda unknowns: realisations(round(unknowns**0.5)), (25, 49, 100, 196, 400)),
+    (realised, "LARGE", one_sample, (25, 100, 400)),
+    (realised, "LARGE", linear, (500, 1000, 2000, 4000, 8000)),
     (local, "WHOLE", curvature, (100, 200, 400, 800, 1600)),
 )
 
@@ -147,7 +157,8 @@ def main() -> None:
         title = f"{module.__name__.removeprefix('netlearn.')}.{name}"
         for size in sizes if only in title else ():
             above, below = least_times(module, name, (0, 10**15), partial(sized, size), rounds)
-            print(f"{title:<32}{size:>9}  {below / above:.2f}", flush=True)
+            what = (sized.__doc__ or "").partition("\n")[0]
+            print(f"{title:<32}{size:>9}  {below / above:.2f}  {what}", flush=True)
 
 
 if __name__ == "__main__":
