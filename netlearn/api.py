@@ -63,9 +63,10 @@ from netlearn.training_scope import scope_notes
 from netlearn.writing import steps_of, training_parts, writing_of
 
 LOOKED_AT = 40
-"""Up to so many values are looked at one by one."""
+"""Up to so many values are looked at one by one: by convention, as many as a table shows on a screen or two."""
 FITTED = 20_000
-"""Up to so many samples tell standard errors without being asked to."""
+"""Up to so many samples tell standard errors without being asked to: by convention, a bound of time that nobody asked
+to be spent; not measured, as it changes no result."""
 
 
 @checked

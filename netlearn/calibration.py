@@ -36,7 +36,7 @@ from netlearn.solve.internal import InternalSolver
 
 Offsets = Literal["auto", "yes", "no"]
 SHOWN = 8
-"""So many names are listed in a message."""
+"""So many names are listed in a message: by convention, about a line."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ from netlearn.solve.operating_point import OperatingPoint, Solver
 from netlearn.solve.sensitivity import linearize
 
 DOUBTED = 16
-"""So many of the samples are asked how many digits hold."""
+"""So many of the samples are asked how many digits hold: by convention, as samples of a linear circuit share their
+matrix, and those of another one are spread evenly over the data."""
 
 
 def careful(solver: Solver) -> Solver:

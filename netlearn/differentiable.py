@@ -24,7 +24,8 @@ from netlearn.signature import signature_of
 from netlearn.solve.operating_point import OperatingPoint, Solver
 
 REMEMBERED = 8
-"""How many operating points are kept for the derivatives that are asked for next."""
+"""How many operating points are kept for the derivatives that are asked for next: by convention, as a derivative is
+mostly asked for right after its values, and line searches go back by a few."""
 
 Coordinates = Literal["log", "conductance", "resistance", "value"]
 

@@ -33,7 +33,9 @@ from netlearn.solve.parts import numbered
 from netlearn.solvers import Forward, solver_of
 
 HELD, LEAST_ROWS = 1_000_000, 64
-"""How many unknowns of samples are held at a time, and how many samples at the least."""
+"""How many unknowns of samples are held at a time, and how many samples at the least: lattices of 7x7 diodes take 0.97
+times as long with half as many unknowns and 1.15 with twice (benchmarks/rows_at_a_time.py); the samples are by
+convention, so that a large circuit is not solved one by one."""
 
 
 @checked

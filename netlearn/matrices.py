@@ -33,8 +33,9 @@ _NAME = re.compile(r"(.*?)(\d+)([_x,:c-]{1,2})(\d+)([a-z]*)(\.[^.]+)?")
 """A cell by the numbers of its row and its column, such as rc0_12p or xc0_12p.g."""
 CONDUCTANCE, VALUE = "conductance", "value"
 _SIEMENS = ".g"
+"""What the parameter of a cell that is a conductance ends in."""
 LISTED = 3
-"""Names in a message; the rest is counted."""
+"""Names in a message, by convention; the rest is counted."""
 
 
 @dataclass(frozen=True)

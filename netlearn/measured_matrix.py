@@ -16,7 +16,9 @@ from netlearn.matrix_files import NamedMatrix, number_of, read_matrix, require, 
 QUANTITIES = ("conductance", "resistance", "value")
 MEMBERS = tuple(f"{quantity}s" for quantity in QUANTITIES)
 WHAT = "measured matrix"
+"""What messages call the file."""
 ELEMENT = "element"
+"""The heading of the column of names."""
 
 
 @dataclass(frozen=True)

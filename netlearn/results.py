@@ -27,7 +27,8 @@ from netlearn.solve.accuracy import Residual
 EVALUATION_ARRAYS = ("inputs", "outputs", "targets", "losses", "watts")
 EVALUATION_VALUES = ("loss", "accuracy", "names", "classes", "data", "notes")
 AT_BOUND = 1e-9
-"""How near to a bound, as a part of itself, a value is at it."""
+"""How near to a bound, as a part of itself, a value is at it: by convention, far above float64's rounding in going to
+coordinates of training and back, and below any tolerance."""
 RUN_VALUES = ("names", "best_epoch", "interrupted", "seconds", "stopped", "notes")
 
 

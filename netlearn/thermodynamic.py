@@ -15,13 +15,16 @@ from netlearn.overrides import DataLike, NetlistLike
 from netlearn.project import open_project
 
 SIEMENS, FARADS = 1e-3, 1e-9
-"""The conductance that stands for the curvature along the gradient, and the capacitance of each node."""
+"""The conductance that stands for the curvature along the gradient, and the capacitance of each node: by convention,
+for a time constant of 1 µs."""
 LARGEST = 200
-"""Up to so many values are written, as a resistor or two stand between any two of them."""
+"""Up to so many values are written, by convention, as a resistor or two stand between any two of them: 20,000 or twice
+as many."""
 MOMENTS = 1000
-"""Steps of the transient analysis, at least."""
+"""Steps of the transient analysis, at least: by convention, more than a figure shows; ngspice makes its own smaller by
+``reltol``."""
 NOTHING = 1e-12
-"""Conductances below this part of the largest are left out."""
+"""Conductances below this part of the largest are left out: the tolerance of solvers, 1e-12."""
 
 
 def thermodynamic_netlist(netlist: NetlistLike, data: DataLike | None = None, **settings: Any) -> str:

@@ -20,7 +20,7 @@ TELLING = re.compile(rf"(?:.*\.)?(?:{SOURCE.pattern}|{LOAD.pattern})")
 """Either, below any path."""
 
 LISTED = 6
-"""Names that a note lists."""
+"""Names that a note lists: by convention, about a line."""
 
 
 def scope_notes(project: Project) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ from netlearn.learn.hardware import Hardware, level_values, series_values
 from netlearn.netlist.numbers import parse_number
 
 DECADES = 3.0
-"""Where there are no bounds, values up to so many decades from the present one may be taken."""
+"""Where there are no bounds, values up to so many decades from the present one may be taken: by convention, from 1 kΩ
+all that resistors are commonly sold in, 1 Ω to 1 MΩ."""
 VALUE, COUNT = "value", "count"
 """The columns of a list of parts; the second may be missing, and then there are as many as are needed."""
 

@@ -20,7 +20,7 @@ from netlearn.arrays import Array
 from netlearn.journal import Journal
 
 SOON = 2.0
-"""Seconds that a search takes before its steps are written: what takes less is done again as fast."""
+"""Seconds that a search takes before its steps are written: by convention, what takes less is done again as fast."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,12 @@ from netlearn.arrays import Array
 from netlearn.errors import ConvergenceError
 
 ROUNDS = 30
-"""How often the values that are at bounds may change."""
+"""How often the values that are at bounds may change: 60 values in boxes take up to 8 rounds, and after 3 what is found
+is up to 0.7 of itself above the minimum (n = 5) (benchmarks/constants_of_learning.py)."""
 EXACT, ENOUGH = 1e-10, 1e-9
-"""The residual of conjugate gradients, and what a round must gain for another one, relative."""
+"""The residual of conjugate gradients, and what a round must gain for another one, relative: from 1e-14 to 1e-6, and
+from 1e-13 to 1e-5, the minimum is that of scipy to rounding, and takes 655 to 522 products (n = 5)
+(benchmarks/constants_of_learning.py)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,10 +21,12 @@ from netlearn.overrides import DataLike
 from netlearn.project import Project
 
 SAME = 1e-9
-"""Numbers that differ by no more than this part of themselves are the same: they may have been written anew."""
+"""Numbers that differ by no more than this part of themselves are the same, as they may have been written anew: by
+convention, of ten digits that are written all hold."""
 
 LONGEST = 40
-"""Characters of two numbers of rows."""
+"""Characters of two numbers of rows: by convention, more than two numbers of 19 digits, which float64 and files have no
+room for, guards messages against long text."""
 
 
 def rows_from(text: str) -> Iterable[int]:

@@ -19,7 +19,8 @@ WORSE = 0.01
 """The part of itself by which the loss may rise where as few digits are written as do: a convention, which the
 option's help states."""
 NEGLIGIBLE = 1e-6
-"""The loss, in what it is large or small against, that may be added to that."""
+"""The loss, in what it is large or small against, that may be added to that: by convention, outputs that are off by a
+thousandth."""
 
 
 def check_digits(digits: int | None, hardware: object | None, place: Place | None = None) -> None:

@@ -17,7 +17,8 @@ LOW, HIGH, MET_LOW, MET_HIGH, SCALE = range(5)
 is met, and what a miss is measured in. NaN where nothing is asked."""
 
 ROUNDING = 1e-6
-"""What a miss may be, in its scale, for the goal to be met: an optimizer comes to the edge of a band from outside."""
+"""What a miss may be, in its scale, for the goal to be met, as an optimizer comes to the edge of a band from outside:
+by convention, a millionth."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ SERIES = {
 }
 """Preferred numbers of IEC 60063 with two digits; those with three are powers of 10, rounded."""
 SERIES_NAMES = (*SERIES, "e48", "e96", "e192")
+"""The series of IEC 60063."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from netlearn.atomic import check_output, replacing
 from netlearn.errors import OptionError
 
 CHUNK = 1 << 20
-"""About how many bytes of a Zarr array are written together."""
+"""About how many bytes of a Zarr array are written together: Zarr's documentation advises chunks of at least 1 MB."""
 
 
 class ParameterStore(Protocol):

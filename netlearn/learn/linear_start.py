@@ -14,7 +14,9 @@ from netlearn.learn.model import Model
 from netlearn.learn.superposition import outputs_of
 
 LINEAR = 1e-9
-"""By which part of the outputs' change a second step of the same size may change them otherwise."""
+"""By which part of the outputs' change a second step of the same size may change them otherwise: transconductances pass
+from 1e-13 on, and with one of them in a loop with a gain of 1e-3 they pass with 1e-2, not with 1e-5 (n = 5)
+(benchmarks/constants_of_learning.py)."""
 
 
 def linear_start(

@@ -130,7 +130,9 @@ class CrossEntropy(Dissipating):
 
 
 SMALLEST_SPREAD = 0.01
-"""The least spread of outputs that a scale is chosen by, relative to their size."""
+"""The least spread of outputs that a scale is chosen by, relative to their size: by convention, guards against scales
+that only rounding and offsets would set; not measured, as networks whose outputs hardly differ are rare and ``scale``
+sets it."""
 
 LOSSES: Mapping[str, type] = {"mse": Mse, "cross_entropy": CrossEntropy, "log": Logarithmic, "relative": Relative}
 

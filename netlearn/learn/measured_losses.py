@@ -13,7 +13,8 @@ from netlearn.learn.dissipating import Dissipating
 from netlearn.options import option
 
 FLOOR = 0.1
-"""The part of the least of the targets' sizes that is taken for a floor where none is given."""
+"""The part of the least of the targets' sizes that is taken for a floor where none is given: by convention, a decade
+below all that is wanted, where a miss still counts by its ratio."""
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,15 @@ from netlearn.learn.transforms import REACH
 from netlearn.solve.internal import InternalSolver
 
 RIDGE = 1e-12
-"""How much less a change of a conductance counts than an error of the outputs: it decides what these leave open."""
+"""How much less a change of a conductance counts than an error of the outputs, which decides what these leave open: of
+18 resistors for 10 outputs 1e-16 to 1e-6 lead to the same resistances, and leave 6e-30 to 4e-10 of the loss; 1e-4
+leaves 4e-6 (n = 5) (benchmarks/constants_of_learning.py)."""
 NOTHING = 1e-9
-"""A change of the outputs that is none, in V or A."""
+"""A change of the outputs that is none, in V or A: by convention, a nanovolt."""
 AGREED = 0.01
-"""By which part of the change of the outputs they may differ from what was computed."""
+"""By which part of the change of the outputs they may differ from what was computed: by convention, as from 1e-4 to 1
+the same read-outs with a feedback pass (n = 5): it guards against what the read-out's own conditions do not see
+(benchmarks/constants_of_learning.py)."""
 
 
 @dataclass(frozen=True)

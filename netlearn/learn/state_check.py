@@ -14,7 +14,7 @@ from netlearn.learn.rules.base import Remembering
 from netlearn.learn.state import TrainingState
 
 _MOST_COUNTED = 2**53
-"""Larger counts are none that a run has come to."""
+"""Larger counts are none that a run has come to: beyond it float64 has not all whole numbers."""
 
 
 def check_state(task: Task, state: TrainingState) -> None:

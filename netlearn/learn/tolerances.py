@@ -12,7 +12,8 @@ from netlearn.options import Declared, Given, Percent, option
 
 DISTRIBUTIONS = ("uniform", "normal")
 LARGEST_TEMPCO = 0.1
-"""Per kelvin; more can only be meant as parts per million."""
+"""Per kelvin, by convention: resistors have 1e-6 to 5e-3 and thermistors up to 0.06, so that more can only be meant as
+parts per million."""
 
 
 @dataclass(frozen=True)

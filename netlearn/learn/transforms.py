@@ -16,7 +16,8 @@ from netlearn.errors import OptionError, Place
 Coordinates = Literal["log", "conductance", "resistance"]
 
 REACH = 1e6
-"""Conductances and resistances without bounds stay within this factor of where they began."""
+"""Conductances and resistances without bounds stay within this factor of where they began: by convention, as from 1 kΩ
+it is 1 mΩ and 1 GΩ, beyond which a resistor is a wire or none."""
 
 
 @dataclass(frozen=True)

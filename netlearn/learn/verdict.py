@@ -8,9 +8,10 @@ from netlearn.learn.loop import Task
 from netlearn.learn.state import TrainingState
 
 SHOWN = 4
-"""Names that a note gives."""
+"""Names that a note gives: by convention, so that it stays a sentence."""
 STILL = 1e-6
-"""A loss that fell by no more than this part of itself has not moved."""
+"""A loss that fell by no more than this part of itself has not moved: by convention, the digits that losses are printed
+with."""
 
 
 def warning_of(task: Task, state: TrainingState) -> str:

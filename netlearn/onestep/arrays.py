@@ -14,9 +14,11 @@ from netlearn.netlist.numbers import format_number
 from netlearn.onestep.problem import LeastSquares
 
 LITTLE = 100.0
-"""A gain that takes no amplifier of its own kind, for a ridge by conductances to ground."""
+"""A gain that takes no amplifier of its own kind, for a ridge by conductances to ground: by convention, what a single
+transistor has."""
 CLOSED = 1.0
-"""Loop gain below which an amplifier leaves more of the error than it takes away."""
+"""Loop gain below which an amplifier leaves more of the error than it takes away: of a loop gain L it leaves 1/(1 +
+L)."""
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,10 @@ from netlearn.learn.table import CLASS, Table
 from netlearn.onestep.options import OneStep
 
 INTERCEPT = "intercept"
+"""The name of the coefficient of the constant."""
 _DEPENDENT = 1e-10
-"""A column that is nearer to a combination of others, relative to its length, is one."""
+"""A column that is nearer to a combination of others, relative to its length, is one: by convention, between float64's
+rounding and the six to nine digits that files have."""
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,10 @@ from netlearn.tolerances.trials import Trials, trials_of
 from netlearn.tolerances.worst_case import WorstCase, confirmed, slopes_at_nominal, worst_cases
 
 DRAWS_AT_ONCE = 1000
-"""Draws between which an interruption loses nothing that is kept in a journal."""
+"""Draws between which an interruption loses nothing that is kept in a journal: by convention, at most seconds of
+work."""
 QUANTILES = (0.001, 0.05, 0.5, 0.95, 0.999)
-"""Nearly all draws, nine in ten, and the median."""
+"""Nearly all draws, nine in ten, and the median, by convention."""
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,14 @@ CLASSES: Mapping[float, float] = {0.05: 1.0, 0.02: 1.2, 0.01: 1.5, 0.005: 3.0, 0
 """Relative prices of resistors by tolerance, where none are given: what catalogues ask, roughly."""
 
 ALL_TRIED = 1500
-"""Up to so many choices all are tried."""
+"""Up to so many choices all are tried: of 625 choices for four parts the cheapest costs what is found step by step, too
+(n = 5), which is not certain elsewhere (benchmarks/constants_of_search.py)."""
 JUDGED_BY = 4000
-"""Draws that choices are judged by."""
+"""Draws that choices are judged by: the yield is known within 0.5 % by them at 90 %, as √(p(1 - p)/n); a tenth or twice
+as many choose the same four parts (n = 5) (benchmarks/constants_of_search.py)."""
 CORRECTED = 6
-"""So often the aim of the linear model is raised by what it promised too much."""
+"""So often the aim of the linear model is raised by what it promised too much: four parts of 5 % take one round (n = 5)
+(benchmarks/constants_of_search.py)."""
 
 
 @dataclass(frozen=True)

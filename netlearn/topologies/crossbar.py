@@ -21,10 +21,12 @@ from netlearn.topologies.weights import Lines, Programmed, fitting, programmed
 
 SELECTOR = ".model selector d is=1n"
 LOWEST, HIGHEST = 1e4, 1e6
-"""Bounds of the cells that stand for a matrix, in ohms, where none are given."""
+"""Bounds of the cells that stand for a matrix, in ohms, where none are given: by convention, two decades as memristive
+devices have them."""
 
 ROOM = 0.5
-"""The part of the highest conductance that stands for the largest weight where cells are no resistors."""
+"""The part of the highest conductance that stands for the largest weight where cells are no resistors: by convention, a
+half, as these take some of the voltage that is to be made up for."""
 
 
 @dataclass(frozen=True)

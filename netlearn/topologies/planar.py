@@ -12,10 +12,12 @@ from netlearn.options import Declared, option
 from netlearn.topologies.network import Network, key, spread
 
 RATIO = 1.4
-"""Of the radii of large and small disks, which keeps them from forming a crystal."""
+"""Of the radii of large and small disks, which keeps them from forming a crystal (C. S. O'Hern and others, Phys. Rev. E
+68, 011306, 2003)."""
 
 CONTACTS = 3
-"""A disk with fewer contacts in the plane is not held, but rattles."""
+"""A disk with fewer contacts in the plane is not held, but rattles: one more than there are dimensions (O'Hern and
+others, as above)."""
 
 
 @dataclass(frozen=True)

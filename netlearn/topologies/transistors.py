@@ -17,7 +17,7 @@ from netlearn.topologies.regular import Lattice
 from netlearn.topologies.start import Gates
 
 MARGIN = 0.1
-"""Volts above the threshold at which a pair still conducts."""
+"""Volts above the threshold at which a pair still conducts: by convention, about four times the thermal voltage."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import numpy as np
 from netlearn.arrays import Array
 
 FLOOR = 1e-9
-"""Of the largest state, or of the one aimed at: what noise would take to zero or below stays there."""
+"""Of the largest state, or of the one aimed at: what noise would take to zero or below stays there. By convention, far
+below what devices tell from nothing."""
 
 
 @dataclass(frozen=True)

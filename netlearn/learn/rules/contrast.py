@@ -14,7 +14,9 @@ from netlearn.solve.contraction import contract
 from netlearn.solve.reduced_states import ReducedStates, between, difference, whole
 
 QUADRATURE = 6
-"""Gauss-Legendre points between two states for a nonlinear element, exact to degree 11."""
+"""Gauss-Legendre points between two states for a nonlinear element, exact to degree 11: gradients by diodes' areas with
+a nudge as large as the network are off by 8 %, 0.2 % and 0.002 % with 3, 6 and 12 points (n = 5)
+(benchmarks/constants_of_rules.py)."""
 
 
 def co_content_difference(

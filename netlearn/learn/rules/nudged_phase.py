@@ -36,9 +36,11 @@ from netlearn.solve.transposed import Transposed, corrected_circuit
 Policy = Literal["warn", "require", "correct"]
 
 SHOWN = 3
-"""Names that a message gives."""
+"""Names that a message gives: by convention, so that it stays a sentence."""
 SAMPLED = 8
-"""Samples of a nonlinear circuit that are asked for the conductances that its outputs see."""
+"""Samples of a nonlinear circuit that are asked for the conductances that its outputs see: beside all 20 they give a
+unit that is up to 31 % larger with 4, up to 8 % with 8 and the same with 16 (n = 5)
+(benchmarks/constants_of_rules.py)."""
 
 
 @dataclass(frozen=True)

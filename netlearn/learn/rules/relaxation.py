@@ -15,7 +15,9 @@ from netlearn.arrays import Array
 from netlearn.errors import ConvergenceError
 
 EXACT = 1e-11
-"""What the last Krylov vector still contributes where the others are enough."""
+"""What the last Krylov vector still contributes where the others are enough: of a function of a matrix over six decades
+1e-13, 1e-11 and 1e-9 leave errors of 7e-15, 1e-12 and 2e-10 in 41, 38 and 35 products (n = 5)
+(benchmarks/constants_of_rules.py)."""
 
 
 @dataclass(frozen=True)
