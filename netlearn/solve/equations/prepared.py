@@ -131,7 +131,7 @@ def _bytes_of(values: Mapping[str, Array]) -> Hashable:
     kinds = [(value.dtype, value.shape) for value in values.values()]
     try:
         joined = b"".join(values.values())  # type: ignore[arg-type]
-    except (BufferError, ValueError):
-        # Some of them do not lie in a row in memory.
+    except (BufferError, TypeError, ValueError):
+        # Some of them do not lie in a row in memory, for which join has a TypeError.
         joined = b"".join(value.tobytes() for value in values.values())
     return joined, (*values, *kinds)
