@@ -15,10 +15,11 @@ from itertools import pairwise
 import numpy as np
 from alternating_runs import Work, asked
 from block_sizes import Size, diodes
+from recompiled import crossbar, solved
 from samples_per_second import Network, lattice, layered
 from thresholds import RESISTORS, ideal_diodes, right_hand_sides
 
-from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.solve import contraction, resistor_blocks
 from netlearn.solve.blocks import nodes, partition, solver
 from netlearn.solve.bordered import system as bordered
@@ -59,14 +60,12 @@ def junctions(samples: int, method: Method) -> Work:
 
 
 def deep(layers: int, width: int, samples: int) -> Work:
-    """So many layers of resistors, all nodes of each with those of the next, by sweeps."""
+    """So many layers of resistors, all nodes of each with those of the next and ground, by sweeps."""
     rng, number = np.random.default_rng(0), np.arange(layers * width).reshape(layers, width)
     ends = [np.stack(np.meshgrid(a, b, indexing="ij"), axis=-1).reshape(-1, 2) for a, b in pairwise(number)]
-    pairs = np.concatenate(ends)
-    network = Network(
-        "deep", number.size, pairs, rng.uniform(1e3, 1e4, len(pairs)), np.zeros((0, 2), int), number[0], 0
-    )
-    network = replace(network, sources=np.concatenate([number[0], number[-1]]))
+    leaks = np.stack([number.ravel(), np.full(number.size, GROUND)], axis=1)
+    pairs, none = np.concatenate([*ends, leaks]), np.zeros((0, 2), dtype=int)
+    network = Network("deep", number.size, pairs, rng.uniform(1e3, 1e4, len(pairs)), none, number[0], 0)
     circuit = network.circuit(network.samples(rng, samples))
     return lambda: InternalSolver(method="gauss-seidel").solve(circuit).x
 
@@ -106,6 +105,11 @@ def lattice_of_sources(count: int, samples: int) -> Work:
     return lambda: InternalSolver().solve(circuit.with_values({(1, "dc"): network.samples(rng, samples)})).x
 
 
+def of_selectors(rows: int, columns: int, samples: int) -> Work:
+    """A crossbar with wires and a diode in series with each cell, one source for each row."""
+    return solved(crossbar(rows, columns, samples, selector="diode"))
+
+
 def newton_steps(samples: int) -> Work:
     """A layer of 300 ideal diodes between 64 inputs and 24 outputs."""
     circuit = ideal_diodes(64, 300, 24, samples)
@@ -122,6 +126,7 @@ SIZES = (
     Size(resistor_blocks, "ROWS", "2000x2000 nodes, 64 samples", lambda: wide(2000, 64)),
     Size(contraction, "HELD", "1104 junctions, 8192 samples", lambda: saturations(8192)),
     Size(partition, "MOST_LAYERS", "24 layers of 20 nodes, 200 samples", lambda: deep(24, 20, 200)),
+    Size(partition, "MOST_LAYERS", "24 layers of 4 nodes, 200 samples", lambda: deep(24, 4, 200)),
     Size(solver, "NEAR", "500 samples of a layer of junctions", lambda: junctions(500, "hybrid")),
     Size(solver, "NEAR_SWEEPS", "500 samples of a layer of junctions", lambda: junctions(500, "hybrid")),
     Size(nodes, "HALVED_FROM", "500 samples of a layer of junctions", lambda: junctions(500, "gauss-seidel")),
@@ -133,12 +138,7 @@ SIZES = (
         "lattice of 18x18 diodes, 12 sources, 1000 samples",
         lambda: lattice_of_sources(12, 1000),
     ),
-    Size(
-        lockstep,
-        "MOST_SOURCES",
-        "lattice of 18x18 diodes, 6 sources, 1000 samples",
-        lambda: lattice_of_sources(6, 1000),
-    ),
+    Size(lockstep, "MOST_SOURCES", "crossbar of 32x16 selectors, 300 samples", lambda: of_selectors(32, 16, 300)),
 )
 
 

@@ -25,9 +25,11 @@ MOST_DIGITS = -np.log10(UNIT_ROUNDOFF)
 FEW_DIGITS = 6
 """Unknowns with fewer digits are warned of: by convention as many as tables show."""
 DRAWS = 3
-"""So often random signs of rounding errors are tried."""
+"""So often random signs of rounding errors are tried: of 2289 voltages in networks that lose digits 0.2 % have fewer
+digits than is said then, with one draw 0.7 % and with twice as many 0.04 % (benchmarks/draws_of_signs.py)."""
 DRAWS_OF_DIFFERENCES = 10
-"""And so often for differences, as two errors of equal signs cancel in them."""
+"""And so often for differences, as two errors of equal signs cancel in them: of 2286 none has fewer digits than is said
+then; with 6 draws 0.1 % have, and with 3 0.4 % (benchmarks/draws_of_signs.py)."""
 NEGLIGIBLE = 1e-12
 """Voltages and currents below this part of the largest one are hardly asked for: SPICE's default of abstol beside an
 ampere."""

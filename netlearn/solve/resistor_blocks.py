@@ -29,7 +29,8 @@ FEWEST = 64
 """Blocks of fewer resistors are left to the loop: with 16 samples a block takes as long for 64 resistors, 1.1 times for
 32 and 0.9 for 128 (benchmarks/contractions.py)."""
 ROWS = 512
-"""So many nodes a thread multiplies at a time."""
+"""So many nodes a thread multiplies at a time: of 2000x2000 it takes 1.05 times as long with half as many, and as long
+within a fiftieth with twice as many (benchmarks/part_sizes.py)."""
 COMMON = 1e4
 """Where voltages are so many times as large as they differ, a product of matrices would lose these digits, twice, as
 drops are multiplied, of float64's 16."""

@@ -36,7 +36,8 @@ PART = 256
 """Samples that are solved at a time: from 128 to 512 it takes as long within a twentieth
 (benchmarks/block_sizes.py)."""
 STEPS = 12
-"""After so many steps without all diodes being on their lines others are to try."""
+"""After so many steps without all diodes being on their lines others are to try: 1000 samples of a layer of 300 diodes
+take as long within a fiftieth with half or twice as many (benchmarks/part_sizes.py)."""
 FEW = 3
 """Where no more than this part of the samples have diodes to move further, they go on alone: a third; with a half or a
 sixth nudged states take as long within a twentieth (benchmarks/block_sizes.py)."""

@@ -41,8 +41,10 @@ points apart, and the other allows of what a few samples have not seen."""
 INTERPOLATED_FROM = 30
 """Below so many unknowns starts are not interpolated: lattices of 8 diodes take 1.3 times as long with it, of 15 as
 long as without, of 30 two thirds of that (benchmarks/thresholds.py)."""
-MOST_SOURCES = 8
-"""Up to so many independent sources the samples are dense enough to be interpolated."""
+MOST_SOURCES = 16
+"""Up to so many independent sources the samples are dense enough to be interpolated: lattices of 18x18 diodes with 12
+of them take 1.2 times as long without it; with it crossbars of 32x16 selectors, whose 32 sources are beyond, would take
+1.1 times as long (benchmarks/part_sizes.py)."""
 ROUGH = 1e-3
 """Currents out of balance by this part of what is allowed, 1e-9 of their magnitudes then, are beyond rounding of sums
 of any length in float64."""

@@ -26,7 +26,9 @@ ROUNDS = 2
 """How often the lanes are filled, at the least, with a thread's part of the samples: by convention more than once, so
 that lanes which end early have more to do. One thread alone has all samples, and it makes no difference."""
 CHAINED_ROUNDS = 16
-"""The same where samples start from others' solutions, in parts that are the same for any number of threads."""
+"""The same where samples start from others' solutions, in parts that are the same for any number of threads: lattices
+of 5x5 diodes take 1.06 times as long with half as many rounds, and 0.97 with twice as many, which would leave threads
+less to share (benchmarks/part_sizes.py)."""
 
 NONE_BETWEEN = InSeries(np.zeros(0, np.int64), np.zeros(0, np.int64))
 NOWHERE = Starts.at(np.zeros((1, 0)))

@@ -13,7 +13,8 @@ LANES, MOST_IN_STEP = 8, 64
 """Right-hand sides are solved for in multiples of the one, the float64 numbers in a register of 512 bits, up to the
 other at a time."""
 TURNED = 4096
-"""Of so many unknowns at a time the solutions that are in step fit into the cache while they are turned around."""
+"""Of so many unknowns at a time the solutions that are in step fit into the cache while they are turned around: with
+half or twice as many 60x60 resistors take as long within a thirtieth (benchmarks/part_sizes.py)."""
 
 
 @dataclass(frozen=True, eq=False)
