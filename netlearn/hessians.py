@@ -35,8 +35,8 @@ WHOLE = 400
 time, as a whole one takes two gradients for each."""
 
 OPEN = 1e12
-"""What the resistance of a resistor that is taken out is multiplied by: what it still lets through is the solver's
-tolerance, 1e-12 of what it did."""
+"""What the resistance of a resistor that is taken out is multiplied by: what it still lets through is derived from the
+solver's tolerance, 1e-12 of what it did."""
 
 NUMBER, COPIES = 8, 4
 """Bytes of a number (float64), and how many matrices of its kind are held beside one: it, its inverse's halves and its

@@ -45,8 +45,8 @@ EVERY_RESISTOR = (Trained("r*"),)
 """What is trained where no ``*@train`` says: those of the netlist's own file, not of what it includes."""
 
 CHOSEN_BY = 1000
-"""How many samples are looked at to choose a scale: they tell a spread within 1/√(2n) = 2.2 %, and two digits of the
-scale are kept."""
+"""How many samples are looked at to choose a scale: derived from the two digits of it that are kept, as they tell a
+spread within 1/√(2n) = 2.2 %."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ MOMENTS = 1000
 """Steps of the transient analysis, at least: by convention, more than a figure shows; ngspice makes its own smaller by
 ``reltol``."""
 NOTHING = 1e-12
-"""Conductances below this part of the largest are left out: the tolerance of solvers, 1e-12."""
+"""Conductances below this part of the largest are left out: derived from the tolerance of solvers, 1e-12."""
 
 
 def thermodynamic_netlist(netlist: NetlistLike, data: DataLike | None = None, **settings: Any) -> str:

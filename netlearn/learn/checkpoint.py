@@ -25,7 +25,7 @@ from netlearn.learn.state_check import check_state
 from netlearn.ngspice.own_text import OwnText
 
 FORMAT = 1
-"""Counts up when a checkpoint's contents change."""
+"""The number of the version of a checkpoint's contents, which counts up when they change."""
 
 _WRONG = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
 """What comes of contents that are not those of a checkpoint."""

@@ -26,7 +26,7 @@ STEP = 1e-6
 rounding, 6e-6, where central differences are best."""
 
 SPREADS, SYMMETRY_POINTS, CHIP = 2, 3, 4
-"""Streams of random numbers of the chip that ``memory=device`` trains."""
+"""Stand for streams of random numbers of the chip that ``memory=device`` trains."""
 
 
 @dataclass(frozen=True)

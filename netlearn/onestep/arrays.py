@@ -17,8 +17,8 @@ LITTLE = 100.0
 """A gain that takes no amplifier of its own kind, for a ridge by conductances to ground: by convention, what a single
 transistor has."""
 CLOSED = 1.0
-"""Loop gain below which an amplifier leaves more of the error than it takes away: of a loop gain L it leaves 1/(1 +
-L)."""
+"""Loop gain below which an amplifier leaves more of the error than it takes away: derived from the 1/(1 + L) that a
+loop gain L leaves."""
 
 
 @dataclass(frozen=True)

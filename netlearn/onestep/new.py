@@ -21,8 +21,8 @@ from netlearn.options import build
 from netlearn.topologies.tables import csv_text
 
 ACCURATE = 100.0
-"""Loop gain from which amplifiers' gains change coefficients by less than 1 %, the 1/(1 + L) that a loop gain L
-leaves."""
+"""Loop gain from which amplifiers' gains change coefficients by less than 1 %, derived from the 1/(1 + L) that a loop
+gain L leaves."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from netlearn.tolerances.trials import Trials
 from netlearn.tolerances.worst_case import slopes_at_nominal
 
 CLASSES: Mapping[float, float] = {0.05: 1.0, 0.02: 1.2, 0.01: 1.5, 0.005: 3.0, 0.001: 10.0, 0.0005: 25.0, 0.0001: 100.0}
-"""Relative prices of resistors by tolerance, where none are given: what catalogues ask, roughly."""
+"""Relative prices of resistors by tolerance, where none are given, by convention: what catalogues ask, roughly."""
 
 ALL_TRIED = 1500
 """Up to so many choices all are tried: of 625 choices for four parts the cheapest costs what is found step by step, too

@@ -25,7 +25,7 @@ Aimed = Literal["nominal", "tolerance", "yield"]
 """What training is for: the values as they are written, the mean over tolerances, or the yield."""
 
 JUDGED_BY = 4000
-"""Draws that tell the yield before and after: within 0.8 % at most, as √(p(1 - p)/n)."""
+"""Draws that tell the yield before and after: derived from √(p(1 - p)/n), which is 0.8 % at most."""
 
 SOFTNESS = 0.1
 """Within so much of half a goal's band from its edge a draw counts as passing in part, so that there is a slope:

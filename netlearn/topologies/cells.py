@@ -17,8 +17,8 @@ SUFFIXES = (".sub", ".subckt", ".lib", ".inc", ".cir", ".sp")
 ALLOWED = ("model", "param", "func")
 """What may stand beside the subcircuit of a cell."""
 VOLT_DIODE = 1e-6 / 124.40
-"""In amperes: of a junction with n = 8 at 27 °C this saturation current makes 1 µA at 1 V, 124.4 being exp(1/(8 kT/q))
-- 1."""
+"""In amperes: of a junction with n = 8 at 27 °C this saturation current makes 1 µA at 1 V, derived from exp(1/(8 kT/q))
+- 1 = 124.4."""
 
 
 @dataclass(frozen=True)

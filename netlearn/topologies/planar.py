@@ -16,8 +16,8 @@ RATIO = 1.4
 68, 011306, 2003)."""
 
 CONTACTS = 3
-"""A disk with fewer contacts in the plane is not held, but rattles: one more than there are dimensions (O'Hern and
-others, as above)."""
+"""A disk with fewer contacts in the plane is not held, but rattles: one more than there are dimensions (C. S. O'Hern
+and others, Phys. Rev. E 68, 011306, 2003)."""
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ import numpy as np
 from netlearn.arrays import Array
 
 PCM_WRITE = (0.26348 / 25, 1.9650 / 25, -1.1731 / 25)
-"""Nandakumar's polynomial for the spread of writing, in parts of the largest conductance, which was 25 µS."""
+"""The polynomial for the spread of writing of Nandakumar and others (2019), in parts of the largest conductance, which
+was 25 µS."""
 PCM_FLICKER = (0.0088, 0.65, 0.2)
-"""The q, p and most of ``flicker``, as Joshi has them."""
+"""The q, p and most of ``flicker``, as Joshi and others (2020) have them."""
 PCM_T0 = 20.0
-"""Seconds after writing at which Nandakumar's devices were first read."""
+"""Seconds after writing at which the devices of Nandakumar and others (2019) were first read."""
 LEAST = 1e-7
 """Where laws have a logarithm or a power of the state, a smaller one counts as this: by convention, far below what
 devices tell from nothing."""

@@ -19,7 +19,7 @@ UNITS = {
     "w": 7 * 86400.0,
     "y": 365.25 * 86400.0,
 }
-"""Seconds; a year is a Julian one."""
+"""Seconds, by definition; a year is a Julian one."""
 
 _TIME = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([a-zµ]*)", re.IGNORECASE)
 

@@ -47,7 +47,8 @@ STATES = {
     "negative": ((-1.0, -1.0),),
     "centered": ((1.0, 0.5), (-1.0, -0.5)),
 }
-"""The nudged states by name: the sign of β, and what the contrast with the free state counts."""
+"""The nudged states by name: the sign of β, and what the contrast with the free state counts, derived from one-sided
+and central differences."""
 
 
 NUDGES: Mapping[str, Nudge] = {"conductance": ConductanceNudge(), "current": CurrentNudge()}

@@ -23,7 +23,7 @@ from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint
 
 ROUNDING = 1e-12
-"""What complex operating points keep of a state, relative: the solver's tolerance, 1e-12."""
+"""What complex operating points keep of a state, relative: derived from the solver's tolerance, 1e-12."""
 
 PIECED = 0.05
 """How far the mean of an element's equations may be from the middle, as a part of what they move: of transistors that

@@ -26,7 +26,7 @@ from netlearn.solve.nonlinear import bordered_point
 from netlearn.solve.operating_point import OperatingPoint
 
 KEPT = 2
-"""So many models of a circuit have their plans kept: one that is trained, and another beside it."""
+"""So many models of a circuit have their plans kept, by convention: one that is trained, and another beside it."""
 Fixed = tuple[tuple[Array, bytes], ...]
 
 
