@@ -63,6 +63,11 @@ class Direct:
     def _unscaled(self) -> bool:
         return bool(np.all(self.scale == 1.0))
 
+    @property
+    def plain(self) -> bool:
+        """Whether the values are the first of the numbers as they stand."""
+        return self._in_order and self._unscaled
+
     def values(self, numbers: Array) -> Array:
         chosen = numbers[..., : len(self.parameters)] if self._in_order else numbers[..., self.parameters]
         return chosen if self._unscaled else np.asarray(self.scale * chosen)

@@ -7,7 +7,7 @@ in a layer, as that of an adjoint circuit is at voltage sources. All others are 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -78,7 +78,7 @@ class ResistorBlock:
         kinds = [each for each in (*a, *b) if each is not None]
         compiled = compiled and bool(kinds) and not any(map(np.iscomplexobj, kinds)) and available()
         few = compiled and len(kinds[0]) <= FEW
-        if not few and (_common(a) or _common(b)):
+        if not few and (common(a) or common(b)):
             return None
         shape = len(self.first), len(self.second)
         divisor = NONE if resistance is None or self.places is not None else resistance.reshape(shape)
@@ -138,7 +138,7 @@ class ResistorBlock:
             in_parts(work, len(result), ROWS)
 
 
-def _common(parts: list[Array | None]) -> bool:
+def common(parts: Sequence[Array | None]) -> bool:
     """Whether the voltages of a sample are far larger than they differ within it."""
     known = [each for each in parts if each is not None]
     if len(known) < len(parts):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -91,7 +92,11 @@ class Contrasting(Energetic):
         self, nudge: Nudge, beta: float, states: States, contrast: Contrast = "energy", *, relative: bool = False
     ) -> GeneralizedEP:
         """The general rule that reads as this one does."""
-        return GeneralizedEP(
+        said = (nudge, beta, states, contrast, relative)
+        for before, rule in self._general:
+            if before == said:
+                return rule
+        made = GeneralizedEP(
             nudge,
             beta,
             states,
@@ -102,6 +107,13 @@ class Contrasting(Energetic):
             reciprocal=self.reciprocal,
             gates=self.contrast,
         )
+        self._general[:] = [(said, made)]
+        return made
+
+    @cached_property
+    def _general(self) -> list[tuple[tuple[object, ...], GeneralizedEP]]:
+        """The last general rule, and what it was made of."""
+        return []
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Column
 from netlearn.circuit.devices.linear import Resistor
+from netlearn.circuit.parameters import Direct
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch
 from netlearn.probes.ends import Probes
@@ -133,10 +134,21 @@ class PlannedModel:
         if not len(inputs) or not surely_fits(len(inputs), size) or (len(inputs) >= FEWEST and self._swept):
             return None
         # Whoever gave them may change them in place before somebody asks for the operating points.
-        theta, inputs = np.array(theta), np.array(inputs, dtype=float, order="C")
+        inputs, resistance = np.array(inputs, dtype=float, order="C"), self._resistances(theta)
         volts, drives = self._drives(inputs)
-        states = self.border.settled(self._resistances(theta), volts, drives, self._start(batch))
+        states = self.border.settled(resistance, volts, drives, self._start(batch))
+        theta = resistance if self._alone else np.array(theta)
         return None if states is None else PlannedStep(self, theta, inputs, states)
+
+    @cached_property
+    def _alone(self) -> bool:
+        """Whether the parameters are the resistances, and no others, in their order."""
+        parameters = self.model.parameters
+        ohms, *others = parameters.bindings
+        whole = np.array_equal(ohms.elements, np.arange(self.border.firsts[-1])) and len(self.border.resistors) == 1
+        return (
+            not others and isinstance(ohms, Direct) and ohms.plain and whole and len(parameters) == len(ohms.elements)
+        )
 
     @cached_property
     def _swept(self) -> bool:
@@ -163,11 +175,18 @@ class PlannedModel:
     def _drives(self, inputs: Array) -> tuple[Array, Array | None]:
         """The volts (S, t) at held nodes, and what current sources add to the equations (S, r)."""
         border = self.border
-        parts = [self._dc(g, inputs) for g in border.stamps.sources]
+        parts = [inputs] if self._driven_alone else [self._dc(g, inputs) for g in border.stamps.sources]
         drops = parts[0] if len(parts) == 1 else np.concatenate([inputs[:, :0], *parts], axis=1)
         volts = border.model.reduction.forest.potentials(drops.T).T
         currents = [self._dc(g, inputs) for g in border.injecting]
         return np.ascontiguousarray(volts), border.drives(currents, len(inputs))
+
+    @cached_property
+    def _driven_alone(self) -> bool:
+        """Whether the inputs are the voltages of all sources, in their order, and nothing else."""
+        sources = self.border.stamps.sources
+        count = len(self.model.parameters.circuit.groups[sources[0]]) if len(sources) == 1 else -1
+        return list(self.model.inputs) == [(sources[0], k) for k in range(count)] if count > 0 else False
 
     def _dc(self, g: int, inputs: Array) -> Array:
         """(S, k) what the sources of a group drive."""

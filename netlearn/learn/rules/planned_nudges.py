@@ -27,17 +27,17 @@ def planned_contrast(
         return None
     loss, targets = wanted
     one = nudge.circuitry(1.0, outputs, targets, loss)
-    betas, shares = (np.array(each) for each in zip(*scheme, strict=True))
-    none = np.zeros(outputs.shape)
-    current = none if one.current is None else one.current
-    conductance = none[0] if one.conductance is None else one.conductance
+    betas, shares = np.array(scheme, dtype=float).T
+    current = np.zeros(outputs.shape) if one.current is None else one.current
+    conductance = np.zeros(outputs.shape[1]) if one.conductance is None else one.conductance
     if current.shape != outputs.shape or conductance.shape != outputs.shape[1:]:
         return None
     if current.dtype != float or conductance.dtype != float:
         return None
-    pairs = np.stack([np.zeros(len(betas), np.int64), 1 + np.arange(len(betas))], axis=1)
     if len(betas) == 2 and shares[0] == -shares[1]:
         # The free states drop out of the difference of the two.
         pairs, shares = np.array([[2, 1]]), shares[:1]
+    else:
+        pairs, shares = np.array([(0, 1 + k) for k in range(len(betas))]), np.ascontiguousarray(shares)
     strengths, currents = betas[:, None] * conductance, betas[:, None, None] * current
     return step.contrast(strengths, currents, pairs, shares, definite=bool((strengths < 0).any()))

@@ -170,6 +170,28 @@ class BorderedPlan:
         return result[:, :-1]
 
     @cached_property
+    def ends(self) -> Array | None:
+        """(m, o) the incidence matrix of the outputs at the border, None where one of them is elsewhere."""
+        return None if self.push is None else self.layout.ends(*self.push)
+
+    @cached_property
+    def products_in_place(self) -> slice | None:
+        """Which resistors lead from all held nodes to all inner ones, in the order of both and alone; None for none."""
+        coupling, groups = self.stamps.coupling, self.stamps.groups
+        if not (self.driven[2] and coupling.in_order and len(coupling.elements) == 1):
+            return None
+        n, elements = coupling.elements[0]
+        first = int(self.firsts[self.resistors.index(groups[n].group)])
+        return slice(first + elements.start, first + elements.stop) if isinstance(elements, slice) else None
+
+    def in_order(self, moving: Array) -> Array:
+        """The reduced unknowns (S, r) as (r, S), inner ones first."""
+        y = moving.T
+        return np.ascontiguousarray(
+            y if self.layout.in_order else np.concatenate([y[self.layout.inner], y[self.layout.border]])
+        )
+
+    @cached_property
     def at_border(self) -> Array:
         """(2, o): the same as ``outputs`` with numbers in the border, where these are of the border or ground."""
         return self.outputs - self.layout.sizes[0]

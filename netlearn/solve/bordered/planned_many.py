@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netlearn.arrays import Array, all_finite
 from netlearn.solve.bordered.matrix import BorderedMatrix
+from netlearn.solve.bordered.planned_few import RUNS
 from netlearn.solve.bordered.system import BorderedSystem
 from netlearn.solve.compiled.load import kernels
-from netlearn.solve.contraction import resistor_products
 from netlearn.solve.equations.source_reduction import Dictated
 from netlearn.solve.lockstep.elements import Sources
 from netlearn.solve.newton.linearization import EXACT
-from netlearn.solve.reduced_states import ReducedStates, between, difference
+from netlearn.solve.reduced_states import ReducedStates
+from netlearn.solve.resistor_blocks import COMMON, LOOKED_AT, ROWS, common
 from netlearn.solve.threads import in_parts, one_thread
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class ManyStates:
     resistance: Array
     system: BorderedSystem
     states: ReducedStates
+    volts: Array
     read: Array
     steps: int
 
@@ -56,42 +59,47 @@ class ManyStates:
         ends = plan.nodes
         read = outcome.states.drops(*ends)
         assert read is not None
-        return cls(plan, resistance, system, outcome.states, read, outcome.steps)
+        return cls(plan, resistance, system, outcome.states, volts, read, outcome.steps)
 
     @property
     def moving(self) -> Array:
         """(S, r) the reduced unknowns."""
         return self.states.moving
 
+    @cached_property
+    def _y(self) -> Array:
+        """(r, S) the unknowns, inner ones first."""
+        return self.plan.in_order(self.states.moving)
+
     def by_resistance(self, errors: Array) -> Array | None:
         """See ``plan.PlannedStates``."""
-        right = (errors @ -self.plan.incidence)[:, None]
+        plan, system = self.plan, self.system
         with one_thread():
-            solved, error = self.system.linearized(self.states, right, transpose=True)
-        if not (error <= EXACT).all():
-            return None
-        # Nobody asks for the currents of sources.
-        left = ReducedStates(self.states.reduction, None, solved[:, 0], self.states.complete)
-        return self._contracted(left, self.states)
+            if plan.ends is not None and system.kept is not None:
+                left, error = system.from_border(plan.ends @ errors.T)
+            else:
+                solved, error = system.linearized(self.states, (errors @ plan.incidence)[:, None], transpose=True)
+                left = plan.in_order(solved[:, 0])
+        return self._contracted(left, self._y, -1.0) if (error <= EXACT).all() else None
 
     def contrast(
         self, conductance: Array, current: Array, pairs: Array, shares: Array, *, definite: bool
     ) -> Array | None:
         """See ``plan.PlannedStates``."""
-        states: list[ReducedStates] = [self.states]
+        states = [self._y]
         assert self.plan.push is not None
         with one_thread():
             for g, i in zip(conductance, current, strict=True):
                 found = self.system.pushed(self.states, self.plan.push, g, i)
                 if found is None or not found.converged.all() or (definite and not found.definite.all()):
                     return None
-                states.append(found.states)
+                states.append(self.plan.in_order(found.states.moving))
         total: Array | None = None
         for (a, b), share in zip(pairs.tolist(), shares.tolist(), strict=True):
-            moved, mean = difference(states[b], states[a]), between(states[a], states[b], 0.5)
-            assert isinstance(moved, ReducedStates)
-            left = ReducedStates(moved.reduction, moved.held, share * moved.moving, moved.complete)
-            part = self._contracted(left, mean)
+            left = states[b] - states[a]
+            right = 0.5 * left
+            right += states[a]
+            part = self._contracted(left, right, share)
             total = part if total is None else total + part
         return total
 
@@ -106,10 +114,43 @@ class ManyStates:
         )
         return result if error <= EXACT else None
 
-    def _contracted(self, left: ReducedStates, right: ReducedStates | Array) -> Array:
-        plan, circuit = self.plan, self.plan.model.circuit
-        parts = [resistor_products(circuit, g, left, right, plan.part(self.resistance, g)) for g in plan.resistors]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    def _contracted(self, left: Array, right: Array, scale: float) -> Array:
+        """``scale`` Σ_s of the products of drops in states (r, S) over the negative square of the resistance, (k,)."""
+        plan, volts, resistance, loops = self.plan, self.volts, self.resistance, kernels()
+        inner, result = plan.layout.sizes[0], np.empty(len(resistance))
+        if not plan.stamps.coupling.dense or self._common(left, right):
+            rows, columns = (np.ascontiguousarray(each.T) for each in (left, right))
+
+            def loop(first: int, last: int) -> None:
+                loops.contract_runs(first, last, plan.runs, inner, resistance, rows, columns, volts, scale, result)
+
+            in_parts(loop, len(plan.runs), RUNS)
+            return result
+        driving = left[:inner] if plan.driven[2] else left
+        place = plan.products_in_place
+        at_held = np.empty((volts.shape[1], len(driving))) if place is None else result[place].reshape(-1, inner)
+
+        def multiply(first: int, last: int) -> None:
+            np.matmul(volts[:, first:last].T, driving.T, out=at_held[first:last])
+
+        with one_thread():
+            in_parts(multiply, len(at_held), ROWS)
+            at_border = left @ right[inner:].T
+            at_border += right @ left[inner:].T
+        own = np.einsum("rs,rs->r", left, right)
+        loops.contract_products(plan.runs, inner, resistance, own, at_held, at_border, scale, result)
+        return result
+
+    def _common(self, left: Array, right: Array) -> bool:
+        """Whether voltages are far larger than they differ in one of the states, so that products would lose digits."""
+        inner, loops = self.plan.layout.sizes[0], kernels()
+        held = np.ascontiguousarray(self.volts[:, :LOOKED_AT].T)
+        parts = [(right[:inner], right[inner:]), (left[:inner], left[inner:])]
+        if len(held):
+            parts.append((right, held))
+        if not any(loops.alike(one, other, COMMON) for one, other in parts):
+            return False
+        return any(common([one.T, other.T]) for one, other in parts[:2]) or common([self._y.T, self.volts])
 
 
 def _linear_part(plan: BorderedPlan, resistance: Array) -> tuple[BorderedMatrix, Array] | None:
@@ -118,7 +159,12 @@ def _linear_part(plan: BorderedPlan, resistance: Array) -> tuple[BorderedMatrix,
     corner, conductance = len(plan.layout.rows), np.empty(len(resistance))
     diagonal, beside, square = np.empty(inner + border), np.empty((inner, border)), np.empty((border, border))
     none = np.empty((0, 0))
-    if loops.gather(plan.runs, resistance, none, diagonal, beside, square, none, conductance) != 0.0:
+    if (
+        loops.gather(
+            plan.runs, resistance, none, diagonal, beside, square, none, conductance, plan.stamps.coupling.factor
+        )
+        != 0.0
+    ):
         return None
     columns, triangle, products = np.empty((border, inner)), np.empty(corner), np.empty((corner, inner))
     sums = np.empty(inner), np.empty(border)
@@ -132,14 +178,15 @@ def _driven(
 ) -> tuple[Sources, tuple[Array, Array]]:
     """What sources do, and what they add to the inner equations (h, S) and to those of the border (m, S)."""
     stamps, (inner, border), samples = plan.stamps, plan.layout.sizes, len(volts)
+    # But for its factor, which the conductances have.
     matrix = stamps.coupling.matrix([plan.part(conductance, each.group) for each in stamps.groups])
-    result, factor = np.empty((matrix.shape[1], samples)), stamps.coupling.factor
+    result = np.empty((matrix.shape[1], samples))
 
     def work(first: int, last: int) -> None:
-        part = result[:, first:last]
-        part[:] = (volts[first:last] @ matrix).T
-        if factor != 1.0:
-            part *= factor
+        if isinstance(matrix, np.ndarray):
+            np.matmul(matrix.T, volts[first:last].T, out=result[:, first:last])
+        else:
+            result[:, first:last] = (volts[first:last] @ matrix).T
 
     in_parts(work, samples, SAMPLES)
     at_inner, at_border, alone = plan.driven

@@ -44,6 +44,9 @@ sixth nudged states take as long within a twentieth (benchmarks/block_sizes.py).
 KEPT_NUMBERS = 32_000_000
 """Of the eliminations of all samples that are kept for the next ones, a bound of memory by convention: twice 256 MB,
 4000 samples with 128 unknowns in the border, or 100 000 with 24."""
+LITTLE = 0.25
+"""Where the border has no more than this part of the conductance at each inner node, it is left out of the first
+guess: a layer of 100 diodes with 10 outputs takes as many steps then, with 128 inputs and with 1568."""
 BALANCED = 1e-3
 """Currents out of balance by this part of what is allowed, 1e-9 of their magnitudes then, are more than rounding of
 sums of any length in float64."""
@@ -221,6 +224,28 @@ class BorderedSystem:
         in_parts(work, len(right), PART)
         return solved, error
 
+    def from_border(self, right: Array) -> tuple[Array, Array]:
+        """Solutions (r, S) at the last states, inner unknowns first, of equations with right-hand sides at the border.
+
+        These are (m, S), those of inner equations are zero. What is left of the equations is (S,), as for linearized.
+        """
+        assert self.kept is not None
+        (_, factors), matrix, inner = self.kept, self.matrix, self.layout.sizes[0]
+        y, error, loops = np.empty((sum(self.layout.sizes), self.count)), np.empty(self.count), kernels()
+
+        def work(first: int, last: int) -> None:
+            own, found = factors[first // PART], np.array(right[:, first:last])
+            loops.solve_border(own.lower, found)
+            part = np.matmul(matrix.beside, found, out=y[:inner, first:last])
+            part *= own.inverse
+            np.negative(part, out=part)
+            none, left = np.zeros(last - first), np.empty(last - first)
+            loops.left_over(matrix.square, _columns(right, first, last), found, matrix.beside.T @ part, none, left)
+            y[inner:, first:last], error[first:last] = found, left
+
+        in_parts(work, self.count, PART)
+        return y, error
+
     def _whole(self, moving: Array) -> Array:
         """All unknowns (S, N) from the reduced ones (S, r)."""
         model, reduction = self.model, self.model.reduction
@@ -268,12 +293,12 @@ class _Part:
         return cls(system, drive, at_border, held, y, pull)
 
     def without_diodes(self) -> Array:
-        """The inner voltages (h, S) if no diode conducts."""
+        """The inner voltages (h, S) if no diode conducts; without the border where it has little to say."""
         matrix, inner = self.system.matrix, self.system.layout.sizes[0]
         slopes, held = matrix.diodes.off_at(inner, self.held)
         inverse = (1.0 / (matrix.diagonal + slopes))[:, None]
         alone = self.drive * -inverse if held is None else (self.drive + held) * -inverse
-        if not len(matrix.square):
+        if (matrix.sums[0] <= (1.0 + LITTLE) * matrix.diagonal).all():
             return alone
         scaled = matrix.beside * inverse
         try:
@@ -294,12 +319,6 @@ class _Part:
         loops.factor_border(matrix.corner, taken, lower, wrong)
         return BorderedFactors(inverse, taken, lower, wrong, alone)
 
-    def taken(self, samples: Array) -> _Part:
-        """The part of some of its samples."""
-        drive, border, held = (np.ascontiguousarray(each[:, samples]) for each in (self.drive, self.border, self.held))
-        y, pull = np.empty((len(self.y), len(samples))), np.empty((len(self.pull), len(samples)))
-        return _Part(self.system, drive, border, held, y, pull)
-
     def run(
         self, before: Array, known: BorderedFactors | None, most: int, steps: Array, *, keep: bool = True
     ) -> BorderedFactors:
@@ -308,7 +327,7 @@ class _Part:
         Returns the elimination at the end; if that is not to be kept, only its signs are those of all samples.
         """
         matrix, loops, inner = self.system.matrix, kernels(), self.system.layout.sizes[0]
-        left, moved = np.empty(len(steps)), np.ones(len(steps), bool)
+        left, moved, given = np.empty(len(steps)), np.ones(len(steps), bool), known is not None
         for step in range(1, most + 1):
             if known is None:
                 factors = self.factors(before)
@@ -316,6 +335,7 @@ class _Part:
                 lower, wrong = np.empty(known.taken.shape), np.empty(len(steps))
                 loops.factor_border(matrix.corner, known.taken, lower, wrong)
                 factors, known = BorderedFactors(known.inverse, known.taken, lower, wrong, known.alone), None
+            shared = step == 1 and given
             border = matrix.beside.T @ factors.alone
             border += self.border
             np.negative(border, out=border)
@@ -330,12 +350,16 @@ class _Part:
             if not moved.any():
                 break
             lost = np.flatnonzero(moved)
-            if not keep and FEW * len(lost) < len(moved) and step < most:
+            if FEW * len(lost) < len(moved) and step < most:
                 # The others have arrived.
-                part, count = self.taken(lost), steps[lost]
-                rest = part.run(np.ascontiguousarray(self.y[:inner, lost]), None, most - step, count, keep=False)
-                self.y[:, lost], self.pull[:, lost] = part.y, part.pull
-                factors.wrong[lost], steps[lost] = rest.wrong, count + step
+                if keep and shared:
+                    kept = (factors.inverse.copy(), factors.taken.copy(), factors.lower, factors.wrong)
+                    factors = BorderedFactors(*kept, factors.alone.copy())
+                loops.run_some(
+                    matrix.diodes, self.held, matrix.diagonal, matrix.beside, matrix.columns, matrix.products,
+                    matrix.corner, self.drive, self.border, lost, most - step, keep, factors.inverse, factors.alone,
+                    factors.taken, factors.lower, factors.wrong, self.y, self.pull, steps,
+                )  # fmt: skip
                 break
             before = self.y[:inner].copy()
         return factors

@@ -154,6 +154,67 @@ def run_few(
 
 
 @compiled_sums
+def run_some(
+    diodes: StraightDiodes,
+    held: Array,
+    diagonal: Array,
+    beside: Array,
+    columns: Array,
+    products: Array,
+    corner: Array,
+    drive: Array,
+    at_border: Array,
+    lost: Array,
+    most: int,
+    keep: bool,
+    inverse: Array,
+    alone: Array,
+    taken: Array,
+    lower: Array,
+    wrong: Array,
+    y: Array,
+    pull: Array,
+    steps: Array,
+) -> None:
+    """``most`` further steps at the most for the samples ``lost`` (n,), from where they are in y (r, S).
+
+    The elimination is left only where it is to be kept, but for ``wrong``.
+    """
+    inner, count = len(diagonal), len(lost)
+    one_drive, one_held, before = np.empty((inner, count)), np.empty((len(held), count)), np.empty((inner, count))
+    border = np.empty((len(at_border), count))
+    for n in range(count):
+        s = lost[n]
+        for j in range(inner):
+            one_drive[j, n], before[j, n] = drive[j, s], y[j, s]
+        for i in range(len(border)):
+            border[i, n] = at_border[i, s]
+        for k in range(len(held)):
+            one_held[k, n] = held[k, s]
+    found, outside, one_pull = np.empty(before.shape), np.empty(border.shape), np.empty(before.shape)
+    one, other = np.empty(before.shape), np.empty(before.shape)
+    off, triangle = np.empty((len(corner), count)), np.empty((len(corner), count))
+    bad, taking = np.empty(count), np.empty(count)
+    nothing = np.empty((0, 0)), np.empty((0, 0)), np.empty((0, 0))
+    run_few(
+        diodes, one_held, diagonal, beside, columns, products, corner, one_drive, border, before, nothing, most,
+        one, other, off, triangle, bad, found, outside, one_pull, taking,
+    )  # fmt: skip
+    for n in range(count):
+        s = lost[n]
+        wrong[s], steps[s] = bad[n], steps[s] + int(taking[n])
+        for j in range(inner):
+            y[j, s], pull[j, s] = found[j, n], one_pull[j, n]
+        for i in range(len(border)):
+            y[inner + i, s] = outside[i, n]
+        if keep:
+            for j in range(inner):
+                inverse[j, s], alone[j, s] = one[j, n], other[j, n]
+            for p in range(len(corner)):
+                taken[p, s], lower[p, s] = off[p, n], triangle[p, n]
+
+
+@compiled_sums
 def weigh_few(
     diodes: StraightDiodes,
     held: Array,

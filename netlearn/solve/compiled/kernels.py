@@ -12,29 +12,25 @@ from netlearn.solve.compiled.bordered_loops import (
     weigh_border,
     weigh_inner,
 )
-from netlearn.solve.compiled.cholesky_loops import (
-    count_columns,
-    factor_columns,
-    fill_columns,
-    list_rows,
-    postorder,
-)
+from netlearn.solve.compiled.cholesky_loops import count_columns, factor_columns, fill_columns, list_rows, postorder
 from netlearn.solve.compiled.contraction_loops import add_own, drop_products, few_products, pair_products
 from netlearn.solve.compiled.equation_loops import linearized, unbalanced
-from netlearn.solve.compiled.few_border_loops import begin_few, resolve_few, run_few, weigh_few
+from netlearn.solve.compiled.few_border_loops import begin_few, resolve_few, run_few, run_some, weigh_few
 from netlearn.solve.compiled.listed_loops import eliminate_listed
 from netlearn.solve.compiled.lu_loops import eliminate, solve_triangle, substitute, substitute_transposed
 from netlearn.solve.compiled.newton_loops import newton
 from netlearn.solve.compiled.planned_few_loops import adjoint_few, free_few, nudged_few, seen_at_border, seen_few
-from netlearn.solve.compiled.planned_loops import complete, contract_runs, gather
+from netlearn.solve.compiled.planned_loops import alike, complete, contract_products, contract_runs, gather
 from netlearn.solve.compiled.recover_loops import recover
 from netlearn.solve.compiled.sorting_loops import sort_unique
 
 __all__ = [
     "add_own",
     "adjoint_few",
+    "alike",
     "begin_few",
     "complete",
+    "contract_products",
     "contract_runs",
     "count_columns",
     "drop_products",
@@ -59,6 +55,7 @@ __all__ = [
     "recover",
     "resolve_few",
     "run_few",
+    "run_some",
     "seen_at_border",
     "seen_few",
     "solve_border",

@@ -120,7 +120,7 @@ def free_few(
     for s in range(len(drives)):
         for i in range(inner + border):
             rows[s, i] = drives[s, i]
-    bad = gather(runs, resistance, volts, matrix.diagonal, matrix.beside, matrix.square, rows, np.empty(0))
+    bad = gather(runs, resistance, volts, matrix.diagonal, matrix.beside, matrix.square, rows, np.empty(0), 1.0)
     total = 0.0
     for s in range(samples):
         own = volts[s]

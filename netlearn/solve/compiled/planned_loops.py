@@ -20,6 +20,72 @@ unlike potentials."""
 
 
 @compiled_sums
+def add_four(g: Array, held: Array, count: int, volts: Array, at: Array, drive: Array, other: int) -> None:
+    """Conductances ``g`` (4, ...) from four nodes that sources hold to the same ``count`` unknowns, ``at`` (count,)."""
+    one, two, three, four = g[0], g[1], g[2], g[3]
+    for j in range(count):
+        at[j] += (one[j] + two[j]) + (three[j] + four[j])
+    for s in range(len(drive)):
+        row = drive[s, other : other + count]
+        a, b, c, d = volts[s, held[0]], volts[s, held[1]], volts[s, held[2]], volts[s, held[3]]
+        for j in range(count):
+            row[j] -= (a * one[j] + b * two[j]) + (c * three[j] + d * four[j])
+
+
+@compiled_sums
+def add_one(
+    g: Array,
+    kind: int,
+    count: int,
+    common: int,
+    other: int,
+    volts: Array,
+    diagonal: Array,
+    beside: Array,
+    square: Array,
+    drive: Array,
+) -> float:
+    """The conductances ``g`` (count,) of a run; not a number where one leads nowhere that is infinite, or else zero."""
+    inner, total = len(beside), 0.0
+    for j in range(count):
+        total += g[j]
+    if kind == FROM_HELD:
+        at = diagonal[other : other + count]
+        for j in range(count):
+            at[j] += g[j]
+        for s in range(len(drive) if common >= 0 else 0):
+            row, v = drive[s, other : other + count], volts[s, common]
+            for j in range(count):
+                row[j] -= v * g[j]
+    elif kind == TO_HELD:
+        diagonal[common] += total
+        for s in range(len(drive)):
+            row, part = volts[s, other : other + count], 0.0
+            for j in range(count):
+                part += row[j] * g[j]
+            drive[s, common] -= part
+    elif kind == FROM_INNER:
+        diagonal[common] += total
+        for j in range(count):
+            diagonal[inner + other + j] += g[j]
+            beside[common, other + j] -= g[j]
+    elif kind == FROM_BORDER:
+        diagonal[inner + common] += total
+        for j in range(count):
+            diagonal[other + j] += g[j]
+            beside[other + j, common] -= g[j]
+    elif kind == AT_BORDER:
+        diagonal[inner + common] += total
+        for j in range(count):
+            diagonal[inner + other + j] += g[j]
+            square[common, other + j] -= g[j]
+            square[other + j, common] -= g[j]
+    else:
+        return 0.0 * total
+    return 0.0
+
+
+@compiled_sums
 def gather(
     runs: Array,
     resistance: Array,
@@ -29,13 +95,14 @@ def gather(
     square: Array,
     drive: Array,
     conductance: Array,
+    sign: float,
 ) -> float:
     """The linear part of the equations from the resistances.
 
     ``diagonal`` (r,) of all unknowns, inner ones first, ``beside`` (h, m) and ``square`` (m, m); and what ``volts``
     (S, t) at held nodes add to the equations, ``drive`` (S, r), which has to have a beginning. ``conductance`` (k,)
-    becomes that of each resistor if it has room for all of them. Returns 0.0 if all resistances are above zero, and no
-    less than what can be divided by.
+    becomes that of each resistor times ``sign`` if it has room for all of them. Returns 0.0 if all resistances are
+    above zero, and no less than what can be divided by.
     """
     inner, width = beside.shape
     diagonal[:] = 0.0
@@ -45,53 +112,32 @@ def gather(
     for n in range(len(runs)):
         longest = max(longest, runs[n, 2])
     whole = len(conductance) == len(resistance)
-    scratch = conductance if whole else np.empty(longest)
-    bad = 0.0
-    for n in range(len(runs)):
-        kind, first, count, common, other = runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3], runs[n, 4]
-        own = resistance[first : first + count]
-        g = scratch[first : first + count] if whole else scratch[:count]
-        total, wrong = 0.0, 0.0
-        for j in range(count):
-            g[j] = 1.0 / own[j]
-            total += g[j]
-            wrong += 0.0 if own[j] > 0.0 else 1.0
-        bad += wrong
-        if kind == FROM_HELD:
-            at = diagonal[other : other + count]
+    scratch = np.empty((4, longest))
+    bad, n = 0.0, 0
+    while n < len(runs):
+        # Four runs to the same unknowns, as in layers, are added in one pass.
+        kind, count, other, several = runs[n, 0], runs[n, 2], runs[n, 4], 1
+        if kind == FROM_HELD and n + 3 < len(runs):
+            several = 4
+            for k in range(n, n + 4):
+                same = runs[k, 0] == kind and runs[k, 2] == count and runs[k, 4] == other and runs[k, 3] >= 0
+                several = several if same else 1
+        for k in range(several):
+            first, g, wrong = runs[n + k, 1], scratch[k], 0.0
+            own = resistance[first : first + count]
             for j in range(count):
-                at[j] += g[j]
-            if common >= 0:
-                for s in range(len(drive)):
-                    row, v = drive[s, other : other + count], volts[s, common]
-                    for j in range(count):
-                        row[j] -= v * g[j]
-        elif kind == TO_HELD:
-            diagonal[common] += total
-            for s in range(len(drive)):
-                row, part = volts[s, other : other + count], 0.0
+                g[j] = 1.0 / own[j]
+                wrong += 0.0 if own[j] > 0.0 else 1.0
+            bad += wrong
+            if whole:
+                into = conductance[first : first + count]
                 for j in range(count):
-                    part += row[j] * g[j]
-                drive[s, common] -= part
-        elif kind == FROM_INNER:
-            diagonal[common] += total
-            for j in range(count):
-                diagonal[inner + other + j] += g[j]
-                beside[common, other + j] -= g[j]
-        elif kind == FROM_BORDER:
-            diagonal[inner + common] += total
-            for j in range(count):
-                diagonal[other + j] += g[j]
-                beside[other + j, common] -= g[j]
-        elif kind == AT_BORDER:
-            diagonal[inner + common] += total
-            for j in range(count):
-                diagonal[inner + other + j] += g[j]
-                square[common, other + j] -= g[j]
-                square[other + j, common] -= g[j]
+                    into[j] = sign * g[j]
+        if several == 4:
+            add_four(scratch, runs[n : n + 4, 3], count, volts, diagonal[other : other + count], drive, other)
         else:
-            # Not a number where one is infinite.
-            bad += 0.0 * total
+            bad += add_one(scratch[0], kind, count, runs[n, 3], other, volts, diagonal, beside, square, drive)
+        n += several
     for i in range(width):
         square[i, i] = diagonal[inner + i]
     return bad
@@ -158,11 +204,25 @@ def contract_runs(
         if kind == NOWHERE:
             continue
         if kind == FROM_HELD:
-            for t in range(len(left)):
+            t = 0
+            while t < len(left):
                 a, b = left[t, other : other + count], right[t, other : other + count]
                 v = volts[t % samples, common] if common >= 0 else 0.0
-                for j in range(count):
-                    into[j] += a[j] * (b[j] - v)
+                if t + 3 < len(left):
+                    # One pass for four samples.
+                    c, d = left[t + 1, other : other + count], right[t + 1, other : other + count]
+                    e, f = left[t + 2, other : other + count], right[t + 2, other : other + count]
+                    g, h = left[t + 3, other : other + count], right[t + 3, other : other + count]
+                    w = volts[(t + 1) % samples, common] if common >= 0 else 0.0
+                    x = volts[(t + 2) % samples, common] if common >= 0 else 0.0
+                    y = volts[(t + 3) % samples, common] if common >= 0 else 0.0
+                    for j in range(count):
+                        into[j] += (a[j] * (b[j] - v) + c[j] * (d[j] - w)) + (e[j] * (f[j] - x) + g[j] * (h[j] - y))
+                    t += 4
+                else:
+                    for j in range(count):
+                        into[j] += a[j] * (b[j] - v)
+                    t += 1
         elif kind == TO_HELD:
             for t in range(len(left)):
                 b, p, q = volts[t % samples, other : other + count], left[t, common], right[t, common]
@@ -178,3 +238,70 @@ def contract_runs(
                     into[j] += (a[j] - p) * (b[j] - q)
         for j in range(count):
             into[j] = scale * into[j] / (-own[j] * own[j])
+
+
+@compiled_sums
+def contract_products(
+    runs: Array,
+    inner: int,
+    resistance: Array,
+    own: Array,
+    at_held: Array,
+    at_border: Array,
+    scale: float,
+    result: Array,
+) -> None:
+    """The same as ``contract_runs`` from products of states that are summed over samples.
+
+    ``own`` (r,) are Σ left_q right_q, ``at_held`` (t, r) or (t, h) Σ left_q volts_p for held nodes p, and ``at_border``
+    (r, m) Σ left_p right_q + left_q right_p for q of the border. ``at_held`` may be where ``result`` is, if each
+    product stands where its resistor does.
+    """
+    for n in range(len(runs)):
+        kind, first, count, common, other = runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3], runs[n, 4]
+        into, divisor = result[first : first + count], resistance[first : first + count]
+        if kind == FROM_HELD:
+            mine = own[other : other + count]
+            if common >= 0:
+                cross = at_held[common, other : other + count]
+                for j in range(count):
+                    into[j] = mine[j] - cross[j]
+            else:
+                for j in range(count):
+                    into[j] = mine[j]
+        elif kind == TO_HELD:
+            for j in range(count):
+                into[j] = own[common] - at_held[other + j, common]
+        elif kind == FROM_INNER:
+            for j in range(count):
+                into[j] = own[common] + own[inner + other + j] - at_border[common, other + j]
+        elif kind == FROM_BORDER:
+            for j in range(count):
+                into[j] = own[inner + common] + own[other + j] - at_border[other + j, common]
+        elif kind == AT_BORDER:
+            for j in range(count):
+                into[j] = own[inner + common] + own[inner + other + j] - at_border[inner + other + j, common]
+        else:
+            for j in range(count):
+                into[j] = 0.0
+        if kind != NOWHERE:
+            for j in range(count):
+                into[j] = scale * into[j] / (-divisor[j] * divisor[j])
+
+
+@compiled_sums
+def alike(one: Array, other: Array, most: float) -> float:
+    """Of how many samples the first voltages of ``one`` (n, S) and ``other`` (m, S) may be ``most`` of a spread.
+
+    That is, may be so many times as large as they differ; all other voltages are less than twice as large as these, or
+    differ from them by half of themselves and more.
+    """
+    count = 0.0
+    for s in range(one.shape[1]):
+        high, low = one[0, s], one[0, s]
+        for k in range(min(2, len(one))):
+            high, low = max(high, one[k, s]), min(low, one[k, s])
+        for k in range(min(2, len(other))):
+            high, low = max(high, other[k, s]), min(low, other[k, s])
+        count += 0.0 if 2.0 * max(high, -low) <= most * (high - low) else 1.0
+    return count
