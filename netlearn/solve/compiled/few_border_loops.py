@@ -27,10 +27,37 @@ if TYPE_CHECKING:
     from netlearn.solve.bordered.diodes import StraightDiodes
 
 
+WIDE = 8
+"""From so many samples on sums run along them, as many as an instruction takes."""
+
+
+@compiled_sums
+def multiply_wide(rows: Array, values: Array, result: Array) -> None:
+    """As ``multiply``, along the samples."""
+    height, samples = values.shape
+    whole = height - height % 4
+    for i in range(len(rows)):
+        into = result[i]
+        for s in range(samples):
+            into[s] = 0.0
+        for j in range(0, whole, 4):
+            one, two, three, four = values[j], values[j + 1], values[j + 2], values[j + 3]
+            a, b, c, d = rows[i, j], rows[i, j + 1], rows[i, j + 2], rows[i, j + 3]
+            for s in range(samples):
+                into[s] += (a * one[s] + b * two[s]) + (c * three[s] + d * four[s])
+        for j in range(whole, height):
+            row, a = values[j], rows[i, j]
+            for s in range(samples):
+                into[s] += a * row[s]
+
+
 @compiled_sums
 def multiply(rows: Array, values: Array, result: Array) -> None:
     """``rows`` (n, h) times ``values`` (h, S) into ``result`` (n, S)."""
     height, samples = values.shape
+    if samples >= WIDE:
+        multiply_wide(rows, values, result)
+        return
     own = np.empty(height)
     for s in range(samples):
         for j in range(height):

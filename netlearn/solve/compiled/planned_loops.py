@@ -199,30 +199,33 @@ def contract_runs(
     for n in range(first_run, last_run):
         kind, first, count, common, other = runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3], runs[n, 4]
         into, own = result[first : first + count], resistance[first : first + count]
+        if kind == FROM_HELD and common >= 0 and len(left) == 4:
+            # All in one pass. Of places that are never negative compilers know where they are.
+            at, into_at, many = np.uint64(other), np.uint64(first), np.uint64(count)
+            v, w = volts[0, common], volts[1 % samples, common]
+            x, y = volts[2 % samples, common], volts[3 % samples, common]
+            for j in range(many):
+                found = (left[0, at + j] * (right[0, at + j] - v) + left[1, at + j] * (right[1, at + j] - w)) + (
+                    left[2, at + j] * (right[2, at + j] - x) + left[3, at + j] * (right[3, at + j] - y)
+                )
+                result[into_at + j] = scale * found / (-resistance[into_at + j] * resistance[into_at + j])
+            continue
         for j in range(count):
             into[j] = 0.0
         if kind == NOWHERE:
             continue
         if kind == FROM_HELD:
-            t = 0
-            while t < len(left):
+            for t in range(0, len(left), 2):
                 a, b = left[t, other : other + count], right[t, other : other + count]
                 v = volts[t % samples, common] if common >= 0 else 0.0
-                if t + 3 < len(left):
-                    # One pass for four samples.
+                if t + 1 < len(left):
                     c, d = left[t + 1, other : other + count], right[t + 1, other : other + count]
-                    e, f = left[t + 2, other : other + count], right[t + 2, other : other + count]
-                    g, h = left[t + 3, other : other + count], right[t + 3, other : other + count]
                     w = volts[(t + 1) % samples, common] if common >= 0 else 0.0
-                    x = volts[(t + 2) % samples, common] if common >= 0 else 0.0
-                    y = volts[(t + 3) % samples, common] if common >= 0 else 0.0
                     for j in range(count):
-                        into[j] += (a[j] * (b[j] - v) + c[j] * (d[j] - w)) + (e[j] * (f[j] - x) + g[j] * (h[j] - y))
-                    t += 4
+                        into[j] += a[j] * (b[j] - v) + c[j] * (d[j] - w)
                 else:
                     for j in range(count):
                         into[j] += a[j] * (b[j] - v)
-                    t += 1
         elif kind == TO_HELD:
             for t in range(len(left)):
                 b, p, q = volts[t % samples, other : other + count], left[t, common], right[t, common]
@@ -230,9 +233,9 @@ def contract_runs(
                     into[j] += p * (q - b[j])
         else:
             one = common if kind == FROM_INNER else inner + common
-            many = other if kind == FROM_BORDER else inner + other
+            others = other if kind == FROM_BORDER else inner + other
             for t in range(len(left)):
-                a, b = left[t, many : many + count], right[t, many : many + count]
+                a, b = left[t, others : others + count], right[t, others : others + count]
                 p, q = left[t, one], right[t, one]
                 for j in range(count):
                     into[j] += (a[j] - p) * (b[j] - q)
