@@ -115,7 +115,7 @@ def linear_system(circuit: Circuit, equations: Equations, *, careful: bool = Fal
     reduction = SourceReduction.of(circuit)
     definite = two_terminal(circuit) and positive(circuit)
     if data.ndim == 1:
-        shared = SharedLinearization(circuit, reduction, data, definite)
+        shared = SharedLinearization(circuit, reduction, data, definite).kept()
         return _trusted(shared, equations, np.arange(1), careful=careful)
     parts = alike([data.T])
     if len(parts) > MOST_FACTORIZATIONS and not _contrasting(circuit):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,7 @@ class SharedLinearization:
     reduction: SourceReduction
     data: Array
     definite: bool
+    _factors: list[Factorization] = field(default_factory=list, repr=False)
 
     def __repr__(self) -> str:
         return f"<linearization of {self.circuit!r}>"
@@ -58,9 +59,15 @@ class SharedLinearization:
                 raise singular(self.circuit, self.reduction.topology, self.data) from None
         return self._factors[0]
 
-    @cached_property
-    def _factors(self) -> list[Factorization]:
-        return []
+    def kept(self) -> SharedLinearization:
+        """The same with the factors of the circuit's last one, if its Jacobian was this one, and kept for the next.
+
+        Of many samples that are solved some at a time only the sources differ.
+        """
+        last: list[SharedLinearization] = self.circuit.wiring.once(SharedLinearization, list)
+        if not any(each.definite == self.definite and _same(each.data, self.data) for each in last):
+            last[:] = [self]
+        return replace(last[0], circuit=self.circuit)
 
     def solve(self, rhs: Array, *, transpose: bool = False) -> Array:
         """Solutions (S, N) of J x = rhs, or with ``transpose`` of Jᵀ x = rhs, for ``rhs`` (S, N)."""
@@ -157,6 +164,10 @@ class SharedLinearization:
         x = factors.solve_at(equations, right, reduction.source)
         x[:, reduction.fixed] = 0.0
         return reduction.with_sources(self.data, x, dictated)
+
+
+def _same(one: Array, other: Array) -> bool:
+    return one.dtype == other.dtype and np.array_equal(one, other)
 
 
 @lru_cache(maxsize=16)

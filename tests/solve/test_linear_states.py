@@ -6,6 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 import netlearn
 from netlearn import memory
@@ -14,7 +15,9 @@ from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VOLTAGE_SO
 from netlearn.errors import CircuitError, TooLargeError
 from netlearn.solve import shared
 from netlearn.solve.internal import InternalSolver
+from netlearn.solve.matrices import one
 from netlearn.solve.matrices.cholmod import has_cholmod
+from netlearn.solve.matrices.one import Factorization
 from tests.helpers import circuit_of
 
 pytestmark = pytest.mark.skipif(not has_cholmod(), reason="cvxopt is not installed")
@@ -115,3 +118,25 @@ def test_predictions_of_a_large_crossbar_are_its_voltages() -> None:
     found = netlearn.predict(netlist, data)
     point = netlearn.operating_point(netlist, data=data)
     np.testing.assert_allclose(found.outputs, point.measure(*found.names), rtol=1e-9, atol=1e-12)
+
+
+def test_samples_in_parts_share_one_factorization(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    own = one.factorize
+
+    def counted(matrix: sparse.csc_array, definite: bool, columns: int) -> Factorization:
+        made.append(columns)
+        return own(matrix, definite, columns)
+
+    monkeypatch.setattr(shared, "factorize", counted)
+    circuit, other = lattice(30), lattice(31)
+    first = InternalSolver().solve_to_read(circuit).measure("V(n7)")
+    again = circuit.with_values({(1, "dc"): 2.0 * circuit.groups[1].values["dc"], (2, "dc"): np.zeros((30, 2))})
+    for solve in (InternalSolver().solve_to_read, InternalSolver().solve):
+        solve(again).measure("V(n8)")
+    assert len(made) == 1
+    np.testing.assert_array_equal(InternalSolver().solve_to_read(circuit).measure("V(n7)"), first)
+    changed = circuit.with_values({(0, "resistance"): 2.0 * circuit.groups[0].values["resistance"]})
+    InternalSolver().solve(changed)
+    InternalSolver().solve(other)
+    assert len(made) == 3
