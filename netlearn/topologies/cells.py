@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import expm1
 from pathlib import Path
 
+from netlearn.circuit.devices.junction import K_OVER_Q, REFERENCE_TEMPERATURE
 from netlearn.errors import NetlistError, OptionError, Place, did_you_mean
 from netlearn.netlist.netlist import parse
 from netlearn.netlist.numbers import format_number
@@ -16,9 +18,8 @@ SUFFIXES = (".sub", ".subckt", ".lib", ".inc", ".cir", ".sp")
 """What files of subcircuits end with."""
 ALLOWED = ("model", "param", "func")
 """What may stand beside the subcircuit of a cell."""
-VOLT_DIODE = 1e-6 / 124.40
-"""In amperes: of a junction with n = 8 at 27 °C this saturation current makes 1 µA at 1 V, derived from exp(1/(8 kT/q))
-- 1 = 124.4."""
+VOLT_DIODE = 1e-6 / expm1(1.0 / (8 * K_OVER_Q * REFERENCE_TEMPERATURE))
+"""In amperes: with this saturation current a junction with n = 8 has 1 µA at 1 V and 27 °C, derived from its law."""
 
 
 @dataclass(frozen=True)
