@@ -22,8 +22,8 @@ from netlearn.solve.operating_point import OperatingPoint, Solver
 from netlearn.tolerances.population import Population, population_of, tightened
 
 ROWS = 20_000
-"""So many operating points are solved at once: lattices of 3x3 with diodes take 1.03 times as long with half and 1.04
-with twice as many (benchmarks/rows_at_a_time.py)."""
+"""So many operating points are solved at once: draws of lattices of 3x3 with diodes take 1.03 to 1.11 times as long
+with half and 1.04 to 1.08 with twice as many, by two measurements (benchmarks/rows_at_a_time.py)."""
 
 
 @dataclass(frozen=True)
