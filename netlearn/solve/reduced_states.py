@@ -96,9 +96,9 @@ class NodePlaces:
     """Where the voltages of ``nodes`` (n,) are: those that ``moves`` at ``moving`` ones, the ``lifted`` at ``held``."""
 
     nodes: Array
-    moves: Array
+    moves: Array | slice
     moving: Array | slice | None
-    lifted: Array
+    lifted: Array | slice
     held: Array | slice | None
     all_moving: bool
     moving_alone: bool
@@ -112,9 +112,9 @@ class NodePlaces:
         some, every = (len(moves) > 0, len(lifted) > 0), (len(moves) == len(nodes), len(lifted) == len(nodes))
         return cls(
             nodes,
-            moves,
+            in_a_row(moves),
             in_a_row(place[moves]) if some[0] else None,
-            lifted,
+            in_a_row(lifted),
             in_a_row(tree[lifted]) if some[1] else None,
             every[0],
             every[0] and not some[1],

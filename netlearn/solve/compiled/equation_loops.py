@@ -7,6 +7,7 @@ is machine code of its own (``codegen``), called by its address.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from netlearn.solve.compiled.jit import compiled
 from netlearn.solve.compiled.listed_loops import eliminate_listed
 from netlearn.solve.compiled.lu_loops import eliminate, substitute, substitute_transposed
 from netlearn.solve.compiled.rows import add, call, clear, copy, multiply_add, spread
-from netlearn.solve.compiled.stopping_rows import add_drive, take_largest, take_worst
+from netlearn.solve.compiled.stopping_rows import add_drive, take_largest, take_size, take_worst
 
 if TYPE_CHECKING:
     from netlearn.solve.compiled.arguments import Balance, Fill, Laws, Linear, ListedElimination, Problem
@@ -106,13 +107,18 @@ def load_start(problem: Problem, m: int, w: int, y: Array) -> None:
 
 
 @compiled
-def distance(problem: Problem, m: int, w: int, y: Array, nodes: Array) -> float:
-    """How far the unknowns of lane ``w`` that are ``nodes`` are from where sample ``m`` starts, at the most."""
-    start, least, most = problem.start, problem.least, problem.most
+def store_solution(problem: Problem, m: int, w: int, y: Array, nodes: Array) -> float:
+    """Write lane ``w`` down as where sample ``m`` is.
+
+    Returns how far those of its unknowns that are ``nodes`` are from where it starts, at the most.
+    """
+    start, least, most, sample = problem.start, problem.least, problem.most, problem.samples[m]
     row, farthest = m if len(start) > 1 else 0, 0.0
     for i in range(len(least)):
+        here = y[i, w]
+        problem.y[sample, problem.places[i]] = here
         if nodes[i]:
-            farthest = max(farthest, abs(y[i, w] - min(max(start[row, i], least[i]), most[i])))
+            farthest = max(farthest, abs(here - min(max(start[row, i], least[i]), most[i])))
     return farthest
 
 
@@ -186,15 +192,19 @@ def linearized(
     laws: Laws,
     problem: Problem,
     right: Array,
+    given: Array,
+    solved: Array,
+    taken: Array,
     transpose: bool,
     lanes: int,
     first_sample: int,
     last_sample: int,
     error: Array,
 ) -> None:
-    """Solve the equations linear around ``problem.y``, or the transposed ones, for ``right`` (S, m, n), overwritten.
+    """Solve the equations linear around ``problem.y``, or the transposed ones, for ``right`` (S, m, n).
 
-    ``error`` (S,) is what is left of the equations, beside the largest of ``right``.
+    Equation i of n has the right-hand side at ``given[i]``, and unknown i goes to ``taken[i]`` of ``solved`` (S, m, n).
+    ``error`` (S,) is what is left of the equations, beside the largest of ``right``; NaN where nothing came of it.
     """
     n, lifted = len(problem.places), len(problem.lifted)
     nnz, filled = len(linear.data), len(fill.upper)
@@ -203,7 +213,8 @@ def linearized(
     y, drive = np.zeros((n + 1 + lifted, lanes)), np.zeros((n + 1, lanes))
     offset, data = np.zeros((max(lifted, 1), lanes)), np.empty((nnz + 1, lanes))
     kept, rest = np.zeros((max(laws.kept, 1), lanes)), np.zeros((n + 1, lanes))
-    x, mode, held = np.zeros((n, lanes)), np.zeros((1, lanes)), np.zeros((1, lanes))
+    x, b, mode, held = np.zeros((n, lanes)), np.zeros((n, lanes)), np.zeros((1, lanes)), np.zeros((1, lanes))
+    left, most = np.zeros((1, lanes)), np.zeros((1, lanes))
     spread(mode, 0, WARM)
     rows, columns = (linear.columns, linear.rows) if transpose else (linear.rows, linear.columns)
     for p in range(nnz):
@@ -222,24 +233,26 @@ def linearized(
         else:
             eliminate(fill, data, lower, upper, inverse, work, none)
         for m in range(right.shape[1]):
-            for w in range(width):
-                for i in range(n):
-                    x[i, w] = right[first + w, m, i]
+            for i in range(n):
+                for w in range(width):
+                    b[i, w] = right[first + w, m, given[i]]
+                copy(x, i, b, i)
+                clear(rest, i)
             if transpose:
                 substitute_transposed(fill, lower, upper, inverse, x)
             else:
                 substitute(fill, lower, upper, inverse, x)
-            for i in range(n):
-                clear(rest, i)
             for p in range(nnz):
                 multiply_add(rest, rows[p], data, p, x, columns[p])
+            clear(left, 0)
+            clear(most, 0)
+            for i in range(n):
+                add(rest, i, b, i, -1.0)
+                take_size(left, 0, rest, i)
+                take_size(most, 0, b, i)
+                for w in range(width):
+                    solved[first + w, m, taken[i]] = x[i, w]
             for w in range(width):
-                left, most = 0.0, 0.0
-                for i in range(n):
-                    given = right[first + w, m, i]
-                    left = max(left, abs(rest[i, w] - given))
-                    most = max(most, abs(given))
-                    if not abs(x[i, w]) < np.inf:
-                        left = np.inf
-                    right[first + w, m, i] = x[i, w]
-                error[first + w] = max(error[first + w], left / most if most > 0.0 else left)
+                part = left[0, w] / most[0, w] if most[0, w] > 0.0 else left[0, w]
+                known = part <= error[first + w] or math.isnan(error[first + w])
+                error[first + w] = error[first + w] if known else part

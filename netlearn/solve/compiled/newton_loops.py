@@ -19,13 +19,13 @@ from netlearn.solve.compiled.equation_loops import (
     FREE,
     STEP,
     WARM,
-    distance,
     evaluate,
     lift,
     load,
     load_start,
     multiply_linear,
     restore,
+    store_solution,
 )
 from netlearn.solve.compiled.jit import compiled
 from netlearn.solve.compiled.listed_loops import eliminate_listed
@@ -129,8 +129,9 @@ def newton(
     in series is settled with all else held (nonlinear elimination; Lanzkron, Rose and Wilkes, SIAM J. Sci. Comput. 17,
     538, 1996). Behind a small step the factors of large matrices serve for a few more (Shamanskii, Ukr. Math. J. 19,
     1967). Where all laws are straight lines, a step that leaves each on its own one has arrived: slopes are equal, and
-    the same factors have no further step. ``negative`` (S,) are how many pivots were not above zero in the last
-    factors, ``away`` (S,) is how far those unknowns that are ``nodes`` (n,) are from their starts at the most.
+    the same factors have no further step. ``negative`` (S,) are how many pivots of a symmetric matrix were not above
+    zero in the last factors, ``away`` (S,) is how far those unknowns that are ``nodes`` (n,) are from their starts at
+    the most.
     """
     n, lifted = len(problem.places), len(problem.lifted)
     nnz, filled = len(linear.data), len(fill.upper)
@@ -266,11 +267,10 @@ def newton(
             if sample[w] < 0 or not (done[w] or lost[w]):
                 continue
             s = problem.samples[sample[w]]
-            for i in range(n):
-                problem.y[s, problem.places[i]] = y[i, w]
-            away[s] = distance(problem, sample[w], w, y, nodes)
+            away[s] = store_solution(problem, sample[w], w, y, nodes)
             converged[s], steps[s], negative[s] = done[w], step[w], 0
-            for i in range(n):
+            # Of other matrices the number says nothing.
+            for i in range(n if fill.symmetric else 0):
                 if not inverse[i, w] > 0.0:
                     negative[s] += 1
             step[w], before[w] = 0, 1.0

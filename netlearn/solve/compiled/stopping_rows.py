@@ -88,6 +88,17 @@ def take_largest(typing: Any, most: Any, m: Any, y: Any, i: Any, factor: Any) ->
 
 
 @intrinsic
+def take_size(typing: Any, worst: Any, m: Any, y: Any, i: Any) -> Any:
+    """The magnitudes of y[i], if they are more, in worst[m], NaN being the largest of all."""
+
+    def operation(builder: Any, pointers: list[Any]) -> None:
+        worst, number = _loaded(builder, pointers)
+        builder.store(worst.worse(abs(number)).value, pointers[0], align=8)
+
+    return row_operation(operation)(typing, worst, m, y, i)
+
+
+@intrinsic
 def add_drive(
     typing: Any, size: Any, i: Any, total: Any, j: Any, drive: Any, k: Any, rounding: Any, m: Any, row_sum: Any
 ) -> Any:

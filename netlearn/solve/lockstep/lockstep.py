@@ -16,7 +16,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.solve.compiled.arguments import Problem
-from netlearn.solve.compiled.load import kernels
+from netlearn.solve.compiled.load import in_rows, kernels
 from netlearn.solve.lockstep.elements import Sources
 from netlearn.solve.lockstep.equations import LockstepEquations
 from netlearn.solve.lockstep.layout import EliminationLayout
@@ -226,7 +226,6 @@ class Lockstep:
         column, row = frame.members, frame.equations
         if condensed is not None:
             column, row = (np.searchsorted(condensed.last, each) for each in (column, row))
-        work = np.ascontiguousarray(given[..., column if transpose else row])
         none, moving = np.zeros(0, dtype=np.int64), np.ascontiguousarray(states.moving)
         held = np.zeros((1, len(self.model.reduction.tree))) if states.held is None else of_rows(states.held)
         every = np.arange(len(states))
@@ -237,13 +236,17 @@ class Lockstep:
         plan = self.layout.plan
         width = plan.lanes(len(states))
         loops, fill, linear, laws = kernels(), plan.fill, equations.linear, equations.laws
+        places = (column, row) if transpose else (row, column)
+        work = in_rows(given)
+        solved = np.empty_like(work)
 
         def find(first: int, last: int) -> None:
-            loops.linearized(fill, plan.listed, linear, laws, problem, work, transpose, width, first, last, error)
+            loops.linearized(
+                fill, plan.listed, linear, laws, problem, work, places[0], solved, places[1], transpose, width,
+                first, last, error,
+            )  # fmt: skip
 
         in_shares(find, len(states), width * ROUNDS)
-        solved = np.empty_like(work)
-        solved[..., row if transpose else column] = work
         if condensed is not None:
             solved = condensed.recover(solved, rest, transpose)
         return solved, error
