@@ -26,6 +26,8 @@ DOUBLE, INTEGER, TRUTH = ir.DoubleType(), ir.IntType(64), ir.IntType(1)
 VECTOR, TRUTHS = ir.VectorType(DOUBLE, WIDTH), ir.VectorType(TRUTH, WIDTH)
 
 _COSTS = {"exp": 20, "log": 25, "sinh": 40, "cosh": 25, "tanh": 45, "div": 5, "sqrt": 6, "pow": 200}
+"""What functions take beside an addition, by convention: rough ones, as SKIPPED_FROM, which they are held against, may
+be twice or half as much."""
 _LIBM = frozenset({"sin", "cos", "tan", "asin", "acos", "atan", "asinh", "acosh", "atanh", "atan2", "pow"})
 """Functions that the C library is called for, sample by sample."""
 _INTRINSICS = {"abs": "llvm.fabs", "sqrt": "llvm.sqrt", "floor": "llvm.floor", "ceil": "llvm.ceil"} | {

@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 LANES = 8
-"""Numbers in a vector register of 512 bits; halves of it serve smaller ones."""
+"""Numbers of float64 in a vector register of 512 bits; halves of it serve smaller ones."""
 
 VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 

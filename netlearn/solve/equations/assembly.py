@@ -42,7 +42,7 @@ WORTH_LOOPING = 250
 """From so many integers on a compiled radix sort takes less time than numpy's: half for 250, a third for 1000, a fifth
 for 30 000 (benchmarks/thresholds.py)."""
 MOST_DIGITS = 13
-"""Binary digits that it sorts by at a time, so that their counts stay in a cache."""
+"""Binary digits that it sorts by at a time, by convention: their counts, 64 KB, stay in a cache."""
 
 WORTH_KEEPING = 1000
 """From so many elements on, adding their derivatives up takes longer than a look whether they are the last ones: that
