@@ -134,10 +134,10 @@ class PlannedModel:
         if not len(inputs) or not surely_fits(len(inputs), size) or (len(inputs) >= FEWEST and self._swept):
             return None
         # Whoever gave them may change them in place before somebody asks for the operating points.
-        inputs, resistance = np.array(inputs, dtype=float, order="C"), self._resistances(theta)
+        inputs, theta = np.array(inputs, dtype=float, order="C"), np.array(theta)
+        resistance = theta if self._alone else self._resistances(theta)
         volts, drives = self._drives(inputs)
         states = self.border.settled(resistance, volts, drives, self._start(batch))
-        theta = resistance if self._alone else np.array(theta)
         return None if states is None else PlannedStep(self, theta, inputs, states)
 
     @cached_property
