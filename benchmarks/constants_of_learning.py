@@ -176,15 +176,16 @@ def emulated(k: int) -> Result:
 
 
 def walls(k: int) -> Result:
-    """A diode's saturation current and ideality, fitted from a start from which steps overflow."""
-    rng = np.random.default_rng(k)
+    """A diode's saturation current and ideality, fitted from where steps overflow: what is left of the loss."""
+    # Of 13 draws these are the ones whose search meets an overflow.
+    rng = np.random.default_rng((0, 2, 4, 5, 6, 7)[k])
     text = (
-        f"d\n*@train dm.is dm.n\nV1 a 0 0.5\nD1 a 0 dm\n.model dm d(is={10 ** rng.uniform(-13, -11):.3g} n=1)\n.end\n"
+        f"d\n*@train dm.is dm.n\nV1 a 0 0.5\nD1 a 0 dm\n.model dm d(is={10 ** rng.uniform(-13, -12):.3g} n=1)\n.end\n"
     )
     volts = np.linspace(0.1, 0.7, 13)
-    current = 10 ** rng.uniform(-10, -9) * np.expm1(volts / (rng.uniform(1.4, 1.8) * 0.0258649))
+    current = 10 ** rng.uniform(-9, -8) * np.expm1(volts / (rng.uniform(1.5, 2.0) * 0.0258649))
     found = netlearn.train(netlearn.parse(text), {"V1": volts, "I(D1)": current}, optimizer="lbfgs", epochs=60)
-    return {"left": found.loss / found.history[0].loss}
+    return {"left": max(found.loss / found.history[0].loss, 1e-15)}
 
 
 def regressor(k: int) -> Result:
@@ -263,7 +264,7 @@ CONSTANTS = (
     Constant(emulator, "STEPS", "emulators of networks with diodes", emulated),
     Constant(emulator, "RIDGES", "emulators of networks with diodes", emulated, (1.0, 1e4), at=0),
     Constant(emulator, "RIDGES", "emulators of networks with diodes", emulated, (1e-4, 1.0), at=-1),
-    Constant(lbfgs, "WALL", "diodes fitted past an overflow", walls, (0.1, *HALF, 10.0)),
+    Constant(lbfgs, "WALL", "diodes fitted past an overflow", walls, (0.1, *HALF, 10.0), 6),
     Constant(estimators, "REACH", "regressions", regressor, (0.1, *HALF, 10.0), ratio=False),
     Constant(boxed, "ROUNDS", "quadratic functions in boxes", boxes, (0.1, 0.25, *HALF), ratio=False),
     Constant(boxed, "EXACT", "quadratic functions in boxes", boxes, FAR, ratio=False),

@@ -22,7 +22,7 @@ OTHER = "take an optimizer of single steps: --optimizer adam"
 """What works where this does not."""
 WALL = 10.0
 """What the loss is taken for where there is none, in the largest that was seen: from 1 to 100 diodes that are fitted
-past an overflow come to the same loss (n = 5) (benchmarks/constants_of_learning.py)."""
+past an overflow come to the same loss (n = 6) (benchmarks/constants_of_learning.py)."""
 
 
 def run_lbfgs(
