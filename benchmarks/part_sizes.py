@@ -131,7 +131,7 @@ SIZES = (
     Size(solver, "NEAR_SWEEPS", "500 samples of a layer of junctions", lambda: junctions(500, "hybrid")),
     Size(nodes, "HALVED_FROM", "500 samples of a layer of junctions", lambda: junctions(500, "gauss-seidel")),
     Size(bordered, "STEPS", "1000 samples of a layer of 300 ideal diodes", lambda: newton_steps(1000)),
-    Size(prepared, "MOST_NUMBERS", "30000 resistors, 4 samples", lambda: again(30_000)),
+    Size(prepared, "MOST_NUMBERS", "150000 resistors, 4 samples", lambda: again(150_000)),
     Size(
         lockstep,
         "MOST_SOURCES",

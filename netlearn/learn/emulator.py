@@ -136,8 +136,9 @@ class Emulator:
 
 ALPHA = 1.0
 """scikit-learn's weight of the squares of the perceptron's weights: emulators of networks with diodes that have seen
-100 settings err 1.14, 0.66 and 1.03 times as much with 0.1, 10 and 100 (n = 5) (benchmarks/constants_of_learning.py),
-but from 60 samples with 10 they learn products alone (tests/learn/rules/test_emulated.py)."""
+100 settings err 1.7, 1.5, 1 and 1.6 times as much with 0.1, 1, 10 and 100 (n = 5)
+(benchmarks/constants_of_learning.py), but from 60 samples with 10 they learn products alone
+(tests/learn/rules/test_emulated.py)."""
 STEPS = 200
 """Most iterations of L-BFGS for one training: scikit-learn's default; with half and with twice as many emulators of
 networks with diodes err 0.86 and 1.0 times as much (factors 1.2 and 1.1, n = 5)

@@ -25,8 +25,9 @@ from netlearn.solve.reduced_states import ReducedStates, at_nodes, whole
 from netlearn.solve.resistor_blocks import COMPILED, ResistorBlocks
 from netlearn.solve.threads import in_parts
 
-HELD = 4_000_000
-"""How many numbers of element states are held at a time where there is no loop for them: 32 MB by convention."""
+HELD = 500_000
+"""How many numbers of element states are held at a time where there is no loop for them: derivatives of 1104 junctions,
+8192 samples, take 1.1 times as long with half and 1.3 times with twice as many (benchmarks/part_sizes.py)."""
 ELEMENTS = 20_000
 """How many elements a thread takes at a time: with half or twice as many it takes as long within a fiftieth
 (benchmarks/block_sizes.py)."""

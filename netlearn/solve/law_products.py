@@ -16,7 +16,8 @@ from netlearn.solve.terminals import terminals_alike
 from netlearn.solve.threads import in_parts
 
 WIDTH = 8
-"""Samples in a vector of machine code: LANES of ``compiled.rows``, which needs numba to load."""
+"""Samples in a vector of machine code, float64 numbers in 512 bits: LANES of ``compiled.rows``, which needs numba to
+load."""
 ELEMENTS = 256
 """How many elements a thread takes at a time, by convention: their rows of samples are a few megabytes."""
 _FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, *[ctypes.c_void_p] * 11)

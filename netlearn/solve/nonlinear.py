@@ -32,9 +32,10 @@ NODESET_CONDUCTANCE = 1e3
 """In siemens: what holds nodes at their .nodeset in the first pass, beyond any conductance around them; ngspice's 1e10
 for that would lose digits."""
 FAR = 10.0
-"""Node voltages beyond so many times what sources supply are hardly meant."""
+"""Node voltages beyond so many times what sources supply are hardly meant: by convention, as only gain takes a node
+there."""
 NEARER = 0.1
-"""A solution has to be so much nearer than another to be preferred."""
+"""A solution has to be so much nearer than another to be preferred, by convention: what FAR is to one."""
 LOOKED_AT, MOST_PRECISE = 16, 16
 """So many samples are asked how many digits hold, and so many are solved with more: by convention, as one takes some
 tenths of a second."""

@@ -11,11 +11,13 @@ from typing import Any
 EXACT = 1e-6
 """Steps end at this part of the tolerances that SPICE stops at: 1e-9 relative by default."""
 SETTLED = 1e-2
-"""From this part of the tolerances on, a step that is known to be followed by a negligible one ends."""
+"""From this part of the tolerances on, a step that is known to be followed by a negligible one ends: by convention, as
+only near the end steps shrink by their square."""
 STALLED = 0.3
 """Steps that shrink by less than this near the end are rounding: Newton's method squares its error there."""
 UNBALANCED = 1e-6
-"""Currents may be out of balance by this part of their magnitudes: what a step of EXACT leaves of them at most."""
+"""Currents may be out of balance by this part of their magnitudes: derived from what a step of EXACT leaves of them at
+most."""
 
 
 def relative_step(change: Any, largest: Any, reltol: Any, floor: Any) -> Any:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from netlearn.solve.bordered.plan import BorderedPlan
 
 RUNS = 4096
-"""So many runs of resistors a thread takes at a time, a choice that no measurement supports: of fewer, one thread."""
+"""So many runs of resistors a thread takes at a time, by convention, a choice that no measurement supports: of fewer,
+one thread."""
 NOTHING = np.zeros((0, 0))
 
 

@@ -26,9 +26,10 @@ FREE, COLD, WARM = 0.0, 1.0, 2.0
 """Each stands for whether a sample's next step is limited by its last one, starts where devices do, or is taken as it
 is."""
 MOST_NODES = 4000
-"""Longer laws would take long to compile, and are left to arrays."""
+"""Longer laws would take long to compile, and are left to arrays, by convention."""
 MOST_KEPT = 8
-"""So many numbers of a step its correction for curvature is made of; for more it evaluates the law again."""
+"""So many numbers of a step its correction for curvature is made of, by convention; for more it evaluates the law
+again."""
 NEAR = 0.25
 """Steps are corrected for curvature where that is up to this part of what is linear in them: with half or twice as much
 lattices of diodes take as long within a fiftieth (benchmarks/block_sizes.py)."""

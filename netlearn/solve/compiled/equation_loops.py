@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 STEP, BALANCE, CURVE, COUNT, TERMINALS, SLOTS, VALUES, KEEPS, KEPT = range(9)
 """The columns of the laws' table."""
 FREE, COLD, WARM = 0.0, 1.0, 2.0
-"""Stand for ways to take a step, as ``codegen.laws`` says."""
+"""Each stands for what ``codegen.laws`` has it for."""
 
 
 @compiled

@@ -25,8 +25,8 @@ KEPT_NUMBERS = 8_000_000
 """How many numbers their factors may have in all, a bound of memory, 64 MB: lattices of 72x72 diodes take as long
 within a thirtieth with half and with twice as many (benchmarks/block_sizes.py)."""
 KEPT_BYTES = 24_000_000
-"""Blocks of up to this size the process keeps when arrays are freed, by convention: below the 32 MiB that glibc's
-malloc keeps by default at most."""
+"""Blocks of up to this size the process keeps when arrays are freed: below what the C library by default learns at the
+most, 32 MB (mallopt(3))."""
 
 
 class DoesNotLoad(ImportError):

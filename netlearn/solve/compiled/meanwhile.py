@@ -30,13 +30,13 @@ VARIABLE = "NETLEARN_COMPILE"
 MEANWHILE, FIRST = "meanwhile", "first"
 """Whether arrays answer while the loops are compiled, or they are compiled first, which makes all runs of one kind."""
 LOOKS_EVERY = 0.2
-"""Seconds after which it is asked again whether somebody compiles, by convention: compiling takes some ten."""
+"""Seconds after which it is asked again whether somebody compiles: by convention far less than compiling takes."""
 MOST_STARTS = 2
-"""So often a process compiles for this one, if it is ended by something else, by convention: what ends two ends a
-third."""
+"""So often a process compiles for this one, if it is ended by something else: by convention once more than should be
+needed."""
 TRIED_AGAIN = 3600.0
-"""Seconds after which what could not be compiled is tried again, by convention: a full disk, say, may be empty by
-then."""
+"""Seconds after which what could not be compiled is tried again, by convention an hour: a full disk, say, may be empty
+by then."""
 
 # What else the package needs is found where this process found it, but never in the working folder.
 PROCESS = """

@@ -38,20 +38,20 @@ if TYPE_CHECKING:
     from netlearn.solve.compiled.arguments import Fill, InSeries, Laws, Linear, ListedElimination, Problem, Settling
 
 SWEEPS = 12
-"""So often the unknowns between elements in series are settled by themselves before a step of all, by convention: what
-does not settle is left to that step. Other numbers were not measured."""
+"""So often the unknowns between elements in series are settled by themselves before a step of all: crossbars of 32x16
+selectors take 1.1 times as long with half as often and 1.2 times with twice (benchmarks/recompiled.py)."""
 HEAVY, LEAST_WORK = 12, 300_000
-"""Factors are used again where making them takes so many times what solving with them does, and so much at all: of
-lattices of diodes those from 40x40 on. The lattices that CHORDS was measured with lie above, and where between it
-begins to pay was not measured."""
+"""Factors are used again where making them takes so many times what solving with them does, and so much at all: with 64
+samples crossbars of 64x32 selectors or junctions take 0.82 to 0.86 of the time then, 32x16, which are below, 1.0 to
+1.1, and lattices of 40x40 and 56x56 diodes, whose lanes come near one by one, 1.06 to 1.08 (benchmarks/recompiled.py).
+"""
 CHORDS, NEAR, CONTRACTION = 2, 1.0, 0.2
-"""So many steps are taken with the same factors after one that was this small, while they shrink to this part.
+"""So many steps are taken with the same factors after one that was this small, while they shrink to this part:
+crossbars of 64x32 selectors take as long within a twenty-fifth with half and with twice as much of each
+(benchmarks/recompiled.py).
 
-One costs all lanes a quarter of a step with new factors (lattices of 56x56 and 100x100 diodes, whose factors are read
-from memory). In crossbars of 128x64 all lanes come this near at once: 14 ms a sample with selectors and 15 with
-junctions as cells, 20 and 17 without (benchmarks/crossbar.py). From ten times as far lattices would take a sixth more.
 Behind interpolated starts lanes are out of step, and a fifth of them gains by it at a time: there it is not done, as
-lattices of 56x56 take 1.2 times as long with it (benchmarks/samples_per_second.py).
+lattices of 56x56 diodes take 1.2 times as long with it.
 """
 
 # The statements that array code evaluates, compiled.

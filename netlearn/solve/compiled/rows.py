@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 LANES = 8
-"""Numbers of float64 in a vector register of 512 bits; halves of it serve smaller ones."""
+"""As many float64 numbers as a vector register of 512 bits has; halves of it serve smaller ones."""
 
 VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 

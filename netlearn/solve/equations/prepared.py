@@ -19,8 +19,9 @@ from netlearn.circuit.devices.linear import CurrentSource, VoltageSource
 
 T = TypeVar("T")
 
-MOST_NUMBERS = 20_000
-"""Of a circuit with more values nothing is kept: it would take much memory, and solving takes far longer."""
+MOST_NUMBERS = 200_000
+"""Of a circuit with more values nothing is kept, to save memory: with half as many, where that is so, a layer of 150
+000 resistors takes 1.1 times as long with 4 samples, and with twice as many as long (benchmarks/part_sizes.py)."""
 KEPT = 2
 """So many sets of values are kept for a wiring, by convention: those of a step and of another try."""
 

@@ -49,7 +49,7 @@ ROUGH = 1e-3
 """Currents out of balance by this part of what is allowed, 1e-9 of their magnitudes then, are beyond rounding of sums
 of any length in float64."""
 RECOVERED = 256
-"""A thread makes all unknowns of so many samples at the least."""
+"""A thread makes all unknowns of so many samples at the least, by convention."""
 MOST_NUMBERS = 4_000_000
 """How many unknowns of samples are solved at a time: 32 MB by convention."""
 

@@ -31,10 +31,12 @@ ROUNDING = 1e-8
 """Part of slopes times unknowns that counts as current, so that its millionth stands for a few digits of rounding."""
 
 CACHED_NUMBERS, MOST_NUMBERS = 1_000_000, 12_000_000
-"""Numbers in the factors of samples that are solved together: what caches hold, and what memory is to hold."""
+"""Numbers in the factors of samples that are solved together: 8 MB as what caches hold, and 96 MB as what memory is to
+hold, by convention."""
 SMALL_CHUNK, LARGEST_CHUNK = 64, 2048
-"""Samples that are solved together: as many as keep their numbers in a processor's cache, or at least the small one
-where memory allows that, which shares the cost of each call."""
+"""Samples that are solved together where there are no compiled loops: as many as keep their numbers in a processor's
+cache, or at least the small one where memory allows that, by convention, which shares the cost of each call; lattices
+of 4x4 diodes take 1.08 times as long with half the largest one, and as long with twice (benchmarks/part_sizes.py)."""
 
 
 @dataclass(frozen=True)
