@@ -45,8 +45,8 @@ KEPT_NUMBERS = 32_000_000
 """Of the eliminations of all samples that are kept for the next ones, a bound of memory by convention: twice 256 MB,
 4000 samples with 128 unknowns in the border, or 100 000 with 24."""
 LITTLE = 0.25
-"""Where the border has no more than this part of the conductance at each inner node, it is left out of the first
-guess: a layer of 100 diodes with 10 outputs takes as many steps then, with 128 inputs and with 1568."""
+"""Where the border has no more than this part of the conductance at each inner node, it is left out of the first guess,
+by convention: a layer of 100 diodes with 10 outputs takes as many steps then, with 128 inputs and with 1568."""
 BALANCED = 1e-3
 """Currents out of balance by this part of what is allowed, 1e-9 of their magnitudes then, are more than rounding of
 sums of any length in float64."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 WIDE = 8
-"""From so many samples on sums run along them, as many as an instruction takes."""
+"""From so many samples on sums run along them, as many as an instruction takes of float64."""
 
 
 @compiled_sums
