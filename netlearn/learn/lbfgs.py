@@ -21,8 +21,9 @@ from netlearn.memory import in_words, most
 OTHER = "take an optimizer of single steps: --optimizer adam"
 """What works where this does not."""
 WALL = 10.0
-"""What the loss is taken for where there is none, in the largest that was seen: from 1 to 100 diodes that are fitted
-past an overflow come to the same loss (n = 6) (benchmarks/constants_of_learning.py)."""
+"""What the loss is taken for where there is none, in the largest that was seen: with 1 to 10 diodes that are fitted
+past an overflow come to the same loss, with 20 and 100 one of six does not come down
+(benchmarks/constants_of_learning.py)."""
 
 
 def run_lbfgs(
