@@ -13,6 +13,7 @@ from netlearn.solve.bordered.matrix import BorderedMatrix
 from netlearn.solve.bordered.planned_few import RUNS
 from netlearn.solve.bordered.system import BorderedSystem
 from netlearn.solve.compiled.load import kernels
+from netlearn.solve.equations.linear_stamps import SAMPLES
 from netlearn.solve.equations.source_reduction import Dictated
 from netlearn.solve.lockstep.elements import Sources
 from netlearn.solve.newton.linearization import EXACT
@@ -22,10 +23,6 @@ from netlearn.solve.threads import in_parts, one_thread
 
 if TYPE_CHECKING:
     from netlearn.solve.bordered.plan import BorderedPlan
-
-SAMPLES = 512
-"""So many samples a thread multiplies at a time, as in ``equations.linear_stamps``, which benchmarks/block_sizes.py
-measures, and by convention here."""
 
 
 @dataclass(frozen=True, eq=False)
