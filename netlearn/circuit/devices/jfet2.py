@@ -85,6 +85,8 @@ class Jfet2(Jfet):
         bend = 0.25 * p["knee"] * limit * limit
         upper, lower = steep + 0.5 * limit, steep - 0.5 * limit
         along = np.sqrt(upper * upper + bend) - np.sqrt(lower * lower + bend)
+        # Where the channel is all but saturated the difference of roots may round to more than there is.
+        along = np.where(along.real < over.real, along, over)
         near, far = over ** (p["power"] - 1.0), (over - along) ** (p["power"] - 1.0)
         current = p["beta"] * (1.0 + p["lambda"] * vds) * (along * far + over * (near - far))
         current = np.where(on, current, 0.0)

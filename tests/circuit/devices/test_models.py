@@ -9,6 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
+import netlearn
 from netlearn.circuit.devices.base import Environment
 from netlearn.circuit.devices.diode import DIODE, DIODE_WITHOUT_SERIES
 from netlearn.circuit.devices.models import MODEL_TYPES
@@ -30,6 +31,28 @@ NGSPICE_NAMES = {
     ("csw", 1): "cswitch",
 }
 EVERY_TYPE = [kind for first in MODEL_TYPES.values() for kind in first.family]
+
+
+JFET_BELOW_ITS_THRESHOLD = """jfet below its threshold
+vd d 0 3
+vg g 0 0
+j1 d g s jm
+rs s 0 1k
+.model jm njf level=2 vst=0.144 mvst=0.16 p=1.93 q=2.92 vto=-0.08 beta=3.2e-5
+.end
+"""
+
+
+def test_a_jfet_of_level_2_has_finite_currents_below_its_threshold():
+    # In a channel that is all but saturated a difference of roots rounds to more than the overdrive.
+    bias = np.linspace(-1.6, -2.4, 81)
+    point = netlearn.operating_point(netlearn.parse(JFET_BELOW_ITS_THRESHOLD), data={"vg": bias})
+    v = dict(zip(bias.round(2).tolist(), point.voltage("s"), strict=True))
+    # ngspice's; at other places it has no finite number, either.
+    assert [v[at] for at in (-1.6, -1.86, -1.9, -1.98)] == pytest.approx(
+        [-1.60968e-9, -1.86999e-9, -1.90999e-9, -1.99e-9], rel=1e-4
+    )
+    assert np.isfinite(point.x).all()
 
 
 @pytest.mark.parametrize("kind", EVERY_TYPE, ids=lambda kind: f"{kind.name} {kind.level}")
