@@ -40,7 +40,8 @@ class DistinctWords:
             return None
         key = columns[-1]
         for column in columns[-2::-1]:
-            key = key * np.uint64(_FACTOR) + column
+            # Products leave differences of upper bits there, where the next characters may take them off again.
+            key = (key ^ (key >> np.uint64(32))) * np.uint64(_FACTOR) + column
         # Names that are counted up come nearly sorted, which a stable sort makes use of.
         order = np.argsort(key, kind="stable")
         ordered = key[order]
@@ -91,7 +92,9 @@ def _key(word: str) -> int:
     """What sorts a word, made from eight characters at a time as the columns of ``_packed`` are."""
     data, key = word.encode("ascii"), 0
     for at in range((len(data) - 1) // _EIGHT * _EIGHT, -1, -_EIGHT):
-        key = (key * _FACTOR + int.from_bytes(data[at : at + _EIGHT].ljust(_EIGHT, b"\0"), "big")) % (1 << 64)
+        key = ((key ^ (key >> 32)) * _FACTOR + int.from_bytes(data[at : at + _EIGHT].ljust(_EIGHT, b"\0"), "big")) % (
+            1 << 64
+        )
     return key
 
 

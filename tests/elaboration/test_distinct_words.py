@@ -40,18 +40,27 @@ def test_words_that_numbers_cannot_stand_for_are_left_to_others(word: str) -> No
     assert DistinctWords.of(text, spans_of(text)) is None
 
 
+@pytest.mark.parametrize("form", ["{}layer_w{}", "{}outputs{}1", "{}hidden_{}" + 60 * "x"])
+def test_words_that_differ_in_the_first_of_each_eight_characters_have_keys_of_their_own(form: str) -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    text = " ".join(form.format(a, b) for a in letters for b in letters)
+    found = DistinctWords.of(text, spans_of(text))
+    assert found is not None
+    assert len(found) == len(letters) ** 2
+
+
 def test_words_with_equal_keys_are_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    # With this factor the keys of words of two parts are the sums of these.
-    monkeypatch.setattr(distinct_words, "_FACTOR", 1)
-    text = "aaaaaaaab baaaaaaaa"
+    # With this factor keys know nothing but the first eight characters.
+    monkeypatch.setattr(distinct_words, "_FACTOR", 0)
+    text = "aaaaaaaab aaaaaaaac"
     assert DistinctWords.of(text, spans_of(text)) is None
 
 
 def test_a_word_that_shares_another_ones_key_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distinct_words, "_FACTOR", 1)
+    monkeypatch.setattr(distinct_words, "_FACTOR", 0)
     text = "aaaaaaaab"
     found = DistinctWords.of(text, spans_of(text))
     assert found is not None
     assert found.find("aaaaaaaab") == 0
-    assert found.find("baaaaaaaa") is None
-    assert found.find_all(["baaaaaaaa", "aaaaaaaab"]) == [None, 0]
+    assert found.find("aaaaaaaac") is None
+    assert found.find_all(["aaaaaaaac", "aaaaaaaab"]) == [None, 0]
