@@ -7,6 +7,7 @@ results.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 
+KERNELS = "netlearn.solve.compiled.kernels"
 MOST_LANES = 64
 """More samples in step than this no longer make a sample cheaper: lattices of 32x32 diodes take as long within a
 fiftieth with 32 and with 128 (benchmarks/block_sizes.py)."""
@@ -61,7 +63,7 @@ def kernels() -> Any:
 
     Raises ImportError where numba is not installed, and DoesNotLoad where it is, but fails.
     """
-    module = import_module("netlearn.solve.compiled.kernels")
+    module = import_module(KERNELS)
     # From the size of a block that was given back, the C library learns which ones to keep for the next time:
     # without one so large, every array of a megabyte is fetched anew from the system, a tenth of the time of all.
     np.empty(KEPT_BYTES, dtype=np.uint8)
@@ -92,6 +94,11 @@ def available() -> bool:
     to do the work. Raises OptionError where the environment names no way to compile.
     """
     return numba_loads() and _way().ready()
+
+
+def at_hand() -> bool:
+    """Whether compiled functions are to be called for what takes much less time than loading them: others did so."""
+    return KERNELS in sys.modules and available()
 
 
 def being_compiled() -> bool:

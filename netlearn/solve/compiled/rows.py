@@ -227,17 +227,6 @@ def scale(typing: Any, a: Any, i: Any, factor: Any) -> Any:
 
 
 @intrinsic
-def invert(typing: Any, a: Any, i: Any) -> Any:
-    """a[i] = 1 / a[i]."""
-
-    def operation(builder: Any, pointers: list[Any]) -> None:
-        one = ir.Constant(VECTOR, [1.0] * LANES)
-        builder.store(builder.fdiv(one, vector_at(builder, pointers[0])), pointers[0], align=8)
-
-    return row_operation(operation)(typing, a, i)
-
-
-@intrinsic
 def copy(typing: Any, a: Any, i: Any, b: Any, j: Any) -> Any:
     """a[i] = b[j]."""
 

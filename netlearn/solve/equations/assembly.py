@@ -13,7 +13,7 @@ from scipy import sparse
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.base import Device, Environment, Values
-from netlearn.solve.compiled.load import available, in_rows, kernels
+from netlearn.solve.compiled.load import at_hand, in_rows, kernels
 from netlearn.solve.equations.prepared import PreparedCircuit, only_drives
 from netlearn.solve.equations.right_sides import RightSides
 
@@ -40,7 +40,7 @@ MOST_BITS = 62
 """Counts the bits of an int64 that is not negative, with one to spare."""
 WORTH_LOOPING = 250
 """From so many integers on a compiled radix sort takes less time than numpy's: half for 250, a third for 1000, a fifth
-for 30 000 (benchmarks/thresholds.py)."""
+for 30 000 (benchmarks/thresholds.py). Loading it takes far longer, so that others have to have done so."""
 MOST_DIGITS = 13
 """Binary digits that it sorts by at a time, by convention: their counts, 64 KB, stay in a cache."""
 
@@ -182,7 +182,7 @@ def stable_order(keys: Array) -> Array:
 
 def sorted_unique(keys: Array) -> tuple[Array, Array]:
     """Different keys in rising order, and which of them each one is: numpy's, by one sort of integers."""
-    if len(keys) >= WORTH_LOOPING and available():
+    if len(keys) >= WORTH_LOOPING and at_hand():
         least = int(keys.min())
         bits = (int(keys.max()) - least).bit_length()
         passes = max(1, -(-bits // MOST_DIGITS))
