@@ -10,11 +10,13 @@ import numpy as np
 
 from netlearn.arrays import Array, all_finite
 from netlearn.circuit.circuit import Circuit, one_sample, taken
+from netlearn.circuit.devices.base import Values
 from netlearn.circuit.devices.diode import Diode
 from netlearn.circuit.devices.ideal_diode import IdealDiode
 from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSource
 from netlearn.errors import ConvergenceError
 from netlearn.solve.accuracy import FEW_DIGITS, digits_of
+from netlearn.solve.bordered.diodes import rises
 from netlearn.solve.bordered.system import BorderedSystem
 from netlearn.solve.lockstep.lockstep import Lockstep
 from netlearn.solve.matrices.many import Pattern
@@ -214,23 +216,34 @@ def _finite(model: NonlinearModel, x: Array) -> Array:
 
 def _unique(model: NonlinearModel) -> bool:
     """Whether every element is a passive one whose current rises with its voltage: then one operating point exists."""
-    return model.dtype.kind != "c" and model.equations.own.once("unique", lambda: _passive(model.circuit))
+    return model.dtype.kind != "c" and model.equations.own.once("unique", lambda: _passive(model))
 
 
-def _passive(circuit: Circuit) -> bool:
-    resistors = circuit.wiring.once(_passive, lambda: _resistors(circuit))
-    return resistors is not None and all(
-        bool(np.asarray(circuit.groups[g].values["resistance"]).min() > 0) for g in resistors
+def _passive(model: NonlinearModel) -> bool:
+    circuit, prepared = model.circuit, model.equations.prepared
+    groups = circuit.wiring.once(_passive, lambda: _two_terminals(circuit))
+    if groups is None:
+        return False
+    resistors, junctions, straight = groups
+    return (
+        all(bool(np.asarray(circuit.groups[g].values["resistance"]).min() > 0) for g in resistors)
+        and all(_junction_rises(prepared[g]) for g in junctions)
+        and all(rises(prepared[g]) for g in straight)
     )
 
 
-def _resistors(circuit: Circuit) -> list[int] | None:
-    """The groups of resistors; None if there are other devices than these, diodes and independent sources."""
+def _junction_rises(prepared: Values) -> bool:
+    saturation, slope = np.min(prepared["saturation"], initial=0.0), np.min(prepared["vte"], initial=np.inf)
+    return bool(saturation >= 0 and slope > 0 and np.min(prepared.get("series", 0.0), initial=0.0) >= 0)
+
+
+def _two_terminals(circuit: Circuit) -> tuple[list[int], ...] | None:
+    """The groups of resistors, diodes and ideal ones; None if there is more than these and independent sources."""
     groups = [(g, group.device) for g, group in enumerate(circuit.groups) if len(group)]
-    kinds = (Diode, IdealDiode, VoltageSource, CurrentSource, Resistor)
-    if not all(isinstance(device, kinds) for _, device in groups):
+    kinds = (Resistor, Diode, IdealDiode)
+    if not all(isinstance(device, (*kinds, VoltageSource, CurrentSource)) for _, device in groups):
         return None
-    return [g for g, device in groups if isinstance(device, Resistor)]
+    return tuple([g for g, device in groups if isinstance(device, kind)] for kind in kinds)
 
 
 def _bring_back(model: NonlinearModel, x: Array, tolerances: Tolerances) -> None:

@@ -7,6 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.circuit.devices.base import Values
+
+
+def rises(prepared: Values) -> bool:
+    """Whether currents of ideal diodes with ``prepared`` values never fall with their voltage, and do not jump."""
+    slopes = all(bool((np.asarray(prepared[name]).real >= 0).all()) for name in ("on", "off", "reverse"))
+    return slopes and bool((np.asarray(prepared["vfwd"]).real >= -np.asarray(prepared["vrev"]).real).all())
 
 
 class StraightDiodes(NamedTuple):

@@ -13,7 +13,7 @@ from netlearn.circuit.devices.base import Values
 from netlearn.circuit.devices.ideal_diode import IdealDiode
 from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSource
 from netlearn.circuit.wiring import Wiring
-from netlearn.solve.bordered.diodes import StraightDiodes
+from netlearn.solve.bordered.diodes import StraightDiodes, rises
 from netlearn.solve.equations.source_reduction import in_a_row
 from netlearn.solve.newton.system import NonlinearModel
 
@@ -62,7 +62,7 @@ class BorderedLayout:
     """Whether the reduced unknowns are the inner ones and then the border."""
     tree: Array
     """The tree nodes (t,) that hold diodes' other ends, in the rows 1, 2 and so on."""
-    last: list[tuple[list[Values], StraightDiodes]] = field(default_factory=list, repr=False)
+    last: list[tuple[list[Values], StraightDiodes | None]] = field(default_factory=list, repr=False)
     """What diodes are with the last prepared values."""
 
     @classmethod
@@ -150,12 +150,15 @@ class BorderedLayout:
         return result[:-1]
 
     def diodes(self, prepared: Sequence[Values]) -> StraightDiodes | None:
-        """The diodes with the groups' ``prepared`` values; None where samples differ in them."""
+        """The diodes with the groups' ``prepared`` values; None where samples differ in them, or a current falls."""
         own = [prepared[g] for g in self.groups]
         for before, known in self.last:
             # Diodes that are not trained are prepared once.
             if all(a is b for a, b in zip(own, before, strict=True)):
                 return known
+        if not all(map(rises, own)):
+            self.last[:] = [(own, None)]
+            return None
         parts = []
         for name in ("on", "off", "reverse", "vfwd", "vrev"):
             values = [np.asarray(each[name], dtype=float) for each in own]
