@@ -91,9 +91,11 @@ class OperatingPoint(InNotebooks):
 
         def __getattr__(self, name: str) -> Any:
             # Only what is not there yet is looked for here.
-            if "_make" in self.__dict__ and not name.startswith("__"):
+            if not name.startswith("__"):
                 self._arrive()
-                return getattr(self, name)
+            if name in self.__dict__:
+                # Another thread may have made it meanwhile.
+                return self.__dict__[name]
             states = self.__dict__.get("_states")
             if name != "x" or states is None:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

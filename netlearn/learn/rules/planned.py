@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Column
+from netlearn.circuit.circuit import Circuit, Column
 from netlearn.circuit.devices.linear import Resistor
 from netlearn.circuit.parameters import Direct
 from netlearn.learn.model import Model
@@ -28,7 +28,7 @@ from netlearn.solve.operating_point import OperatingPoint
 
 KEPT = 2
 """So many models of a circuit have their plans kept, by convention: one that is trained, and another beside it."""
-Fixed = tuple[tuple[Array, bytes], ...]
+Fixed = dict[Column, bytes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class PlannedStep:
 
     plan: PlannedModel
     theta: Array
-    inputs: Array
+    circuit: Circuit
     states: PlannedStates
 
     @property
@@ -48,14 +48,12 @@ class PlannedStep:
     @property
     def point(self) -> OperatingPoint:
         """The free states as the solver has them."""
-        states, model, theta, inputs = self.states, self.plan.model, self.theta, self.inputs
-        return OperatingPoint.later(
-            lambda: bordered_point(model.circuit(theta, inputs), states.moving, states.steps), states.steps
-        )
+        circuit, states = self.circuit, self.states
+        return OperatingPoint.later(lambda: bordered_point(circuit, states.moving, states.steps), states.steps)
 
     def gradient(self, errors: Array) -> Array | None:
         """The derivatives (P,) of a function with the derivatives ``errors`` (S, o) by the outputs; None if unknown."""
-        if errors.dtype != float:
+        if errors.dtype != float or errors.shape != self.read.shape:
             return None
         return self._by_parameters(self.states.by_resistance(np.ascontiguousarray(errors)))
 
@@ -89,15 +87,18 @@ class PlannedModel:
     model: Model
     border: BorderedPlan
     fixed: Fixed
-    """Values of the diodes, and what they were when the plan was made: arrays can be changed in place."""
+    """What values of the diodes were when the plan was made: they can be changed in place."""
 
     @classmethod
     def of(cls, model: Model) -> PlannedModel | None:
         """The plan of a model; the same again for the same one. None for a model of another kind."""
         circuit = model.parameters.circuit
         kept: list[tuple[Model, PlannedModel | None]] = circuit.wiring.once(cls.of, list)
-        for known, plan in kept:
-            if known is model and (plan is None or all(each.tobytes() == before for each, before in plan.fixed)):
+        for n, (known, plan) in enumerate(kept):
+            if known is model and (plan is None or plan.fixed == _fixed(circuit, plan.border)):
+                if n:
+                    # What is asked for once beside it is to make room for the next of its kind.
+                    kept[:] = [(model, plan), *(each for each in kept if each[0] is not model)]
                 return plan
         if not available():
             # It may be soon.
@@ -110,7 +111,7 @@ class PlannedModel:
     def _build(cls, model: Model) -> PlannedModel | None:
         parameters, solver, measured = model.parameters, model.solver, model.measured
         circuit = parameters.circuit
-        plain = isinstance(solver, InternalSolver) and not solver.careful and solver.method in ("auto", "newton")
+        plain = type(solver) is InternalSolver and not solver.careful and solver.method in ("auto", "newton")
         if not plain or model.text is not None or model.chip is not None:
             return None
         if parameters.settings or parameters.quantities or not measured.between_unknowns:
@@ -123,32 +124,36 @@ class PlannedModel:
         border = BorderedPlan.of(circuit, np.asarray(probes.plus), np.asarray(probes.minus))
         if border is None:
             return None
-        values = [np.asarray(v) for g in border.layout.groups for v in circuit.groups[g].values.values()]
-        return cls(model, border, tuple((each, each.tobytes()) for each in values))
+        return cls(model, border, _fixed(circuit, border))
 
     def step(self, theta: Array, batch: Batch) -> PlannedStep | None:
         """The free states of a batch; None where the general way is to find them."""
-        inputs, size = batch.inputs, self.model.parameters.circuit.size
-        if theta.dtype != float or theta.ndim != 1 or inputs.dtype.kind not in "fiu" or inputs.ndim != 2:
+        inputs, model = batch.inputs, self.model
+        size, parameters = model.parameters.circuit.size, model.parameters.initial.shape
+        # Compiled loops look at no bounds.
+        if theta.dtype != float or theta.shape != parameters or inputs.dtype.kind not in "fiu" or inputs.ndim != 2:
+            return None
+        if inputs.shape[1] != len(model.inputs) or inputs.dtype.itemsize > 8:
             return None
         if not len(inputs) or not surely_fits(len(inputs), size) or (len(inputs) >= FEWEST and self._swept):
             return None
-        # Whoever gave them may change them in place before somebody asks for the operating points.
-        inputs, theta = np.array(inputs, dtype=float, order="C"), np.array(theta)
-        resistance = theta if self._alone else self._resistances(theta)
-        volts, drives = self._drives(inputs)
+        # Its values are its own: whoever gave these may change them in place before somebody asks for the unknowns.
+        circuit = model.circuit(theta, np.ascontiguousarray(inputs, dtype=float))
+        resistance = self._resistances(circuit)
+        volts, drives = self._drives(circuit, len(inputs))
         states = self.border.settled(resistance, volts, drives, self._start(batch))
-        return None if states is None else PlannedStep(self, theta, inputs, states)
+        theta = resistance if self._alone else np.array(theta)
+        return None if states is None else PlannedStep(self, theta, circuit, states)
 
     @cached_property
     def _alone(self) -> bool:
         """Whether the parameters are the resistances, and no others, in their order."""
         parameters = self.model.parameters
-        ohms, *others = parameters.bindings
+        if len(parameters.bindings) != 1:
+            return False
+        (ohms,) = parameters.bindings
         whole = np.array_equal(ohms.elements, np.arange(self.border.firsts[-1])) and len(self.border.resistors) == 1
-        return (
-            not others and isinstance(ohms, Direct) and ohms.plain and whole and len(parameters) == len(ohms.elements)
-        )
+        return isinstance(ohms, Direct) and ohms.plain and whole and len(parameters) == len(ohms.elements)
 
     @cached_property
     def _swept(self) -> bool:
@@ -159,39 +164,24 @@ class PlannedModel:
         inputs = np.zeros((FEWEST, len(model.inputs)))
         return solver.method == "auto" and sweeps_worth_trying(model.circuit(model.parameters.initial, inputs)) > 0
 
-    def _resistances(self, theta: Array) -> Array:
+    def _resistances(self, circuit: Circuit) -> Array:
         """(k,) those of all resistors."""
-        groups, parameters = self.border.resistors, self.model.parameters
-        columns, _ = parameters.values(theta)
-        circuit = parameters.circuit
-        parts = [
-            columns[g, "resistance"]
-            if (g, "resistance") in columns
-            else np.broadcast_to(np.asarray(circuit.groups[g].values["resistance"], float), (len(circuit.groups[g]),))
-            for g in groups
-        ]
-        return np.ascontiguousarray(parts[0]) if len(parts) == 1 else np.concatenate(parts)
+        groups = [circuit.groups[g] for g in self.border.resistors]
+        parts = [np.broadcast_to(np.asarray(each.values["resistance"], float), len(each)) for each in groups]
+        return np.ascontiguousarray(parts[0]) if len(parts) == 1 else np.concatenate([*parts, np.zeros(0)])
 
-    def _drives(self, inputs: Array) -> tuple[Array, Array | None]:
+    def _drives(self, circuit: Circuit, samples: int) -> tuple[Array, Array | None]:
         """The volts (S, t) at held nodes, and what current sources add to the equations (S, r)."""
         border = self.border
-        parts = [inputs] if self._driven_alone else [self._dc(g, inputs) for g in border.stamps.sources]
-        drops = parts[0] if len(parts) == 1 else np.concatenate([inputs[:, :0], *parts], axis=1)
+
+        def dc(g: int) -> Array:
+            group = circuit.groups[g]
+            return np.broadcast_to(np.asarray(group.values["dc"], dtype=float), (samples, len(group)))
+
+        parts = [dc(g) for g in border.stamps.sources]
+        drops = parts[0] if len(parts) == 1 else np.concatenate([np.zeros((samples, 0)), *parts], axis=1)
         volts = border.model.reduction.forest.potentials(drops.T).T
-        currents = [self._dc(g, inputs) for g in border.injecting]
-        return np.ascontiguousarray(volts), border.drives(currents, len(inputs))
-
-    @cached_property
-    def _driven_alone(self) -> bool:
-        """Whether the inputs are the voltages of all sources, in their order, and nothing else."""
-        sources = self.border.stamps.sources
-        count = len(self.model.parameters.circuit.groups[sources[0]]) if len(sources) == 1 else -1
-        return list(self.model.inputs) == [(sources[0], k) for k in range(count)] if count > 0 else False
-
-    def _dc(self, g: int, inputs: Array) -> Array:
-        """(S, k) what the sources of a group drive."""
-        fixed = np.asarray(self.model.parameters.circuit.groups[g].values["dc"], dtype=float)
-        return self.model.driven(g, fixed, inputs)
+        return np.ascontiguousarray(volts), border.drives([dc(g) for g in border.injecting], samples)
 
     def _start(self, batch: Batch) -> Array | None:
         """(S, h) inner voltages to start from."""
@@ -207,6 +197,12 @@ def planned_step(model: Model, theta: Array, batch: Batch) -> PlannedStep | None
     """The free states of a batch by the model's plan; None where the general way is to find them."""
     plan = PlannedModel.of(model)
     return None if plan is None else plan.step(theta, batch)
+
+
+def _fixed(circuit: Circuit, border: BorderedPlan) -> Fixed:
+    """The values of the diodes as they are now."""
+    groups = ((g, circuit.groups[g].values) for g in border.layout.groups)
+    return {(g, name): np.asarray(value).tobytes() for g, values in groups for name, value in values.items()}
 
 
 def _is_resistance(model: Model, column: Column) -> bool:

@@ -40,4 +40,6 @@ def planned_contrast(
     else:
         pairs, shares = np.array([(0, 1 + k) for k in range(len(betas))]), np.ascontiguousarray(shares)
     strengths, currents = betas[:, None] * conductance, betas[:, None, None] * current
+    # Products lie in memory as their factors do, which may be targets that somebody turned around.
+    strengths, currents = np.ascontiguousarray(strengths), np.ascontiguousarray(currents)
     return step.contrast(strengths, currents, pairs, shares, definite=bool((strengths < 0).any()))

@@ -216,7 +216,8 @@ class BorderedPlan:
         if self.injected is None:
             return None
         wide = np.concatenate([np.broadcast_to(each, (samples, each.shape[-1])) for each in currents], axis=1)
-        return np.asarray(wide @ self.injected)
+        # The product's columns may lie along memory.
+        return np.ascontiguousarray(wide @ self.injected)
 
     def settled(
         self, resistance: Array, volts: Array, drives: Array | None, start: Array | None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 
 import netlearn
 from netlearn.arrays import Array
+from netlearn.circuit.circuit import Circuit
 from netlearn.learn.loss import CrossEntropy, Loss, Mse
 from netlearn.learn.model import Model
 from netlearn.learn.rules import make_rule
@@ -18,6 +22,9 @@ from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.planned import PlannedModel, planned_step
 from netlearn.project import open_project
 from netlearn.solve.bordered import plan
+from netlearn.solve.compiled.load import kernels
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.threads import set_threads
 from tests.helpers import differences, mean_loss
 
@@ -151,14 +158,95 @@ def test_numbers_may_be_changed_in_place_afterwards_and_between_steps(samples: i
         same(found, said(model, theta, batch, "analytic", Mse()))
     # Values of diodes, of which a plan knows, and of what is not trained.
     model, theta, batch = task(5, samples, "Rb*")
-    said(model, theta, batch, "analytic", Mse())
+    found = said(model, theta, batch, "analytic", Mse())
     circuit = model.parameters.circuit
     for name, value in (("ideal diode", "vfwd"), ("voltage source", "dc"), ("resistor", "resistance")):
-        values = circuit.groups[circuit.group(name) or 0].values[value]
-        values[:] = values * 1.2 + 0.01
-        found = said(model, theta, batch, "analytic", Mse())
-        with general_way():
-            same(found, said(model, theta, batch, "analytic", Mse()))
+        group = circuit.groups[circuit.group(name) or 0].values
+        assert isinstance(group, dict)
+        for replaced in (False, True):
+            before = found
+            if replaced:
+                group[value] = group[value] * 1.1
+            else:
+                group[value][:] = group[value] * 1.2 + 0.01
+            found = said(model, theta, batch, "analytic", Mse())
+            with general_way():
+                same(found, said(model, theta, batch, "analytic", Mse()))
+            # What is asked for later is what was found then; diodes are what they are now.
+            if value != "vfwd":
+                assert before.point is not None
+                assert np.abs(before.point.residual().relative).max() < 1e-9
+
+
+@pytest.mark.parametrize("samples", [3, 30])
+def test_errors_and_parameters_of_other_shapes_are_left_to_the_general_way(samples: int) -> None:
+    model, theta, batch = task(12, samples)
+    step = planned_step(model, theta, batch)
+    assert step is not None
+    for shape in ((samples, 1), (samples, 3), (samples + 1, 2), (samples - 1, 2)):
+        assert step.gradient(np.ones(shape)) is None
+    assert planned_step(model, theta[:-1], batch) is None
+    assert planned_step(model, theta, Batch(batch.inputs[:, :-1], batch.targets)) is None
+
+
+@pytest.mark.parametrize("samples", [1, 3, 30])
+@pytest.mark.parametrize("rest", ["ron=-1k roff=1g", "ron=1 roff=-10k", "ron=1 roff=1g vrev=-1"])
+def test_currents_that_fall_have_no_plan(rest: str, samples: int) -> None:
+    model, theta, batch = task(13, samples)
+    text = network(13, "R*", layered=True).replace("ron=1m roff=1g", rest)
+    columns = {f"Vx{i}": batch.inputs[:, i] for i in range(INPUTS)} | {"I2": batch.inputs[:, 3]}
+    columns |= {"V(y0)": batch.targets[:, 0], "V(y1,y0)": batch.targets[:, 1]}
+    model = open_project(netlearn.parse(text), columns).model
+    assert planned_step(model, theta, batch) is None
+
+
+def test_the_layout_of_memory_makes_nothing_be_compiled_again() -> None:
+    model, theta, batch = task(14, 3)
+    said(model, theta, batch, "ep", Mse())
+    loops = kernels()
+    names = ("free_few", "nudged_few", "adjoint_few")
+    before = {name: len(getattr(loops, name).signatures) for name in names}
+    turned = Batch(np.asfortranarray(batch.inputs), np.asfortranarray(batch.targets))
+    for name in ("ep", "analytic"):
+        said(model, theta, turned, name, Mse())
+    assert {name: len(getattr(loops, name).signatures) for name in names} == before
+
+
+def test_a_solver_that_is_made_of_the_internal_one_is_asked() -> None:
+    class Counted(InternalSolver):
+        """Counts."""
+
+        asked = 0
+
+        def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
+            Counted.asked += 1
+            return super().solve(circuit, start)
+
+    model, theta, batch = task(15, 3)
+    said(replace(model, solver=Counted()), theta, batch, "analytic", Mse())
+    assert Counted.asked == 1
+
+
+def test_the_plan_of_what_is_trained_stays_beside_others_that_come_and_go() -> None:
+    model = task(16, 3)[0]
+    plan = PlannedModel.of(model)
+    for _ in range(4):
+        assert PlannedModel.of(replace(model)) is not None
+        assert PlannedModel.of(model) is plan
+
+
+def test_operating_points_that_are_made_later_are_there_for_all_threads() -> None:
+    made = OperatingPoint(task(17, 1)[0].parameters.circuit, np.zeros((1, 3)))
+    waiting = threading.Barrier(2)
+
+    def make() -> OperatingPoint:
+        waiting.wait()
+        return made
+
+    for _ in range(20):
+        point = OperatingPoint.later(make)
+        with ThreadPoolExecutor(2) as threads:
+            assert all(x is made.x for x in threads.map(lambda each: each.x, [point, point]))
 
 
 @pytest.mark.parametrize("samples", [3, 30])
