@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.graph import floating_nodes, voltage_loop
 from netlearn.errors import CircuitError
 from netlearn.solve.equations.assembly import MatrixTopology
@@ -26,6 +28,23 @@ def explain_singular(circuit: Circuit, masks: Sequence[Array]) -> CircuitError |
     if len(lost):
         return floating_error(circuit, lost)
     return None
+
+
+def floating(circuit: Circuit, topology: MatrixTopology) -> Array:
+    """The nodes without a path to ground, as ``floating_nodes``, in a circuit of resistors and independent sources."""
+    if not topology.size:
+        return np.zeros(0, dtype=np.int64)
+    # The pattern is symmetric, so that its strong components are the connected ones, for which it is not turned around.
+    entries = np.ones(len(topology.rows)), topology.row_numbers, topology.pointers
+    _, label = csgraph.connected_components(sparse.csr_array(entries, shape=2 * (topology.size,)), connection="strong")
+    grounded = np.zeros(topology.size, dtype=bool)
+    for index, mask in zip(topology.indices, topology.masks, strict=True):
+        if len(index) and mask.any():
+            plus, minus = index[:, 0], index[:, 1]
+            inner = np.concatenate([plus[minus == GROUND], minus[plus == GROUND]])
+            grounded[label[inner[inner != GROUND]]] = True
+    result: Array = np.flatnonzero(~grounded[label[: len(circuit.nodes)]])
+    return result
 
 
 def floating_error(circuit: Circuit, nodes: Array) -> CircuitError:

@@ -28,8 +28,9 @@ from netlearn.circuit.graph import two_terminal
 from netlearn.circuit.wiring import Wiring
 from netlearn.errors import CircuitError
 from netlearn.solve.compiled.arguments import Recovery
-from netlearn.solve.equations.assembly import MatrixTopology, all_differ, sorted_unique, summing
-from netlearn.solve.equations.diagnosis import explain_singular, floating_error
+from netlearn.solve.equations.assembly import MatrixTopology, all_differ
+from netlearn.solve.equations.diagnosis import explain_singular, floating, floating_error
+from netlearn.solve.equations.reduced_pattern import Sparsity, reduced_pattern
 from netlearn.solve.equations.right_sides import RightSides
 from netlearn.solve.equations.source_forest import SourceForest, removable, roots_removed
 from netlearn.solve.equations.tree_coupling import TreeCoupling
@@ -40,34 +41,6 @@ def in_a_row(places: Array) -> Array | slice:
     if len(places) and (np.diff(places) == 1).all():
         return slice(int(places[0]), int(places[-1]) + 1)
     return places
-
-
-def floating(circuit: Circuit, topology: MatrixTopology) -> Array:
-    """The nodes without a path to ground, as ``floating_nodes``, in a circuit of resistors and independent sources."""
-    if not topology.size:
-        return np.zeros(0, dtype=np.int64)
-    # The pattern is symmetric, so that its strong components are the connected ones, for which it is not turned around.
-    entries = np.ones(len(topology.rows)), topology.row_numbers, topology.pointers
-    _, label = csgraph.connected_components(sparse.csr_array(entries, shape=2 * (topology.size,)), connection="strong")
-    grounded = np.zeros(topology.size, dtype=bool)
-    for index, mask in zip(topology.indices, topology.masks, strict=True):
-        if len(index) and mask.any():
-            plus, minus = index[:, 0], index[:, 1]
-            inner = np.concatenate([plus[minus == GROUND], minus[plus == GROUND]])
-            grounded[label[inner[inner != GROUND]]] = True
-    result: Array = np.flatnonzero(~grounded[label[: len(circuit.nodes)]])
-    return result
-
-
-class Sparsity(NamedTuple):
-    """Where a matrix that is summed from another's entries has its own, by compressed columns."""
-
-    rows: Array
-    """(nnz,) row numbers."""
-    pointers: Array
-    """(n + 1,) where each column's entries start."""
-    adder: sparse.csr_array
-    """(nnz, entries of the other): what sums the entries."""
 
 
 class Dictated(NamedTuple):
@@ -394,21 +367,7 @@ class SourceReduction:
 
         Nodes have an entry on the diagonal even if no element puts one there.
         """
-        width = max(self.size, 1)
-        row, column = self.place[self.topology.rows], self.place[self.topology.columns]
-        kept = np.flatnonzero(self.inner & (row >= 0) & (column >= 0))
-        key = column[kept] * width + row[kept]
-        if (key[1:] > key[:-1]).all() and np.count_nonzero(key // width == key % width) == self.size:
-            # No unknowns move together, and each has its diagonal entry, as in most circuits.
-            entries, shape = key, (len(key), len(row))
-            adder = sparse.csr_array((np.ones(len(key)), kept, np.arange(len(key) + 1)), shape=shape)
-        else:
-            entries, slot = sorted_unique(np.concatenate([key, np.flatnonzero(self.is_node) * (width + 1)]))
-            target = np.full(len(row), len(entries))
-            target[kept] = slot[: len(kept)]
-            adder = summing(target, len(entries))
-        pointers = np.searchsorted(entries // width, np.arange(self.size + 1))
-        return Sparsity((entries % width).astype(np.int32), pointers.astype(np.int32), adder)
+        return reduced_pattern(self.topology, self.place, self.size, self.inner, np.flatnonzero(self.is_node))
 
     @cached_property
     def columns(self) -> Array:

@@ -11,8 +11,9 @@ from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VOLTAGE_SOURCE
 from netlearn.circuit.graph import floating_nodes
 from netlearn.solve.equations.assembly import MatrixTopology
+from netlearn.solve.equations.diagnosis import floating
 from netlearn.solve.equations.right_sides import RightSides
-from netlearn.solve.equations.source_reduction import SourceReduction, floating
+from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.internal import InternalSolver
 from tests.helpers import circuit_of as numbered
 
