@@ -167,7 +167,7 @@ class PlannedModel:
     def _resistances(self, circuit: Circuit) -> Array:
         """(k,) those of all resistors."""
         groups = [circuit.groups[g] for g in self.border.resistors]
-        parts = [np.broadcast_to(np.asarray(each.values["resistance"], float), len(each)) for each in groups]
+        parts = [_spread(each.values["resistance"], (len(each),)) for each in groups]
         return np.ascontiguousarray(parts[0]) if len(parts) == 1 else np.concatenate([*parts, np.zeros(0)])
 
     def _drives(self, circuit: Circuit, samples: int) -> tuple[Array, Array | None]:
@@ -176,7 +176,7 @@ class PlannedModel:
 
         def dc(g: int) -> Array:
             group = circuit.groups[g]
-            return np.broadcast_to(np.asarray(group.values["dc"], dtype=float), (samples, len(group)))
+            return _spread(group.values["dc"], (samples, len(group)))
 
         parts = [dc(g) for g in border.stamps.sources]
         drops = parts[0] if len(parts) == 1 else np.concatenate([np.zeros((samples, 0)), *parts], axis=1)
@@ -197,6 +197,11 @@ def planned_step(model: Model, theta: Array, batch: Batch) -> PlannedStep | None
     """The free states of a batch by the model's plan; None where the general way is to find them."""
     plan = PlannedModel.of(model)
     return None if plan is None else plan.step(theta, batch)
+
+
+def _spread(values: Array, shape: tuple[int, ...]) -> Array:
+    values = np.asarray(values, dtype=float)
+    return values if values.shape == shape else np.broadcast_to(values, shape)
 
 
 def _fixed(circuit: Circuit, border: BorderedPlan) -> Fixed:
