@@ -65,9 +65,12 @@ class SharedLinearization:
         Of many samples that are solved some at a time only the sources differ.
         """
         last: list[SharedLinearization] = self.circuit.wiring.once(SharedLinearization, list)
-        if not any(each.definite == self.definite and _same(each.data, self.data) for each in last):
-            last[:] = [self]
-        return replace(last[0], circuit=self.circuit)
+        # Another thread may put its own there meanwhile.
+        for each in tuple(last):
+            if each.definite == self.definite and same_numbers(each.data, self.data):
+                return replace(each, circuit=self.circuit)
+        last[:] = [self]
+        return self
 
     def solve(self, rhs: Array, *, transpose: bool = False) -> Array:
         """Solutions (S, N) of J x = rhs, or with ``transpose`` of Jᵀ x = rhs, for ``rhs`` (S, N)."""
@@ -166,7 +169,8 @@ class SharedLinearization:
         return reduction.with_sources(self.data, x, dictated)
 
 
-def _same(one: Array, other: Array) -> bool:
+def same_numbers(one: Array, other: Array) -> bool:
+    """Whether two arrays have the same numbers of the same type."""
     return one.dtype == other.dtype and np.array_equal(one, other)
 
 

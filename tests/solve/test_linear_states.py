@@ -10,6 +10,7 @@ from scipy import sparse
 
 import netlearn
 from netlearn import memory
+from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VOLTAGE_SOURCE
 from netlearn.errors import CircuitError, TooLargeError
@@ -140,3 +141,24 @@ def test_samples_in_parts_share_one_factorization(monkeypatch: pytest.MonkeyPatc
     InternalSolver().solve(changed)
     InternalSolver().solve(other)
     assert len(made) == 3
+
+
+def test_another_thread_that_keeps_its_own_factors_meanwhile_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, other = lattice(2), lattice(2)
+    edges = first.group("resistor") or 0
+    other = other.with_values({(edges, "resistance"): 3.0 * np.asarray(first.groups[edges].values["resistance"])})
+    first = other.with_values({(edges, "resistance"): np.asarray(first.groups[edges].values["resistance"])})
+    expected = InternalSolver().solve(first).x
+    same = shared.same_numbers
+    meanwhile: list[int] = []
+
+    def compared(one: Array, another: Array) -> bool:
+        result = same(one, another)
+        if not meanwhile:
+            meanwhile.append(1)
+            InternalSolver().solve(other)
+        return result
+
+    monkeypatch.setattr(shared, "same_numbers", compared)
+    assert np.array_equal(InternalSolver().solve(first).x, expected)
+    assert meanwhile
