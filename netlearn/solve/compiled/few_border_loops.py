@@ -221,7 +221,7 @@ def run_some(
     found, outside, one_pull = np.empty(before.shape), np.empty(border.shape), np.empty(before.shape)
     one, other = np.empty(before.shape), np.empty(before.shape)
     off, triangle = np.empty((len(corner), count)), np.empty((len(corner), count))
-    bad, taking = np.empty(count), np.empty(count)
+    bad, taking = np.empty(count), np.zeros(count, np.int64)
     nothing = np.empty((0, 0)), np.empty((0, 0)), np.empty((0, 0))
     run_few(
         diodes, one_held, diagonal, beside, columns, products, corner, one_drive, border, before, nothing, most,
@@ -229,7 +229,7 @@ def run_some(
     )  # fmt: skip
     for n in range(count):
         s = lost[n]
-        wrong[s], steps[s] = bad[n], steps[s] + int(taking[n])
+        wrong[s], steps[s] = bad[n], steps[s] + taking[n]
         for j in range(inner):
             y[j, s], pull[j, s] = found[j, n], one_pull[j, n]
         for i in range(len(border)):

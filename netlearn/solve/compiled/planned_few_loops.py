@@ -140,7 +140,7 @@ def free_few(
             state.at_border[i, s] = rows[s, inner + i]
     held, own_diagonal = hold(tree, volts), matrix.diagonal[:inner]
     before, pull = np.empty((inner, samples)), np.empty((inner, samples))
-    wrong, steps, excess = np.empty(samples), np.empty(samples), np.zeros(samples)
+    wrong, steps, excess = np.empty(samples), np.zeros(samples, np.int64), np.zeros(samples)
     if len(start):
         for s in range(samples):
             for j in range(inner):
@@ -164,7 +164,7 @@ def free_few(
     longest = 0.0
     for s in range(samples):
         bad += 0.0 if excess[s] <= allowed else 1.0
-        longest = max(longest, steps[s])
+        longest = max(longest, float(steps[s]))
     for o in range(read.shape[1]):
         for s in range(samples):
             read[s, o] = 0.0
@@ -245,7 +245,7 @@ def nudged_few(
     states = np.empty((kinds + 1, inner + border, samples))
     states[0] = state.y
     before, pull = np.empty((inner, samples)), np.empty((inner, samples))
-    wrong, steps, excess = np.empty(samples), np.empty(samples), np.empty(samples)
+    wrong, steps, excess = np.empty(samples), np.zeros(samples, np.int64), np.empty(samples)
     full, outside, sums = np.empty((border, border)), np.empty((border, samples)), np.empty(border)
     pushed, triangle = np.empty(len(matrix.corner)), np.empty(state.lower.shape)
     other, further, off = np.empty(state.inverse.shape), np.empty(state.inverse.shape), np.empty(state.taken.shape)
