@@ -20,7 +20,7 @@ from netlearn.learn.rules.base import Batch
 from netlearn.probes.ends import Probes
 from netlearn.solve.blocks.choice import FEWEST, sweeps_worth_trying
 from netlearn.solve.bordered.plan import BorderedPlan, PlannedStates
-from netlearn.solve.compiled.load import available
+from netlearn.solve.compiled.load import available, in_rows
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.linear_states import surely_fits
 from netlearn.solve.nonlinear import bordered_point
@@ -55,7 +55,7 @@ class PlannedStep:
         """The derivatives (P,) of a function with the derivatives ``errors`` (S, o) by the outputs; None if unknown."""
         if errors.dtype != float or errors.shape != self.read.shape:
             return None
-        return self._by_parameters(self.states.by_resistance(np.ascontiguousarray(errors)))
+        return self._by_parameters(self.states.by_resistance(in_rows(errors)))
 
     @property
     def nudgeable(self) -> bool:
@@ -168,7 +168,7 @@ class PlannedModel:
         """(k,) those of all resistors."""
         groups = [circuit.groups[g] for g in self.border.resistors]
         parts = [_spread(each.values["resistance"], (len(each),)) for each in groups]
-        return np.ascontiguousarray(parts[0]) if len(parts) == 1 else np.concatenate([*parts, np.zeros(0)])
+        return in_rows(parts[0]) if len(parts) == 1 else np.concatenate([*parts, np.zeros(0)])
 
     def _drives(self, circuit: Circuit, samples: int) -> tuple[Array, Array | None]:
         """The volts (S, t) at held nodes, and what current sources add to the equations (S, r)."""
@@ -181,7 +181,7 @@ class PlannedModel:
         parts = [dc(g) for g in border.stamps.sources]
         drops = parts[0] if len(parts) == 1 else np.concatenate([np.zeros((samples, 0)), *parts], axis=1)
         volts = border.model.reduction.forest.potentials(drops.T).T
-        return np.ascontiguousarray(volts), border.drives([dc(g) for g in border.injecting], samples)
+        return in_rows(volts), border.drives([dc(g) for g in border.injecting], samples)
 
     def _start(self, batch: Batch) -> Array | None:
         """(S, h) inner voltages to start from."""
