@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -64,12 +65,13 @@ class SharedLinearization:
 
         Of many samples that are solved some at a time only the sources differ.
         """
-        last: list[SharedLinearization] = self.circuit.wiring.once(SharedLinearization, list)
-        # Another thread may put its own there meanwhile.
-        for each in tuple(last):
-            if each.definite == self.definite and same_numbers(each.data, self.data):
+        last: list[tuple[int, SharedLinearization]] = self.circuit.wiring.once(SharedLinearization, list)
+        # Factors are solved with by one thread at a time; another one may put its own there meanwhile.
+        thread = get_ident()
+        for owner, each in tuple(last):
+            if owner == thread and each.definite == self.definite and same_numbers(each.data, self.data):
                 return replace(each, circuit=self.circuit)
-        last[:] = [self]
+        last[:] = [(thread, self)]
         return self
 
     def solve(self, rhs: Array, *, transpose: bool = False) -> Array:

@@ -8,6 +8,7 @@ measurements.
 from __future__ import annotations
 
 from functools import cache, cached_property
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,12 @@ class Analysis:
         self._factor: Any = None
         self._order: Any = None
         self.owner: object = None
+        self.lock = RLock()
+        """Held by whoever puts numbers in and solves with them."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # What CHOLMOD and the lock hold is of this process.
+        return Analysis, (self.rows, self.pointers)
 
     @cached_property
     def _lower(self) -> tuple[Array, Any]:
@@ -174,10 +181,11 @@ class CholmodFactorization:
         self._analysis = Analysis.of(matrix.indices, matrix.indptr)
         self._data = np.array(matrix.data)
         self._triangle: Triangle | None = None
-        if columns < LOOPED_FROM or not available():
-            self._analysis.factorize(self._data, self)
-        else:
-            self._triangle = self._analysis.triangle(self._data, self)
+        with self._analysis.lock:
+            if columns < LOOPED_FROM or not available():
+                self._analysis.factorize(self._data, self)
+            else:
+                self._triangle = self._analysis.triangle(self._data, self)
 
     def solve(self, rhs: Array, transpose: bool = False) -> Array:
         """Solutions (n, S) of A x = rhs, whether transposed or not."""
@@ -194,11 +202,12 @@ class CholmodFactorization:
         ``sums``, of none so far.
         """
         if self._triangle is None:
-            if len(right) < LOOPED_FROM or not available():
-                if self._analysis.owner is not self:
-                    self._analysis.factorize(self._data, self)
-                return self._by_cholmod(equations, right, wanted, sums)
-            self._triangle = self._analysis.triangle(self._data, self)
+            with self._analysis.lock:
+                if len(right) < LOOPED_FROM or not available():
+                    if self._analysis.owner is not self:
+                        self._analysis.factorize(self._data, self)
+                    return self._by_cholmod(equations, right, wanted, sums)
+                self._triangle = self._analysis.triangle(self._data, self)
         return self._triangle.solve_at(equations, right, wanted, sums)
 
     def _by_cholmod(self, equations: Array, right: Array, wanted: Array, sums: Sums | None) -> Array:

@@ -60,7 +60,8 @@ class DenseFactorization:
     def solve(self, rhs: Array, transpose: bool = False) -> Array:
         if np.iscomplexobj(rhs) and not np.iscomplexobj(self._lu):
             return self.solve(rhs.real, transpose) + 1j * self.solve(rhs.imag, transpose)
-        solution, _ = self._solve(self._lu, self._pivots, rhs, trans=1 if transpose else 0)
+        # scipy counts the pivots up while LAPACK works, which other threads must not see.
+        solution, _ = self._solve(self._lu, self._pivots.copy(), rhs, trans=1 if transpose else 0)
         return np.asarray(solution)
 
 
