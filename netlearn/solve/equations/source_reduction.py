@@ -30,10 +30,14 @@ from netlearn.errors import CircuitError
 from netlearn.solve.compiled.arguments import Recovery
 from netlearn.solve.equations.assembly import MatrixTopology, all_differ
 from netlearn.solve.equations.diagnosis import explain_singular, floating, floating_error
+from netlearn.solve.equations.extract import DENSE_SHARE
 from netlearn.solve.equations.reduced_pattern import Sparsity, reduced_pattern
 from netlearn.solve.equations.right_sides import RightSides
 from netlearn.solve.equations.source_forest import SourceForest, removable, roots_removed
 from netlearn.solve.equations.tree_coupling import TreeCoupling
+
+FEW_ROWS = 8
+"""Rows of so few tree nodes are no matrices to be multiplied, by convention: a loop over them is short."""
 
 
 def in_a_row(places: Array) -> Array | slice:
@@ -263,6 +267,9 @@ class SourceReduction:
         if alone is None or not len(self.sources):
             return None
         entries, columns, starts = self._coupling.entries
+        if len(self.tree) > FEW_ROWS and len(entries) >= DENSE_SHARE * len(self.tree) * self.size:
+            # Between layers a product of full matrices takes less time than the loop.
+            return None
         node, sign = alone
         other = np.full(len(self.tree), -1)
         other[sourced] = np.arange(len(sourced))
