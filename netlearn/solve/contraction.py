@@ -222,7 +222,7 @@ def _by_states(
     group = circuit.groups[g]
     unknowns, index = circuit.wiring.once(("unknowns of a group", g), lambda: _unknowns(np.asarray(group.index)))
     at = [_at_unknowns(states, unknowns) for states in (left, right)]
-    if not apart and len(index) * len(at[0]) >= WORTH_LOADING and _has_code(group, at) and available():
+    if not apart and len(index) * len(at[0]) >= WORTH_LOADING and _has_code(group, environment, at) and available():
         found = law_products(circuit, column, *at)
         if found is not None:
             return found
@@ -240,9 +240,13 @@ def _by_states(
     return np.concatenate(each) if apart else total
 
 
-def _has_code(group: Group, states: Sequence[Array]) -> bool:
-    """Whether a group's elements may have machine code for derivatives by their values, which prepared ones are."""
+def _has_code(group: Group, environment: Environment, states: Sequence[Array]) -> bool:
+    """Whether a group's elements may have machine code for derivatives by their values, which prepared ones are.
+
+    Nothing that is prepared may differ by sample, neither values nor the temperature.
+    """
     plain = all(np.ndim(value) < 2 and not np.iscomplexobj(value) for value in group.values.values())
+    plain = plain and np.ndim(environment.temperature) == 0
     return plain and isinstance(group.device, BehaviouralSource) and not any(map(np.iscomplexobj, states))
 
 

@@ -26,8 +26,8 @@ _FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, *[ctypes.c_vo
 def law_products(circuit: Circuit, column: Column, left: Array, right: Array) -> Array | None:
     """Σ_s left_sᵀ ∂F/∂p(right_s) of behavioural sources (k,), p being the column's value; None without machine code.
 
-    ``left`` and ``right`` (S, n) are real states at the n different unknowns of the group, in their order; values must
-    not differ by sample.
+    ``left`` and ``right`` (S, n) are real states at the n different unknowns of the group, in their order; neither
+    values nor temperatures may differ by sample.
     """
     # With numba, which may not be there.
     from netlearn.solve.codegen.laws import weights_of

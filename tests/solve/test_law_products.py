@@ -7,7 +7,7 @@ import pytest
 
 import netlearn
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.circuit import Circuit, one_sample
 from netlearn.circuit.devices.behavioural import BehaviouralSource
 from netlearn.solve import contraction, law_products
 from netlearn.solve.contraction import contract
@@ -102,6 +102,19 @@ def test_complex_states_and_values_that_differ_by_sample_are_left_to_arrays(monk
             np.testing.assert_allclose(contract(made, column, left + 0j, right).real, real, rtol=1e-12, atol=1e-13)
             by_sample = made.with_values({column: each})
             np.testing.assert_allclose(contract(by_sample, column, left, right), real, rtol=1e-12, atol=1e-13)
+
+
+def test_temperatures_that_differ_by_sample_are_left_to_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of fewer samples than elements, and of more; each sample by itself has one temperature, and machine code."""
+    made = circuit()
+    monkeypatch.setattr(contraction, "WORTH_LOADING", 0)
+    for count in (3, 9):
+        left, right = states(made, count)
+        warm = made.with_values({}, {"temper": np.linspace(-20.0, 90.0, count)})
+        for column in columns(made):
+            alone = [contract(one_sample(warm, s), column, left[s : s + 1], right[s : s + 1]) for s in range(count)]
+            expected = np.sum(alone, axis=0)
+            np.testing.assert_allclose(contract(warm, column, left, right), expected, rtol=1e-12, atol=1e-13)
 
 
 def test_laws_that_are_not_defined_at_zero_are_not_evaluated_there(monkeypatch: pytest.MonkeyPatch) -> None:

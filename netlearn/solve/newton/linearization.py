@@ -137,10 +137,10 @@ class NonlinearLinearization:
                 continue
             places = at_tree[index[touching]].ravel()
             adder = summing(np.where(places < 0, total.shape[-1], places), total.shape[-1])
-            prepared = some_of(model.equations.prepared[g], touching)
             step = max(1, HELD // (len(places) * index.shape[1]))
             for first in range(0, len(self.x), step):
-                part = slice(first, first + step)
+                part = slice(first, min(first + step, len(self.x)))
+                prepared = some_of(model.take(g, np.arange(part.start, part.stop)), touching)
                 padded, moves = with_ground(self.x[part]), with_ground(solution[part])
                 slopes = group.device.jacobian(padded[:, index[touching]], prepared)
                 turned = slopes.swapaxes(-1, -2) if transpose else slopes

@@ -196,8 +196,8 @@ def _driven(wiring: Wiring) -> Array:
 
 
 def some_of(prepared: Values, elements: Array) -> Values:
-    """Prepared values of some of the elements of a group."""
-    return {name: value if np.ndim(value) == 0 else value[elements] for name, value in prepared.items()}
+    """Prepared values of some of the elements of a group, whose last axis is that of elements, or of one for all."""
+    return {n: v if np.ndim(v) == 0 or v.shape[-1] == 1 else v[..., elements] for n, v in prepared.items()}
 
 
 def chunks(model: NonlinearModel, count: int) -> list[Array]:
