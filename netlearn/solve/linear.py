@@ -65,7 +65,7 @@ class LinearSolver:
         if isinstance(linearization, SharedLinearization):
             states = LinearStates.of(linearization, drives)
             if self.lazy:
-                if linearization.reads_apart(drives):
+                if linearization.reads_apart(states.drives):
                     return OperatingPoint.of_states(circuit, states, 1, linearization)
                 require_room(circuit)
             return OperatingPoint(circuit, states.whole(), 1, linearization)
