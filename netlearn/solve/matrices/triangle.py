@@ -61,7 +61,7 @@ class Triangle:
         result = np.empty((len(right), len(wanted)))
         equations, wanted = self.position[equations], self.position[wanted]
         rounds = max(1, -(-len(right) // MOST_IN_STEP))
-        width = -(-len(right) // (LANES * rounds)) * LANES
+        width = max(LANES, -(-len(right) // (LANES * rounds)) * LANES)
         y = np.empty((len(self.order), width))
         added = None if sums is None else Sums.of(sums.signs, len(y))
         for first in range(0, len(right), width):
