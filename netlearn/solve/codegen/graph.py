@@ -16,6 +16,8 @@ from netlearn.arrays import Array
 
 HUGE = 1e300
 """A number that stands for what no voltage or current reaches, so that comparisons with it are known."""
+TINY = 1e-300
+"""The other end, by convention: factors whose product is beyond either are left apart."""
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "add": np.add,
@@ -168,6 +170,43 @@ def rebuilt(nodes: Sequence[Node], others: Mapping[int, Node]) -> list[Node]:
     return [made[node.number] for node in nodes]
 
 
+def chosen(which: Node, yes: Node, no: Node) -> tuple[Node, Node]:
+    """Both branches of a selection, made of what inner selections by the same condition say in each of them.
+
+    Selections that both branches are made of stay: what follows from them is worked out once.
+    """
+    branches = _after(which, yes), _after(which, no)
+    both = branches[0].keys() & branches[1].keys()
+    made = [
+        _where(which, truth, {k: part for k, part in within.items() if k not in both}, branch)
+        for truth, within, branch in zip((True, False), branches, (yes, no), strict=True)
+    ]
+    return made[0], made[1]
+
+
+def _after(which: Node, node: Node) -> dict[int, Node]:
+    """What a node is made of that may depend on a condition: what was there before that does not."""
+    seen, pending = dict[int, Node](), [node]
+    while pending:
+        part = pending.pop()
+        if part.number > which.number and part.number not in seen and part.operation != "cut":
+            seen[part.number] = part
+            pending.extend(part.inputs)
+    return seen
+
+
+def _where(which: Node, truth: bool, within: Mapping[int, Node], node: Node) -> Node:
+    """A node made anew of those that it is made of, ``within``, where a condition is true, or false."""
+    graph = which.graph
+    made: dict[int, Node] = {which.number: graph.constant(truth)}
+    for number in sorted(within):
+        part = within[number]
+        parts = [made.get(each.number, each) for each in part.inputs]
+        changed = any(new is not old for new, old in zip(parts, part.inputs, strict=True))
+        made[number] = graph.apply(part.operation, *parts) if changed else part
+    return made.get(node.number, node)
+
+
 def reached(nodes: Sequence[Node], known: Container[int] = ()) -> list[Node]:
     """All nodes that some are made of, in an order of evaluation; none beyond those with ``known`` numbers."""
     seen: dict[int, Node] = {}
@@ -211,6 +250,17 @@ def _mul(graph: Graph, a: Node, b: Node) -> Node | None:
             return graph.apply("neg", other)
         if one.operation == "neg":
             return graph.apply("neg", graph.apply("mul", one.inputs[0], other))
+        if one.operation == "select" and all(part.operation == "constant" for part in one.inputs[1:]):
+            which, *parts = one.inputs
+            if all(part.value in (0.0, 1.0, -1.0) for part in parts):
+                return graph.apply("select", which, *(graph.apply("mul", part, other) for part in parts))
+        if one.fixed and not other.fixed and other.operation == "mul":
+            # Factors that are the same for all samples are one, worked out once for each element.
+            for factor, rest in (other.inputs, other.inputs[::-1]):
+                if factor.fixed:
+                    product = graph.apply("mul", one, factor)
+                    if product.operation != "constant" or TINY < abs(product.value) < HUGE:
+                        return graph.apply("mul", product, rest)
     return None
 
 
@@ -222,6 +272,8 @@ def _div(graph: Graph, a: Node, b: Node) -> Node | None:
     if b.fixed and not a.fixed:
         # The inverse is worked out once for each element, and a division takes as long as ten products.
         return graph.apply("mul", a, graph.apply("div", graph.constant(1.0), b))
+    if b.operation == "div" and b.inputs[0].equals(1.0):
+        return graph.apply("mul", a, b.inputs[1])
     return graph.apply("neg", graph.apply("div", a.inputs[0], b)) if a.operation == "neg" else None
 
 
@@ -251,7 +303,25 @@ def _select(graph: Graph, which: Node, a: Node, b: Node) -> Node | None:
         return a if which.value else b
     if a is b:
         return a
-    return graph.apply("select", which.inputs[0], b, a) if which.operation == "not" else None
+    if which.operation == "not":
+        return graph.apply("select", which.inputs[0], b, a)
+    yes, no = _branch(graph, which, 1, a), _branch(graph, which, 2, b)
+    if yes is not a or no is not b:
+        return graph.apply("select", which, yes, no)
+    if a.operation == b.operation == "mul":
+        for factor, other in (a.inputs, a.inputs[::-1]):
+            if factor.fixed and factor in b.inputs:
+                rest = b.inputs[1 - b.inputs.index(factor)]
+                return graph.apply("mul", factor, graph.apply("select", which, other, rest))
+    return None
+
+
+def _branch(graph: Graph, which: Node, k: int, node: Node) -> Node:
+    """A branch of a selection without selections by the same condition at its top."""
+    if node.operation == "neg":
+        inner = _branch(graph, which, k, node.inputs[0])
+        return node if inner is node.inputs[0] else graph.apply("neg", inner)
+    return _branch(graph, which, k, node.inputs[k]) if node.operation == "select" and node.inputs[0] is which else node
 
 
 def _less(graph: Graph, a: Node, b: Node) -> Node | None:

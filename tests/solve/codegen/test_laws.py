@@ -302,7 +302,7 @@ def test_the_elementary_functions_are_numpys() -> None:
         assert (same | (np.abs(x) > 708.0)).all(), text
 
 
-@pytest.mark.parametrize(("most", "corrected"), [(400, False), (9999, True)])
+@pytest.mark.parametrize(("most", "corrected"), [(330, False), (9999, True)])
 def test_long_laws_of_junctions_lose_their_correction_for_curvature(
     most: int, corrected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,7 +312,7 @@ def test_long_laws_of_junctions_lose_their_correction_for_curvature(
     assert (law.corrected, law.curve != 0) == (corrected, corrected)
 
 
-@pytest.mark.parametrize(("most", "compiled", "corrected"), [(900, False, False), (9999, True, False)])
+@pytest.mark.parametrize(("most", "compiled", "corrected"), [(700, False, False), (9999, True, False)])
 def test_what_would_take_long_to_compile_is_left_out(
     most: int, compiled: bool, corrected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
