@@ -11,8 +11,8 @@ import ctypes
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import GROUND, Circuit, Column
-from netlearn.solve.terminals import terminals_alike
+from netlearn.circuit.circuit import Circuit, Column
+from netlearn.solve.terminals import terminals_alike, unknowns_of_group
 from netlearn.solve.threads import in_parts
 
 WIDTH = 8
@@ -34,7 +34,7 @@ def law_products(circuit: Circuit, column: Column, left: Array, right: Array) ->
 
     (g, name), group = column, circuit.groups[column[0]]
     prepared = group.device.prepare(group.values, circuit.environment)
-    place = circuit.wiring.once(("rows of a group", g), lambda: _places(np.asarray(group.index)))
+    _, place = unknowns_of_group(circuit, g)
     a, b = _rows(left), _rows(right)
     # Beyond the last sample its unknowns are repeated, so that laws are defined there, but weigh nothing.
     a[:, len(left) :], b[:, len(right) :] = 0.0, b[:, len(right) - 1 : len(right)]
@@ -62,12 +62,6 @@ def _sums(address: int, reads: Array, values: Array, left: Array, right: Array) 
 
     in_parts(work, len(reads), ELEMENTS)
     return np.asarray(sums.sum(axis=1))
-
-
-def _places(index: Array) -> Array:
-    """The places (k, T) of terminals among the different unknowns of a group, -1 for ground."""
-    found, place = np.unique(index, return_inverse=True)
-    return np.asarray(place.reshape(index.shape) - np.count_nonzero(found == GROUND))
 
 
 def _rows(states: Array) -> Array:

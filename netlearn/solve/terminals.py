@@ -1,4 +1,7 @@
-"""Which elements of a group have terminals that coincide in one way, as laws are compiled for each way."""
+"""Which unknowns a group's terminals are, and which of its elements have some that coincide in one way.
+
+Laws are compiled for each such way.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,18 @@ def terminals_alike(circuit: Circuit, g: int) -> Sequence[tuple[tuple[int, ...],
     The pattern gives for each terminal the first one that is the same unknown, -1 for ground.
     """
     return circuit.wiring.once(("terminals alike", g), lambda: _split(np.asarray(circuit.groups[g].index)))
+
+
+def unknowns_of_group(circuit: Circuit, g: int) -> tuple[Array, Array]:
+    """The different unknowns (n,) of a group, and its terminals' places (k, T) among them, -1 for ground."""
+    return circuit.wiring.once(("unknowns of a group", g), lambda: unknowns_of(np.asarray(circuit.groups[g].index)))
+
+
+def unknowns_of(index: Array) -> tuple[Array, Array]:
+    """The different unknowns (n,) at some terminals, and the terminals' places among them, -1 for ground."""
+    found, place = np.unique(index, return_inverse=True)
+    real = found[found != GROUND]
+    return real, place.reshape(index.shape) - (len(found) - len(real))
 
 
 def _split(index: Array) -> Sequence[tuple[tuple[int, ...], Array]]:
