@@ -12,7 +12,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Column
-from netlearn.solve.terminals import terminals_alike, unknowns_of_group
+from netlearn.solve.terminals import terminals_alike, unknowns_of_group, values_of
 from netlearn.solve.threads import in_parts
 
 WIDTH = 8
@@ -40,7 +40,7 @@ def law_products(circuit: Circuit, column: Column, left: Array, right: Array) ->
     a[:, len(left) :], b[:, len(right) :] = 0.0, b[:, len(right) - 1 : len(right)]
     result = np.zeros(len(group))
     for terminals, elements in terminals_alike(circuit, g):
-        own = {key: _some(value, elements, len(group)) for key, value in prepared.items()}
+        own = values_of(prepared, elements, len(group))
         law = weights_of(group.device, own, terminals, name)
         if law is None:
             return None
@@ -69,7 +69,3 @@ def _rows(states: Array) -> Array:
     result = np.empty((states.shape[1], -(-len(states) // WIDTH) * WIDTH))
     result[:, : len(states)] = states.T
     return result
-
-
-def _some(value: Array, elements: Array, count: int) -> Array:
-    return value if np.ndim(value) == 0 or len(elements) == count else np.asarray(value)[elements]

@@ -1,4 +1,4 @@
-"""Which unknowns a group's terminals are, and which of its elements have some that coincide in one way.
+"""Which unknowns a group's terminals are, which of its elements have some that coincide in one way, and their values.
 
 Laws are compiled for each such way.
 """
@@ -11,6 +11,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.circuit.devices.base import Values
 
 
 def terminals_alike(circuit: Circuit, g: int) -> Sequence[tuple[tuple[int, ...], Array]]:
@@ -31,6 +32,17 @@ def unknowns_of(index: Array) -> tuple[Array, Array]:
     found, place = np.unique(index, return_inverse=True)
     real = found[found != GROUND]
     return real, place.reshape(index.shape) - (len(found) - len(real))
+
+
+def values_of(prepared: Values, elements: Array, count: int) -> Values:
+    """Prepared values of some ``elements``, in their order, of a group of ``count``; of all, the very same ones.
+
+    The last axis of values is that of elements, or of one value for all of them.
+    """
+    if len(elements) == count:
+        return prepared
+    alike = {name: np.ndim(value) == 0 or np.shape(value)[-1] == 1 for name, value in prepared.items()}
+    return {name: value if alike[name] else np.asarray(value)[..., elements] for name, value in prepared.items()}
 
 
 def _split(index: Array) -> Sequence[tuple[tuple[int, ...], Array]]:

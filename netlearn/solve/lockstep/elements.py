@@ -14,7 +14,7 @@ from netlearn.solve.compiled.arguments import Laws, Linear
 from netlearn.solve.equations.right_sides import RightSides
 from netlearn.solve.equations.source_reduction import Dictated, SourceReduction
 from netlearn.solve.newton.system import NonlinearModel
-from netlearn.solve.terminals import terminals_alike
+from netlearn.solve.terminals import terminals_alike, values_of
 
 if TYPE_CHECKING:
     from netlearn.solve.codegen.laws import CompiledLaw
@@ -54,12 +54,9 @@ class LockstepElements:
             if any(np.ndim(value) > 1 for value in prepared.values()):
                 return None
             group = model.circuit.groups[g]
-            index, count = np.asarray(group.index), len(group)
+            index = np.asarray(group.index)
             for terminals, elements in terminals_alike(model.circuit, g):
-                every = len(elements) == count
-                own = {
-                    name: value if every or np.ndim(value) == 0 else value[elements] for name, value in prepared.items()
-                }
+                own = values_of(prepared, elements, len(group))
                 law = law_of(group.device, own, terminals)
                 if law is None:
                     return None

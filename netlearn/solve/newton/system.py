@@ -195,11 +195,6 @@ def _driven(wiring: Wiring) -> Array:
     return index[index >= 0]
 
 
-def some_of(prepared: Values, elements: Array) -> Values:
-    """Prepared values of some of the elements of a group, whose last axis is that of elements, or of one for all."""
-    return {n: v if np.ndim(v) == 0 or v.shape[-1] == 1 else v[..., elements] for n, v in prepared.items()}
-
-
 def chunks(model: NonlinearModel, count: int) -> list[Array]:
     """``count`` samples in parts whose factors fit into the caches, as far as that goes."""
     if not count:
