@@ -7,9 +7,9 @@ a step. Each works on rows: one number of every sample in step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from llvmlite import ir
@@ -21,6 +21,8 @@ from netlearn.solve.codegen.graph import Graph, LawProgram, Node, reached, rebui
 from netlearn.solve.codegen.law_loops import LoopWriter
 from netlearn.solve.codegen.trace import Traced, Untraceable
 from netlearn.solve.codegen.vector_code import machine_code
+
+T = TypeVar("T")
 
 FREE, COLD, WARM = 0.0, 1.0, 2.0
 """Each stands for whether a sample's next step is limited by its last one, starts where devices do, or is taken as it
@@ -94,15 +96,10 @@ _laws: dict[tuple[Any, ...], CompiledLaw | None] = {}
 
 def law_of(device: Device, prepared: Values, terminals: Terminals) -> CompiledLaw | None:
     """The law of elements with these prepared values; None where a device cannot be compiled."""
-    constants = {name: value for name, value in prepared.items() if _is_plain(value)}
-    plain = tuple((name, np.asarray(value).flat[0].item()) for name, value in sorted(constants.items()))
+    plain = _plain(prepared)
     key = (device, terminals, plain, tuple(sorted(prepared)), MOST_NODES)
     if key not in _laws:
-        try:
-            law: CompiledLaw | None = _Maker(device, prepared, dict(plain), terminals).law()
-        except (Untraceable, AttributeError, IndexError, TypeError, ValueError):
-            law = None
-        _laws[key] = law
+        _laws[key] = _or_none(lambda: _Maker(device, prepared, dict(plain), terminals).law())
     return _laws[key]
 
 
@@ -114,19 +111,25 @@ def weights_of(device: Device, prepared: Values, terminals: Terminals, name: str
 
     That one must be the elements' own value, on which no other prepared value depends.
     """
-    plain = tuple(
-        (each, np.asarray(value).flat[0].item())
-        for each, value in sorted(prepared.items())
-        if each != name and _is_plain(value)
-    )
+    plain = _plain(prepared, name)
     key = (device, terminals, plain, tuple(sorted(prepared)), name, MOST_NODES)
     if key not in _weights:
-        try:
-            found: CompiledWeights | None = _Maker(device, prepared, dict(plain), terminals).weights(name)
-        except (Untraceable, AttributeError, IndexError, TypeError, ValueError):
-            found = None
-        _weights[key] = found
+        _weights[key] = _or_none(lambda: _Maker(device, prepared, dict(plain), terminals).weights(name))
     return _weights[key]
+
+
+def _or_none(make: Callable[[], T]) -> T | None:
+    """What is made of a device, or None where it cannot be compiled."""
+    try:
+        return make()
+    except (Untraceable, AttributeError, IndexError, TypeError, ValueError):
+        return None
+
+
+def _plain(prepared: Values, but: str | None = None) -> tuple[tuple[str, Any], ...]:
+    """Those of the prepared values that are part of the law, by name, but for the one ``but``."""
+    plain = ((name, value) for name, value in sorted(prepared.items()) if name != but and _is_plain(value))
+    return tuple((name, np.asarray(value).flat[0].item()) for name, value in plain)
 
 
 def _is_plain(value: Array) -> bool:
