@@ -51,7 +51,7 @@ class LinearStates:
     @cached_property
     def x(self) -> Array:
         """All unknowns (S, N). Raises CircuitError for numbers beyond those that there are, and TooLargeError."""
-        require_room(self.linearization.circuit, len(self))
+        require_room(self.linearization.circuit)
         return self.whole()
 
     def whole(self) -> Array:
@@ -92,9 +92,9 @@ class LinearStates:
             return np.asarray(self.factors @ found[1:] + found[0])
 
 
-def require_room(circuit: Circuit, samples: int | None = None) -> None:
+def require_room(circuit: Circuit) -> None:
     """See that the states of all samples fit into the memory. Raises TooLargeError."""
-    count = samples or circuit.samples or 1
+    count = circuit.samples or 1
     if not surely_fits(count, circuit.size):
         told = f"{count:,} samples of {circuit.size:,} voltages and currents"
         size = _bytes(count, circuit.size)
