@@ -19,7 +19,7 @@ from netlearn.interrupts import whole_import
 from netlearn.solve.compiled.load import available
 from netlearn.solve.matrices import left_looking
 from netlearn.solve.matrices.left_looking import LeftLooking
-from netlearn.solve.matrices.triangle import MOST_IN_STEP, Sums, Triangle
+from netlearn.solve.matrices.triangle import MOST_IN_STEP, Sums, Triangle, inverse_of
 
 CACHED = 4
 """So many analyses are kept, by convention: each holds the memory of its factors."""
@@ -161,9 +161,7 @@ class Analysis:
         rows = rows.astype(np.int32)
         order = np.array(order).ravel().astype(np.int64)
         self.owner, self._factor, self._order = None, None, base.matrix(order)
-        position = np.empty(len(order), dtype=np.int64)
-        position[order] = np.arange(len(order))
-        return Triangle(order, position, pointers, rows, values)
+        return Triangle(order, inverse_of(order), pointers, rows, values)
 
 
 _analyses: list[Analysis] = []

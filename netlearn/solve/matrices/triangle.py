@@ -17,6 +17,13 @@ TURNED = 4096
 half or twice as many 60x60 resistors take as long within a thirtieth (benchmarks/part_sizes.py)."""
 
 
+def inverse_of(order: Array) -> Array:
+    """Where each of n numbers stands in an order of them, (n,)."""
+    result = np.empty(len(order), np.int64)
+    result[order] = np.arange(len(order))
+    return result
+
+
 @dataclass(frozen=True, eq=False)
 class Sums:
     """Of solutions (S, n) their sum with the ``signs`` (S,), and the sum of their squares, (n,) each.
