@@ -251,7 +251,7 @@ class _Maker:
         return list(found.nodes)
 
     def _limits(self, x: Sequence[Node]) -> _Limits:
-        """Where limiting puts the unknowns, and what of that it has to know the next time."""
+        """What the device's limits make of the unknowns ``x``."""
         graph, here = self.graph, _array(self._traced(x))
         last = [graph.input("last", t) for t in range(len(x))]
         before = _array(self._traced(last))

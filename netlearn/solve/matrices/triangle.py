@@ -63,7 +63,7 @@ class Triangle:
         """Solutions (S, w) at the unknowns ``wanted`` (w,), any number of times each.
 
         The right-hand sides are zero but for ``right`` (S, d) in the ``equations`` (d,). All solutions are added to
-        ``sums``.
+        ``sums``, of none so far.
         """
         result = np.empty((len(right), len(wanted)))
         equations, wanted = self.position[equations], self.position[wanted]
