@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from alternating_runs import Threshold, Work, compare
+from alternating_runs import Threshold, Work, below, compare
 from samples_per_second import Network, lattice, layered
 from scipy import sparse
 from sparse_solvers import laplacian, random_graph
@@ -25,7 +25,7 @@ from netlearn.solve import contraction, internal, linear, resistor_blocks, share
 from netlearn.solve.blocks import plan
 from netlearn.solve.bordered import few
 from netlearn.solve.bordered import layout as bordered_layout
-from netlearn.solve.equations import assembly, extract
+from netlearn.solve.equations import assembly, extract, source_reduction
 from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.lockstep import layout as lockstep_layout
@@ -186,6 +186,14 @@ def samples_of_ideal_diodes(count: int) -> Work:
 def pairs_with_border(share: float) -> Work:
     """A layer of 100 ideal diodes between 129 inputs and 16 outputs, with some resistors to these, 500 samples."""
     return _by_newton(ideal_diodes(129, 100, 16, 500, share))
+
+
+def entries_at_sources(count: int) -> Work:
+    """All unknowns of 1000 samples of a layer of diodes, to which about so many resistors lead from all sources."""
+    rng, width = _rng(), round(count**0.5)
+    network = layered(rng, "", width, width, 1)
+    circuit = network.circuit(network.samples(rng, 1000))
+    return lambda: InternalSolver().solve(circuit).x
 
 
 def entries_between_blocks(share: float) -> Work:
@@ -368,6 +376,7 @@ THRESHOLDS = (
     Threshold(one, "CHOLMOD_FROM", "unknowns", definite_unknowns),
     Threshold(one, "DENSE_SHARE", "of the entries", entries),
     Threshold(extract, "DENSE_SHARE", "of the entries", entries_to_multiply),
+    Threshold(source_reduction, "MOST_LOOPED", "entries", entries_at_sources, below),
     Threshold(plan, "DENSE", "of the entries", entries_between_blocks),
     Threshold(few, "MOST", "samples", samples_of_ideal_diodes),
     Threshold(bordered_layout, "DENSE", "of the pairs", pairs_with_border),
