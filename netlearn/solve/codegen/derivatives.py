@@ -50,7 +50,7 @@ class Differentiation:
         if number in self._variables:
             self._rates[number], self._linear[number] = {self._variables[number]: self._one}, True
             return
-        if node.operation in ("constant", "input"):
+        if node.operation in ("constant", "input") or node.is_level:
             self._rates[number], self._linear[number] = {}, True
             return
         if node.operation == "cut":

@@ -64,6 +64,8 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
 
 TRUTHS = frozenset({"lt", "le", "eq", "ne", "and", "or", "not", "isnan", "isfinite"})
 """Operations whose results are true or false."""
+LEVEL = ("level",)
+"""The name under which a number has no derivative."""
 COMMUTES = frozenset({"add", "mul", "min", "max", "eq", "ne", "and", "or"})
 
 
@@ -87,6 +89,11 @@ class Node:
         if self.operation == "select":
             return self.inputs[1].is_truth
         return self.operation in TRUTHS
+
+    @property
+    def is_level(self) -> bool:
+        """Whether it is another number under a name that no derivative is taken through."""
+        return self.operation == "cut" and self.value == LEVEL
 
     def equals(self, number: float) -> bool:
         """Whether it is this constant."""
@@ -114,6 +121,11 @@ class Graph:
         """The same number under a name of its own: derivatives are taken by it, not through it."""
         return self._node("cut", (node,), name, name)
 
+    def level(self, node: Node) -> Node:
+        """The same number as one that has no derivative, which is what the real part is in a complex step."""
+        # Of what differs by sample only: the others need no second row of parameters.
+        return node if node.fixed or node.is_truth or node.is_level else self.cut(node, *LEVEL)
+
     def _node(self, operation: str, inputs: tuple[Node, ...], value: Any = None, key: Any = None) -> Node:
         place = (operation, key, *(node.number for node in inputs))
         found = self._known.get(place)
@@ -128,6 +140,8 @@ class Graph:
         if all(node.operation == "constant" for node in inputs):
             with np.errstate(all="ignore"):
                 return self.constant(OPERATIONS[operation](*(node.value for node in inputs))[()])
+        if operation in TRUTHS:
+            inputs = tuple(node.inputs[0] if node.is_level else node for node in inputs)
         simple = _SIMPLER.get(operation)
         found = simple(self, *inputs) if simple is not None else None
         if found is not None:
@@ -166,7 +180,10 @@ def rebuilt(nodes: Sequence[Node], others: Mapping[int, Node]) -> list[Node]:
         if node.number not in made:
             parts = [made[part.number] for part in node.inputs]
             changed = any(new is not old for new, old in zip(parts, node.inputs, strict=True))
-            made[node.number] = node.graph.apply(node.operation, *parts) if changed else node
+            if node.operation == "cut":
+                made[node.number] = node.graph.cut(*parts, *node.value) if changed else node
+            else:
+                made[node.number] = node.graph.apply(node.operation, *parts) if changed else node
     return [made[node.number] for node in nodes]
 
 

@@ -43,7 +43,7 @@ class Traced(NDArrayOperatorsMixin):
 
     @property
     def real(self) -> Traced:
-        return self
+        return _elementwise(Graph.level, self.graph, [self])
 
     @property
     def imag(self) -> Traced:
@@ -285,7 +285,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "all": lambda graph, value: value.all(),
     "take_along_axis": _take_along,
     "diff": lambda graph, value, axis=-1: Traced.of(graph, np.diff(value.nodes, axis=axis)),
-    "real": lambda graph, value: value,
+    "real": lambda graph, value: value.real,
     "imag": lambda graph, value: value.imag,
     "iscomplexobj": lambda graph, value: False,
     "shape": lambda graph, value: value.shape,
