@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.solve.compiled.load import kernels
+from netlearn.solve.compiled.load import in_rows, kernels
 from netlearn.solve.compiled.planned_layout import matrix_ends, state_ends
 from netlearn.solve.newton.linearization import EXACT
 from netlearn.solve.newton.system import ROUNDING
@@ -40,7 +40,7 @@ class FewStates:
         cls, plan: BorderedPlan, resistance: Array, volts: Array, drives: Array | None, start: Array | None
     ) -> FewStates | None:
         """See ``BorderedPlan.settled``."""
-        (inner, border), samples = plan.layout.sizes, len(volts)
+        (inner, border), samples, volts = plan.layout.sizes, len(volts), in_rows(volts)
         work, read = np.empty(_room(inner, border, samples)), np.empty((samples, plan.outputs.shape[1]))
         bad, steps = kernels().free_few(
             plan.runs, plan.diodes, plan.layout.tree, plan.outputs, resistance, volts,

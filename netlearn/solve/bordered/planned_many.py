@@ -12,7 +12,7 @@ from netlearn.arrays import Array, all_finite
 from netlearn.solve.bordered.matrix import BorderedMatrix
 from netlearn.solve.bordered.planned_few import RUNS
 from netlearn.solve.bordered.system import BorderedSystem
-from netlearn.solve.compiled.load import kernels
+from netlearn.solve.compiled.load import in_rows, kernels
 from netlearn.solve.equations.linear_stamps import SAMPLES
 from netlearn.solve.equations.source_reduction import Dictated
 from netlearn.solve.lockstep.elements import Sources
@@ -118,6 +118,7 @@ class ManyStates:
         inner, result = plan.layout.sizes[0], np.empty(len(resistance))
         if not plan.stamps.coupling.dense or self._common(left, right):
             rows, columns = (np.ascontiguousarray(each.T) for each in (left, right))
+            volts = in_rows(volts)
 
             def loop(first: int, last: int) -> None:
                 loops.contract_runs(first, last, plan.runs, inner, resistance, rows, columns, volts, scale, result)
