@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from click.testing import CliRunner
 import netlearn
 from netlearn.adjoint import adjoint_netlist
 from netlearn.cli import main
-from netlearn.errors import OptionError
+from netlearn.errors import NgspiceError, OptionError
+from netlearn.nudged import nudged_netlist
 
 NETLIST = """* an amplifier one way, with a diode
 *@output V(out)
@@ -52,6 +54,24 @@ def test_drops_of_both_networks_multiply_to_the_gradient() -> None:
             resistor.value = ohms
             slope = (losses[0] - losses[1]) / (2e-5 * ohms)
             assert drops[0] * drops[1] / ohms**2 == pytest.approx(slope, rel=1e-5, abs=1e-12)
+
+
+@pytest.mark.ngspice
+def test_a_sample_is_written_at_its_own_temperature(ngspice: Any) -> None:
+    """Adjoint and nudged networks; a deck of all samples has one temperature."""
+    netlist, data = netlearn.parse(NETLIST), {**DATA, "temp": [-20.0, 85.0]}
+    found = []
+    for sample, celsius in ((1, "-20"), (2, "85")):
+        nudged = nudged_netlist(netlist, data, sample=sample, rule="ep beta=1e-5 unit=siemens")
+        for text in (adjoint_netlist(netlist, data, sample=sample), nudged):
+            assert f".options temp={celsius}\n" in text
+            point = netlearn.operating_point(netlearn.parse(text)).voltage("out")[0]
+            found.append((ngspice.run(text)["v(out)"], point))
+    judged, own = zip(*found, strict=True)
+    assert own == pytest.approx(judged, rel=1e-6)
+    for write in (adjoint_netlist, partial(nudged_netlist, rule="ep")):
+        with pytest.raises(NgspiceError, match="the temperature differs by sample"):
+            write(netlist, data)
 
 
 @pytest.mark.ngspice

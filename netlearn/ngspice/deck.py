@@ -121,7 +121,7 @@ def write_deck(
     names: Names | None = None,
     beside: Beside = NOTHING_BESIDE,
 ) -> Deck:
-    """The deck of a circuit; values that differ by sample are those of the first.
+    """The deck of a circuit; values and temperatures that differ by sample are those of the first.
 
     ``names`` are generated ones if not given. Raises NgspiceError for a device that ngspice does not have.
     """
@@ -130,7 +130,7 @@ def write_deck(
         if len(group) and group.device is not SHUNT:
             writer.add(g, group)
     writer.add_alone()
-    lines = ["netlearn", *writer.lines, *_settings(circuit, tolerances, writer.vectors), ".end"]
+    lines = ["netlearn", *writer.lines, *_settings(writer.circuit, tolerances, writer.vectors), ".end"]
     return Deck(
         circuit=circuit,
         lines=lines,
