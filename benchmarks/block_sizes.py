@@ -2,20 +2,18 @@
 
     python benchmarks/block_sizes.py [--only NAME] [--rounds 7]
 
-One line for each constant: processor time with half of it and with twice as much, beside that with the constant itself,
-least of some alternating runs each. A ratio above one says that the constant is better. The last line is how
-many products of a matrix take as long as the closed form at a node.
+One line for each constant, as ``Size`` in ``alternating_runs`` says. The last is how many products of a matrix take as
+long as the closed form at a node.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from types import ModuleType
+from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
-from alternating_runs import Work, asked, least_times, title
+from alternating_runs import Size, Work, alternated, compare, show
 from samples_per_second import lattice
 from thresholds import ideal_diodes
 from written_networks import transistor_lattice
@@ -35,37 +33,6 @@ from netlearn.solve.lockstep import lockstep, run
 from netlearn.solve.matrices import batched_lu
 from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel
-
-
-@dataclass(frozen=True)
-class Size:
-    """A constant of a module, and what it is compared with others in."""
-
-    module: ModuleType
-    name: str
-    what: str
-    made: Callable[[], Work]
-    multiple: int = 1
-    """Lanes come in vectors of eight."""
-
-    @property
-    def title(self) -> str:
-        return title(self.module, self.name)
-
-    def ratios(self, rounds: int) -> tuple[float, float]:
-        """Least time with half the constant, and with twice as much, beside that with itself."""
-        own = getattr(self.module, self.name)
-        half = own / 2 if isinstance(own, float) else -(-own // (2 * self.multiple)) * self.multiple
-        values = own, half, own * 2
-        itself, *others = least_times(self.module, self.name, values, self.made, rounds)
-        return others[0] / itself, others[1] / itself
-
-    def show(self, only: str, rounds: int) -> None:
-        """Print both, if the constant's name holds the text ``only``."""
-        if only in self.title:
-            half, twice = self.ratios(rounds)
-            own = getattr(self.module, self.name)
-            print(f"{self.title:<34}{own:>9.6g}{half:>7.2f}{twice:>7.2f}  {self.what}", flush=True)
 
 
 def diodes(side: int, samples: int) -> Work:
@@ -146,19 +113,15 @@ def drives() -> Work:
 
 def products_of_a_node(rounds: int) -> float:
     """How many products of a matrix take as long as the closed form at a node, from layers of 12 and of 256 nodes."""
-    rows, times = [], []
+    rows, works = [], []
     for width in (12, 256):
         circuit = with_held_sources(ideal_diodes(width, width, width, 512))
         model = NonlinearModel.of(circuit)
         plan = BlockPlan.of(model)
         one = sweeper.Sweeper.of(model, plan, plan.diagonal(model), np.arange(512))
-        y, least = np.zeros((model.reduction.size + 1, 512)), np.inf
-        for _ in range(10 * rounds):
-            begun = time.process_time()
-            one.swept(y, "gauss-seidel")
-            least = min(least, time.process_time() - begun)
+        works.append(partial(one.swept, np.zeros((model.reduction.size + 1, 512)), "gauss-seidel"))
         rows.append([sum(len(each.entries) for row in plan.couplings for each in row), model.reduction.size])
-        times.append(least)
+    times = alternated([nullcontext, nullcontext], works, 10 * rounds)
     product, node = np.linalg.solve(np.array(rows, dtype=float), np.array(times))
     return float(node / product)
 
@@ -188,13 +151,9 @@ SIZES = (
 
 
 def main() -> None:
-    only, rounds = asked(__doc__)
-    print(f"{'constant':<34}{'itself':>9}{'half':>7}{'twice':>7}")
-    for size in SIZES:
-        size.show(only, rounds)
-    name = "blocks.choice.NODE"
-    if only in name:
-        print(f"{name:<34}{choice.NODE:>9}  measured: {products_of_a_node(rounds):.0f} products", flush=True)
+    only, rounds = compare(SIZES, __doc__)
+    if only in (name := "blocks.choice.NODE"):
+        show(name, [f"{choice.NODE:>9}  measured: {products_of_a_node(rounds):.0f} products"])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ beside that by products of matrices over the layer; least of some alternating ru
 from __future__ import annotations
 
 import numpy as np
-from alternating_runs import Work, asked, least_times
+from alternating_runs import NEVER, Work, compare, least_times
 from thresholds import RESISTORS, ideal_diodes
 
 from netlearn.solve.bordered import layout
@@ -42,12 +42,12 @@ def step(hidden: int, outputs: int, samples: int) -> Work:
 
 
 def _ratio(inner: int, border: int, samples: int, rounds: int) -> float:
-    sparse, own = least_times(layout, "MOST_BORDER", (0, 10**6), lambda: step(inner, border, samples), rounds)
+    sparse, own = least_times(layout, "MOST_BORDER", (0, NEVER), lambda: step(inner, border, samples), rounds)
     return sparse / own
 
 
 def main() -> None:
-    only, rounds = asked(__doc__, rounds=5)
+    only, rounds = compare([], __doc__, rounds=5)
     print(f"{'diodes':>7}{'border':>7}" + "".join(f"{f'{samples} samples':>12}" for samples in SAMPLES))
     for inner, borders in SIZES.items():
         if only not in str(inner):

@@ -1,6 +1,6 @@
 """What constants of drawings are worth: the measurement behind what ``netlearn/report/placement`` says of them.
 
-    python benchmarks/constants_of_drawings.py
+    python benchmarks/constants_of_drawings.py [--only NAME]
 
 Each on five networks, with half of the constant, with itself and with twice as much: how many pairs of lines cross in
 layered networks after PASSES; how far nodes without a place lie from the mean of their neighbours after SETTLING, in
@@ -10,17 +10,14 @@ LANDMARKS: the stress of J. B. Kruskal (1964), of distances to the power of a ha
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
+from results_with_constants import HALF, Constant, Result, report
 from scipy.sparse import csgraph
 
 import netlearn
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.report import placement
-
-SEEDS = range(5)
 
 
 def circuit(pairs: Array, driven: int = 0) -> Circuit:
@@ -43,7 +40,7 @@ def graph(rng: np.random.Generator, nodes: int) -> Array:
     return np.array(tree + near)
 
 
-def crossings(seed: int) -> float:
+def crossings(seed: int) -> Result:
     """Pairs of lines that cross each other."""
     pairs = layers(np.random.default_rng(seed))
     drawn = circuit(pairs, 10)
@@ -54,10 +51,10 @@ def crossings(seed: int) -> float:
         ends = pairs[(pairs[:, 0] >= first) & (pairs[:, 0] < first + 10)]
         left, right = at[ends[:, 0], 1], at[ends[:, 1], 1]
         count += int(np.sum(((left[:, None] - left) * (right[:, None] - right)) < 0)) // 2
-    return count
+    return {"crossings": count}
 
 
-def settled(seed: int) -> float:
+def settled(seed: int) -> Result:
     """How far nodes are from the mean of their neighbours, at most, where one in five has a place."""
     rng = np.random.default_rng(seed)
     drawn = circuit(graph(rng, 150), 1)
@@ -67,10 +64,11 @@ def settled(seed: int) -> float:
     degree = np.asarray(links.sum(axis=1)).ravel()
     means = (links @ np.nan_to_num(places)) / np.maximum(degree, 1)[:, None]
     free = [k for k, name in enumerate(drawn.nodes) if name not in given and degree[k]]
-    return float(np.max(np.linalg.norm(places[free] - means[free], axis=1)) / np.ptp(places[:-1], axis=0).max())
+    far = np.max(np.linalg.norm(places[free] - means[free], axis=1))
+    return {"from the mean of neighbours": float(far / np.ptp(places[:-1], axis=0).max())}
 
 
-def stress(seed: int) -> float:
+def stress(seed: int) -> Result:
     """How far distances are from the numbers of elements between nodes."""
     drawn = circuit(graph(np.random.default_rng(seed), 600), 1)
     places = placement.layout(drawn)[:-1]
@@ -79,27 +77,14 @@ def stress(seed: int) -> float:
     some = np.triu(np.isfinite(hops) & np.isfinite(near), 1)
     distance, wanted = near[some], hops[some]
     scale = np.sum(distance * wanted) / np.sum(distance**2)
-    return float(np.sqrt(np.sum((scale * distance - wanted) ** 2) / np.sum(wanted**2)))
+    return {"stress": float(np.sqrt(np.sum((scale * distance - wanted) ** 2) / np.sum(wanted**2)))}
 
 
-MEASURED: dict[str, tuple[str, Callable[[int], float]]] = {
-    "PASSES": ("crossings", crossings),
-    "SETTLING": ("distance from the mean of neighbours", settled),
-    "LANDMARKS": ("stress", stress),
-}
-
-
-def main() -> None:
-    for name, (what, measure) in MEASURED.items():
-        own, found = getattr(placement, name), []
-        for value in (own // 2, own, own * 2):
-            setattr(placement, name, value)
-            found.append([measure(seed) for seed in SEEDS])
-        setattr(placement, name, own)
-        means, spreads = np.mean(found, axis=1).tolist(), np.std(found, axis=1, ddof=1).tolist()
-        words = ", ".join(f"{mean:.3g} ({spread:.2g})" for mean, spread in zip(means, spreads, strict=True))
-        print(f"placement.{name:<10}{own:>4}  {what}, mean of {len(SEEDS)} (n - 1): half, itself, twice: {words}")
-
+CONSTANTS = (
+    Constant(placement, "PASSES", "layered networks", crossings, HALF, 5, False),
+    Constant(placement, "SETTLING", "a place for one node in five", settled, HALF, 5, False),
+    Constant(placement, "LANDMARKS", "graphs of 600 nodes", stress, HALF, 5, False),
+)
 
 if __name__ == "__main__":
-    main()
+    report(CONSTANTS, __doc__)

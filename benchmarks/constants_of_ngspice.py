@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from samples_per_second import lattice
@@ -129,24 +130,20 @@ def found(name: str, *, flat: bool) -> list[Sensitivity]:
 
 
 def differences() -> Iterator[str]:
-    own, doubt = sensitivity.STEP, sensitivity.DOUBT
-    # Differences of all.
-    sensitivity.DOUBT = 0.0
-    try:
-        for name in PROBES:
-            words = []
-            for factor in (0.01, 0.1, 1.0, 10.0, 100.0):
-                sensitivity.STEP = factor * own
+    own = sensitivity.STEP
+    for name in PROBES:
+        words = []
+        for step in np.multiply(own, (0.01, 0.1, 1.0, 10.0, 100.0)).tolist():
+            # Differences of all.
+            with patch.multiple(sensitivity, STEP=step, DOUBT=0.0):
                 off = [abs(each.by_differences / each.derivative - 1) for each in found(name, flat=True)]
-                words.append(f"{sensitivity.STEP:.0e} {np.median(off):.1e} (at most {max(off):.1e})")
-            yield f"sensitivity.STEP: {name}: {', '.join(words)}"
-    finally:
-        sensitivity.STEP, sensitivity.DOUBT = own, doubt
+            words.append(f"{step:.0e} {np.median(off):.1e} (at most {max(off):.1e})")
+        yield f"sensitivity.STEP: {name}: {', '.join(words)}"
 
 
 def sens() -> Iterator[str]:
-    own, sensitivity.DOUBT = sensitivity.DOUBT, 0.0
-    try:
+    own = sensitivity.DOUBT
+    with patch.object(sensitivity, "DOUBT", 0.0):
         for name in PROBES:
             off = np.array([abs(each.by_sens / each.derivative - 1) for each in found(name, flat=True)])
             off = np.sort(off[np.isfinite(off)])
@@ -156,8 +153,6 @@ def sens() -> Iterator[str]:
                     f"sensitivity.DOUBT: {name}: .sens is off by at most {right.max(initial=0):.1e} in {len(right)} of "
                     f"{len(off)} values, else by at least {wrong.min(initial=np.inf):.1e}"
                 )
-    finally:
-        sensitivity.DOUBT = own
 
 
 def readings() -> Iterator[str]:
@@ -170,11 +165,12 @@ def readings() -> Iterator[str]:
         return result
 
     sources = {name: netlearn.parse(text) for name, text in CHANGED.items()}
-    text_sensitivity.text_differences, sensitivity.DOUBT, doubt = noted, 0.0, sensitivity.DOUBT
-    try:
-        for same in (1e-15, own, 1e-7, 1e-5):
-            text_sensitivity.SAME = same
-            passing = []
+    for same in (1e-15, own, 1e-7, 1e-5):
+        passing = []
+        with (
+            patch.multiple(text_sensitivity, SAME=same, text_differences=noted),
+            patch.object(sensitivity, "DOUBT", 0.0),
+        ):
             for name in (*PROBES, *sources):
                 decided[name] = []
                 if name in sources:
@@ -183,9 +179,7 @@ def readings() -> Iterator[str]:
                     found(name, flat=False)
                 if any(decided[name]):
                     passing.append(name)
-            yield f"text_sensitivity.SAME: up to {same:.0e} the same: {', '.join(passing)}"
-    finally:
-        text_sensitivity.SAME, text_sensitivity.text_differences, sensitivity.DOUBT = own, plain, doubt
+        yield f"text_sensitivity.SAME: up to {same:.0e} the same: {', '.join(passing)}"
 
 
 def main() -> None:

@@ -2,9 +2,7 @@
 
     python benchmarks/constants_of_reading.py [--only NAME] [--rounds 7]
 
-Sizes: processor time with half the constant and with twice as much, beside that with the constant itself, least of some
-alternating runs each. A ratio above one says that the constant is better. Thresholds: processor time where the
-constant takes one way beside that where it takes the other, on tasks of other sizes; the constant is where the ratio
+Sizes and thresholds: lines as ``alternating_runs`` says, on tasks of other sizes; the constant is where the ratio
 falls below one. Memory: bytes that one of something takes. Decades: errors with a thousandth to a hundredfold.
 """
 
@@ -20,10 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
-from alternating_runs import Work, asked, least_times, title
+from alternating_runs import ModuleConstant, Size, Threshold, Work, compare, just_from, just_up_to
 from parsing import lattice, resistors
 
 import netlearn
@@ -36,89 +33,40 @@ from netlearn.solve.internal import InternalSolver
 
 
 @dataclass(frozen=True)
-class Size:
-    """A constant that is a size, and work that half and twice of it are tried on."""
-
-    module: ModuleType
-    name: str
-    what: str
-    made: Callable[[], Work]
-
-    def lines(self, rounds: int) -> Iterator[str]:
-        own = getattr(self.module, self.name)
-        itself, half, twice = least_times(self.module, self.name, (own, own // 2, own * 2), self.made, rounds)
-        yield f"{own:>8}  half {half / itself:.2f}, twice {twice / itself:.2f}  {self.what}"
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A constant from which on, or up to which, another way is taken."""
-
-    module: ModuleType
-    name: str
-    what: str
-    work: Callable[[int], Work]
-    most: bool = False
-    """Whether the constant is the largest of the sizes that the way is for, and not the least."""
-
-    def lines(self, rounds: int) -> Iterator[str]:
-        own = getattr(self.module, self.name)
-        for size in (own // 4, own // 2, own, own * 2, own * 4):
-            ways = size, size - 1 if self.most else size + 1
-            taken, left = least_times(self.module, self.name, ways, lambda size=size: self.work(size), rounds)
-            mark = "  <- the constant" if size == own else ""
-            yield f"{size:>8}  {taken / left:.2f} of the time  {self.what}{mark}"
-
-
-@dataclass(frozen=True)
-class Memory:
+class Memory(ModuleConstant):
     """A constant that stands for memory, and what one of what it counts takes."""
 
-    module: ModuleType
-    name: str
-    what: str
     taken: Callable[[], float]
 
     def lines(self, _: int) -> Iterator[str]:
-        yield f"{getattr(self.module, self.name):>8}  {self.taken():.1f} {self.what}"
+        yield f"{self.own:>9}  {self.taken():.1f} {self.what}"
 
 
 @dataclass(frozen=True)
-class Decades:
+class Decades(ModuleConstant):
     """A constant that what comes out depends on, and how far from right this is with others, a decade each way."""
 
-    module: ModuleType
-    name: str
-    what: str
     error: Callable[[], float]
 
     def lines(self, _: int) -> Iterator[str]:
-        own = getattr(self.module, self.name)
-        for factor in (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0):
-            setattr(self.module, self.name, factor * own)
-            try:
-                yield f"{factor * own:>8.0e}  {self.error():.0e}  {self.what}"
-            finally:
-                setattr(self.module, self.name, own)
+        for value in np.multiply(self.own, (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)).tolist():
+            with self.changed(value):
+                yield f"{value:>9.0e}  {self.error():.0e}  {self.what}"
 
 
 @dataclass(frozen=True)
-class Busy:
+class Busy(ModuleConstant):
     """A constant that keeps workers busy, and for which part of the time with half of it, itself, and twice as much."""
 
-    module: ModuleType
-    name: str
-    what: str
     workers: int
     made: Callable[[int], float]
 
     def lines(self, _: int) -> Iterator[str]:
-        own, parts = getattr(self.module, self.name), []
+        own, parts = self.own, []
         for value in (own // 2, own, own * 2):
-            setattr(self.module, self.name, value)
-            parts.append(self.made(self.workers))
-        setattr(self.module, self.name, own)
-        yield f"{own:>8}  half {parts[0]:.2f}, itself {parts[1]:.2f}, twice {parts[2]:.2f}  {self.what}"
+            with self.changed(value):
+                parts.append(self.made(self.workers))
+        yield f"{own:>9}  half {parts[0]:.2f}, itself {parts[1]:.2f}, twice {parts[2]:.2f}  {self.what}"
 
 
 def netlist(*lines: str) -> str:
@@ -285,18 +233,18 @@ def busy(workers: int) -> float:
 STRETCHES = runs(1500, 40)
 LONG = netlist(*resistors(300_000))
 MEASURED = (
-    Threshold(plain_lines, "FEWEST_LINES", "20 000 resistors in runs of so many lines", read_runs),
+    Threshold(plain_lines, "FEWEST_LINES", "20 000 resistors in runs of so many lines", read_runs, just_from),
     Size(plain_lines, "FIRST_STRETCH", "1500 runs of 40 resistors", read(STRETCHES)),
     Size(plain_lines, "GROWTH", "a run of 300 000 resistors", read(LONG)),
     Size(plain_lines, "LONGEST_STRETCH", "a run of 300 000 resistors", read(LONG)),
-    Threshold(numbers_by_name, "FEWEST_WORDS", "a run of resistors between so many nodes", distinct),
+    Threshold(numbers_by_name, "FEWEST_WORDS", "a run of resistors between so many nodes", distinct, just_from),
     Size(numbers_by_name, "ENTRIES", "3000 resistors and 1000 diodes", lambda: named((3000, 1000))),
     Size(numbers_by_name, "ENTRIES", "30 000 resistors and 1000 diodes", lambda: named((30_000, 1000))),
     Size(numbers_by_name, "ENTRIES", "30 000 resistors and 4000 diodes", lambda: named((30_000, 4000))),
     Size(numbers_by_name, "ENTRIES", "150 000 resistors and 1000 diodes", lambda: named((150_000, 1000))),
     Size(numbers_by_name, "ENTRIES", "150 000 resistors and 8000 diodes", lambda: named((150_000, 8000))),
-    Threshold(distinct_words, "LONGEST", "20 000 resistors with nodes of so many characters", words, most=True),
-    Threshold(directives, "_FEW", "10 000 places in directives of so many each", positions, most=True),
+    Threshold(distinct_words, "LONGEST", "20 000 resistors with nodes of so many characters", words, just_up_to),
+    Threshold(directives, "_FEW", "10 000 places in directives of so many each", positions, just_up_to),
     Size(json_text, "AT_A_TIME", "20 000 samples of 12 numbers as JSON", json_of_samples),
     Size(tables, "AT_A_TIME", "20 000 samples of 12 numbers as CSV", csv_of_samples),
     Size(archives, "BLOCK", "a compressed archive of 32 MB", arrays),
@@ -309,14 +257,5 @@ MEASURED = (
 )
 
 
-def main() -> None:
-    only, rounds = asked(__doc__)
-    for each in MEASURED:
-        name = title(each.module, each.name)
-        if only in name:
-            for line in each.lines(rounds):
-                print(f"{name:<38}{line}", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    compare(MEASURED, __doc__)

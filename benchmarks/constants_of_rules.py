@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from results_with_constants import DECADES, Constant, Result, claims, report
@@ -65,12 +66,9 @@ def quadrature(k: int) -> Result:
         found = rule.estimate(project.model, project.loss, theta, batch, np.random.default_rng(0)).gradient
         return found[np.char.startswith(np.char.lower(np.array(project.parameters.names)), "d")]
 
-    found, own = gradient(), contrast.QUADRATURE
-    contrast.QUADRATURE = 40
-    try:
+    found = gradient()
+    with patch.object(contrast, "QUADRATURE", 40):
         return {"error": apart(found, gradient())}
-    finally:
-        contrast.QUADRATURE = own
 
 
 def outcome(network: Any, beta: float) -> tuple[str, float]:
@@ -107,15 +105,12 @@ def refused(k: int) -> Result:
 
 def pieced(k: int) -> Result:
     """Transistors that open and shut on the circle, and smooth diodes, with the error of the nudges not asked."""
-    own, found = (holomorphic.SUSPECT, holomorphic.DIVERGENT), {}
-    holomorphic.SUSPECT = holomorphic.DIVERGENT = np.inf
-    try:
+    found = {}
+    with patch.multiple(holomorphic, SUSPECT=np.inf, DIVERGENT=np.inf):
         for kind in ("transistors", "diodes"):
             each = [outcome(lab(k, kind), beta) for beta in (0.03, 0.1, 0.3, 1.0)]
             found[f"worst error, {kind}"] = max(error for _, error in each)
             found[f"refused of 4, {kind}"] = sum(how == "refused" for how, _ in each)
-    finally:
-        holomorphic.SUSPECT, holomorphic.DIVERGENT = own
     return found
 
 
@@ -169,12 +164,9 @@ def sampled(k: int) -> Result:
         outputs = network.model.outputs(point)
         return rule.phase(network.model, network.project.loss, point, outputs, network.batch.targets).unit()
 
-    found, own = unit(), nudged_phase.SAMPLED
-    nudged_phase.SAMPLED = 20
-    try:
+    found = unit()
+    with patch.object(nudged_phase, "SAMPLED", 20):
         return {"unit": found / unit()}
-    finally:
-        nudged_phase.SAMPLED = own
 
 
 def symmetric(k: int) -> Result:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import product
+from unittest.mock import patch
 
 import numpy as np
 from results_with_constants import HALF, Constant, Result, report
@@ -93,12 +94,9 @@ def worst(k: int) -> Result:
         solved.append(2 * len(v))
         return slopes(self, v, *rest)
 
-    Trials._tried, Trials.slopes = counted, counted_slopes  # type: ignore[method-assign]
     n = len(trials.population.variables)
-    try:
+    with patch.multiple(Trials, _tried=counted, slopes=counted_slopes):
         found = worst_case.worst_cases(trials, np.zeros((0, n)), np.zeros((0, 12, 3)))
-    finally:
-        Trials._tried, Trials.slopes = tried, slopes  # type: ignore[method-assign]
     values = np.array([case.value for case in found]).reshape(3, 2)
     short = (known - values) * np.array([-1, 1]) / (known[:, 1] - known[:, 0])[:, None]
     return {"short": float(short.max()), "beyond": float(-short.min()), "points": sum(solved)}

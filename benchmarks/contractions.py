@@ -1,10 +1,9 @@
-"""How sums of products over samples are taken fastest: the measurement behind constants of ``resistor_blocks``.
+"""What compiled loops are worth for sums of products over samples: the measurement behind ``WORTH_LOADING``.
 
     python benchmarks/contractions.py [--only NAME] [--rounds 30]
 
-Lines as those of ``thresholds``: processor time with the way that a constant chooses from there on, beside that with
-the other one, at the states of a training step, which are those of layers of ideal diodes. Then what loading compiled
-loops takes, and how many sums repay it in a process that has no other use for them.
+Its lines are as ``Threshold`` in ``alternating_runs`` says. Then what loading compiled loops takes, and how many sums
+repay it in a process that has no other use for them. Other constants of ``contraction`` are in ``thresholds``.
 """
 
 from __future__ import annotations
@@ -12,42 +11,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 
 import numpy as np
-from alternating_runs import Work, asked
-from thresholds import RESISTORS, Threshold, ideal_diodes
+from alternating_runs import Threshold, Work, alternated, compare
 
-from netlearn.solve import contraction, resistor_blocks
+from netlearn.solve import contraction
 from netlearn.solve.compiled.load import kernels
-from netlearn.solve.internal import InternalSolver
-
-
-def between_layers(inputs: int, hidden: int, samples: int, share: float = 1.0) -> Work:
-    """The derivative of all resistances between two layers, of which ``share`` are there, and 10 outputs."""
-    circuit = ideal_diodes(inputs, hidden, 10, samples, first_share=share)
-    solver = InternalSolver(method="newton")
-    left, right = solver.solve(circuit).states, solver.solve(circuit).states
-    return lambda: contraction.contract(circuit, (RESISTORS, "resistance"), left, right)
-
-
-def pairs_of_nodes(share: float) -> Work:
-    """Layers of 100 nodes with resistors between so many of all pairs, 64 samples."""
-    return between_layers(100, 100, 64, share)
-
-
-def resistors_of_a_block(count: int) -> Work:
-    """Layers with so many resistors between all their nodes, 16 samples."""
-    return between_layers(round(count**0.5), round(count / round(count**0.5)), 16)
-
-
-def samples_of_a_pass(count: int) -> Work:
-    """Layers of 150 nodes with resistors between all pairs, so many samples."""
-    return between_layers(150, 150, count)
-
-
-def resistors_of_few_samples(count: int) -> Work:
-    """Layers with so many resistors between all their nodes, 4 samples."""
-    return between_layers(round(count**0.5), round(count / round(count**0.5)), 4)
 
 
 def products(count: int) -> Work:
@@ -56,15 +26,6 @@ def products(count: int) -> Work:
     index = rng.integers(0, size, (size, 2))
     left, right = rng.normal(size=(2, 100, size))
     return lambda: contraction.drop_products(index, left, right)
-
-
-THRESHOLDS = (
-    Threshold(resistor_blocks, "DENSE", "of the pairs", pairs_of_nodes),
-    Threshold(resistor_blocks, "FEWEST", "resistors", resistors_of_a_block),
-    Threshold(resistor_blocks, "FEW", "samples", samples_of_a_pass),
-    Threshold(contraction, "COMPILED", "resistors", resistors_of_few_samples),
-    Threshold(contraction, "WORTH_LOADING", "products", products),
-)
 
 
 def repaid(products: int) -> tuple[float, float]:
@@ -90,18 +51,12 @@ def alone(count: int) -> None:
 
 
 def _least(work: Work) -> float:
-    least = np.inf
-    for _ in range(50):
-        begun = time.process_time()
-        work()
-        least = min(least, time.process_time() - begun)
-    return least
+    return alternated([nullcontext], [work], 50)[0]
 
 
 def main() -> None:
-    only, rounds = asked(__doc__, rounds=30)
-    for threshold in THRESHOLDS:
-        threshold.show(only, rounds)
+    worth = Threshold(contraction, "WORTH_LOADING", "products", products)
+    only, _ = compare([worth], __doc__, rounds=30)
     if only in "loading":
         for factor in (0.25, 0.5, 1.0, 2.0, 4.0):
             count = round(factor * contraction.WORTH_LOADING)
@@ -112,7 +67,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--alone"]:
-        asked(None, [])
+        compare([], None, [])
         alone(int(sys.argv[2]))
     else:
         main()

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 from hard_networks import hard_networks
 
@@ -56,12 +57,8 @@ class Counted:
     @contextmanager
     def instead(self) -> Iterator[None]:
         """The solvers take this one meanwhile."""
-        before = [module.iterate for module in (nonlinear, homotopy)]
-        nonlinear.iterate = homotopy.iterate = self  # type: ignore[attr-defined]
-        try:
+        with patch.object(nonlinear, "iterate", self), patch.object(homotopy, "iterate", self):
             yield
-        finally:
-            nonlinear.iterate, homotopy.iterate = before  # type: ignore[attr-defined]
 
 
 def solved(circuit: Circuit) -> Counted | None:
@@ -77,12 +74,8 @@ def solved(circuit: Circuit) -> Counted | None:
 
 def compared(circuits: list[Circuit], own: list[int], module: ModuleType, name: str, value: float) -> str:
     """How many are solved with another value of a constant, and in how many steps beside its own one."""
-    before = getattr(module, name)
-    setattr(module, name, value)
-    try:
+    with patch.object(module, name, value):
         found = [solved(circuit) for circuit in circuits]
-    finally:
-        setattr(module, name, before)
     both = [(each.steps, steps) for each, steps in zip(found, own, strict=True) if each is not None]
     steps, others = (sum(column) for column in zip(*both, strict=True))
     return f"{value:g}: {len(both)} of {len(own)} solved in {steps / others:.2f} of the steps"

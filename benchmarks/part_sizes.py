@@ -2,8 +2,7 @@
 
     python benchmarks/part_sizes.py [--only NAME] [--rounds 7]
 
-Lines as those of ``block_sizes``: processor time with half of a constant and with twice as much, beside that with the
-constant itself. A ratio above one says that the constant is better.
+One line for each constant, as ``Size`` in ``alternating_runs`` says.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-from alternating_runs import Work, asked
-from block_sizes import Size, diodes
+from alternating_runs import Size, Work, compare
+from block_sizes import diodes
 from recompiled import crossbar, solved
 from samples_per_second import Network, lattice, layered
 from thresholds import RESISTORS, ideal_diodes, right_hand_sides
@@ -142,12 +141,5 @@ SIZES = (
 )
 
 
-def main() -> None:
-    only, rounds = asked(__doc__)
-    print(f"{'constant':<34}{'itself':>9}{'half':>7}{'twice':>7}")
-    for size in SIZES:
-        size.show(only, rounds)
-
-
 if __name__ == "__main__":
-    main()
+    compare(SIZES, __doc__)

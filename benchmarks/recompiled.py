@@ -4,21 +4,19 @@
 
 Newton's loop is compiled anew with each value of a constant, which takes some seconds. First processor times of
 lattices of diodes where the factors of small steps serve for more, beside those where they never do, with the numbers
-that HEAVY and LEAST_WORK are compared with. Then lines as those of ``block_sizes``: processor time with half of a
-constant and with twice as much, beside that with the constant itself.
+that HEAVY and LEAST_WORK are compared with. Then lines as those of ``Size`` in ``alternating_runs``.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import numba
 import numpy as np
-from alternating_runs import Work, asked
+from alternating_runs import Work, alternated, compare, show, size_line
 from samples_per_second import lattice
 
 import netlearn
@@ -54,41 +52,19 @@ def solved(circuit: Circuit) -> Work:
 
 def loops(values: Mapping[str, float]) -> Any:
     """Newton's loop with these constants."""
-    before = {name: getattr(newton_loops, name) for name in values}
-    try:
-        for name, value in values.items():
-            setattr(newton_loops, name, value)
+    with patch.multiple(newton_loops, **values):
         made = numba.njit(error_model="numpy", fastmath={"contract"}, nogil=True)(newton_loops.newton.py_func)
-        with used(made):
+        with patch.object(kernels(), "newton", made):
             # Compiled for the arguments that all circuits of diodes have.
             for circuit in (diodes(4, 8), crossbar(2, 2, 8, selector="diode")):
                 InternalSolver().solve(circuit)
-    finally:
-        for name, value in before.items():
-            setattr(newton_loops, name, value)
     return made
 
 
-@contextmanager
-def used(loop: Any) -> Iterator[None]:
-    """The solvers take this loop meanwhile."""
-    own, kernels().newton = kernels().newton, loop
-    try:
-        yield
-    finally:
-        kernels().newton = own
-
-
-def least_times(made: list[Any], work: Work, rounds: int) -> list[float]:
+def times_with(made: list[Any], work: Work, rounds: int) -> list[float]:
     """Least processor times of alternating runs with some loops."""
-    least = [np.inf] * len(made)
-    for _ in range(rounds + 1):
-        for k, loop in enumerate(made):
-            with used(loop):
-                begun = time.process_time()
-                work()
-                least[k] = min(least[k], time.process_time() - begun)
-    return least
+    settings = [partial(patch.object, kernels(), "newton", loop) for loop in made]
+    return alternated(settings, [work] * len(made), rounds + 1)
 
 
 def where_factors_serve(rounds: int) -> None:
@@ -101,7 +77,7 @@ def where_factors_serve(rounds: int) -> None:
         fill = together.layout.plan.fill
         beside = np.diff(fill.upper_starts)
         work = int((beside * beside).sum())
-        first, second = least_times([always, never], solved(circuit), rounds)
+        first, second = times_with([always, never], solved(circuit), rounds)
         numbers = f"HEAVY {work / len(fill.upper):.1f}, LEAST_WORK {work}"
         print(f"{name}: {numbers}: {first / second:.2f}", flush=True)
 
@@ -123,7 +99,7 @@ CASES = (
 
 
 def main() -> None:
-    only, rounds = asked(__doc__, rounds=5)
+    only, rounds = compare([], __doc__, rounds=5)
     if only in "HEAVY LEAST_WORK":
         where_factors_serve(rounds)
     for name, what in CASES:
@@ -131,9 +107,8 @@ def main() -> None:
             own = getattr(newton_loops, name)
             work = solved(CIRCUITS[what]())
             half = own / 2 if isinstance(own, float) else own // 2
-            itself, *others = least_times([loops({name: each}) for each in (own, half, 2 * own)], work, rounds)
-            ratios = "".join(f"{other / itself:>7.2f}" for other in others)
-            print(f"{name:<34}{own:>9.6g}{ratios}  {what}", flush=True)
+            itself, *others = times_with([loops({name: each}) for each in (own, half, 2 * own)], work, rounds)
+            show(f"newton_loops.{name}", [size_line(own, [other / itself for other in others], what)])
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
+from alternating_runs import ModuleConstant
 
 from netlearn.solve.threads import set_threads
 
@@ -29,12 +29,9 @@ DECADES = (0.01, 0.1, 1.0, 10.0, 100.0)
 
 
 @dataclass(frozen=True)
-class Constant:
+class Constant(ModuleConstant):
     """A constant of a module, and what is measured of a network, by its number, with some parts of the constant."""
 
-    module: ModuleType
-    name: str
-    what: str
     measure: Callable[[int], Result]
     parts: Sequence[float] = HALF
     networks: int = 5
@@ -44,18 +41,17 @@ class Constant:
 
     @property
     def title(self) -> str:
-        place = "" if self.at is None else f"[{self.at}]"
-        return f"{self.module.__name__.removeprefix('netlearn.')}.{self.name}{place}"
+        return super().title if self.at is None else f"{super().title}[{self.at}]"
 
     @property
     def own(self) -> float:
-        whole = getattr(self.module, self.name)
+        whole = super().own
         value: float = whole if self.at is None else whole[self.at]
         return value
 
     def results(self, kept: dict[Any, Result]) -> list[tuple[float, list[Result]]]:
         """All values with what was measured of each network; those with the constant itself are ``kept``."""
-        own, whole, found = self.own, getattr(self.module, self.name), []
+        own, whole, found = self.own, super().own, []
         for part in self.parts:
             value = own * part if isinstance(own, float) else max(1, round(own * part))
             each = []
@@ -65,11 +61,8 @@ class Constant:
                     each.append(kept[key])
                     continue
                 new = value if self.at is None else (*whole[: self.at], value, *whole[self.at + 1 :])
-                setattr(self.module, self.name, new)
-                try:
+                with self.changed(new):
                     each.append(self.measure(k))
-                finally:
-                    setattr(self.module, self.name, whole)
                 if value == own:
                     kept[key] = each[-1]
             found.append((value, each))

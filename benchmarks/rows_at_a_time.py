@@ -2,23 +2,20 @@
 
     python benchmarks/rows_at_a_time.py [--only NAME] [--rounds 7]
 
-One line for each constant: processor time with half of it and with twice as much, beside that with the constant itself,
-least of some alternating runs each. For thresholds there is one line for each size: the time of the way below the
-threshold beside that of the way above. A ratio above one says that the constant, or the way above, is better.
+Lines as ``alternating_runs`` says; those of thresholds have the time of the way below the threshold beside that of the
+way above.
 """
 
 from __future__ import annotations
 
 import csv
 import tempfile
-from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
-from alternating_runs import Work, asked, least_times
+from alternating_runs import ModuleConstant, Size, Threshold, Work, below, compare
 from results_with_constants import claims
 
 import netlearn
@@ -129,37 +126,20 @@ def read() -> Work:
     return lambda: table.read_csv(path)
 
 
-SIZES: tuple[tuple[ModuleType, str, Callable[[], Work]], ...] = (
-    (candidates, "ROWS", searched),
-    (trials, "ROWS", drawn),
-    (evaluation, "HELD", evaluated),
-    (power, "HELD", dissipating),
-    (prediction, "HELD", predicted),
-    (fit, "AT_ONCE", standard_errors),
-    (table, "LINES_AT_A_TIME", read),
+SMALL = (25, 100, 400)
+"""Unknowns of one sample."""
+MEASURED: tuple[ModuleConstant, ...] = (
+    Size(candidates, "ROWS", "40 000 sets of values of a lattice of 3x3 with diodes", searched),
+    Size(trials, "ROWS", "40 000 draws of a lattice of 3x3 with diodes", drawn),
+    Size(evaluation, "HELD", "60 000 samples of a lattice of 7x7 with diodes", evaluated),
+    Size(power, "HELD", "power of 20 000 samples of a lattice of 20x20 with diodes", dissipating),
+    Size(prediction, "HELD", "20 000 samples of a lattice of 20x20 with diodes", predicted),
+    Size(fit, "AT_ONCE", "standard errors of 40 values from 8000 samples", standard_errors),
+    Size(table, "LINES_AT_A_TIME", "200 000 rows of CSV", read),
+    Threshold(realised, "LARGE", "a sample of lattices with diodes of so many unknowns", one_sample, below, SMALL),
+    Threshold(realised, "LARGE", "a lattice of 10x10 resistors, so many unknowns of all samples", linear, below),
+    Threshold(local, "WHOLE", "a step of a lattice with so many resistors, 20 samples", curvature, below),
 )
-THRESHOLDS: tuple[tuple[ModuleType, str, Callable[[int], Work], tuple[int, ...]], ...] = (
-    (realised, "LARGE", one_sample, (25, 100, 400)),
-    (realised, "LARGE", linear, (500, 1000, 2000, 4000, 8000)),
-    (local, "WHOLE", curvature, (100, 200, 400, 800, 1600)),
-)
-
-
-def main() -> None:
-    only, rounds = asked(__doc__)
-    for module, name, made in SIZES:
-        title = f"{module.__name__.removeprefix('netlearn.')}.{name}"
-        if only in title:
-            own = getattr(module, name)
-            itself, half, twice = least_times(module, name, (own, own // 2, 2 * own), made, rounds)
-            print(f"{title:<32}{own:>9}  half {half / itself:.2f}  twice {twice / itself:.2f}", flush=True)
-    for module, name, sized, sizes in THRESHOLDS:
-        title = f"{module.__name__.removeprefix('netlearn.')}.{name}"
-        for size in sizes if only in title else ():
-            above, below = least_times(module, name, (0, 10**15), partial(sized, size), rounds)
-            what = (sized.__doc__ or "").partition("\n")[0]
-            print(f"{title:<32}{size:>9}  {below / above:.2f}  {what}", flush=True)
-
 
 if __name__ == "__main__":
-    main()
+    compare(MEASURED, __doc__)

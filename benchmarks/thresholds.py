@@ -2,20 +2,16 @@
 
     python benchmarks/thresholds.py [--only NAME] [--rounds 7]
 
-One line for each size around a constant: processor time with the way that it chooses from there on, beside that with
-the way that it chooses below, least of some alternating runs each. The constant is where the ratio falls to one, or
-beyond. OPENBLAS_NUM_THREADS=1 keeps LAPACK's threads, which wait for each other, out of the processor time.
+One line for each size around a constant, as ``Threshold`` in ``alternating_runs`` says. OPENBLAS_NUM_THREADS=1
+keeps LAPACK's threads, which wait for each other, out of the processor time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from types import ModuleType
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-from alternating_runs import Work, asked, least_times, title
+from alternating_runs import Threshold, Work, below, compare
 from samples_per_second import Network, lattice, layered
 from scipy import sparse
 from sparse_solvers import laplacian, random_graph
@@ -25,11 +21,11 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE, IDEAL_DIODE_MODEL
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR
-from netlearn.solve import internal, linear, shared
+from netlearn.solve import contraction, internal, linear, resistor_blocks, shared
 from netlearn.solve.blocks import plan
 from netlearn.solve.bordered import few
 from netlearn.solve.bordered import layout as bordered_layout
-from netlearn.solve.equations import assembly, extract
+from netlearn.solve.equations import assembly, extract, source_reduction
 from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.lockstep import layout as lockstep_layout
@@ -39,38 +35,6 @@ from netlearn.solve.matrices.batched_lu import BatchedLu
 
 RESISTORS, SOURCES = 0, 1
 """The numbers of groups in ``Network.circuit``."""
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A constant of a module, and what to do at a size, which it is compared with."""
-
-    module: ModuleType
-    name: str
-    what: str
-    work: Callable[[Any], Work]
-
-    @property
-    def value(self) -> float:
-        value: float = getattr(self.module, self.name)
-        return value
-
-    def ratio(self, size: float, rounds: int) -> float:
-        """Least time with the way from the constant on, beside that with the other one."""
-        first, second = least_times(self.module, self.name, (0, 10**15), lambda: self.work(size), rounds)
-        return first / second
-
-    def show(self, only: str, rounds: int) -> None:
-        """Print a line for each size, if the constant's name holds the text ``only``."""
-        name = title(self.module, self.name)
-        if only not in name:
-            return
-        for factor in (0.25, 0.5, 1.0, 2.0, 4.0):
-            size = factor * self.value if self.value < 1 else round(factor * self.value)
-            if self.value < 1 <= size:
-                continue
-            mark = "  <- the constant" if factor == 1.0 else ""
-            print(f"{name:<34}{size:>9.6g} {self.what:<18}{self.ratio(size, rounds):>6.2f}{mark}", flush=True)
 
 
 def interpolated_starts(unknowns: int) -> Work:
@@ -224,6 +188,14 @@ def pairs_with_border(share: float) -> Work:
     return _by_newton(ideal_diodes(129, 100, 16, 500, share))
 
 
+def entries_at_sources(count: int) -> Work:
+    """All unknowns of 1000 samples of a layer of diodes, to which about so many resistors lead from all sources."""
+    rng, width = _rng(), round(count**0.5)
+    network = layered(rng, "", width, width, 1)
+    circuit = network.circuit(network.samples(rng, 1000))
+    return lambda: InternalSolver().solve(circuit).x
+
+
 def entries_between_blocks(share: float) -> Work:
     """Blocks of 200 unknowns with so many of all entries at random places, times 512 samples in 10 sweeps."""
     pattern, rng = sparse.random_array((200, 200), density=share, rng=np.random.default_rng(0)).tocoo(), _rng()
@@ -360,6 +332,34 @@ def integers(count: int) -> Work:
     return _repeated(lambda: assembly.sorted_unique(keys))
 
 
+def between_layers(inputs: int, hidden: int, samples: int, share: float = 1.0) -> Work:
+    """The derivative of all resistances between two layers, of which ``share`` are there, and 10 outputs."""
+    circuit = ideal_diodes(inputs, hidden, 10, samples, first_share=share)
+    solver = InternalSolver(method="newton")
+    left, right = solver.solve(circuit).states, solver.solve(circuit).states
+    return lambda: contraction.contract(circuit, (RESISTORS, "resistance"), left, right)
+
+
+def pairs_of_nodes(share: float) -> Work:
+    """Layers of 100 nodes with resistors between so many of all pairs, 64 samples."""
+    return between_layers(100, 100, 64, share)
+
+
+def resistors_of_a_block(count: int) -> Work:
+    """Layers with so many resistors between all their nodes, 16 samples."""
+    return between_layers(round(count**0.5), round(count / round(count**0.5)), 16)
+
+
+def samples_of_a_pass(count: int) -> Work:
+    """Layers of 150 nodes with resistors between all pairs, so many samples."""
+    return between_layers(150, 150, count)
+
+
+def resistors_of_few_samples(count: int) -> Work:
+    """Layers with so many resistors between all their nodes, 4 samples."""
+    return between_layers(round(count**0.5), round(count / round(count**0.5)), 4)
+
+
 def _rng() -> np.random.Generator:
     return np.random.default_rng(1)
 
@@ -376,6 +376,7 @@ THRESHOLDS = (
     Threshold(one, "CHOLMOD_FROM", "unknowns", definite_unknowns),
     Threshold(one, "DENSE_SHARE", "of the entries", entries),
     Threshold(extract, "DENSE_SHARE", "of the entries", entries_to_multiply),
+    Threshold(source_reduction, "MOST_LOOPED", "entries", entries_at_sources, below),
     Threshold(plan, "DENSE", "of the entries", entries_between_blocks),
     Threshold(few, "MOST", "samples", samples_of_ideal_diodes),
     Threshold(bordered_layout, "DENSE", "of the pairs", pairs_with_border),
@@ -388,14 +389,12 @@ THRESHOLDS = (
     Threshold(many, "MOST_WORK", "multiplications", multiplications),
     Threshold(batched_lu, "MOST_LISTED", "multiplications", listed_multiplications),
     Threshold(lockstep, "CHECKED_FROM", "samples", checked_samples),
+    Threshold(resistor_blocks, "DENSE", "of the pairs", pairs_of_nodes),
+    Threshold(resistor_blocks, "FEWEST", "resistors", resistors_of_a_block),
+    Threshold(resistor_blocks, "FEW", "samples", samples_of_a_pass),
+    Threshold(contraction, "COMPILED", "resistors", resistors_of_few_samples),
 )
 
 
-def main() -> None:
-    only, rounds = asked(__doc__)
-    for threshold in THRESHOLDS:
-        threshold.show(only, rounds)
-
-
 if __name__ == "__main__":
-    main()
+    compare(THRESHOLDS, __doc__)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 Array = NDArray[Any]
 
@@ -19,3 +19,12 @@ def all_finite(numbers: Array) -> bool:
     # What is not finite makes the sum so; only where that is, each number is looked at.
     with np.errstate(all="ignore"):
         return bool(np.isfinite(numbers.sum()) or np.isfinite(numbers).all())
+
+
+def lasting(numbers: ArrayLike, dtype: DTypeLike) -> Array:
+    """The same as numbers that stay as they are: a copy of what somebody can write to, or else no copy."""
+    array = np.asarray(numbers, dtype=dtype)
+    below: Any = array
+    while isinstance(below, np.ndarray) and not below.flags.writeable:
+        below = below.base
+    return array if below is None else np.array(array)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -63,6 +64,17 @@ def test_values_of_constants_are_compared() -> None:
     assert said.startswith("learn.rules.orders.STEP: ")
     assert said.count(" off ") == 6
     assert said.count("<- the constant") == 1
+
+
+def test_times_with_values_of_constants_are_compared() -> None:
+    said = run("benchmarks/thresholds.py", "--only", "WORTH_LOOPING", "--rounds", "1")
+    assert said.count("equations.assembly.WORTH_LOOPING ") == 5
+    assert said.count(" of the time  integers") == 5
+    assert said.count("<- the constant") == 1
+    said = run("benchmarks/block_sizes.py", "--only", "contraction.ELEMENTS", "--rounds", "1")
+    assert re.fullmatch(
+        r"contraction\.ELEMENTS +20000  half \d+\.\d\d, twice \d+\.\d\d  200000 elements, 64 samples\n", said
+    )
 
 
 def test_peers_are_found_in_another_environment(tmp_path: Path) -> None:

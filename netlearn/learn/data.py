@@ -66,7 +66,10 @@ class Dataset:
     def part(self, samples: Array) -> Dataset:
         """Some of the samples."""
         rows = None if self.rows is None else self.rows[samples]
-        return replace(self, inputs=self.inputs[samples], targets=self.targets[samples], rows=rows)
+        inputs = self.inputs[samples]
+        # So that who keeps them needs no copy.
+        inputs.flags.writeable = False
+        return replace(self, inputs=inputs, targets=self.targets[samples], rows=rows)
 
     def label(self, sample: int) -> str:
         """How a sample, counted from 0, is called: by its number, and by the corner that it is taken at."""

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from netlearn.arrays import Array
+from netlearn.arrays import Array, lasting
 from netlearn.chips.solver import OnChip
 from netlearn.circuit.circuit import Circuit, Column
 from netlearn.circuit.parameters import Input, Parameters
@@ -82,13 +82,13 @@ class Model:
         return circuit.with_values(columns, quantities)
 
     def driven(self, g: int, fixed: Array, inputs: Array) -> Array:
-        """What the sources of a group drive with ``inputs`` (S, p), (S, k), in an array of its own.
+        """What the sources of a group drive with ``inputs`` (S, p), (S, k), which later changes of these do not change.
 
         That is ``fixed`` (k,) or (S, k) where no input has a say.
         """
         shape, dtype = (len(inputs), fixed.shape[-1]), np.result_type(fixed, inputs)
         if g in self._driven_whole and inputs.shape[1] == shape[1]:
-            return np.array(inputs, dtype=dtype)
+            return lasting(inputs, dtype)
         values = np.array(np.broadcast_to(fixed, shape), dtype=dtype)
         if g in self._driven:
             numbers, places = self._driven[g]

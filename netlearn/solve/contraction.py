@@ -23,6 +23,7 @@ from netlearn.solve.equations.assembly import with_ground
 from netlearn.solve.law_products import law_products
 from netlearn.solve.reduced_states import ReducedStates, at_nodes, whole
 from netlearn.solve.resistor_blocks import COMPILED, ResistorBlocks
+from netlearn.solve.terminals import unknowns_of, unknowns_of_group
 from netlearn.solve.threads import in_parts
 
 HELD = 500_000
@@ -101,7 +102,7 @@ def resistor_products(
             return found if resistance is None else np.divide(found, -resistance * resistance, out=found)
         result = np.zeros(len(index))
     if len(rest):
-        real, place = _unknowns(index[rest])
+        real, place = unknowns_of(index[rest])
         found = _bilinear(drop_products, place, _known(left, real), _known(right, real))
         if resistance is not None:
             found /= -resistance[rest] * resistance[rest]
@@ -220,9 +221,9 @@ def _by_states(
     """From the derivatives at the states themselves, some samples at a time."""
     (g, name), environment = column, circuit.environment
     group = circuit.groups[g]
-    unknowns, index = circuit.wiring.once(("unknowns of a group", g), lambda: _unknowns(np.asarray(group.index)))
+    unknowns, index = unknowns_of_group(circuit, g)
     at = [_at_unknowns(states, unknowns) for states in (left, right)]
-    if not apart and len(index) * len(at[0]) >= WORTH_LOADING and _has_code(group, at) and available():
+    if not apart and len(index) * len(at[0]) >= WORTH_LOADING and _has_code(group, environment, at) and available():
         found = law_products(circuit, column, *at)
         if found is not None:
             return found
@@ -240,17 +241,14 @@ def _by_states(
     return np.concatenate(each) if apart else total
 
 
-def _has_code(group: Group, states: Sequence[Array]) -> bool:
-    """Whether a group's elements may have machine code for derivatives by their values, which prepared ones are."""
+def _has_code(group: Group, environment: Environment, states: Sequence[Array]) -> bool:
+    """Whether a group's elements may have machine code for derivatives by their values, which prepared ones are.
+
+    Nothing that is prepared may differ by sample, neither values nor the temperature.
+    """
     plain = all(np.ndim(value) < 2 and not np.iscomplexobj(value) for value in group.values.values())
+    plain = plain and np.ndim(environment.temperature) == 0
     return plain and isinstance(group.device, BehaviouralSource) and not any(map(np.iscomplexobj, states))
-
-
-def _unknowns(index: Array) -> tuple[Array, Array]:
-    """The unknowns (n,) at some terminals, and the terminals' places among them, -1 for ground."""
-    found, place = np.unique(index, return_inverse=True)
-    real = found[found != GROUND]
-    return real, place.reshape(index.shape) - (len(found) - len(real))
 
 
 def _at_unknowns(states: ReducedStates | Array, unknowns: Array) -> Array:

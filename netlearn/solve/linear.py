@@ -62,15 +62,13 @@ class LinearSolver:
         if not np.isfinite(drives.values).all():
             raise not_finite(circuit)
         linearization = linear_system(circuit, equations, careful=self.careful)
-        if isinstance(linearization, SharedLinearization):
-            states = LinearStates.of(linearization, drives)
-            if self.lazy:
-                if linearization.reads_apart(drives):
-                    return OperatingPoint.of_states(circuit, states, 1, linearization)
-                require_room(circuit)
-            return OperatingPoint(circuit, states.whole(), 1, linearization)
+        states = LinearStates.of(linearization, drives) if isinstance(linearization, SharedLinearization) else None
         if self.lazy:
+            if states is not None and states.linearization.reads_apart(states.drives):
+                return OperatingPoint.of_states(circuit, states, 1, linearization)
             require_room(circuit)
+        if states is not None:
+            return OperatingPoint(circuit, states.whole(), 1, linearization)
         if isinstance(linearization, PreciseLinearization):
             point = OperatingPoint(circuit, *_precise(linearization, equations, np.arange(samples)))
         else:

@@ -14,6 +14,7 @@ import numpy as np
 from netlearn import memory
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.solve.equations.assembly import with_ground
 from netlearn.solve.equations.diagnosis import beyond_range
 from netlearn.solve.equations.right_sides import RightSides
 from netlearn.solve.shared import SharedLinearization
@@ -50,7 +51,7 @@ class LinearStates:
     @cached_property
     def x(self) -> Array:
         """All unknowns (S, N). Raises CircuitError for numbers beyond those that there are, and TooLargeError."""
-        require_room(self.linearization.circuit, len(self))
+        require_room(self.linearization.circuit)
         return self.whole()
 
     def whole(self) -> Array:
@@ -80,8 +81,8 @@ class LinearStates:
         """Differences (S, n) of unknowns, GROUND being zero."""
         ends = np.union1d(plus, minus)
         ends = ends[ends != GROUND]
-        values = np.concatenate([self.at(ends), np.zeros((len(self), 1))], axis=1)
-        places = [np.where(each == GROUND, len(ends), np.searchsorted(ends, each)) for each in (plus, minus)]
+        values = with_ground(self.at(ends))
+        places = [np.where(each == GROUND, GROUND, np.searchsorted(ends, each)) for each in (plus, minus)]
         return np.asarray(values[:, places[0]] - values[:, places[1]])
 
     def _mixed(self, found: Array) -> Array:
@@ -91,9 +92,9 @@ class LinearStates:
             return np.asarray(self.factors @ found[1:] + found[0])
 
 
-def require_room(circuit: Circuit, samples: int | None = None) -> None:
+def require_room(circuit: Circuit) -> None:
     """See that the states of all samples fit into the memory. Raises TooLargeError."""
-    count = samples or circuit.samples or 1
+    count = circuit.samples or 1
     if not surely_fits(count, circuit.size):
         told = f"{count:,} samples of {circuit.size:,} voltages and currents"
         size = _bytes(count, circuit.size)

@@ -24,10 +24,10 @@ from netlearn.solve.threads import in_parts, one_thread
 DENSE = 0.1
 """From this share of all pairs of nodes on a product of matrices takes less time than a loop over the resistors: with
 100x100 nodes of layers of ideal diodes and 64 samples 0.6 of it for 0.1, 0.8 for 0.05 and 1.2 times as long for 0.025
-(benchmarks/contractions.py)."""
+(benchmarks/thresholds.py)."""
 FEWEST = 64
 """Blocks of fewer resistors are left to the loop: with 16 samples a block takes as long for 64 resistors, 1.1 times for
-32 and 0.9 for 128 (benchmarks/contractions.py)."""
+32 and 0.9 for 128 (benchmarks/thresholds.py)."""
 ROWS = 512
 """So many nodes a thread multiplies at a time: of 2000x2000 it takes 1.05 times as long with half as many, and as long
 within a fiftieth with twice as many (benchmarks/part_sizes.py)."""
@@ -39,11 +39,11 @@ LOOKED_AT = 2
 """Nodes of each side whose voltages tell, nearly always, that all do not: by convention the fewest that differ."""
 FEW = 12
 """Of so many samples sums of products are one pass over the resistors: between 150x150 nodes matrix products take 1.8
-times as long for 6 samples, 1.4 for 12 and 1.1 for 24 (benchmarks/contractions.py), and fewer between more nodes."""
+times as long for 6 samples, 1.4 for 12 and 1.1 for 24 (benchmarks/thresholds.py), and fewer between more nodes."""
 COMPILED = 2500
 """From so many resistors in all on that and the last pass over them are compiled loops, so that small linear networks
 need not load these; of nonlinear ones they are loaded already. Of 4 samples loops take 0.4 of the time, from 600 to
-10 000 resistors (benchmarks/contractions.py)."""
+10 000 resistors (benchmarks/thresholds.py)."""
 NONE = np.zeros((0, 0))
 
 AtNodes = Callable[[Array], Array | None]

@@ -64,6 +64,21 @@ def test_what_is_read_is_what_is_in_all_unknowns(samples: int, refined: bool, mo
         assert "x" not in point.__dict__
 
 
+def test_factors_are_made_for_as_many_right_hand_sides_as_are_solved_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many samples that few sources drive these are sums of few solutions, whether all is wanted or not."""
+    asked: list[int] = []
+
+    def factorize(matrix: sparse.csc_array, definite: bool, columns: int) -> Factorization:
+        asked.append(columns)
+        return one.factorize(matrix, definite, columns)
+
+    monkeypatch.setattr(shared, "factorize", factorize)
+    for solve in (InternalSolver().solve, InternalSolver().solve_to_read):
+        solve(lattice(200)).measure("V(n7)")
+    # Eight voltages, three ends of current sources, and what all samples have in common.
+    assert asked == [12, 12]
+
+
 def test_probes_read_voltages_and_currents_alone_and_other_things_of_all_unknowns() -> None:
     circuit = lattice(30)
     every, lazy = InternalSolver().solve(circuit), InternalSolver().solve_to_read(circuit)

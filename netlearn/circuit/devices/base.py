@@ -157,7 +157,7 @@ class Device:
     def near(self, x: Array, previous: Array, prepared: Values) -> Array:
         """Where (..., k) it is known without ``limit`` that this leaves the unknowns ``x`` as they are.
 
-        Most of Newton's steps are so short that none is cut. ``limit`` itself may say no more of other ones.
+        Most of Newton's steps are so short that none is cut. Elsewhere ``limit`` may move them or not.
         """
         return np.zeros(x.shape[:-1], dtype=bool)
 

@@ -105,10 +105,10 @@ class Bjt(Device):
     def residual(self, x: Array, prepared: Values) -> Array:
         p, sign = prepared, prepared["polarity"]
         vbe, vbc = sign * (x[..., 5] - x[..., 6]), sign * (x[..., 5] - x[..., 4])
-        collector, base, charge = _currents(vbe, vbc, p)
+        collector, base, inverse_charge = _currents(vbe, vbc, p)
         to_collector = p["gc"] * (x[..., 0] - x[..., 4])
         to_emitter = p["ge"] * (x[..., 2] - x[..., 6])
-        to_base = _base_conductance(base, charge, p) * (x[..., 1] - x[..., 5])
+        to_base = _base_conductance(base, inverse_charge, p) * (x[..., 1] - x[..., 5])
         toward, vsub = _substrate_voltage(x, p)
         substrate = toward * (junction_current(vsub, p["ns"] * p["vt"], p["substrate"]) + p["gmin"] * vsub)
         in_collector, in_base = np.where(p["vertical"], substrate, 0.0), np.where(p["vertical"], 0.0, substrate)
@@ -128,17 +128,17 @@ class Bjt(Device):
     def jacobian(self, x: Array, prepared: Values) -> Array:
         p, sign = prepared, prepared["polarity"]
         vbe, vbc = sign * (x[..., 5] - x[..., 6]), sign * (x[..., 5] - x[..., 4])
-        _, base, charge = _currents(vbe, vbc, p)
-        slopes = _slopes(vbe, vbc, charge, p)
+        _, base, inverse_charge = _currents(vbe, vbc, p)
+        slopes = _slopes(vbe, vbc, inverse_charge, p)
         result = np.zeros((*x.shape, 7), base.dtype)
         stamp(result, (0, 4), (0, 4), p["gc"])
         stamp(result, (2, 6), (2, 6), p["ge"])
-        stamp(result, (1, 5), (1, 5), _base_conductance(base, charge, p))
+        stamp(result, (1, 5), (1, 5), _base_conductance(base, inverse_charge, p))
         drop = sign * (x[..., 1] - x[..., 5])
         for end, by in ((6, slopes.by_vbe), (4, slopes.by_vbc)):
             stamp(result, (4, 6), (5, end), by.collector)
             stamp(result, (5, 6), (5, end), by.base)
-            stamp(result, (1, 5), (5, end), drop * _base_conductance_slope(base, charge, by, p))
+            stamp(result, (1, 5), (5, end), drop * _base_conductance_slope(base, inverse_charge, by, p))
         _, vsub = _substrate_voltage(x, p)
         g = junction_conductance(vsub, p["ns"] * p["vt"], p["substrate"]) + p["gmin"]
         stamp(result, (3, 4), (3, 4), np.where(p["vertical"], g, 0.0))
@@ -183,11 +183,11 @@ def _leakage(current: Array, saturation: Array) -> Array:
 
 
 class _By(NamedTuple):
-    """Derivatives of the collector current, the base current and the base charge by one voltage."""
+    """Derivatives of the collector current, the base current and the inverse base charge by one voltage."""
 
     collector: Array
     base: Array
-    charge: Array
+    inverse_charge: Array
 
 
 class _Slopes(NamedTuple):
@@ -202,11 +202,6 @@ def _substrate_voltage(x: Array, p: Values) -> tuple[Array, Array]:
     return toward, toward * (x[..., 3] - end)
 
 
-def _early(vbe: Array, vbc: Array, p: Values) -> Array:
-    early: Array = 1.0 / (1.0 - p["early_f"] * vbc - p["early_r"] * vbe)
-    return early
-
-
 def _injection(forward: Array, reverse: Array, p: Values) -> tuple[Array, Array]:
     """1 + 4 q2 and its power nkf, both 0 where the former is not positive; q2 is high injection's charge."""
     injection = 1.0 + 4.0 * (p["knee_f"] * forward + p["knee_r"] * reverse)
@@ -215,19 +210,23 @@ def _injection(forward: Array, reverse: Array, p: Values) -> tuple[Array, Array]
 
 
 def _currents(vbe: Array, vbc: Array, p: Values) -> tuple[Array, Array, Array]:
-    """Collector and base current of an npn transistor, and its normalised base charge."""
+    """Collector and base current of an npn transistor, and the inverse of its normalised base charge.
+
+    The charge itself has a pole where a forward voltage is as large as its Early voltage; the inverse is zero there.
+    """
     vt = p["vt"]
     forward = junction_current(vbe, p["nf"] * vt, p["be"])
     reverse = junction_current(vbc, p["nr"] * vt, p["bc"])
     be_leakage = junction_current(vbe, p["ne"] * vt, p["be_leakage"]) + p["gmin"] * vbe
     bc_leakage = junction_current(vbc, p["nc"] * vt, p["bc_leakage"]) + p["gmin"] * vbc
-    charge = _early(vbe, vbc, p) * (1.0 + _injection(forward, reverse, p)[1]) / 2.0
-    collector = (forward - reverse) / charge - reverse / p["br"] - bc_leakage
+    early = 1.0 - p["early_f"] * vbc - p["early_r"] * vbe
+    inverse_charge = early * (2.0 / (1.0 + _injection(forward, reverse, p)[1]))
+    collector = (forward - reverse) * inverse_charge - reverse / p["br"] - bc_leakage
     base = forward / p["bf"] + be_leakage + reverse / p["br"] + bc_leakage
-    return collector, base, charge
+    return collector, base, inverse_charge
 
 
-def _slopes(vbe: Array, vbc: Array, charge: Array, p: Values) -> _Slopes:
+def _slopes(vbe: Array, vbc: Array, inverse_charge: Array, p: Values) -> _Slopes:
     """The derivatives of ``_currents``."""
     vt = p["vt"]
     forward = junction_current(vbe, p["nf"] * vt, p["be"])
@@ -236,42 +235,43 @@ def _slopes(vbe: Array, vbc: Array, charge: Array, p: Values) -> _Slopes:
     g_reverse = junction_conductance(vbc, p["nr"] * vt, p["bc"])
     g_be = junction_conductance(vbe, p["ne"] * vt, p["be_leakage"]) + p["gmin"]
     g_bc = junction_conductance(vbc, p["nc"] * vt, p["bc_leakage"]) + p["gmin"]
-    early = _early(vbe, vbc, p)
     injection, power = _injection(forward, reverse, p)
-    bend = 2.0 * early * p["nkf"] * power * inverse(injection)
-    charge_be = early * charge * p["early_r"] + bend * p["knee_f"] * g_forward
-    charge_bc = early * charge * p["early_f"] + bend * p["knee_r"] * g_reverse
-    transport = (forward - reverse) / charge
+    low = 2.0 / (1.0 + power)
+    # What high injection adds to the charge as a part of it, by a change of a junction's current.
+    bend = 2.0 * low * p["nkf"] * (power * inverse(injection))
+    by_vbe = -low * p["early_r"] - inverse_charge * (bend * (p["knee_f"] * g_forward))
+    by_vbc = -low * p["early_f"] - inverse_charge * (bend * (p["knee_r"] * g_reverse))
+    difference = forward - reverse
     return _Slopes(
-        _By((g_forward - transport * charge_be) / charge, g_forward / p["bf"] + g_be, charge_be),
+        _By(g_forward * inverse_charge + difference * by_vbe, g_forward / p["bf"] + g_be, by_vbe),
         _By(
-            -(g_reverse + transport * charge_bc) / charge - g_reverse / p["br"] - g_bc,
+            difference * by_vbc - g_reverse * inverse_charge - g_reverse / p["br"] - g_bc,
             g_reverse / p["br"] + g_bc,
-            charge_bc,
+            by_vbc,
         ),
     )
 
 
-def _base_conductance(base: Array, charge: Array, p: Values) -> Array:
+def _base_conductance(base: Array, inverse_charge: Array, p: Values) -> Array:
     """The base resistance falls with the base charge, or with the base current where ``irb`` is given."""
     least, spread = p["base_minimum"], p["base_resistance"] - p["base_minimum"]
-    resistance = least + spread / charge
+    resistance = least + spread * inverse_charge
     crowded = p["crowding"].real != 0
     if crowded.any():
         resistance = np.where(crowded, least + spread * _crowding(base * p["crowding"]), resistance)
     return np.where(p["has_base_resistance"], inverse(resistance), 0.0)
 
 
-def _base_conductance_slope(base: Array, charge: Array, by: _By, p: Values) -> Array:
+def _base_conductance_slope(base: Array, inverse_charge: Array, by: _By, p: Values) -> Array:
     """The derivative of ``_base_conductance`` by the voltage of ``by``."""
     spread = p["base_resistance"] - p["base_minimum"]
-    slope = -spread / (charge * charge) * by.charge
+    slope = spread * by.inverse_charge
     crowded = p["crowding"].real != 0
     if crowded.any():
         ratio = base * p["crowding"]
         bend = derivative(_crowding, ratio)
         slope = np.where(crowded, spread * bend * by.base * p["crowding"], slope)
-    conductance = _base_conductance(base, charge, p)
+    conductance = _base_conductance(base, inverse_charge, p)
     result: Array = -conductance * conductance * slope
     return result
 

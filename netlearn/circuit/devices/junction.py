@@ -76,9 +76,8 @@ def exponential(x: Array) -> Array:
     if not beyond.any():
         plain: Array = np.exp(x)
         return plain
-    capped = np.where(beyond, EXPONENT_LIMIT, x)
-    result: Array = np.exp(capped) * (1.0 + (x - capped))
-    return result
+    most, inside = np.exp(EXPONENT_LIMIT), np.exp(np.where(beyond, EXPONENT_LIMIT, x))
+    return np.where(beyond, most * (1.0 + (x - EXPONENT_LIMIT)), inside)
 
 
 def exponential_less_one(x: Array) -> Array:
@@ -87,10 +86,9 @@ def exponential_less_one(x: Array) -> Array:
     if not beyond.any():
         plain: Array = np.expm1(x)
         return plain
-    capped = np.where(beyond, EXPONENT_LIMIT, x)
-    # As exp(capped) (1 + x - capped) - 1, without a second exponential.
-    result: Array = np.expm1(capped) * (1.0 + (x - capped)) + (x - capped)
-    return result
+    most, inside = np.exp(EXPONENT_LIMIT), np.expm1(np.where(beyond, EXPONENT_LIMIT, x))
+    # Beside it the 1 is nothing.
+    return np.where(beyond, most * (1.0 + (x - EXPONENT_LIMIT)), inside)
 
 
 def junction_current(v: Array, vt: Array, saturation: Array) -> Array:

@@ -22,13 +22,6 @@ from netlearn.circuit.devices.mosfet import (
 )
 from netlearn.circuit.devices.polynomial import least_positive_root
 
-GREATEST_DRIFT = 60.0
-"""The greatest length * vmax / mobility in volts at which velocity limits the current.
-
-Beyond it ngspice's own solution for the saturation voltage is mostly too inexact to pass its check, and it takes
-pinch-off instead, which lies less than 1e-3 away in a channel that conducts.
-"""
-
 AT_REST = 1e-10
 """The drain-source voltage up to which a channel is linear whatever saturation says, by convention: it is far below any
 voltage that counts."""
@@ -108,7 +101,7 @@ class Mosfet2(Mosfet):
             velocity = np.where(limited, p["velocity"], 1.0)
             drift = velocity * p["length"] / mobility
             by_drift, found = _velocity_limit((gate - flat) / eta, surface, body / eta, drift, root)
-            saturation = np.where(limited & found & (drift.real < GREATEST_DRIFT), by_drift, saturation)
+            saturation = np.where(limited & found, by_drift, saturation)
         else:
             velocity = np.asarray(1.0)
         # Below the threshold the velocity's limit may give a negative voltage, and with it a current at rest.
@@ -116,7 +109,9 @@ class Mosfet2(Mosfet):
         linear = rest | (vds.real <= saturation.real)
         along = np.where(linear, vds, saturation)
         end = _bent_root(vbs - along, p["phi"])[0]
-        charge = (gate - flat - 0.5 * eta * along) * along - body * (end**3 - root**3) / 1.5
+        # The difference of the cubes, which would leave its rounding where both are large and nothing conducts.
+        cubes = (end - root) * (end * end + end * root + root * root)
+        charge = (gate - flat - 0.5 * eta * along) * along - body * cubes / 1.5
         shortened = self._shortening(vds, saturation, velocity / mobility, limited, p)
         current = p["beta"] * reduction / shortened * charge
         exponent = np.where(below, over, 0.0) / (p["vt"] * slope)

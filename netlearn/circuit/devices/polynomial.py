@@ -12,14 +12,15 @@ would do for four digits."""
 
 
 def least_positive_root(a: Array, b: Array, c: Array, d: Array) -> tuple[Array, Array]:
-    """The least positive root of x^4 + a x^3 + b x^2 + c x + d, and where there is one.
+    """The least positive root of x^4 + a x^3 + b x^2 + c x + d, and where one is found.
 
     Ferrari's method (Abramowitz and Stegun, Handbook of Mathematical Functions, 3.8.3) on the real parts; Newton's
     makes it exact then, and carries what is imaginary in the coefficients, so that derivatives by the complex step
-    pass. Where there is no root, the first is 1.
+    pass. Where none is found, the first is 1: where there is none, or where the resolvent cubic has no root that
+    ngspice's formula finds, which takes roots for positive.
     """
-    ra, rb, rc, rd = (np.asarray(coefficient).real for coefficient in (a, b, c, d))
-    y = _greatest_cubic_root(-rb, ra * rc - 4.0 * rd, 4.0 * rb * rd - rc * rc - ra * ra * rd)
+    ra, rb, rc, rd = (np.real(coefficient) for coefficient in (a, b, c, d))
+    y, there = _greatest_cubic_root(-rb, ra * rc - 4.0 * rd, 4.0 * rb * rd - rc * rc - ra * ra * rd)
     square = np.maximum(0.25 * ra * ra - rb + y, 0.0)
     r = np.sqrt(square)
     product = np.sqrt(np.maximum(0.25 * y * y - rd, 0.0))
@@ -27,7 +28,7 @@ def least_positive_root(a: Array, b: Array, c: Array, d: Array) -> tuple[Array, 
     roots = [*_quadratic_roots(0.5 * ra + r, 0.5 * y + t), *_quadratic_roots(0.5 * ra - r, 0.5 * y - t)]
     least, found = roots[0], np.zeros_like(r) > 0
     for root in roots:
-        better = (root > 0) & (~found | (root < least))
+        better = there & (root > 0) & (~found | (root < least))
         least, found = np.where(better, root, least), found | better
     x: Array = np.where(found, least, 1.0)
     for _ in range(POLISHES):
@@ -48,17 +49,16 @@ def _quadratic_roots(p: Array, q: Array) -> tuple[Array, Array]:
     return np.where(real, far, 0.0), np.where(real, near, 0.0)
 
 
-def _greatest_cubic_root(a: Array, b: Array, c: Array) -> Array:
-    """The greatest real root of y^3 + a y^2 + b y + c."""
+def _greatest_cubic_root(a: Array, b: Array, c: Array) -> tuple[Array, Array]:
+    """The greatest real root of y^3 + a y^2 + b y + c where it is known to lie above -a / 3, and where that is."""
     q, r = (a * a - 3.0 * b) / 9.0, (2.0 * a**3 - 9.0 * a * b + 27.0 * c) / 54.0
+    above = (q >= 0) & (r < 0)
+    q, r = np.where(above, q, 1.0), np.where(above, r, -1.0)
     three = r * r <= q**3
     size = np.sqrt(np.where(three, q, 1.0))
-    angle = np.arccos(np.clip(r / np.where(size > 0, size**3, 1.0), -1.0, 1.0))
+    angle = np.arccos(np.clip(r / size**3, -1.0, 1.0))
     trigonometric = -2.0 * size * np.cos((angle + 2.0 * np.pi) / 3.0)
-    size_cubed = np.abs(r) + np.sqrt(np.where(three, 0.0, r * r - q**3))
-    none = size_cubed == 0
     # Not np.cbrt, which compiled code lacks: Newton's method mends the last digits.
-    cube = -np.sign(r) * np.exp(np.log(np.where(none, 1.0, size_cubed)) / 3.0)
-    single = np.where(none, 0.0, cube + q / np.where(none, 1.0, cube))
-    y: Array = np.where(three, trigonometric, single) - a / 3.0
-    return y
+    cube = np.exp(np.log(np.sqrt(np.where(three, 0.0, r * r - q**3)) - r) / 3.0)
+    y: Array = np.where(three, trigonometric, cube + q / cube) - a / 3.0
+    return y, above

@@ -145,7 +145,9 @@ class Vdmos(Device):
         drop = p["triode"] * np.where(normal, vds, -vds)
         along = np.where(gate.real <= drop.real, gate, drop)
         # As in ngspice, both take the voltages as they are in reverse mode, too.
-        beta = p["beta"] * (1.0 + p["lambda"] * vds) / (1.0 + p["theta"] * vgs)
+        falling = 1.0 + p["theta"] * vgs
+        # At the pole, far below the threshold, there is no current to speak of.
+        beta = p["beta"] * (1.0 + p["lambda"] * vds) / np.where(falling.real == 0, 1.0, falling)
         current = beta * along * (gate - 0.5 * along)
         result: Array = np.where(normal, current, -current)
         return result

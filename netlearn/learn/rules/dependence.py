@@ -9,7 +9,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import breadth_first_order, maximum_bipartite_matching
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.circuit.circuit import GROUND, Circuit, taken
 from netlearn.circuit.devices.linear import Resistor
 from netlearn.circuit.graph import PLACES, VOLTS
 from netlearn.circuit.parameters import Parameters
@@ -165,6 +165,9 @@ class Unsaid:
     def _find(cls, circuit: Circuit, probes: Probes, parameters: Parameters) -> Unsaid:
         shifts, size = SourceShifts.of(circuit, probes, parameters), circuit.size
         somewhere = np.random.default_rng(0).uniform(-VOLTS, VOLTS, (PLACES, size))
+        if circuit.samples is not None:
+            # Each place has the values of one of the samples.
+            circuit = taken(circuit, np.linspace(0, circuit.samples - 1, PLACES).astype(int))
         with np.errstate(all="ignore"):
             unlike = one_way_entries(circuit, somewhere)
         found = dependence(

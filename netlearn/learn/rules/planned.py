@@ -181,7 +181,7 @@ class PlannedModel:
         parts = [dc(g) for g in border.stamps.sources]
         drops = parts[0] if len(parts) == 1 else np.concatenate([np.zeros((samples, 0)), *parts], axis=1)
         volts = border.model.reduction.forest.potentials(drops.T).T
-        return in_rows(volts), border.drives([dc(g) for g in border.injecting], samples)
+        return np.ascontiguousarray(volts), border.drives([dc(g) for g in border.injecting], samples)
 
     def _start(self, batch: Batch) -> Array | None:
         """(S, h) inner voltages to start from."""

@@ -21,6 +21,7 @@ from netlearn.circuit.devices.base import Device, Values
 from netlearn.circuit.devices.diode import Diode
 from netlearn.circuit.devices.ideal_diode import IdealDiode
 from netlearn.solve.equations.assembly import summing
+from netlearn.solve.terminals import values_of
 
 ENOUGH, ENOUGH_OF = 1e-9, 1e-12
 """A scalar Newton step of so many volts, or such a part of the voltage, is the last: it squares the error, so that what
@@ -34,7 +35,7 @@ far, and take as long with half or twice as many (benchmarks/part_sizes.py); 60 
 
 @dataclass(frozen=True, eq=False)
 class NodeElements:
-    """Nonlinear elements of one group that touch a block of n unknowns.
+    """Nonlinear elements of one group that touch a block of n unknowns: the ``elements`` (k,) of ``count``.
 
     ``target`` (k, T) is the unknown of the block that each terminal moves with, n for none; ``place`` (k, T) is
     the reduced unknown of all, r for none; ``index`` (k, T) that of the circuit. ``own`` (k, T, T) says which
@@ -44,7 +45,7 @@ class NodeElements:
     group: int
     device: Device
     elements: Array
-    every: bool
+    count: int
     index: Array
     place: Array
     target: Array
@@ -69,14 +70,11 @@ class NodeElements:
         target = target[elements]
         own = (target[:, :, None] == target[:, None, :]) & (target[:, :, None] < len(block))
         adder = summing(target.ravel(), len(block))
-        every = len(elements) == len(group)
-        return cls(g, group.device, elements, every, index[elements], reduced[elements], target, own, adder)
+        return cls(g, group.device, elements, len(group), index[elements], reduced[elements], target, own, adder)
 
     def values(self, prepared: Values) -> Values:
         """Prepared values of these elements."""
-        if self.every:
-            return prepared
-        return {n: v if np.ndim(v) == 0 or v.shape[-1] == 1 else v[..., self.elements] for n, v in prepared.items()}
+        return values_of(prepared, self.elements, self.count)
 
     @property
     def alone(self) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.solve.compiled.load import kernels
+from netlearn.solve.compiled.load import in_rows, kernels
+from netlearn.solve.compiled.planned_layout import matrix_ends, state_ends
 from netlearn.solve.newton.linearization import EXACT
 from netlearn.solve.newton.system import ROUNDING
 from netlearn.solve.threads import in_parts
@@ -38,7 +40,7 @@ class FewStates:
         cls, plan: BorderedPlan, resistance: Array, volts: Array, drives: Array | None, start: Array | None
     ) -> FewStates | None:
         """See ``BorderedPlan.settled``."""
-        (inner, border), samples = plan.layout.sizes, len(volts)
+        (inner, border), samples, volts = plan.layout.sizes, len(volts), in_rows(volts)
         work, read = np.empty(_room(inner, border, samples)), np.empty((samples, plan.outputs.shape[1]))
         bad, steps = kernels().free_few(
             plan.runs, plan.diodes, plan.layout.tree, plan.outputs, resistance, volts,
@@ -51,7 +53,7 @@ class FewStates:
     def moving(self) -> Array:
         """(S, r) the reduced unknowns."""
         layout, (inner, border), samples = self.plan.layout, self.plan.layout.sizes, len(self.volts)
-        first = _of_matrix(inner, border)
+        first = matrix_ends(inner, border)[-1]
         y = self.work[first : first + (inner + border) * samples].reshape(inner + border, samples)
         result = np.empty(y.shape)
         result[layout.inner], result[layout.border] = y[:inner], y[inner:]
@@ -96,12 +98,7 @@ class FewStates:
         return result
 
 
-def _of_matrix(inner: int, border: int) -> int:
-    """How many numbers the matrix has, as ``compiled.planned_few_loops`` parts them."""
-    corner = border * (border + 1) // 2
-    return 2 * (inner + border) + 2 * inner * border + border * border + corner * (1 + inner)
-
-
+@cache
 def _room(inner: int, border: int, samples: int) -> int:
-    """And those of states, too."""
-    return _of_matrix(inner, border) + samples * (4 * inner + 2 * border + border * (border + 1))
+    """How many numbers ``work`` has."""
+    return state_ends(matrix_ends(inner, border)[-1], inner, border, samples)[-1]

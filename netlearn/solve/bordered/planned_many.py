@@ -12,7 +12,7 @@ from netlearn.arrays import Array, all_finite
 from netlearn.solve.bordered.matrix import BorderedMatrix
 from netlearn.solve.bordered.planned_few import RUNS
 from netlearn.solve.bordered.system import BorderedSystem
-from netlearn.solve.compiled.load import kernels
+from netlearn.solve.compiled.load import in_rows, kernels
 from netlearn.solve.equations.linear_stamps import SAMPLES
 from netlearn.solve.equations.source_reduction import Dictated
 from netlearn.solve.lockstep.elements import Sources
@@ -31,6 +31,8 @@ class ManyStates:
 
     plan: BorderedPlan
     resistance: Array
+    conductance: Array
+    """(k,), or its negative."""
     system: BorderedSystem
     states: ReducedStates
     volts: Array
@@ -42,14 +44,17 @@ class ManyStates:
         cls, plan: BorderedPlan, resistance: Array, volts: Array, drives: Array | None, start: Array | None
     ) -> ManyStates | None:
         """See ``BorderedPlan.settled``."""
-        found = _linear_part(plan, resistance) if all_finite(volts) else None
+        found = _linear_part(plan, resistance)
         if found is None:
             return None
         matrix, conductance = found
         held = np.zeros((len(plan.layout.tree) + 1, len(volts)))
         held[1:] = volts[:, plan.layout.tree].T
-        with one_thread():
+        with one_thread(), np.errstate(all="ignore"):
             sources, both = _driven(plan, conductance, volts, drives)
+            # Where every held node drives something, what is not finite shows there.
+            if not all_finite(volts if plan.products_in_place is None else sources.drive):
+                return None
             system = BorderedSystem(plan.model, plan.layout, matrix, len(volts), both, held, sources)
             outcome = system.settle(None if start is None else start.T, None, plan.tolerances)
         if not outcome.converged.all():
@@ -57,7 +62,7 @@ class ManyStates:
         ends = plan.nodes
         read = outcome.states.drops(*ends)
         assert read is not None
-        return cls(plan, resistance, system, outcome.states, volts, read, outcome.steps)
+        return cls(plan, resistance, conductance, system, outcome.states, volts, read, outcome.steps)
 
     @property
     def moving(self) -> Array:
@@ -114,10 +119,11 @@ class ManyStates:
 
     def _contracted(self, left: Array, right: Array, scale: float) -> Array:
         """``scale`` Σ_s of the products of drops in states (r, S) over the negative square of the resistance, (k,)."""
-        plan, volts, resistance, loops = self.plan, self.volts, self.resistance, kernels()
-        inner, result = plan.layout.sizes[0], np.empty(len(resistance))
+        plan, volts, loops = self.plan, self.volts, kernels()
+        inner, result = plan.layout.sizes[0], np.empty(len(self.resistance))
         if not plan.stamps.coupling.dense or self._common(left, right):
             rows, columns = (np.ascontiguousarray(each.T) for each in (left, right))
+            volts, resistance = in_rows(volts), self.resistance
 
             def loop(first: int, last: int) -> None:
                 loops.contract_runs(first, last, plan.runs, inner, resistance, rows, columns, volts, scale, result)
@@ -136,7 +142,7 @@ class ManyStates:
             at_border = left @ right[inner:].T
             at_border += right @ left[inner:].T
         own = np.einsum("rs,rs->r", left, right)
-        loops.contract_products(plan.runs, inner, resistance, own, at_held, at_border, scale, result)
+        loops.contract_products(plan.runs, inner, self.conductance, own, at_held, at_border, scale, result)
         return result
 
     def _common(self, left: Array, right: Array) -> bool:

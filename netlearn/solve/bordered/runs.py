@@ -6,9 +6,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND
-
-FROM_HELD, TO_HELD, FROM_INNER, FROM_BORDER, AT_BORDER, NOWHERE = range(6)
-"""As in ``compiled.planned_loops``, which cannot be loaded where numba is not."""
+from netlearn.solve.compiled.planned_layout import AT_BORDER, FROM_BORDER, FROM_HELD, FROM_INNER, NOWHERE, TO_HELD
 
 
 def runs(index: Array, unknown: Array, held: Array, inner: int) -> Array:

@@ -28,8 +28,9 @@ from netlearn.solve.compiled.load import available, in_rows, kernels
 from netlearn.solve.equations.assembly import with_ground
 from netlearn.solve.lockstep.elements import Sources
 from netlearn.solve.newton.iteration import Tolerances
-from netlearn.solve.newton.system import ROUNDING, NonlinearModel, some_of
+from netlearn.solve.newton.system import ROUNDING, NonlinearModel
 from netlearn.solve.reduced_states import ReducedStates
+from netlearn.solve.terminals import values_of
 from netlearn.solve.threads import in_parts, one_thread
 
 PART = 256
@@ -256,7 +257,7 @@ class BorderedSystem:
                 group = model.circuit.groups[g]
                 index = np.asarray(group.index)
                 touching = np.flatnonzero((reduction.at_tree[index] >= 0).any(axis=1))
-                prepared = some_of(model.equations.prepared[g], touching)
+                prepared = values_of(model.equations.prepared[g], touching, len(index))
                 current = group.device.residual(padded[:, index[touching]], prepared)
                 at = reduction.at_tree[index[touching]]
                 np.add.at(total, at[at >= 0], np.moveaxis(current, 0, -1)[at >= 0])

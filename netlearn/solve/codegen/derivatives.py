@@ -50,7 +50,7 @@ class Differentiation:
         if number in self._variables:
             self._rates[number], self._linear[number] = {self._variables[number]: self._one}, True
             return
-        if node.operation in ("constant", "input"):
+        if node.operation in ("constant", "input") or node.is_level:
             self._rates[number], self._linear[number] = {}, True
             return
         if node.operation == "cut":
@@ -83,6 +83,9 @@ class Differentiation:
             return not all(parts) and all(self._linear[part.number] for part in node.inputs)
         if node.operation == "div":
             return not parts[1] and self._linear[node.inputs[0].number]
+        if node.operation == "select":
+            # The voltage across a channel, from whichever of its ends is the lower one, is a difference, too.
+            return all(parts[1:]) and all(self._linear[part.number] for part in node.inputs[1:])
         return False
 
     def _as_direction(self, node: Node, rates: Rates) -> Rates:
@@ -90,16 +93,27 @@ class Differentiation:
         if not self._linear[node.number] or len(rates) < 2:
             return rates
         form = self._by_variables(rates)
-        first = next(iter(form.values()))
-        # The same difference the other way round is the same direction.
-        turned = first.equals(-1.0) or first.operation == "neg"
-        if turned:
-            form = {variable: self._graph.apply("neg", coefficient) for variable, coefficient in form.items()}
+        # A difference times a factor, or the other way round, is the same direction.
+        factor = next(iter(form.values()))
+        factor = factor.inputs[0] if factor.operation == "neg" else factor
+        signs = {variable: self._over(coefficient, factor) for variable, coefficient in form.items()}
+        rate = self._one
+        if factor.fixed and all(signs.values()):
+            form, rate = {variable: sign for variable, sign in signs.items() if sign is not None}, factor
+            if next(iter(form.values())).equals(-1.0):
+                form = {variable: self._graph.apply("neg", sign) for variable, sign in form.items()}
+                rate = self._graph.apply("neg", factor)
         key = tuple(sorted((variable, coefficient.number) for variable, coefficient in form.items()))
         if key not in self._by_form:
             self._by_form[key] = len(self._directions)
             self._directions.append(form)
-        return {self._by_form[key]: self._graph.constant(-1.0) if turned else self._one}
+        return {self._by_form[key]: rate}
+
+    def _over(self, coefficient: Node, factor: Node) -> Node | None:
+        """A coefficient in terms of a factor, if it is that or its negative."""
+        if coefficient is factor:
+            return self._one
+        return self._graph.constant(-1.0) if self._graph.apply("neg", factor) is coefficient else None
 
     def _selected(self, node: Node, parts: list[Rates]) -> Rates:
         # Not a sum of products: the branch that is not taken may be infinite.
@@ -156,6 +170,16 @@ class Terms:
         return self.graph.apply("select", which, a, b)
 
 
+def _division_slope(t: Terms, node: Node, k: int) -> Node:
+    above, below = node.inputs
+    if k == 0:
+        return t.div(t(1.0), below)
+    if above.operation == "constant":
+        # Without another division, which takes as long as ten products.
+        return t.mul(t(-1.0 / above.value), t.mul(node, node))
+    return t.neg(t.div(node, below) if above.fixed else t.mul(node, t.div(t(1.0), below)))
+
+
 def _power_slope(t: Terms, node: Node, k: int) -> Node:
     base, exponent = node.inputs
     if k == 0:
@@ -184,7 +208,7 @@ _SLOPES: Mapping[str, Callable[[Terms, Node, int], Node]] = {
     "sub": lambda t, node, k: t(1.0 if k == 0 else -1.0),
     "neg": lambda t, node, k: t(-1.0),
     "mul": lambda t, node, k: node.inputs[1 - k],
-    "div": lambda t, node, k: t.div(t(1.0), node.inputs[1]) if k == 0 else t.neg(t.div(node, node.inputs[1])),
+    "div": _division_slope,
     "min": lambda t, node, k: t.choose(t.less(node.inputs[1], node.inputs[0]), t(float(k == 1)), t(float(k == 0))),
     "max": lambda t, node, k: t.choose(t.less(node.inputs[0], node.inputs[1]), t(float(k == 1)), t(float(k == 0))),
     "abs": _by_one(lambda t, x, y: t.sign(x)),

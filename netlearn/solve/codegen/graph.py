@@ -16,6 +16,8 @@ from netlearn.arrays import Array
 
 HUGE = 1e300
 """A number that stands for what no voltage or current reaches, so that comparisons with it are known."""
+TINY = 1e-300
+"""The other end, by convention: factors whose product is beyond either are left apart."""
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "add": np.add,
@@ -62,6 +64,8 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
 
 TRUTHS = frozenset({"lt", "le", "eq", "ne", "and", "or", "not", "isnan", "isfinite"})
 """Operations whose results are true or false."""
+LEVEL = ("level",)
+"""The name under which a number has no derivative."""
 COMMUTES = frozenset({"add", "mul", "min", "max", "eq", "ne", "and", "or"})
 
 
@@ -85,6 +89,11 @@ class Node:
         if self.operation == "select":
             return self.inputs[1].is_truth
         return self.operation in TRUTHS
+
+    @property
+    def is_level(self) -> bool:
+        """Whether it is another number under a name that no derivative is taken through."""
+        return self.operation == "cut" and self.value == LEVEL
 
     def equals(self, number: float) -> bool:
         """Whether it is this constant."""
@@ -112,6 +121,11 @@ class Graph:
         """The same number under a name of its own: derivatives are taken by it, not through it."""
         return self._node("cut", (node,), name, name)
 
+    def level(self, node: Node) -> Node:
+        """The same number as one that has no derivative, which is what the real part is in a complex step."""
+        # Of what differs by sample only: the others need no second row of parameters.
+        return node if node.fixed or node.is_truth or node.is_level else self.cut(node, *LEVEL)
+
     def _node(self, operation: str, inputs: tuple[Node, ...], value: Any = None, key: Any = None) -> Node:
         place = (operation, key, *(node.number for node in inputs))
         found = self._known.get(place)
@@ -126,6 +140,8 @@ class Graph:
         if all(node.operation == "constant" for node in inputs):
             with np.errstate(all="ignore"):
                 return self.constant(OPERATIONS[operation](*(node.value for node in inputs))[()])
+        if operation in TRUTHS:
+            inputs = tuple(node.inputs[0] if node.is_level else node for node in inputs)
         simple = _SIMPLER.get(operation)
         found = simple(self, *inputs) if simple is not None else None
         if found is not None:
@@ -164,8 +180,48 @@ def rebuilt(nodes: Sequence[Node], others: Mapping[int, Node]) -> list[Node]:
         if node.number not in made:
             parts = [made[part.number] for part in node.inputs]
             changed = any(new is not old for new, old in zip(parts, node.inputs, strict=True))
-            made[node.number] = node.graph.apply(node.operation, *parts) if changed else node
+            if node.operation == "cut":
+                made[node.number] = node.graph.cut(*parts, *node.value) if changed else node
+            else:
+                made[node.number] = node.graph.apply(node.operation, *parts) if changed else node
     return [made[node.number] for node in nodes]
+
+
+def chosen(which: Node, yes: Node, no: Node) -> tuple[Node, Node]:
+    """Both branches of a selection, made of what inner selections by the same condition say in each of them.
+
+    Selections that both branches are made of stay: what follows from them is worked out once.
+    """
+    branches = _after(which, yes), _after(which, no)
+    both = branches[0].keys() & branches[1].keys()
+    made = [
+        _where(which, truth, {k: part for k, part in within.items() if k not in both}, branch)
+        for truth, within, branch in zip((True, False), branches, (yes, no), strict=True)
+    ]
+    return made[0], made[1]
+
+
+def _after(which: Node, node: Node) -> dict[int, Node]:
+    """What a node is made of that may depend on a condition: what was there before that does not."""
+    seen, pending = dict[int, Node](), [node]
+    while pending:
+        part = pending.pop()
+        if part.number > which.number and part.number not in seen and part.operation != "cut":
+            seen[part.number] = part
+            pending.extend(part.inputs)
+    return seen
+
+
+def _where(which: Node, truth: bool, within: Mapping[int, Node], node: Node) -> Node:
+    """A node made anew of those that it is made of, ``within``, where a condition is true, or false."""
+    graph = which.graph
+    made: dict[int, Node] = {which.number: graph.constant(truth)}
+    for number in sorted(within):
+        part = within[number]
+        parts = [made.get(each.number, each) for each in part.inputs]
+        changed = any(new is not old for new, old in zip(parts, part.inputs, strict=True))
+        made[number] = graph.apply(part.operation, *parts) if changed else part
+    return made.get(node.number, node)
 
 
 def reached(nodes: Sequence[Node], known: Container[int] = ()) -> list[Node]:
@@ -211,11 +267,17 @@ def _mul(graph: Graph, a: Node, b: Node) -> Node | None:
             return graph.apply("neg", other)
         if one.operation == "neg":
             return graph.apply("neg", graph.apply("mul", one.inputs[0], other))
-        if one.fixed and other.operation == "mul" and not other.fixed:
+        if one.operation == "select" and all(part.operation == "constant" for part in one.inputs[1:]):
+            which, *parts = one.inputs
+            if all(part.value in (0.0, 1.0, -1.0) for part in parts):
+                return graph.apply("select", which, *(graph.apply("mul", part, other) for part in parts))
+        if one.fixed and not other.fixed and other.operation == "mul":
+            # Factors that are the same for all samples are one, worked out once for each element.
             for factor, rest in (other.inputs, other.inputs[::-1]):
                 if factor.fixed:
-                    # What is the same for all samples is worked out once for each element.
-                    return graph.apply("mul", graph.apply("mul", one, factor), rest)
+                    product = graph.apply("mul", one, factor)
+                    if product.operation != "constant" or TINY < abs(product.value) < HUGE:
+                        return graph.apply("mul", product, rest)
     return None
 
 
@@ -227,10 +289,8 @@ def _div(graph: Graph, a: Node, b: Node) -> Node | None:
     if b.fixed and not a.fixed:
         # The inverse is worked out once for each element, and a division takes as long as ten products.
         return graph.apply("mul", a, graph.apply("div", graph.constant(1.0), b))
-    if b.operation == "select" and b.inputs[1].fixed and b.inputs[2].fixed:
-        over = a if a.fixed else graph.constant(1.0)
-        inverse = graph.apply("select", b.inputs[0], *(graph.apply("div", over, part) for part in b.inputs[1:]))
-        return inverse if a.fixed else graph.apply("mul", a, inverse)
+    if b.operation == "div" and b.inputs[0].equals(1.0):
+        return graph.apply("mul", a, b.inputs[1])
     return graph.apply("neg", graph.apply("div", a.inputs[0], b)) if a.operation == "neg" else None
 
 
@@ -238,10 +298,6 @@ def _neg(graph: Graph, a: Node) -> Node | None:
     if a.operation == "neg":
         return a.inputs[0]
     return graph.apply("sub", a.inputs[1], a.inputs[0]) if a.operation == "sub" else None
-
-
-def _abs(graph: Graph, a: Node) -> Node | None:
-    return graph.apply("abs", a.inputs[0]) if a.operation == "neg" else None
 
 
 def _pow(graph: Graph, a: Node, b: Node) -> Node | None:
@@ -264,7 +320,25 @@ def _select(graph: Graph, which: Node, a: Node, b: Node) -> Node | None:
         return a if which.value else b
     if a is b:
         return a
-    return graph.apply("select", which.inputs[0], b, a) if which.operation == "not" else None
+    if which.operation == "not":
+        return graph.apply("select", which.inputs[0], b, a)
+    yes, no = _branch(graph, which, 1, a), _branch(graph, which, 2, b)
+    if yes is not a or no is not b:
+        return graph.apply("select", which, yes, no)
+    if a.operation == b.operation == "mul":
+        for factor, other in (a.inputs, a.inputs[::-1]):
+            if factor.fixed and factor in b.inputs:
+                rest = b.inputs[1 - b.inputs.index(factor)]
+                return graph.apply("mul", factor, graph.apply("select", which, other, rest))
+    return None
+
+
+def _branch(graph: Graph, which: Node, k: int, node: Node) -> Node:
+    """A branch of a selection without selections by the same condition at its top."""
+    if node.operation == "neg":
+        inner = _branch(graph, which, k, node.inputs[0])
+        return node if inner is node.inputs[0] else graph.apply("neg", inner)
+    return _branch(graph, which, k, node.inputs[k]) if node.operation == "select" and node.inputs[0] is which else node
 
 
 def _less(graph: Graph, a: Node, b: Node) -> Node | None:
@@ -306,7 +380,6 @@ _SIMPLER: Mapping[str, Callable[..., Node | None]] = {
     "mul": _mul,
     "div": _div,
     "neg": _neg,
-    "abs": _abs,
     "pow": _pow,
     "select": _select,
     "lt": _less,

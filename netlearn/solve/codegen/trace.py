@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from netlearn.arrays import Array
-from netlearn.solve.codegen.graph import Graph, Node
+from netlearn.solve.codegen.graph import Graph, Node, chosen
 
 
 class Untraceable(Exception):
@@ -43,7 +43,7 @@ class Traced(NDArrayOperatorsMixin):
 
     @property
     def real(self) -> Traced:
-        return self
+        return _elementwise(Graph.level, self.graph, [self])
 
     @property
     def imag(self) -> Traced:
@@ -163,7 +163,11 @@ def _swapped(operation: str) -> Callable[..., Node]:
 def _choose(graph: Graph, which: Node, yes: Node, no: Node) -> Node:
     if yes.is_truth != no.is_truth:
         yes, no = _number(graph, yes), _number(graph, no)
-    return graph.apply("select", _truth(graph, which), yes, no)
+    which = _truth(graph, which)
+    if which.operation == "not":
+        which, yes, no = which.inputs[0], no, yes
+    # Array code keeps functions from numbers that they are not for, which are of no use here.
+    return graph.apply("select", which, *chosen(which, yes, no))
 
 
 def _sign(graph: Graph, node: Node) -> Node:
@@ -281,7 +285,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "all": lambda graph, value: value.all(),
     "take_along_axis": _take_along,
     "diff": lambda graph, value, axis=-1: Traced.of(graph, np.diff(value.nodes, axis=axis)),
-    "real": lambda graph, value: value,
+    "real": lambda graph, value: value.real,
     "imag": lambda graph, value: value.imag,
     "iscomplexobj": lambda graph, value: False,
     "shape": lambda graph, value: value.shape,

@@ -22,21 +22,21 @@ TOGETHER = (5, 2, 1)
 listed eliminations, which are five vectors."""
 
 
-Ending = Callable[[Any, Any, Any], Any]
-"""ending(builder, total, further): what becomes of a number when all products are taken off."""
+Ending = Callable[..., Any]
+"""ending(builder, total, *further): what becomes of a number when all products are taken off."""
 
 
 def _settle(numbers: Any, ending: Ending, *arguments: Any) -> Any:
     """A function that settles one of ``numbers``, as ``settle`` says, and stores what ``ending`` makes of it.
 
-    Its last argument is one more row of ``numbers`` that the ending takes.
+    Arguments behind those of ``settle`` are further rows of ``numbers`` that the ending takes.
     """
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         kinds = signature.args
         rows, given, factors, sources = (context.make_array(kinds[k])(context, builder, values[k]) for k in range(4))
-        target, entry, begin, end, further = (
-            context.cast(builder, values[k], kinds[k], types.intp) for k in range(4, 9)
+        target, entry, begin, end, *further = (
+            context.cast(builder, values[k], kinds[k], types.intp) for k in range(4, len(kinds))
         )
         width = builder.extract_value(rows.shape, 1)
         zero = ir.Constant(width.type, 0)
@@ -62,7 +62,7 @@ def _settle(numbers: Any, ending: Ending, *arguments: Any) -> Any:
                     product = builder.fmul(left, right, flags=("contract",))
                     builder.store(builder.fsub(builder.load(totals[k]), product, flags=("contract",)), totals[k])
             for k in range(count):
-                total = ending(builder, builder.load(totals[k]), place(rows, further, k))
+                total = ending(builder, builder.load(totals[k]), *(place(rows, row, k) for row in further))
                 builder.store(total, place(rows, target, k), align=8)
 
         done = zero
@@ -80,29 +80,25 @@ def _settle(numbers: Any, ending: Ending, *arguments: Any) -> Any:
 
 @intrinsic
 def settle(
-    typing: Any, numbers: Any, data: Any, factors: Any, sources: Any,
-    target: Any, entry: Any, first: Any, last: Any, further: Any,
-) -> Any:  # fmt: skip
+    typing: Any, numbers: Any, data: Any, factors: Any, sources: Any, target: Any, entry: Any, first: Any, last: Any
+) -> Any:
     """numbers[target] = data[entry], or 0 for an entry below zero, less all products of two other numbers.
 
     These are numbers[factors[p]] * numbers[sources[p]] for p from ``first`` to ``last``. The sum stays in registers.
     """
-    return _settle(
-        numbers, lambda builder, total, other: total, data, factors, sources, target, entry, first, last, further
-    )
+    return _settle(numbers, lambda builder, total: total, data, factors, sources, target, entry, first, last)
 
 
 @intrinsic
 def settle_inverse(
-    typing: Any, numbers: Any, data: Any, factors: Any, sources: Any,
-    target: Any, entry: Any, first: Any, last: Any, further: Any,
-) -> Any:  # fmt: skip
+    typing: Any, numbers: Any, data: Any, factors: Any, sources: Any, target: Any, entry: Any, first: Any, last: Any
+) -> Any:
     """The same with the inverse in numbers[target]."""
 
-    def inverse(builder: Any, total: Any, other: Any) -> Any:
+    def inverse(builder: Any, total: Any) -> Any:
         return builder.fdiv(ir.Constant(VECTOR, [1.0] * LANES), total)
 
-    return _settle(numbers, inverse, data, factors, sources, target, entry, first, last, further)
+    return _settle(numbers, inverse, data, factors, sources, target, entry, first, last)
 
 
 @intrinsic
@@ -135,8 +131,8 @@ def eliminate_listed(listed: ListedElimination, data: Array, numbers: Array, y: 
                 )
         if along:
             subtract_products(y, i, listed.pivots, listed.rows[i], listed.rows[i + 1], lower)
-        settle_inverse(numbers, data, listed.factors, listed.sources, i, entry[i], starts[i], starts[i + 1], i)
+        settle_inverse(numbers, data, listed.factors, listed.sources, i, entry[i], starts[i], starts[i + 1])
         for _ in range(listed.beside[i]):
             k = upper
-            settle(numbers, data, listed.factors, listed.sources, k, entry[k], starts[k], starts[k + 1], k)
+            settle(numbers, data, listed.factors, listed.sources, k, entry[k], starts[k], starts[k + 1])
             upper += 1

@@ -1,6 +1,6 @@
 """The compiled loops of ``bordered.plan`` for few samples: free, adjoint and nudged states in a call each.
 
-What one call leaves for the next stands in one array, ``work``, whose parts ``parts`` tells.
+What one call leaves for the next stands in one array, ``work``, whose parts ``matrix_parts`` and ``state_parts`` tell.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.solve.compiled import planned_layout
 from netlearn.solve.compiled.few_border_loops import begin_few, resolve_few, run_few, weigh_few
 from netlearn.solve.compiled.jit import compiled_sums
 from netlearn.solve.compiled.planned_loops import complete, gather
@@ -49,33 +50,29 @@ class StateParts(NamedTuple):
     lower: Array
 
 
+matrix_ends = compiled_sums(planned_layout.matrix_ends)
+state_ends = compiled_sums(planned_layout.state_ends)
+
+
 @compiled_sums
 def matrix_parts(work: Array, h: int, m: int) -> MatrixParts:
     """Those for h inner unknowns and m of the border."""
-    p = m * (m + 1) // 2
-    diagonal, at = work[: h + m], h + m
-    beside, at = work[at : at + h * m].reshape((h, m)), at + h * m
-    square, at = work[at : at + m * m].reshape((m, m)), at + m * m
-    columns, at = work[at : at + h * m].reshape((m, h)), at + h * m
-    corner, at = work[at : at + p], at + p
-    products, at = work[at : at + p * h].reshape((p, h)), at + p * h
-    inner, at = work[at : at + h], at + h
-    border, at = work[at : at + m], at + m
-    return MatrixParts(diagonal, beside, square, columns, corner, products, inner, border, at)
+    a, b, c, d, e, f, g, end = matrix_ends(h, m)
+    square, columns = work[b:c].reshape((m, m)), work[c:d].reshape((m, h))
+    corner, products = work[d:e], work[e:f].reshape((e - d, h))
+    return MatrixParts(
+        work[:a], work[a:b].reshape((h, m)), square, columns, corner, products, work[f:g], work[g:end], end
+    )
 
 
 @compiled_sums
 def state_parts(work: Array, at: int, h: int, m: int, n: int) -> StateParts:
     """Those for n samples, from ``at`` on."""
-    p, r = m * (m + 1) // 2, h + m
-    y, at = work[at : at + r * n].reshape((r, n)), at + r * n
-    drive, at = work[at : at + h * n].reshape((h, n)), at + h * n
-    at_border, at = work[at : at + m * n].reshape((m, n)), at + m * n
-    inverse, at = work[at : at + h * n].reshape((h, n)), at + h * n
-    alone, at = work[at : at + h * n].reshape((h, n)), at + h * n
-    taken, at = work[at : at + p * n].reshape((p, n)), at + p * n
-    lower = work[at : at + p * n].reshape((p, n))
-    return StateParts(y, drive, at_border, inverse, alone, taken, lower)
+    a, b, c, d, e, f, end = state_ends(at, h, m, n)
+    p = m * (m + 1) // 2
+    y, drive, at_border = work[at:a].reshape((h + m, n)), work[a:b].reshape((h, n)), work[b:c].reshape((m, n))
+    inverse, alone = work[c:d].reshape((h, n)), work[d:e].reshape((h, n))
+    return StateParts(y, drive, at_border, inverse, alone, work[e:f].reshape((p, n)), work[f:end].reshape((p, n)))
 
 
 @compiled_sums

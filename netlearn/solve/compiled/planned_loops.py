@@ -11,12 +11,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.solve.compiled.jit import compiled_sums
-
-FROM_HELD, TO_HELD, FROM_INNER, FROM_BORDER, AT_BORDER, NOWHERE = range(6)
-"""What the ends of runs are: of the one that all have, and the others. ``FROM_HELD`` runs lead from a node that sources
-hold, or from ground, number -1, to unknowns, ``TO_HELD`` ones from an unknown to held nodes, ``FROM_INNER`` and
-``FROM_BORDER`` ones from there to the other, ``AT_BORDER`` ones join the border's unknowns, and ``NOWHERE`` no two
-unlike potentials."""
+from netlearn.solve.compiled.planned_layout import AT_BORDER, FROM_BORDER, FROM_HELD, FROM_INNER, NOWHERE, TO_HELD
 
 
 @compiled_sums
@@ -247,7 +242,7 @@ def contract_runs(
 def contract_products(
     runs: Array,
     inner: int,
-    resistance: Array,
+    conductance: Array,
     own: Array,
     at_held: Array,
     at_border: Array,
@@ -256,13 +251,13 @@ def contract_products(
 ) -> None:
     """The same as ``contract_runs`` from products of states that are summed over samples.
 
-    ``own`` (r,) are Σ left_q right_q, ``at_held`` (t, r) or (t, h) Σ left_q volts_p for held nodes p, and ``at_border``
-    (r, m) Σ left_p right_q + left_q right_p for q of the border. ``at_held`` may be where ``result`` is, if each
-    product stands where its resistor does.
+    ``conductance`` (k,) may be the negative one. ``own`` (r,) are Σ left_q right_q, ``at_held`` (t, r) or (t, h)
+    Σ left_q volts_p for held nodes p, and ``at_border`` (r, m) Σ left_p right_q + left_q right_p for q of the border.
+    ``at_held`` may be where ``result`` is, if each product stands where its resistor does.
     """
     for n in range(len(runs)):
         kind, first, count, common, other = runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3], runs[n, 4]
-        into, divisor = result[first : first + count], resistance[first : first + count]
+        into, g = result[first : first + count], conductance[first : first + count]
         if kind == FROM_HELD:
             mine = own[other : other + count]
             if common >= 0:
@@ -289,7 +284,7 @@ def contract_products(
                 into[j] = 0.0
         if kind != NOWHERE:
             for j in range(count):
-                into[j] = scale * into[j] / (-divisor[j] * divisor[j])
+                into[j] *= -scale * g[j] * g[j]
 
 
 @compiled_sums

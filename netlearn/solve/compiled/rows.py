@@ -266,7 +266,6 @@ def call(
     moves: Any,
     writes: Any,
     slots: Any,
-    crowd: Any,
     values: Any,
     y: Any,
     a: Any,
@@ -277,7 +276,7 @@ def call(
 ) -> Any:
     """Call a function of ``codegen.laws`` by its address, with the addresses of its arrays."""
     integer, number = ir.IntType(64), ir.DoubleType()
-    arrays = [integer.as_pointer()] * 5 + [number.as_pointer()] * 7
+    arrays = [integer.as_pointer()] * 4 + [number.as_pointer()] * 7
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         kind = ir.FunctionType(ir.VoidType(), [integer, integer, *arrays])
@@ -285,4 +284,4 @@ def call(
         builder.call(builder.inttoptr(given[0], kind.as_pointer()), [*given[1:3], *places])
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * 15), generate
+    return types.void(*[types.int64] * 14), generate

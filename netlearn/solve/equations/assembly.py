@@ -258,12 +258,7 @@ class Equations:
     def constant(self) -> Array:
         """F(0) of the linear groups, (N,) or (N, S): what the sources drive."""
         total = self.own.once("constant", self._constant_of_others)
-        parts = [
-            (g, terminal, values)
-            for g, group in enumerate(self.circuit.groups)
-            if len(group) and only_drives(group)
-            for terminal, values in group.device.driven(self.prepared[g]) or ()
-        ]
+        parts = self._driving()
         counts = [len(values) for _, _, values in parts if values.ndim == 2] + list(total.shape[1:])
         # Ground, -1, is the last row.
         shape = (self.topology.size + 1, max(counts)) if counts else (self.topology.size + 1,)
@@ -281,12 +276,7 @@ class Equations:
         """
         total = self.own.once("constant", self._constant_of_others)
         others = np.flatnonzero(total.any(axis=1) if total.ndim == 2 else total)
-        parts = [
-            (g, terminal, values)
-            for g, group in enumerate(self.circuit.groups)
-            if len(group) and only_drives(group)
-            for terminal, values in group.device.driven(self.prepared[g]) or ()
-        ]
+        parts = self._driving()
         key = (Equations.drives, others.tobytes(), tuple((g, terminal) for g, terminal, _ in parts))
         given, at, places, apart = self.circuit.wiring.once(key, lambda: self._driven_places(others, parts))
         # Ground is the last row.
@@ -302,6 +292,15 @@ class Equations:
         if there.all():
             return RightSides(given, -sums[:-1].T, self.topology.size)
         return RightSides(given[there], -sums[:-1][there].T, self.topology.size)
+
+    def _driving(self) -> list[tuple[int, int, Array]]:
+        """What independent sources add to the equations at a group's terminal, (k,) or (S, k), with both numbers."""
+        return [
+            (g, terminal, values)
+            for g, group in enumerate(self.circuit.groups)
+            if len(group) and only_drives(group)
+            for terminal, values in group.device.driven(self.prepared[g]) or ()
+        ]
 
     def _driven_places(
         self, others: Array, parts: Sequence[tuple[int, int, Array]]

@@ -36,8 +36,10 @@ from netlearn.solve.equations.right_sides import RightSides
 from netlearn.solve.equations.source_forest import SourceForest, removable, roots_removed
 from netlearn.solve.equations.tree_coupling import TreeCoupling
 
-FEW_ROWS = 8
-"""Rows of so few tree nodes are no matrices to be multiplied, by convention: a loop over them is short."""
+MOST_LOOPED = 50
+"""Beyond so many entries at sources' nodes products of full matrices take less time than a loop over the entries:
+operating points of 1000 samples of a layer, with all unknowns, take 0.94 of the time with the loop for 12 of them, as
+long within a fiftieth for 25 and 50, 1.04 times as long for 100 and 1.1 for 200 (benchmarks/thresholds.py)."""
 
 
 def in_a_row(places: Array) -> Array | slice:
@@ -267,7 +269,7 @@ class SourceReduction:
         if alone is None or not len(self.sources):
             return None
         entries, columns, starts = self._coupling.entries
-        if len(self.tree) > FEW_ROWS and len(entries) >= DENSE_SHARE * len(self.tree) * self.size:
+        if len(entries) > MOST_LOOPED and len(entries) >= DENSE_SHARE * len(self.tree) * self.size:
             # Between layers a product of full matrices takes less time than the loop.
             return None
         node, sign = alone

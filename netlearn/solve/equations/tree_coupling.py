@@ -53,9 +53,9 @@ class TreeCoupling:
 
     @cached_property
     def entries(self) -> tuple[Array, Array, Array]:
-        """The entries of J in all rows of tree nodes, one row after another: where they are in ``data``,
+        """The entries of J in all rows of tree nodes, one row after another.
 
-        the columns that they stand in, and where each row begins, (s + 1,).
+        First where in ``data`` they are, then the columns that they stand in, and where each row begins, (s + 1,).
         """
         both = ((part.rows, part.reached[part.columns], part.entries) for part in self._rows)
         rows, columns, entries = (np.concatenate(parts) for parts in zip(*both, strict=True))

@@ -160,14 +160,7 @@ class Lockstep:
         if not values or sum(np.count_nonzero(value[0] != value[1]) for value in values) > 4 * MOST_SOURCES:
             return None
         driven = (values[0] if len(values) == 1 else np.concatenate(values, axis=1)).T
-        first = FIRST if unique else 2 * FIRST
-        known = InterpolatedStarts.last(driven, first, MOST_SOURCES, self.model.circuit.wiring)
-        if known is not None:
-            return known[0]
-        # An input in both polarities is one direction, but thousands of inputs are not a few.
-        if np.count_nonzero((driven != driven[:, :1]).any(axis=1)) > 4 * MOST_SOURCES:
-            return None
-        return InterpolatedStarts.of(driven, first, MOST_SOURCES, self.model.circuit.wiring)
+        return InterpolatedStarts.of(driven, FIRST if unique else 2 * FIRST, MOST_SOURCES, self.model.circuit.wiring)
 
     def reach_of(self, starts: InterpolatedStarts, run: SampleRun) -> float:
         """How far from an interpolated start, in volts, an operating point is the one that is found from zero.

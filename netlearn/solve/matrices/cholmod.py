@@ -19,7 +19,7 @@ from netlearn.interrupts import whole_import
 from netlearn.solve.compiled.load import available
 from netlearn.solve.matrices import left_looking
 from netlearn.solve.matrices.left_looking import LeftLooking
-from netlearn.solve.matrices.triangle import MOST_IN_STEP, Sums, Triangle
+from netlearn.solve.matrices.triangle import MOST_IN_STEP, Sums, Triangle, inverse_of
 
 CACHED = 4
 """So many analyses are kept, by convention: each holds the memory of its factors."""
@@ -161,9 +161,7 @@ class Analysis:
         rows = rows.astype(np.int32)
         order = np.array(order).ravel().astype(np.int64)
         self.owner, self._factor, self._order = None, None, base.matrix(order)
-        position = np.empty(len(order), dtype=np.int64)
-        position[order] = np.arange(len(order))
-        return Triangle(order, position, pointers, rows, values)
+        return Triangle(order, inverse_of(order), pointers, rows, values)
 
 
 _analyses: list[Analysis] = []
@@ -182,10 +180,18 @@ class CholmodFactorization:
         self._data = np.array(matrix.data)
         self._triangle: Triangle | None = None
         with self._analysis.lock:
-            if columns < LOOPED_FROM or not available():
-                self._analysis.factorize(self._data, self)
-            else:
-                self._triangle = self._analysis.triangle(self._data, self)
+            self._make(columns)
+
+    def _make(self, columns: int) -> Triangle | None:
+        """Make the factors in the way that is faster for so many right-hand sides: L itself, or CHOLMOD's for None.
+
+        Under the analysis's lock, and as long as L itself is not there. Raises NotDefinite.
+        """
+        if columns >= LOOPED_FROM and available():
+            self._triangle = self._analysis.triangle(self._data, self)
+        elif self._analysis.owner is not self:
+            self._analysis.factorize(self._data, self)
+        return self._triangle
 
     def solve(self, rhs: Array, transpose: bool = False) -> Array:
         """Solutions (n, S) of A x = rhs, whether transposed or not."""
@@ -201,14 +207,13 @@ class CholmodFactorization:
         The right-hand sides are zero but for ``right`` (S, d) in the ``equations`` (d,). All solutions are added to
         ``sums``, of none so far.
         """
-        if self._triangle is None:
+        triangle = self._triangle
+        if triangle is None:
             with self._analysis.lock:
-                if len(right) < LOOPED_FROM or not available():
-                    if self._analysis.owner is not self:
-                        self._analysis.factorize(self._data, self)
+                triangle = self._triangle or self._make(len(right))
+                if triangle is None:
                     return self._by_cholmod(equations, right, wanted, sums)
-                self._triangle = self._analysis.triangle(self._data, self)
-        return self._triangle.solve_at(equations, right, wanted, sums)
+        return triangle.solve_at(equations, right, wanted, sums)
 
     def _by_cholmod(self, equations: Array, right: Array, wanted: Array, sums: Sums | None) -> Array:
         result = np.empty((len(right), len(wanted)))

@@ -15,6 +15,7 @@ from scipy import sparse
 from netlearn import memory
 from netlearn.arrays import Array
 from netlearn.solve.compiled.load import available, kernels
+from netlearn.solve.matrices.triangle import inverse_of
 
 LOOKED_AT_FROM = 5000
 """Factors of fewer equations are never too large, by convention: 400 MB, if they fill up altogether."""
@@ -72,10 +73,8 @@ def _entries(matrix: sparse.csc_array, order: Callable[[Array, Array], Array], m
             return counted
     rows, pointers = np.array(matrix.indices, np.int64), np.array(matrix.indptr, np.int64)
     given = order(rows, pointers)
-    place = np.empty(len(given), np.int64)
-    place[given] = np.arange(len(given))
     counts, parent = np.empty((2, len(given)), np.int64)
-    counted = int(kernels().count_columns(pointers, rows, given, place, most, counts, parent))
+    counted = int(kernels().count_columns(pointers, rows, given, inverse_of(given), most, counts, parent))
     _known.insert(0, (rows, pointers, counted, most))
     del _known[KEPT:]
     return counted

@@ -14,7 +14,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.solve.compiled.load import kernels, writable
-from netlearn.solve.matrices.triangle import Triangle
+from netlearn.solve.matrices.triangle import Triangle, inverse_of
 
 MOST_UNKNOWNS = 40_000
 """What has more of them is hardly ever light, and looking for its order would be in vain: lattices of 5000 unknowns
@@ -55,12 +55,12 @@ class LeftLooking:
         counts, parent = np.empty((2, size), np.int64)
         # Of columns of some length on average the squares' sum is the least where all are of that length.
         most = int(LIGHT * size)
-        total = int(kernels().count_columns(pointers, rows, order, _inverse(order), most, counts, parent))
+        total = int(kernels().count_columns(pointers, rows, order, inverse_of(order), most, counts, parent))
         if total > most or (counts.astype(float) ** 2).sum() > LIGHT * total:
             return None
         after = kernels().postorder(parent)
         order, counts = order[after], counts[after]
-        parent, place = np.append(_inverse(after), -1)[parent[after]], _inverse(order)
+        parent, place = np.append(inverse_of(after), -1)[parent[after]], inverse_of(order)
         starts = np.append(0, np.cumsum(counts))
         numbers, row_starts = np.empty(total, np.int32), np.empty(size + 1, np.int64)
         columns, entries = np.empty((2, total - size), np.int32)
@@ -88,9 +88,3 @@ class LeftLooking:
             values,
         )
         return Triangle(self.order, self.place, self.starts, self.numbers, values) if definite else None
-
-
-def _inverse(order: Array) -> Array:
-    result = np.empty(len(order), np.int64)
-    result[order] = np.arange(len(order))
-    return result

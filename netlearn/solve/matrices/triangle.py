@@ -17,6 +17,13 @@ TURNED = 4096
 half or twice as many 60x60 resistors take as long within a thirtieth (benchmarks/part_sizes.py)."""
 
 
+def inverse_of(order: Array) -> Array:
+    """Where each of n numbers stands in an order of them, (n,)."""
+    result = np.empty(len(order), np.int64)
+    result[order] = np.arange(len(order))
+    return result
+
+
 @dataclass(frozen=True, eq=False)
 class Sums:
     """Of solutions (S, n) their sum with the ``signs`` (S,), and the sum of their squares, (n,) each.
@@ -56,12 +63,12 @@ class Triangle:
         """Solutions (S, w) at the unknowns ``wanted`` (w,), any number of times each.
 
         The right-hand sides are zero but for ``right`` (S, d) in the ``equations`` (d,). All solutions are added to
-        ``sums``.
+        ``sums``, of none so far.
         """
         result = np.empty((len(right), len(wanted)))
         equations, wanted = self.position[equations], self.position[wanted]
         rounds = max(1, -(-len(right) // MOST_IN_STEP))
-        width = -(-len(right) // (LANES * rounds)) * LANES
+        width = max(LANES, -(-len(right) // (LANES * rounds)) * LANES)
         y = np.empty((len(self.order), width))
         added = None if sums is None else Sums.of(sums.signs, len(y))
         for first in range(0, len(right), width):

@@ -12,8 +12,9 @@ from netlearn.arrays import Array
 from netlearn.errors import CircuitError
 from netlearn.solve.equations.assembly import summing, with_ground
 from netlearn.solve.equations.diagnosis import explain_singular
-from netlearn.solve.newton.system import NonlinearModel, chunks, some_of
+from netlearn.solve.newton.system import NonlinearModel, chunks
 from netlearn.solve.reduced_states import ReducedStates, whole
+from netlearn.solve.terminals import values_of
 from netlearn.solve.threads import one_thread
 
 REFINED_ABOVE = 1e-13
@@ -137,10 +138,10 @@ class NonlinearLinearization:
                 continue
             places = at_tree[index[touching]].ravel()
             adder = summing(np.where(places < 0, total.shape[-1], places), total.shape[-1])
-            prepared = some_of(model.equations.prepared[g], touching)
             step = max(1, HELD // (len(places) * index.shape[1]))
             for first in range(0, len(self.x), step):
-                part = slice(first, first + step)
+                part = slice(first, min(first + step, len(self.x)))
+                prepared = values_of(model.take(g, np.arange(part.start, part.stop)), touching, len(index))
                 padded, moves = with_ground(self.x[part]), with_ground(solution[part])
                 slopes = group.device.jacobian(padded[:, index[touching]], prepared)
                 turned = slopes.swapaxes(-1, -2) if transpose else slopes

@@ -195,11 +195,6 @@ def _driven(wiring: Wiring) -> Array:
     return index[index >= 0]
 
 
-def some_of(prepared: Values, elements: Array) -> Values:
-    """Prepared values of some of the elements of a group."""
-    return {name: value if np.ndim(value) == 0 else value[elements] for name, value in prepared.items()}
-
-
 def chunks(model: NonlinearModel, count: int) -> list[Array]:
     """``count`` samples in parts whose factors fit into the caches, as far as that goes."""
     if not count:

@@ -118,8 +118,7 @@ def mosfets():
 
 
 def mosfets_of_level_2():
-    # In long channels ngspice's own solution for the velocity's limit is spoilt by rounding.
-    return every_mosfet(LEVEL_2, 2) + every_mosfet(LEVEL_2_VELOCITY, 2, sizes=(MOSFET_SIZE,))
+    return every_mosfet(LEVEL_2 + LEVEL_2_VELOCITY, 2)
 
 
 def mosfets_of_level_3():
@@ -259,6 +258,36 @@ def switches():
     ]
 
 
+def far():
+    """Hundred volts across channels and junctions, a bulk in forward, and poles of charges and mobilities."""
+    size, short = {"l": 2e-6, "w": 1e-5}, {"vto": 0.7, "kp": 1e-4, "level": 2, "vmax": 5e4}
+    mosfets = [
+        {**short, "gamma": 0.4, "lambda": 0.01},
+        {**short, "gamma": 0.03, "vmax": 1e4},
+        {"level": 2, "vto": 0.7, "kp": 1e-4, "gamma": 0.5},
+        {"level": 2, "tox": 2e-8, "nsub": 1e16, "xj": 3e-7, "delta": 1.5},
+        {"vto": 0.7, "kp": 1e-4, "gamma": 0.5, "lambda": 0.01},
+        {"level": 3, "vto": 0.7, "kp": 1e-4, "gamma": 0.5},
+        {"level": 3, "tox": 2e-8, "nsub": 1e16, "vmax": 1e5, "theta": 0.05},
+    ]
+    level_6 = {"level": 6, "vto": 0.7, "kc": 1e-4, "gamma": 0.5, "lambda": 0.003}
+    # Drain, gate, source, bulk.
+    forward = [(100.0, 0.8, 0.0, 0.7), (100.0, 3.0, 0.0, 0.75), (50.0, 0.9, 0.0, 0.6), (5.0, 0.8, 0.0, 0.7)]
+    bias = [(20.0, 10.0, 0.0, 0.7), (100.0, 5.0, 0.0, -100.0), (100.0, -100.0, 0.0, 0.0), (0.0, 3.0, 100.0, -0.5)]
+    cases = over("nmos", mosfets, forward + bias, (size,), (27.0,)) + over("nmos", [short], forward, (size,), (27.0,))
+    cases += over("nmos", [level_6], bias[1:], (size,), (27.0,))
+    cases += over("d", [{}, {"is": 1e-9, "isr": 1e-12}], [(-100.0, 0.0), (0.0, 30.0)], celsius=(27.0,))
+    bipolar = [{"vaf": 50.0, "var": 20.0}, {"ikf": 1e-2, "ikr": 1e-2, "rb": 100.0, "rbm": 10.0, "vaf": 80.0}]
+    cases += over("npn", bipolar, [(100.0, 0.7, 0.0), (100.0, -100.0, 0.0), (-0.5, -100.0, 0.0)], celsius=(27.0,))
+    # Forward voltages that are as large as an Early voltage.
+    cases += over(
+        "npn", [{"vaf": 0.5}, {"var": 0.5, "ikf": 1e-3}], [(0.0, 0.5, 0.0), (-0.1, 0.5, 0.0)], celsius=(27.0,)
+    )
+    cases += over("njf", JFETS[:3], [(100.0, -0.5, 0.0), (100.0, -100.0, 0.0)], celsius=(27.0,))
+    gate = [(100.0, -20.0, 0.0), (100.0, 3.0, 0.0), (-0.5, -20.0, 0.0)]
+    return cases + over("vdmos", [{"vto": 2.0, "kp": 5.0, "theta": 0.05, "lambda": 0.01}], gate, celsius=(27.0,))
+
+
 @pytest.mark.ngspice
 @pytest.mark.parametrize(
     "cases",
@@ -277,16 +306,28 @@ def switches():
 )
 def test_terminal_currents(cases, ngspice, bias):
     by_temperature: dict[float, list] = {}
-    for number, case in enumerate(bias(*case) for case in cases()):
-        by_temperature.setdefault(case.celsius, []).append((number, case))
-    decks = [
-        "\n".join(["bias", *(line for number, case in group for line in case.lines(number)), f".temp {celsius}"])
-        for celsius, group in by_temperature.items()
+    for case in (bias(*case) for case in cases()):
+        by_temperature.setdefault(case.celsius, []).append(case)
+    compare(list(by_temperature.values()), ngspice)
+
+
+@pytest.mark.ngspice
+def test_terminal_currents_far_from_rest(ngspice, bias):
+    compare([[bias(*case)] for case in far()], ngspice)
+
+
+def compare(decks, ngspice):
+    """Currents of biased devices, those of a deck at one temperature, against ngspice."""
+    texts = [
+        "\n".join(
+            ["bias", *(line for k, case in enumerate(deck) for line in case.lines(k)), f".temp {deck[0].celsius}"]
+        )
+        for deck in decks
     ]
     wrong, count = [], 0
-    for group, theirs in zip(by_temperature.values(), ngspice.run_many(decks), strict=True):
-        for number, case in group:
-            expected = np.array([-theirs[f"i(v{number}_{t})"] for t in range(len(case.volts))])
+    for deck, theirs in zip(decks, ngspice.run_many(texts), strict=True):
+        for k, case in enumerate(deck):
+            expected = np.array([-theirs[f"i(v{k}_{t})"] for t in range(len(case.volts))])
             found = case.currents()
             # A source's current is a sum that ngspice rounds at the largest one's last digit.
             if np.any(np.abs(found - expected) > 1e-6 * np.abs(expected) + 1e-9 * np.abs(expected).max() + 1e-15):

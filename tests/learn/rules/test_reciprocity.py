@@ -210,6 +210,24 @@ def test_correction_changes_nothing_where_there_is_a_co_content() -> None:
     assert np.array_equal(estimate(plain, model, theta, batch), estimate(corrected, model, theta, batch))
 
 
+@pytest.mark.parametrize("settings", [{"temp": np.linspace(-20, 90, 5)}, {"rate": np.linspace(0.5, 2, 5)}])
+def test_what_contrasts_say_nothing_of_is_found_where_samples_differ_in_more_than_their_sources(
+    settings: dict[str, Array],
+) -> None:
+    """The circuit is looked at in other states than those of its samples, of which there are more or fewer."""
+    text = f"{HEAD}.param rate=1\n{ONE_WAY['transistors'].replace('kp=1m', 'kp={1m*rate}')}.end\n"
+    volts = np.linspace(0.4, 1.0, 5)
+    prepared = open_project(netlearn.parse(text), {"V1": volts, **settings, "V(out)": 0.3 - 0.5 * volts})
+    data = prepared.dataset(prepared.table)
+    model, theta = prepared.model, prepared.parameters.initial
+    every, *each = (Batch(data.inputs[s], data.targets[s]) for s in (slice(None), *np.arange(5)[:, None]))
+    with pytest.warns(UserWarning, match="no co-content"):
+        found = estimate(make_rule("ep", beta=1e-9, unit="siemens"), model, theta, every)
+    with pytest.warns(UserWarning, match="no co-content"):
+        alone = [estimate(make_rule("ep", beta=1e-9, unit="siemens"), model, theta, one) for one in each]
+    assert found == pytest.approx(np.mean(alone, axis=0), rel=1e-4, abs=1e-6 * np.abs(found).max())
+
+
 @pytest.mark.ngspice
 @pytest.mark.parametrize("name", ["an amplifier one way", "two that sense one current", "transistors"])
 def test_ngspice_runs_corrected_nudges(name: str, libngspice: str) -> None:

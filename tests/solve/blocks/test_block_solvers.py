@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import netlearn
+from netlearn.circuit.circuit import one_sample
 from netlearn.circuit.devices.linear import VoltageSource
 from netlearn.errors import CircuitError, ConvergenceError, OptionError
 from netlearn.generate import new_netlist
@@ -48,6 +49,23 @@ D7 c d junction
 .model both d(ron=80 roff=1meg vfwd=0.2 vrev=0.4 rrev=50)
 .end
 """
+
+DIODES_TO_A_SOURCE = """diodes from two nodes to a node that a source holds, and one between others
+V1 a 0 1
+V2 s 0 0.2
+R1 a h1 1k
+R2 a h2 2k
+R3 h1 y 3k
+R4 h2 y 1k
+R5 y 0 5k
+D1 0 h1 m
+D2 s h2 m
+D3 h1 s m
+D4 y 0 m
+.model m d(is=1e-12 n=1.3)
+.end
+"""
+STRAIGHT = "d(ron=100 roff=1meg vfwd=0.1)"
 
 
 def lattice(side):
@@ -212,6 +230,25 @@ def task(text, samples=24):
     probes = next(line for line in lines if line.startswith("*@output")).split()[1:]
     columns = {name: rng.normal(size=samples) for name in sources}
     return columns | {probe: 0.1 * rng.normal(size=samples) for probe in probes}
+
+
+@pytest.mark.parametrize("text", [DIODES_TO_A_SOURCE, DIODES_TO_A_SOURCE.replace("d(is=1e-12 n=1.3)", STRAIGHT)])
+def test_diodes_at_sources_may_have_values_of_their_own_in_each_sample(text):
+    """Of fewer samples than diodes, and of more: currents of sources in adjoint states are sums over their diodes."""
+    circuit = netlearn.elaborate(netlearn.parse(text)).circuit
+    diodes = next(g for g, group in enumerate(circuit.groups) if "diode" in group.device.name)
+    for count in (3, 9):
+        sizes = np.linspace(1, 3, 4 * count).reshape(count, 4)
+        varied = circuit.with_values({(diodes, "area"): sizes}, {"temper": np.linspace(0.0, 60.0, count)})
+        point = InternalSolver(method="gauss-seidel").solve(varied)
+        right = np.random.default_rng(0).normal(size=point.x.shape)
+        right[:, len(circuit.nodes) :] = 0.0
+        for transpose in (False, True):
+            found = linearize(point).solve(right, transpose=transpose)
+            for s in range(count):
+                alone = InternalSolver(method="newton").solve(one_sample(varied, s))
+                expected = linearize(alone).solve(right[s : s + 1], transpose=transpose)
+                np.testing.assert_allclose(found[s : s + 1], expected, rtol=1e-8, atol=1e-11)
 
 
 @pytest.mark.parametrize("rule", ["analytic", "ep", "cl"])

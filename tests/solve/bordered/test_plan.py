@@ -73,7 +73,7 @@ def test_runs_are_all_resistors_and_give_the_sums_over_them(seed: int, layered: 
     left, right = (each.reshape(samples, -1).T for each in states)
     at_border = left @ right[INNER:].T + right @ left[INNER:].T
     again, own, at_held = np.empty(len(index)), (left * right).sum(axis=1), volts.T @ left.T
-    loops.contract_products(found, INNER, ohms, own, at_held, at_border, -2.0, again)
+    loops.contract_products(found, INNER, conductance, own, at_held, at_border, -2.0, again)
     np.testing.assert_allclose(again, result, rtol=1e-12, atol=1e-12)
     for wrong in (0.0, -1.0, np.nan):
         ohms[rng.integers(len(ohms))] = wrong

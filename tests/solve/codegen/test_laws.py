@@ -13,8 +13,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.devices.base import Device, Environment, Values
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.solve.codegen import laws
-from netlearn.solve.codegen.compiled_law import CompiledLaw
-from netlearn.solve.codegen.laws import COLD, FREE, WARM, law_of
+from netlearn.solve.codegen.laws import COLD, FREE, WARM, CompiledLaw, law_of
 from netlearn.solve.internal import InternalSolver
 
 ELEMENTS, SAMPLES = 3, 64
@@ -43,6 +42,14 @@ MODELS = {
     "nmos": ("nmos", {"vto": 0.7, "lambda": 0.01, "gamma": 0.5, "kp": 1e-4, "rd": 10.0}),
     "pmos": ("pmos", {"vto": -0.4, "kp": 1e-4}),
     "pmos of level 2": ("pmos", {"level": 2, "vto": -0.2, "kp": 1e-4, "gamma": 0.4, "lambda": 0.03, "rs": 5.0}),
+    "nmos of level 2, its carriers' velocity limited": (
+        "nmos",
+        {"level": 2, "vto": 0.7, "kp": 1e-4, "vmax": 5e4, "l": 2e-6},
+    ),
+    "nmos of level 2, doped, the same": (
+        "nmos",
+        {"level": 2, "tox": 2e-8, "nsub": 1e16, "vmax": 5e4, "uo": 500.0, "uexp": 0.1, "l": 2e-6},
+    ),
     "nmos of level 3": (
         "nmos",
         {"level": 3, "vto": 0.2, "kp": 1e-4, "nsub": 3e15, "kappa": 0.3, "eta": 0.1, "rd": 5.0},
@@ -99,12 +106,12 @@ class Rows:
         self.y = np.ascontiguousarray(y.reshape(-1, self.width))
         self.numbers = np.arange(len(self.y), dtype=np.int64)
         self.slots = np.arange(ELEMENTS * len(law.entries), dtype=np.int64)
-        self.values, self.crowd = law.parameters(prepared, ELEMENTS), np.zeros(0, dtype=np.int64)
+        self.values = law.parameters(prepared, ELEMENTS)
 
     def call(self, address: int, *rows: Array) -> None:
-        function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 12)(address)
+        function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 11)(address)
         nothing = np.zeros((1, self.width))
-        arrays = [self.numbers] * 3 + [self.slots, self.crowd, self.values, self.y, *rows, *[nothing] * (5 - len(rows))]
+        arrays = [self.numbers] * 3 + [self.slots, self.values, self.y, *rows, *[nothing] * (5 - len(rows))]
         function(ELEMENTS, self.width, *(array.ctypes.data for array in arrays))
 
     def by_element(self, rows: Array, numbers: int) -> Array:
@@ -112,7 +119,7 @@ class Rows:
         return np.moveaxis(rows.reshape(ELEMENTS, numbers, self.width), 2, 0)
 
 
-def check(device: Device, prepared: Values, rng: np.random.Generator) -> None:
+def check(device: Device, prepared: Values, rng: np.random.Generator, relative: float = 1e-13) -> None:
     terminals = len(device.unknowns)
     law = law_of(device, prepared, tuple(range(terminals)))
     assert law is not None
@@ -125,9 +132,9 @@ def check(device: Device, prepared: Values, rng: np.random.Generator) -> None:
     found = np.zeros(slopes.shape)
     for k, (t, u) in enumerate(law.entries):
         found[..., t, u] = rows.by_element(data, len(law.entries))[..., k]
-    close(rows.by_element(total, terminals), currents, 1e-13)
+    close(rows.by_element(total, terminals), currents, relative)
     # The base resistance falls with a function whose own derivative cancels.
-    close(found, slopes, 1e-6 if "crowding" in prepared and prepared["crowding"].any() else 1e-10)
+    close(found, slopes, 1e-6 if "crowding" in prepared and prepared["crowding"].any() else 1e-10, 1e-18)
     assert not held.any()
     # A step from there is limited as the device limits it, and linear beyond.
     further = y + rng.normal(size=y.shape) * 10.0 ** rng.uniform(-2, 1, (1, 1, SAMPLES))
@@ -145,21 +152,64 @@ def check(device: Device, prepared: Values, rng: np.random.Generator) -> None:
     rounding = rng.uniform(0, 1e-8, (1, SAMPLES))
     total, size = np.zeros_like(rows.y), np.zeros_like(rows.y)
     rows.call(law.balance, rounding, total, size)
-    close(rows.by_element(total, terminals), currents, 1e-13)
+    close(rows.by_element(total, terminals), currents, relative)
     around = np.abs(currents) + np.abs(slopes).sum(axis=-1) * rounding[0][:, None, None]
     close(rows.by_element(size, terminals), around, 1e-8)
 
 
-def close(found: Array, wanted: Array, relative: float) -> None:
+def close(found: Array, wanted: Array, relative: float, absolute: float = 1e-20) -> None:
     finite = np.isfinite(wanted)
     assert np.isfinite(found[finite]).all()
     scale = np.abs(np.where(finite, wanted, 0.0)).max(axis=-1, keepdims=True)
-    assert (np.abs(found - wanted)[finite] <= (relative * scale + 1e-20 + 0 * wanted)[finite]).all()
+    assert (np.abs(found - wanted)[finite] <= (relative * scale + absolute + 0 * wanted)[finite]).all()
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_models(name: str) -> None:
-    check(*of_model(name), np.random.default_rng(0))
+    # The square of a root, and the surface potential that is taken off of it, nearly cancel.
+    check(*of_model(name), np.random.default_rng(0), 1e-10 if "doped" in name else 1e-13)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_models_far_from_rest(name: str) -> None:
+    """Currents and slopes are finite and those of arrays at a hundred volts, forward or reverse, and at poles."""
+    device, prepared = of_model(name)
+    rng, terminals = np.random.default_rng(3), len(device.unknowns)
+    law = law_of(device, prepared, tuple(range(terminals)))
+    assert law is not None
+    volts = np.array([-100.0, -30.0, -20.0, -1.0, 0.0, 0.3, 0.7, 1.0, 3.0, 20.0, 30.0, 100.0])
+    y = volts[rng.integers(0, len(volts), (ELEMENTS, terminals, 1024))]
+    for t, unknown in enumerate(device.unknowns):
+        if unknown in device.internal:
+            # Of half the samples behind a small resistance.
+            y[:, t, ::2] = y[:, device.unknowns.index(device.internal[unknown].alias), ::2]
+    x, currents, slopes = np.moveaxis(y, 2, 0), *stepped(law, prepared, y)
+    assert np.isfinite(currents).all()
+    assert np.isfinite(slopes).all()
+    with np.errstate(all="ignore"):
+        wanted, by_unknown = device.residual(x, prepared), device.jacobian(x, prepared)
+    assert np.isfinite(wanted).all()
+    assert np.isfinite(by_unknown).all()
+    # At the pole of a power MOSFET's mobility rounding decides.
+    theta = prepared["theta"] if "power" in name else 0.0
+    away = np.abs(1.0 + theta * (x[..., 4 % terminals] - x[..., 5 % terminals])) > 1e-9
+    close(currents[away], wanted[away], 1e-9)
+    close(slopes[away].reshape(-1, terminals**2), by_unknown[away].reshape(-1, terminals**2), 1e-6)
+
+
+def stepped(law: CompiledLaw, prepared: Values, y: Array) -> tuple[Array, Array]:
+    """Currents (samples, elements, terminals) and their derivatives where the unknowns are ``y``."""
+    terminals, samples = y.shape[1:]
+    rows, total, found = (
+        Rows(law, prepared, y),
+        np.zeros((ELEMENTS * terminals, samples)),
+        np.zeros((samples, *y.shape[:2], terminals)),
+    )
+    data, kept = np.zeros((len(rows.slots), samples)), np.zeros((ELEMENTS * law.kept + 1, samples))
+    rows.call(law.step, kept, np.full((1, samples), WARM), total, data, np.zeros((1, samples)))
+    for k, (t, u) in enumerate(law.entries):
+        found[..., t, u] = rows.by_element(data, len(law.entries))[..., k]
+    return rows.by_element(total, terminals), found
 
 
 @pytest.mark.parametrize("text", EXPRESSIONS)
@@ -303,7 +353,7 @@ def test_the_elementary_functions_are_numpys() -> None:
         assert (same | (np.abs(x) > 708.0)).all(), text
 
 
-@pytest.mark.parametrize(("most", "corrected"), [(400, False), (9999, True)])
+@pytest.mark.parametrize(("most", "corrected"), [(330, False), (9999, True)])
 def test_long_laws_of_junctions_lose_their_correction_for_curvature(
     most: int, corrected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,7 +363,7 @@ def test_long_laws_of_junctions_lose_their_correction_for_curvature(
     assert (law.corrected, law.curve != 0) == (corrected, corrected)
 
 
-@pytest.mark.parametrize(("most", "compiled", "corrected"), [(900, False, False), (9999, True, False)])
+@pytest.mark.parametrize(("most", "compiled", "corrected"), [(700, False, False), (9999, True, False)])
 def test_what_would_take_long_to_compile_is_left_out(
     most: int, compiled: bool, corrected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

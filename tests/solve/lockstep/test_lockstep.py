@@ -11,6 +11,7 @@ import netlearn
 from netlearn.circuit.circuit import Circuit, one_sample
 from netlearn.solve.codegen import laws
 from netlearn.solve.compiled import load as compiled
+from netlearn.solve.equations import source_reduction
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.lockstep import lockstep
@@ -18,7 +19,9 @@ from netlearn.solve.lockstep.lockstep import Lockstep
 from netlearn.solve.matrices import many as matrices
 from netlearn.solve.newton import system
 from netlearn.solve.newton.iteration import Tolerances
+from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel
+from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.sensitivity import linearize
 
 SOURCES = "V1 a 0 {v}\nV2 b a 0.4\nI1 0 c 1m\n"
@@ -235,3 +238,24 @@ G1 c 0 a b 1u
     together = InternalSolver().solve(circuit).x
     alone = np.concatenate([InternalSolver().solve(one_sample(circuit, k)).x for k in range(len(volts))])
     assert np.abs(together - alone).max() < 1e-12
+
+
+@pytest.mark.parametrize(("sources", "looped"), [(3, True), (9, False)])
+def test_entries_between_layers_are_multiplied_from_some_on(
+    sources: int, looped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of few a loop is as fast; both ways give the same currents of sources."""
+
+    def point() -> OperatingPoint:
+        lines = [f"V{i} a{i} 0 1\n" + "".join(f"R{i}{j} a{i} b{j} {1 + i + j}k\n" for j in range(8)) for i in range(9)]
+        diodes = [f"D{j} b{j} 0 d\n" for j in range(8)]
+        text = "".join(["* layers\n", *lines[:sources], *diodes, ".model d d\n.end\n"])
+        return InternalSolver().solve(sampled(netlearn.elaborate(netlearn.parse(text)).circuit, np.linspace(0, 3, 30)))
+
+    found = point()
+    assert isinstance(found.linearization, NonlinearLinearization)
+    together = found.linearization.together
+    assert isinstance(together, Lockstep)
+    assert (together.layout.recovery(together.model.reduction) is not None) == looped
+    monkeypatch.setattr(source_reduction, "MOST_LOOPED", 0 if looped else 1000)
+    np.testing.assert_allclose(point().x, found.x, rtol=1e-12, atol=1e-15)

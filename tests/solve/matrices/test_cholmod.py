@@ -85,6 +85,14 @@ def test_what_is_wanted_of_the_solutions_of_few_sources(
         assert np.abs(found - expected).max(initial=0) <= 1e-11 * np.abs(expected).max(initial=0)
 
 
+def test_no_right_hand_sides_have_no_solutions(rng: np.random.Generator) -> None:
+    matrix, every = lattice(40, rng), np.arange(1600)
+    for columns in (1, LOOPED_FROM):
+        factors = CholmodFactorization(matrix, columns)
+        assert factors.solve(np.zeros((1600, 0))).shape == (1600, 0)
+        assert factors.solve_at(every[:3], np.zeros((0, 3)), every[:5]).shape == (0, 5)
+
+
 def test_the_order_that_was_found_last_serves_its_own_pattern_alone(rng: np.random.Generator) -> None:
     first, second = lattice(41, rng), lattice(42, rng)
     order = cholmod.minimum_degree(first.indices.astype(np.int64), first.indptr.astype(np.int64))
