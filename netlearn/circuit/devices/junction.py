@@ -142,13 +142,14 @@ def limit_junction(v: Array, previous: Array, vt: Array, critical: Array) -> Arr
 
     From reverse it goes to the bend at least, where the slope says something about the solution.
     """
-    step = (v - previous) / vt
-    size = np.log(np.maximum(np.abs(step) - 2.0, 1e-12)) + 2.0
-    from_above = previous + vt * np.sign(step) * size
-    from_below = np.maximum(vt * np.log(np.maximum(v / vt, 1e-12)), critical)
+    step, on = (v - previous) / vt, previous > 0
+    # One logarithm serves both ways.
+    logarithm = np.log(np.maximum(np.where(on, np.abs(step) - 2.0, v / vt), 1e-12))
+    from_above = previous + vt * np.sign(step) * (logarithm + 2.0)
+    from_below = np.maximum(vt * logarithm, critical)
     up = (v > critical) & (np.abs(step) > 2.0)
-    limited = np.where(up, np.where(previous > 0, from_above, from_below), v)
-    floor = np.where(previous > 0, -1.0 - previous, 2.0 * previous - 1.0)
+    limited = np.where(up, np.where(on, from_above, from_below), v)
+    floor = np.where(on, -1.0 - previous, 2.0 * previous - 1.0)
     return np.where(v < 0, np.maximum(limited, floor), limited)
 
 

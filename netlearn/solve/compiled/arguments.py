@@ -33,11 +33,17 @@ class Laws(NamedTuple):
 
 
 class Linear(NamedTuple):
-    """The linear part of the matrix: entries ``data`` (nnz,) at ``rows`` and ``columns``."""
+    """The linear part of the matrix: entries ``data`` (nnz,) at ``rows`` and ``columns``.
+
+    Those of row i that are not zero are ``factors[starts[i]:starts[i + 1]]``, at the columns ``beside``.
+    """
 
     rows: Array
     columns: Array
     data: Array
+    starts: Array
+    beside: Array
+    factors: Array
 
 
 class Problem(NamedTuple):

@@ -16,7 +16,7 @@ from netlearn.arrays import Array
 from netlearn.solve.compiled.jit import compiled
 from netlearn.solve.compiled.listed_loops import eliminate_listed
 from netlearn.solve.compiled.lu_loops import eliminate, substitute, substitute_transposed
-from netlearn.solve.compiled.rows import add, call, clear, copy, multiply_add, spread
+from netlearn.solve.compiled.rows import add, add_multiples, call, clear, copy, multiply_add, rows_of, spread
 from netlearn.solve.compiled.stopping_rows import add_drive, take_largest, take_size, take_worst
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def lift(problem: Problem, offset: Array, y: Array) -> None:
 @compiled
 def multiply_linear(linear: Linear, y: Array, total: Array) -> None:
     """Add the linear part's matrix times ``y`` to ``total``."""
-    for p in range(len(linear.data)):
-        add(total, linear.rows[p], y, linear.columns[p], linear.data[p])
+    for i in range(len(linear.starts) - 1):
+        add_multiples(total, i, y, linear.beside, linear.starts[i], linear.starts[i + 1], linear.factors)
 
 
 @compiled
@@ -149,10 +149,10 @@ def unbalanced(
     ``under`` (t,) it, n for none.
     """
     n, lifted, further = len(problem.places), len(problem.lifted), into.shape[1]
-    y, drive = np.zeros((n + 1 + lifted, lanes)), np.zeros((n + 1, lanes))
-    total, size = np.zeros((n + 1 + further, lanes)), np.zeros((n + 1 + further, lanes))
-    offset = np.zeros((max(lifted, 1), lanes))
-    rounding = np.zeros((1, lanes))
+    y, drive = rows_of(n + 1 + lifted, lanes), rows_of(n + 1, lanes)
+    total, size = rows_of(n + 1 + further, lanes), rows_of(n + 1 + further, lanes)
+    offset = rows_of(max(lifted, 1), lanes)
+    rounding = rows_of(1, lanes)
     for first in range(first_sample, last_sample, lanes):
         width = min(lanes, last_sample - first)
         for w in range(width):
@@ -208,13 +208,13 @@ def linearized(
     """
     n, lifted = len(problem.places), len(problem.lifted)
     nnz, filled = len(linear.data), len(fill.upper)
-    numbers, work, none = np.empty((n + 2 * filled, lanes)), np.empty((n, lanes)), np.empty((0, lanes))
+    numbers, work, none = rows_of(n + 2 * filled, lanes), rows_of(n, lanes), np.empty((0, lanes))
     inverse, upper, lower = numbers[:n], numbers[n : n + filled], numbers[n + filled :]
-    y, drive = np.zeros((n + 1 + lifted, lanes)), np.zeros((n + 1, lanes))
-    offset, data = np.zeros((max(lifted, 1), lanes)), np.empty((nnz + 1, lanes))
-    kept, rest = np.zeros((max(laws.kept, 1), lanes)), np.zeros((n + 1, lanes))
-    x, b, mode, held = np.zeros((n, lanes)), np.zeros((n, lanes)), np.zeros((1, lanes)), np.zeros((1, lanes))
-    left, most = np.zeros((1, lanes)), np.zeros((1, lanes))
+    y, drive = rows_of(n + 1 + lifted, lanes), rows_of(n + 1, lanes)
+    offset, data = rows_of(max(lifted, 1), lanes), rows_of(nnz + 1, lanes)
+    kept, rest = rows_of(max(laws.kept, 1), lanes), rows_of(n + 1, lanes)
+    x, b, mode, held = rows_of(n, lanes), rows_of(n, lanes), rows_of(1, lanes), rows_of(1, lanes)
+    left, most = rows_of(1, lanes), rows_of(1, lanes)
     spread(mode, 0, WARM)
     rows, columns = (linear.columns, linear.rows) if transpose else (linear.rows, linear.columns)
     for p in range(nnz):

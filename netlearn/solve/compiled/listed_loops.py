@@ -12,15 +12,10 @@ from numba.extending import intrinsic
 
 from netlearn.arrays import Array
 from netlearn.solve.compiled.jit import compiled
-from netlearn.solve.compiled.rows import LANES, VECTOR, multiply, subtract_products, vector_at
+from netlearn.solve.compiled.rows import LANES, VECTOR, multiply, several_vectors, subtract_products, vector_at
 
 if TYPE_CHECKING:
     from netlearn.solve.compiled.arguments import ListedElimination
-
-TOGETHER = (5, 2, 1)
-"""So many vectors of lanes one look into the list serves, as long as there are that many: derived from the 40 lanes of
-listed eliminations, which are five vectors."""
-
 
 Ending = Callable[..., Any]
 """ending(builder, total, *further): what becomes of a number when all products are taken off."""
@@ -41,7 +36,9 @@ def _settle(numbers: Any, ending: Ending, *arguments: Any) -> Any:
         width = builder.extract_value(rows.shape, 1)
         zero = ir.Constant(width.type, 0)
 
-        def settled(lane: Any, count: int, totals: list[Any]) -> None:
+        def settled(lane: Any, totals: list[Any]) -> None:
+            count = len(totals)
+
             def place(array: Any, at: Any, k: int) -> Any:
                 offset = builder.add(builder.add(builder.mul(at, width), lane), ir.Constant(width.type, k * LANES))
                 return builder.bitcast(builder.gep(array.data, [offset]), VECTOR.as_pointer())
@@ -65,14 +62,7 @@ def _settle(numbers: Any, ending: Ending, *arguments: Any) -> Any:
                 total = ending(builder, builder.load(totals[k]), *(place(rows, row, k) for row in further))
                 builder.store(total, place(rows, target, k), align=8)
 
-        done = zero
-        for count in TOGETHER:
-            totals = [cgutils.alloca_once(builder, VECTOR) for _ in range(count)]
-            step = ir.Constant(width.type, count * LANES)
-            until = builder.sub(width, builder.urem(builder.sub(width, done), step))
-            with cgutils.for_range_slice(builder, done, until, step, width.type) as (lane, _):
-                settled(lane, count, totals)
-            done = until
+        several_vectors(builder, zero, width, settled)
         return context.get_dummy_value()
 
     return types.void(numbers, *arguments), generate

@@ -30,7 +30,7 @@ from netlearn.solve.compiled.equation_loops import (
 from netlearn.solve.compiled.jit import compiled
 from netlearn.solve.compiled.listed_loops import eliminate_listed
 from netlearn.solve.compiled.lu_loops import eliminate, substitute, substitute_back
-from netlearn.solve.compiled.rows import clear, copy, spread
+from netlearn.solve.compiled.rows import clear, copy, rows_of, spread
 from netlearn.solve.compiled.stopping_rows import advance
 from netlearn.solve.stopping import SETTLED
 
@@ -53,6 +53,11 @@ crossbars of 64x32 selectors take as long within a twenty-fifth with half and wi
 Behind interpolated starts lanes are out of step, and a fifth of them gains by it at a time: there it is not done, as
 lattices of 56x56 diodes take 1.2 times as long with it.
 """
+
+DOUBT = 100.0
+"""So many times as much may be left after a step as the square of what it shrank by says, by convention: two digits, as
+steps that go another way than the last one shrink by less. With a tenth of it some solutions of transistors' lattices
+need a step more in the end, and with the whole none."""
 
 # The statements that array code evaluates, compiled.
 relative_step = compiled(stopping.relative_step)
@@ -135,14 +140,14 @@ def newton(
     """
     n, lifted = len(problem.places), len(problem.lifted)
     nnz, filled = len(linear.data), len(fill.upper)
-    numbers, work = np.empty((n + 2 * filled, lanes)), np.empty((n, lanes))
+    numbers, work = rows_of(n + 2 * filled, lanes), rows_of(n, lanes)
     inverse, upper, lower = numbers[:n], numbers[n : n + filled], numbers[n + filled :]
-    y, change, drive = np.zeros((n + 1 + lifted, lanes)), np.zeros((n + 1, lanes)), np.zeros((n + 1, lanes))
-    second, offset, data = np.zeros((n + 1, lanes)), np.zeros((max(lifted, 1), lanes)), np.empty((nnz + 1, lanes))
-    kept = np.zeros((max(laws.kept, 1), lanes))
-    mode, held = np.zeros((1, lanes)), np.zeros((1, lanes))
+    y, change, drive = rows_of(n + 1 + lifted, lanes), rows_of(n + 1, lanes), rows_of(n + 1, lanes)
+    second, offset, data = rows_of(n + 1, lanes), rows_of(max(lifted, 1), lanes), rows_of(nnz + 1, lanes)
+    kept = rows_of(max(laws.kept, 1), lanes)
+    mode, held = rows_of(1, lanes), rows_of(1, lanes)
     sample, step = np.full(lanes, -1), np.zeros(lanes, np.int64)
-    moves, before = np.zeros((1, lanes)), np.ones(lanes)
+    moves, before = rows_of(1, lanes), np.ones(lanes)
     move = moves[0]
     begin = WARM
     if problem.cold:
@@ -156,10 +161,10 @@ def newton(
         beside = fill.upper_starts[i + 1] - fill.upper_starts[i]
         work_of_factors += beside * beside
     heavy = problem.chords and work_of_factors > max(HEAVY * filled, LEAST_WORK)
-    size, none = np.zeros((n + 1 if heavy or laws.straight else 1, lanes)), np.zeros((1, lanes))
+    size, none = rows_of(n + 1 if heavy or laws.straight else 1, lanes), rows_of(1, lanes)
     done, near, lost = np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_), np.zeros(lanes, np.bool_)
     latest = np.zeros(lanes)
-    ahead, aside = np.empty((nnz + 1 if laws.straight else 1, lanes)), np.zeros((n + 1, lanes))
+    ahead, aside = rows_of(nnz + 1 if laws.straight else 1, lanes), rows_of(n + 1, lanes)
     active = min(lanes, last_sample - first_sample)
     next_sample = first_sample + active
     for w in range(active):
@@ -212,10 +217,9 @@ def newton(
             step[w] += 1
             free = held[0, w] == 0.0
             finite = move[w] < np.inf
-            # Steps shrink at least by the square of what the last one shrank by, with a correction for curvature;
-            # without one they do so by what it shrank by.
+            # Steps shrink by the square of what the last one shrank by or, with a correction for curvature, by more.
             shrunk = move[w] / before[w]
-            rest = (shrunk * shrunk if curved else shrunk) * move[w]
+            rest = (1.0 if curved else DOUBT) * shrunk * shrunk * move[w]
             resting = move[w] <= SETTLED and stalled(move[w], before[w])
             done[w] = finite and free and (small(move[w], rest) or resting)
             near[w] = laws.straight and finite and free and not done[w]

@@ -10,15 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from netlearn.arrays import Array
+from netlearn.solve.compiled.jit import compiled
+
 LANES = 8
 """As many float64 numbers as a vector register of 512 bits has; halves of it serve smaller ones."""
 
 VECTOR = ir.VectorType(ir.DoubleType(), LANES)
+
+TOGETHER = (5, 2, 1)
+"""So many vectors of lanes one look into a list serves, as long as there are that many: derived from the 40 lanes of
+listed eliminations, which are five vectors."""
 
 Operation = Callable[..., None]
 """operation(builder, pointers, *factor): what is done to one vector of each row, the first being the target."""
@@ -67,9 +75,28 @@ def everywhere(builder: Any, number: Any) -> Any:
     return builder.shuffle_vector(single, undefined, mask)
 
 
+def several_vectors(builder: Any, first: Any, width: Any, operation: Callable[[Any, list[Any]], None]) -> None:
+    """operation(lane, totals) for all lanes up to ``width``, as many vectors of them TOGETHER as there are totals."""
+    for count in TOGETHER:
+        totals = [cgutils.alloca_once(builder, VECTOR) for _ in range(count)]
+        step = ir.Constant(width.type, count * LANES)
+        until = builder.sub(width, builder.urem(builder.sub(width, first), step))
+        with cgutils.for_range_slice(builder, first, until, step, width.type) as (lane, _):
+            operation(lane, totals)
+        first = until
+
+
 def vector_at(builder: Any, pointer: Any) -> Any:
     """The vector that a pointer shows."""
     return builder.load(pointer, align=8)
+
+
+@compiled
+def rows_of(count: int, lanes: int) -> Array:
+    """So many rows of zeros, which begin where vectors do: across the lines of a cache each takes two loads."""
+    numbers = np.zeros(count * lanes + LANES)
+    first = -(numbers.ctypes.data // 8) % LANES
+    return numbers[first : first + count * lanes].reshape((count, lanes))
 
 
 @intrinsic
@@ -179,6 +206,38 @@ def subtract_products(typing: Any, y: Any, i: Any, columns: Any, first: Any, las
         return context.get_dummy_value()
 
     return types.void(y, i, columns, first, last, source), generate
+
+
+@intrinsic
+def add_multiples(typing: Any, total: Any, i: Any, y: Any, columns: Any, first: Any, last: Any, factors: Any) -> Any:
+    """total[i] += factors[p] * y[columns[p]] for all p from ``first`` to ``last``, factors being one number each."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kinds = signature.args
+        sums, rows, places, numbers = (context.make_array(kinds[k])(context, builder, values[k]) for k in (0, 2, 3, 6))
+        row, begin, end = (context.cast(builder, values[k], kinds[k], types.intp) for k in (1, 4, 5))
+        width = builder.extract_value(sums.shape, 1)
+
+        def added(lane: Any, totals: list[Any]) -> None:
+            def place(array: Any, at: Any, k: int) -> Any:
+                offset = builder.add(builder.add(builder.mul(at, width), lane), ir.Constant(width.type, k * LANES))
+                return builder.bitcast(builder.gep(array.data, [offset]), VECTOR.as_pointer())
+
+            for k, kept in enumerate(totals):
+                builder.store(vector_at(builder, place(sums, row, k)), kept)
+            with cgutils.for_range_slice(builder, begin, end, ir.Constant(width.type, 1), width.type) as (p, _):
+                factor = everywhere(builder, builder.load(builder.gep(numbers.data, [p])))
+                other = builder.load(builder.gep(places.data, [p]))
+                for k, kept in enumerate(totals):
+                    product = builder.fmul(vector_at(builder, place(rows, other, k)), factor, flags=("contract",))
+                    builder.store(builder.fadd(builder.load(kept), product, flags=("contract",)), kept)
+            for k, kept in enumerate(totals):
+                builder.store(builder.load(kept), place(sums, row, k), align=8)
+
+        several_vectors(builder, ir.Constant(width.type, 0), width, added)
+        return context.get_dummy_value()
+
+    return types.void(total, i, y, columns, first, last, factors), generate
 
 
 @intrinsic

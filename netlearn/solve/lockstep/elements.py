@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -204,7 +205,14 @@ class Frame:
 
     def linear(self, data: Array) -> Linear:
         """The linear part with these entries."""
-        return Linear(self.rows, self.columns, data)
+        order = self._by_row
+        order = order[data[order] != 0.0]
+        starts = np.searchsorted(self.rows[order], np.arange(len(self.members) + 1))
+        return Linear(self.rows, self.columns, data, starts, self.columns[order], data[order])
+
+    @cached_property
+    def _by_row(self) -> Array:
+        return np.lexsort((self.columns, self.rows))
 
     def laws(self, elements: LockstepElements) -> Laws:
         """The nonlinear part."""
