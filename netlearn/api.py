@@ -18,7 +18,7 @@ from netlearn.arguments import with_targets
 from netlearn.arrays import Array
 from netlearn.atomic import Destination
 from netlearn.bars import step_callback
-from netlearn.careful import careful, tell_doubts
+from netlearn.careful import DOUBTED, careful, tell_doubts
 from netlearn.chip_training import measured_model, one_chip, readings_note, suiting_chip
 from netlearn.chips.solver import ChipSolver
 from netlearn.discrete.chosen import bounded, search_for
@@ -235,16 +235,23 @@ def operating_point(
     ``solver`` is ``internal``, ``ngspice`` or ``ngspice-flat``, a method of the internal solver (``newton``,
     ``gauss-seidel``, ``jacobi``, ``hybrid``) or a solver; by default ``*@options solver=`` says which method.
     Where ``probes`` use numbers of the netlist in expressions, as ``{V(out)/vsup}`` does, they are to be named
-    here for :meth:`OperatingPoint.measure` to know them. ``settings`` are as for :func:`train`; corners among them
-    make samples. Where fewer than six digits of a voltage or current hold, a warning says so.
+    here for :meth:`OperatingPoint.measure` to know them. Of a large linear circuit with many samples only what the
+    probes read is worked out, all else where it is asked for. ``settings`` are as for :func:`train`; corners among
+    them make samples. Where fewer than six digits of a voltage or current hold, a warning says so; of so large a
+    circuit some of the samples are looked at for that.
     """
     probes = tuple(probes)
     with solver_of(solver) as opened:
         project = open_project(netlist, data, careful(opened), settings)
         named = data is not None or bool(project.settings.corner)
-        point = solved(project, driven(project, outputs=probes) if named else Drive(project.circuit_for(probes)))
-        if isinstance(opened, InternalSolver):
-            tell_doubts(point, probes_of(point.circuit, probes) if probes else None)
+        drive = driven(project, outputs=probes) if named else Drive(project.circuit_for(probes))
+        if not isinstance(opened, InternalSolver):
+            return solved(project, drive)
+        outputs = probes_of(drive.circuit, probes) if probes else None
+        # Few samples are all asked how many digits hold, which needs every unknown.
+        few = not drive.circuit.linear or (drive.circuit.samples or 1) <= DOUBTED
+        point = solved(project, drive, whole=few or outputs is None)
+        tell_doubts(point, outputs)
         return point
 
 

@@ -13,6 +13,7 @@ from netlearn.circuit.parameters import Input
 from netlearn.learn.data import inputs_of
 from netlearn.learn.table import Table
 from netlearn.project import Project
+from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint
 
 
@@ -45,9 +46,15 @@ def driven(project: Project, samples: int | None = None, outputs: Sequence[str] 
     return Drive(model.circuit(model.parameters.initial, inputs), layout.driven, model.inputs, inputs, rows)
 
 
-def solved(project: Project, drive: Drive) -> OperatingPoint:
-    """The operating points of what is driven, from the project's solver. Raises what that does."""
+def solved(project: Project, drive: Drive, *, whole: bool = True) -> OperatingPoint:
+    """The operating points of what is driven, from the project's solver. Raises what that does.
+
+    Unless they are wanted as a ``whole``, the internal solver leaves unknowns of a large linear circuit to be worked
+    out where they are asked for.
+    """
     text = project.text(drive.names, drive.places)
+    if not whole and isinstance(project.solver, InternalSolver):
+        return project.solver.solve_to_read(drive.circuit)
     return project.solver.solve(drive.circuit) if text is None else text.solve(drive.circuit, drive.inputs)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from netlearn.argument_types import checked
 from netlearn.arguments import with_targets
 from netlearn.arrays import Array
-from netlearn.careful import DOUBTED, careful, tell_doubts
+from netlearn.careful import careful, doubted, tell_doubts
 from netlearn.chip_training import one_chip, readings_note
 from netlearn.chips.solver import ChipSolver
 from netlearn.errors import DataError, OptionError
@@ -70,8 +70,8 @@ def evaluate(
         model = project.plain_model
         result = evaluation_of(model, project.loss, project.layout, dataset, executor)
         if isinstance(solver, InternalSolver):
-            some = np.linspace(0, len(dataset.inputs) - 1, min(DOUBTED, len(dataset.inputs))).astype(int)
-            tell_doubts(model.forward(model.parameters.initial, dataset.inputs[some]), model.measured)
+            some = dataset.inputs[doubted(len(dataset.inputs))]
+            tell_doubts(model.forward(model.parameters.initial, some), model.measured)
         found = model.forward(model.parameters.initial, dataset.inputs).residual() if residual else None
         fit = _fit(project, dataset) if errors else None
         notes = (*notes_of(project), *readings_note(solver))

@@ -92,12 +92,12 @@ def command(
     with solver(forward, timeout, processes, flat=flat) as solving:
         point = api.operating_point(source, solving, data, probes=probes, **settings)
     circuit = point.circuit
-    names = [f"v({name})" for name in circuit.nodes] + [f"i({name})" for name in circuit.branches]
-    units, values = ["V"] * len(circuit.nodes) + ["A"] * len(circuit.branches), point.x.real
     if probes:
         names, units, values = list(probes), list(probes_of(circuit, probes).units), point.measure(*probes).real
     else:
-        names, units, values = _known(names, units, values)
+        names = [f"v({name})" for name in circuit.nodes] + [f"i({name})" for name in circuit.branches]
+        units = ["V"] * len(circuit.nodes) + ["A"] * len(circuit.branches)
+        names, units, values = _known(names, units, point.x.real)
     lack = point.residual() if residual else None
     if circuit.samples is not None or data is not None:
         columns, samples = ("sample", *names), [[k, *row] for k, row in enumerate(values.tolist(), 1)]

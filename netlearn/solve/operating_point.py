@@ -106,6 +106,12 @@ class OperatingPoint(InNotebooks):
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @property
+    def whole(self) -> bool:
+        """Whether all unknowns have been worked out, and not only what was asked for."""
+        self._arrive()
+        return "x" in self.__dict__
+
+    @property
     def states(self) -> ReducedStates | Array:
         """The unknowns (S, N), as ``x`` or as what all of them follow from."""
         self._arrive()
