@@ -148,13 +148,12 @@ class ManyStates:
     def _common(self, left: Array, right: Array) -> bool:
         """Whether voltages are far larger than they differ in one of the states, so that products would lose digits."""
         inner, loops = self.plan.layout.sizes[0], kernels()
-        held = np.ascontiguousarray(self.volts[:, :LOOKED_AT].T)
-        parts = [(right[:inner], right[inner:]), (left[:inner], left[inner:])]
-        if len(held):
-            parts.append((right, held))
-        if not any(loops.alike(one, other, COMMON) for one, other in parts):
+        pairs = [(right[:inner], right[inner:]), (left[:inner], left[inner:]), (right, self.volts.T)]
+        # A circuit may have no border, and no voltage sources: then nothing is subtracted from them.
+        pairs = [(one, other) for one, other in pairs if len(other)]
+        if not any(loops.alike(one, np.ascontiguousarray(other[:LOOKED_AT]), COMMON) for one, other in pairs):
             return False
-        return any(common([one.T, other.T]) for one, other in parts[:2]) or common([self._y.T, self.volts])
+        return any(common([one.T, other.T]) for one, other in pairs)
 
 
 def _linear_part(plan: BorderedPlan, resistance: Array) -> tuple[BorderedMatrix, Array] | None:

@@ -104,6 +104,34 @@ def test_gradients_are_those_of_the_general_way(samples: int, train: str, layere
             same(found, said(model, theta, batch, name, Mse(), **options), 1e-9 if name == "analytic" else 1e-7)
 
 
+SIMPLEST = {
+    "one node": ("R1 x h 1k", "R2 h 0 3k", "D1 h 0 dm", "Vx x 0 1"),
+    "one node and ideal diodes both ways": ("R1 x h 1k", "D1 h 0 dm", "D2 0 h dm", "Vx x 0 1"),
+    "two nodes nearly at one voltage": ("R1 x h 1k", "R2 x g 1001", "R3 h 0 3k", "D1 h 0 dm", "D2 g 0 dm", "Vx x 0 1"),
+    "one node and a current source": ("R1 h 0 1k", "D1 h 0 dm", "Ix 0 h 1m"),
+    "current sources only": ("R1 h 0 1k", "R2 h y 2k", "R3 y 0 3k", "R4 g y 1k", "D1 h 0 dm", "D2 0 g dm", "Ix 0 y 1m"),
+    "nothing but a diode at the node": ("R1 h y 1k", "R2 y x 3k", "D1 h 0 dm", "Vx x 0 1"),
+}
+"""Circuits without a border, without voltage sources, or without either."""
+
+
+@pytest.mark.parametrize("samples", [1, 2, 16, 17, 40])
+@pytest.mark.parametrize("name", SIMPLEST)
+def test_the_simplest_circuits_have_the_gradients_of_the_general_way(name: str, samples: int) -> None:
+    elements, rng = SIMPLEST[name], np.random.default_rng(samples)
+    end = (".model dm d(ron=10 roff=1meg vfwd=0.1)", "*@train R*", "*@output V(h)", ".end")
+    source, size = ("Vx", 1.0) if "Vx x 0 1" in elements else ("Ix", 1e-3)
+    x = size * rng.uniform(-1, 1, samples)
+    project = open_project(netlearn.parse("\n".join([name, *elements, *end])), {source: x, "V(h)": 0.0 * x})
+    model, theta = project.model, project.parameters.initial
+    batch = Batch(x[:, None], rng.uniform(-0.2, 0.2, (samples, 1)))
+    assert planned_step(model, theta, batch) is not None
+    for rule, options in (("analytic", {}), ("ep", {}), ("ep", {"nudge": "current"}), ("al", {}), ("cl", {})):
+        found = said(model, theta, batch, rule, Mse(), **options)
+        with general_way():
+            same(found, said(model, theta, batch, rule, Mse(), **options), 1e-6)
+
+
 @pytest.mark.parametrize("samples", [3, 20])
 def test_gradients_are_differences_of_losses(samples: int) -> None:
     for seed, train in enumerate(TRAINED):
