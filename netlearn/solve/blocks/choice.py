@@ -44,7 +44,7 @@ def sweeps_worth_trying(circuit: Circuit) -> int:
 
 
 def _sweeps(model: NonlinearModel) -> int:
-    if not model.reduction.is_node.all():
+    if not model.reduction.size or not model.reduction.is_node.all():
         return 0
     plan = BlockPlan.of(model)
     if plan.partition.kind != "layers":

@@ -44,7 +44,7 @@ class LinearizedBlocks:
         a = plan.diagonal(model) + self._slopes(states.x)
         matrices = plan.matrices(model.reduced_data)
         linear = replace(plan, updates=(NodeUpdate(()),) * len(plan.blocks))
-        drive = -right.reshape(-1, size).T[plan.order]
+        drive = -right.reshape(samples * each, size).T[plan.order]
         solved, error = np.empty((size, samples * each)), np.empty(samples * each)
         of_sample = np.repeat(np.arange(samples), each)
 

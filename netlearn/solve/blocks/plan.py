@@ -49,7 +49,7 @@ class BlockPlan:
         rank[order] = np.arange(len(order))
         ends = np.cumsum([0, *map(len, partition.blocks)])
         blocks = tuple(slice(first, last) for first, last in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True))
-        place = np.append(np.where(reduction.place < 0, -1, rank[reduction.place]), -1)
+        place = np.append(np.append(rank, -1)[reduction.place], -1)
         updates = []
         for block in blocks:
             found = (
@@ -81,7 +81,7 @@ class BlockPlan:
         data, reduction = model.reduced_data, model.reduction
         result = np.zeros((reduction.size, *data.shape[1:]))
         result[self.rank[reduction.columns[reduction.diagonal]]] = data[reduction.diagonal]
-        return result.reshape(reduction.size, -1)
+        return result if result.ndim > 1 else result[:, None]
 
 
 @dataclass(frozen=True, eq=False)

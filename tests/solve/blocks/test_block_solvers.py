@@ -264,6 +264,35 @@ def test_training_comes_to_the_same_values(rule):
     np.testing.assert_allclose(by["hybrid"], by["newton"], rtol=1e-6)
 
 
+HELD = {
+    "a diode": "D1 a 0 dm",
+    "a junction": "D1 a 0 dj",
+    "resistors": "",
+    "two sources": "V2 b a 1\nR2 b 0 1k\nD1 b a dm",
+    "a controlled source": "E1 b 0 a 0 2\nR2 b 0 1k\nD1 b a dm",
+}
+"""What is there where sources hold every node, so that there is no block at all."""
+
+
+@pytest.mark.parametrize("samples", [1, 16])
+@pytest.mark.parametrize("name", HELD)
+def test_circuits_all_of_whose_nodes_are_held_have_nothing_to_sweep(name, samples):
+    lines = ["held", "V1 a 0 1", "R1 a 0 1k", HELD[name], ".model dm d(ron=10 roff=1meg vfwd=0.1)", ".model dj d"]
+    lines += ["*@train R1", "*@output I(V1)", ".end"]
+    x = np.linspace(-0.6, 0.6, samples)
+    columns, found, theta = {"V1": x, "I(V1)": 1e-3 * x}, {}, {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for solver in ("newton", "auto", "gauss-seidel", "jacobi", "hybrid"):
+            netlist = netlearn.parse("\n".join(lines))
+            found[solver] = netlearn.predict(netlist, {"V1": x}, solver=solver).outputs
+            theta[solver] = netlearn.train(netlist, columns, rule="analytic", epochs=1, solver=solver).theta
+    assert np.ptp(found["newton"]) > 0 or samples == 1
+    for solver, outputs in found.items():
+        np.testing.assert_allclose(outputs, found["newton"], rtol=1e-12)
+        np.testing.assert_allclose(theta[solver], theta["newton"], rtol=1e-9)
+
+
 def test_wide_layers_of_straight_lines_are_solved_by_blocks_unasked():
     circuit = driven(new("layered", layers="8-80-80-4", diodes=True, clamp="single", ideal=True), samples=20)
     assert sweeps_worth_trying(circuit) > 0
