@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -15,6 +16,8 @@ T = TypeVar("T")
 
 MOST_KEPT = 64
 """Results that a wiring keeps, by convention: with a training's few nudges there are about ten."""
+UNKNOWN: Any = object()
+"""Stands for a result that is not there."""
 
 
 @runtime_checkable
@@ -70,13 +73,15 @@ class Wiring:
 
     def once(self, key: Hashable, work: Callable[[], T]) -> T:
         """What ``work`` gives, which must follow from the wiring and ``key`` alone, worked out when first asked for."""
-        if key in self._results:
-            self._results.move_to_end(key)
-        else:
-            self._results[key] = work()
-            if len(self._results) > MOST_KEPT:
-                self._results.popitem(last=False)
-        result: T = self._results[key]
+        results = self._results
+        result: T = results.get(key, UNKNOWN)
+        if result is UNKNOWN:
+            result = results.setdefault(key, work())
+        # Another thread may have let it go meanwhile.
+        with suppress(KeyError):
+            results.move_to_end(key)
+            if len(results) > MOST_KEPT:
+                results.popitem(last=False)
         return result
 
     @cached_property

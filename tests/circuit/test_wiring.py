@@ -7,10 +7,11 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import pytest
 
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VOLTAGE_SOURCE
-from netlearn.circuit.wiring import MOST_KEPT
+from netlearn.circuit.wiring import MOST_KEPT, Wiring
 from netlearn.solve.equations.assembly import MatrixTopology
 from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.internal import InternalSolver
@@ -84,3 +85,29 @@ def test_a_circuit_is_pickled_without_what_was_worked_out() -> None:
     again = pickle.loads(pickle.dumps(circuit))
     np.testing.assert_array_equal(InternalSolver().solve(again).x, before)
     assert again.with_values({(0, "dc"): np.array([1.0])}).wiring is again.wiring
+
+
+class Slow:
+    """A key that at one of its looks-up is so slow that others push it out, as other threads may do."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self.wiring = wiring
+        self.looks = 0
+
+    def __hash__(self) -> int:
+        self.looks -= 1
+        if self.looks == 0:
+            for key in range(MOST_KEPT):
+                self.wiring.once(key, lambda: None)
+        return 0
+
+
+@pytest.mark.parametrize("look", [1, 2, 3, 4])
+def test_results_may_be_let_go_by_others_while_they_are_asked_for(look: int) -> None:
+    wiring = divider().wiring
+    slow = Slow(wiring)
+    for _ in range(2):
+        slow.looks = look
+        assert wiring.once(slow, lambda: "found") == "found"
+    slow.looks = 0
+    assert wiring.once(slow, lambda: "found again") in ("found", "found again")
