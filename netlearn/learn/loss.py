@@ -29,7 +29,7 @@ class Mse(Dissipating):
     def value(self, outputs: Array, targets: Array) -> Array:
         """Losses (S,) of outputs (S, o)."""
         error, count = self._errors(outputs, targets)
-        return np.asarray(np.sum(error * error, axis=-1) / count[..., 0])
+        return np.asarray(np.add.reduce(error * error, axis=-1, keepdims=True) / count)[..., 0]
 
     def gradient(self, outputs: Array, targets: Array) -> Array:
         """Derivatives (S, o) of each sample's loss by its outputs."""
@@ -62,12 +62,12 @@ class Mse(Dissipating):
         wanted = np.where(_own_class(outputs, targets), self.on, self.off)
         return np.where(targets[:, None] < 0, np.nan, wanted)
 
-    def _errors(self, outputs: Array, targets: Array) -> tuple[Array, Array]:
-        """Errors (S, o), zero where nothing is asked, and of how many outputs (S, 1) something is."""
-        error = outputs - self.wanted(outputs, targets)
-        missing = np.isnan(targets) if targets.ndim == 2 else (targets < 0)[:, None]
-        if not missing.any():
-            return error, np.full((len(error), 1), error.shape[-1])
+    def _errors(self, outputs: Array, targets: Array) -> tuple[Array, Array | int]:
+        """Errors (S, o), zero where nothing is asked, and of how many outputs something is, (S, 1) if not of all."""
+        wanted = self.wanted(outputs, targets)
+        error, missing = outputs - wanted, np.isnan(wanted)
+        if not np.count_nonzero(missing):
+            return error, max(1, error.shape[-1])
         asked = np.broadcast_to(~missing, error.shape)
         return np.where(asked, error, 0.0), np.maximum(np.sum(asked, axis=-1, keepdims=True), 1)
 

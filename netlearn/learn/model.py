@@ -54,6 +54,11 @@ class Model:
         return self.probes.matrix(self.parameters.circuit.size)
 
     @cached_property
+    def reads_currents(self) -> bool:
+        """Whether any output is a branch current. Raises CircuitError as ``probes`` does."""
+        return bool(self.probes.currents(self.parameters.circuit).any())
+
+    @cached_property
     def constant_slopes(self) -> Slopes:
         """The derivatives of outputs between unknowns, the same at all states. Raises what ``probes`` raises."""
         return self.probes.slopes(self.parameters.circuit, np.zeros((0, 0)), ())
@@ -73,8 +78,13 @@ class Model:
 
     def circuit(self, theta: Array, inputs: Array) -> Circuit:
         """The circuit at parameters ``theta`` (P,), driven by ``inputs`` (S, p)."""
-        circuit = self.parameters.circuit
-        columns, quantities = self.parameters.values(theta, self.settings(inputs))
+        return self.driven_circuit(inputs, *self.parameters.values(theta, self.settings(inputs)))
+
+    def driven_circuit(
+        self, inputs: Array, columns: Mapping[Column, Array], quantities: Mapping[str, Array] | None = None
+    ) -> Circuit:
+        """The circuit with the values that follow from parameters, driven by ``inputs`` (S, p)."""
+        circuit, columns = self.parameters.circuit, dict(columns)
         for g in self._driven:
             fixed = columns.get((g, "dc"))
             fixed = np.asarray(circuit.groups[g].values["dc"]) if fixed is None else fixed

@@ -42,6 +42,11 @@ class Probes:
         """None of the netlist's numbers is read."""
         return ()
 
+    def currents(self, circuit: Circuit) -> Array:
+        """(o,) which of them read a branch current."""
+        n = len(circuit.nodes)
+        return np.asarray((self.plus >= n) | (self.minus >= n))
+
     def affine(self, circuit: Circuit) -> bool:
         """They are differences of unknowns."""
         return True

@@ -13,7 +13,7 @@ from netlearn.circuit.circuit import GROUND
 from netlearn.errors import OptionError
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch
-from netlearn.learn.rules.circuitry import Circuitry, is_current, require_free
+from netlearn.learn.rules.circuitry import Circuitry, require_free
 from netlearn.learn.rules.source_shifts import SourceShifts
 from netlearn.solve.operating_point import OperatingPoint
 
@@ -67,7 +67,7 @@ def free_state(model: Model, theta: Array, batch: Batch) -> tuple[OperatingPoint
         return model.forward(theta, batch.inputs, batch.start), None
     simulated = model.simulated.forward(theta, batch.inputs, batch.start)
     circuit, probes = simulated.circuit, model.probes
-    currents = np.flatnonzero(is_current(circuit, probes))
+    currents = np.flatnonzero(probes.currents(circuit))
     if len(currents):
         raise OptionError(
             f"the output {probes.names[int(currents[0])]} is a current, and a chip's voltages alone are nudged",

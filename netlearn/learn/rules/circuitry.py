@@ -78,7 +78,7 @@ class Circuitry:
         is asked for at an output that is a current, and where samples are clamped at different outputs.
         """
         require_free(circuit, probes)
-        currents = is_current(circuit, probes)
+        currents = probes.currents(circuit)
         if np.any(currents) and (self.conductance is not None or self.clamp is not None):
             name = probes.names[int(np.argmax(currents))]
             raise CircuitError(
@@ -107,12 +107,6 @@ class Circuitry:
             index = _terminals(across, circuit.size)
             groups.append(Group(VOLTAGE_SOURCE, branches, index, {"dc": self.clamp[:, nodes]}))
         return circuit.with_elements(groups, branches)
-
-
-def is_current(circuit: Circuit, probes: Probes) -> Array:
-    """Which of the o probes read a branch current."""
-    n = len(circuit.nodes)
-    return np.asarray((probes.plus >= n) | (probes.minus >= n))
 
 
 def require_free(circuit: Circuit, probes: Probes) -> None:

@@ -21,7 +21,6 @@ from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate, Reads
 from netlearn.learn.rules.bench import Bench, free_state
-from netlearn.learn.rules.circuitry import is_current
 from netlearn.learn.rules.nudged_phase import FreePhase, free_phase, sampled, unit_strength
 from netlearn.learn.rules.nudges import (
     ClampNudge,
@@ -34,7 +33,7 @@ from netlearn.learn.rules.nudges import (
 )
 from netlearn.learn.rules.orders import NudgedLoss, nudged_loss, require_order
 from netlearn.learn.rules.planned import PlannedStep, planned_step
-from netlearn.learn.rules.planned_nudges import PLANNED, planned_contrast
+from netlearn.learn.rules.planned_nudges import PLANNED, Compared, planned_contrast
 from netlearn.learn.rules.power import with_power
 from netlearn.learn.rules.reading import Reading
 from netlearn.options import option
@@ -207,9 +206,15 @@ class GeneralizedEP(Energetic):
             if found is None:
                 return None
             beta *= unit_strength(found, curvature(loss, outputs, batch.targets)) ** (1.0 / self.nudge.contrast_order)
+        factors, pairs, shares = self._scheme
         scale = 1.0 / (beta**self.nudge.contrast_order * len(batch))
-        scheme = [(factor * beta, scale * share) for factor, share in self.scheme]
-        return planned_contrast(step, self.nudge, scheme, outputs, (loss, batch.targets))
+        compared = Compared(beta * factors, pairs, scale * shares)
+        return planned_contrast(step, self.nudge, compared, outputs, (loss, batch.targets))
+
+    @cached_property
+    def _scheme(self) -> Compared:
+        """What is compared at a β of one."""
+        return Compared.of(self.scheme)
 
     def _compared(
         self, phase: FreePhase, free: OperatingPoint, theta: Array, batch: Batch, rng: np.random.Generator
@@ -388,8 +393,7 @@ def suitable_nudge(model: Model, loss: Loss, targets: Array) -> Nudge:
     squared = quadratic_form(loss, np.zeros((len(targets), len(model.probes))), targets) is not None
     if model.chip is not None and "conductance" not in model.chip.nudges():
         squared = False
-    currents = np.any(is_current(model.parameters.circuit, model.probes))
-    return NUDGES["conductance" if squared and not currents else "current"]
+    return NUDGES["conductance" if squared and not model.reads_currents else "current"]
 
 
 def trained_elements(model: Model) -> int:

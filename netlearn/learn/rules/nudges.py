@@ -48,10 +48,14 @@ class CurrentNudge:
     order: int = field(default=1, init=False, repr=False)
     contrast_order: int = field(default=1, init=False, repr=False)
 
+    def elements(self, outputs: Array, targets: Array, loss: Loss) -> tuple[None, Array]:
+        """No conductance, and the current (S, o) at a strength of one."""
+        return None, loss.gradient(outputs, targets)
+
     def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
-        slope = loss.gradient(outputs, targets)
-        constant = loss.value(outputs, targets) - np.sum(slope * outputs, axis=-1)
-        return Circuitry(current=beta * slope, constant=beta * constant)
+        _, current = self.elements(outputs, targets, loss)
+        constant = loss.value(outputs, targets) - np.sum(current * outputs, axis=-1)
+        return Circuitry(current=beta * current, constant=beta * constant)
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ class ConductanceNudge:
     order: int = field(default=1, init=False, repr=False)
     contrast_order: int = field(default=1, init=False, repr=False)
 
-    def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
+    def elements(self, outputs: Array, targets: Array, loss: Loss) -> tuple[Array, Array]:
+        """The conductance (o,) and the current (S, o) at a strength of one."""
         form = quadratic_form(loss, outputs, targets)
         if form is None:
             raise OptionError(
@@ -73,8 +78,12 @@ class ConductanceNudge:
                 hint="use nudge=current for other losses, or where some cells of the data are empty",
             )
         curvature, wanted = form
-        constant = np.sum(curvature * wanted * wanted, axis=-1) / 2
-        return Circuitry(conductance=beta * curvature, current=-beta * curvature * wanted, constant=beta * constant)
+        return curvature, -curvature * wanted
+
+    def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
+        conductance, current = self.elements(outputs, targets, loss)
+        constant = np.sum(current * current / conductance, axis=-1) / 2
+        return Circuitry(conductance=beta * conductance, current=beta * current, constant=beta * constant)
 
 
 @dataclass(frozen=True)

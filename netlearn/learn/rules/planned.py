@@ -63,19 +63,19 @@ class PlannedStep:
         return self.plan.border.push is not None
 
     def contrast(
-        self, conductance: Array, current: Array, pairs: Array, shares: Array, *, definite: bool
+        self, conductance: Array, current: Array, strengths: Array, pairs: Array, shares: Array
     ) -> Array | None:
         """What parameters (P,) compare between pairs of nudged states, see ``PlannedStates``; None for unknown."""
-        return self._by_parameters(self.states.contrast(conductance, current, pairs, shares, definite=definite))
+        return self._by_parameters(self.states.contrast(conductance, current, strengths, pairs, shares))
 
     def transfer(self, samples: Array) -> Array | None:
         """What the outputs see of each other, see ``PlannedStates``; None for unknown."""
         return self.states.transfer(samples)
 
     def _by_parameters(self, found: Array | None) -> Array | None:
-        if found is None:
-            return None
         plan = self.plan
+        if found is None or plan.alone is not None:
+            return found
         parts = {column: plan.border.part(found, column[0]) for column in plan.model.parameters.columns}
         return plan.model.pullback(self.theta, parts)
 
@@ -137,23 +137,28 @@ class PlannedModel:
             return None
         if not len(inputs) or not surely_fits(len(inputs), size) or (len(inputs) >= FEWEST and self._swept):
             return None
-        # Its values are its own: whoever gave these may change them in place before somebody asks for the unknowns.
-        circuit = model.circuit(theta, np.ascontiguousarray(inputs, dtype=float))
-        resistance = self._resistances(circuit)
+        inputs = np.ascontiguousarray(inputs, dtype=float)
+        # Their values are their own: whoever gave these may change them in place before somebody asks for the unknowns.
+        own = np.empty(len(theta)) if self.alone else np.array(theta)
+        if self.alone:
+            circuit, resistance = model.driven_circuit(inputs, {self.alone: own}), in_rows(theta)
+        else:
+            circuit = model.circuit(own, inputs)
+            resistance = self._resistances(circuit)
         volts, drives = self._drives(circuit, len(inputs))
-        states = self.border.settled(resistance, volts, drives, self._start(batch))
-        theta = resistance if self._alone else np.array(theta)
-        return None if states is None else PlannedStep(self, theta, circuit, states)
+        states = self.border.settled(resistance, volts, drives, self._start(batch), own if self.alone else None)
+        return None if states is None else PlannedStep(self, own, circuit, states)
 
     @cached_property
-    def _alone(self) -> bool:
-        """Whether the parameters are the resistances, and no others, in their order."""
+    def alone(self) -> Column | None:
+        """The column of the resistances where they are the parameters, and no others, in their order."""
         parameters = self.model.parameters
         if len(parameters.bindings) != 1:
-            return False
+            return None
         (ohms,) = parameters.bindings
         whole = np.array_equal(ohms.elements, np.arange(self.border.firsts[-1])) and len(self.border.resistors) == 1
-        return isinstance(ohms, Direct) and ohms.plain and whole and len(parameters) == len(ohms.elements)
+        alone = isinstance(ohms, Direct) and ohms.plain and whole and len(parameters) == len(ohms.elements)
+        return ohms.column if alone else None
 
     @cached_property
     def _swept(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,36 +11,50 @@ from netlearn.arrays import Array
 from netlearn.learn.loss import Loss
 from netlearn.learn.rules.nudges import ConductanceNudge, CurrentNudge, Nudge
 from netlearn.learn.rules.planned import PlannedStep
+from netlearn.solve.compiled.load import in_rows
 
 PLANNED = (ConductanceNudge, CurrentNudge)
 """Nudges that are elements at the outputs, as strong as β is."""
 
 
-def planned_contrast(
-    step: PlannedStep, nudge: Nudge, scheme: Sequence[tuple[float, float]], outputs: Array, wanted: tuple[Loss, Array]
-) -> Array | None:
-    """Σ shares (∂Φ/∂θ(x_β) - ∂Φ/∂θ(x_0)) over the β and shares of a ``scheme``, (P,).
+class Compared(NamedTuple):
+    """Pairs (n, 2) of states and what each counts, ``shares`` (n,): 0 for the free ones, 1 and so on for nudged ones.
 
-    x_0 are the free states, whose ``outputs`` (S, o) were read, ``wanted`` the loss and the targets. None where the
-    general way is to say it.
+    Of these each is under a nudge so many times as strong, ``strengths`` (K,).
     """
+
+    strengths: Array
+    pairs: Array
+    shares: Array
+
+    @classmethod
+    def of(cls, scheme: Sequence[tuple[float, float]]) -> Compared:
+        """For the contrasts of states under nudges of some strength with the free ones, and what each counts."""
+        strengths, shares = np.array(np.array(scheme, dtype=float).T, order="C")
+        if len(strengths) == 2 and shares[0] == -shares[1]:
+            # The free states drop out of the difference of the two.
+            return cls(strengths, np.array([[2, 1]]), shares[:1])
+        return cls(strengths, np.array([(0, 1 + k) for k in range(len(strengths))]), shares)
+
+
+def planned_contrast(
+    step: PlannedStep, nudge: Nudge, compared: Compared, outputs: Array, wanted: tuple[Loss, Array]
+) -> Array | None:
+    """Σ shares (∂Φ/∂θ of the second state - ∂Φ/∂θ of the first) over the pairs of states that are ``compared``, (P,).
+
+    The ``nudge`` is one of ``PLANNED``. The free states' ``outputs`` (S, o) were read, ``wanted`` are the loss and the
+    targets. None where the general way is to say it.
+    """
+    assert isinstance(nudge, PLANNED)
     if not step.nudgeable:
         return None
     loss, targets = wanted
-    one = nudge.circuitry(1.0, outputs, targets, loss)
-    betas, shares = np.array(scheme, dtype=float).T
-    current = np.zeros(outputs.shape) if one.current is None else one.current
-    conductance = np.zeros(outputs.shape[1]) if one.conductance is None else one.conductance
+    conductance, current = nudge.elements(outputs, targets, loss)
+    if conductance is None:
+        conductance = np.zeros(outputs.shape[1])
     if current.shape != outputs.shape or conductance.shape != outputs.shape[1:]:
         return None
     if current.dtype != float or conductance.dtype != float:
         return None
-    if len(betas) == 2 and shares[0] == -shares[1]:
-        # The free states drop out of the difference of the two.
-        pairs, shares = np.array([[2, 1]]), shares[:1]
-    else:
-        pairs, shares = np.array([(0, 1 + k) for k in range(len(betas))]), np.ascontiguousarray(shares)
-    strengths, currents = betas[:, None] * conductance, betas[:, None, None] * current
-    # Products lie in memory as their factors do, which may be targets that somebody turned around.
-    strengths, currents = np.ascontiguousarray(strengths), np.ascontiguousarray(currents)
-    return step.contrast(strengths, currents, pairs, shares, definite=bool((strengths < 0).any()))
+    # Currents lie in memory as targets do, which somebody may have turned around.
+    return step.contrast(in_rows(conductance), in_rows(current), *compared)

@@ -57,13 +57,14 @@ class PlannedStates(Protocol):
         ...
 
     def contrast(
-        self, conductance: Array, current: Array, pairs: Array, shares: Array, *, definite: bool
+        self, conductance: Array, current: Array, strengths: Array, pairs: Array, shares: Array
     ) -> Array | None:
         """What resistors (k,) compare between pairs of states: Σ shares (∂Φ/∂R of the second - ∂Φ/∂R of the first).
 
-        Φ is the co-content. ``pairs`` (n, 2) are 0 for the free states, and 1 and so on for those under K nudges, of
-        ``conductance`` (K, o) and ``current`` (K, S, o) from the first to the second end of each output. None where
-        one of these is not found, or, if they are to be ``definite``, does not have a positive definite Jacobian.
+        Φ is the co-content. ``pairs`` (n, 2) are 0 for the free states, and 1 and so on for those under K nudges, that
+        are ``strengths`` (K,) times ``conductance`` (o,) and ``current`` (S, o) from the first to the second end of
+        each output. None where one of these is not found, or has a negative conductance and no positive definite
+        Jacobian.
         """
         ...
 
@@ -220,15 +221,21 @@ class BorderedPlan:
         return np.ascontiguousarray(wide @ self.injected)
 
     def settled(
-        self, resistance: Array, volts: Array, drives: Array | None, start: Array | None
+        self,
+        resistance: Array,
+        volts: Array,
+        drives: Array | None,
+        start: Array | None,
+        copy: Array | None = None,
     ) -> PlannedStates | None:
         """The free states with the resistances (k,), held nodes at ``volts`` (S, t), and ``drives`` (S, r), if any.
 
-        From the inner voltages ``start`` (S, h), or with no diode conducting. None where values are not finite, where a
+        From the inner voltages ``start`` (S, h), or with no diode conducting. ``copy`` (k,), if there is one, becomes a
+        copy of the resistances, which costs less where they are read. None where values are not finite, where a
         resistance is not above zero, and where a sample has not arrived after a few steps.
         """
         # Both take plans apart.
         from netlearn.solve.bordered import few, planned_few, planned_many
 
         kind = planned_few.FewStates if len(volts) <= few.MOST else planned_many.ManyStates
-        return kind.settled(self, resistance, volts, drives, start)
+        return kind.settled(self, resistance, volts, drives, start, copy)

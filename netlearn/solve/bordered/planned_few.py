@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RUNS = 4096
 """So many runs of resistors a thread takes at a time, by convention, a choice that no measurement supports: of fewer,
 one thread."""
-NOTHING = np.zeros((0, 0))
+NOTHING, NONE = np.zeros((0, 0)), np.zeros(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class FewStates:
     """As ``plan.PlannedStates`` has it; ``work`` is what the compiled calls leave to each other."""
 
     plan: BorderedPlan
-    resistance: Array
+    conductance: Array
     volts: Array
     work: Array
     read: Array
@@ -37,17 +37,24 @@ class FewStates:
 
     @classmethod
     def settled(
-        cls, plan: BorderedPlan, resistance: Array, volts: Array, drives: Array | None, start: Array | None
+        cls,
+        plan: BorderedPlan,
+        resistance: Array,
+        volts: Array,
+        drives: Array | None,
+        start: Array | None,
+        copy: Array | None,
     ) -> FewStates | None:
         """See ``BorderedPlan.settled``."""
         (inner, border), samples, volts = plan.layout.sizes, len(volts), in_rows(volts)
         work, read = np.empty(_room(inner, border, samples)), np.empty((samples, plan.outputs.shape[1]))
+        conductance = np.empty(len(resistance))
         bad, steps = kernels().free_few(
             plan.runs, plan.diodes, plan.layout.tree, plan.outputs, resistance, volts,
             NOTHING if drives is None else drives, NOTHING if start is None else start, border, plan.most, ROUNDING,
-            plan.tolerances.abstol, plan.allowed, work, read,
+            plan.tolerances.abstol, plan.allowed, conductance, NONE if copy is None else copy, work, read,
         )  # fmt: skip
-        return cls(plan, resistance, volts, work, read, int(steps)) if bad == 0.0 else None
+        return cls(plan, conductance, volts, work, read, int(steps)) if bad == 0.0 else None
 
     @property
     def moving(self) -> Array:
@@ -62,23 +69,21 @@ class FewStates:
     def by_resistance(self, errors: Array) -> Array | None:
         """See ``plan.PlannedStates``."""
         inner, border = self.plan.layout.sizes
-        left, right = (np.empty((len(errors), inner + border)) for _ in range(2))
+        left, right = np.empty((2, len(errors), inner + border))
         error = kernels().adjoint_few(self.plan.outputs, errors, inner, border, self.work, left, right)
         return self._contracted(left, right, -1.0) if error <= EXACT else None
 
     def contrast(
-        self, conductance: Array, current: Array, pairs: Array, shares: Array, *, definite: bool
+        self, conductance: Array, current: Array, strengths: Array, pairs: Array, shares: Array
     ) -> Array | None:
         """See ``plan.PlannedStates``."""
         plan, (inner, border) = self.plan, self.plan.layout.sizes
-        left, right = (np.empty((len(pairs) * len(self.volts), inner + border)) for _ in range(2))
-        bad, indefinite = kernels().nudged_few(
-            plan.diodes, plan.layout.tree, plan.outputs, self.volts, conductance, current, pairs, shares, border,
-            plan.most, ROUNDING, plan.tolerances.abstol, plan.allowed, self.work, left, right,
+        left, right = np.empty((2, len(pairs) * len(self.volts), inner + border))
+        bad = kernels().nudged_few(
+            plan.diodes, plan.layout.tree, plan.outputs, self.volts, conductance, current, strengths, pairs, shares,
+            border, plan.most, ROUNDING, plan.tolerances.abstol, plan.allowed, self.work, left, right,
         )  # fmt: skip
-        if bad != 0.0 or (definite and indefinite != 0.0):
-            return None
-        return self._contracted(left, right, 1.0)
+        return self._contracted(left, right, 1.0) if bad == 0.0 else None
 
     def transfer(self, samples: Array) -> Array | None:
         """See ``plan.PlannedStates``."""
@@ -88,11 +93,11 @@ class FewStates:
         return result if error <= EXACT else None
 
     def _contracted(self, left: Array, right: Array, scale: float) -> Array:
-        runs, result, loop = self.plan.runs, np.empty(len(self.resistance)), kernels().contract_runs
-        inner, volts, resistance = self.plan.layout.sizes[0], self.volts, self.resistance
+        runs, result, loop = self.plan.runs, np.empty(len(self.conductance)), kernels().contract_runs
+        inner, volts, conductance = self.plan.layout.sizes[0], self.volts, self.conductance
 
         def work(first: int, last: int) -> None:
-            loop(first, last, runs, inner, resistance, left, right, volts, scale, result)
+            loop(first, last, runs, inner, conductance, left, right, volts, scale, result)
 
         in_parts(work, len(runs), RUNS)
         return result

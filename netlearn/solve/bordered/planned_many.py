@@ -10,7 +10,7 @@ import numpy as np
 
 from netlearn.arrays import Array, all_finite
 from netlearn.solve.bordered.matrix import BorderedMatrix
-from netlearn.solve.bordered.planned_few import RUNS
+from netlearn.solve.bordered.planned_few import NONE, RUNS
 from netlearn.solve.bordered.system import BorderedSystem
 from netlearn.solve.compiled.load import in_rows, kernels
 from netlearn.solve.equations.linear_stamps import SAMPLES
@@ -30,9 +30,7 @@ class ManyStates:
     """As ``plan.PlannedStates`` has it."""
 
     plan: BorderedPlan
-    resistance: Array
     conductance: Array
-    """(k,), or its negative."""
     system: BorderedSystem
     states: ReducedStates
     volts: Array
@@ -41,10 +39,16 @@ class ManyStates:
 
     @classmethod
     def settled(
-        cls, plan: BorderedPlan, resistance: Array, volts: Array, drives: Array | None, start: Array | None
+        cls,
+        plan: BorderedPlan,
+        resistance: Array,
+        volts: Array,
+        drives: Array | None,
+        start: Array | None,
+        copy: Array | None,
     ) -> ManyStates | None:
         """See ``BorderedPlan.settled``."""
-        found = _linear_part(plan, resistance)
+        found = _linear_part(plan, resistance, NONE if copy is None else copy)
         if found is None:
             return None
         matrix, conductance = found
@@ -62,7 +66,7 @@ class ManyStates:
         ends = plan.nodes
         read = outcome.states.drops(*ends)
         assert read is not None
-        return cls(plan, resistance, conductance, system, outcome.states, volts, read, outcome.steps)
+        return cls(plan, conductance, system, outcome.states, volts, read, outcome.steps)
 
     @property
     def moving(self) -> Array:
@@ -86,15 +90,16 @@ class ManyStates:
         return self._contracted(left, self._y, -1.0) if (error <= EXACT).all() else None
 
     def contrast(
-        self, conductance: Array, current: Array, pairs: Array, shares: Array, *, definite: bool
+        self, conductance: Array, current: Array, strengths: Array, pairs: Array, shares: Array
     ) -> Array | None:
         """See ``plan.PlannedStates``."""
         states = [self._y]
         assert self.plan.push is not None
         with one_thread():
-            for g, i in zip(conductance, current, strict=True):
+            for beta in strengths:
+                g, i = beta * conductance, beta * current
                 found = self.system.pushed(self.states, self.plan.push, g, i)
-                if found is None or not found.converged.all() or (definite and not found.definite.all()):
+                if found is None or not found.converged.all() or ((g < 0).any() and not found.definite.all()):
                     return None
                 states.append(self.plan.in_order(found.states.moving))
         total: Array | None = None
@@ -118,15 +123,15 @@ class ManyStates:
         return result if error <= EXACT else None
 
     def _contracted(self, left: Array, right: Array, scale: float) -> Array:
-        """``scale`` Σ_s of the products of drops in states (r, S) over the negative square of the resistance, (k,)."""
-        plan, volts, loops = self.plan, self.volts, kernels()
-        inner, result = plan.layout.sizes[0], np.empty(len(self.resistance))
+        """``-scale`` Σ_s of the products of drops in states (r, S) times the square of the conductance, (k,)."""
+        plan, volts, conductance, loops = self.plan, self.volts, self.conductance, kernels()
+        inner, result = plan.layout.sizes[0], np.empty(len(conductance))
         if not plan.stamps.coupling.dense or self._common(left, right):
             rows, columns = (np.ascontiguousarray(each.T) for each in (left, right))
-            volts, resistance = in_rows(volts), self.resistance
+            volts = in_rows(volts)
 
             def loop(first: int, last: int) -> None:
-                loops.contract_runs(first, last, plan.runs, inner, resistance, rows, columns, volts, scale, result)
+                loops.contract_runs(first, last, plan.runs, inner, conductance, rows, columns, volts, scale, result)
 
             in_parts(loop, len(plan.runs), RUNS)
             return result
@@ -142,7 +147,7 @@ class ManyStates:
             at_border = left @ right[inner:].T
             at_border += right @ left[inner:].T
         own = np.einsum("rs,rs->r", left, right)
-        loops.contract_products(plan.runs, inner, self.conductance, own, at_held, at_border, scale, result)
+        loops.contract_products(plan.runs, inner, conductance, own, at_held, at_border, scale, result)
         return result
 
     def _common(self, left: Array, right: Array) -> bool:
@@ -156,18 +161,13 @@ class ManyStates:
         return any(common([one.T, other.T]) for one, other in pairs)
 
 
-def _linear_part(plan: BorderedPlan, resistance: Array) -> tuple[BorderedMatrix, Array] | None:
-    """The matrix and the conductances (k,); None where a resistance is not above zero."""
+def _linear_part(plan: BorderedPlan, resistance: Array, copy: Array) -> tuple[BorderedMatrix, Array] | None:
+    """The matrix and the conductances (k,), with the resistances in ``copy``; None where one is not above zero."""
     (inner, border), loops = plan.layout.sizes, kernels()
     corner, conductance = len(plan.layout.rows), np.empty(len(resistance))
     diagonal, beside, square = np.empty(inner + border), np.empty((inner, border)), np.empty((border, border))
     none = np.empty((0, 0))
-    if (
-        loops.gather(
-            plan.runs, resistance, none, diagonal, beside, square, none, conductance, plan.stamps.coupling.factor
-        )
-        != 0.0
-    ):
+    if loops.gather(plan.runs, resistance, none, diagonal, beside, square, none, conductance, copy) != 0.0:
         return None
     columns, triangle, products = np.empty((border, inner)), np.empty(corner), np.empty((corner, inner))
     sums = np.empty(inner), np.empty(border)
@@ -181,15 +181,16 @@ def _driven(
 ) -> tuple[Sources, tuple[Array, Array]]:
     """What sources do, and what they add to the inner equations (h, S) and to those of the border (m, S)."""
     stamps, (inner, border), samples = plan.stamps, plan.layout.sizes, len(volts)
-    # But for its factor, which the conductances have.
     matrix = stamps.coupling.matrix([plan.part(conductance, each.group) for each in stamps.groups])
-    result = np.empty((matrix.shape[1], samples))
+    result, factor = np.empty((matrix.shape[1], samples)), stamps.coupling.factor
 
     def work(first: int, last: int) -> None:
         if isinstance(matrix, np.ndarray):
             np.matmul(matrix.T, volts[first:last].T, out=result[:, first:last])
         else:
             result[:, first:last] = (volts[first:last] @ matrix).T
+        if factor != 1.0:
+            result[:, first:last] *= factor
 
     in_parts(work, samples, SAMPLES)
     at_inner, at_border, alone = plan.driven

@@ -100,12 +100,14 @@ def free_few(
     part: float,
     floor: float,
     allowed: float,
+    conductance: Array,
+    copy: Array,
     work: Array,
     read: Array,
 ) -> tuple[float, float]:
     """The free states from the resistances, from inner voltages ``start`` (S, h), or (0, h) for no diode conducting.
 
-    ``drives`` (S, r) are what current sources add to the equations, (0, r) for none. ``ends`` (2, o) are the ends of
+    ``conductance`` (k,) and ``copy`` are filled as ``gather`` does. ``drives`` (S, r) are what current sources add to the equations, (0, r) for none. ``ends`` (2, o) are the ends of
     the outputs ``read`` (S, o): unknowns, -1 for ground and -2 - t for held nodes. Returns 0.0 if the values are such
     as are solved here, all samples are on their lines and within what is ``allowed`` beside Kirchhoff's laws, and the
     number of steps.
@@ -117,7 +119,7 @@ def free_few(
     for s in range(len(drives)):
         for i in range(inner + border):
             rows[s, i] = drives[s, i]
-    bad = gather(runs, resistance, volts, matrix.diagonal, matrix.beside, matrix.square, rows, np.empty(0), 1.0)
+    bad = gather(runs, resistance, volts, matrix.diagonal, matrix.beside, matrix.square, rows, conductance, copy)
     total = 0.0
     for s in range(samples):
         own = volts[s]
@@ -217,6 +219,7 @@ def nudged_few(
     volts: Array,
     conductance: Array,
     current: Array,
+    strengths: Array,
     pairs: Array,
     shares: Array,
     border: int,
@@ -227,15 +230,16 @@ def nudged_few(
     work: Array,
     left: Array,
     right: Array,
-) -> tuple[float, float]:
+) -> float:
     """States with nudges at the outputs, from the free ones on, and what elements compare between two of them.
 
-    ``conductance`` (K, o) and ``current`` (K, S, o) are those of K nudges from the first to the second end of each
-    output, which are of the border or ground. ``pairs`` (n, 2) are the states that are compared, 0 for the free ones;
-    ``left`` and ``right`` (n S, r) become their differences times ``shares`` (n,), and their means. Returns 0.0 if all
-    are within what is ``allowed``, and how many pivots of the corners are not above zero.
+    ``conductance`` (o,) and ``current`` (S, o) are from the first to the second end of each output, which are of the
+    border or ground, and each of K nudges is so many times as strong, ``strengths`` (K,). ``pairs`` (n, 2) are the
+    states that are compared, 0 for the free ones; ``left`` and ``right`` (n S, r) become their differences times
+    ``shares`` (n,), and their means. Returns 0.0 if all are within what is ``allowed``, and no pivot of a corner with a
+    negative conductance is below zero or zero.
     """
-    samples, inner, kinds = len(volts), len(diodes.starts) - 1, len(conductance)
+    samples, inner, kinds = len(volts), len(diodes.starts) - 1, len(strengths)
     matrix = matrix_parts(work, inner, border)
     state = state_parts(work, matrix.end, inner, border, samples)
     held, own_diagonal = hold(tree, volts), matrix.diagonal[:inner]
@@ -246,20 +250,22 @@ def nudged_few(
     full, outside, sums = np.empty((border, border)), np.empty((border, samples)), np.empty(border)
     pushed, triangle = np.empty(len(matrix.corner)), np.empty(state.lower.shape)
     other, further, off = np.empty(state.inverse.shape), np.empty(state.inverse.shape), np.empty(state.taken.shape)
-    bad, indefinite = 0.0, 0.0
+    bad = 0.0
     for k in range(kinds):
+        beta, negative = strengths[k], 0.0
         full[:] = matrix.square
         outside[:] = state.at_border
-        for o in range(conductance.shape[1]):
-            a, b, g = ends[0, o] - inner, ends[1, o] - inner, conductance[k, o]
+        for o in range(len(conductance)):
+            a, b, g = ends[0, o] - inner, ends[1, o] - inner, beta * conductance[o]
+            negative += 1.0 if g < 0.0 else 0.0
             if a >= 0:
                 full[a, a] += g
                 for s in range(samples):
-                    outside[a, s] += current[k, s, o]
+                    outside[a, s] += beta * current[s, o]
             if b >= 0:
                 full[b, b] += g
                 for s in range(samples):
-                    outside[b, s] -= current[k, s, o]
+                    outside[b, s] -= beta * current[s, o]
             if a >= 0 and b >= 0:
                 full[a, b] -= g
                 full[b, a] -= g
@@ -285,14 +291,14 @@ def nudged_few(
         )  # fmt: skip
         for s in range(samples):
             bad += 0.0 if excess[s] <= allowed else 1.0
-            indefinite += wrong[s]
+            bad += wrong[s] if negative > 0.0 else 0.0
     for n in range(len(pairs)):
         one, another = states[pairs[n, 0]], states[pairs[n, 1]]
         for s in range(samples):
             for i in range(inner + border):
                 left[n * samples + s, i] = shares[n] * (another[i, s] - one[i, s])
                 right[n * samples + s, i] = one[i, s] + 0.5 * (another[i, s] - one[i, s])
-    return bad, indefinite
+    return bad
 
 
 @compiled_sums

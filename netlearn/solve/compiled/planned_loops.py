@@ -15,9 +15,22 @@ from netlearn.solve.compiled.planned_layout import AT_BORDER, FROM_BORDER, FROM_
 
 
 @compiled_sums
+def invert(resistance: Array, conductance: Array, copy: Array) -> float:
+    """The conductances, and copies of the resistances where there is room. Returns how many are not above zero."""
+    wrong, kept = 0.0, len(copy) == len(resistance)
+    for j in range(len(resistance)):
+        conductance[j] = 1.0 / resistance[j]
+        wrong += 0.0 if resistance[j] > 0.0 else 1.0
+    if kept:
+        for j in range(len(resistance)):
+            copy[j] = resistance[j]
+    return wrong
+
+
+@compiled_sums
 def add_four(g: Array, held: Array, count: int, volts: Array, at: Array, drive: Array, other: int) -> None:
-    """Conductances ``g`` (4, ...) from four nodes that sources hold to the same ``count`` unknowns, ``at`` (count,)."""
-    one, two, three, four = g[0], g[1], g[2], g[3]
+    """Conductances ``g`` (4 * count,) from four nodes that sources hold to the same unknowns, ``at`` (count,)."""
+    one, two, three, four = g[:count], g[count : 2 * count], g[2 * count : 3 * count], g[3 * count :]
     for j in range(count):
         at[j] += (one[j] + two[j]) + (three[j] + four[j])
     for s in range(len(drive)):
@@ -90,25 +103,21 @@ def gather(
     square: Array,
     drive: Array,
     conductance: Array,
-    sign: float,
+    copy: Array,
 ) -> float:
     """The linear part of the equations from the resistances.
 
     ``diagonal`` (r,) of all unknowns, inner ones first, ``beside`` (h, m) and ``square`` (m, m); and what ``volts``
     (S, t) at held nodes add to the equations, ``drive`` (S, r), which has to have a beginning. ``conductance`` (k,)
-    becomes that of each resistor times ``sign`` if it has room for all of them. Returns 0.0 if all resistances are
-    above zero, and no less than what can be divided by.
+    becomes that of each resistor, ``copy`` its resistance if it has room for all of them: each is read but once, for
+    there may be more of them than of anything else. Returns 0.0 if all resistances are above zero, and no less than
+    what can be divided by.
     """
     inner, width = beside.shape
     diagonal[:] = 0.0
     beside[:] = 0.0
     square[:] = 0.0
-    longest = 0
-    for n in range(len(runs)):
-        longest = max(longest, runs[n, 2])
-    whole = len(conductance) == len(resistance)
-    scratch = np.empty((4, longest))
-    bad, n = 0.0, 0
+    bad, n, kept = 0.0, 0, len(copy) == len(resistance)
     while n < len(runs):
         # Four runs to the same unknowns, as in layers, are added in one pass.
         kind, count, other, several = runs[n, 0], runs[n, 2], runs[n, 4], 1
@@ -117,21 +126,14 @@ def gather(
             for k in range(n, n + 4):
                 same = runs[k, 0] == kind and runs[k, 2] == count and runs[k, 4] == other and runs[k, 3] >= 0
                 several = several if same else 1
-        for k in range(several):
-            first, g, wrong = runs[n + k, 1], scratch[k], 0.0
-            own = resistance[first : first + count]
-            for j in range(count):
-                g[j] = 1.0 / own[j]
-                wrong += 0.0 if own[j] > 0.0 else 1.0
-            bad += wrong
-            if whole:
-                into = conductance[first : first + count]
-                for j in range(count):
-                    into[j] = sign * g[j]
+        # Runs follow each other.
+        first, last = runs[n, 1], runs[n, 1] + several * count
+        g = conductance[first:last]
+        bad += invert(resistance[first:last], g, copy[first:last] if kept else copy)
         if several == 4:
-            add_four(scratch, runs[n : n + 4, 3], count, volts, diagonal[other : other + count], drive, other)
+            add_four(g, runs[n : n + 4, 3], count, volts, diagonal[other : other + count], drive, other)
         else:
-            bad += add_one(scratch[0], kind, count, runs[n, 3], other, volts, diagonal, beside, square, drive)
+            bad += add_one(g, kind, count, runs[n, 3], other, volts, diagonal, beside, square, drive)
         n += several
     for i in range(width):
         square[i, i] = diagonal[inner + i]
@@ -178,14 +180,14 @@ def contract_runs(
     last_run: int,
     runs: Array,
     inner: int,
-    resistance: Array,
+    conductance: Array,
     left: Array,
     right: Array,
     volts: Array,
     scale: float,
     result: Array,
 ) -> None:
-    """``scale`` Σ_t (left_p - left_n)(right_p - right_n) over the negative square of the resistance, into (k,).
+    """``-scale`` Σ_t (left_p - left_n)(right_p - right_n) times the square of the conductance, into (k,).
 
     ``left`` and ``right`` (T, r) are unknowns; held nodes are at no volts in the one, and in the other at ``volts``
     (S, t), sample after sample for states of S samples one after another.
@@ -193,7 +195,7 @@ def contract_runs(
     samples = len(volts)
     for n in range(first_run, last_run):
         kind, first, count, common, other = runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3], runs[n, 4]
-        into, own = result[first : first + count], resistance[first : first + count]
+        into, own = result[first : first + count], conductance[first : first + count]
         if kind == FROM_HELD and common >= 0 and len(left) == 4:
             # All in one pass. Of places that are never negative compilers know where they are.
             at, into_at, many = np.uint64(other), np.uint64(first), np.uint64(count)
@@ -203,7 +205,7 @@ def contract_runs(
                 found = (left[0, at + j] * (right[0, at + j] - v) + left[1, at + j] * (right[1, at + j] - w)) + (
                     left[2, at + j] * (right[2, at + j] - x) + left[3, at + j] * (right[3, at + j] - y)
                 )
-                result[into_at + j] = scale * found / (-resistance[into_at + j] * resistance[into_at + j])
+                result[into_at + j] = scale * found * (-conductance[into_at + j] * conductance[into_at + j])
             continue
         for j in range(count):
             into[j] = 0.0
@@ -235,7 +237,7 @@ def contract_runs(
                 for j in range(count):
                     into[j] += (a[j] - p) * (b[j] - q)
         for j in range(count):
-            into[j] = scale * into[j] / (-own[j] * own[j])
+            into[j] = scale * into[j] * (-own[j] * own[j])
 
 
 @compiled_sums
@@ -251,9 +253,9 @@ def contract_products(
 ) -> None:
     """The same as ``contract_runs`` from products of states that are summed over samples.
 
-    ``conductance`` (k,) may be the negative one. ``own`` (r,) are Σ left_q right_q, ``at_held`` (t, r) or (t, h)
-    Σ left_q volts_p for held nodes p, and ``at_border`` (r, m) Σ left_p right_q + left_q right_p for q of the border.
-    ``at_held`` may be where ``result`` is, if each product stands where its resistor does.
+    ``own`` (r,) are Σ left_q right_q, ``at_held`` (t, r) or (t, h) Σ left_q volts_p for held nodes p, and ``at_border``
+    (r, m) Σ left_p right_q + left_q right_p for q of the border. ``at_held`` may be where ``result`` is, if each
+    product stands where its resistor does.
     """
     for n in range(len(runs)):
         kind, first, count, common, other = runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3], runs[n, 4]

@@ -58,16 +58,17 @@ def test_runs_are_all_resistors_and_give_the_sums_over_them(seed: int, layered: 
     order = at[np.argsort(unknown[at])]
     matrix, driven = full[np.ix_(order, order)], full[np.ix_(order, place[np.argsort(held[place])])]
     diagonal, beside, square = np.empty(INNER + BORDER), np.empty((INNER, BORDER)), np.empty((BORDER, BORDER))
-    drive, conductance = np.zeros((samples, INNER + BORDER)), np.empty(len(index))
+    drive, (conductance, copy) = np.zeros((samples, INNER + BORDER)), np.empty((2, len(index)))
     loops = kernels()
-    assert loops.gather(found, ohms, volts, diagonal, beside, square, drive, conductance, -1.0) == 0.0
+    assert loops.gather(found, ohms, volts, diagonal, beside, square, drive, conductance, copy) == 0.0
     np.testing.assert_allclose(diagonal, np.diag(matrix), rtol=1e-13)
     np.testing.assert_allclose(beside, matrix[:INNER, INNER:], rtol=1e-13, atol=1e-15)
     np.testing.assert_allclose(square, matrix[INNER:, INNER:], rtol=1e-13, atol=1e-15)
     np.testing.assert_allclose(drive, volts @ driven.T, rtol=1e-12, atol=1e-13)
-    np.testing.assert_allclose(-conductance, 1 / ohms, rtol=1e-15)
+    np.testing.assert_allclose(conductance, 1 / ohms, rtol=1e-15)
+    np.testing.assert_array_equal(copy, ohms)
     result = np.empty(len(index))
-    loops.contract_runs(0, len(found), found, INNER, ohms, *states, volts, -2.0, result)
+    loops.contract_runs(0, len(found), found, INNER, conductance, *states, volts, -2.0, result)
     # What sources hold does not move, and neither does what joins one unknown to itself.
     np.testing.assert_allclose(result, 2.0 * (drops[0] * drops[1]).sum(axis=0) / ohms**2, rtol=1e-12, atol=1e-14)
     left, right = (each.reshape(samples, -1).T for each in states)
@@ -77,4 +78,4 @@ def test_runs_are_all_resistors_and_give_the_sums_over_them(seed: int, layered: 
     np.testing.assert_allclose(again, result, rtol=1e-12, atol=1e-12)
     for wrong in (0.0, -1.0, np.nan):
         ohms[rng.integers(len(ohms))] = wrong
-        assert loops.gather(found, ohms, volts, diagonal, beside, square, drive, np.empty(0), 1.0) != 0.0
+        assert loops.gather(found, ohms, volts, diagonal, beside, square, drive, conductance, np.empty(0)) != 0.0
