@@ -15,29 +15,46 @@ from netlearn.solve.compiled.planned_layout import AT_BORDER, FROM_BORDER, FROM_
 
 
 @compiled_sums
-def invert(resistance: Array, conductance: Array, copy: Array) -> float:
-    """The conductances, and copies of the resistances where there is room. Returns how many are not above zero."""
-    wrong, kept = 0.0, len(copy) == len(resistance)
-    for j in range(len(resistance)):
-        conductance[j] = 1.0 / resistance[j]
-        wrong += 0.0 if resistance[j] > 0.0 else 1.0
-    if kept:
-        for j in range(len(resistance)):
-            copy[j] = resistance[j]
+def invert(resistance: Array, first: int, last: int, conductance: Array, copy: Array) -> float:
+    """Conductances, and copies of the resistances where there is room. Returns how many are not above zero."""
+    # Of places that are never negative compilers know where they are.
+    at, count, wrong = np.uint64(first), np.uint64(last - first), 0.0
+    if len(copy) != len(resistance):
+        for j in range(count):
+            conductance[at + j] = 1.0 / resistance[at + j]
+            wrong += 0.0 if resistance[at + j] > 0.0 else 1.0
+        return wrong
+    for j in range(count):
+        # While it divides, the machine has time to write.
+        conductance[at + j], copy[at + j] = 1.0 / resistance[at + j], resistance[at + j]
+        wrong += 0.0 if resistance[at + j] > 0.0 else 1.0
     return wrong
 
 
 @compiled_sums
-def add_four(g: Array, held: Array, count: int, volts: Array, at: Array, drive: Array, other: int) -> None:
-    """Conductances ``g`` (4 * count,) from four nodes that sources hold to the same unknowns, ``at`` (count,)."""
-    one, two, three, four = g[:count], g[count : 2 * count], g[2 * count : 3 * count], g[3 * count :]
+def same_unknowns(runs: Array, first: int, last: int) -> bool:
+    """Whether there are such runs, which lead from nodes that sources hold to the same unknowns."""
+    if last > len(runs):
+        return False
+    for n in range(first, last):
+        if runs[n, 0] != FROM_HELD or runs[n, 3] < 0 or runs[n, 2] != runs[first, 2] or runs[n, 4] != runs[first, 4]:
+            return False
+    return True
+
+
+@compiled_sums
+def add_four(runs: Array, n: int, g: Array, volts: Array, diagonal: Array, drive: Array) -> None:
+    """The conductances ``g`` (k,) of four runs, the n-th and the next ones, from held nodes to the same unknowns."""
+    count, at = np.uint64(runs[n, 2]), np.uint64(runs[n, 4])
+    one, two, three, four = (
+        np.uint64(runs[n, 1]), np.uint64(runs[n + 1, 1]), np.uint64(runs[n + 2, 1]), np.uint64(runs[n + 3, 1]),
+    )  # fmt: skip
     for j in range(count):
-        at[j] += (one[j] + two[j]) + (three[j] + four[j])
+        diagonal[at + j] += (g[one + j] + g[two + j]) + (g[three + j] + g[four + j])
     for s in range(len(drive)):
-        row = drive[s, other : other + count]
-        a, b, c, d = volts[s, held[0]], volts[s, held[1]], volts[s, held[2]], volts[s, held[3]]
+        a, b, c, d = volts[s, runs[n, 3]], volts[s, runs[n + 1, 3]], volts[s, runs[n + 2, 3]], volts[s, runs[n + 3, 3]]
         for j in range(count):
-            row[j] -= (a * one[j] + b * two[j]) + (c * three[j] + d * four[j])
+            drive[s, at + j] -= (a * g[one + j] + b * g[two + j]) + (c * g[three + j] + d * g[four + j])
 
 
 @compiled_sums
@@ -117,22 +134,18 @@ def gather(
     diagonal[:] = 0.0
     beside[:] = 0.0
     square[:] = 0.0
-    bad, n, kept = 0.0, 0, len(copy) == len(resistance)
+    bad, n = 0.0, 0
     while n < len(runs):
         # Four runs to the same unknowns, as in layers, are added in one pass.
-        kind, count, other, several = runs[n, 0], runs[n, 2], runs[n, 4], 1
-        if kind == FROM_HELD and n + 3 < len(runs):
-            several = 4
-            for k in range(n, n + 4):
-                same = runs[k, 0] == kind and runs[k, 2] == count and runs[k, 4] == other and runs[k, 3] >= 0
-                several = several if same else 1
+        kind, count, other = runs[n, 0], runs[n, 2], runs[n, 4]
+        several = 4 if same_unknowns(runs, n, n + 4) else 1
         # Runs follow each other.
         first, last = runs[n, 1], runs[n, 1] + several * count
-        g = conductance[first:last]
-        bad += invert(resistance[first:last], g, copy[first:last] if kept else copy)
+        bad += invert(resistance, first, last, conductance, copy)
         if several == 4:
-            add_four(g, runs[n : n + 4, 3], count, volts, diagonal[other : other + count], drive, other)
+            add_four(runs, n, conductance, volts, diagonal, drive)
         else:
+            g = conductance[first:last]
             bad += add_one(g, kind, count, runs[n, 3], other, volts, diagonal, beside, square, drive)
         n += several
     for i in range(width):
@@ -175,6 +188,72 @@ def complete(
 
 
 @compiled_sums
+def contract_two(
+    runs: Array, n: int, conductance: Array, left: Array, right: Array, volts: Array, scale: float, result: Array
+) -> None:
+    """What ``contract_runs`` does for four states of two runs, the n-th and the next, from held nodes to the same."""
+    samples, one, two = len(volts), runs[n, 3], runs[n + 1, 3]
+    a, b, c, d = volts[0, one], volts[1 % samples, one], volts[2 % samples, one], volts[3 % samples, one]
+    e, f, g, h = volts[0, two], volts[1 % samples, two], volts[2 % samples, two], volts[3 % samples, two]
+    at, first, second = np.uint64(runs[n, 4]), np.uint64(runs[n, 1]), np.uint64(runs[n + 1, 1])
+    for j in range(np.uint64(runs[n, 2])):
+        p, q, r, s = left[0, at + j], left[1, at + j], left[2, at + j], left[3, at + j]
+        v, w, x, y = right[0, at + j], right[1, at + j], right[2, at + j], right[3, at + j]
+        above = (p * (v - a) + q * (w - b)) + (r * (x - c) + s * (y - d))
+        below = (p * (v - e) + q * (w - f)) + (r * (x - g) + s * (y - h))
+        result[first + j] = scale * above * (-conductance[first + j] * conductance[first + j])
+        result[second + j] = scale * below * (-conductance[second + j] * conductance[second + j])
+
+
+@compiled_sums
+def contract_one(
+    runs: Array,
+    n: int,
+    inner: int,
+    conductance: Array,
+    left: Array,
+    right: Array,
+    volts: Array,
+    scale: float,
+    result: Array,
+) -> None:
+    """What ``contract_runs`` does for the n-th of the runs."""
+    kind, common, other, samples = runs[n, 0], runs[n, 3], runs[n, 4], len(volts)
+    first, count = np.uint64(runs[n, 1]), np.uint64(runs[n, 2])
+    for j in range(count):
+        result[first + j] = 0.0
+    if kind == NOWHERE:
+        return
+    if kind == FROM_HELD:
+        at = np.uint64(other)
+        for t in range(0, len(left), 2):
+            v = volts[t % samples, common] if common >= 0 else 0.0
+            if t + 1 < len(left):
+                w = volts[(t + 1) % samples, common] if common >= 0 else 0.0
+                for j in range(count):
+                    one, two = left[t, at + j] * (right[t, at + j] - v), left[t + 1, at + j] * (right[t + 1, at + j] - w)
+                    result[first + j] += one + two
+            else:
+                for j in range(count):
+                    result[first + j] += left[t, at + j] * (right[t, at + j] - v)
+    elif kind == TO_HELD:
+        at = np.uint64(other)
+        for t in range(len(left)):
+            p, q = left[t, common], right[t, common]
+            for j in range(count):
+                result[first + j] += p * (q - volts[t % samples, at + j])
+    else:
+        end = common if kind == FROM_INNER else inner + common
+        at = np.uint64(other if kind == FROM_BORDER else inner + other)
+        for t in range(len(left)):
+            p, q = left[t, end], right[t, end]
+            for j in range(count):
+                result[first + j] += (left[t, at + j] - p) * (right[t, at + j] - q)
+    for j in range(count):
+        result[first + j] *= scale * (-conductance[first + j] * conductance[first + j])
+
+
+@compiled_sums
 def contract_runs(
     first_run: int,
     last_run: int,
@@ -192,52 +271,15 @@ def contract_runs(
     ``left`` and ``right`` (T, r) are unknowns; held nodes are at no volts in the one, and in the other at ``volts``
     (S, t), sample after sample for states of S samples one after another.
     """
-    samples = len(volts)
-    for n in range(first_run, last_run):
-        kind, first, count, common, other = runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3], runs[n, 4]
-        into, own = result[first : first + count], conductance[first : first + count]
-        if kind == FROM_HELD and common >= 0 and len(left) == 4:
-            # All in one pass. Of places that are never negative compilers know where they are.
-            at, into_at, many = np.uint64(other), np.uint64(first), np.uint64(count)
-            v, w = volts[0, common], volts[1 % samples, common]
-            x, y = volts[2 % samples, common], volts[3 % samples, common]
-            for j in range(many):
-                found = (left[0, at + j] * (right[0, at + j] - v) + left[1, at + j] * (right[1, at + j] - w)) + (
-                    left[2, at + j] * (right[2, at + j] - x) + left[3, at + j] * (right[3, at + j] - y)
-                )
-                result[into_at + j] = scale * found * (-conductance[into_at + j] * conductance[into_at + j])
-            continue
-        for j in range(count):
-            into[j] = 0.0
-        if kind == NOWHERE:
-            continue
-        if kind == FROM_HELD:
-            for t in range(0, len(left), 2):
-                a, b = left[t, other : other + count], right[t, other : other + count]
-                v = volts[t % samples, common] if common >= 0 else 0.0
-                if t + 1 < len(left):
-                    c, d = left[t + 1, other : other + count], right[t + 1, other : other + count]
-                    w = volts[(t + 1) % samples, common] if common >= 0 else 0.0
-                    for j in range(count):
-                        into[j] += a[j] * (b[j] - v) + c[j] * (d[j] - w)
-                else:
-                    for j in range(count):
-                        into[j] += a[j] * (b[j] - v)
-        elif kind == TO_HELD:
-            for t in range(len(left)):
-                b, p, q = volts[t % samples, other : other + count], left[t, common], right[t, common]
-                for j in range(count):
-                    into[j] += p * (q - b[j])
+    n = first_run
+    while n < last_run:
+        # Layers have many runs to the same unknowns.
+        two = len(left) == 4 and n + 1 < last_run and same_unknowns(runs, n, n + 2)
+        if two:
+            contract_two(runs, n, conductance, left, right, volts, scale, result)
         else:
-            one = common if kind == FROM_INNER else inner + common
-            others = other if kind == FROM_BORDER else inner + other
-            for t in range(len(left)):
-                a, b = left[t, others : others + count], right[t, others : others + count]
-                p, q = left[t, one], right[t, one]
-                for j in range(count):
-                    into[j] += (a[j] - p) * (b[j] - q)
-        for j in range(count):
-            into[j] = scale * into[j] * (-own[j] * own[j])
+            contract_one(runs, n, inner, conductance, left, right, volts, scale, result)
+        n += 2 if two else 1
 
 
 @compiled_sums
