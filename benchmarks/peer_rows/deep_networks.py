@@ -98,6 +98,8 @@ def drn(least: float, *, quick: bool) -> Iterator[Row]:
         model, theta, samples, conductances = deep_network(*layers, batch)
         sets = [(scale * theta, tuple(g / scale for g in conductances)) for scale in SCALES]
         theirs = fast_drn([each for _, each in sets], samples.inputs, samples.targets)
+        # What all steps of training share is made before them, on both sides; neither rule draws from the generator.
+        loss, rng = Mse(), np.random.default_rng(0)
         expected = np.concatenate([part.numpy().ravel() for part in theirs()])
         for name, rule in (
             ("exact gradient", make_rule("analytic")),
@@ -106,7 +108,7 @@ def drn(least: float, *, quick: bool) -> Iterator[Row]:
             values = cycle([each for each, _ in sets])
 
             def ours(rule: Any = rule, values: Any = values) -> Any:
-                return rule.estimate(model, Mse(), next(values), samples, np.random.default_rng(0)).gradient
+                return rule.estimate(model, loss, next(values), samples, rng).gradient
 
             # Ours is by resistances. Losses differ by a factor, which the cosine does not see.
             found = -ours() * theta**2

@@ -8,7 +8,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.learn.adjoint import Adjoint
-from netlearn.learn.loss import Loss
+from netlearn.learn.loss import Loss, mean_loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.planned import planned_step
@@ -58,7 +58,7 @@ class Analytic:
         if gradient is None:
             gradient = Adjoint(model, theta, inputs, point, errors).by_parameters()
         estimate = Estimate(
-            loss=float(np.mean(loss.value(outputs, batch.targets))),
+            loss=mean_loss(loss, outputs, batch.targets),
             gradient=gradient,
             outputs=outputs,
             point=free,

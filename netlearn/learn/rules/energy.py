@@ -17,12 +17,13 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.errors import OptionError
-from netlearn.learn.loss import Loss
+from netlearn.learn.loss import Loss, mean_loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate, Reads
 from netlearn.learn.rules.bench import Bench, free_state
 from netlearn.learn.rules.nudged_phase import FreePhase, free_phase, sampled, unit_strength
 from netlearn.learn.rules.nudges import (
+    PROPORTIONAL,
     ClampNudge,
     ConductanceNudge,
     CurrentNudge,
@@ -33,10 +34,10 @@ from netlearn.learn.rules.nudges import (
 )
 from netlearn.learn.rules.orders import NudgedLoss, nudged_loss, require_order
 from netlearn.learn.rules.planned import PlannedStep, planned_step
-from netlearn.learn.rules.planned_nudges import PLANNED, Compared, planned_contrast
 from netlearn.learn.rules.power import with_power
 from netlearn.learn.rules.reading import Reading
 from netlearn.options import option
+from netlearn.solve.bordered.plan import Compared
 from netlearn.solve.operating_point import OperatingPoint
 
 States = Literal["positive", "negative", "centered"]
@@ -183,7 +184,7 @@ class GeneralizedEP(Energetic):
             free = phase.point
         states = 1 + len(self.scheme)
         estimate = Estimate(
-            loss=float(np.mean(loss.value(outputs, batch.targets))),
+            loss=mean_loss(loss, outputs, batch.targets),
             gradient=gradient,
             outputs=outputs,
             point=free,
@@ -196,24 +197,27 @@ class GeneralizedEP(Energetic):
     @property
     def _plannable(self) -> bool:
         """Whether a model's plan may know what is compared."""
-        return not self.noise and self.contrast == "energy" and self.gates == "channel" and type(self.nudge) in PLANNED
+        plain = not self.noise and self.contrast == "energy" and self.gates == "channel"
+        return plain and type(self.nudge) in PROPORTIONAL
 
     def _planned(self, step: PlannedStep, outputs: Array, batch: Batch, loss: Loss) -> Array | None:
         """What is compared by the model's plan, (P,); None where the general way is to say it."""
-        beta = self.beta
+        beta = float(self.beta)
+        if not step.nudgeable:
+            return None
         if self.relative:
-            found = step.transfer(sampled(len(outputs))) if step.nudgeable else None
+            found = step.transfer(sampled(len(outputs)))
             if found is None:
                 return None
             beta *= unit_strength(found, curvature(loss, outputs, batch.targets)) ** (1.0 / self.nudge.contrast_order)
-        factors, pairs, shares = self._scheme
+        assert isinstance(self.nudge, PROPORTIONAL)
+        conductance, current = self.nudge.elements(outputs, batch.targets, loss)
         scale = 1.0 / (beta**self.nudge.contrast_order * len(batch))
-        compared = Compared(beta * factors, pairs, scale * shares)
-        return planned_contrast(step, self.nudge, compared, outputs, (loss, batch.targets))
+        return step.contrast(conductance, current, beta, self._planned_scheme, scale)
 
     @cached_property
-    def _scheme(self) -> Compared:
-        """What is compared at a β of one."""
+    def _planned_scheme(self) -> Compared:
+        """The scheme for plans: it follows from the rule alone."""
         return Compared.of(self.scheme)
 
     def _compared(

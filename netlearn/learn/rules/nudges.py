@@ -86,6 +86,10 @@ class ConductanceNudge:
         return Circuitry(conductance=beta * conductance, current=beta * current, constant=beta * constant)
 
 
+PROPORTIONAL = (ConductanceNudge, CurrentNudge)
+"""Nudges whose elements are as strong as β is."""
+
+
 @dataclass(frozen=True)
 class ClampNudge:
     """Voltage sources that hold the outputs at y_free + η (target - y_free), η being β.

@@ -19,7 +19,7 @@ from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch
 from netlearn.probes.ends import Probes
 from netlearn.solve.blocks.choice import FEWEST, sweeps_worth_trying
-from netlearn.solve.bordered.plan import BorderedPlan, PlannedStates
+from netlearn.solve.bordered.plan import BorderedPlan, Compared, PlannedStates
 from netlearn.solve.compiled.load import available, in_rows
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.linear_states import surely_fits
@@ -63,10 +63,18 @@ class PlannedStep:
         return self.plan.border.push is not None
 
     def contrast(
-        self, conductance: Array, current: Array, strengths: Array, pairs: Array, shares: Array
+        self, conductance: Array | None, current: Array, strength: float, compared: Compared, scale: float
     ) -> Array | None:
         """What parameters (P,) compare between pairs of nudged states, see ``PlannedStates``; None for unknown."""
-        return self._by_parameters(self.states.contrast(conductance, current, strengths, pairs, shares))
+        if conductance is None:
+            conductance = np.zeros(self.read.shape[1])
+        if current.shape != self.read.shape or conductance.shape != self.read.shape[1:]:
+            return None
+        if current.dtype != float or conductance.dtype != float:
+            return None
+        # Currents lie in memory as targets do, which somebody may have turned around.
+        elements = in_rows(conductance), in_rows(current)
+        return self._by_parameters(self.states.contrast(*elements, strength, compared, scale))
 
     def transfer(self, samples: Array) -> Array | None:
         """What the outputs see of each other, see ``PlannedStates``; None for unknown."""
@@ -139,14 +147,16 @@ class PlannedModel:
             return None
         inputs = np.ascontiguousarray(inputs, dtype=float)
         # Their values are their own: whoever gave these may change them in place before somebody asks for the unknowns.
-        own = np.empty(len(theta)) if self.alone else np.array(theta)
-        if self.alone:
-            circuit, resistance = model.driven_circuit(inputs, {self.alone: own}), in_rows(theta)
-        else:
+        if self.alone is None:
+            own, copy = np.array(theta), None
             circuit = model.circuit(own, inputs)
             resistance = self._resistances(circuit)
+        else:
+            own = copy = np.empty(theta.shape)
+            circuit = model.driven_circuit(inputs, {self.alone: own})
+            resistance = in_rows(theta)
         volts, drives = self._drives(circuit, len(inputs))
-        states = self.border.settled(resistance, volts, drives, self._start(batch), own if self.alone else None)
+        states = self.border.settled(resistance, volts, drives, self._start(batch), copy=copy)
         return None if states is None else PlannedStep(self, own, circuit, states)
 
     @cached_property
@@ -157,8 +167,8 @@ class PlannedModel:
             return None
         (ohms,) = parameters.bindings
         whole = np.array_equal(ohms.elements, np.arange(self.border.firsts[-1])) and len(self.border.resistors) == 1
-        alone = isinstance(ohms, Direct) and ohms.plain and whole and len(parameters) == len(ohms.elements)
-        return ohms.column if alone else None
+        plain = isinstance(ohms, Direct) and ohms.trained and ohms.plain
+        return ohms.column if plain and whole and len(parameters) == len(ohms.elements) else None
 
     @cached_property
     def _swept(self) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from scipy import sparse
@@ -29,6 +29,27 @@ from netlearn.solve.compiled.load import available
 from netlearn.solve.equations.linear_stamps import LinearStamps
 from netlearn.solve.newton.iteration import Tolerances
 from netlearn.solve.newton.system import NonlinearModel
+
+
+class Compared(NamedTuple):
+    """Pairs (n, 2) of states, and what each counts, ``shares`` (n,).
+
+    0 stands for the free states, 1 and so on for those under K nudges, so many times as strong as one of them,
+    ``factors`` (K,).
+    """
+
+    factors: Array
+    pairs: Array
+    shares: Array
+
+    @classmethod
+    def of(cls, scheme: Sequence[tuple[float, float]]) -> Compared:
+        """For the contrasts of states with the free ones: nudges' factors, and what each contrast counts."""
+        factors, shares = np.array(np.array(scheme, dtype=float).T, order="C")
+        if len(factors) == 2 and shares[0] == -shares[1]:
+            # The free states drop out of the difference of the two.
+            return cls(factors, np.array([[2, 1]]), shares[:1])
+        return cls(factors, np.array([(0, 1 + k) for k in range(len(factors))]), shares)
 
 
 class PlannedStates(Protocol):
@@ -57,14 +78,13 @@ class PlannedStates(Protocol):
         ...
 
     def contrast(
-        self, conductance: Array, current: Array, strengths: Array, pairs: Array, shares: Array
+        self, conductance: Array, current: Array, strength: float, compared: Compared, scale: float
     ) -> Array | None:
         """What resistors (k,) compare between pairs of states: Σ shares (∂Φ/∂R of the second - ∂Φ/∂R of the first).
 
-        Φ is the co-content. ``pairs`` (n, 2) are 0 for the free states, and 1 and so on for those under K nudges, that
-        are ``strengths`` (K,) times ``conductance`` (o,) and ``current`` (S, o) from the first to the second end of
-        each output. None where one of these is not found, or has a negative conductance and no positive definite
-        Jacobian.
+        That is multiplied by ``scale``, and Φ is the co-content. A nudge is its factor times ``strength`` times
+        ``conductance`` (o,) and ``current`` (S, o) from the first to the second end of each output. None where one of
+        the states is not found, or has a negative conductance and no positive definite Jacobian.
         """
         ...
 
@@ -226,6 +246,7 @@ class BorderedPlan:
         volts: Array,
         drives: Array | None,
         start: Array | None,
+        *,
         copy: Array | None = None,
     ) -> PlannedStates | None:
         """The free states with the resistances (k,), held nodes at ``volts`` (S, t), and ``drives`` (S, r), if any.
@@ -238,4 +259,4 @@ class BorderedPlan:
         from netlearn.solve.bordered import few, planned_few, planned_many
 
         kind = planned_few.FewStates if len(volts) <= few.MOST else planned_many.ManyStates
-        return kind.settled(self, resistance, volts, drives, start, copy)
+        return kind.settled(self, resistance, volts, drives, start, copy=copy)

@@ -16,7 +16,7 @@ from netlearn.solve.newton.system import ROUNDING
 from netlearn.solve.threads import in_parts
 
 if TYPE_CHECKING:
-    from netlearn.solve.bordered.plan import BorderedPlan
+    from netlearn.solve.bordered.plan import BorderedPlan, Compared
 
 RUNS = 4096
 """So many runs of resistors a thread takes at a time, by convention, a choice that no measurement supports: of fewer,
@@ -43,6 +43,7 @@ class FewStates:
         volts: Array,
         drives: Array | None,
         start: Array | None,
+        *,
         copy: Array | None,
     ) -> FewStates | None:
         """See ``BorderedPlan.settled``."""
@@ -74,16 +75,16 @@ class FewStates:
         return self._contracted(left, right, -1.0) if error <= EXACT else None
 
     def contrast(
-        self, conductance: Array, current: Array, strengths: Array, pairs: Array, shares: Array
+        self, conductance: Array, current: Array, strength: float, compared: Compared, scale: float
     ) -> Array | None:
         """See ``plan.PlannedStates``."""
         plan, (inner, border) = self.plan, self.plan.layout.sizes
-        left, right = np.empty((2, len(pairs) * len(self.volts), inner + border))
+        left, right = np.empty((2, len(compared.pairs) * len(self.volts), inner + border))
         bad = kernels().nudged_few(
-            plan.diodes, plan.layout.tree, plan.outputs, self.volts, conductance, current, strengths, pairs, shares,
-            border, plan.most, ROUNDING, plan.tolerances.abstol, plan.allowed, self.work, left, right,
+            plan.diodes, plan.layout.tree, plan.outputs, self.volts, conductance, current, strength, compared, border,
+            plan.most, ROUNDING, plan.tolerances.abstol, plan.allowed, self.work, left, right,
         )  # fmt: skip
-        return self._contracted(left, right, 1.0) if bad == 0.0 else None
+        return self._contracted(left, right, scale) if bad == 0.0 else None
 
     def transfer(self, samples: Array) -> Array | None:
         """See ``plan.PlannedStates``."""

@@ -22,7 +22,7 @@ from netlearn.solve.resistor_blocks import COMMON, LOOKED_AT, ROWS, common
 from netlearn.solve.threads import in_parts, one_thread
 
 if TYPE_CHECKING:
-    from netlearn.solve.bordered.plan import BorderedPlan
+    from netlearn.solve.bordered.plan import BorderedPlan, Compared
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +45,7 @@ class ManyStates:
         volts: Array,
         drives: Array | None,
         start: Array | None,
+        *,
         copy: Array | None,
     ) -> ManyStates | None:
         """See ``BorderedPlan.settled``."""
@@ -90,24 +91,24 @@ class ManyStates:
         return self._contracted(left, self._y, -1.0) if (error <= EXACT).all() else None
 
     def contrast(
-        self, conductance: Array, current: Array, strengths: Array, pairs: Array, shares: Array
+        self, conductance: Array, current: Array, strength: float, compared: Compared, scale: float
     ) -> Array | None:
         """See ``plan.PlannedStates``."""
         states = [self._y]
         assert self.plan.push is not None
         with one_thread():
-            for beta in strengths:
-                g, i = beta * conductance, beta * current
+            for factor in compared.factors:
+                g, i = factor * strength * conductance, factor * strength * current
                 found = self.system.pushed(self.states, self.plan.push, g, i)
                 if found is None or not found.converged.all() or ((g < 0).any() and not found.definite.all()):
                     return None
                 states.append(self.plan.in_order(found.states.moving))
         total: Array | None = None
-        for (a, b), share in zip(pairs.tolist(), shares.tolist(), strict=True):
+        for (a, b), share in zip(compared.pairs.tolist(), compared.shares.tolist(), strict=True):
             left = states[b] - states[a]
             right = 0.5 * left
             right += states[a]
-            part = self._contracted(left, right, share)
+            part = self._contracted(left, right, scale * share)
             total = part if total is None else total + part
         return total
 

@@ -17,6 +17,7 @@ from netlearn.solve.compiled.planned_loops import complete, gather
 
 if TYPE_CHECKING:
     from netlearn.solve.bordered.diodes import StraightDiodes
+    from netlearn.solve.bordered.plan import Compared
 
 
 class MatrixParts(NamedTuple):
@@ -107,10 +108,10 @@ def free_few(
 ) -> tuple[float, float]:
     """The free states from the resistances, from inner voltages ``start`` (S, h), or (0, h) for no diode conducting.
 
-    ``conductance`` (k,) and ``copy`` are filled as ``gather`` does. ``drives`` (S, r) are what current sources add to the equations, (0, r) for none. ``ends`` (2, o) are the ends of
-    the outputs ``read`` (S, o): unknowns, -1 for ground and -2 - t for held nodes. Returns 0.0 if the values are such
-    as are solved here, all samples are on their lines and within what is ``allowed`` beside Kirchhoff's laws, and the
-    number of steps.
+    ``drives`` (S, r) are what current sources add to the equations, (0, r) for none. ``ends`` (2, o) are the ends of
+    the outputs ``read`` (S, o): unknowns, -1 for ground and -2 - t for held nodes. ``conductance`` (k,) and ``copy``
+    are filled as ``gather`` does. Returns 0.0 if the values are such as are solved here, all samples are on their lines
+    and within what is ``allowed`` beside Kirchhoff's laws, and the number of steps.
     """
     samples, inner = len(volts), len(diodes.starts) - 1
     matrix = matrix_parts(work, inner, border)
@@ -219,9 +220,8 @@ def nudged_few(
     volts: Array,
     conductance: Array,
     current: Array,
-    strengths: Array,
-    pairs: Array,
-    shares: Array,
+    strength: float,
+    compared: Compared,
     border: int,
     most: int,
     part: float,
@@ -233,13 +233,12 @@ def nudged_few(
 ) -> float:
     """States with nudges at the outputs, from the free ones on, and what elements compare between two of them.
 
-    ``conductance`` (o,) and ``current`` (S, o) are from the first to the second end of each output, which are of the
-    border or ground, and each of K nudges is so many times as strong, ``strengths`` (K,). ``pairs`` (n, 2) are the
-    states that are compared, 0 for the free ones; ``left`` and ``right`` (n S, r) become their differences times
-    ``shares`` (n,), and their means. Returns 0.0 if all are within what is ``allowed``, and no pivot of a corner with a
-    negative conductance is below zero or zero.
+    See ``PlannedStates.contrast``; the ends of outputs are of the border or ground. ``left`` and ``right`` (n S, r)
+    become the differences of n pairs of states times their shares, and their means. Returns 0.0 if all are within what
+    is ``allowed``, and no pivot of a corner with a negative conductance is below zero or zero.
     """
-    samples, inner, kinds = len(volts), len(diodes.starts) - 1, len(strengths)
+    factors, pairs, shares = compared
+    samples, inner, kinds = len(volts), len(diodes.starts) - 1, len(factors)
     matrix = matrix_parts(work, inner, border)
     state = state_parts(work, matrix.end, inner, border, samples)
     held, own_diagonal = hold(tree, volts), matrix.diagonal[:inner]
@@ -252,7 +251,7 @@ def nudged_few(
     other, further, off = np.empty(state.inverse.shape), np.empty(state.inverse.shape), np.empty(state.taken.shape)
     bad = 0.0
     for k in range(kinds):
-        beta, negative = strengths[k], 0.0
+        beta, negative = factors[k] * strength, 0.0
         full[:] = matrix.square
         outside[:] = state.at_border
         for o in range(len(conductance)):

@@ -231,8 +231,8 @@ def contract_one(
             if t + 1 < len(left):
                 w = volts[(t + 1) % samples, common] if common >= 0 else 0.0
                 for j in range(count):
-                    one, two = left[t, at + j] * (right[t, at + j] - v), left[t + 1, at + j] * (right[t + 1, at + j] - w)
-                    result[first + j] += one + two
+                    part = left[t, at + j] * (right[t, at + j] - v)
+                    result[first + j] += part + left[t + 1, at + j] * (right[t + 1, at + j] - w)
             else:
                 for j in range(count):
                     result[first + j] += left[t, at + j] * (right[t, at + j] - v)

@@ -17,8 +17,10 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.learn.loss import CrossEntropy, Loss, Mse
 from netlearn.learn.model import Model
-from netlearn.learn.rules import make_rule
+from netlearn.learn.rules import GeneralizedEP, make_rule
 from netlearn.learn.rules.base import Batch, Estimate
+from netlearn.learn.rules.circuitry import Circuitry
+from netlearn.learn.rules.nudges import ConductanceNudge, CurrentNudge, Nudge
 from netlearn.learn.rules.planned import PlannedModel, planned_step
 from netlearn.project import open_project
 from netlearn.solve.bordered import plan
@@ -35,8 +37,11 @@ TRAINED = ("R*", "Rb* Rc", "p q", "Ra* p")
 """All resistors, some, those that follow from two parameters by expressions, and some of all."""
 
 
-def network(seed: int, train: str, *, layered: bool) -> str:
-    """Diodes of three kinds with resistors in layers, or between whatever nodes may have one, in no order."""
+def network(seed: int, train: str, *, layered: bool, plain: bool = False) -> str:
+    """Diodes of three kinds with resistors in layers, or between whatever nodes may have one, in no order.
+
+    All resistances are numbers in a ``plain`` one.
+    """
     rng = np.random.default_rng(seed)
     kinds = [".model da d(ron=1m roff=1g vfwd=0)", ".model db d(ron=10 roff=100k vfwd=0.1)"]
     kinds += [".model dc d(ron=5 roff=1meg vfwd=0.15 vrev=0.3 rrev=40)", ".param p=2k q=7k"]
@@ -50,19 +55,21 @@ def network(seed: int, train: str, *, layered: bool) -> str:
         rng.shuffle(lines)
     ohms = 10 ** rng.uniform(3, 5, len(lines))
     resistors = [line.format(repr(float(r))) for line, r in zip(lines, ohms, strict=True)]
-    resistors += ["Rp x1 y0 {p}", "Rq h3 y1 {2*p+q}", "Rr y1 0 {p*q/1k}"]
+    resistors += [] if plain else ["Rp x1 y0 {p}", "Rq h3 y1 {2*p+q}", "Rr y1 0 {p*q/1k}"]
     return "\n".join(
         ["network", *resistors, *sources, *diodes, *kinds, f"*@train {train}", "*@output V(y0) V(y1,y0)", ".end"]
     )
 
 
-def task(seed: int, samples: int, train: str = "R*", *, layered: bool = True) -> tuple[Model, Array, Batch]:
+def task(
+    seed: int, samples: int, train: str = "R*", *, layered: bool = True, plain: bool = False
+) -> tuple[Model, Array, Batch]:
     rng = np.random.default_rng(100 + seed)
     columns = {f"Vx{i}": rng.uniform(-1, 1, samples) for i in range(INPUTS)}
     columns["I2"] = rng.uniform(-1e-5, 1e-5, samples)
     columns |= {name: rng.uniform(-0.2, 0.2, samples) for name in ("V(y0)", "V(y1,y0)")}
     x = np.stack(list(columns.values()), axis=1)
-    project = open_project(netlearn.parse(network(seed, train, layered=layered)), columns)
+    project = open_project(netlearn.parse(network(seed, train, layered=layered, plain=plain)), columns)
     return project.model, project.parameters.initial, Batch(x[:, :4], x[:, 4:])
 
 
@@ -166,6 +173,74 @@ def test_other_rules_and_losses_are_served_or_left_alone(name: str, options: dic
         found = said(model, theta, own, name, loss, **options)
         with general_way():
             same(found, said(model, theta, own, name, loss, **options), 1e-6)
+
+
+class Steep(Mse):
+    """Twice as steep as its own value says, with slopes that lie in memory across the samples."""
+
+    def gradient(self, outputs: Array, targets: Array) -> Array:
+        return np.asfortranarray(2.0 * super().gradient(outputs, targets))
+
+
+class DoubledNudge(CurrentNudge):
+    """Twice as strong as the one that it is made of."""
+
+    def circuitry(self, beta: complex, outputs: Array, targets: Array, loss: Loss) -> Circuitry:
+        return super().circuitry(2.0 * beta, outputs, targets, loss)
+
+
+@pytest.mark.parametrize("samples", [1, 4, 30])
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("nudge", [ConductanceNudge(), CurrentNudge(), DoubledNudge()])
+def test_nudges_of_every_kind_sign_and_unit_are_compared_as_in_the_general_way(
+    nudge: Nudge, plain: bool, samples: int
+) -> None:
+    model, theta, batch = task(18, samples, plain=plain)
+    plan, rng = PlannedModel.of(model), np.random.default_rng(0)
+    assert plan is not None
+    assert (plan.alone is not None) == plain
+    for loss in (Mse(), Steep()):
+        for states, beta, relative in (("centered", 2e-2, True), ("positive", 2e-5, False), ("negative", 2e-5, False)):
+            rule = GeneralizedEP(nudge, beta, states, relative=relative)  # type: ignore[arg-type]
+            found = rule.estimate(model, loss, theta, batch, rng)
+            with general_way():
+                same(found, rule.estimate(model, loss, theta, batch, rng), 1e-7)
+
+
+@pytest.mark.parametrize("samples", [1, 4, 30])
+def test_resistances_that_are_the_parameters_are_copied_and_not_written_to(samples: int) -> None:
+    model, theta, batch = task(19, samples, plain=True)
+    own, inputs = theta.copy(), batch.inputs.copy()
+    own.setflags(write=False)
+    found = [said(model, own, Batch(inputs, batch.targets), name, Mse()) for name in ("analytic", "ep")]
+    own.setflags(write=True)
+    own *= 2.0
+    inputs *= 2.0
+    with general_way():
+        expected = [said(model, theta, batch, name, Mse()) for name in ("analytic", "ep")]
+    for one, other in zip(found, expected, strict=True):
+        same(one, other, 1e-7)
+        assert one.point is not None
+        (ohms,) = (each.values["resistance"] for each in one.point.circuit.groups if "resistance" in each.values)
+        np.testing.assert_array_equal(ohms, theta)
+
+
+@pytest.mark.parametrize("nudge", [ConductanceNudge(), CurrentNudge()])
+def test_what_a_nudge_is_at_a_strength_of_one_is_so_many_times_stronger_at_others(
+    nudge: ConductanceNudge | CurrentNudge,
+) -> None:
+    rng = np.random.default_rng(0)
+    outputs, targets = rng.normal(size=(2, 5, 3))
+    conductance, current = nudge.elements(outputs, targets, Mse())
+    for beta in (1.0, -0.3, 2e-3):
+        made = nudge.circuitry(beta, outputs, targets, Mse())
+        assert made.current is not None
+        np.testing.assert_allclose(made.current, beta * current, rtol=1e-15)
+        assert (made.conductance is None) == (conductance is None)
+        if made.conductance is not None and conductance is not None:
+            np.testing.assert_allclose(made.conductance, beta * conductance, rtol=1e-15)
+        # The loss, or its tangent there, is what is added to the circuit's energy.
+        np.testing.assert_allclose(made.energy(outputs), beta * Mse().value(outputs, targets), rtol=1e-13)
 
 
 def test_a_step_that_starts_at_the_last_states_ends_where_one_from_nothing_does() -> None:

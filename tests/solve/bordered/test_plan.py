@@ -32,10 +32,11 @@ def ends(rng: np.random.Generator, *, layered: bool) -> Array:
 
 @pytest.mark.parametrize("layered", [True, False])
 @pytest.mark.parametrize("seed", range(4))
-def test_runs_are_all_resistors_and_give_the_sums_over_them(seed: int, layered: bool) -> None:
+@pytest.mark.parametrize("samples", [3, 4])
+def test_runs_are_all_resistors_and_give_the_sums_over_them(samples: int, seed: int, layered: bool) -> None:
     rng = np.random.default_rng(seed)
     # The numbers that nodes have in the circuit do not follow any order, unless layers are to be found in it.
-    index, samples = ends(rng, layered=layered), 3
+    index = ends(rng, layered=layered)
     unknown = np.where(np.arange(NODES) < INNER + BORDER, np.arange(NODES), -1)
     held = np.append(np.where(np.arange(NODES) >= INNER + BORDER, np.arange(NODES) - INNER - BORDER, -1), -1)
     if not layered:
