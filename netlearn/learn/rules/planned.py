@@ -6,7 +6,7 @@ there is no plan, or where it has no answer, the general way is to be taken: a p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +15,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Column
 from netlearn.circuit.devices.linear import Resistor
 from netlearn.circuit.parameters import Direct
+from netlearn.errors import CircuitError
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch
 from netlearn.probes.ends import Probes
@@ -96,6 +97,8 @@ class PlannedModel:
     border: BorderedPlan
     fixed: Fixed
     """What values of the diodes were when the plan was made: they can be changed in place."""
+    swept: list[bool] = field(default_factory=list, repr=False)
+    """Whether the solver would go from block to block, once it is known."""
 
     @classmethod
     def of(cls, model: Model) -> PlannedModel | None:
@@ -143,9 +146,11 @@ class PlannedModel:
             return None
         if inputs.shape[1] != len(model.inputs) or inputs.dtype.itemsize > 8:
             return None
-        if not len(inputs) or not surely_fits(len(inputs), size) or (len(inputs) >= FEWEST and self._swept):
+        if not len(inputs) or not surely_fits(len(inputs), size):
             return None
         inputs = np.ascontiguousarray(inputs, dtype=float)
+        if len(inputs) >= FEWEST and self._swept(theta, inputs):
+            return None
         # Their values are their own: whoever gave these may change them in place before somebody asks for the unknowns.
         if self.alone is None:
             own, copy = np.array(theta), None
@@ -170,14 +175,18 @@ class PlannedModel:
         plain = isinstance(ohms, Direct) and ohms.trained and ohms.plain
         return ohms.column if plain and whole and len(parameters) == len(ohms.elements) else None
 
-    @cached_property
-    def _swept(self) -> bool:
-        """Whether the solver would go from block to block."""
-        model = self.model
-        solver = model.solver
+    def _swept(self, theta: Array, inputs: Array) -> bool:
+        """Whether the solver would go from block to block, which follows from what is connected to what."""
+        solver = self.model.solver
         assert isinstance(solver, InternalSolver)
-        inputs = np.zeros((FEWEST, len(model.inputs)))
-        return solver.method == "auto" and sweeps_worth_trying(model.circuit(model.parameters.initial, inputs)) > 0
+        if not self.swept:
+            try:
+                sweeps = sweeps_worth_trying(self.model.circuit(theta, inputs)) if solver.method == "auto" else 0
+            except CircuitError:
+                # The general way says it each time that it is asked.
+                return True
+            self.swept.append(sweeps > 0)
+        return self.swept[0]
 
     def _resistances(self, circuit: Circuit) -> Array:
         """(k,) those of all resistors."""

@@ -377,6 +377,17 @@ def test_values_that_are_unusual_are_told_of_as_ever(what: str, samples: int) ->
     assert planned_step(model, theta, Batch(inputs, batch.targets)) is None
 
 
+@pytest.mark.parametrize("samples", [3, 16, 30])
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf, -5.0])
+def test_values_that_a_step_does_not_have_are_no_matter(value: float, samples: int) -> None:
+    model, theta, batch = task(18, samples)
+    initial = theta.copy()
+    initial[3] = value
+    other = replace(model, parameters=replace(model.parameters, initial=initial))
+    assert planned_step(other, theta, batch) is not None
+    same(said(other, theta, batch, "analytic", Mse()), said(model, theta, batch, "analytic", Mse()))
+
+
 @pytest.mark.parametrize("samples", [3, 30])
 def test_states_that_do_not_settle_in_time_are_found_in_the_general_way(
     samples: int, monkeypatch: pytest.MonkeyPatch
