@@ -170,7 +170,7 @@ class GeneralizedEP(Energetic):
 
     def estimate(self, model: Model, loss: Loss, theta: Array, batch: Batch, rng: np.random.Generator) -> Estimate:
         """One free state and one or two nudged states per sample; random only if readings are."""
-        step = planned_step(model, theta, batch) if self._plannable else None
+        step = planned_step(model, theta, batch, nudged=True) if self._plannable else None
         bench: Bench | None = None
         if step is None:
             free, bench = free_state(model, theta, batch)
@@ -203,8 +203,6 @@ class GeneralizedEP(Energetic):
     def _planned(self, step: PlannedStep, outputs: Array, batch: Batch, loss: Loss) -> Array | None:
         """What is compared by the model's plan, (P,); None where the general way is to say it."""
         beta = float(self.beta)
-        if not step.nudgeable:
-            return None
         if self.relative:
             found = step.transfer(sampled(len(outputs)))
             if found is None:

@@ -58,11 +58,6 @@ class PlannedStep:
             return None
         return self._by_parameters(self.states.by_resistance(in_rows(errors)))
 
-    @property
-    def nudgeable(self) -> bool:
-        """Whether conductances and currents at the outputs lead to states that ``contrast`` knows."""
-        return self.plan.border.push is not None
-
     def contrast(
         self, conductance: Array | None, current: Array, strength: float, compared: Compared, scale: float
     ) -> Array | None:
@@ -136,6 +131,11 @@ class PlannedModel:
         if border is None:
             return None
         return cls(model, border, _fixed(circuit, border))
+
+    @property
+    def nudgeable(self) -> bool:
+        """Whether conductances and currents at the outputs lead to states that a step's ``contrast`` knows."""
+        return self.border.push is not None
 
     def step(self, theta: Array, batch: Batch) -> PlannedStep | None:
         """The free states of a batch; None where the general way is to find them."""
@@ -217,10 +217,15 @@ class PlannedModel:
         return found if found.dtype == float and np.isfinite(found).all() else None
 
 
-def planned_step(model: Model, theta: Array, batch: Batch) -> PlannedStep | None:
-    """The free states of a batch by the model's plan; None where the general way is to find them."""
+def planned_step(model: Model, theta: Array, batch: Batch, *, nudged: bool = False) -> PlannedStep | None:
+    """The free states of a batch by the model's plan; None where the general way is to find them.
+
+    That is also where they are to be ``nudged``, and the plan cannot say what nudges do.
+    """
     plan = PlannedModel.of(model)
-    return None if plan is None else plan.step(theta, batch)
+    if plan is None or (nudged and not plan.nudgeable):
+        return None
+    return plan.step(theta, batch)
 
 
 def _spread(values: Array, shape: tuple[int, ...]) -> Array:

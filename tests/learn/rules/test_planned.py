@@ -14,7 +14,7 @@ import pytest
 
 import netlearn
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.learn.loss import CrossEntropy, Loss, Mse
 from netlearn.learn.model import Model
 from netlearn.learn.rules import GeneralizedEP, make_rule
@@ -22,6 +22,7 @@ from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.circuitry import Circuitry
 from netlearn.learn.rules.nudges import ConductanceNudge, CurrentNudge, Nudge
 from netlearn.learn.rules.planned import PlannedModel, planned_step
+from netlearn.probes.ends import Probes
 from netlearn.project import open_project
 from netlearn.solve.bordered import plan
 from netlearn.solve.compiled.load import kernels
@@ -375,6 +376,23 @@ def test_values_that_are_unusual_are_told_of_as_ever(what: str, samples: int) ->
         told.append(result)
     assert told[0] == told[1]
     assert planned_step(model, theta, Batch(inputs, batch.targets)) is None
+
+
+@pytest.mark.parametrize("samples", [3, 30])
+def test_nudges_at_inner_nodes_take_no_step_that_would_be_thrown_away(
+    samples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, theta, batch = task(19, samples)
+    circuit = model.parameters.circuit
+    inner = np.array([circuit.nodes.index("h0"), circuit.nodes.index("h1")])
+    names = ["V(h0)", "V(h1)"]
+    model = replace(model, measured=Probes(names, inner, np.full(2, GROUND)))
+    assert planned_step(model, theta, batch) is not None
+    with general_way():
+        expected = [said(model, theta, batch, name, Mse()) for name in ("analytic", "ep")]
+    same(said(model, theta, batch, "analytic", Mse()), expected[0])
+    monkeypatch.delattr(PlannedModel, "step")
+    same(said(model, theta, batch, "ep", Mse()), expected[1])
 
 
 @pytest.mark.parametrize("samples", [3, 16, 30])
