@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -269,6 +269,7 @@ class FreePhase:
         return unit_strength(self.resistances(point), curvature(self.loss, self.outputs, self.targets))
 
 
+@lru_cache(maxsize=16)
 def sampled(count: int) -> Array:
     """Which of ``count`` samples of a nonlinear circuit are asked for the conductances that outputs see."""
     return np.unique(np.linspace(0, count - 1, SAMPLED).astype(int))
@@ -277,7 +278,7 @@ def sampled(count: int) -> Array:
 def unit_strength(resistances: Array, curvatures: Array) -> float:
     """What :meth:`FreePhase.unit` says, for what the outputs see (S, o, o) and the loss's curvature by each (o,)."""
     root = np.sqrt(curvatures)
-    greatest = np.linalg.norm(root[:, None] * resistances * root, ord=2, axis=(-2, -1)).max()
+    greatest = np.linalg.svd(root[:, None] * resistances * root, compute_uv=False).max()
     return float(1.0 / greatest) if np.isfinite(greatest) and greatest > 0 else 1.0
 
 
