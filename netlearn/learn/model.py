@@ -88,21 +88,20 @@ class Model:
         for g in self._driven:
             fixed = columns.get((g, "dc"))
             fixed = np.asarray(circuit.groups[g].values["dc"]) if fixed is None else fixed
-            columns[g, "dc"] = self.driven(g, fixed, inputs)
+            columns[g, "dc"] = self._driven_by(g, fixed, inputs)
         return circuit.with_values(columns, quantities)
 
-    def driven(self, g: int, fixed: Array, inputs: Array) -> Array:
-        """What the sources of a group drive with ``inputs`` (S, p), (S, k), which later changes of these do not change.
+    def _driven_by(self, g: int, fixed: Array, inputs: Array) -> Array:
+        """What sources of a group with inputs drive, (S, k), which later changes of ``inputs`` (S, p) do not change.
 
-        That is ``fixed`` (k,) or (S, k) where no input has a say.
+        That is ``fixed`` (k,) or (S, k) where a source has no input.
         """
         shape, dtype = (len(inputs), fixed.shape[-1]), np.result_type(fixed, inputs)
         if g in self._driven_whole and inputs.shape[1] == shape[1]:
             return lasting(inputs, dtype)
         values = np.array(np.broadcast_to(fixed, shape), dtype=dtype)
-        if g in self._driven:
-            numbers, places = self._driven[g]
-            values[:, places] = inputs[:, numbers]
+        numbers, places = self._driven[g]
+        values[:, places] = inputs[:, numbers]
         return values
 
     def settings(self, inputs: Array) -> Array | None:
@@ -128,6 +127,9 @@ class Model:
             circuit = self.circuit(theta, inputs)
             unknown = np.broadcast_to(np.nan, (len(inputs), circuit.size))
             return OperatingPoint(circuit, unknown, read=self.chip.outputs(theta, inputs))
+        if len(inputs) > 1 and not inputs.shape[1]:
+            # Without inputs all samples are one.
+            return self.forward(theta, inputs[:1]).repeated(len(inputs))
         if self.text is not None:
             return self.text.solve(self.circuit(theta, inputs), inputs, self.parameters, theta)
         if not whole and isinstance(self.solver, InternalSolver):

@@ -81,6 +81,12 @@ class OperatingPoint(InNotebooks):
         point.__dict__.update(iterations=iterations, rest=None, read=None, _make=make)
         return point
 
+    def repeated(self, samples: int) -> OperatingPoint:
+        """As many times as there are ``samples``, of a circuit whose values are those of all of them."""
+        rest, read = (None if each is None else np.repeat(each, samples, axis=0) for each in (self.rest, self.read))
+        x = np.repeat(self.x, samples, axis=0)
+        return OperatingPoint(self.circuit, x, self.iterations, rest=rest, read=read)
+
     def _arrive(self) -> None:
         make = self.__dict__.get("_make")
         if make is not None:
