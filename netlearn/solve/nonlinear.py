@@ -194,7 +194,10 @@ def bordered_point(circuit: Circuit, moving: Array, iterations: int) -> Operatin
     """The operating points with the reduced unknowns ``moving`` (S, r), which a plan of the circuit has found."""
     model = NonlinearModel.of(circuit)
     system = BorderedSystem.of(model, len(moving))
-    assert system is not None
+    if system is None:
+        # Diodes' values were changed in place meanwhile, so that a current falls.
+        x = System.of(model, np.arange(len(moving))).unknowns(moving.T).T
+        return OperatingPoint(circuit, x, iterations)
     return _point(model, system.states(moving), iterations, system, None)
 
 

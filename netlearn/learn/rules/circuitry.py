@@ -110,7 +110,10 @@ class Circuitry:
 
 
 def require_free(circuit: Circuit, probes: Probes) -> None:
-    """Raise CircuitError if voltage sources alone fix the voltage at a probe, and no element senses their currents."""
+    """Raise CircuitError if voltage sources alone fix the voltage at a probe, and no element senses their currents.
+
+    A probe between a node and itself is fixed, too.
+    """
     key = (require_free, tuple(probes.names), probes.plus.tobytes(), probes.minus.tobytes())
     circuit.wiring.once(key, lambda: _require_free(circuit, probes))
 
@@ -123,6 +126,11 @@ def _require_free(circuit: Circuit, probes: Probes) -> None:
     graph = sparse.coo_array((np.ones(silent.sum()), (tails[silent], heads[silent])), shape=(n + 1, n + 1))
     part = connected_components(graph, directed=False)[1]
     for name, plus, minus in zip(probes.names, probes.plus, probes.minus, strict=True):
+        if plus == minus:
+            raise CircuitError(
+                f"the output {name} is zero whatever happens, so there is nothing to nudge",
+                hint="probe two nodes that differ",
+            )
         if plus < n and minus < n and part[n if plus == GROUND else plus] == part[n if minus == GROUND else minus]:
             raise CircuitError(
                 f"the output {name} is held by voltage sources, so there is nothing to nudge",

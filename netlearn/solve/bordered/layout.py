@@ -139,9 +139,12 @@ class BorderedLayout:
         )
 
     def ends(self, plus: Array, minus: Array) -> Array | None:
-        """The incidence matrix (m, o) at the border of elements between such nodes; None where one is not there."""
+        """The incidence matrix (m, o) at the border of elements between such nodes.
+
+        None where a node is not there, and where an element has both ends at one node.
+        """
         places, every = (self.at_border[plus], self.at_border[minus]), np.arange(len(plus))
-        if any((each == ELSEWHERE).any() for each in places):
+        if any((each == ELSEWHERE).any() for each in places) or (plus == minus).any():
             return None
         # Ground has a row of its own, the last one.
         result = np.zeros((self.sizes[1] + 1, len(plus)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -393,6 +393,53 @@ def test_nudges_at_inner_nodes_take_no_step_that_would_be_thrown_away(
     same(said(model, theta, batch, "analytic", Mse()), expected[0])
     monkeypatch.delattr(PlannedModel, "step")
     same(said(model, theta, batch, "ep", Mse()), expected[1])
+
+
+@pytest.mark.parametrize("samples", [1, 3, 30])
+def test_an_output_between_a_node_and_itself_is_refused_with_and_without_a_plan(samples: int) -> None:
+    model, theta, batch = task(20, samples)
+    ends = (model.probes.plus, np.array([model.probes.minus[0], model.probes.plus[1]]))
+    model = replace(model, measured=Probes(["V(y0)", "V(y1,y1)"], *ends))
+    for name, options in (("ep", {}), ("ep", {"nudge": "current"}), ("cl", {}), ("al", {})):
+        for way in (nullcontext(), general_way()):
+            with way, pytest.raises(netlearn.CircuitError, match=r"V\(y1,y1\) is zero whatever happens"):
+                said(model, theta, batch, name, Mse(), **options)
+    with general_way():
+        expected = said(model, theta, batch, "analytic", Mse())
+    same(said(model, theta, batch, "analytic", Mse()), expected)
+
+
+@pytest.mark.parametrize("samples", [1, 3, 30])
+def test_states_are_told_of_though_currents_of_diodes_fall_by_then(samples: int) -> None:
+    model, theta, batch = task(21, samples)
+    expected = said(model, theta, batch, "analytic", Mse()).point
+    found = said(model, theta, batch, "analytic", Mse()).point
+    assert found is not None
+    assert expected is not None
+    nodes = slice(len(expected.circuit.nodes))
+    volts = expected.x[:, nodes].copy()
+    circuit = model.parameters.circuit
+    group = circuit.groups[circuit.group("ideal diode") or 0].values
+    group["ron"][:] = -group["ron"]
+    np.testing.assert_allclose(found.x[:, nodes], volts, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("samples", [1, 3, 30])
+@pytest.mark.parametrize("diode", ["D1 h 0 dm", "D1 h 0 dj", ""])
+def test_batches_without_inputs_are_as_many_samples_as_they_have_rows(diode: str, samples: int) -> None:
+    lines = ["t", "V1 x 0 1", "R1 x h 1k", "R2 h y 3k", "R3 y 0 1k", diode, ".model dj d"]
+    lines += [".model dm d(ron=10 roff=1meg vfwd=0.3)", "*@train R*", "*@output V(y)", ".end"]
+    columns = {"V1": np.ones(samples), "V(y)": np.linspace(0.0, 0.3, samples)}
+    driven = open_project(netlearn.parse("\n".join(lines)), columns).model
+    theta, targets = driven.parameters.initial, columns["V(y)"][:, None]
+    for name in ("analytic", "ep", "cl", "gauss-newton"):
+        expected = said(driven, theta, Batch(np.ones((samples, 1)), targets), name, Mse())
+        for way in (nullcontext(), general_way()):
+            with way:
+                found = said(replace(driven, inputs=[]), theta, Batch(np.zeros((samples, 0)), targets), name, Mse())
+            np.testing.assert_allclose(found.outputs, expected.outputs, rtol=1e-11)
+            np.testing.assert_allclose(found.gradient, expected.gradient, rtol=1e-6)
+            assert found.loss == pytest.approx(expected.loss, rel=1e-10)
 
 
 @pytest.mark.parametrize("samples", [3, 16, 30])
