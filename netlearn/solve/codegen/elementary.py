@@ -20,11 +20,11 @@ TO_INTEGER = 1.5 * 2.0**52
 """Added to a small number it leaves the nearest integer in the last bits of a float64, which has 53 of them."""
 POWERS = tuple(1.0 / math.factorial(k) for k in range(13, -1, -1))
 """Taylor coefficients of the exponential, up to where they are below float64's rounding for half of ln 2."""
-SINE = tuple(1.0 / math.factorial(k) for k in range(19, 0, -2))
-"""Taylor coefficients of sinh(x) / x in x², up to where they are below float64's rounding for 1."""
 LEAST, MOST = -708.0, 709.0
 """Beyond these the exponential is taken for 0 and for infinite: where float64's normal numbers end, but for a third of
 a unit or more."""
+FLAT = 40.0
+"""Beyond this tanh is 1 to all of float64's digits."""
 LOGARITHM = (
     1.479819860511658591e-01,
     1.531383769920937332e-01,
@@ -88,14 +88,21 @@ def exponential(builder: ir.IRBuilder, x: Any) -> Any:
     """exp(x): a Taylor polynomial of what is left after taking powers of 2 out."""
     w = _Words(builder, x)
     inside = w.where("<", x, w.all(LEAST), w.all(LEAST), w.where(">", x, w.all(MOST), w.all(MOST), x))
-    # Without contraction, which would undo the rounding to an integer.
-    shifted = builder.fadd(builder.fmul(inside, w.all(LOG2_E)), w.all(TO_INTEGER))
-    power = builder.fsub(shifted, w.all(TO_INTEGER))
-    rest = w.sub(w.sub(inside, w.mul(power, w.all(LN_2_HIGH))), w.mul(power, w.all(LN_2_LOW)))
-    bits = builder.shl(builder.add(builder.bitcast(shifted, w.integers), w.whole(1023)), w.whole(52))
-    result = w.mul(w.series(rest, POWERS), builder.bitcast(bits, w.numbers))
+    rest, two = _reduced(w, inside)
+    result = w.mul(w.series(rest, POWERS), two)
     result = w.where("<", x, w.all(LEAST), w.all(0.0), result)
     return w.where(">", x, w.all(MOST), w.all(math.inf), result)
+
+
+def _reduced(w: _Words, x: Any) -> tuple[Any, Any]:
+    """What is left of x, half of ln 2 at the most, and the power of 2 that its exponential is to be multiplied with."""
+    builder = w.builder
+    # Without contraction, which would undo the rounding to an integer.
+    shifted = builder.fadd(builder.fmul(x, w.all(LOG2_E)), w.all(TO_INTEGER))
+    power = builder.fsub(shifted, w.all(TO_INTEGER))
+    rest = w.sub(w.sub(x, w.mul(power, w.all(LN_2_HIGH))), w.mul(power, w.all(LN_2_LOW)))
+    bits = builder.shl(builder.add(builder.bitcast(shifted, w.integers), w.whole(1023)), w.whole(52))
+    return rest, builder.bitcast(bits, w.numbers)
 
 
 def logarithm(builder: ir.IRBuilder, x: Any) -> Any:
@@ -122,22 +129,30 @@ def logarithm(builder: ir.IRBuilder, x: Any) -> Any:
 
 
 def hyperbolic(builder: ir.IRBuilder, name: str, x: Any) -> Any:
-    """sinh, cosh or tanh of x, from exp(|x|) and, where that cancels, from a series."""
+    """sinh, cosh or tanh of x, from exp(|x|) - 1, which does not cancel."""
     w = _Words(builder, x)
     size = builder.call(intrinsic(builder.module, "llvm.fabs", x.type), [x])
-    power = exponential(builder, size)
+    most = FLAT if name == "tanh" else MOST
+    inside = w.where(">", size, w.all(most), w.all(most), size)
+    rest, two = _reduced(w, inside)
+    # two (1 + rest (1 + rest / 2 + ...)) - 1
+    less = w.add(w.mul(w.mul(w.series(rest, POWERS[:-1]), rest), two), builder.fsub(two, w.all(1.0)))
+    power = w.add(less, w.all(1.0))
     inverse = builder.fdiv(w.all(1.0), power)
-    cosine = w.mul(w.all(0.5), w.add(power, inverse))
-    if name == "cosh":
-        return cosine
-    near = builder.fcmp_ordered("<", size, w.all(1.0))
-    # Not beyond where it is used: powers of large numbers would be infinite.
-    small = builder.select(near, x, w.all(0.0))
-    series = w.mul(small, w.series(w.mul(small, small), SINE))
     if name == "tanh":
-        far = w.sub(w.all(1.0), builder.fdiv(w.all(2.0), w.add(w.mul(power, power), w.all(1.0))))
-        near_value = builder.fdiv(series, cosine)
+        found = builder.fdiv(w.add(w.mul(less, inverse), less), w.add(power, inverse))
+    elif name == "cosh":
+        found = w.mul(w.all(0.5), w.add(power, inverse))
     else:
-        far, near_value = w.mul(w.all(0.5), w.sub(power, inverse)), series
-    turned = builder.select(builder.fcmp_ordered("<", x, w.all(0.0)), builder.fneg(far), far)
-    return builder.select(near, near_value, turned)
+        found = w.mul(w.all(0.5), w.add(w.mul(less, inverse), less))
+    if name != "tanh":
+        found = w.where(">", size, w.all(MOST), w.all(math.inf), found)
+    if name == "cosh":
+        return found
+    return builder.call(_sign_of(builder.module, x.type), [found, x])
+
+
+def _sign_of(module: ir.Module, kind: ir.VectorType) -> ir.Function:
+    full = f"llvm.copysign.v{kind.count}f64"
+    known = module.globals.get(full)
+    return known if known is not None else ir.Function(module, ir.FunctionType(kind, [kind, kind]), full)
