@@ -291,6 +291,10 @@ def _div(graph: Graph, a: Node, b: Node) -> Node | None:
         return graph.apply("mul", a, graph.apply("div", graph.constant(1.0), b))
     if b.operation == "div" and b.inputs[0].equals(1.0):
         return graph.apply("mul", a, b.inputs[1])
+    if b.operation == "select" and b.inputs[1].fixed and b.inputs[2].fixed:
+        over = a if a.fixed else graph.constant(1.0)
+        inverse = graph.apply("select", b.inputs[0], *(graph.apply("div", over, part) for part in b.inputs[1:]))
+        return inverse if a.fixed else graph.apply("mul", a, inverse)
     return graph.apply("neg", graph.apply("div", a.inputs[0], b)) if a.operation == "neg" else None
 
 
@@ -298,6 +302,10 @@ def _neg(graph: Graph, a: Node) -> Node | None:
     if a.operation == "neg":
         return a.inputs[0]
     return graph.apply("sub", a.inputs[1], a.inputs[0]) if a.operation == "sub" else None
+
+
+def _abs(graph: Graph, a: Node) -> Node | None:
+    return graph.apply("abs", a.inputs[0]) if a.operation == "neg" else None
 
 
 def _pow(graph: Graph, a: Node, b: Node) -> Node | None:
@@ -380,6 +388,7 @@ _SIMPLER: Mapping[str, Callable[..., Node | None]] = {
     "mul": _mul,
     "div": _div,
     "neg": _neg,
+    "abs": _abs,
     "pow": _pow,
     "select": _select,
     "lt": _less,
