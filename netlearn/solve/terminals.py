@@ -35,11 +35,11 @@ def unknowns_of(index: Array) -> tuple[Array, Array]:
 
 
 def values_of(prepared: Values, elements: Array, count: int) -> Values:
-    """Prepared values of some ``elements``, in their order, of a group of ``count``; of all, the very same ones.
+    """Prepared values of some ``elements``, in their order, of a group of ``count``; of all as they are, the very same.
 
     The last axis of values is that of elements, or of one value for all of them.
     """
-    if len(elements) == count:
+    if len(elements) == count and (elements[1:] > elements[:-1]).all():
         return prepared
     alike = {name: np.ndim(value) == 0 or np.shape(value)[-1] == 1 for name, value in prepared.items()}
     return {name: value if alike[name] else np.asarray(value)[..., elements] for name, value in prepared.items()}

@@ -74,6 +74,33 @@ def test_machine_code_sums_what_arrays_do(count: int, monkeypatch: pytest.Monkey
         np.testing.assert_allclose(value, expected, rtol=1e-12, atol=1e-13 * np.abs(expected).max(initial=0.0))
 
 
+def crossbar(law: str) -> Circuit:
+    """Cells of different ``g`` between 9 rows and 8 columns, which outnumber these, and one to ground."""
+    lines = ["cells", ".subckt cell p n g=10u k=1.2", f"B1 p n I={{{law}}}", ".ends", "X1 r1 0 cell g=7u"]
+    lines += [f"V{i} r{i} 0 1" for i in range(9)] + [f"Rc{j} c{j} 0 1k" for j in range(8)]
+    lines += [f"Xc{i}_{j} r{i} c{j} cell g={i + 9 * j + 1}u" for i in range(9) for j in range(8)]
+    return netlearn.elaborate(netlearn.parse("\n".join([*lines, ".end"]))).circuit
+
+
+@pytest.mark.parametrize("law", ["g*sinh(k*V(p,n))/sinh(k)", "g*(exp(V(p,n))-1)", "g*V(p)*exp(V(n)*k)"])
+@pytest.mark.parametrize("volts", [0.5, 5.0])
+def test_elements_that_outnumber_their_nodes(law: str, volts: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, found = crossbar(law), []
+    left, right = states(made, 450)
+    right *= volts
+    (g, name), *_ = columns(made)
+    expected = contract(made, (g, name), left, right)
+    monkeypatch.setattr(contraction, "WORTH_LOADING", 0)
+    try:
+        for count in (1, 2):
+            set_threads(count)
+            found.append(contract(made, (g, name), left, right))
+    finally:
+        set_threads(None)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-11, atol=1e-13 * np.abs(expected).max())
+    assert found[0].tobytes() == found[1].tobytes()
+
+
 def test_parts_and_threads_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     made = circuit()
     left, right = states(made, 50)

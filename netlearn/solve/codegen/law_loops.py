@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from llvmlite import ir
 
 from netlearn.solve.codegen.graph import Node
+from netlearn.solve.codegen.separation import Separation
 from netlearn.solve.codegen.vector_code import DOUBLE, INTEGER, VECTOR, WIDTH, VectorCode, splat
 
 ROWS = ("y", "a", "b", "c", "d", "e")
@@ -15,7 +16,7 @@ ROWS = ("y", "a", "b", "c", "d", "e")
 
 
 class LoopWriter:
-    """Writes functions that go through elements and, within each, through the samples in step."""
+    """Writes functions that go through elements and samples, with loops of a kind ``loop``."""
 
     def __init__(
         self,
@@ -24,67 +25,81 @@ class LoopWriter:
         classes: Sequence[int],
         entries: Sequence[tuple[int, int]],
         kept: int,
+        *,
+        loop: Callable[..., ElementLoop],
     ) -> None:
         self.module, self.hoisted = module, {node.number: k for k, node in enumerate(hoisted)}
         self.classes = {t: k for k, t in enumerate(classes)}
         self.entries, self.kept = {pair: k for k, pair in enumerate(entries)}, kept
+        self._loop = loop
 
-    def step(self, parts: tuple[dict[int, Node], dict[tuple[int, int], Node], Node], kept: Sequence[Node]) -> None:
+    def step(
+        self,
+        parts: tuple[dict[int, Node], dict[tuple[int, int], Node], Node],
+        kept: Sequence[Node],
+        separation: Separation | None = None,
+    ) -> None:
         """Rows: y, kept, mode, total, data, held."""
         total, slopes, held = parts
-        with _Loop(self, "step", {"y": "y", "kept": "a", "mode": "b"}) as loop:
-            code = loop.code([*total.values(), *slopes.values(), *kept, held])
-            for k, node in enumerate(kept):
-                loop.store(code[node], "a", loop.kept(k))
-            for row, node in total.items():
-                loop.add(code[node], "c", loop.write(row))
-            for pair, node in slopes.items():
-                loop.add(code[node], "d", loop.slot(pair))
-            if not (held.operation == "constant" and not held.value):
-                flag = loop.builder.uitofp(code[held], VECTOR)
-                loop.add(flag, "e", ir.Constant(INTEGER, 0))
+        rows: list[tuple[str, int | tuple[int, int]]] = [*(("c", t) for t in total), *(("d", pair) for pair in slopes)]
+        with self._loop(self, "step", {"y": "y", "kept": "a", "mode": "b"}, separation) as loop:
+            for flag, *values in loop.versions([held, *kept, *total.values(), *slopes.values()]):
+                code = loop.code([flag, *values])
+                for k, node in enumerate(values[: len(kept)]):
+                    loop.store(code[node], "a", loop.kept(k))
+                for (row, to), node in zip(rows, values[len(kept) :], strict=True):
+                    loop.add(code[node], row, to)
+                if not (flag.operation == "constant" and not flag.value):
+                    loop.flag(code[flag], "e")
 
-    def balance(self, parts: dict[int, tuple[Node, Node]]) -> None:
+    def balance(self, parts: dict[int, tuple[Node, Node]], separation: Separation | None = None) -> None:
         """Rows: y, rounding, total, size."""
-        with _Loop(self, "balance", {"y": "y", "rounding": "a"}) as loop:
-            code = loop.code([node for pair in parts.values() for node in pair])
-            for row, (total, size) in parts.items():
-                loop.add(code[total], "b", loop.write(row))
-                loop.add(code[size], "c", loop.write(row))
+        with self._loop(self, "balance", {"y": "y", "rounding": "a"}, separation) as loop:
+            for nodes in loop.versions([node for pair in parts.values() for node in pair]):
+                code = loop.code(nodes)
+                for row, total, size in zip(parts, nodes[::2], nodes[1::2], strict=True):
+                    loop.add(code[total], "b", row)
+                    loop.add(code[size], "c", row)
 
     def curve(self, parts: dict[int, Node]) -> None:
         """Rows: y, kept, change, second, data (not looked at), held."""
-        with _Loop(self, "curve", {"y": "y", "kept": "a", "change": "b"}) as loop:
-            code = loop.code(list(parts.values()))
+        with self._loop(self, "curve", {"y": "y", "kept": "a", "change": "b"}, None) as loop:
             zero = ir.Constant(VECTOR, [ir.Constant(DOUBLE, 0.0)] * WIDTH)
-            free = loop.builder.fcmp_ordered("==", loop.load("e", ir.Constant(INTEGER, 0)), zero)
-            for row, node in parts.items():
-                loop.add(loop.builder.select(free, code[node], zero), "c", loop.write(row))
+            for nodes in loop.versions(list(parts.values())):
+                code = loop.code(nodes)
+                free = loop.builder.fcmp_ordered("==", loop.load("e", ir.Constant(INTEGER, 0)), zero)
+                for row, node in zip(parts, nodes, strict=True):
+                    loop.add(loop.builder.select(free, code[node], zero), "c", row)
 
-    def weigh(self, product: Node) -> None:
+    def weigh(self, product: Node, separation: Separation | None = None) -> None:
         """Rows: y, change, and the sums, of each element one vector."""
-        with _Loop(self, "weigh", {"y": "y", "change": "a"}) as loop:
-            code, builder = loop.code([product]), loop.builder
-            at = builder.mul(loop.element, ir.Constant(INTEGER, WIDTH))
-            place = builder.bitcast(builder.gep(loop.rows["b"], [at]), VECTOR.as_pointer())
-            builder.store(builder.fadd(builder.load(place, align=8), code[product]), place, align=8)
+        with self._loop(self, "weigh", {"y": "y", "change": "a"}, separation) as loop:
+            builder = loop.builder
+            for (node,) in loop.versions([product]):
+                code = loop.code([node])
+                at = builder.mul(loop.element, ir.Constant(INTEGER, WIDTH))
+                place = builder.bitcast(builder.gep(loop.rows["b"], [at]), VECTOR.as_pointer())
+                builder.store(builder.fadd(builder.load(place, align=8), code[node]), place, align=8)
 
 
-class _Loop:
+class ElementLoop:
     """A function, with the builder inside its two loops: ``for element: for vector of samples``."""
 
-    def __init__(self, writer: LoopWriter, name: str, inputs: dict[str, str]) -> None:
+    def __init__(self, writer: LoopWriter, name: str, inputs: dict[str, str], separation: Separation | None) -> None:
         self.writer, self.inputs = writer, inputs
+        self.separation = separation
         numbers, doubles = INTEGER.as_pointer(), DOUBLE.as_pointer()
-        kinds = [INTEGER, INTEGER, *[numbers] * 4, doubles, *[doubles] * len(ROWS)]
+        kinds = [INTEGER, INTEGER, *[numbers] * 5, doubles, *[doubles] * len(ROWS)]
         function = ir.Function(writer.module, ir.FunctionType(ir.VoidType(), kinds), name)
-        self.count, self.lanes, self.reads, self.moves, self.writes, self.slots, self.values, *rows = function.args
+        self.count, self.lanes, self.reads, self.moves, self.writes, self.slots, self.crowd, self.values, *rows = (
+            function.args
+        )
         self.rows = dict(zip(ROWS, rows, strict=True))
         for argument in function.args[2:]:
             argument.add_attribute("noalias")
         self.function, self.builder = function, ir.IRBuilder(function.append_basic_block())
 
-    def __enter__(self) -> _Loop:
+    def __enter__(self) -> ElementLoop:
         builder = self.builder
         zero, entry = ir.Constant(INTEGER, 0), builder.block
         self._elements, inner, self._next = (self.function.append_basic_block() for _ in range(3))
@@ -112,6 +127,10 @@ class _Loop:
         builder.cbranch(builder.icmp_signed("<", following, self.count), self._elements, self._end)
         builder.position_at_end(self._end)
         builder.ret_void()
+
+    def versions(self, nodes: list[Node]) -> Iterator[list[Node]]:
+        """The nodes to work out, and the builder where that is: as they are, or more than once by what holds there."""
+        yield nodes
 
     def code(self, nodes: list[Node]) -> VectorCode:
         return VectorCode(self.builder, nodes, self._given)
@@ -143,12 +162,11 @@ class _Loop:
         )
         return builder.load(builder.gep(numbers, [at]))
 
-    def write(self, terminal: int) -> Any:
-        """The row that a terminal's current is added to."""
-        return self._at(self.writes, terminal)
+    def target(self, to: int | tuple[int, int]) -> Any:
+        """The row that a terminal's current or the slope of a pair of them is added to."""
+        return self._at(self.writes, to) if isinstance(to, int) else self._slot(to)
 
-    def slot(self, pair: tuple[int, int]) -> Any:
-        """The row that a slope is added to."""
+    def _slot(self, pair: tuple[int, int]) -> Any:
         builder, entries = self.builder, self.writer.entries
         at = builder.add(
             builder.mul(self.element, ir.Constant(INTEGER, len(entries))), ir.Constant(INTEGER, entries[pair])
@@ -172,6 +190,14 @@ class _Loop:
     def store(self, value: Any, rows: str, row: Any) -> None:
         self.builder.store(value, self._pointer(rows, row), align=8)
 
-    def add(self, value: Any, rows: str, row: Any) -> None:
-        pointer = self._pointer(rows, row)
-        self.builder.store(self.builder.fadd(self.builder.load(pointer, align=8), value), pointer, align=8)
+    def add(self, value: Any, rows: str, to: int | tuple[int, int]) -> None:
+        """Add to the row of a terminal or a pair of them."""
+        self._add_to(value, self._pointer(rows, self.target(to)))
+
+    def flag(self, truth: Any, rows: str) -> None:
+        """Add to the first row where something is true."""
+        self._add_to(self.builder.uitofp(truth, VECTOR), self._pointer(rows, ir.Constant(INTEGER, 0)))
+
+    def _add_to(self, value: Any, pointer: Any) -> None:
+        total = self.builder.fadd(self.builder.load(pointer, align=8), value, flags=("contract",))
+        self.builder.store(total, pointer, align=8)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -16,11 +17,16 @@ from llvmlite import ir
 
 from netlearn.arrays import Array
 from netlearn.circuit.devices.base import Device, Values
+from netlearn.solve.codegen.compiled_law import CompiledLaw, CompiledWeights
+from netlearn.solve.codegen.crowd_loops import CrowdLoop
 from netlearn.solve.codegen.derivatives import Differentiation
 from netlearn.solve.codegen.graph import Graph, LawProgram, Node, reached, rebuilt
-from netlearn.solve.codegen.law_loops import LoopWriter
+from netlearn.solve.codegen.hoisting import coefficients, frontier, hoisted
+from netlearn.solve.codegen.law_loops import ElementLoop, LoopWriter
+from netlearn.solve.codegen.separation import COSTLY, Separation
 from netlearn.solve.codegen.trace import Traced, Untraceable
 from netlearn.solve.codegen.vector_code import machine_code
+from netlearn.solve.crowds import Crowd
 
 T = TypeVar("T")
 
@@ -40,81 +46,36 @@ Terminals = tuple[int, ...]
 """For each unknown of a device the first one that is the same in all elements; -1 for ground."""
 
 
-@dataclass(frozen=True)
-class CompiledLaw:
-    """The machine code for elements whose terminals coincide in one way.
-
-    ``terminals`` (c,) are the device's unknowns that are left, ``entries`` (e, 2) pairs of them
-    (row, column) at which the Jacobian may not be zero, ``kept`` how many rows the step keeps
-    for limiting the next one. ``step``, ``balance`` and ``curve`` are addresses; the last one is 0
-    for laws made of straight lines, and for those of transistors and those that would be too long
-    with it, which are not ``corrected``.
-    """
-
-    device: Device
-    terminals: tuple[int, ...]
-    entries: tuple[tuple[int, int], ...]
-    kept: int
-    step: int
-    balance: int
-    curve: int
-    corrected: bool
-    hoisted: LawProgram
-
-    def parameters(self, prepared: Values, count: int) -> Array:
-        """What the functions take of the ``count`` elements' prepared values, (p, count)."""
-        return _parameters(self.hoisted, prepared, count)
-
-
-def _parameters(hoisted: LawProgram, prepared: Values, count: int) -> Array:
-    given = {("value", name): np.asarray(value) for name, value in prepared.items()}
-    values = hoisted(given)
-    result = np.empty((len(values), count))
-    for row, value in zip(result, values, strict=True):
-        row[:] = value
-    return result
-
-
-@dataclass(frozen=True)
-class CompiledWeights:
-    """The machine code that sums, over samples, states times a law's derivatives by one of its values.
-
-    ``terminals`` are as in ``CompiledLaw``; ``weigh`` is an address, 0 where there is nothing to sum.
-    """
-
-    terminals: tuple[int, ...]
-    weigh: int
-    hoisted: LawProgram
-
-    def parameters(self, prepared: Values, count: int) -> Array:
-        """What the function takes of the ``count`` elements' prepared values, (p, count)."""
-        return _parameters(self.hoisted, prepared, count)
-
-
 _laws: dict[tuple[Any, ...], CompiledLaw | None] = {}
 
 
-def law_of(device: Device, prepared: Values, terminals: Terminals) -> CompiledLaw | None:
+def law_of(device: Device, prepared: Values, terminals: Terminals, crowd: Crowd | None = None) -> CompiledLaw | None:
     """The law of elements with these prepared values; None where a device cannot be compiled."""
     plain = _plain(prepared)
-    key = (device, terminals, plain, tuple(sorted(prepared)), MOST_NODES)
+    alike = frozenset() if crowd is None else _alike(device, prepared, terminals, plain)
+    key = (device, terminals, plain, tuple(sorted(prepared)), MOST_NODES, crowd, alike)
     if key not in _laws:
-        _laws[key] = _or_none(lambda: _Maker(device, prepared, dict(plain), terminals).law())
+        maker = partial(_Maker, device, prepared, dict(plain), terminals, crowd=crowd, alike=alike)
+        _laws[key] = _or_none(lambda: maker().law())
     return _laws[key]
 
 
 _weights: dict[tuple[Any, ...], CompiledWeights | None] = {}
 
 
-def weights_of(device: Device, prepared: Values, terminals: Terminals, name: str) -> CompiledWeights | None:
+def weights_of(
+    device: Device, prepared: Values, terminals: Terminals, name: str, crowd: Crowd | None = None
+) -> CompiledWeights | None:
     """The derivatives of elements with these prepared values by the one ``name``; None for what cannot be compiled.
 
     That one must be the elements' own value, on which no other prepared value depends.
     """
     plain = _plain(prepared, name)
-    key = (device, terminals, plain, tuple(sorted(prepared)), name, MOST_NODES)
+    alike = frozenset() if crowd is None else _alike(device, prepared, terminals, plain)
+    key = (device, terminals, plain, tuple(sorted(prepared)), name, MOST_NODES, crowd, alike)
     if key not in _weights:
-        _weights[key] = _or_none(lambda: _Maker(device, prepared, dict(plain), terminals).weights(name))
+        maker = partial(_Maker, device, prepared, dict(plain), terminals, crowd=crowd, alike=alike)
+        _weights[key] = _or_none(lambda: maker().weights(name))
     return _weights[key]
 
 
@@ -140,6 +101,20 @@ def _is_plain(value: Array) -> bool:
     return bool((array == array.flat[0]).all())
 
 
+_inside: dict[tuple[Any, ...], frozenset[str]] = {}
+
+
+def _alike(
+    device: Device, prepared: Values, terminals: Terminals, plain: tuple[tuple[str, Any], ...]
+) -> frozenset[str]:
+    """The values that all elements have in common, of those in arguments of functions, as others do not matter."""
+    key = (device, terminals, plain, tuple(sorted(prepared)))
+    if key not in _inside:
+        _inside[key] = _or_none(lambda: _Maker(device, prepared, dict(plain), terminals).inside()) or frozenset()
+    values = ((name, np.asarray(prepared[name])) for name in _inside[key])
+    return frozenset(name for name, value in values if (value == value.flat[0]).all())
+
+
 @dataclass(frozen=True)
 class _Limits:
     """What comes of the device's limits.
@@ -157,9 +132,20 @@ class _Limits:
 
 
 class _Maker:
-    def __init__(self, device: Device, prepared: Values, plain: dict[str, Any], terminals: Terminals) -> None:
+    def __init__(
+        self,
+        device: Device,
+        prepared: Values,
+        plain: dict[str, Any],
+        terminals: Terminals,
+        *,
+        crowd: Crowd | None = None,
+        alike: frozenset[str] = frozenset(),
+    ) -> None:
         self.graph, self.device, self.terminals = Graph(), device, terminals
         self.classes = tuple(sorted({t for t in terminals if t >= 0}))
+        self.alike, self.moving = alike, self.classes if crowd is None else crowd.moving
+        self.loop = ElementLoop if crowd is None else partial(CrowdLoop, hub=crowd.hub)
         self.values = {
             name: _array(self._traced([plain[name] if name in plain else self.graph.input("value", name)])[0])
             for name in prepared
@@ -172,6 +158,13 @@ class _Maker:
         """The input of a kind at a terminal, which is one with others, or ground."""
         same = self.terminals[t]
         return self.graph.constant(0.0) if same < 0 else self.graph.input(kind, same)
+
+    def inside(self) -> frozenset[str]:
+        """The values in arguments of functions that take long."""
+        currents = self._currents([self._row("y", t) for t in range(len(self.terminals))])
+        costly = [node for node in reached(currents) if node.operation in COSTLY]
+        parts = (part for part in reached(costly) if part.operation == "input" and part.value[0] == "value")
+        return frozenset(part.value[1] for part in parts)
 
     def law(self) -> CompiledLaw:
         graph, device, count = self.graph, self.device, len(self.terminals)
@@ -187,30 +180,41 @@ class _Maker:
         plain_rows = Differentiation(graph, plain_variables).rows(plain_currents)
         balance = self._balance(plain_currents, plain_rows)
         curve = self._curve(variables, rows)
-        coefficients = _coefficients(list(curve.values()))
-        if len(coefficients) <= MOST_KEPT:
+        ahead = coefficients(list(curve.values()))
+        if len(ahead) <= MOST_KEPT:
             # The step has them, at places where the unknowns are wherever it is corrected.
-            known = {node.number: graph.input("kept", len(kept) + k) for k, node in enumerate(coefficients)}
+            known = {node.number: graph.input("kept", len(kept) + k) for k, node in enumerate(ahead)}
             curve = dict(zip(curve, rebuilt(list(curve.values()), known), strict=True))
         else:
-            curve, coefficients = self._curve(plain_variables, plain_rows), []
+            curve, ahead = self._curve(plain_variables, plain_rows), []
         entries = tuple(sorted(step[1]))
         plain = [*step[0].values(), *step[1].values(), step[2], *kept]
         plain += [node for pair in balance.values() for node in pair]
         # A correction spares junctions some steps, but costs transistors more than it spares.
-        short = len(reached([*plain, *coefficients, *curve.values()])) <= MOST_NODES
+        short = len(reached([*plain, *ahead, *curve.values()])) <= MOST_NODES
         corrected = not curve or (device.reciprocal and short)
         if not corrected:
-            curve, coefficients = {}, []
-        kept = [*kept, *coefficients]
-        everything = [*plain, *coefficients, *curve.values()]
+            curve, ahead = {}, []
+        kept = [*kept, *ahead]
+        everything = [*plain, *ahead, *curve.values()]
         if len(reached(everything)) > MOST_NODES:
             raise Untraceable("a long law")
-        hoisted = _hoisted(everything)
+        total, slopes, held = step
+        nodes = [*total.values(), *slopes.values(), held, *kept]
+        in_step = self._separated(nodes)
+        nodes = in_step.nodes
+        total = dict(zip(total, nodes, strict=False))
+        slopes = dict(zip(slopes, nodes[len(total) :], strict=False))
+        held, *kept = nodes[len(total) + len(slopes) :]
+        in_balance = self._separated([node for pair in balance.values() for node in pair])
+        pairs = zip(in_balance.nodes[::2], in_balance.nodes[1::2], strict=True)
+        balance = dict(zip(balance, pairs, strict=True))
+        everything = [*in_step.everything, *in_balance.everything, *curve.values()]
+        own = hoisted(everything)
         module = ir.Module("law")
-        writer = LoopWriter(module, hoisted, self.classes, entries, len(kept))
-        writer.step(step, kept)
-        writer.balance(balance)
+        writer = LoopWriter(module, own, self.classes, entries, len(kept), loop=self.loop)
+        writer.step((total, slopes, held), kept, in_step)
+        writer.balance(balance, in_balance)
         if curve:
             writer.curve(curve)
         addresses = machine_code(module)
@@ -223,7 +227,7 @@ class _Maker:
             addresses["balance"],
             addresses.get("curve", 0),
             corrected,
-            LawProgram(hoisted),
+            LawProgram(own),
         )
 
     def weights(self, name: str) -> CompiledWeights:
@@ -237,12 +241,22 @@ class _Maker:
                 total = graph.apply("add", total, graph.apply("mul", row[0], self._row("change", t)))
         if len(reached([total])) > MOST_NODES:
             raise Untraceable("a long law")
-        hoisted = _hoisted([total])
         if total.equals(0.0):
             return CompiledWeights(self.classes, 0, LawProgram([]))
+        separation = self._separated([total])
+        own = hoisted(separation.everything)
         module = ir.Module("weights")
-        LoopWriter(module, hoisted, self.classes, (), 0).weigh(total)
-        return CompiledWeights(self.classes, machine_code(module)["weigh"], LawProgram(hoisted))
+        LoopWriter(module, own, self.classes, (), 0, loop=self.loop).weigh(separation.nodes[0], separation)
+        return CompiledWeights(self.classes, machine_code(module)["weigh"], LawProgram(own))
+
+    def _separated(self, nodes: Sequence[Node]) -> Separation:
+        """The same nodes, of elements in a crowd with what they share worked out once."""
+        if self.loop is ElementLoop:
+            return Separation(self.graph, self.alike, list(nodes))
+        separation, graph = Separation.of(self.graph, nodes, self.alike), self.graph
+        # Devices start once for each sample.
+        separation.usual[graph.apply("eq", graph.input("mode"), graph.constant(COLD))] = False
+        return separation
 
     def _currents(self, at: Sequence[Node]) -> list[Node]:
         found = Traced.of(self.graph, self.device.residual(_array(self._traced(at)), self.values))
@@ -259,11 +273,14 @@ class _Maker:
         near = _node(graph, self.device.near(here, before, self.values))
         start = Traced.of(graph, self.device.start(here, self.values)).nodes
         # Mostly voltages across junctions, which are fewer than the unknowns.
-        wanted = _frontier([*limited, near], {node.number for node in last})
+        wanted = frontier([*limited, near], {node.number for node in last})
         known = {node.number: graph.input("kept", k) for k, node in enumerate(wanted)}
         *limited, near = rebuilt([*limited, near], known)
         mode = graph.input("mode")
         cold, warm = (graph.apply("eq", mode, graph.constant(kind)) for kind in (COLD, WARM))
+        if all(later is at for later, at in zip(limited, x, strict=True)):
+            # What does not limit steps has a say in where it starts only.
+            near = graph.constant(True)
         moves = graph.apply("not", graph.apply("or", warm, graph.apply("and", near, graph.apply("not", cold))))
         moved = [graph.apply("select", cold, first, later) for first, later in zip(start, limited, strict=True)]
         # All that the limits cost is left out where no sample of a vector has to heed them.
@@ -290,14 +307,14 @@ class _Maker:
         slopes: dict[tuple[int, int], Node] = {}
         for t, current in enumerate(currents):
             row = terminals[t]
-            if row < 0:
+            if row not in self.moving:
                 continue
             # The device is linear from where it was evaluated to where the unknowns are.
             beyond = current
             for u, slope in rows[t].items():
                 if u in limits.distances:
                     beyond = graph.apply("add", beyond, graph.apply("mul", slope, limits.distances[u]))
-                if terminals[u] >= 0:
+                if terminals[u] in self.moving:
                     self._sum(slopes, (row, terminals[u]), slope)
             self._sum(total, row, graph.apply("select", limits.moves, beyond, current))
         return total, slopes, limits.held
@@ -332,7 +349,7 @@ class _Maker:
         bends = Differentiation(graph, variables).rows(along)
         zero, result = graph.constant(0.0), dict[int, Node]()
         for t, bend in enumerate(bends):
-            if self.terminals[t] < 0:
+            if self.terminals[t] not in self.moving:
                 continue
             total = zero
             for u, slope in bend.items():
@@ -356,47 +373,3 @@ def _node(graph: Graph, value: Any) -> Node:
 def _array(traced: Traced) -> Array:
     """What devices take for an array of numbers."""
     return cast(Array, traced)
-
-
-def _frontier(results: Sequence[Node], last: set[int]) -> list[Node]:
-    """Sums and differences of the inputs ``last`` that all else of the results is made of, if they are fewer."""
-    order = reached(results)
-    plain = {number: number in last for number in (node.number for node in order)}
-    for node in order:
-        if node.operation in ("add", "sub", "neg"):
-            plain[node.number] = all(plain[part.number] for part in node.inputs)
-    used = {part.number for node in order if not plain[node.number] for part in node.inputs}
-    used |= {node.number for node in results}
-    inputs = [node for node in order if node.number in last]
-    wanted = [node for node in order if plain[node.number] and node.number in used]
-    return wanted if len(wanted) <= len(inputs) else inputs
-
-
-def _coefficients(curve: Sequence[Node]) -> list[Node]:
-    """What does not depend on the step, but on the unknowns, and is used by what depends on the step."""
-    order = reached(curve)
-    moves: dict[int, bool] = {}
-    varies: dict[int, bool] = {}
-    for node in order:
-        kind = node.value[0] if node.operation == "input" else None
-        moves[node.number] = kind == "change" or any(moves[part.number] for part in node.inputs)
-        varies[node.number] = kind not in (None, "value") or any(varies[part.number] for part in node.inputs)
-    used = {part.number for node in order if moves[node.number] for part in node.inputs}
-    # A number with the other sign is no other number.
-    for node in reversed(order):
-        if node.number in used and not moves[node.number] and node.operation == "neg":
-            used.remove(node.number)
-            used.add(node.inputs[0].number)
-    return [node for node in order if node.number in used and varies[node.number] and not moves[node.number]]
-
-
-def _hoisted(outputs: Sequence[Node]) -> list[Node]:
-    """What does not differ by sample, and is used by something that does: worked out once for each element."""
-    order = reached(list(outputs))
-    fixed: dict[int, bool] = {}
-    for node in order:
-        own = node.operation != "input" or node.value[0] == "value"
-        fixed[node.number] = own and all(fixed[part.number] for part in node.inputs)
-    used = {part.number for node in order if not fixed[node.number] for part in node.inputs}
-    used |= {node.number for node in outputs}
-    return [node for node in order if fixed[node.number] and node.operation != "constant" and node.number in used]

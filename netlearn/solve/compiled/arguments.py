@@ -13,9 +13,10 @@ from netlearn.arrays import Array
 class Laws(NamedTuple):
     """All nonlinear elements, by groups that one law's machine code works on.
 
-    Row g of ``table`` (G, 9) has a group's addresses of ``step``, ``balance`` and ``curve`` (0 for
+    Row g of ``table`` (G, 10) has a group's addresses of ``step``, ``balance`` and ``curve`` (0 for
     none), how many elements there are, where the group begins in ``reads`` and its like, in
-    ``slots`` and in ``values``, how many rows it keeps, and where these begin. An element's terminal
+    ``slots`` and in ``values``, how many rows it keeps, where these begin, and where the group
+    begins in ``crowds``, which say how elements lie that outnumber their nodes. An element's terminal
     stands at row ``reads`` of the unknowns, and moves with unknown ``moves``; its current is part of
     equation ``writes``, and its slopes of the matrix entries ``slots``. Rows and entries of no
     meaning come last.
@@ -26,6 +27,7 @@ class Laws(NamedTuple):
     moves: Array
     writes: Array
     slots: Array
+    crowds: Array
     values: Array
     kept: int
     straight: bool

@@ -22,7 +22,7 @@ from netlearn.solve.compiled.stopping_rows import add_drive, take_largest, take_
 if TYPE_CHECKING:
     from netlearn.solve.compiled.arguments import Balance, Fill, Laws, Linear, ListedElimination, Problem
 
-STEP, BALANCE, CURVE, COUNT, TERMINALS, SLOTS, VALUES, KEEPS, KEPT = range(9)
+STEP, BALANCE, CURVE, COUNT, TERMINALS, SLOTS, VALUES, KEEPS, KEPT, CROWD = range(10)
 """The columns of the laws' table."""
 FREE, COLD, WARM = 0.0, 1.0, 2.0
 """Each stands for what ``codegen.laws`` has it for."""
@@ -46,6 +46,7 @@ def evaluate(laws: Laws, what: int, y: Array, a: Array, b: Array, c: Array, d: A
             laws.moves.ctypes.data + terminals,
             laws.writes.ctypes.data + terminals,
             laws.slots.ctypes.data + slots,
+            laws.crowds.ctypes.data + 8 * entry[CROWD],
             laws.values.ctypes.data + values,
             y.ctypes.data,
             a.ctypes.data + first,

@@ -325,6 +325,7 @@ def call(
     moves: Any,
     writes: Any,
     slots: Any,
+    crowd: Any,
     values: Any,
     y: Any,
     a: Any,
@@ -335,7 +336,7 @@ def call(
 ) -> Any:
     """Call a function of ``codegen.laws`` by its address, with the addresses of its arrays."""
     integer, number = ir.IntType(64), ir.DoubleType()
-    arrays = [integer.as_pointer()] * 4 + [number.as_pointer()] * 7
+    arrays = [integer.as_pointer()] * 5 + [number.as_pointer()] * 7
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         kind = ir.FunctionType(ir.VoidType(), [integer, integer, *arrays])
@@ -343,4 +344,4 @@ def call(
         builder.call(builder.inttoptr(given[0], kind.as_pointer()), [*given[1:3], *places])
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * 14), generate
+    return types.void(*[types.int64] * 15), generate

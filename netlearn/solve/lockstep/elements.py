@@ -12,24 +12,27 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND
 from netlearn.solve.compiled.arguments import Laws, Linear
+from netlearn.solve.crowds import crowd_places, crowds
 from netlearn.solve.equations.right_sides import RightSides
 from netlearn.solve.equations.source_reduction import Dictated, SourceReduction
 from netlearn.solve.newton.system import NonlinearModel
-from netlearn.solve.terminals import terminals_alike, values_of
+from netlearn.solve.terminals import values_of
 
 if TYPE_CHECKING:
-    from netlearn.solve.codegen.laws import CompiledLaw
+    from netlearn.solve.codegen.compiled_law import CompiledLaw
 
 
 @dataclass(frozen=True, eq=False)
 class ElementPart:
     """LockstepElements that one law's machine code works on: all of a group, or those whose terminals coincide alike.
 
-    ``index`` (k, c) are the unknowns at the law's terminals, ``values`` (p, k) what its code takes.
+    ``index`` (k, c) are the unknowns at the law's terminals, ``values`` (p, k) what its code takes. Those that
+    outnumber their nodes are in the order of the terminal ``hub``.
     """
 
     law: CompiledLaw
     group: int
+    hub: int | None
     elements: Array
     index: Array
     values: Array
@@ -56,13 +59,14 @@ class LockstepElements:
                 return None
             group = model.circuit.groups[g]
             index = np.asarray(group.index)
-            for terminals, elements in terminals_alike(model.circuit, g):
+            for terminals, elements, crowd in crowds(model.circuit, g, model.reduction.place):
                 own = values_of(prepared, elements, len(group))
-                law = law_of(group.device, own, terminals)
+                law = law_of(group.device, own, terminals, crowd)
                 if law is None:
                     return None
                 left = index[elements][:, list(law.terminals)]
-                parts.append(ElementPart(law, g, elements, left, law.parameters(own, len(elements))))
+                hub = None if crowd is None else law.terminals.index(crowd.hub)
+                parts.append(ElementPart(law, g, hub, elements, left, law.parameters(own, len(elements))))
         return cls(tuple(parts))
 
     def touched(self) -> Array:
@@ -72,7 +76,9 @@ class LockstepElements:
 
     def key(self) -> tuple[object, ...]:
         """What a layout depends on: which elements have which law's terminals and entries."""
-        return tuple((part.group, part.elements.tobytes(), part.law.terminals, part.law.entries) for part in self.parts)
+        return tuple(
+            (part.group, part.hub, part.elements.tobytes(), part.law.terminals, part.law.entries) for part in self.parts
+        )
 
 
 @dataclass(frozen=True)
@@ -113,11 +119,11 @@ class Sources:
 class Frame:
     """Where n equations and their unknowns stand, which are some of the reduced ones.
 
-    ``members`` (n,) are the reduced unknowns in the order of elimination, ``equations`` (n,) the
-    reduced equations that are paired with them. ``unknown`` and ``equation`` (r,) are the places of
-    all reduced ones, n for none. ``rows`` and ``columns`` (nnz,) are the places of the matrix's
-    entries. ``lifted`` (l,) are the unknowns n and below that rows n + 1 and so on stand above, and
-    ``tree`` (l,) by which of the sources' tree nodes. ``flows`` are ``writes`` with a row for each of the tree nodes
+    ``members`` (n,) are the reduced unknowns in the order of elimination, ``equations`` (n,) the reduced equations
+    that are paired with them. ``unknown`` and ``equation`` (r,) are the places of all reduced ones, n for none.
+    ``rows`` and ``columns`` (nnz,) are the places of the matrix's entries. ``lifted`` (l,) are the unknowns n and
+    below that rows n + 1 and so on stand above, and ``tree`` (l,) by which of the sources' tree nodes. ``crowds``
+    say how the elements of each part lie. ``flows`` are ``writes`` with a row for each of the tree nodes
     ``sourced`` (t,) that elements touch, n + 1 and so on. ``ends`` (e,) are unknowns with an element that goes from
     there to no other one, but to ground or a source.
     """
@@ -136,6 +142,7 @@ class Frame:
     flows: Array
     sourced: Array
     slots: Array
+    crowds: tuple[Array, ...]
     firsts: Array
     ends: Array
 
@@ -164,8 +171,11 @@ class Frame:
         row[raised] = size + 1 + np.arange(len(raised))
         sourced = np.unique(at_tree[touched[at_tree[touched] >= 0]])
         reads, moves, writes, flows, slots, firsts, ends = [], [], [], [], [], [(0, 0)], []
+        crowded = []
         for part in elements.parts:
             reads.append(row[part.index].ravel())
+            none = np.zeros(0, dtype=np.int64)
+            crowded.append(none if part.hub is None else crowd_places(row[part.index], part.hub))
             moves.append(unknown[place[part.index]].ravel())
             writes.append(equation[place[part.index]].ravel())
             at = unknown[place[part.index]]
@@ -199,6 +209,7 @@ class Frame:
             _joined(flows),
             sourced,
             _joined(slots),
+            tuple(crowded),
             np.array(firsts, dtype=np.int64),
             _joined(ends),
         )
@@ -217,17 +228,19 @@ class Frame:
     def laws(self, elements: LockstepElements) -> Laws:
         """The nonlinear part."""
         values = np.concatenate([np.zeros(0), *(part.values.ravel() for part in elements.parts)])
-        table, kept, first = np.zeros((len(elements.parts), 9), dtype=np.int64), 0, 0
+        table, kept, first, crowd = np.zeros((len(elements.parts), 10), dtype=np.int64), 0, 0, 0
         # Steps are corrected for all curvature or for none, as their convergence is foretold from it.
         corrected = all(part.law.corrected for part in elements.parts)
         for g, part in enumerate(elements.parts):
             law, (terminals, slots) = part.law, self.firsts[g]
             curve = law.curve if corrected else 0
-            table[g] = law.step, law.balance, curve, len(part.elements), terminals, slots, first, law.kept, kept
+            table[g] = law.step, law.balance, curve, len(part.elements), terminals, slots, first, law.kept, kept, crowd
             kept += law.kept * len(part.elements)
             first += part.values.size
+            crowd += len(self.crowds[g])
         straight = corrected and not kept and not table[:, 2].any()
-        return Laws(table, self.reads, self.moves, self.writes, self.slots, values, kept, straight)
+        lie = _joined(self.crowds)
+        return Laws(table, self.reads, self.moves, self.writes, self.slots, lie, values, kept, straight)
 
 
 def _joined(parts: Sequence[Array]) -> Array:

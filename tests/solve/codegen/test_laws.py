@@ -13,7 +13,8 @@ from netlearn.arrays import Array
 from netlearn.circuit.devices.base import Device, Environment, Values
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.solve.codegen import laws
-from netlearn.solve.codegen.laws import COLD, FREE, WARM, CompiledLaw, law_of
+from netlearn.solve.codegen.compiled_law import CompiledLaw
+from netlearn.solve.codegen.laws import COLD, FREE, WARM, law_of
 from netlearn.solve.internal import InternalSolver
 
 ELEMENTS, SAMPLES = 3, 64
@@ -106,12 +107,12 @@ class Rows:
         self.y = np.ascontiguousarray(y.reshape(-1, self.width))
         self.numbers = np.arange(len(self.y), dtype=np.int64)
         self.slots = np.arange(ELEMENTS * len(law.entries), dtype=np.int64)
-        self.values = law.parameters(prepared, ELEMENTS)
+        self.values, self.crowd = law.parameters(prepared, ELEMENTS), np.zeros(0, dtype=np.int64)
 
     def call(self, address: int, *rows: Array) -> None:
-        function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 11)(address)
+        function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 12)(address)
         nothing = np.zeros((1, self.width))
-        arrays = [self.numbers] * 3 + [self.slots, self.values, self.y, *rows, *[nothing] * (5 - len(rows))]
+        arrays = [self.numbers] * 3 + [self.slots, self.crowd, self.values, self.y, *rows, *[nothing] * (5 - len(rows))]
         function(ELEMENTS, self.width, *(array.ctypes.data for array in arrays))
 
     def by_element(self, rows: Array, numbers: int) -> Array:
