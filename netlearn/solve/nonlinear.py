@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -17,7 +18,9 @@ from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSour
 from netlearn.errors import ConvergenceError
 from netlearn.solve.accuracy import FEW_DIGITS, digits_of
 from netlearn.solve.bordered.diodes import rises
+from netlearn.solve.bordered.matrix import BorderedFactors
 from netlearn.solve.bordered.system import BorderedSystem
+from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.lockstep.lockstep import Lockstep
 from netlearn.solve.matrices.many import Pattern
 from netlearn.solve.newton.failure import failure, not_finite
@@ -27,7 +30,7 @@ from netlearn.solve.newton.linearization import NonlinearLinearization, Together
 from netlearn.solve.newton.system import NonlinearModel, System, chunks
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.precise.newton import settle
-from netlearn.solve.reduced_states import ReducedStates
+from netlearn.solve.reduced_states import ReducedStates, moving_of
 from netlearn.solve.threads import one_thread
 
 NODESET_CONDUCTANCE = 1e3
@@ -190,15 +193,28 @@ def _point(
     return OperatingPoint.of_states(model.circuit, checked, iterations, linearization)
 
 
-def bordered_point(circuit: Circuit, moving: Array, iterations: int) -> OperatingPoint:
-    """The operating points with the reduced unknowns ``moving`` (S, r), which a plan of the circuit has found."""
-    model = NonlinearModel.of(circuit)
-    system = BorderedSystem.of(model, len(moving))
-    if system is None:
-        # Diodes' values were changed in place meanwhile, so that a current falls.
-        x = System.of(model, np.arange(len(moving))).unknowns(moving.T).T
-        return OperatingPoint(circuit, x, iterations)
-    return _point(model, system.states(moving), iterations, system, None)
+def bordered_point(
+    circuit: Circuit, held: Array | None, moving: Array, iterations: int, factors: list[BorderedFactors] | None
+) -> OperatingPoint:
+    """The operating points that a plan of the circuit has found, with nothing worked out but the reduced unknowns.
+
+    These are ``moving`` (S, r), and ``held`` (S, s) what sources hold. ``factors`` are the eliminations there as
+    ``BorderedSystem`` keeps them, if they are known.
+    """
+
+    @cache
+    def made() -> OperatingPoint:
+        model = NonlinearModel.of(circuit)
+        system = BorderedSystem.of(model, len(moving))
+        if system is None:
+            # Diodes' values were changed in place meanwhile, so that a current falls.
+            x = System.of(model, np.arange(len(moving))).unknowns(moving.T).T
+            return OperatingPoint(circuit, x, iterations)
+        system.kept = None if factors is None else (moving, factors)
+        return _point(model, system.states(moving), iterations, system, None)
+
+    states = ReducedStates(SourceReduction.of(circuit), held, moving, lambda: made().x)
+    return OperatingPoint.later(circuit, states, iterations, lambda: made().linearization)
 
 
 def _doubtful(point: OperatingPoint, samples: Array) -> Array:
@@ -298,9 +314,10 @@ def _guess(model: NonlinearModel, start: OperatingPoint | None, count: int) -> A
         # A nudged state begins at the free one, whose reduced unknowns are the same.
         y = states.moving.T
         return y if states.moving.shape[1] == model.reduction.size and np.isfinite(y).all() else None
-    if start.x.shape[1] != model.circuit.size or len(start.x) not in (1, count):
+    moving = moving_of(states, model.reduction)
+    if moving is None or len(moving) not in (1, count):
         return None
-    y = np.broadcast_to(start.x[:, model.reduction.members], (count, model.reduction.size)).T
+    y = np.broadcast_to(moving, (count, model.reduction.size)).T
     return y if np.isfinite(y).all() else None
 
 

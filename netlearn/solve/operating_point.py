@@ -75,10 +75,13 @@ class OperatingPoint(InNotebooks):
         return point
 
     @classmethod
-    def later(cls, make: Callable[[], OperatingPoint], iterations: int = 1) -> OperatingPoint:
-        """One that is made where somebody asks for anything of it but ``iterations``, without ``rest`` and ``read``."""
-        point = object.__new__(cls)
-        point.__dict__.update(iterations=iterations, rest=None, read=None, _make=make)
+    def later(
+        cls, circuit: Circuit, states: StatesOnDemand, iterations: int, linearize: Callable[[], Linearization | None]
+    ) -> OperatingPoint:
+        """The same, of which ``linearization`` is made only where somebody asks for it, too."""
+        point = cls.of_states(circuit, states, iterations)
+        del point.__dict__["linearization"]
+        point.__dict__["_linearize"] = linearize
         return point
 
     def repeated(self, samples: int) -> OperatingPoint:
@@ -87,26 +90,19 @@ class OperatingPoint(InNotebooks):
         x = np.repeat(self.x, samples, axis=0)
         return OperatingPoint(self.circuit, x, self.iterations, rest=rest, read=read)
 
-    def _arrive(self) -> None:
-        make = self.__dict__.get("_make")
-        if make is not None:
-            self.__dict__.update({name: value for name, value in make().__dict__.items() if name not in self.__dict__})
-            self.__dict__.pop("_make", None)
-
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
             # Only what is not there yet is looked for here.
-            if not name.startswith("__"):
-                self._arrive()
-            if name in self.__dict__:
-                # Another thread may have made it meanwhile.
-                return self.__dict__[name]
-            states = self.__dict__.get("_states")
-            if name != "x" or states is None:
+            known = self.__dict__
+            if name == "x" and "_states" in known:
+                found = known["_states"].x
+            elif name == "linearization" and "_linearize" in known:
+                found = known["_linearize"]()
+            else:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            object.__setattr__(self, "x", states.x)
-            return self.x
+            # Another thread may have made it meanwhile.
+            return known.setdefault(name, found)
 
     def __getstate__(self) -> dict[str, Any]:
         return {each.name: getattr(self, each.name) for each in fields(self)}
@@ -114,19 +110,16 @@ class OperatingPoint(InNotebooks):
     @property
     def whole(self) -> bool:
         """Whether all unknowns have been worked out, and not only what was asked for."""
-        self._arrive()
         return "x" in self.__dict__
 
     @property
     def states(self) -> ReducedStates | Array:
         """The unknowns (S, N), as ``x`` or as what all of them follow from."""
-        self._arrive()
         found: StatesOnDemand | None = self.__dict__.get("_states")
         return found if isinstance(found, ReducedStates) else self.x
 
     def drops(self, plus: Array, minus: Array) -> Array | None:
         """Differences (S, n) of unknowns by their numbers, GROUND being zero; None where all have to be known."""
-        self._arrive()
         found: StatesOnDemand | None = self.__dict__.get("_states")
         return None if found is None else found.drops(plus, minus)
 

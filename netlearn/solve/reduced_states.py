@@ -132,6 +132,14 @@ def whole(states: ReducedStates | Array) -> Array:
     return states.x if isinstance(states, ReducedStates) else states
 
 
+def moving_of(states: ReducedStates | Array, reduction: SourceReduction) -> Array | None:
+    """The reduced unknowns (S, r) of states (S, N); None where a circuit with the reduction has others."""
+    if isinstance(states, ReducedStates) and _reduced_alike(states.reduction, reduction):
+        return states.moving
+    x = whole(states)
+    return x[:, reduction.members] if x.shape[1] == len(reduction.place) else None
+
+
 def difference(after: ReducedStates | Array, before: ReducedStates | Array) -> ReducedStates | Array:
     """``after`` - ``before``."""
     if not (isinstance(after, ReducedStates) and isinstance(before, ReducedStates) and _alike(after, before)):
@@ -171,5 +179,8 @@ def _or_zero(held: Array | None) -> Array:
 
 def _alike(one: ReducedStates, other: ReducedStates) -> bool:
     """Whether both are reduced alike."""
-    a, b = one.reduction, other.reduction
+    return _reduced_alike(one.reduction, other.reduction)
+
+
+def _reduced_alike(a: SourceReduction, b: SourceReduction) -> bool:
     return a is b or (np.array_equal(a.place, b.place) and np.array_equal(a.at_tree, b.at_tree))

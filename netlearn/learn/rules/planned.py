@@ -26,6 +26,7 @@ from netlearn.solve.internal import InternalSolver
 from netlearn.solve.linear_states import surely_fits
 from netlearn.solve.nonlinear import bordered_point
 from netlearn.solve.operating_point import OperatingPoint
+from netlearn.solve.reduced_states import moving_of
 
 KEPT = 2
 """So many models of a circuit have their plans kept, by convention: one that is trained, and another beside it."""
@@ -49,8 +50,9 @@ class PlannedStep:
     @property
     def point(self) -> OperatingPoint:
         """The free states as the solver has them."""
-        circuit, states = self.circuit, self.states
-        return OperatingPoint.later(lambda: bordered_point(circuit, states.moving, states.steps), states.steps)
+        states, reduction = self.states, self.plan.border.model.reduction
+        held = states.volts if len(reduction.sources) else None
+        return bordered_point(self.circuit, held, states.moving, states.steps, states.factors)
 
     def gradient(self, errors: Array) -> Array | None:
         """The derivatives (P,) of a function with the derivatives ``errors`` (S, o) by the outputs; None if unknown."""
@@ -209,11 +211,10 @@ class PlannedModel:
 
     def _start(self, batch: Batch) -> Array | None:
         """(S, h) inner voltages to start from."""
-        start = batch.start
-        if start is None or start.x.shape != (len(batch), self.model.parameters.circuit.size):
+        moving = None if batch.start is None else moving_of(batch.start.states, self.border.model.reduction)
+        if moving is None or len(moving) != len(batch):
             return None
-        layout, reduction = self.border.layout, self.border.model.reduction
-        found = np.ascontiguousarray(start.x[:, reduction.members[layout.inner]])
+        found = np.ascontiguousarray(moving[:, self.border.layout.inner])
         return found if found.dtype == float and np.isfinite(found).all() else None
 
 

@@ -27,6 +27,7 @@ from netlearn.solve.newton.iteration import Tolerances, balanced
 from netlearn.solve.newton.linearization import NonlinearLinearization
 from netlearn.solve.newton.system import NonlinearModel, System
 from netlearn.solve.operating_point import OperatingPoint
+from netlearn.solve.reduced_states import moving_of
 from netlearn.solve.threads import in_parts, one_thread
 
 PASSIVE = (Resistor, VoltageSource, CurrentSource, Diode, IdealDiode)
@@ -143,9 +144,9 @@ class _Problem:
         model, count = self.model, self.circuit.samples or 1
         y, done = np.zeros((model.reduction.size, count)), np.zeros(count, bool)
         sweeps, left = np.zeros(count, int), np.zeros((2, count))
-        if start is not None and start.x.shape[1] == self.circuit.size and len(start.x) in (1, count):
-            guess = start.x[:, model.reduction.members].T
-            y[:] = guess if np.isfinite(guess).all() else 0.0
+        guess = None if start is None else moving_of(start.states, model.reduction)
+        if guess is not None and len(guess) in (1, count) and np.isfinite(guess).all():
+            y[:] = guess.T
 
         def work(first: int, last: int) -> None:
             part = np.arange(first, last)

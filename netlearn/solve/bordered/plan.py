@@ -23,6 +23,7 @@ from netlearn.circuit.devices.linear import CurrentSource, Resistor
 from netlearn.errors import CircuitError
 from netlearn.solve.bordered.diodes import StraightDiodes
 from netlearn.solve.bordered.layout import BorderedLayout
+from netlearn.solve.bordered.matrix import BorderedFactors
 from netlearn.solve.bordered.runs import runs
 from netlearn.solve.bordered.system import BALANCED, STEPS
 from netlearn.solve.compiled.load import available
@@ -61,6 +62,11 @@ class PlannedStates(Protocol):
         ...
 
     @property
+    def volts(self) -> Array:
+        """(S, t) at held nodes."""
+        ...
+
+    @property
     def moving(self) -> Array:
         """(S, r) the reduced unknowns."""
         ...
@@ -68,6 +74,11 @@ class PlannedStates(Protocol):
     @property
     def steps(self) -> int:
         """What the slowest sample took."""
+        ...
+
+    @property
+    def factors(self) -> list[BorderedFactors] | None:
+        """The eliminations at the states, as ``BorderedSystem`` keeps them; None where nobody has them like that."""
         ...
 
     def by_resistance(self, errors: Array) -> Array | None:

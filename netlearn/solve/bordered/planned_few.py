@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,7 +57,7 @@ class FewStates:
         )  # fmt: skip
         return cls(plan, conductance, volts, work, read, int(steps)) if bad == 0.0 else None
 
-    @property
+    @cached_property
     def moving(self) -> Array:
         """(S, r) the reduced unknowns."""
         layout, (inner, border), samples = self.plan.layout, self.plan.layout.sizes, len(self.volts)
@@ -66,6 +66,10 @@ class FewStates:
         result = np.empty(y.shape)
         result[layout.inner], result[layout.border] = y[:inner], y[inner:]
         return result.T
+
+    @property
+    def factors(self) -> None:
+        """See ``plan.PlannedStates``: compiled calls leave each other inverses of another form."""
 
     def by_resistance(self, errors: Array) -> Array | None:
         """See ``plan.PlannedStates``."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlearn.arrays import Array, all_finite
-from netlearn.solve.bordered.matrix import BorderedMatrix
+from netlearn.solve.bordered.matrix import BorderedFactors, BorderedMatrix
 from netlearn.solve.bordered.planned_few import NONE, RUNS
 from netlearn.solve.bordered.system import BorderedSystem
 from netlearn.solve.compiled.load import in_rows, kernels
@@ -73,6 +73,11 @@ class ManyStates:
     def moving(self) -> Array:
         """(S, r) the reduced unknowns."""
         return self.states.moving
+
+    @property
+    def factors(self) -> list[BorderedFactors] | None:
+        """See ``plan.PlannedStates``."""
+        return None if self.system.kept is None else self.system.kept[1]
 
     @cached_property
     def _y(self) -> Array:

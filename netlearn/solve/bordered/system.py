@@ -143,7 +143,7 @@ class BorderedSystem:
         layout, count = self.layout, self.count
         excess, steps = np.zeros(count), np.zeros(count, int)
         y: Array | None = None if layout.in_order and count <= PART else np.empty((self.model.reduction.size, count))
-        keep = keep and len(layout.rows) * count <= KEPT_NUMBERS
+        keep = keep and self._fits
         done: dict[int, tuple[BorderedFactors | None, Array, Array]] = {}
 
         def work(first: int, last: int) -> None:
@@ -175,6 +175,11 @@ class BorderedSystem:
         definite = np.concatenate([wrong for _, wrong, _ in every]) == 0
         return BorderedOutcome(self.states(moving), excess <= BALANCED, int(steps.max(initial=0)), definite)
 
+    @property
+    def _fits(self) -> bool:
+        """Whether the eliminations of all samples may be kept."""
+        return len(self.layout.rows) * self.count <= KEPT_NUMBERS
+
     def taken(self, samples: Array) -> BorderedFactors | None:
         """The elimination at some of the samples (S',) of the last states, None where it is not kept."""
         if self.kept is None:
@@ -203,13 +208,14 @@ class BorderedSystem:
         # Samples run along memory, as they do in all products with it.
         solved, error = np.empty((*right.shape[1:], len(right))).transpose(2, 0, 1), np.zeros(len(right))
         kept = self.kept[1] if self.kept is not None and self.kept[0] is states.moving else None
+        made: dict[int, BorderedFactors] = {}
 
         def work(first: int, last: int) -> None:
             part = _Part.of(self, first, last)
             if kept is not None:
                 factors = kept[first // PART]
             else:
-                factors = part.factors(in_rows(states.moving[first:last, self.layout.inner].T))
+                factors = made[first] = part.factors(in_rows(states.moving[first:last, self.layout.inner].T))
             for m in range(right.shape[1]):
                 rest = np.ascontiguousarray(right[first:last, m].T)
                 inside, outside = rest[self.layout.inner], rest[self.layout.border]
@@ -223,6 +229,9 @@ class BorderedSystem:
                 np.maximum(error[first:last], left, out=error[first:last])
 
         in_parts(work, len(right), PART)
+        if self.kept is None and self._fits and len(right) == self.count:
+            # Whoever asks for products with derivatives asks for many.
+            self.kept = states.moving, [made[first] for first in sorted(made)]
         return solved, error
 
     def from_border(self, right: Array) -> tuple[Array, Array]:

@@ -25,9 +25,14 @@ from netlearn.learn.rules.planned import PlannedModel, planned_step
 from netlearn.probes.ends import Probes
 from netlearn.project import open_project
 from netlearn.solve.bordered import plan
+from netlearn.solve.bordered.matrix import BorderedFactors
+from netlearn.solve.bordered.system import _Part
 from netlearn.solve.compiled.load import kernels
 from netlearn.solve.internal import InternalSolver
+from netlearn.solve.newton.linearization import NonlinearLinearization
+from netlearn.solve.newton.system import NonlinearModel
 from netlearn.solve.operating_point import OperatingPoint
+from netlearn.solve.reduced_states import ReducedStates
 from netlearn.solve.threads import set_threads
 from tests.helpers import differences, mean_loss
 
@@ -340,17 +345,46 @@ def test_the_plan_of_what_is_trained_stays_beside_others_that_come_and_go() -> N
 
 
 def test_operating_points_that_are_made_later_are_there_for_all_threads() -> None:
-    made = OperatingPoint(task(17, 1)[0].parameters.circuit, np.zeros((1, 3)))
-    waiting = threading.Barrier(2)
+    model, theta, batch = task(17, 3)
+    known = InternalSolver().solve(model.circuit(theta, batch.inputs))
+    waiting = threading.Barrier(2, timeout=60)
 
-    def make() -> OperatingPoint:
+    def linearize() -> NonlinearLinearization:
         waiting.wait()
-        return made
+        return NonlinearLinearization(NonlinearModel.of(known.circuit), known.x)
 
+    states = known.states
+    assert isinstance(states, ReducedStates)
     for _ in range(20):
-        point = OperatingPoint.later(make)
+        point = OperatingPoint.later(known.circuit, states, 1, linearize)
         with ThreadPoolExecutor(2) as threads:
-            assert all(x is made.x for x in threads.map(lambda each: each.x, [point, point]))
+            one, other = threads.map(lambda each: each.linearization, [point, point])
+        assert one is other is point.linearization
+        assert point.x is states.x
+
+
+@pytest.mark.parametrize("samples", [4, 30])
+@pytest.mark.parametrize("name", ["gauss-newton", "natural", "cl", "al"])
+def test_states_of_a_plan_are_eliminated_as_often_as_others(
+    name: str, samples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not once more for each product with their Jacobians."""
+    model, theta, batch = task(18, samples)
+    made: list[int] = []
+    own = _Part.factors
+
+    def factors(self: _Part, at: Array) -> BorderedFactors:
+        made.append(at.shape[1])
+        return own(self, at)
+
+    monkeypatch.setattr(_Part, "factors", factors)
+    found = said(model, theta, batch, name, Mse()).gradient
+    by_plan = len(made)
+    made.clear()
+    with general_way():
+        other = said(model, theta, batch, name, Mse()).gradient
+    np.testing.assert_allclose(found, other, rtol=1e-6, atol=1e-6 * np.abs(other).max())
+    assert by_plan <= max(1, len(made))
 
 
 @pytest.mark.parametrize("samples", [3, 30])
