@@ -24,7 +24,7 @@ from netlearn.learn.state import TrainingState
 from netlearn.learn.state_check import check_state
 from netlearn.ngspice.own_text import OwnText
 
-FORMAT = 1
+FORMAT = 2
 """The number of the version of a checkpoint's contents, which counts up when they change."""
 
 _WRONG = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)

@@ -156,7 +156,7 @@ class _Search:
             solves=trial.solves + estimate.solves,
             measurements=trial.measurements + task.model.counted(estimate.measurements),
             last=Step(self.rows, estimate.loss, estimate.gradient, estimate.outputs),
-        ).with_points(self.rows, estimate.point)
+        ).with_points(self.rows, estimate.point, task.model)
 
     def _remember(self, state: TrainingState, rng: np.random.Generator, loss: float, gradient: Array) -> None:
         """Add an evaluation to the memory of ``state``, and go on from there."""

@@ -15,6 +15,7 @@ from netlearn.interrupts import interruptible
 from netlearn.learn.data import Dataset
 from netlearn.learn.history import Record
 from netlearn.learn.kept_parameters import ParameterStore
+from netlearn.learn.kept_states import KeptStates
 from netlearn.learn.loss import Loss, accuracy
 from netlearn.learn.model import Model
 from netlearn.learn.realisation import HeldValues
@@ -120,7 +121,7 @@ def begin(task: Task) -> TrainingState:
         **_written(task, u, present, rng),
         optimizer=task.optimizer.start(len(u)) if hasattr(task.optimizer, "start") else {},
         generator=rng.bit_generator.state,
-        points=None if circuit.linear else np.full((samples, circuit.size), np.nan),
+        points=None if circuit.linear else np.full((samples, KeptStates.of(task.model).size), np.nan),
     )
 
 
@@ -172,7 +173,7 @@ def advance(task: Task, state: TrainingState) -> TrainingState:
     rng.bit_generator.state = state.generator
     if not state.measured and (not task.whole or state.epoch >= task.options.epochs):
         seen = measure(task, task.data, state)
-        return recorded(task, state.with_points(seen.rows, seen.point), seen.loss, seen.outputs)
+        return recorded(task, state.with_points(seen.rows, seen.point, task.model), seen.loss, seen.outputs)
     if state.position == 0:
         order = np.arange(len(task.data)) if task.whole else rng.permutation(len(task.data))
         state = replace(state, order=order)
@@ -211,7 +212,7 @@ def measure(task: Task, data: Dataset, state: TrainingState) -> Measured:
     """How the training or validation data does at the present parameters."""
     first = 0 if data is task.data else len(task.data)
     rows = np.arange(first, first + len(data))
-    start = state.start(rows, task.model.parameters.circuit)
+    start = state.start(rows, task.model)
     losses, outputs, point = losses_at(task.model, task.loss, state.theta, data.inputs, data.targets, start=start)
     if not np.isfinite(losses).all():
         check_finite("the loss", losses, [f"{data.label(i)} of '{data.path}'" for i in range(len(losses))], state)
@@ -239,7 +240,7 @@ def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Gene
     """What the rule says about some samples. Raises NetlearnError for what is not finite."""
     model, data = task.model, task.data.part(rows)
     step = state.epoch * task.steps + state.position // task.batch
-    batch = Batch(data.inputs, data.targets, state.start(rows, model.parameters.circuit), step, state.rule)
+    batch = Batch(data.inputs, data.targets, state.start(rows, model), step, state.rule)
     theta = state.theta if task.writing is None else task.writing.read(state.theta, rng)
     with numbered(rows):
         estimate = task.rule.estimate(model, task.loss, theta, batch, rng)
@@ -267,7 +268,7 @@ def recorded(task: Task, state: TrainingState, loss: float, outputs: Array) -> T
         seen = measure(task, task.validation, state)
         rate = accuracy(seen.outputs, task.validation.targets)
         record = replace(record, validation_loss=seen.loss, validation_accuracy=np.nan if rate is None else rate)
-        state = state.with_points(seen.rows, seen.point)
+        state = state.with_points(seen.rows, seen.point, task.model)
     state = replace(state, history=(*state.history, record))
     if task.store is not None and state.epoch % task.store.every == 0:
         task.store.take(state.epoch, state.aim)
@@ -325,7 +326,7 @@ def _stepped(
         measurements=state.measurements + task.model.counted(estimate.measurements),
         last=Step(rows, estimate.loss, estimate.gradient, estimate.outputs),
         rule=state.rule if estimate.memory is None else estimate.memory,
-    ).with_points(rows, estimate.point)
+    ).with_points(rows, estimate.point, task.model)
 
 
 def _written(

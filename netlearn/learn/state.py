@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.circuit import Circuit
 from netlearn.learn.history import Record
+from netlearn.learn.kept_states import KeptStates
+from netlearn.learn.model import Model
 from netlearn.learn.optimizers import State
 from netlearn.solve.operating_point import OperatingPoint
 
@@ -39,8 +40,8 @@ class TrainingState:
     ``slopes`` (P,) derivatives of one by the other, and ``best_held`` is what they held when ``best`` was aimed at,
     where they are the memory. ``order`` (S,) is the order of the samples in this epoch, of which the first
     ``position`` have been used; ``generator`` is the state of the random generator.
-    ``points`` (S + S', N) are the last operating points of the samples, those for validation
-    at the end, and NaN where there is none yet; None for linear circuits, which need no place
+    ``points`` (S + S', n) are what ``KeptStates`` keeps of the last operating points of the samples, those for
+    validation at the end, and NaN where there is none yet; None for linear circuits, which need no place
     to start from. ``pending`` are the rows that the last step has not yet put there: put
     again after an interruption they are the same, so that no interruption can do harm.
     ``rule`` is what the rule remembers, if it does.
@@ -79,8 +80,8 @@ class TrainingState:
     def settle(self) -> None:
         """Put the pending operating points where they belong."""
         if self.points is not None and self.pending is not None:
-            rows, x = self.pending
-            self.points[rows] = x
+            rows, kept = self.pending
+            self.points[rows] = kept
 
     @property
     def aim(self) -> Array:
@@ -92,20 +93,22 @@ class TrainingState:
         """Whether the record of this epoch has been made."""
         return len(self.history) > self.epoch
 
-    def start(self, rows: Array, circuit: Circuit) -> OperatingPoint | None:
+    def start(self, rows: Array, model: Model) -> OperatingPoint | None:
         """Where to start the solver for these samples, if all of them were solved before."""
-        if self.points is None or np.isnan(self.points[rows]).any():
+        if self.points is None:
             return None
-        return OperatingPoint(circuit, self.points[rows])
+        kept = self.points[rows]
+        return None if np.isnan(kept).any() else KeptStates.of(model).start(kept)
 
-    def with_points(self, rows: Array, point: OperatingPoint | None) -> TrainingState:
+    def with_points(self, rows: Array, point: OperatingPoint | None, model: Model) -> TrainingState:
         """The state with further operating points pending."""
         if self.points is None or point is None:
             return self
+        kept = KeptStates.of(model).of_point(point)
         if self.pending is None:
-            return replace(self, pending=(rows, point.x))
-        before, x = self.pending
-        return replace(self, pending=(np.concatenate([before, rows]), np.concatenate([x, point.x])))
+            return replace(self, pending=(rows, kept))
+        before, others = self.pending
+        return replace(self, pending=(np.concatenate([before, rows]), np.concatenate([others, kept])))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.learn.kept_states import KeptStates
 from netlearn.learn.loop import Task
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.base import Remembering
@@ -60,7 +61,7 @@ def _check_points(task: Task, points: Array | None) -> None:
             raise ValueError("there are 'points' of a linear circuit")
         return
     samples = len(task.data) + (len(task.validation) if task.validation is not None else 0)
-    _require_array("points", points, (samples, circuit.size), finite=False)
+    _require_array("points", points, (samples, KeptStates.of(task.model).size), finite=False)
 
 
 def _check_optimizer(task: Task, state: TrainingState, size: int) -> None:

@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 
 from netlearn.circuit.circuit import GROUND, Group
 from netlearn.circuit.devices.diode import DIODE
+from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE
 from netlearn.errors import ConvergenceError, NetlearnError
 from netlearn.learn.checkpoint import load_checkpoint, save_checkpoint
 from netlearn.learn.lbfgs import run_lbfgs
@@ -27,6 +28,13 @@ DIODES = Group(
     ["d1", "d2"],
     np.array([[3, GROUND, GROUND][: len(DIODE.unknowns)], [5, 4, 4][: len(DIODE.unknowns)]]),
     {name: np.full(2, value) for name, value in DIODE.parameters.items()},
+)
+IDEAL = Group(
+    IDEAL_DIODE,
+    ["d1"],
+    np.array([[4, GROUND]]),
+    {"ron": np.ones(1), "roff": np.full(1, 1e6), "vfwd": np.full(1, 0.01), "vrev": np.full(1, np.inf)}
+    | {"rrev": np.full(1, np.nan), "area": np.ones(1), "m": np.ones(1)},
 )
 
 
@@ -101,6 +109,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "batches": {"options": LoopOptions(epochs=4, batch=5, seed=3), "optimizer": Momentum(0.3), "schedule": Cosine()},
     "classes": {"classes": True, "options": LoopOptions(epochs=4, batch=5)},
     "diodes": {"extra": (DIODES,), "options": LoopOptions(epochs=4, batch=5)},
+    "layers": {"extra": (IDEAL,), "options": LoopOptions(epochs=4, batch=5)},
+    "layers full": {"extra": (IDEAL,), "samples": 30, "options": LoopOptions(epochs=6)},
     "diodes aside": {"extra": (DIODES,), "aside": 4, "options": LoopOptions(epochs=4, batch=5)},
     "diodes aside full": {"extra": (DIODES,), "aside": 4, "options": LoopOptions(epochs=6)},
     "subset": {"subset": Subset(0.3), "options": LoopOptions(epochs=4, batch=5), "schedule": Exponential(0.9)},

@@ -19,7 +19,8 @@ class Batch:
     """S samples: ``inputs`` (S, p) volts or amperes, and what the outputs should be.
 
     ``targets`` is (S, o) wanted outputs, or (S,) integer class numbers. ``start`` is an
-    operating point of the same samples from before, to start the solver from. ``step`` counts
+    operating point of the same samples from before, to start the solver from; in training it has those unknowns that
+    the internal solver begins at, and NaN for the voltages and currents of independent sources. ``step`` counts
     the steps that training has taken before this one. ``memory`` is what the rule's last estimate
     left to be remembered, empty at first.
     """
