@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cached_property
 
 import numpy as np
 
@@ -201,20 +201,31 @@ def bordered_point(
     These are ``moving`` (S, r), and ``held`` (S, s) what sources hold. ``factors`` are the eliminations there as
     ``BorderedSystem`` keeps them, if they are known.
     """
+    whole = _Bordered(circuit, moving, iterations, factors)
+    states = ReducedStates(SourceReduction.of(circuit), held, moving, lambda: whole.point.x)
+    return OperatingPoint.later(circuit, states, iterations, lambda: whole.point.linearization)
 
-    @cache
-    def made() -> OperatingPoint:
-        model = NonlinearModel.of(circuit)
-        system = BorderedSystem.of(model, len(moving))
+
+@dataclass(frozen=True, eq=False)
+class _Bordered:
+    """What ``bordered_point`` is given."""
+
+    circuit: Circuit
+    moving: Array
+    iterations: int
+    factors: list[BorderedFactors] | None
+
+    @cached_property
+    def point(self) -> OperatingPoint:
+        """The operating points as the solver has them."""
+        model = NonlinearModel.of(self.circuit)
+        system = BorderedSystem.of(model, len(self.moving))
         if system is None:
             # Diodes' values were changed in place meanwhile, so that a current falls.
-            x = System.of(model, np.arange(len(moving))).unknowns(moving.T).T
-            return OperatingPoint(circuit, x, iterations)
-        system.kept = None if factors is None else (moving, factors)
-        return _point(model, system.states(moving), iterations, system, None)
-
-    states = ReducedStates(SourceReduction.of(circuit), held, moving, lambda: made().x)
-    return OperatingPoint.later(circuit, states, iterations, lambda: made().linearization)
+            x = System.of(model, np.arange(len(self.moving))).unknowns(self.moving.T).T
+            return OperatingPoint(self.circuit, x, self.iterations)
+        system.kept = None if self.factors is None else (self.moving, self.factors)
+        return _point(model, system.states(self.moving), self.iterations, system, None)
 
 
 def _doubtful(point: OperatingPoint, samples: Array) -> Array:

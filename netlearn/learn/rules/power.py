@@ -14,6 +14,7 @@ from netlearn.circuit.devices.linear import Cccs, Ccvs, CurrentSource, Vccs, Vcv
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
+from netlearn.learn.rules.planned import planned_step
 from netlearn.learn.superposition import outputs_of, superpose, superposes
 from netlearn.solve.contraction import contract
 from netlearn.solve.equations.assembly import Equations, with_ground
@@ -79,7 +80,11 @@ def losses_at(
     model: Model, loss: Loss, theta: Array, inputs: Array, targets: Array, *, start: OperatingPoint | None = None
 ) -> tuple[Array, Array, OperatingPoint | None]:
     """Losses (S,) with their part of the power, outputs (S, o), and the operating points if they had to be found."""
-    outputs, point = outputs_of(model, theta, inputs, start)
+    step = planned_step(model, theta, Batch(inputs, targets, start))
+    if step is None:
+        outputs, point = outputs_of(model, theta, inputs, start)
+    else:
+        outputs, point = model.converted(step.read), step.point
     losses = loss.value(outputs, targets)
     if weight := weight_of(loss):
         losses = losses + weight * dissipated_at(model, theta, inputs, point)
