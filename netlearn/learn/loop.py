@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from netlearn.arrays import Array
+from netlearn.arrays import Array, all_finite
 from netlearn.errors import NetlearnError
 from netlearn.interrupts import interruptible
 from netlearn.learn.data import Dataset
@@ -249,8 +249,8 @@ def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Gene
         outputs = [f"'{name}' at {sample}" for sample in samples for name in model.measured.names]
         check_finite("the output", np.ravel(estimate.outputs), outputs, state)
         check_finite("the loss", task.loss.value(estimate.outputs, data.targets), samples, state)
-    names = [f"'{name}'" for name in model.parameters.names] if not np.isfinite(estimate.gradient).all() else []
-    check_finite("the derivative", estimate.gradient, names, state)
+    if not all_finite(estimate.gradient):
+        check_finite("the derivative", estimate.gradient, [f"'{name}'" for name in model.parameters.names], state)
     return estimate
 
 
@@ -299,18 +299,23 @@ def _stepped(
     task: Task, state: TrainingState, rows: Array, estimate: Estimate, rng: np.random.Generator
 ) -> TrainingState:
     transform, optimizer = task.transform, task.optimizer
-    slopes = 1.0 if state.slopes is None else state.slopes
+    gradient = estimate.gradient if state.slopes is None else state.slopes * estimate.gradient
     # Where devices are the memory the coordinates are those of what they hold.
     device = task.writing is not None and task.writing.memory == "device"
-    gradient = transform.gradient(state.theta if device else state.aim, slopes * estimate.gradient) / task.unit
+    gradient = transform.gradient(state.theta if device else state.aim, gradient)
+    gradient /= task.unit
     mask, draws = _mask(task, state, gradient, rng)
     change, memory = optimizer.step(state.optimizer, gradient)
     factor = task.schedule.factor(state.epoch, task.options.epochs)
-    u = transform.project(state.u + factor * change)
+    moved = factor * change
+    moved += state.u
+    u = transform.project(moved)
     if mask is not None:
         u = np.where(mask, u, state.u)
         memory = {name: np.where(mask, new, state.optimizer[name]) for name, new in memory.items()}
-    written = _written(task, u, HeldValues(state.aim, state.theta, slopes * np.ones(len(u))), rng, mask)
+    slopes = 1.0 if state.slopes is None else state.slopes
+    present = None if task.writing is None else HeldValues(state.aim, state.theta, slopes * np.ones(len(u)))
+    written = _written(task, u, present, rng, mask)
     position = state.position + len(rows)
     done = position >= len(task.data)
     return replace(
@@ -330,11 +335,14 @@ def _stepped(
 
 
 def _written(
-    task: Task, u: Array, present: HeldValues, rng: np.random.Generator, mask: Array | None = None
+    task: Task, u: Array, present: HeldValues | None, rng: np.random.Generator, mask: Array | None = None
 ) -> dict[str, Any]:
-    """The coordinates to go on from, the parameters as they are held, what was aimed at, and the slopes."""
+    """The coordinates to go on from, the parameters as they are held, what was aimed at, and the slopes.
+
+    ``present`` is what devices hold before, None without any.
+    """
     theta = task.transform.outward(u)
-    if task.writing is None:
+    if task.writing is None or present is None:
         return {"u": u, "theta": theta}
     written = task.writing.write(theta, present, rng)
     aimed, held = written.aimed, written.held

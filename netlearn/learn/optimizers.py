@@ -74,12 +74,20 @@ class Adam(Declared):
         return {"mean": np.zeros(size), "square": np.zeros(size), "steps": np.zeros(size)}
 
     def step(self, state: State, gradient: Array) -> tuple[Array, State]:
-        mean = self.beta1 * state["mean"] + (1 - self.beta1) * gradient
-        square = self.beta2 * state["square"] + (1 - self.beta2) * gradient**2
-        steps = state["steps"] + 1
-        unbiased = mean / (1 - self.beta1**steps)
-        size = np.sqrt(square / (1 - self.beta2**steps)) + self.eps
-        return -self.lr * unbiased / size, {"mean": mean, "square": square, "steps": steps}
+        mean, square, steps = self.beta1 * state["mean"], self.beta2 * state["square"], state["steps"] + 1
+        mean += (1 - self.beta1) * gradient
+        squared = gradient * gradient
+        squared *= 1 - self.beta2
+        square += squared
+        # Powers take longer than all else, and unless a part of the parameters is trained all have taken as many steps.
+        taken = steps[:1] if (steps == steps[:1]).all() else steps
+        change = mean / (1 - self.beta1**taken)
+        size = np.divide(square, 1 - self.beta2**taken, out=squared)
+        np.sqrt(size, out=size)
+        size += self.eps
+        change *= -self.lr
+        change /= size
+        return change, {"mean": mean, "square": square, "steps": steps}
 
 
 @dataclass(frozen=True)

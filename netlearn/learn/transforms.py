@@ -85,6 +85,16 @@ class Transform:
         return cls(parameters, log, resistive if coordinates == "conductance" else none, scale, (low, high))
 
     @cached_property
+    def _log(self) -> Array | slice:
+        """Where ``log`` holds: of all parameters a slice, which nothing is copied for."""
+        return _places(self.log)
+
+    @cached_property
+    def _inverse(self) -> Array | slice:
+        """The same of ``inverse``."""
+        return _places(self.inverse)
+
+    @cached_property
     def start(self) -> Array:
         """u of the initial values."""
         return self.inward(np.asarray(self.parameters.initial, dtype=float))
@@ -107,30 +117,47 @@ class Transform:
     def inward(self, theta: Array) -> Array:
         """u of θ."""
         u = theta / self.scale
-        u[self.log] = -np.log(theta[self.log])
-        u[self.inverse] = 1.0 / u[self.inverse]
+        u[self._log] = -np.log(theta[self._log])
+        u[self._inverse] = 1.0 / u[self._inverse]
         return np.asarray(u)
 
     def outward(self, u: Array) -> Array:
         """θ of u; exactly the initial value where u has not moved from its start."""
         theta = u * self.scale
-        theta[self.log] = np.exp(-u[self.log])
-        theta[self.inverse] = self.scale[self.inverse] / u[self.inverse]
+        theta[self._log] = np.exp(-u[self._log])
+        theta[self._inverse] = self.scale[self._inverse] / u[self._inverse]
         # On a bound the text's own number is meant, not what the round trip makes of it.
         for end, bound in zip(self.ends, self.bounds, strict=True):
-            theta = np.where(u == end, bound, theta)
-        return np.where(u == self.start, self.parameters.initial, theta)
+            _replace(theta, u == end, bound)
+        _replace(theta, u == self.start, self.parameters.initial)
+        return np.asarray(theta)
 
     def gradient(self, theta: Array, gradient: Array) -> Array:
         """Derivatives by u (P,) from derivatives by θ (P,)."""
         slope = np.array(self.scale)
-        slope[self.log] = -theta[self.log]
-        slope[self.inverse] = -(theta[self.inverse] ** 2) / self.scale[self.inverse]
-        return np.asarray(gradient * slope)
+        slope[self._log] = -theta[self._log]
+        slope[self._inverse] = -(theta[self._inverse] ** 2) / self.scale[self._inverse]
+        slope *= gradient
+        return slope
 
     def project(self, u: Array) -> Array:
         """The nearest u within the bounds."""
-        return np.clip(u, self.lower, self.upper)
+        # As np.clip, in half its time.
+        inside = np.maximum(u, self.lower)
+        return np.asarray(np.minimum(inside, self.upper, out=inside))
+
+
+def _replace(values: Array, where: Array, others: Array) -> None:
+    """Take the ``others`` for those values that a mask names, which are mostly none."""
+    if where.any():
+        np.copyto(values, others, where=where)
+
+
+def _places(mask: Array) -> Array | slice:
+    """Where a mask holds, as a slice if that is everywhere or nowhere."""
+    if mask.all():
+        return slice(None)
+    return np.flatnonzero(mask) if mask.any() else slice(0, 0)
 
 
 def _check(

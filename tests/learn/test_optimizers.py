@@ -49,6 +49,47 @@ def test_adam_by_its_unrolled_sums() -> None:
         np.testing.assert_allclose(change, -0.01 * mean / (np.sqrt(square) + 1e-8), rtol=1e-12)
 
 
+class Counted(float):
+    """A number that notes how many powers of it are asked for."""
+
+    def __new__(cls, value: float) -> "Counted":
+        made = super().__new__(cls, value)
+        made.asked = []
+        return made
+
+    asked: list[int]
+
+    def __pow__(self, exponents: np.ndarray) -> np.ndarray:  # type: ignore[override]
+        self.asked.append(exponents.size)
+        return float(self) ** exponents
+
+
+def test_adam_takes_one_power_for_all_parameters_that_have_taken_as_many_steps() -> None:
+    beta1, beta2 = Counted(0.9), Counted(0.99)
+    optimizer = Adam(0.01, beta1, beta2)
+    gradient = np.array([0.3, -2.0, 1e-3, 5.0])
+    state = optimizer.step(optimizer.start(4), gradient)[1]
+    change, _ = optimizer.step(state, 2.0 * gradient)
+    assert beta1.asked == beta2.asked == [1, 1]
+    # Those of a part that is trained have taken more.
+    apart = {name: np.concatenate([value, np.zeros(1)]) for name, value in state.items()}
+    with_another, _ = optimizer.step(apart, np.append(2.0 * gradient, 1.0))
+    assert beta1.asked == beta2.asked == [1, 1, 5]
+    np.testing.assert_array_equal(with_another[:4], change)
+    assert with_another[4] == pytest.approx(-0.01)
+
+
+def test_a_step_changes_neither_the_state_nor_the_gradient() -> None:
+    for optimizer in (Sgd(), Momentum(), Adam()):
+        gradient = np.array([0.3, -2.0])
+        state = optimizer.step(optimizer.start(2), gradient)[1]
+        before = {name: value.copy() for name, value in state.items()}
+        optimizer.step(state, gradient)
+        np.testing.assert_array_equal(gradient, [0.3, -2.0])
+        for name, value in before.items():
+            np.testing.assert_array_equal(state[name], value)
+
+
 def test_adam_stands_still_without_a_gradient() -> None:
     change, _ = Adam().step(Adam().start(3), np.zeros(3))
     np.testing.assert_array_equal(change, np.zeros(3))

@@ -78,3 +78,23 @@ def test_resistances_that_no_coordinate_has(made: Parameters, named: str) -> Non
     with pytest.raises(OptionError) as caught:
         Transform.of(made)
     assert named in str(caught.value)
+
+
+@pytest.mark.parametrize("coordinates", ALL)
+def test_parameters_of_one_kind_are_no_other_beside_one_of_another(coordinates: Coordinates) -> None:
+    """Of one kind alone nothing is looked up, which would take longer than a step of training does."""
+    initial = [50.0, 1e3, 2e6]
+    alone = Transform.of(parameters(initial), coordinates)
+    assert isinstance(alone._log, slice)  # noqa: SLF001
+    assert isinstance(alone._inverse, slice)  # noqa: SLF001
+    mixed = parameters([*initial, 3.0])
+    mixed.positive[3] = False
+    beside = Transform.of(mixed, coordinates)
+    u = alone.start + np.array([0.0, 0.3, -0.2])
+    both = np.append(u, 0.7)
+    np.testing.assert_array_equal(beside.outward(both)[:3], alone.outward(u))
+    np.testing.assert_array_equal(beside.inward(np.append(alone.outward(u), 3.0))[:3], alone.inward(alone.outward(u)))
+    theta, slopes = alone.outward(u), np.array([1.0, -2.0, 0.5])
+    found = beside.gradient(np.append(theta, 3.0), np.append(slopes, 1.0))
+    np.testing.assert_array_equal(found[:3], alone.gradient(theta, slopes))
+    np.testing.assert_array_equal(slopes, [1.0, -2.0, 0.5])
