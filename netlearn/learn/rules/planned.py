@@ -13,12 +13,12 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Column
+from netlearn.circuit.devices.ideal_diode import IdealDiode
 from netlearn.circuit.devices.linear import Resistor
 from netlearn.circuit.parameters import Direct
 from netlearn.errors import CircuitError
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch
-from netlearn.probes.ends import Probes
 from netlearn.solve.blocks.choice import FEWEST, sweeps_worth_trying
 from netlearn.solve.bordered.plan import BorderedPlan, Compared, PlannedStates
 from netlearn.solve.compiled.load import available, in_rows
@@ -108,27 +108,18 @@ class PlannedModel:
                     # What is asked for once beside it is to make room for the next of its kind.
                     kept[:] = [(model, plan), *(each for each in kept if each[0] is not model)]
                 return plan
-        if not available():
+        suited = _suited(model)
+        # Compiled loops take their time to be loaded, which most models have no use for.
+        if suited and not available():
             # It may be soon.
             return None
-        made = cls._build(model)
+        made = cls._build(model) if suited else None
         kept[:] = [(model, made), *(each for each in kept if each[0] is not model)][:KEPT]
         return made
 
     @classmethod
     def _build(cls, model: Model) -> PlannedModel | None:
-        parameters, solver, measured = model.parameters, model.solver, model.measured
-        circuit = parameters.circuit
-        plain = type(solver) is InternalSolver and not solver.careful and solver.method in ("auto", "newton")
-        if not plain or model.text is not None or model.chip is not None:
-            return None
-        if parameters.settings or parameters.quantities or not measured.between_unknowns:
-            return None
-        if not all(_is_resistance(model, each.column) for each in parameters.bindings):
-            return None
-        if any(not isinstance(place, tuple) for place in model.inputs) or circuit.by_sample:
-            return None
-        probes: Probes = model.probes
+        circuit, probes = model.parameters.circuit, model.probes
         border = BorderedPlan.of(circuit, np.asarray(probes.plus), np.asarray(probes.minus))
         if border is None:
             return None
@@ -227,6 +218,21 @@ def planned_step(model: Model, theta: Array, batch: Batch, *, nudged: bool = Fal
     if plan is None or (nudged and not plan.nudgeable):
         return None
     return plan.step(theta, batch)
+
+
+def _suited(model: Model) -> bool:
+    """Whether the solver, the parameters, inputs and outputs of a model are such as a plan is for, and the elements."""
+    parameters, solver, circuit = model.parameters, model.solver, model.parameters.circuit
+    plain = type(solver) is InternalSolver and not solver.careful and solver.method in ("auto", "newton")
+    if not plain or model.text is not None or model.chip is not None:
+        return False
+    if not any(len(group) and isinstance(group.device, IdealDiode) for group in circuit.groups):
+        return False
+    if parameters.settings or parameters.quantities or not model.measured.between_unknowns:
+        return False
+    if not all(_is_resistance(model, each.column) for each in parameters.bindings):
+        return False
+    return all(isinstance(place, tuple) for place in model.inputs) and not circuit.by_sample
 
 
 def _spread(values: Array, shape: tuple[int, ...]) -> Array:

@@ -17,7 +17,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.learn.loss import CrossEntropy, Loss, Mse
 from netlearn.learn.model import Model
-from netlearn.learn.rules import GeneralizedEP, make_rule
+from netlearn.learn.rules import GeneralizedEP, make_rule, planned
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.circuitry import Circuitry
 from netlearn.learn.rules.nudges import ConductanceNudge, CurrentNudge, Nudge
@@ -385,6 +385,37 @@ def test_states_of_a_plan_are_eliminated_as_often_as_others(
         other = said(model, theta, batch, name, Mse()).gradient
     np.testing.assert_allclose(found, other, rtol=1e-6, atol=1e-6 * np.abs(other).max())
     assert by_plan <= max(1, len(made))
+
+
+OTHERS = {
+    "linear": ("D1 b 0 d", "R3 b 0 1k"),
+    "exponential": (".model d d(ron=1 roff=1meg vfwd=0)", ".model d d(is=1n)"),
+    "settings": ("R2 b 0 1k", ".param p=1\n*@input V1 p\nR2 b 0 {p*1k}"),
+    "quantities": ("*@output V(b)", "*@output P(R1)"),
+    "sources": ("*@train R*", "*@train V2"),
+    "careful": ("", ""),
+}
+
+
+@pytest.mark.parametrize("what", [None, *OTHERS])
+def test_loops_are_loaded_for_models_alone_that_plans_may_be_for(
+    what: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "divider\nV1 a 0 1\nV2 c 0 1\nR1 a b 1k\nR2 b 0 1k\nR4 c b 1k\nD1 b 0 d\n"
+    text += ".model d d(ron=1 roff=1meg vfwd=0)\n*@train R*\n*@output V(b)\n.end\n"
+    if what is not None:
+        text = text.replace(*OTHERS[what])
+    output = "P(R1)" if what == "quantities" else "V(b)"
+    columns = {"V1": np.ones(2), output: np.ones(2)} | ({"p": np.ones(2)} if what == "settings" else {})
+    model = open_project(netlearn.parse(text), columns).model
+    if what == "careful":
+        model = replace(model, solver=InternalSolver(careful=True))
+    asked: list[int] = []
+    monkeypatch.setattr(planned, "available", lambda: asked.append(1))
+    for _ in range(3):
+        assert PlannedModel.of(model) is None
+    # What may be there soon is asked for each time.
+    assert len(asked) == (3 if what is None else 0)
 
 
 @pytest.mark.parametrize("samples", [3, 30])
