@@ -1,7 +1,8 @@
 """Circuits on which Newton's method alone often finds no operating point, as SPICE text.
 
 Operational amplifiers' macromodels in feedback, as the tests have them; random networks of transistors, diodes,
-switches and amplifiers of high gain; chains of inverters and diodes, and feedback that holds itself on.
+switches and amplifiers of high gain; lattices of transistors and of diodes that hundreds of volts drive; chains of
+inverters and diodes, and feedback that holds itself on.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
-from written_networks import MACROMODELS
+from written_networks import MACROMODELS, edges
 
 AMPLIFIER_CIRCUITS = {
     "follower": "x1 in o p n o {name}",
@@ -73,6 +74,31 @@ def random_network(seed: int) -> str:
     return "\n".join([*lines, MODELS, ".end"])
 
 
+def driven_lattice(seed: int, kind: str, side: int, volts: float) -> str:
+    """A lattice between two voltages: resistors with transistors between nodes anywhere, or diodes and resistors."""
+    rng, count = np.random.default_rng(seed), side * side
+    lines = [f"{kind} lattice {side}x{side}, {volts} V, {seed}", f"v0 i0 0 {volts}"]
+    lines += [f"v1 i1 0 {-volts * rng.uniform(0.1, 1):.4g}", "rs0 i0 n0 10", f"rs1 i1 n{count - 1} 10"]
+    lines += [f"rl{k} n{k} 0 {ohms:.4g}" for k, ohms in enumerate(10 ** rng.uniform(4, 6, count))]
+    for k, (a, b) in enumerate(rng.permuted(edges(side), axis=1).tolist()):
+        if kind == "d" and rng.uniform() < 0.5:
+            lines.append(f"d{k} n{a} n{b} {rng.choice(SHAPES['d'][1])}")
+        else:
+            lines.append(f"r{k} n{a} n{b} {10 ** rng.uniform(2, 5 if kind == 'm' else 4):.4g}")
+    for k in range(0 if kind == "d" else count):
+        if rng.uniform() < 0.6:
+            a, b, c = rng.choice(count, 3, replace=False).tolist()
+            bulk = f" n{c}" if kind == "m" else ""
+            lines.append(f"{kind}{k} n{a} n{b} n{c}{bulk} {rng.choice(SHAPES[kind][1])}")
+    return "\n".join([*lines, MODELS, ".end"])
+
+
+def lattices(seeds: int) -> list[str]:
+    """So many of each kind, size and voltage."""
+    each = ((kind, side, volts) for kind in "qmd" for side in (4, 8) for volts in (20.0, 100.0, 300.0))
+    return [driven_lattice(100 * shape[1] + seed, *shape) for shape in each for seed in range(seeds)]
+
+
 def chains() -> list[str]:
     """Inverters and diodes in series, and transistors that hold each other on, at several voltages."""
     texts = []
@@ -96,6 +122,6 @@ def chains() -> list[str]:
     return texts
 
 
-def hard_networks(count: int) -> list[str]:
-    """All of these, ``count`` of the random ones."""
-    return amplifiers() + chains() + [random_network(seed) for seed in range(count)]
+def hard_networks(count: int, seeds: int = 0) -> list[str]:
+    """All of these, ``count`` of the random ones and ``seeds`` lattices of each kind, size and voltage."""
+    return amplifiers() + chains() + [random_network(seed) for seed in range(count)] + lattices(seeds)
