@@ -309,16 +309,18 @@ def test_currents_that_fall_have_no_plan(rest: str, samples: int) -> None:
     assert planned_step(model, theta, batch) is None
 
 
-def test_the_layout_of_memory_makes_nothing_be_compiled_again() -> None:
-    model, theta, batch = task(14, 3)
-    said(model, theta, batch, "ep", Mse())
-    loops = kernels()
-    names = ("free_few", "nudged_few", "adjoint_few")
-    before = {name: len(getattr(loops, name).signatures) for name in names}
+@pytest.mark.parametrize("samples", [1, 3, 30])
+def test_the_layout_of_memory_makes_nothing_be_compiled_again(samples: int) -> None:
+    model, theta, batch = task(14, samples)
+    for name in ("ep", "analytic"):
+        said(model, theta, batch, name, Mse())
+    loops = {name: each for name, each in vars(kernels()).items() if hasattr(each, "signatures")}
+    before = {name: len(each.signatures) for name, each in loops.items()}
+    assert before["gather" if samples == 30 else "free_few"]
     turned = Batch(np.asfortranarray(batch.inputs), np.asfortranarray(batch.targets))
     for name in ("ep", "analytic"):
         said(model, theta, turned, name, Mse())
-    assert {name: len(getattr(loops, name).signatures) for name in names} == before
+    assert {name: len(each.signatures) for name, each in loops.items()} == before
 
 
 def test_a_solver_that_is_made_of_the_internal_one_is_asked() -> None:
@@ -566,7 +568,8 @@ def test_other_circuits_parameters_outputs_and_inputs_have_no_plan(change: str) 
 
 
 def test_any_number_of_threads_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netlearn.solve.bordered.planned_few.RUNS", 3)
+    for module in ("planned_few", "planned_many"):
+        monkeypatch.setattr(f"netlearn.solve.bordered.{module}.RUNS", 3)
     for samples in (5, 600):
         model, theta, batch = task(10, samples)
         found = set()
