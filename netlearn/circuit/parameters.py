@@ -12,6 +12,10 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Column
 
+REACH = 1e6
+"""The factor within which resistances and conductances without bounds stay of where they began, by convention: from
+1 kΩ it is 1 mΩ and 1 GΩ, beyond which a resistor is a wire or none."""
+
 
 class Binding(Protocol):
     """How some elements of one column follow from P trained numbers and p settings, one after the other."""

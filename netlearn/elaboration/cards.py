@@ -65,7 +65,7 @@ class Active(NamedTuple):
 
 def active(body: Body, netlist: Netlist, statements: Iterable[Statement], chain: tuple[Place, ...]) -> list[Active]:
     """The statements that conditions leave, includes opened; definitions are registered in ``body``."""
-    opened = list(_opened(netlist, statements, chain, 0))
+    opened = list(_opened(netlist, statements, chain))
     for item in opened:
         if isinstance(item.statement, Element | Block):
             continue
@@ -76,18 +76,14 @@ def active(body: Body, netlist: Netlist, statements: Iterable[Statement], chain:
     return list(_chosen(body, opened))
 
 
-def _opened(
-    netlist: Netlist, statements: Iterable[Statement], chain: tuple[Place, ...], depth: int
-) -> Iterator[Active]:
+def _opened(netlist: Netlist, statements: Iterable[Statement], chain: tuple[Place, ...]) -> Iterator[Active]:
     for statement in statements:
         included = netlist.includes.get(statement) if isinstance(statement, Card) else None
         if included is None or not isinstance(statement, Card):
             yield Active(statement, netlist, chain)
             continue
         place = statement.source.place(statement.start, statement.end, chain)
-        if depth >= DEEPEST:
-            raise NetlistError(f"more than {DEEPEST} includes within each other", place)
-        yield from _opened(included, included.statements, (*chain, place), depth + 1)
+        yield from _opened(included, included.statements, (*chain, place))
 
 
 def _chosen(body: Body, items: Iterable[Active], depth: int = 0) -> Iterator[Active]:
@@ -102,7 +98,7 @@ def _chosen(body: Body, items: Iterable[Active], depth: int = 0) -> Iterator[Act
             _condition(alternative, item)
         branch = next((b for b in item.statement.alternatives if _holds(body, b, item)), None)
         if branch is not None:
-            inside = list(_opened(item.netlist, branch.body, item.chain, 0))
+            inside = list(_opened(item.netlist, branch.body, item.chain))
             for inner in inside:
                 if isinstance(inner.statement, Conditional) or _is_unconditional(inner.statement):
                     continue
@@ -125,7 +121,7 @@ def _unconditional(item: Active, depth: int = 0) -> Iterator[Active]:
     if depth >= DEEPEST:
         raise item.error(f"more than {DEEPEST} conditions within each other")
     for alternative in item.statement.alternatives:
-        for inner in _opened(item.netlist, alternative.body, item.chain, 0):
+        for inner in _opened(item.netlist, alternative.body, item.chain):
             if isinstance(inner.statement, Conditional):
                 yield from _unconditional(inner, depth + 1)
             elif _is_unconditional(inner.statement):

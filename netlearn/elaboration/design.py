@@ -14,7 +14,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import TEMPERATURE, Circuit, Group
-from netlearn.circuit.parameters import Input, Parameters, Setting
+from netlearn.circuit.parameters import REACH, Input, Parameters, Setting
 from netlearn.elaboration.bindings import Bound
 from netlearn.elaboration.columns import Contents, Driven, Named, drive, source_names
 from netlearn.elaboration.deviations import Deviations, Loose
@@ -32,10 +32,6 @@ from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number
 from netlearn.netlist.source import Source
-
-REACH = 1e6
-"""The factor that a resistance that trains as itself may fall by where there is no bound, by convention: from a megohm
-to an ohm, which no element of one kind spans."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from netlearn.arrays import Array
+from netlearn.circuit.parameters import REACH
 from netlearn.errors import OptionError
 from netlearn.interrupts import whole_import
 from netlearn.learn.data import Dataset
@@ -17,7 +18,6 @@ from netlearn.learn.loss import Loss, Mse
 from netlearn.learn.model import Model
 from netlearn.learn.readout import Readout, readout_of
 from netlearn.learn.superposition import outputs_of
-from netlearn.learn.transforms import REACH
 from netlearn.solve.internal import InternalSolver
 
 RIDGE = 1e-12

@@ -10,14 +10,10 @@ from typing import Literal
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.circuit.parameters import Parameters
+from netlearn.circuit.parameters import REACH, Parameters
 from netlearn.errors import OptionError, Place
 
 Coordinates = Literal["log", "conductance", "resistance"]
-
-REACH = 1e6
-"""Conductances and resistances without bounds stay within this factor of where they began: by convention, as from 1 kΩ
-it is 1 mΩ and 1 GΩ, beyond which a resistor is a wire or none."""
 
 
 @dataclass(frozen=True)

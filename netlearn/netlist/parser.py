@@ -34,8 +34,8 @@ from netlearn.netlist.superfluous import named, without_kind, without_params, wi
 MOST_ERRORS = 20
 """Errors of one file, and of one circuit, by convention; a file that is not a netlist would have thousands."""
 DEEPEST = 100
-"""How deep subcircuits, conditions, sections and includes may be in one another, by convention: guards against endless
-recursion; people nest a few."""
+"""How deep subcircuits, conditions and sections may be in one another, by convention: guards against endless recursion;
+people nest a few. What includes may be is said where they are read (see ``inclusions``)."""
 
 # Blocks that are kept whole: what opens them, what closes them.
 _KEPT_BLOCKS = {

@@ -1,4 +1,4 @@
-"""Netlists of a few lines that come to more than memory holds: counted before anything is laid out."""
+"""Netlists of a few lines that come to more than memory holds: refused before they take it."""
 
 from __future__ import annotations
 

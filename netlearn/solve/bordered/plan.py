@@ -118,17 +118,20 @@ class BorderedPlan:
     resistors: tuple[int, ...]
     """The groups of resistors, whose resistances (k,) stand one group after another."""
     firsts: Array
+    """Where each of these groups begins among the resistances, and, last, their number k."""
     runs: Array
+    """(n, 5): the resistors in runs, see ``runs``."""
     outputs: Array
     """(2, o): of both ends of each output the number of the unknown, inner ones first, -1 for ground, and -2 - t for
     the tree node t."""
     nodes: tuple[Array, Array]
     """(o,) the nodes at both ends of the outputs."""
     push: tuple[Array, Array] | None
-    """The same, if all outputs can be nudged: if these nodes are of the border or ground."""
+    """The same, if all outputs can be nudged: if these nodes are of the border or ground, and both ends differ."""
     injected: sparse.csr_array | None
     """(j, r): what current sources add to the equations, in the order of the groups ``injecting``."""
     injecting: tuple[int, ...]
+    """The groups of current sources."""
 
     @classmethod
     def of(cls, circuit: Circuit, plus: Array, minus: Array) -> BorderedPlan | None:
