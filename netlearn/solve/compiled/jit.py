@@ -104,9 +104,17 @@ def compiled_sums(function: Any) -> Any:
     return _compiled(function, {"contract", "reassoc", "nsz"})
 
 
-def _compiled(function: Any, freedom: set[str]) -> Any:
+def inlined_sums(function: Any) -> Any:
+    """The same for what is called by itself and by other compiled functions, of which each has a copy in itself.
+
+    Else whichever copy a process loads first is called by all, and sums come in another order in another process.
+    """
+    return _compiled(function, {"contract", "reassoc", "nsz"}, forceinline=True)
+
+
+def _compiled(function: Any, freedom: set[str], **further: Any) -> Any:
     # Without Python's lock, so that threads can share the work.
-    options: dict[str, Any] = {"error_model": "numpy", "fastmath": freedom, "nogil": True}
+    options: dict[str, Any] = {"error_model": "numpy", "fastmath": freedom, "nogil": True, **further}
     dispatcher = _cached(function, options)
     compiling = dispatcher.compile
 

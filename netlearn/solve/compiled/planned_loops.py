@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.solve.compiled.jit import compiled_sums
+from netlearn.solve.compiled.jit import compiled_sums, inlined_sums
 from netlearn.solve.compiled.planned_layout import AT_BORDER, FROM_BORDER, FROM_HELD, FROM_INNER, NOWHERE, TO_HELD
 
 
@@ -42,7 +42,7 @@ def same_unknowns(runs: Array, first: int, last: int) -> bool:
     return True
 
 
-@compiled_sums
+@inlined_sums
 def add_four(runs: Array, n: int, g: Array, volts: Array, diagonal: Array, drive: Array) -> None:
     """The conductances ``g`` (k,) of four runs, the n-th and the next ones, from held nodes to the same unknowns."""
     count, at = np.uint64(runs[n, 2]), np.uint64(runs[n, 4])
@@ -57,7 +57,7 @@ def add_four(runs: Array, n: int, g: Array, volts: Array, diagonal: Array, drive
             drive[s, at + j] -= (a * g[one + j] + b * g[two + j]) + (c * g[three + j] + d * g[four + j])
 
 
-@compiled_sums
+@inlined_sums
 def add_one(
     g: Array,
     kind: int,
@@ -110,7 +110,7 @@ def add_one(
     return 0.0
 
 
-@compiled_sums
+@inlined_sums
 def gather(
     runs: Array,
     resistance: Array,
