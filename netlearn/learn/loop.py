@@ -307,9 +307,7 @@ def _stepped(
     mask, draws = _mask(task, state, gradient, rng)
     change, memory = optimizer.step(state.optimizer, gradient)
     factor = task.schedule.factor(state.epoch, task.options.epochs)
-    moved = factor * change
-    moved += state.u
-    u = transform.project(moved)
+    u = transform.project(state.u + factor * change)
     if mask is not None:
         u = np.where(mask, u, state.u)
         memory = {name: np.where(mask, new, state.optimizer[name]) for name, new in memory.items()}

@@ -81,6 +81,28 @@ def test_every_optimizer_lowers_the_loss(make_task: Any, optimizer: Any, batch: 
     assert min(record.loss for record in state.history) == state.best_score
 
 
+class Single:
+    """Adam as a library might have it: its steps are numbers of single precision."""
+
+    def __init__(self, lr: float) -> None:
+        self.adam = Adam(lr)
+
+    def start(self, size: int) -> Any:
+        return self.adam.start(size)
+
+    def step(self, state: Any, gradient: np.ndarray) -> tuple[np.ndarray, Any]:
+        change, state = self.adam.step(state, gradient)
+        return change.astype(np.float32), state
+
+
+def test_small_steps_of_single_precision_are_not_lost(make_task: Any) -> None:
+    options = LoopOptions(epochs=40)
+    exact, single = (
+        trained(make_task(optimizer=optimizer, options=options)) for optimizer in (Adam(2e-9), Single(2e-9))
+    )
+    np.testing.assert_allclose(single.u, exact.u, rtol=0, atol=1e-7 * 40 * 2e-9 + 1e-15)
+
+
 def test_the_record_of_an_epoch_is_of_the_values_at_its_beginning(make_task: Any) -> None:
     for batch in (0, 5):
         task = make_task(classes=True, options=LoopOptions(epochs=3, batch=batch))
