@@ -99,7 +99,10 @@ def load_checkpoint(path: Path, task: Task) -> TrainingState:
     except _WRONG as error:
         raise NetlearnError(f"'{path}' is not a netlearn checkpoint ({error})") from None
     if version != FORMAT:
-        raise NetlearnError(f"the checkpoint '{path}' has format {version}, and this version reads {FORMAT}")
+        raise NetlearnError(
+            f"the checkpoint '{path}' has format {version}, and this version reads {FORMAT}",
+            hint="finish it with the version that began it, or begin anew with --force",
+        )
     wanted = fingerprint(task)
     for what in dict.fromkeys([*wanted, *of]):
         if of.get(what) != wanted.get(what):

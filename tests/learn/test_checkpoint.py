@@ -114,6 +114,15 @@ def test_changed_notes_are_refused(kind: str, make_task: Any, tmp_path: Path) ->
                 load_checkpoint(tmp_path / "c.npz", task)
 
 
+def test_checkpoints_of_another_format_are_refused_with_what_can_be_done(make_task: Any, tmp_path: Path) -> None:
+    task = make_task(**KINDS["batches"])
+    arrays, notes = contents(saved(task, tmp_path / "c.npz"))
+    written(tmp_path / "c.npz", arrays, notes | {"format": 1})
+    with pytest.raises(NetlearnError, match="has format 1, and this version reads 2") as caught:
+        load_checkpoint(tmp_path / "c.npz", task)
+    assert "--force" in str(caught.value.hint)
+
+
 def test_values_that_training_does_not_give_are_refused(make_task: Any, tmp_path: Path) -> None:
     task = make_task(extra=(DIODES,), options=LoopOptions(epochs=4, batch=5))
     arrays, notes = contents(saved(task, tmp_path / "c.npz"))
