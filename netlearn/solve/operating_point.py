@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -105,7 +105,8 @@ class OperatingPoint(InNotebooks):
             return known.setdefault(name, found)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        # Factors may be objects that no copy can be made of; who needs them makes them anew.
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "linearization"}
 
     @property
     def whole(self) -> bool:
@@ -122,6 +123,9 @@ class OperatingPoint(InNotebooks):
         """Differences (S, n) of unknowns by their numbers, GROUND being zero; None where all have to be known."""
         found: StatesOnDemand | None = self.__dict__.get("_states")
         return None if found is None else found.drops(plus, minus)
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state, linearization=None)
 
     def __repr__(self) -> str:
         nodes, branches = len(self.circuit.nodes), len(self.circuit.branches)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from dataclasses import replace
 
@@ -80,9 +81,8 @@ def test_differences_and_places_between(point: OperatingPoint) -> None:
 
 def test_points_are_replaced_and_pickled_with_their_unknowns(point: OperatingPoint) -> None:
     assert replace(point, x=point.x + 1.0).states is not point.states
-    plain = replace(point, linearization=None)
-    again = pickle.loads(pickle.dumps(plain))
-    assert np.array_equal(again.x, point.x)
-    lazy = InternalSolver().solve(sampled())
-    object.__setattr__(lazy, "linearization", None)
-    assert np.array_equal(pickle.loads(pickle.dumps(lazy)).x, point.x)
+    for each in (point, InternalSolver().solve(sampled())):
+        again = pickle.loads(pickle.dumps(each))
+        assert np.array_equal(again.x, point.x)
+        assert again.linearization is None
+        assert np.array_equal(copy.deepcopy(each).x, point.x)
