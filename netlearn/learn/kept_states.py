@@ -31,7 +31,7 @@ class KeptStates:
     def of(cls, model: Model) -> KeptStates:
         """Those of a model; all, too, where another solver is asked, which may look at any."""
         circuit = model.parameters.circuit
-        if model.text is not None or model.chip is not None or not isinstance(model.solver, InternalSolver):
+        if model.text is not None or model.chip is not None or type(model.solver) is not InternalSolver:
             return cls(circuit, None)
         try:
             return cls(circuit, SourceReduction.of(circuit))

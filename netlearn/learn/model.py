@@ -127,9 +127,9 @@ class Model:
             circuit = self.circuit(theta, inputs)
             unknown = np.broadcast_to(np.nan, (len(inputs), circuit.size))
             return OperatingPoint(circuit, unknown, read=self.chip.outputs(theta, inputs))
-        if len(inputs) > 1 and not inputs.shape[1]:
+        if len(inputs) > 1 and not inputs.shape[1] and self.parameters.circuit.samples is None:
             # Without inputs all samples are one.
-            return self.forward(theta, inputs[:1]).repeated(len(inputs))
+            return self.forward(theta, inputs[:1], whole=whole).repeated(len(inputs))
         if self.text is not None:
             return self.text.solve(self.circuit(theta, inputs), inputs, self.parameters, theta)
         if not whole and isinstance(self.solver, InternalSolver):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -136,3 +136,26 @@ def test_another_solver_has_all_unknowns_to_start_from() -> None:
     assert solver.starts[0] is None
     assert solver.starts[1] is not None
     assert np.isfinite(solver.starts[1].x).all()
+
+
+class Looking(InternalSolver):
+    """A solver of somebody's own, which looks at where it starts."""
+
+    def solve(self, circuit: Circuit, start: OperatingPoint | None = None) -> OperatingPoint:
+        assert start is None or np.isfinite(start.x).all()
+        return super().solve(circuit, start)
+
+
+def test_a_solver_of_ones_own_starts_at_whole_states() -> None:
+    model, _, _ = batch_of(IDEAL, 4)
+    assert KeptStates.of(model).size < model.parameters.circuit.size
+    assert KeptStates.of(replace(model, solver=Looking())).size == model.parameters.circuit.size
+
+
+def test_a_model_without_inputs_has_the_samples_of_its_circuit() -> None:
+    circuit = netlearn.elaborate(netlearn.parse("t\nV1 x 0 1\nR1 x y 1k\nR2 y 0 1k\n.end")).circuit
+    (g,) = (g for g, group in enumerate(circuit.groups) if "dc" in group.values)
+    circuit = circuit.with_values({(g, "dc"): np.array([[1.0], [2.0], [3.0]])})
+    model, theta, _ = batch_of(IDEAL, 3)
+    other = replace(model, inputs=[], parameters=replace(model.parameters, circuit=circuit, bindings=()))
+    assert np.allclose(other.forward(theta, np.zeros((3, 0))).voltage("y"), [0.5, 1.0, 1.5])
