@@ -18,11 +18,11 @@ from netlearn.solve.operating_point import OperatingPoint
 class Batch:
     """S samples: ``inputs`` (S, p) volts or amperes, and what the outputs should be.
 
-    ``targets`` is (S, o) wanted outputs, or (S,) integer class numbers. ``start`` is an
-    operating point of the same samples from before, to start the solver from; in training it has those unknowns that
-    the internal solver begins at, and NaN for the voltages and currents of independent sources. ``step`` counts
-    the steps that training has taken before this one. ``memory`` is what the rule's last estimate
-    left to be remembered, empty at first.
+    In training ``inputs`` cannot be written to: who wants others changes a copy. ``targets`` is (S, o) wanted outputs,
+    or (S,) integer class numbers. ``start`` is an operating point of the same samples from before, to start the solver
+    from; in training with the internal solver it has those unknowns that this one begins at, and NaN for the voltages
+    and currents of independent sources. ``step`` counts the steps that training has taken before this one. ``memory``
+    is what the rule's last estimate left to be remembered, empty at first.
     """
 
     inputs: Array

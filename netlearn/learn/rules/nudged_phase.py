@@ -20,7 +20,7 @@ from netlearn.learn.rules.channel import require_gates, source_contrast
 from netlearn.learn.rules.circuitry import Circuitry
 from netlearn.learn.rules.contrast import co_content_difference, co_content_product
 from netlearn.learn.rules.dependence import Unsaid
-from netlearn.learn.rules.nudges import ConductanceNudge, CurrentNudge, Nudge, curvature
+from netlearn.learn.rules.nudges import PROPORTIONAL, Nudge, curvature
 from netlearn.learn.rules.reciprocity import Reciprocity, reciprocity
 from netlearn.learn.rules.source_shifts import SourceShifts
 from netlearn.probes.ends import Probes
@@ -70,7 +70,7 @@ class FreePhase:
 
     def _plain(self, nudge: Nudge, beta: complex) -> Circuitry:
         """The same before the weights of the co-content."""
-        if type(nudge) in (ConductanceNudge, CurrentNudge):
+        if type(nudge) in PROPORTIONAL:
             return self._at(nudge, 1.0).times(beta)
         return self._at(nudge, beta)
 
@@ -272,7 +272,9 @@ class FreePhase:
 @lru_cache(maxsize=16)
 def sampled(count: int) -> Array:
     """Which of ``count`` samples of a nonlinear circuit are asked for the conductances that outputs see."""
-    return np.unique(np.linspace(0, count - 1, SAMPLED).astype(int))
+    result = np.unique(np.linspace(0, count - 1, SAMPLED).astype(int))
+    result.flags.writeable = False
+    return result
 
 
 def unit_strength(resistances: Array, curvatures: Array) -> float:
