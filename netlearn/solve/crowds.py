@@ -14,8 +14,9 @@ from netlearn.solve.terminals import terminals_alike
 CROWDED = 4
 """So many elements for each of their nodes make a crowd, by convention: with 4, 8x8 sinh cells take 0.6 of the time as
 one, with 2, 4x4 cells, 0.85, and more machine code has to be made."""
-MOST_NODES = 4096
-"""What functions of so many nodes are fits onto any thread's stack, a megabyte by convention."""
+MOST_NODES = 1024
+"""The values of functions of so many nodes are on the stack: four functions by eight samples of float64 are a quarter
+of a megabyte. Threads have half of one by macOS's default, and more by those of glibc and Windows."""
 
 
 @dataclass(frozen=True)
