@@ -20,6 +20,7 @@ CELLS = {
     "sinh": ".subckt cell p n g=10u\nB1 p n I={g*sinh(2*V(p,n))/sinh(2)}\n.ends",
     "exponential": ".subckt cell p n g=10u\nB1 p n I={g*(exp(3*V(p,n))-exp(-V(p,n)))}\n.ends",
     "power": ".subckt cell p n g=10u\nB1 p n I={g*V(p,n)*(1+V(p,n)*V(p,n))}\n.ends",
+    "warm": ".subckt cell p n g=10u\nB1 p n I={g/(1+temper/50)*sinh(V(p,n)*(1+temper/100))}\n.ends",
     "diode": ".model dm D(is=1n n=2)\n.subckt cell p n g=10u\nR1 p n {0.01/g}\nD1 p n dm\n.ends",
 }
 ROWS, COLUMNS = 10, 8
@@ -61,6 +62,20 @@ def test_the_same_as_without_a_crowd(cell: str, wires: bool, monkeypatch: pytest
         np.testing.assert_allclose(found[2], gradient, rtol=1e-8, atol=1e-9 * np.abs(gradient).max())
 
 
+@pytest.mark.parametrize("temperatures", [(60.0,), (-20.0, 27.0, 85.0)], ids=["one", "each its own"])
+def test_temperatures(temperatures: tuple[float, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Expressions have them as a number that all cells share, or each sample its own."""
+    rng = np.random.default_rng(3)
+    data = {f"V{i}": rng.uniform(-0.5, 0.5, 48) for i in range(ROWS)} | {"temp": np.resize(temperatures, 48)}
+    netlist = netlearn.parse(text("warm", wires=False))
+    found = netlearn.operating_point(netlist, data=data)
+    monkeypatch.setattr(crowds, "CROWDED", 10**6)
+    wanted = netlearn.operating_point(netlist, data=data)
+    np.testing.assert_allclose(found.x, wanted.x, rtol=1e-9, atol=1e-12)
+    usual = netlearn.operating_point(netlist, data=data | {"temp": np.full(48, 27.0)})
+    assert np.abs(found.x - usual.x).max() > 1e-3
+
+
 @pytest.mark.ngspice
 @pytest.mark.usefixtures("ngspice")
 def test_ngspice_agrees() -> None:
@@ -68,7 +83,7 @@ def test_ngspice_agrees() -> None:
     assert netlearn.check(netlearn.parse(text("sinh", wires=False)), data, processes=1).within(1e-7)
 
 
-def test_crossbars_are_crowds_and_lattices_are_not() -> None:
+def test_crossbars_are_crowds_and_lattices_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     def sets(lines: list[str], held: str | None = None) -> list[tuple[int, tuple[int, ...]] | None]:
         circuit = netlearn.elaborate(netlearn.parse("\n".join(["t", *lines, ".end"]))).circuit
         g = next(g for g, group in enumerate(circuit.groups) if not group.device.linear)
@@ -91,6 +106,9 @@ def test_crossbars_are_crowds_and_lattices_are_not() -> None:
     assert sets(cells[:33] + ends) == [None]
     grounded = [f"Xg{i} a{i} 0 cell" for i in range(20)]
     assert sorted(map(str, sets(cells + grounded + ends))) == ["(1, (0, 1))", "None"]
+    for most, found in ((29, (1, (0, 1))), (28, None)):
+        monkeypatch.setattr(crowds, "MOST_NODES", most)
+        assert sets(cells + ends) == [found]
 
 
 def test_values_that_become_alike_change_no_law() -> None:

@@ -82,7 +82,9 @@ def crossbar(law: str) -> Circuit:
     return netlearn.elaborate(netlearn.parse("\n".join([*lines, ".end"]))).circuit
 
 
-@pytest.mark.parametrize("law", ["g*sinh(k*V(p,n))/sinh(k)", "g*(exp(V(p,n))-1)", "g*V(p)*exp(V(n)*k)"])
+@pytest.mark.parametrize(
+    "law", ["g*sinh(k*V(p,n))/sinh(k)", "g*(exp(V(p,n))-1)", "g*V(p)*exp(V(n)*k)", "g/k*sinh(V(p,n)/k)"]
+)
 @pytest.mark.parametrize("volts", [0.5, 5.0])
 def test_elements_that_outnumber_their_nodes(law: str, volts: float, monkeypatch: pytest.MonkeyPatch) -> None:
     made, found = crossbar(law), []

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from netlearn.solve.codegen.graph import Node, reached, rebuilt
+from netlearn.solve.codegen.graph import Node, reached
 from netlearn.solve.codegen.law_loops import ElementLoop, LoopWriter
 from netlearn.solve.codegen.separation import HERE, Separation
 from netlearn.solve.codegen.vector_code import DOUBLE, INTEGER, TRUTHS, VECTOR, WIDTH, VectorCode
@@ -73,7 +73,6 @@ class CrowdLoop(ElementLoop):
         builder, truth = self.builder, None
         within = {node.number for node in reached(nodes)}
         usual = {node: value for node, value in self._separation.usual.items() if node.number in within}
-        usual |= {node: False for node in reached(nodes) if self._separation.is_zero(node)}
         if not usual:
             with self._hubs():
                 yield nodes
@@ -85,8 +84,7 @@ class CrowdLoop(ElementLoop):
         every = builder.icmp_unsigned("==", builder.bitcast(truth, ir.IntType(WIDTH)), ir.IntType(WIDTH)(-1))
         mostly, else_, after = (builder.append_basic_block() for _ in range(3))
         builder.cbranch(every, mostly, else_)
-        known = {node.number: node.graph.constant(value) for node, value in usual.items()}
-        for block, version in ((mostly, rebuilt(nodes, known)), (else_, nodes)):
+        for block, version in ((mostly, self._separation.mostly(nodes)), (else_, nodes)):
             builder.position_at_end(block)
             with self._hubs():
                 yield version

@@ -7,6 +7,11 @@ With the middle m of all nodes' a, and their reach r, half of what lies between 
 the most. The rounding of sinh(a - m) and cosh(b - m) leaves an error of some units of cosh(r)² max(|a - m|, |b - m|)
 in sinh(a - b), so that voltages are as if rounded by so many units of what lies between the nodes; of exp(a - b) it is
 some 2 r units of itself. ``MOST_REACH`` bounds both, and beyond it the functions are evaluated as they are written.
+
+All this is of a as it is rounded itself. A factor k that elements share multiplies each voltage y before the middle is
+subtracted: k y - m is rounded once where the processor fuses both, and nothing is lost. It may not, and does not where
+k y is used for something else, too, as in sinh(k (p - n)) + exp(k p): then k y is rounded, and voltages are as if
+rounded by half a unit of themselves, which is more than one of what lies between nodes that are far from ground.
 """
 
 from __future__ import annotations
@@ -65,7 +70,11 @@ class Separation:
     @property
     def everything(self) -> list[Node]:
         """All nodes that machine code is to be made of."""
-        return [*self.nodes, *self.functions, *self.middles]
+        return [*self.nodes, *self.mostly(self.nodes), *self.usual, *self.functions, *self.middles]
+
+    def mostly(self, nodes: Sequence[Node]) -> list[Node]:
+        """What ``nodes`` are where all that is usual holds."""
+        return rebuilt(nodes, {node.number: self.graph.constant(value) for node, value in self.usual.items()})
 
     def shares(self, node: Node) -> bool:
         """Whether a node is made of what all elements have in common alone."""
@@ -87,6 +96,7 @@ class Separation:
             if found is not None:
                 made[node.number] = found
         separation.nodes = [made[node.number] for node in nodes]
+        separation.usual |= {node: False for node in reached(separation.nodes) if separation.is_zero(node)}
         return separation
 
     def _find_terminals(self, order: Sequence[Node]) -> None:

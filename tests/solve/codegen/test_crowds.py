@@ -35,6 +35,12 @@ EXPRESSIONS = {
     "v(p)>v(n) ? g*exp(v(p,n)) : g*sinh(v(p,n))": 4,
     "g*sinh(exp(v(p))-exp(v(n)))": 4,
     "g*(exp(v(p,n))+exp(2*v(p,n))+exp(3*v(p,n)))": 4,
+    "g/k*sinh(v(p,n)/k)": 2,
+    "g*sinh(v(p,n)*(1+temper/100))": 2,
+    "g*k/(k-1)*sinh(v(p,n)/(k-1))": 2,
+    "sinh(v(p,n)/k)/(g/k)": 2,
+    "g*exp((v(p)-v(n))/(k*k))+g/(k*k)*v(p,n)": 2,
+    "-v(p)/k+g*sinh(v(p,n)/k)-(v(n)/k)/g": 2,
 }
 """Laws, and how many functions of single nodes each is made of."""
 MODELS = {"d": (0, 1), "nmos": (0, 1, 1, 1, 0, 1), "njf": (0, 1, 1, 0, 1)}
