@@ -74,11 +74,13 @@ class VectorCode:
     def _emit_guarded(self, wanted: Node, inside: frozenset[Guard]) -> None:
         """Emit a node that is behind more guards than ``inside``, in a block that is left out where no sample wants it.
 
-        All that can be emitted behind the same guard shares the block.
+        All that can be emitted behind the same guard shares the block. A node behind further guards has blocks of its
+        own in there, for which their conditions are needed too.
         """
         which, arm = guard = self._outermost(wanted, inside)
         within = inside | {guard}
-        for node in self._lacking(wanted):
+        conditions = {number for number, _ in self._guards[wanted.number] - within}
+        for node in self._lacking(wanted, *(node for node in self._order if node.number in conditions)):
             if not within <= self._guards[node.number] and node.number not in self._done:
                 self._emit_guarded(node, inside)
         builder, condition = self._builder, self._values[which]
@@ -89,6 +91,8 @@ class VectorCode:
         builder.cbranch(some, block, after)
         builder.position_at_end(block)
         self._emit(self._ready(within), within)
+        if wanted.number not in self._done:
+            self._emit_guarded(wanted, within)
         end = builder.block
         builder.branch(after)
         builder.position_at_end(after)
@@ -108,10 +112,10 @@ class VectorCode:
         further = sorted(self._guards[node.number] - inside)
         return next(guard for guard in further if self._guards[guard[0]] <= inside)
 
-    def _lacking(self, wanted: Node) -> list[Node]:
-        """What is yet to be emitted for a node, in order."""
+    def _lacking(self, *wanted: Node) -> list[Node]:
+        """What is yet to be emitted for some nodes, in order."""
         lacking: dict[int, Node] = {}
-        pending = [wanted]
+        pending = list(wanted)
         while pending:
             node = pending.pop()
             if node.number not in self._done and node.number not in lacking:

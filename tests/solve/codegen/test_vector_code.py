@@ -1,0 +1,90 @@
+"""Code for vectors of samples leaves out what none of them wants, and nothing else: against numpy and ngspice."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import pytest
+from llvmlite import ir
+
+import netlearn
+from netlearn.arrays import Array
+from netlearn.solve.codegen.graph import Graph, LawProgram, Node
+from netlearn.solve.codegen.vector_code import VECTOR, WIDTH, VectorCode, machine_code
+
+CARDS = {
+    "velocity and subthreshold": "vto=0.7 uo=600 tox=5e-8 nsub=1e15 ucrit=1e4 uexp=0.1 neff=3 vmax=5e4 nfs=1e11",
+    "narrow and shallow": "vto=1.02 uo=1200 tox=1e-8 nsub=4.7e15 neff=3.7 ucrit=4.8e3 vmax=2e5 nfs=1e11 delta=1 xj=.3u",
+    "all": "vto=0.4 uo=450 tox=3e-8 nsub=8e15 uexp=0.2 neff=2 vmax=8e4 nfs=4e11 delta=2 xj=2e-7 lambda=0.02 ld=1e-7",
+}
+
+
+def values(results: list[Node], given: dict[Node, Array], width: int) -> list[Array]:
+    """What the code makes of the nodes' given values, each of ``width`` samples."""
+    module = ir.Module()
+    pointer = VECTOR.as_pointer()
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer, pointer]), "evaluate_vectors")
+    builder = ir.IRBuilder(function.append_basic_block())
+    places = {node.number: k for k, node in enumerate(given)}
+
+    def at(start: ir.Argument, k: int) -> ir.Instruction:
+        return builder.gep(start, [ir.Constant(ir.IntType(32), k)])
+
+    def load(node: Node) -> ir.Instruction | None:
+        k = places.get(node.number)
+        # Rows of numpy's arrays begin at any number.
+        return None if k is None else builder.load(at(function.args[0], k), align=8)
+
+    code = VectorCode(builder, results, load)
+    for k, node in enumerate(results):
+        builder.store(code[node], at(function.args[1], k), align=8)
+    builder.ret_void()
+    call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(machine_code(module)["evaluate_vectors"])
+    found = np.zeros((width // WIDTH, len(results), WIDTH))
+    for k in range(len(found)):
+        row = np.array([value[k * WIDTH : (k + 1) * WIDTH] for value in given.values()])
+        call(row.ctypes.data, found[k].ctypes.data)
+    return list(np.moveaxis(found, 1, 0).reshape(len(results), -1))
+
+
+@pytest.mark.parametrize("hoisted", [False, True])
+@pytest.mark.parametrize("condition_behind_another", [False, True])
+def test_a_node_behind_two_guards_that_is_used_under_a_third(hoisted: bool, condition_behind_another: bool) -> None:
+    graph = Graph()
+    make = graph.apply
+    x, y, z = (graph.input("y", k) for k in range(3))
+    outer, one, other = make("lt", x, y), make("lt", y, z), make("lt", z, graph.constant(0.3))
+    deep, beside = make("sin", make("mul", x, y)), make("cos", make("add", x, z))
+    inner = make("lt", make("select", other, beside, y) if condition_behind_another else z, x)
+    # Wherever it is used, `deep` is behind `one` and `inner`, but not always behind `outer`, which is met first.
+    under = make("select", one, make("tan", make("select", inner, deep, x)), y)
+    first = make("select", outer, make("tanh", under), z)
+    # As `late` is not there yet when `outer` needs `deep`, neither is what `deep` is used by besides.
+    late = make("atan", make("mul", y, z))
+    second = make("select", one, make("asin", make("select", inner, make("cos", deep), late)), x)
+    third = make("select", other, make("atan", beside), late)
+    result = make("add", make("add", first, late), make("add", second, third))
+
+    rng = np.random.default_rng(0)
+    # A centre for each vector, so that some branches are wanted by none of its samples, by some and by all.
+    numbers = [np.repeat(rng.uniform(-1, 1, 64), WIDTH) + rng.uniform(-0.3, 0.3, 64 * WIDTH) for _ in range(3)]
+    numbers = [np.clip(each, -1, 1) for each in numbers]
+    inputs = {("y", k): each for k, each in enumerate(numbers)}
+    given = dict(zip((x, y, z), numbers, strict=True))
+    if hoisted:
+        given |= dict(zip((deep, beside), LawProgram((deep, beside))(inputs), strict=True))
+    (found,) = values([result], given, 64 * WIDTH)
+    with np.errstate(invalid="ignore"):
+        (wanted,) = LawProgram((result,))(inputs)
+    np.testing.assert_allclose(found, wanted, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
+@pytest.mark.parametrize("card", CARDS)
+def test_mosfets_of_level_2_with_a_limit_of_velocity_and_current_below_the_threshold(card: str) -> None:
+    rng = np.random.default_rng(0)
+    data = {source: rng.uniform(0, 5, 24).tolist() for source in ("Vd", "Vg")}
+    text = f"t\nVd d 0 1\nVg g 0 1\nM1 d g 0 0 mm w=10u l=10u\n.model mm NMOS (level=2 {CARDS[card]})\n.end"
+    assert netlearn.check(netlearn.parse(text), data, processes=1).within(1e-6)
