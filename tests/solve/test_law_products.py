@@ -90,17 +90,17 @@ def test_elements_that_outnumber_their_nodes(law: str, volts: float, monkeypatch
     made, found = crossbar(law), []
     left, right = states(made, 450)
     right *= volts
-    (g, name), *_ = columns(made)
-    expected = contract(made, (g, name), left, right)
+    wanted = [contract(made, column, left, right) for column in columns(made)]
     monkeypatch.setattr(contraction, "WORTH_LOADING", 0)
     try:
         for count in (1, 2):
             set_threads(count)
-            found.append(contract(made, (g, name), left, right))
+            found.append([contract(made, column, left, right) for column in columns(made)])
     finally:
         set_threads(None)
-    np.testing.assert_allclose(found[0], expected, rtol=1e-11, atol=1e-13 * np.abs(expected).max())
-    assert found[0].tobytes() == found[1].tobytes()
+    for one, two, expected in zip(*found, wanted, strict=True):
+        np.testing.assert_allclose(one, expected, rtol=1e-11, atol=1e-13 * np.abs(expected).max())
+        assert one.tobytes() == two.tobytes()
 
 
 def test_parts_and_threads_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
