@@ -9,6 +9,9 @@ from collections.abc import Iterator
 
 from peer_rows.rows import Row, agree
 
+TURNS = 5
+"""So many times both sides are timed, of which the shortest counts; ngspice takes 40 ms for some rows."""
+
 
 def ngspice(least: float, *, quick: bool) -> Iterator[Row]:
     """ngspice's ``alter`` loop, through PySpice."""
@@ -37,10 +40,17 @@ def ngspice(least: float, *, quick: bool) -> Iterator[Row]:
     for network in networks[:1] if quick else networks:
         drive = network.samples(rng, 1000)
         circuit = network.circuit(drive)
-        point = InternalSolver().solve(circuit)
-        ours = clock(lambda: InternalSolver().solve(circuit).x, least) / len(drive)
         judged = min(len(drive), network.judged, 200)
-        theirs, voltages = judge(library, network, drive[:judged])
+        # The second time it starts at what is known of the first.
+        for _ in range(2):
+            point = InternalSolver().solve(circuit)
+        turns = []
+        for _ in range(TURNS):
+            ours = clock(lambda: InternalSolver().solve(circuit).x, least / TURNS) / len(drive)
+            theirs, voltages = judge(library, network, drive[:judged])
+            turns.append((ours, theirs))
+        # Whatever disturbs a turn only makes it longer.
+        ours, theirs = map(min, zip(*turns, strict=True))
         difference = float(np.abs(point.x[judged - 1, : len(network.nodes)] - voltages).max())
         yield Row(
             f"{network.name}, operating points of 1,000 samples",
