@@ -108,6 +108,9 @@ class OperatingPoint(InNotebooks):
         # Factors may be objects that no copy can be made of; who needs them makes them anew.
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "linearization"}
 
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state, linearization=None)
+
     @property
     def whole(self) -> bool:
         """Whether all unknowns have been worked out, and not only what was asked for."""
@@ -123,9 +126,6 @@ class OperatingPoint(InNotebooks):
         """Differences (S, n) of unknowns by their numbers, GROUND being zero; None where all have to be known."""
         found: StatesOnDemand | None = self.__dict__.get("_states")
         return None if found is None else found.drops(plus, minus)
-
-    def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self.__dict__.update(state, linearization=None)
 
     def __repr__(self) -> str:
         nodes, branches = len(self.circuit.nodes), len(self.circuit.branches)
