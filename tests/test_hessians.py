@@ -13,7 +13,7 @@ import netlearn
 from netlearn import memory
 from netlearn.arrays import Array
 from netlearn.cli import main
-from netlearn.errors import CircuitError, OptionError, TooLargeError
+from netlearn.errors import CircuitError, TooLargeError
 
 NETLIST = """* seven resistors
 *@output V(b) V(d)
@@ -162,8 +162,6 @@ def test_without_data_physics_is_told_and_what_data_would_add(tmp_path: Path) ->
     # Two diodes at 0.25 V each, with the conductance (I + Is) / nVt of either.
     assert printed["stiffness"] == pytest.approx([2e-14 * np.exp(0.25 / 0.0258649) / 0.0258649], rel=1e-3)
     assert printed["loss"] is None
-    with pytest.raises(OptionError, match="no sample 2, as there are no data"):
-        netlearn.spectrum(netlearn.parse(NETLIST), sample=1)
     with pytest.raises(CircuitError, match="no voltage can move"):
         netlearn.spectrum(netlearn.parse("t\nV1 a 0 1\nR1 a 0 1k\n"))
 
@@ -191,8 +189,6 @@ def test_what_does_not_fit_is_refused_before_it_is_tried(room: int, said: str, m
 
 
 def test_refusals() -> None:
-    with pytest.raises(OptionError, match="there is no sample"):
-        netlearn.spectrum(netlearn.parse(NETLIST), DATA, sample=3)
     one_way = netlearn.parse(NETLIST.replace("R7 b d 4k", "R7 b d 4k\nG1 d 0 b 0 1m"))
     with pytest.raises(CircuitError, match="no Hessian without a co-content, and g1 leaves none"):
         netlearn.spectrum(one_way, DATA)

@@ -28,10 +28,10 @@ DATA = {"V1": [1.0, 2.0], "V(out)": [0.25, 0.25]}
 
 def test_one_sample_is_a_netlist_of_its_own() -> None:
     """y = (g1 V1 + 2βt)/(g1 + g2 + 2β) with β = 1 mS: 0.375 V, and 0.625 V at 2 V."""
-    for sample, wanted in ((1, 0.375), (2, 0.625)):
+    for sample, wanted in ((0, 0.375), (1, 0.625)):
         text = nudged_netlist(netlearn.parse(NETLIST), DATA, sample=sample, rule="ep beta=1e-3 unit=siemens")
         assert netlearn.operating_point(netlearn.parse(text)).voltage("out") == pytest.approx(wanted, rel=1e-12)
-    text = nudged_netlist(netlearn.parse(NETLIST), DATA, sample=1, rule="cl beta=0.4", sign=-1.0)
+    text = nudged_netlist(netlearn.parse(NETLIST), DATA, sample=0, rule="cl beta=0.4", sign=-1.0)
     assert netlearn.operating_point(netlearn.parse(text)).voltage("out") == pytest.approx(0.6, rel=1e-12)
 
 
@@ -60,5 +60,6 @@ def test_command_shows_it(tmp_path: Path) -> None:
 def test_refusals() -> None:
     with pytest.raises(OptionError, match="no nudged state"):
         nudged_netlist(netlearn.parse(NETLIST), DATA, rule="analytic")
-    with pytest.raises(OptionError, match="no sample 3"):
-        nudged_netlist(netlearn.parse(NETLIST), DATA, rule="cl", sample=3)
+    for sign in (0.0, float("nan")):
+        with pytest.raises(OptionError, match="the sign of a nudge is a number"):
+            nudged_netlist(netlearn.parse(NETLIST), DATA, rule="cl", sign=sign)

@@ -13,7 +13,7 @@ from netlearn.arrays import Array
 from netlearn.errors import OptionError
 from netlearn.influences.local import UNSETTLED, WHOLE, Local, local_of, pressed, rows_of
 from netlearn.influences.settled import unsettled
-from netlearn.learn.data import Dataset
+from netlearn.learn.data import Dataset, check_sample
 from netlearn.learn.model import Model
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.probes.names import probes_of
@@ -156,8 +156,7 @@ def _target(project: Project, local: Local, probe: str | None, sample: int | Non
         inputs, where = chosen.inputs, f"mean over {at}"
     else:
         every = train.inputs if tested is None else np.concatenate([train.inputs, tested.inputs])
-        if not 0 <= sample < len(every):
-            raise OptionError(f"there is no sample {sample + 1} among {len(every)}")
+        check_sample(sample, len(every))
         inputs, where = every[sample : sample + 1], f"at sample {sample + 1}"
     layout = replace(project.layout, outputs=(probe,), aims=(), classes=())
     design = project.design_for(layout)

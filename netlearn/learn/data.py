@@ -80,6 +80,18 @@ class Dataset:
         return f"sample {sample + 1} (row {self.rows[sample] + 1} at {at})"
 
 
+def check_sample(sample: int, count: int | None) -> None:
+    """Raise OptionError for a sample that there is not among so many, or without data but the netlist's own values.
+
+    Samples are counted from 0, and by what they are called from 1.
+    """
+    if sample < 0:
+        raise OptionError(f"'sample' cannot be {sample}", hint="samples are counted from 0, which is the first")
+    if sample >= (1 if count is None else count):
+        among = "as there are no data" if count is None else f"only 1 to {count}" if count > 1 else "only one"
+        raise OptionError(f"there is no sample {sample + 1}, {among}")
+
+
 def layout_of(
     table: Table,
     outputs: Sequence[str] = (),
