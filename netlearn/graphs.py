@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arguments import netlist_of
 from netlearn.circuit.circuit import Circuit
 from netlearn.elaboration.elaborate import elaborate
@@ -31,6 +32,7 @@ SOURCES = {"voltage source": "V", "current source": "I"}
 _NAME = re.compile(r"[A-Za-z0-9_][\w.+-]*", re.ASCII)
 
 
+@checked
 def from_networkx(
     graph: nx.Graph[Any],
     inputs: Iterable[Any] = (),
@@ -92,6 +94,7 @@ def from_networkx(
     return parse("\n".join([*lines, *elements, ".end", ""]), "<graph>")
 
 
+@checked
 def to_networkx(netlist: NetlistLike | Circuit) -> nx.MultiGraph[Any]:
     """The flat circuit of a netlist as a networkx MultiGraph, with ground as the node "0".
 
@@ -191,7 +194,7 @@ def _elements(
         shown = f"the edge {a!r} - {b!r}"
         device = values.get("device", "resistor")
         if device in SOURCES:
-            letter, value = SOURCES[device], float(values["dc"])
+            letter, value = SOURCES[device], _dc(values, shown)
         elif device != "resistor":
             raise OptionError(f"{shown} is a {device}, and only resistors and sources can be made of edges")
         else:
@@ -206,6 +209,16 @@ def _elements(
             name = f"{letter}{number}"
         taken.add(name.lower())
         yield f"{name} {names[p]} {names[n]} {format_number(value)}"
+
+
+def _dc(values: Mapping[str, Any], shown: str) -> float:
+    try:
+        number = float(values["dc"])
+    except (KeyError, TypeError, ValueError):
+        number = np.nan
+    if not np.isfinite(number):
+        raise OptionError(f"'dc' of {shown} is {values.get('dc')!r}, not a number of volts or amperes")
+    return number
 
 
 def _ohms(

@@ -163,6 +163,7 @@ def test_positions_stand_in_the_netlist_by_name():
         (lambda g: nx.set_edge_attributes(g, -5, "resistance"), {}, "is -5, not above 0"),
         (lambda g: nx.set_edge_attributes(g, "much", "resistance"), {}, "is 'much', not above 0"),
         (lambda g: nx.set_edge_attributes(g, "diode", "device"), {}, "is a diode"),
+        (lambda g: nx.set_edge_attributes(g, "voltage source", "device"), {}, "'dc' of the edge 0 - 1 is None, not a"),
         (None, {"conductance": "g"}, "no edge has the attribute 'g'"),
         (None, {"positions": {1: (1, 2, 3)}}, "two numbers for each node"),
         (None, {"optimizer": "adamm"}, "did you mean 'adam'"),
