@@ -8,9 +8,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, wraps
-from inspect import Parameter, signature
+from inspect import Parameter, signature, unwrap
 from numbers import Integral, Real
-from types import NoneType, UnionType
+from types import NoneType, SimpleNamespace, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -24,8 +24,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def checked(function: F) -> F:
     """The function, which then raises OptionError for an argument of another type than it declares.
 
-    What it declares as Any, as object, or as a class that it checks by itself (a Netlist, a Solver) may be anything,
-    and so may its further keywords, which are settings.
+    What it declares as Any, as object, or as a class that it checks by itself (a Netlist, a Solver, a graph of a
+    library that is not installed) may be anything, and so may keywords that are settings.
     """
     parameters = signature(function)
 
@@ -37,14 +37,22 @@ def checked(function: F) -> F:
             # Python says best itself what is missing or too much.
             return function(*args, **kwargs)
         given = bound.arguments
-        for name, kind in _kinds_of(function).items():
-            if name in given:
-                if not kind.has(given[name]):
-                    raise OptionError(f"'{name}' must be {kind.noun}, not {given[name]!r:.80}")
-                given[name] = _plain(given[name])
+        for name, kind in kinds_of(function).items():
+            if name not in given:
+                continue
+            if parameters.parameters[name].kind is Parameter.VAR_KEYWORD:
+                given[name] = {keyword: _right(keyword, value, kind) for keyword, value in given[name].items()}
+            else:
+                given[name] = _right(name, given[name], kind)
         return function(*bound.args, **bound.kwargs)
 
     return cast(F, checking)
+
+
+def _right(name: str, value: Any, kind: ArgumentKind) -> Any:
+    if not kind.has(value):
+        raise OptionError(f"'{name}' must be {kind.noun}, not {value!r:.80}")
+    return _plain(value)
 
 
 def _plain(value: Any) -> Any:
@@ -64,39 +72,49 @@ def _is_number(value: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class _Kind:
+class ArgumentKind:
+    """What an argument may be: in words, and whether a value is that."""
+
     noun: str
     has: Callable[[Any], bool]
 
 
-_SIMPLE: Mapping[Any, _Kind] = {
-    NoneType: _Kind("None", lambda value: value is None),
-    bool: _Kind("True or False", lambda value: isinstance(value, bool | np.bool_)),
-    int: _Kind("a whole number", lambda value: isinstance(value, Integral) and not isinstance(value, bool)),
+_SIMPLE: Mapping[Any, ArgumentKind] = {
+    NoneType: ArgumentKind("None", lambda value: value is None),
+    bool: ArgumentKind("True or False", lambda value: isinstance(value, bool | np.bool_)),
+    int: ArgumentKind("a whole number", lambda value: isinstance(value, Integral) and not isinstance(value, bool)),
     # NaN is one: functions, which know their limits, refuse it with them.
-    float: _Kind("a number", _is_number),
-    str: _Kind("a text", lambda value: isinstance(value, str)),
-    os.PathLike: _Kind("a path", lambda value: isinstance(value, os.PathLike)),
-    Destination: _Kind("a path", lambda value: isinstance(value, Destination)),
-    Callable: _Kind("a function", callable),
+    float: ArgumentKind("a number", _is_number),
+    str: ArgumentKind("a text", lambda value: isinstance(value, str)),
+    os.PathLike: ArgumentKind("a path", lambda value: isinstance(value, os.PathLike)),
+    Destination: ArgumentKind("a path", lambda value: isinstance(value, Destination)),
+    Callable: ArgumentKind("a function", callable),
     # Schedulers' clients look like one, and are none by descent.
-    Executor: _Kind("an executor", lambda value: callable(getattr(value, "submit", None))),
+    Executor: ArgumentKind("an executor", lambda value: callable(getattr(value, "submit", None))),
 }
 
 
 @cache
-def _kinds_of(function: Callable[..., Any]) -> Mapping[str, _Kind]:
-    """What can be said of the parameters of a function, by their names."""
-    hints = get_type_hints(function)
-    found: dict[str, _Kind] = {}
+def kinds_of(function: Callable[..., Any]) -> Mapping[str, ArgumentKind]:
+    """What can be said of the parameters of a function, by their names; of further keywords it is said of each."""
+    found: dict[str, ArgumentKind] = {}
     for name, parameter in signature(function).parameters.items():
-        kind = _kind_of(hints.get(name, Any))
-        if kind is not None and parameter.kind is not Parameter.VAR_KEYWORD:
+        kind = _kind_of(_hint(function, name))
+        if kind is not None:
             found[name] = _several(kind) if parameter.kind is Parameter.VAR_POSITIONAL else kind
     return found
 
 
-def _kind_of(hint: Any) -> _Kind | None:
+def _hint(function: Callable[..., Any], name: str) -> Any:
+    # One by one, as a type that is imported for type checkers alone is unknown here.
+    alone = SimpleNamespace(__annotations__={name: function.__annotations__.get(name, Any)})
+    try:
+        return get_type_hints(alone, unwrap(function).__globals__)[name]
+    except NameError:
+        return Any
+
+
+def _kind_of(hint: Any) -> ArgumentKind | None:
     """What a type is in words, and what has it; None where nothing can be said."""
     origin = get_origin(hint) or hint
     if origin in (Union, UnionType):
@@ -107,7 +125,7 @@ def _kind_of(hint: Any) -> _Kind | None:
         nouns = list(dict.fromkeys(each.noun for each in kinds))
         if "a path" in nouns and "a text" in nouns:
             nouns.remove("a text")
-        return _Kind(" or ".join(nouns), lambda value: any(each.has(value) for each in kinds))
+        return ArgumentKind(" or ".join(nouns), lambda value: any(each.has(value) for each in kinds))
     if origin is Literal:
         # Which of them the function says by itself, with the one that may be meant.
         return _SIMPLE[str]
@@ -118,17 +136,17 @@ def _kind_of(hint: Any) -> _Kind | None:
     return _SIMPLE.get(origin)
 
 
-def _several(member: _Kind | None) -> _Kind:
+def _several(member: ArgumentKind | None) -> ArgumentKind:
     def has(value: Any) -> bool:
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
             return False
         # What can be gone through but once is left to the function.
         return member is None or not isinstance(value, Collection) or all(map(member.has, value))
 
-    return _Kind("a list" if member is None else f"a list of {_plural(member)}", has)
+    return ArgumentKind("a list" if member is None else f"a list of {_plural(member)}", has)
 
 
-def _mapping(key: _Kind | None, member: _Kind | None) -> _Kind:
+def _mapping(key: ArgumentKind | None, member: ArgumentKind | None) -> ArgumentKind:
     def has(value: Any) -> bool:
         # A Series of pandas is none by descent.
         if not (isinstance(value, Mapping) or (hasattr(value, "keys") and hasattr(value, "items"))):
@@ -137,9 +155,9 @@ def _mapping(key: _Kind | None, member: _Kind | None) -> _Kind:
         return all((key is None or key.has(k)) and (member is None or member.has(v)) for k, v in pairs)
 
     if key is None or member is None:
-        return _Kind("a mapping", has)
-    return _Kind(f"a mapping of {_plural(key)} to {_plural(member)}", has)
+        return ArgumentKind("a mapping", has)
+    return ArgumentKind(f"a mapping of {_plural(key)} to {_plural(member)}", has)
 
 
-def _plural(kind: _Kind) -> str:
+def _plural(kind: ArgumentKind) -> str:
     return " or ".join(noun if noun == "None" else f"{noun.removeprefix('a ')}s" for noun in kind.noun.split(" or "))

@@ -8,6 +8,7 @@ from typing import Unpack
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arguments import netlist_of
 from netlearn.elaboration.design import Design
 from netlearn.errors import NetlearnError, NetlearnErrors
@@ -20,6 +21,7 @@ from netlearn.solve.internal import InternalSolver
 from netlearn.training_scope import scope_notes
 
 
+@checked
 def describe(netlist: NetlistLike, data: DataLike | None = None, **settings: Unpack[Overrides]) -> Description:
     """What is in a netlist, and what would be trained. Raises NetlistError where it cannot be read at all."""
     read = netlist_of(netlist)

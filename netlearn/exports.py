@@ -40,6 +40,7 @@ TAKEN = {
 """What may be given for each form, and what the form holds."""
 
 
+@checked
 def flatten(netlist: NetlistLike) -> str:
     """The netlist without its hierarchy: subcircuits, parameters, expressions and included files worked out.
 

@@ -84,6 +84,7 @@ class CrossbarMatrix:
             found |= {"targets": self.targets, "levels": self.levels}
         return found
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it as ``.npz``, or else as CSV. Raises OutputError."""
         if Path(path).suffix.lower() != ".npz":
@@ -94,6 +95,7 @@ class CrossbarMatrix:
         write_atomically(path, data.getvalue())
 
 
+@checked
 def crossbar_matrix(netlist: NetlistLike, **settings: Unpack[Overrides]) -> CrossbarMatrix:
     """The cells of a crossbar: what is trained in it (``*@train``, or ``train=``), as a matrix.
 

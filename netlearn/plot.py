@@ -15,6 +15,7 @@ from netlearn.report.style import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from netlearn.argument_types import checked
 from netlearn.errors import OptionError
 from netlearn.learn.history import Record
 from netlearn.overrides import DataLike
@@ -26,6 +27,7 @@ from netlearn.results import Evaluation, TrainResult
 __all__ = ["confusion", "crossbar", "loss", "network", "outputs"]
 
 
+@checked
 @style()
 def network(
     of: Drawable,
@@ -58,6 +60,7 @@ def network(
     return axes
 
 
+@checked
 @style()
 def crossbar(
     of: Drawable,
@@ -81,6 +84,7 @@ def crossbar(
     return axes
 
 
+@checked
 @style()
 def loss(of: TrainResult | Sequence[Record], axes: Axes | None = None, *, title: str = "") -> Axes:
     """Draw the loss by epoch, of a training or of its history, with the accuracy where there are classes."""
@@ -89,6 +93,7 @@ def loss(of: TrainResult | Sequence[Record], axes: Axes | None = None, *, title:
     return axes
 
 
+@checked
 @style()
 def outputs(of: TrainResult | Evaluation, axes: Axes | None = None, *, title: str = "") -> Axes:
     """Draw each output against what it should be, on the test data of a training if there are any.
@@ -100,6 +105,7 @@ def outputs(of: TrainResult | Evaluation, axes: Axes | None = None, *, title: st
     return axes
 
 
+@checked
 @style()
 def confusion(of: TrainResult | Evaluation, axes: Axes | None = None, *, title: str = "") -> Axes:
     """Draw how many samples of each class were told to be of each, on the test data of a training if there are any.

@@ -8,6 +8,7 @@ from typing import Unpack
 import numpy as np
 
 from netlearn.api import task_of
+from netlearn.argument_types import checked
 from netlearn.arguments import with_targets
 from netlearn.errors import OptionError
 from netlearn.learn.settings import LoopOptions
@@ -38,6 +39,7 @@ class LearningRate:
         """The rate in the coordinate's own unit: S² over the estimate's unit, Ω² over it, or one over it."""
         return self.lr / self.unit * self._square
 
+    @checked
     def lr_for(self, alpha: float) -> float:
         """The ``lr`` that makes ``alpha`` what a paper says."""
         return alpha * self.unit / self._square
@@ -47,6 +49,7 @@ class LearningRate:
         return {"conductance": self.ohms**-2, "resistance": self.ohms**2, "log": 1.0}[self.coordinates]
 
 
+@checked
 def learning_rate(
     netlist: NetlistLike, data: DataLike | None = None, targets: object = None, **settings: Unpack[Overrides]
 ) -> LearningRate:

@@ -166,6 +166,7 @@ class TrainResult(InNotebooks):
         columns = (self.initial.tolist(), self.theta.tolist(), lower.tolist(), upper.tolist())
         return tuple(FoundValue(*row) for row in zip(self.names, *columns, strict=True))
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the trained netlist, moved into place when it is whole.
 
@@ -175,6 +176,7 @@ class TrainResult(InNotebooks):
         (with_classes(self.netlist, self.settings, self.train.classes) if moved else self.netlist).save(path)
         return Path(path)
 
+    @checked
     def save_run(self, folder: str | os.PathLike[str]) -> Path:
         """Write all of this into a folder that ``load_run`` reads: the netlist, JSON and a .npz archive.
 

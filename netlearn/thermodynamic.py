@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.errors import OptionError
 from netlearn.learn.rules.base import Batch
@@ -27,6 +28,7 @@ NOTHING = 1e-12
 """Conductances below this part of the largest are left out: derived from the tolerance of solvers, 1e-12."""
 
 
+@checked
 def thermodynamic_netlist(netlist: NetlistLike, data: DataLike | None = None, **settings: Any) -> str:
     """The network whose voltages relax to the step of the rule, at the netlist's values and all training data.
 

@@ -11,6 +11,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.chip_training import check_chip, measured_model, with_chip_rule
 from netlearn.errors import OptionError
@@ -70,6 +71,7 @@ class Trainer:
     [0.25, 0.5]
     """
 
+    @checked
     def __init__(
         self,
         netlist: NetlistLike,
@@ -173,6 +175,7 @@ class Trainer:
             theta = rounded(self._project.parameters, theta, digits)
         return self._project.design.write(self._project.parameters, theta)
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the netlist with the present values."""
         self.netlist.save(path)

@@ -8,12 +8,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import networkx
 import numpy as np
 import pandas
 import pytest
 
 import netlearn
-from netlearn.argument_types import checked
+from netlearn.argument_types import checked, kinds_of
 from netlearn.errors import DataError, NetlearnError, OptionError
 from netlearn.netlist.netlist import Netlist
 
@@ -21,6 +22,7 @@ TEXT = "* t\nV1 in 0 1\nR1 in out 1k\nR2 out 0 1k\n*@goal V(out) = 0.3\n*@train 
 DIVIDER = netlearn.parse(TEXT)
 FACE: Any = netlearn
 NETLIST: Any = DIVIDER
+GRAPH = networkx.Graph([("0", "a")])
 """The same without types, as those would refuse what is tried."""
 LATER = {"predictions", "cluster"}
 """What does nothing before it is gone through or entered."""
@@ -32,16 +34,48 @@ ARGUMENTS = [
     (function, name)
     for function in FUNCTIONS
     for name, parameter in inspect.signature(FUNCTIONS[function]).parameters.items()
-    if parameter.kind in SINGLE and not isinstance(parameter.default, bool) and name not in ("data", "targets")
+    if parameter.kind in SINGLE and name not in ("data", "targets")
 ]
+NOT_FOR_USERS = {
+    "Differences": {"at"},
+    "Judgement": {"at"},
+    "Netlist": {"change", "edit", "outputs_at", "place"},
+    "OperatingPoint": {"later", "of_states", "repeated"},
+}
+"""What the package calls alone, as it does all methods of a Design."""
+METHODS: dict[str, Callable[..., Any]] = {
+    f"{name}.{method}": function
+    for name in netlearn.__all__
+    if isinstance(thing := getattr(netlearn, name), type) and name != "Design"
+    for method, function in inspect.getmembers(thing, inspect.isfunction)
+    if not method.startswith("_") and method not in NOT_FOR_USERS.get(name, ())
+}
 
 
 def needed(function: Callable[..., Any], folder: Path) -> dict[str, object]:
     """What a function cannot be called without."""
-    known = {"netlist": DIVIDER, "source": DIVIDER, "text": TEXT, "path": folder / "a.cir", "out": folder / "out"}
+    known = {"netlist": DIVIDER, "text": TEXT, "path": folder / "a.cir", "out": folder / "out", "graph": GRAPH}
     parameters = inspect.signature(function).parameters.values()
     lacking = [each.name for each in parameters if each.kind in SINGLE and each.default is each.empty]
     return {name: known.get(name, "V(out)") for name in lacking}
+
+
+def is_checked(function: Any) -> bool:
+    """Whether it was made by ``checked``, or wraps what was."""
+    while function.__code__ is not example.__code__:
+        if not hasattr(function, "__wrapped__"):
+            return False
+        function = function.__wrapped__
+    return True
+
+
+def test_every_public_function_is_checked() -> None:
+    pictures = {f"plot.{name}": getattr(netlearn.plot, name) for name in netlearn.plot.__all__}
+    public = {**FUNCTIONS, **METHODS, **pictures, "Trainer": netlearn.Trainer.__init__}
+    lacking = [name for name, function in public.items() if kinds_of(inspect.unwrap(function))]
+    assert [name for name in lacking if not is_checked(public[name])] == []
+    assert {"from_networkx", "Netlist.add", "plot.network"} <= set(lacking)
+    assert not is_checked(inspect.unwrap(netlearn.train))
 
 
 @pytest.mark.parametrize(("name", "argument"), ARGUMENTS, ids=[".".join(each) for each in ARGUMENTS])
@@ -87,6 +121,12 @@ def test_what_an_argument_cannot_be_is_an_error_in_words(name: str, argument: st
         (lambda: NETLIST.update(3), "'values' must be a mapping of texts to numbers or texts, not 3"),
         (lambda: NETLIST.remove(3), "'names' must be a list of texts"),
         (lambda: NETLIST.save(3), "'path' must be a path, not 3"),
+        (lambda: NETLIST[3], "'name' must be a text, not 3"),
+        (lambda: FACE.from_networkx(GRAPH, "a"), "'inputs' must be a list, not 'a'"),
+        (lambda: FACE.from_networkx(GRAPH, positions=3), "'positions' must be a text or a mapping, not 3"),
+        (lambda: FACE.from_networkx(GRAPH, train=3), "'train' must be a text or a list of texts, not 3"),
+        (lambda: FACE.operating_point(DIVIDER).measure(["V(out)"]), "'probes' must be a list of texts"),
+        (lambda: FACE.plot.network(DIVIDER, outputs="out"), "'outputs' must be a list of texts or None, not 'out'"),
     ],
 )
 def test_the_error_says_what_the_argument_must_be(call: Callable[[], object], says: str) -> None:

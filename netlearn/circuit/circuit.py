@@ -110,7 +110,7 @@ class Circuit(InNotebooks):
         """Whether every element is linear."""
         return self.wiring.linear
 
-    def node(self, name: str) -> int:
+    def node(self, name: str | int) -> int:
         """The number of a node, GROUND for ``0`` and ``gnd``. Raises CircuitError."""
         name = str(name)
         if name.lower() in GROUND_NAMES:

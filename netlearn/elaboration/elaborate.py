@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Group
 from netlearn.circuit.devices.base import ZERO_CELSIUS, Device, Environment
@@ -39,6 +40,7 @@ FEW = 3
 """Up to so many warnings of values that stand at their nominal ones are given one by one, by convention."""
 
 
+@checked
 def elaborate(netlist: Netlist, *, foreign: bool = False, keeping: bool = False) -> Design:
     """The flat circuit of a netlist, and where each of its numbers comes from.
 

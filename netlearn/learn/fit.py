@@ -8,6 +8,7 @@ from math import nan
 import numpy as np
 
 from netlearn import memory
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.errors import CircuitError
 from netlearn.learn.data import Dataset
@@ -54,6 +55,7 @@ class Fit:
         """(P, P) in the units of the values."""
         return np.asarray(self.correlation * np.outer(self.standard_errors, self.standard_errors))
 
+    @checked
     def correlated(self, least: float = 0.95) -> list[tuple[str, str, float]]:
         """Pairs of values that the data hardly tell apart, the most correlated ones first."""
         pairs = [(p, q) for p in range(len(self.names)) for q in range(p) if abs(self.correlation[p, q]) >= least]

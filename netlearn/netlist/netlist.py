@@ -132,9 +132,11 @@ class Netlist(InNotebooks):
         """The element lines by name; see :class:`netlearn.netlist.elements.Elements`."""
         return Elements(self)
 
+    @checked
     def __getitem__(self, name: str) -> ElementView:
         return self.elements[name]
 
+    @checked
     def find(self, pattern: str) -> list[ElementView]:
         """The elements of the top level whose names match a glob such as ``R*``, in the order of the text."""
         return self.elements.find(pattern)
@@ -324,6 +326,7 @@ class Netlist(InNotebooks):
         tell_of_files_outside(self, target)
         return [place for place, _ in written]
 
+    @checked
     def outputs(
         self, path: str | os.PathLike[str], *, force: bool = False, follow: bool = True
     ) -> list[tuple[Path, bytes]]:
@@ -349,6 +352,7 @@ class Netlist(InNotebooks):
             )
         return [(place, source.encode()) for place, source in files], kept
 
+    @checked
     def is_moved(self, path: str | os.PathLike[str], *, follow: bool = True) -> bool:
         """Whether ``path`` lies in another folder than the netlist, if that has been read from one.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.errors import DataError
 from netlearn.learn.files import read_table
@@ -62,6 +63,7 @@ class OneStepNetlist:
         return self.problem.predicted(found.reshape(len(self.outputs), -1), inputs)
 
 
+@checked
 def new_onestep(data: object, targets: object = None, **options: object) -> OneStepNetlist:
     """The feedback circuit of crosspoint arrays whose operating point is the least-squares fit of a table of data.
 

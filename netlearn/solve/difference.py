@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.errors import CircuitError
@@ -58,6 +59,7 @@ class Differences:
         """The unknown and sample with the largest relative difference."""
         return self.at(int(np.argmax(self.relative)))
 
+    @checked
     def by_unknown(self, count: int | None = None) -> list[Difference]:
         """Each unknown at its worst sample, the worst unknown first; at most ``count`` of them."""
         by_size = np.where(np.any(self.relative > 0, axis=0), self.relative, self.absolute)
@@ -70,6 +72,7 @@ class Differences:
         order = order[:count]
         return [self.at(int(samples[k]) * len(unknowns) + int(k)) for k in order]
 
+    @checked
     def within(self, relative: float) -> bool:
         """Whether both have the same nodes, and all differences above the floor are within a relative tolerance."""
         return not self.lost and bool(np.all(self.relative <= relative))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.notebook import InNotebooks
@@ -133,7 +134,8 @@ class OperatingPoint(InNotebooks):
         samples = len(self.x if found is None else found)
         return f"<operating point: {samples} samples, {nodes} nodes, {branches} branch currents>"
 
-    def voltage(self, plus: str, minus: str = "0") -> Array:
+    @checked
+    def voltage(self, plus: str | int, minus: str | int = "0") -> Array:
         """v(plus) - v(minus), (S,) volts. Raises CircuitError for an unknown node."""
         ends = self.circuit.node(plus), self.circuit.node(minus)
         known = self.drops(np.array(ends[:1]), np.array(ends[1:]))
@@ -142,10 +144,12 @@ class OperatingPoint(InNotebooks):
         result = _unknown(self.x, ends[0]) - _unknown(self.x, ends[1])
         return result if self.rest is None else result + (_unknown(self.rest, ends[0]) - _unknown(self.rest, ends[1]))
 
+    @checked
     def current(self, element: str) -> Array:
         """The current (S,) amperes that flows into the first node of an element. Raises CircuitError."""
         return self.measure(f"I({element})")[:, 0]
 
+    @checked
     def measure(self, *probes: str) -> Array:
         """What probes read, (S, o): ``V(a,b)``, ``I(R1)``, ``Ic(Q1)``, ``P(X1)``, ``{V(out)/V(in)}``.
 
