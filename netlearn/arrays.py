@@ -23,7 +23,9 @@ def all_finite(numbers: Array) -> bool:
 
 def lasting(numbers: ArrayLike, dtype: DTypeLike) -> Array:
     """The same as numbers that stay as they are: a copy of what somebody can write to, or else no copy."""
-    array = np.asarray(numbers, dtype=dtype)
+    array = np.asarray(numbers)
+    if array.dtype != dtype:
+        return array.astype(dtype)
     below: Any = array
     while isinstance(below, np.ndarray) and not below.flags.writeable:
         below = below.base

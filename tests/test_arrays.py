@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,15 @@ def test_what_somebody_can_write_to_is_copied() -> None:
 def test_other_kinds_of_numbers_become_those_that_are_asked_for() -> None:
     assert lasting(np.arange(3), complex).dtype == complex
     assert lasting([1, 2], float).dtype == float
+
+
+def test_numbers_of_another_kind_are_copied_but_once() -> None:
+    numbers = np.zeros(100_000, dtype=np.float32)
+    tracemalloc.start()
+    kept = lasting(numbers, float)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept.nbytes <= peak < 1.5 * kept.nbytes
 
 
 @pytest.mark.parametrize("wrong", [np.inf, -np.inf, np.nan])
