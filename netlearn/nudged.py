@@ -11,7 +11,7 @@ from netlearn.circuit.circuit import Circuit
 from netlearn.errors import OptionError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
-from netlearn.learn.rules.energy import STATES, GeneralizedEP
+from netlearn.learn.rules.generalized import STATES, GeneralizedEP
 from netlearn.ngspice.export import export_ngspice, flatten
 from netlearn.overrides import DataLike, NetlistLike
 from netlearn.project import Project, open_project

@@ -15,10 +15,10 @@ from netlearn.learn.rules.energy import (
     ContrastiveLearning,
     CoupledLearning,
     EquilibriumPropagation,
-    GeneralizedEP,
 )
 from netlearn.learn.rules.finite_nudges import FiniteEP
 from netlearn.learn.rules.frequency import FrequencyPropagation
+from netlearn.learn.rules.generalized import GeneralizedEP
 from netlearn.learn.rules.holomorphic import HolomorphicEP
 from netlearn.learn.rules.in_the_loop import InTheLoop
 from netlearn.learn.rules.perturbative import FiniteDifferences, Homodyne, Spsa

@@ -14,7 +14,7 @@ from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.circuitry import Circuitry
-from netlearn.learn.rules.energy import trained_elements
+from netlearn.learn.rules.generalized import trained_elements
 from netlearn.learn.rules.nudged_phase import FreePhase
 from netlearn.learn.rules.power import with_power
 from netlearn.learn.rules.reading import Reading

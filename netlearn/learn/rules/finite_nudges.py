@@ -13,7 +13,8 @@ from netlearn.errors import OptionError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
-from netlearn.learn.rules.energy import Contrasting, GeneralizedEP, suitable_nudge
+from netlearn.learn.rules.energy import Contrasting, suitable_nudge
+from netlearn.learn.rules.generalized import GeneralizedEP
 from netlearn.options import option
 
 

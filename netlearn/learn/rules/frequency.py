@@ -12,7 +12,8 @@ from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.bench import free_state
-from netlearn.learn.rules.energy import Contrasting, trained_elements
+from netlearn.learn.rules.energy import Contrasting
+from netlearn.learn.rules.generalized import trained_elements
 from netlearn.learn.rules.nudges import CurrentNudge
 from netlearn.learn.rules.power import with_power
 from netlearn.options import option

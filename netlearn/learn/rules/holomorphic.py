@@ -15,7 +15,8 @@ from netlearn.errors import CircuitError, ConvergenceError, OptionError
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate, Reads
-from netlearn.learn.rules.energy import Energetic, suitable_nudge, trained_elements
+from netlearn.learn.rules.energy import suitable_nudge
+from netlearn.learn.rules.generalized import Energetic, trained_elements
 from netlearn.learn.rules.power import with_power
 from netlearn.options import option
 from netlearn.solve.equations.assembly import Equations, with_ground

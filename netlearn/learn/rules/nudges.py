@@ -112,6 +112,10 @@ class ClampNudge:
         return Circuitry(clamp=outputs + beta * step + np.sign(beta) * self.overclamp * np.sign(step))
 
 
+STATED = (*PROPORTIONAL, ClampNudge)
+"""Nudges that are of the orders that they say; of others, which a user may write, that is looked at."""
+
+
 def wanted_outputs(loss: Loss, outputs: Array, targets: Array) -> Array | None:
     """Where the outputs (S, o) should be, NaN where nothing is asked of them; None if the loss names no such place."""
     if hasattr(loss, "wanted"):

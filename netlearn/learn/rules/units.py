@@ -8,7 +8,8 @@ from netlearn.learn.data import Dataset
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Rule
-from netlearn.learn.rules.energy import ContrastiveLearning, CoupledLearning, GeneralizedEP
+from netlearn.learn.rules.energy import ContrastiveLearning, CoupledLearning
+from netlearn.learn.rules.generalized import GeneralizedEP
 from netlearn.learn.rules.nudged_phase import SAMPLED, FreePhase
 from netlearn.learn.rules.nudges import ClampNudge, quadratic_form
 from netlearn.learn.rules.reciprocity import reciprocity

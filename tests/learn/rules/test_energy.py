@@ -19,7 +19,7 @@ from netlearn.learn.rules import make_rule
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.circuitry import Circuitry
-from netlearn.learn.rules.energy import GeneralizedEP
+from netlearn.learn.rules.generalized import GeneralizedEP
 from netlearn.probes.ends import Probes
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint

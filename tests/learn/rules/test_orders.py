@@ -13,7 +13,7 @@ from netlearn.learn.loss import CrossEntropy, Loss, Mse
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.circuitry import Circuitry
-from netlearn.learn.rules.energy import GeneralizedEP
+from netlearn.learn.rules.generalized import GeneralizedEP
 from netlearn.learn.rules.nudges import ClampNudge, ConductanceNudge, CurrentNudge
 from netlearn.learn.rules.orders import nudged_loss
 from tests.helpers import differences, estimate, mean_loss, random_task
