@@ -74,6 +74,9 @@ def command(
 
     PROBEs such as "I(R1)", "Ic(Q1)", "P(X1)" or "{V(out)/V(in)}" are printed instead, if any are given. With --data
     or --corner, those of every sample: a row for each, and a column for each node, source or probe.
+
+    A warning tells of numbers that hold fewer than six digits. Where PROBEs of a large linear circuit are read, 16 of
+    the samples, evenly spread, are looked at for that, else all.
     """
     if as_csv and (probes or outputs) and data is None and not directives.get("directive_corner"):
         refuse("--residual", beside="in a CSV of probes", hint="leave --csv, or the probes, out")

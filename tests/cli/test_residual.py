@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from netlearn.careful import DOUBTED
 from tests.cli.conftest import Run
 
 CIRCUIT = """a diode and resistors
@@ -71,3 +72,8 @@ def test_where_ngspice_loses_digits_op_does_not(folder: Path, run: Run) -> None:
     result = run("op", "divider.cir", "--json")
     assert json.loads(result.stdout)["v(b)"] == pytest.approx(0.5, abs=1e-15)
     assert result.stderr == ""
+
+
+def test_how_many_samples_are_looked_at_is_told(run: Run) -> None:
+    for command in ("op", "eval"):
+        assert f"{DOUBTED} of the samples" in " ".join(run(command, "--help").stdout.split())
