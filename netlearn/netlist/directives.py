@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from itertools import chain
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedInput, UnexpectedToken
@@ -44,6 +44,14 @@ WHY_OUTSIDE = "it could start any program; say it on the command line, as --forw
 _QUOTES = ('"', "'")
 
 
+class _Pair(NamedTuple):
+    """An option and what it is given: a value, or a list of such."""
+
+    key: Token
+    value: Token
+    is_list: bool
+
+
 @dataclass(frozen=True)
 class _Reader:
     """Reads one directive's text, and places what is wrong with it."""
@@ -56,8 +64,18 @@ class _Reader:
             return plain
         if not text.strip():
             raise OptionError("a directive needs a name after '*@'", self.locate(0, 0), did_you_mean("", self.schema))
+        name, *items = self._parsed(text).children
+        assert isinstance(name, Token)
+        entry = self._entry(name)
+        words, pairs = self._words_and_pairs(entry, items)
+        values, placed = self._values(entry, tuple(words), pairs)
+        named = {"": name, **placed, **words}
+        places = {key: place for key, token in named.items() if (place := self._place(token)) is not None}
+        return Given(entry.name, tuple(words), values, places)
+
+    def _parsed(self, text: str) -> Tree[Token]:
         try:
-            tree = _parser().parse(text)
+            return _parser().parse(text)
         except UnexpectedInput as error:
             ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
             start = len(text.rstrip()) if ended else error.pos_in_stream or 0
@@ -67,18 +85,21 @@ class _Reader:
                 self.locate(start, start + 1),
                 "a directive is '*@name word... option=value...', with quotes around what holds blanks",
             ) from None
-        name, *items = tree.children
-        assert isinstance(name, Token)
+
+    def _entry(self, name: Token) -> Directive:
         entry = self.schema.get(name.lower())
-        if entry is None:
-            if name.lower() in FROM_OUTSIDE:
-                raise OptionError(f"a directive cannot say '{name}'", self._place(name), WHY_OUTSIDE)
-            raise OptionError(f"unknown directive '{name}'", self._place(name), did_you_mean(name, self.schema))
-        places = {}
-        if place := self._place(name):
-            places[""] = place
+        if entry is not None:
+            return entry
+        if name.lower() in FROM_OUTSIDE:
+            raise OptionError(f"a directive cannot say '{name}'", self._place(name), WHY_OUTSIDE)
+        raise OptionError(f"unknown directive '{name}'", self._place(name), did_you_mean(name, self.schema))
+
+    def _words_and_pairs(
+        self, entry: Directive, items: Sequence[Token | Tree[Token]]
+    ) -> tuple[dict[str, Token], list[_Pair]]:
+        """The words of a directive by what they say, and its options with what they are given."""
         words: dict[str, Token] = {}
-        pairs: list[tuple[Token, Token, bool]] = []
+        pairs: list[_Pair] = []
         before: Tree[Token] | None = None
         for item in items:
             assert isinstance(item, Tree)
@@ -89,51 +110,50 @@ class _Reader:
                 assert isinstance(value, Tree)
                 if key.lower() in FROM_OUTSIDE and entry.any_name is None:
                     raise OptionError(f"a directive cannot say '{key}'", self._place(key), WHY_OUTSIDE)
-                pairs.append((key, _token(value), value.data == "list"))
+                pairs.append(_Pair(key, _token(value), is_list=value.data == "list"))
             elif item.data == "assigned":
                 named, value = item.children
                 assert isinstance(named, Tree)
                 assert isinstance(value, Tree)
                 token = _token(named)
-                if entry.any_name is not None:
-                    # A name that could be no option's, such as a number.
-                    pairs.append(
-                        (Token("KEY", _plain(token), start_pos=token.start_pos), _token(value), value.data == "list")
-                    )
-                    continue
-                if not entry.assigns:
+                # A name that could be no option's, such as a number, or else a word that is given a value.
+                option = _plain(token) if entry.any_name is not None else entry.assigns
+                if not option:
                     hint = "'*@goal PROBE = value' says what is wanted of a probe"
                     raise OptionError(f"'{token}' takes no value in '*@{entry.name}'", self._place(token), hint)
-                self._check_word(entry, token, words)
-                words[_plain(token)] = token
-                key = Token("KEY", entry.assigns, start_pos=token.start_pos)
-                pairs.append((key, _token(value), value.data == "list"))
+                if entry.any_name is None:
+                    self._check_word(entry, token, words)
+                    words[_plain(token)] = token
+                key = Token("KEY", option, start_pos=token.start_pos)
+                pairs.append(_Pair(key, _token(value), is_list=value.data == "list"))
             elif last is not None and self._is_prefix(entry, words, pairs[-1]):
                 # The value of an option such as calibrate=every 50.
-                pairs[-1] = pairs[-1][0], _token(item), False
+                pairs[-1] = _Pair(pairs[-1].key, _token(item), is_list=False)
             else:
                 token = _token(item)
                 self._check_word(entry, token, words)
                 words[token.lower() if entry.kinds else _plain(token)] = token
+        return words, pairs
+
+    def _values(
+        self, entry: Directive, words: tuple[str, ...], pairs: Iterable[_Pair]
+    ) -> tuple[dict[str, object], dict[str, Token]]:
+        """What options are given, and where they stand."""
         values: dict[str, object] = {}
+        placed: dict[str, Token] = {}
+        what = f"'{words[0]}'" if entry.kinds and words else f"'*@{entry.name}'"
         for key, token, is_list in pairs:
-            option = key.lower()
-            place = self._place(key)
-            what = f"'{next(iter(words))}'" if entry.kinds and words else f"'*@{entry.name}'"
+            option, place = key.lower(), self._place(key)
             if option in values:
                 raise OptionError(f"'{key}' is given twice", place)
-            wanted = entry.option_for(option, tuple(words), what, place)
+            wanted = entry.option_for(option, words, what, place)
             if is_list and not wanted.many:
                 raise self._not_one(wanted, token)
             parts = _parts(token) if wanted.many else [token]
             read = [self._value(replace(wanted, many=False), part) for part in parts]
             values[option] = tuple(read) if wanted.many else read[0]
-            if place:
-                places[option] = place
-        for word, token in words.items():
-            if place := self._place(token):
-                places[word] = place
-        return Given(entry.name, tuple(words), values, places)
+            placed[option] = key
+        return values, placed
 
     def _pairs_of_numbers(self, text: str) -> Given | None:
         """A directive of nothing but ``name=number,number``, of which large networks have thousands; None for others.
@@ -154,10 +174,10 @@ class _Reader:
         places = {name: place for name, span in spans.items() if (place := self.locate(*span)) is not None}
         return Given(entry.name, (), values, places)
 
-    def _is_prefix(self, entry: Directive, words: Mapping[str, Token], pair: tuple[Token, Token, bool]) -> bool:
+    def _is_prefix(self, entry: Directive, words: Mapping[str, Token], pair: _Pair) -> bool:
         """Whether what an option was given is but the word that may stand before its value."""
-        option = entry.options_for(tuple(words)).get(pair[0].lower())
-        return option is not None and bool(option.prefix) and pair[1].lower() == option.prefix
+        option = entry.options_for(tuple(words)).get(pair.key.lower())
+        return option is not None and bool(option.prefix) and pair.value.lower() == option.prefix
 
     def _check_word(self, entry: Directive, token: Token, words: Mapping[str, Token]) -> None:
         place = self._place(token)
