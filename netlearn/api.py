@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal, Unpack
 
 import numpy as np
@@ -21,7 +22,7 @@ from netlearn.bars import step_callback
 from netlearn.careful import DOUBTED, careful, tell_doubts
 from netlearn.chip_training import measured_model, one_chip, readings_note, suiting_chip
 from netlearn.chips.solver import ChipSolver
-from netlearn.discrete.chosen import bounded, search_for
+from netlearn.discrete.chosen import PartSearch, bounded, search_for
 from netlearn.drive import Drive, driven, solved
 from netlearn.errors import CircuitError, ConvergenceError, NetlearnError, OptionError, TooLargeError
 from netlearn.evaluation import evaluation_of, notes_of, unread
@@ -136,10 +137,8 @@ def train(
         task = replace(task_of(project), store=store)
         steps = None if kept is None else kept.path.with_name(f"{kept.path.name}.search.jsonl")
         discrete = search_for(project, steps, anew=True)
-        if isinstance(solver, ChipSolver) and (aim != "nominal" or discrete is not None):
-            what = "parts and pairs are" if discrete is not None else f"--for {aim} is"
-            hint = "train first, and use 'netlearn round' or a training without the chip for the rest"
-            raise OptionError(f"{what} found by solving the circuit many times over, and this is a chip", hint=hint)
+        if isinstance(solver, ChipSolver):
+            _refuse_search_on_chip(aim, discrete)
         if discrete is not None:
             task = bounded(task, discrete)
         final = FinalValues(project, task, discrete)
@@ -153,11 +152,7 @@ def train(
         test = project.test_table
         keeper.check(start, tuple(table.path for table in (project.table, test) if table is not None))
         if steps is not None and discrete is None and steps.exists():
-            warnings.warn(
-                f"'{steps}' stays: it has the steps of a search for parts, and here none are searched for; "
-                "give the hardware as before to go on with it, or remove it",
-                stacklevel=3,
-            )
+            _tell_of_steps(steps)
         if test is not None:
             # What is wrong with it is said before the work, not after.
             evaluation_of(project.plain_model, project.loss, project.layout, project.dataset(test))
@@ -185,6 +180,23 @@ def train(
             if aim != "nominal" and project.layout.aims:
                 result = replace(result, notes=(*result.notes, yields_note(project, result.netlist)))
         return replace(result, written=keeper.written)
+
+
+def _refuse_search_on_chip(aim: Aimed, discrete: PartSearch | None) -> None:
+    if aim == "nominal" and discrete is None:
+        return
+    what = "parts and pairs are" if discrete is not None else f"--for {aim} is"
+    hint = "train first, and use 'netlearn round' or a training without the chip for the rest"
+    raise OptionError(f"{what} found by solving the circuit many times over, and this is a chip", hint=hint)
+
+
+def _tell_of_steps(steps: Path) -> None:
+    """Warn of the steps of a search that this training does not go on with."""
+    warnings.warn(
+        f"'{steps}' stays: it has the steps of a search for parts, and here none are searched for; "
+        "give the hardware as before to go on with it, or remove it",
+        stacklevel=4,
+    )
 
 
 def task_of(project: Project) -> Task:

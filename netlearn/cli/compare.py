@@ -29,7 +29,7 @@ from netlearn.cli.options import (
 )
 from netlearn.cli.output import FilePath, beside, check_outputs, deliver, say
 from netlearn.cli.progress import comparison_progress
-from netlearn.comparison import compare
+from netlearn.comparison import Comparison, compare
 from netlearn.learn.settings import DIRECTIVES
 from netlearn.netlist.netlist import read
 from netlearn.report.tables import csv_text, fitting, show, table_of
@@ -149,6 +149,11 @@ def command(
     elif not quiet:
         show(table_of(*fitting(*comparison_rows(comparison), kept=3)))
         say(f"figure    {figure.path}\nresults   {kept.path}")
+    _say_failed(comparison)
+
+
+def _say_failed(comparison: Comparison) -> None:
+    """Tell which runs failed, and exit with 1 if all of them did."""
     for outcome in comparison.outcomes:
         if outcome.error:
             say(f"{outcome.run.text}, seed {outcome.run.seed}: {outcome.error}", err=True)

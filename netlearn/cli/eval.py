@@ -33,6 +33,7 @@ from netlearn.netlist.netlist import read
 from netlearn.netlist.output_check import read_with
 from netlearn.report.summary import evaluation_lines, evaluation_values, fit_lines, fit_table, sample_rows
 from netlearn.report.tables import csv_parts, show, show_rows, table_of
+from netlearn.results import Evaluation
 
 
 @click.command(cls=SectionedCommand, name="eval", short_help="Give loss, accuracy and outputs on data.")
@@ -137,9 +138,13 @@ def command(
     else:
         if not quiet:
             show_rows(columns, rows)
-        for line in evaluation_lines(evaluation):
+        _say_summary(evaluation)
+
+
+def _say_summary(evaluation: Evaluation) -> None:
+    for line in evaluation_lines(evaluation):
+        say(line)
+    if evaluation.fit is not None:
+        show(table_of(*fit_table(evaluation.fit)))
+        for line in fit_lines(evaluation.fit):
             say(line)
-        if evaluation.fit is not None:
-            show(table_of(*fit_table(evaluation.fit)))
-            for line in fit_lines(evaluation.fit):
-                say(line)

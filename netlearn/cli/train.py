@@ -37,6 +37,7 @@ from netlearn.nudged import nudged_netlist
 from netlearn.realised import realise
 from netlearn.report.summary import FEW, fit_lines, training_lines, training_values, value_table
 from netlearn.report.tables import show, table_of
+from netlearn.results import TrainResult
 from netlearn.thermodynamic import thermodynamic_netlist
 from netlearn.tolerances.training import Aimed
 
@@ -155,12 +156,9 @@ def command(
     if write_realisation:
         # What is wrong with it is said before the work, not after.
         realise(source, data, **overrides(directives))
-    if show_nudged:
-        deliver(nudged_netlist(source, data, **overrides(directives)), show_nudged)
-    if show_adjoint:
-        deliver(adjoint_netlist(source, data, **overrides(directives)), show_adjoint)
-    if show_thermodynamic:
-        deliver(thermodynamic_netlist(source, data, **overrides(directives)), show_thermodynamic)
+    for path, network in zip(shown, (nudged_netlist, adjoint_netlist, thermodynamic_netlist), strict=True):
+        if path is not None:
+            deliver(network(source, data, **overrides(directives)), path)
     with (
         solver(forward, timeout, processes, flat=flat, retries=retries, gradients=True) as solving,
         workers_of(scheduler, local_cluster, quiet or as_json) as executor,
@@ -181,9 +179,7 @@ def command(
             **overrides(directives),
         )
     if result.interrupted:
-        best = f", with a best loss of {result.loss:.6g}" if isfinite(result.loss) else ""
-        say(f"interrupted in epoch {result.epochs + 1}{best}", err=True)
-        say(f"kept in '{kept.path}'; add --resume to the same command to continue", err=True)
+        _say_interrupted(result, kept)
         ctx.exit(INTERRUPTED)
     with after_training(target):
         if write_realisation:
@@ -198,11 +194,21 @@ def command(
         *copies, written = result.written
         say(json_text({"netlist": netlist, "written": written, "copies": copies, **training_values(result)}))
     elif not quiet:
-        for line in training_lines(result):
-            say(line)
-        if 0 < len(result.names) <= FEW:
-            show(table_of(*value_table(result)))
-            for line in fit_lines(result.fit) if result.fit is not None else ():
-                say(line)
+        _say_result(result)
         for path in (*result.written, *(each.path for each in others)):
             say(f"written   {path}")
+
+
+def _say_interrupted(result: TrainResult, kept: Destination) -> None:
+    best = f", with a best loss of {result.loss:.6g}" if isfinite(result.loss) else ""
+    say(f"interrupted in epoch {result.epochs + 1}{best}", err=True)
+    say(f"kept in '{kept.path}'; add --resume to the same command to continue", err=True)
+
+
+def _say_result(result: TrainResult) -> None:
+    for line in training_lines(result):
+        say(line)
+    if 0 < len(result.names) <= FEW:
+        show(table_of(*value_table(result)))
+        for line in fit_lines(result.fit) if result.fit is not None else ():
+            say(line)
