@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -24,7 +23,7 @@ from netlearn.chip_training import measured_model, one_chip, readings_note, suit
 from netlearn.chips.solver import ChipSolver
 from netlearn.discrete.chosen import PartSearch, bounded, search_for
 from netlearn.drive import Drive, driven, solved
-from netlearn.errors import CircuitError, ConvergenceError, NetlearnError, OptionError, TooLargeError
+from netlearn.errors import CircuitError, ConvergenceError, NetlearnError, OptionError, TooLargeError, warn
 from netlearn.evaluation import evaluation_of, notes_of, unread
 from netlearn.final_values import FinalValues
 from netlearn.keeping import Keeper, after_training
@@ -192,10 +191,9 @@ def _refuse_search_on_chip(aim: Aimed, discrete: PartSearch | None) -> None:
 
 def _tell_of_steps(steps: Path) -> None:
     """Warn of the steps of a search that this training does not go on with."""
-    warnings.warn(
+    warn(
         f"'{steps}' stays: it has the steps of a search for parts, and here none are searched for; "
-        "give the hardware as before to go on with it, or remove it",
-        stacklevel=4,
+        "give the hardware as before to go on with it, or remove it"
     )
 
 
@@ -292,7 +290,7 @@ def _result(project: Project, task: Task, state: TrainingState, final: FinalValu
         return evaluation_of(model, project.loss, layout, data)
 
     if state.finished and (said := warning_of(task, state)):
-        warnings.warn(said, stacklevel=4)
+        warn(said)
     return TrainResult(
         netlist=written,
         settings=project.settings if project.layout.aims else replace(project.settings, loss=project.loss),

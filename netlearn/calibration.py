@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from netlearn.arguments import netlist_of
 from netlearn.arrays import Array
 from netlearn.atomic import Destination
 from netlearn.elaboration.design import Design
-from netlearn.errors import CircuitError, ConvergenceError, DataError, NetlistWarning, OptionError, Place
+from netlearn.errors import CircuitError, ConvergenceError, DataError, NetlistWarning, OptionError, Place, warn
 from netlearn.learn.calibration import Calibrated, calibrated, determines_offsets, true_slope, true_values
 from netlearn.learn.data import Layout, inputs_of
 from netlearn.learn.files import read_table
@@ -287,10 +286,10 @@ def _tell(task: _Task, result: Calibration) -> None:
     """Warn of values that are not determined, where they stand."""
     for name in result.silent:
         message = f"what was read tells nothing of '{name}', which stays as it was"
-        warnings.warn(NetlistWarning(message, task.design.parameter_place(name)), stacklevel=4)
+        warn(NetlistWarning(message, task.design.parameter_place(name)))
     for group in result.together:
         message = f"what was read tells {_listed(group)} in combination only, and not each"
-        warnings.warn(NetlistWarning(message, task.design.parameter_place(group[0])), stacklevel=4)
+        warn(NetlistWarning(message, task.design.parameter_place(group[0])))
 
 
 def _counted(count: int, what: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 
 import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import taken
-from netlearn.errors import CircuitError
+from netlearn.errors import CircuitError, warn
 from netlearn.probes.ends import Probes
 from netlearn.probes.outputs import Outputs
 from netlearn.solve.accuracy import digits_of, digits_read, doubts, doubts_read
@@ -46,7 +45,7 @@ def tell_doubts(point: OperatingPoint, outputs: Outputs | Probes | None = None) 
         # Where something jumps, as at a fold, there is nothing to go by.
         return
     if said:
-        warnings.warn(said, stacklevel=3)
+        warn(said)
 
 
 def _looked_at(point: OperatingPoint) -> OperatingPoint:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import FrameType
 from typing import Any
 
 LONGEST = 1000
 """Characters of a message that are shown, by convention: some ten lines of a terminal."""
+
+_INSIDE = ("netlearn", "contextlib")
+"""Where frames are the package's own, or those of its decorators."""
 
 UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2000-\u200f\u2028-\u202f\u205f-\u2069\u3000\ud800-\udfff\ufeff\xa0\xad]"
@@ -207,3 +213,12 @@ def _excerpt(place: Place) -> list[str]:
     caret = " " * len(visible(before)) + "^" * max(1, len(visible(marked)))
     number = str(place.line)
     return [f"  {number} | {shown}", f"  {' ' * len(number)} | {caret}"]
+
+
+def warn(message: Warning | str) -> None:
+    """Warn at the line that called the package, however deep inside it that is found out."""
+    level = 1
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)

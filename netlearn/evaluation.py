@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Unpack
@@ -15,7 +14,7 @@ from netlearn.arrays import Array
 from netlearn.careful import careful, doubted, tell_doubts
 from netlearn.chip_training import one_chip, readings_note
 from netlearn.chips.solver import ChipSolver
-from netlearn.errors import DataError, OptionError
+from netlearn.errors import DataError, OptionError, warn
 from netlearn.executors import Sent, for_workers, in_order, received
 from netlearn.learn.data import Dataset, Layout
 from netlearn.learn.fit import Fit, fit_of, is_fit
@@ -203,8 +202,7 @@ def _tell_classes(project: Project) -> None:
     named = project.settings.data.train
     if named is not None and not project.classes and project.table.labels is not None:
         shown = ", ".join(project.layout.classes)
-        warnings.warn(
+        warn(
             f"'{named}' is not there, which tells the classes of the outputs: they are taken to be {shown}; "
-            "'*@classes' in the netlist would tell",
-            stacklevel=5,
+            "'*@classes' in the netlist would tell"
         )

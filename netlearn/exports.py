@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Unpack
@@ -11,7 +10,7 @@ from netlearn.argument_types import checked
 from netlearn.arguments import netlist_of
 from netlearn.drive import driven
 from netlearn.elaboration.elaborate import elaborate
-from netlearn.errors import NetlistWarning, OptionError, did_you_mean
+from netlearn.errors import NetlistWarning, OptionError, did_you_mean, warn
 from netlearn.formats import export_csv, export_graphml, export_json
 from netlearn.learn.data import Layout
 from netlearn.matrices import crossbar_matrix
@@ -54,7 +53,7 @@ def flatten(netlist: NetlistLike) -> str:
     design = elaborate(source, keeping=True)
     said = {left.what: left for left in reversed(design.left_out)}
     for left in reversed(said.values()):
-        warnings.warn(NetlistWarning(f"{left.what} is left out of the flat netlist", left.place), stacklevel=2)
+        warn(NetlistWarning(f"{left.what} is left out of the flat netlist", left.place))
     title = f"* {Path(source.source.path).name}, flat"
     return flat_text(design.circuit, directives, title, design.kept, lambda k: format_number(design.number(k)))
 

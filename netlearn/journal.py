@@ -6,14 +6,13 @@ import fcntl
 import json
 import os
 import stat
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from netlearn.atomic import check_output
-from netlearn.errors import OptionError, OutputError
+from netlearn.errors import OptionError, OutputError, warn
 from netlearn.interrupts import shielded
 
 Entry = TypeVar("Entry")
@@ -70,7 +69,7 @@ class Journal(Generic[Entry]):
             yield
             if self._waiting and not self._written():
                 count = self._waiting.count(b"\n")
-                warnings.warn(f"{count} lines are missing in '{self.path}', which cannot be written", stacklevel=3)
+                warn(f"{count} lines are missing in '{self.path}', which cannot be written")
         finally:
             self._file = None
             if new and os.fstat(file).st_size == 0:
@@ -82,7 +81,7 @@ class Journal(Generic[Entry]):
         with shielded():
             self._waiting += self._write(entry).encode("utf-8", "surrogateescape") + b"\n"
             if not self._written():
-                warnings.warn(f"'{self.path}' cannot be written now; what comes is kept until it can", stacklevel=2)
+                warn(f"'{self.path}' cannot be written now; what comes is kept until it can")
 
     def _begin(self, file: int) -> None:
         """Take a file for this process, and cut off half a line at its end."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Unpack
@@ -13,7 +12,7 @@ from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.drive import Drive, all_tables, driven
 from netlearn.elaboration.elements.foreign import comparable
-from netlearn.errors import NetlearnError, NetlistWarning, NgspiceError
+from netlearn.errors import NetlearnError, NetlistWarning, NgspiceError, warn
 from netlearn.learn.data import Layout
 from netlearn.learn.goals import GoalResult, Goals, judged
 from netlearn.ngspice.measurements import measurable, measured_by_ngspice
@@ -141,8 +140,7 @@ def _text(project: Project, drive: Drive, timeout: float, processes: int | None)
     except NgspiceError as error:
         if error.sample is not None or error.place is not None or not drive.names:
             raise
-        warnings.warn(
-            NetlistWarning(f"{error.message}: ngspice is given the flat circuit", hint="--flat does so without asking"),
-            stacklevel=4,
+        warn(
+            NetlistWarning(f"{error.message}: ngspice is given the flat circuit", hint="--flat does so without asking")
         )
         return None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from netlearn.atomic import Destination, check_output, write_together
-from netlearn.errors import CheckFailed, ChipError, NetlearnError, NgspiceError, OutputError
+from netlearn.errors import CheckFailed, ChipError, NetlearnError, NgspiceError, OutputError, warn
 from netlearn.interrupts import shielded
 from netlearn.learn.checkpoint import check_checkpoint, is_checkpoint, save_checkpoint
 from netlearn.learn.loop import Task
@@ -62,7 +61,7 @@ class Keeper:
                 self.save(state)
             except OutputError as error:
                 # Perhaps there is room again when the next one is due.
-                warnings.warn(f"no checkpoint was saved: {error.message}", stacklevel=2)
+                warn(f"no checkpoint was saved: {error.message}")
 
     def save(self, state: TrainingState) -> None:
         """Save a checkpoint. Raises OutputError."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ import numpy as np
 from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.chip_training import one_chip
-from netlearn.errors import CheckFailed, ChipError, OptionError
+from netlearn.errors import CheckFailed, ChipError, OptionError, warn
 from netlearn.executors import Sent, for_workers, in_order, received
 from netlearn.learn.data import Layout, inputs_of
 from netlearn.learn.files import table_chunks
@@ -202,10 +201,9 @@ def _tell_missing_classes(project: Project, layout: Layout) -> None:
     """Warn where a classifier's answers have no labels, as the data that tell them are not there."""
     named = project.settings.data.train
     if named is not None and isinstance(project.settings.loss, CrossEntropy) and not layout.classes:
-        warnings.warn(
+        warn(
             f"'{named}' is not there, which tells the classes of the outputs: no labels are predicted; "
-            "'*@classes' in the netlist, or the option classes, would tell",
-            stacklevel=5,
+            "'*@classes' in the netlist, or the option classes, would tell"
         )
 
 

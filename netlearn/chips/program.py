@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -14,7 +13,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.chips.chip import RETRIES, TIMEOUT, Count, NudgeKind, Question, Terminals
 from netlearn.chips.messages import AskAgain, Greeting, Line, greeting, hello, measure, readings
-from netlearn.errors import ChipError
+from netlearn.errors import ChipError, warn
 from netlearn.programs import Dialogue, Ended, Late
 
 Answer = TypeVar("Answer")
@@ -75,7 +74,7 @@ class ChipProgram:
                     failed.measured = found[:done]
                     raise failed from None
                 self.count.again += 1
-                warnings.warn(f"{failed.message}: it is asked again ({tries} of {self.retries})", stacklevel=2)
+                warn(f"{failed.message}: it is asked again ({tries} of {self.retries})")
                 continue
             except ChipError as error:
                 error.measured = found[:done]

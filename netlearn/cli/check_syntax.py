@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import click
 
 from netlearn.cli.options import allow, as_json, quiet
 from netlearn.cli.output import FilePath, say
-from netlearn.errors import NetlearnError, raise_all
+from netlearn.errors import NetlearnError, raise_all, warn
 from netlearn.json_text import json_text
 from netlearn.netlist.lint import remarks
 from netlearn.netlist.netlist import Netlist, read
@@ -39,7 +38,7 @@ def command(
             raise_all([error for part in netlist.walk() for error in _broken(part)][:MOST_ERRORS])
             counts, error = _counts(netlist), ""
             for remark in remarks(netlist):
-                warnings.warn(remark, stacklevel=1)
+                warn(remark)
         except NetlearnError as wrong:
             counts, error = {}, str(wrong)
         results.append({"file": path, "error": error or None, "counts": counts})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from netlearn.cli.options import (
     solver_options,
 )
 from netlearn.cli.output import FilePath, deliver, say
-from netlearn.errors import NetlistWarning, OptionError
+from netlearn.errors import NetlistWarning, OptionError, warn
 from netlearn.json_text import json_text
 from netlearn.netlist.netlist import read
 from netlearn.overrides import settings_for
@@ -137,7 +136,7 @@ def _known(names: list[str], units: list[str], values: Array) -> tuple[list[str]
     unknown = [names[k] for k in np.flatnonzero(lost) if "#" not in names[k]]
     if unknown:
         message = f"ngspice has no number for {', '.join(unknown)}, which is left out"
-        warnings.warn(NetlistWarning(message), stacklevel=2)
+        warn(NetlistWarning(message))
     kept = np.flatnonzero(~lost).tolist()
     return [names[k] for k in kept], [units[k] for k in kept], values[:, kept]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -27,7 +26,7 @@ from netlearn.elaboration.scope_settings import ScopeSettings
 from netlearn.elaboration.shunts import shunted
 from netlearn.elaboration.template import FIRST_BRANCH, Template
 from netlearn.elaboration.windings import WindingPart, part_windings
-from netlearn.errors import NetlistError, NetlistWarning, NominalWarning, OptionError, Place, raise_all
+from netlearn.errors import NetlistError, NetlistWarning, NominalWarning, OptionError, Place, raise_all, warn
 from netlearn.netlist.dialect import dialect_of
 from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.letters import LETTERS
@@ -57,7 +56,7 @@ def elaborate(netlist: Netlist, *, foreign: bool = False, keeping: bool = False)
     with no_garbage_collection():
         design = _Elaboration(netlist, foreign=foreign, keeping=keeping).design()
     for warning in design.warnings:
-        warnings.warn(warning, stacklevel=2)
+        warn(warning)
     return design
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.errors import DataError, OptionError
+from netlearn.errors import DataError, OptionError, warn
 from netlearn.influences.local import rows_of
 from netlearn.learn.data import Dataset
 from netlearn.learn.files import read_table
@@ -132,10 +131,9 @@ def _found(table: Table, forget: Table) -> Array:
         taken[places[0]] = True
         if len(places) > 1:
             others = ", ".join(str(place + 1) for place in places[1:5].tolist())
-            warnings.warn(
+            warn(
                 f"{forget.row(row)} of '{forget.path}' is in '{table.path}' more than once: row {places[0] + 1} is "
-                f"forgotten, and what is the same stands in row {others} still, if it is not to be forgotten, too",
-                stacklevel=5,
+                f"forgotten, and what is the same stands in row {others} still, if it is not to be forgotten, too"
             )
     return np.flatnonzero(taken)
 

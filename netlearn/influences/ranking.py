@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import Unpack
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from netlearn.argument_types import checked
 from netlearn.arrays import Array
-from netlearn.errors import OptionError
+from netlearn.errors import OptionError, warn
 from netlearn.influences.local import UNSETTLED, WHOLE, Local, local_of, pressed, rows_of
 from netlearn.influences.settled import unsettled
 from netlearn.learn.data import Dataset, check_sample
@@ -112,10 +111,9 @@ def check_damping(damping: float) -> None:
 def tell_unsettled(part: float) -> None:
     """Warn where values are not trained."""
     if part > UNSETTLED:
-        warnings.warn(
+        warn(
             f"the values are not at a minimum of the training loss: a step could still take {part:.2g} of it away; "
-            "influence is told of trained values, so train first, or further (--optimizer lbfgs)",
-            stacklevel=4,
+            "influence is told of trained values, so train first, or further (--optimizer lbfgs)"
         )
 
 

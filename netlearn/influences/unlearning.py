@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.atomic import Destination
 from netlearn.discrete.chosen import search_for
-from netlearn.errors import CircuitError, OptionError
+from netlearn.errors import CircuitError, OptionError, warn
 from netlearn.final_values import FinalValues
 from netlearn.influences.forgotten import forgotten_rows
 from netlearn.influences.local import Local, local_of, pressed, rows_of
@@ -210,7 +209,7 @@ def _stepped(kept: Local, first: Local, tilt: Array, damping: float, iterations:
         if there <= now + 1e-12 * abs(now):
             return theta
         damping = max(10.0 * damping, SMALLEST)
-    warnings.warn("no step was found that unlearns: the values are as they were", stacklevel=4)
+    warn("no step was found that unlearns: the values are as they were")
     return kept.theta
 
 

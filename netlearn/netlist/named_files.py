@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlearn.atomic import Destination
-from netlearn.errors import NetlistWarning
+from netlearn.errors import NetlistWarning, warn
 from netlearn.netlist.directives import files_named
 from netlearn.netlist.files import KeptName, same_bytes, shown_path, unquoted
 from netlearn.netlist.statements import Word
@@ -32,7 +31,7 @@ def tell_of_kept_names(kept: Iterable[KeptName], target: Path) -> None:
         # Bytes that are no text have no place in any encoding.
         other = f"save '{source.path}' as UTF-8 before" if path.isprintable() else "give that file another name"
         hint = f"copy that file to '{target.parent / name}', or {other}"
-        warnings.warn(NetlistWarning(message, source.place(word.start, word.end), hint), stacklevel=4)
+        warn(NetlistWarning(message, source.place(word.start, word.end), hint))
 
 
 def tell_of_files_outside(netlist: Netlist, target: Destination) -> None:
@@ -56,4 +55,4 @@ def tell_of_files_outside(netlist: Netlist, target: Destination) -> None:
         hint = (
             f"add --allow-include {shlex.quote(shown_path(Path(above)))} to commands that read it, or allow= in Python"
         )
-        warnings.warn(NetlistWarning(message, hint=hint), stacklevel=4)
+        warn(NetlistWarning(message, hint=hint))

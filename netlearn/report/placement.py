@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ from scipy.sparse import csgraph
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, Group
+from netlearn.errors import warn
 
 PASSES = 8
 """Sweeps after which a drawing of a layered network no longer changes to the eye: five have 356 crossings of lines in
@@ -37,7 +37,7 @@ def layout(circuit: Circuit, positions: Mapping[str, Sequence[float]] | None = N
     names = [*circuit.nodes, "0"]
     given = {name.lower(): place for name, place in (positions or {}).items()}
     if unknown := given.keys() - set(names):
-        warnings.warn(f"there is no node '{min(unknown)}', which has a position", stacklevel=2)
+        warn(f"there is no node '{min(unknown)}', which has a position")
     placed = np.array([given.get(name, (np.nan, np.nan)) for name in names], dtype=float).reshape(-1, 2)
     if np.isfinite(placed).any():
         return _between_neighbours(links, placed)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from netlearn import memory
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.samples import by_setting
-from netlearn.errors import OptionError, did_you_mean
+from netlearn.errors import OptionError, did_you_mean, warn
 from netlearn.options import Option
 from netlearn.solve.blocks.choice import sweeps_worth_trying
 from netlearn.solve.blocks.solver import BlockSolver, attempt, near
@@ -107,4 +106,4 @@ class InternalSolver:
 
 
 def _tell(why: str) -> None:
-    warnings.warn(f"solver=hybrid takes Newton's method alone: {why}", stacklevel=5)
+    warn(f"solver=hybrid takes Newton's method alone: {why}")

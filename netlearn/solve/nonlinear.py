@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,7 +14,7 @@ from netlearn.circuit.devices.base import Values
 from netlearn.circuit.devices.diode import Diode
 from netlearn.circuit.devices.ideal_diode import IdealDiode
 from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSource
-from netlearn.errors import ConvergenceError
+from netlearn.errors import ConvergenceError, warn
 from netlearn.solve.accuracy import FEW_DIGITS, digits_of
 from netlearn.solve.bordered.diodes import rises
 from netlearn.solve.bordered.matrix import BorderedFactors
@@ -167,7 +166,7 @@ class NonlinearSolver:
             doubtful = _doubtful(point, np.arange(count))
         if len(doubtful) > MOST_PRECISE:
             said = f"fewer than six digits hold at {len(doubtful)} samples, the first of them sample {doubtful[0] + 1}"
-            warnings.warn(f"{said}: in the circuit's equations large terms nearly cancel", stacklevel=2)
+            warn(f"{said}: in the circuit's equations large terms nearly cancel")
             return point
         x, rest, places = point.x.copy(), np.zeros(point.x.shape), doubtful.tolist()
         for sample, found in zip(places, self._precise(point.circuit, point, places), strict=True):

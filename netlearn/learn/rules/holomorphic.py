@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from netlearn.arrays import Array
-from netlearn.errors import CircuitError, ConvergenceError, OptionError
+from netlearn.errors import CircuitError, ConvergenceError, OptionError, warn
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch, Estimate, Reads
@@ -155,7 +154,7 @@ class Circle:
         )
         if error[worst] > DIVERGENT:
             raise ConvergenceError(f"{message}: they reach beyond the circle of convergence, or are too few", hint=hint)
-        warnings.warn(f"{message}: {hint}, or points larger", stacklevel=3)
+        warn(f"{message}: {hint}, or points larger")
 
     def require_holomorphic(self, free: OperatingPoint, states: list[Array]) -> None:
         """Raise CircuitError for an element that changes pieces on the circle.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -12,7 +11,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Column, taken
 from netlearn.circuit.devices.linear import Resistor
-from netlearn.errors import CircuitError, ConvergenceError
+from netlearn.errors import CircuitError, ConvergenceError, warn
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.bench import Bench
@@ -323,5 +322,5 @@ def free_phase(
             several = len(unsaid.silent) - SHOWN
             more = f" and {several} more" if several > 0 else ""
             message = f"{message}, and of {', '.join(unsaid.silent[:SHOWN])}{more} it says nothing"
-        warnings.warn(message, stacklevel=2)
+        warn(message)
     return FreePhase(model, loss, point, outputs, targets, found, bench=bench)

@@ -8,7 +8,6 @@ results.
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.errors import warn
 
 KERNELS = "netlearn.solve.compiled.kernels"
 MOST_LANES = 64
@@ -76,10 +76,9 @@ def numba_loads() -> bool:
     try:
         kernels()
     except DoesNotLoad as error:
-        warnings.warn(
+        warn(
             f"numba does not load, so that the slower array operations take its place ({error}); "
-            "install it anew, or uninstall it to hear no more of it",
-            stacklevel=3,
+            "install it anew, or uninstall it to hear no more of it"
         )
         return False
     except ImportError:

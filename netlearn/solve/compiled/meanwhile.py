@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ import numba
 from numba.core.registry import cpu_target
 
 from netlearn.environment import choice_named
+from netlearn.errors import warn
 from netlearn.solve.compiled import jit
 from netlearn.solve.compiled.load import Here
 
@@ -154,10 +154,9 @@ class Compilation:
         self._given_up = True
         nothing = f"not even why could be written to {self.folder}, whose disk may be full"
         last = (said.strip().splitlines() or [nothing])[-1]
-        warnings.warn(
+        warn(
             f"the solver's loops cannot be compiled, so that the slower array operations take their place ({last}); "
-            "'python -m netlearn.ahead' tries again and shows all of it",
-            stacklevel=2,
+            "'python -m netlearn.ahead' tries again and shows all of it"
         )
 
 
@@ -166,10 +165,9 @@ def compilation() -> Compilation | Here:
     if choice_named(VARIABLE, (MEANWHILE, FIRST)) == FIRST:
         return Here()
     if jit.CACHE is None:
-        warnings.warn(
+        warn(
             "there is no folder that you alone can write to, in which the machine code of the solver's loops could be "
-            "kept, so that every process compiles them anew, for ten seconds or more; name one by NUMBA_CACHE_DIR",
-            stacklevel=2,
+            "kept, so that every process compiles them anew, for ten seconds or more; name one by NUMBA_CACHE_DIR"
         )
         return Here()
     return Compilation(Path(jit.CACHE))
