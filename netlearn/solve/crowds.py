@@ -65,14 +65,13 @@ def _split(circuit: Circuit, g: int, place: Array | None) -> Crowded:
     return result
 
 
-def crowd_places(rows: Array, hub: int) -> Array:
-    """What machine code takes of elements whose terminals are at ``rows`` (k, c), in the order of column ``hub``.
+def crowd_places(rows: Array, at: Array) -> Array:
+    """What machine code takes of elements at ``rows`` (k, c), one for each terminal, in the order of hubs ``at`` (k,).
 
     The numbers of runs at one hub and of different rows, where each run begins and the last one ends, the different
     rows, and for each terminal which of these it is at.
     """
     distinct, places = np.unique(rows, return_inverse=True)
-    at = rows[:, hub]
     runs = np.flatnonzero(np.append(True, at[1:] != at[:-1]))
     head = [len(runs), len(distinct)]
     return np.concatenate([head, runs, [len(rows)], distinct, places.ravel()]).astype(np.int64)

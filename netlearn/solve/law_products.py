@@ -63,7 +63,7 @@ def law_products(circuit: Circuit, column: Column, left: Array, right: Array) ->
 def _lie(place: Array, terminals: Sequence[int], crowd: Crowd | None) -> tuple[Array, Array | None]:
     """The rows (k, c) of elements' terminals, and how those in a crowd lie."""
     reads = np.ascontiguousarray(place[:, list(terminals)], np.int64)
-    return reads, None if crowd is None else crowd_places(reads, terminals.index(crowd.hub))
+    return reads, None if crowd is None else crowd_places(reads, reads[:, terminals.index(crowd.hub)])
 
 
 def _sums(

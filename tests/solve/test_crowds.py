@@ -130,7 +130,7 @@ def _device(cell: str) -> tuple[Device, Values]:
 
 def test_places() -> None:
     rows = np.array([[5, 2], [9, 2], [5, 4], [7, 4], [9, 4]])
-    found = crowd_places(rows, 1)
+    found = crowd_places(rows, rows[:, 1])
     assert found[:2].tolist() == [2, 5]
     assert found[2:5].tolist() == [0, 2, 5]
     assert found[5:10].tolist() == [2, 4, 5, 7, 9]

@@ -34,10 +34,11 @@ class CompiledLaw:
 
     def parameters(self, prepared: Values, count: int) -> Array:
         """What the functions take of the ``count`` elements' prepared values, (p, count)."""
-        return _parameters(self.hoisted, prepared, count)
+        return parameters_of(self.hoisted, prepared, count)
 
 
-def _parameters(hoisted: LawProgram, prepared: Values, count: int) -> Array:
+def parameters_of(hoisted: LawProgram, prepared: Values, count: int) -> Array:
+    """The values (p, count) of what is worked out once for each of ``count`` elements with prepared values."""
     given = {("value", name): np.asarray(value) for name, value in prepared.items()}
     values = hoisted(given)
     result = np.empty((len(values), count))
@@ -59,4 +60,4 @@ class CompiledWeights:
 
     def parameters(self, prepared: Values, count: int) -> Array:
         """What the function takes of the ``count`` elements' prepared values, (p, count)."""
-        return _parameters(self.hoisted, prepared, count)
+        return parameters_of(self.hoisted, prepared, count)

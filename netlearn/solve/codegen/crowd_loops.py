@@ -33,7 +33,7 @@ class CrowdLoop(ElementLoop):
     ) -> None:
         super().__init__(writer, name, inputs, separation)
         self._hub = hub
-        self._separation = separation or Separation(None, frozenset())  # type: ignore[arg-type]
+        self.separation: Separation = separation or Separation(None, frozenset())  # type: ignore[arg-type]
         self._sums: dict[tuple[str, Any], Any] = {}
         self._flags: dict[str, Any] = {}
         self._at_hub: dict[int, Any] = {}
@@ -47,7 +47,7 @@ class CrowdLoop(ElementLoop):
         self._runs_at = _whole(2)
         self._distinct_at = builder.add(runs, _whole(3))
         self._places_at = builder.add(self._distinct_at, distinct)
-        functions = max(1, len(self._separation.functions))
+        functions = max(1, len(self.separation.functions))
         self._values = builder.alloca(VECTOR, builder.mul(distinct, _whole(functions)))
         some = builder.icmp_signed("<", _whole(0), self.count)
         builder.cbranch(some, samples, self._end)
@@ -72,7 +72,7 @@ class CrowdLoop(ElementLoop):
         """What holds for most vectors is found out once for each, and not once for each element."""
         builder, truth = self.builder, None
         within = {node.number for node in reached(nodes)}
-        usual = {node: value for node, value in self._separation.usual.items() if node.number in within}
+        usual = {node: value for node, value in self.separation.usual.items() if node.number in within}
         if not usual:
             with self._hubs():
                 yield nodes
@@ -84,7 +84,7 @@ class CrowdLoop(ElementLoop):
         every = builder.icmp_unsigned("==", builder.bitcast(truth, ir.IntType(WIDTH)), ir.IntType(WIDTH)(-1))
         mostly, else_, after = (builder.append_basic_block() for _ in range(3))
         builder.cbranch(every, mostly, else_)
-        for block, version in ((mostly, self._separation.mostly(nodes)), (else_, nodes)):
+        for block, version in ((mostly, self.separation.mostly(nodes)), (else_, nodes)):
             builder.position_at_end(block)
             with self._hubs():
                 yield version
@@ -97,6 +97,7 @@ class CrowdLoop(ElementLoop):
         builder = self.builder
         self._sums, self._flags, self._at_hub = {}, {}, {}
         run = _Counting(builder, _whole(0), self._runs)
+        self.run = run.at
         first, last = (
             builder.load(builder.gep(self.crowd, [builder.add(self._runs_at, builder.add(run.at, _whole(k)))]))
             for k in (0, 1)
@@ -119,10 +120,14 @@ class CrowdLoop(ElementLoop):
 
     def add(self, value: Any, rows: str, to: int | tuple[int, int]) -> None:
         if to in (self._hub, (self._hub, self._hub)):
-            total = self._sums[rows, to] = self._begun(_every(0.0))
-            self._add_to(value, total)
+            self.add_in_run(value, rows, to)
         else:
             super().add(value, rows, to)
+
+    def add_in_run(self, value: Any, rows: str, to: Any) -> None:
+        """Add to a sum that is written down where the run of elements ends."""
+        total = self._sums[rows, to] = self._begun(_every(0.0))
+        self._add_to(value, total)
 
     def flag(self, truth: Any, rows: str) -> None:
         known = self._flags[rows] = self._begun(ir.Constant(TRUTHS, None))
@@ -138,8 +143,9 @@ class CrowdLoop(ElementLoop):
 
     def _prepare(self, distinct: Any) -> None:
         """Work functions of terminals out for all nodes."""
-        builder, separation = self.builder, self._separation
-        ends, self._middles, self._reaches = [], [], []
+        builder, separation = self.builder, self.separation
+        ends: list[list[Any]] = []
+        self.middles, self._reaches = [], []
         for _ in separation.middles:
             with self._at_entry():
                 ends.append([builder.alloca(VECTOR) for _ in range(2)])
@@ -155,7 +161,7 @@ class CrowdLoop(ElementLoop):
             loop.close()
         for least, most in ends:
             low, high = builder.load(least), builder.load(most)
-            self._middles.append(builder.fmul(_every(0.5), builder.fadd(low, high)))
+            self.middles.append(builder.fmul(_every(0.5), builder.fadd(low, high)))
             self._reaches.append(builder.fmul(_every(0.5), builder.fsub(high, low)))
         if separation.functions:
             loop = _Counting(builder, _whole(0), distinct)
@@ -167,7 +173,7 @@ class CrowdLoop(ElementLoop):
     def _here(self, node: Node, place: Any) -> Any:
         """An input of a function of terminals, at one of the nodes."""
         if node.operation == "input" and node.value[0] == "middle":
-            return self._middles[node.value[1]]
+            return self.middles[node.value[1]]
         if node.operation == "input" and node.value == ("y", HERE):
             builder = self.builder
             row = builder.load(builder.gep(self.crowd, [builder.add(self._distinct_at, place)]))
@@ -175,7 +181,7 @@ class CrowdLoop(ElementLoop):
         return super()._given(node)
 
     def _value_at(self, place: Any, function: int) -> Any:
-        builder, count = self.builder, len(self._separation.functions)
+        builder, count = self.builder, len(self.separation.functions)
         return builder.gep(self._values, [builder.add(builder.mul(place, _whole(count)), _whole(function))])
 
     def _given(self, node: Node) -> Any:
@@ -192,7 +198,7 @@ class CrowdLoop(ElementLoop):
     def _of_run(self, node: Node) -> bool:
         """Whether it is given, and the same for all elements at a hub."""
         if node.number in self.writer.hoisted:
-            return self._separation.shares(node)
+            return self.separation.shares(node)
         kinds = ("y", "change", "function")
         return node.operation == "input" and node.value[0] in kinds and node.value[-1] == self._hub
 

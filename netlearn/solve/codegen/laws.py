@@ -51,12 +51,12 @@ _laws: dict[tuple[Any, ...], CompiledLaw | None] = {}
 
 def law_of(device: Device, prepared: Values, terminals: Terminals, crowd: Crowd | None = None) -> CompiledLaw | None:
     """The law of elements with these prepared values; None where a device cannot be compiled."""
-    plain = _plain(prepared)
-    alike = frozenset() if crowd is None else _alike(device, prepared, terminals, plain)
+    plain = plain_values(prepared)
+    alike = frozenset() if crowd is None else values_alike(device, prepared, terminals, plain)
     key = (device, terminals, plain, tuple(sorted(prepared)), MOST_NODES, crowd, alike)
     if key not in _laws:
-        maker = partial(_Maker, device, prepared, dict(plain), terminals, crowd=crowd, alike=alike)
-        _laws[key] = _or_none(lambda: maker().law())
+        maker = partial(LawMaker, device, prepared, dict(plain), terminals, crowd=crowd, alike=alike)
+        _laws[key] = or_none(lambda: maker().law())
     return _laws[key]
 
 
@@ -70,16 +70,16 @@ def weights_of(
 
     That one must be the elements' own value, on which no other prepared value depends.
     """
-    plain = _plain(prepared, name)
-    alike = frozenset() if crowd is None else _alike(device, prepared, terminals, plain)
+    plain = plain_values(prepared, name)
+    alike = frozenset() if crowd is None else values_alike(device, prepared, terminals, plain)
     key = (device, terminals, plain, tuple(sorted(prepared)), name, MOST_NODES, crowd, alike)
     if key not in _weights:
-        maker = partial(_Maker, device, prepared, dict(plain), terminals, crowd=crowd, alike=alike)
-        _weights[key] = _or_none(lambda: maker().weights(name))
+        maker = partial(LawMaker, device, prepared, dict(plain), terminals, crowd=crowd, alike=alike)
+        _weights[key] = or_none(lambda: maker().weights(name))
     return _weights[key]
 
 
-def _or_none(make: Callable[[], T]) -> T | None:
+def or_none(make: Callable[[], T]) -> T | None:
     """What is made of a device, or None where it cannot be compiled."""
     try:
         return make()
@@ -87,7 +87,7 @@ def _or_none(make: Callable[[], T]) -> T | None:
         return None
 
 
-def _plain(prepared: Values, but: str | None = None) -> tuple[tuple[str, Any], ...]:
+def plain_values(prepared: Values, but: str | None = None) -> tuple[tuple[str, Any], ...]:
     """Those of the prepared values that are part of the law, by name, but for the one ``but``."""
     plain = ((name, value) for name, value in sorted(prepared.items()) if name != but and _is_plain(value))
     return tuple((name, np.asarray(value).flat[0].item()) for name, value in plain)
@@ -104,13 +104,13 @@ def _is_plain(value: Array) -> bool:
 _inside: dict[tuple[Any, ...], frozenset[str]] = {}
 
 
-def _alike(
+def values_alike(
     device: Device, prepared: Values, terminals: Terminals, plain: tuple[tuple[str, Any], ...]
 ) -> frozenset[str]:
     """The values that all elements have in common, of those in arguments of functions, as others do not matter."""
     key = (device, terminals, plain, tuple(sorted(prepared)))
     if key not in _inside:
-        _inside[key] = _or_none(lambda: _Maker(device, prepared, dict(plain), terminals).inside()) or frozenset()
+        _inside[key] = or_none(lambda: LawMaker(device, prepared, dict(plain), terminals).inside()) or frozenset()
     values = ((name, np.asarray(prepared[name])) for name in _inside[key])
     return frozenset(name for name, value in values if (value == value.flat[0]).all())
 
@@ -131,7 +131,9 @@ class _Limits:
     held: Node
 
 
-class _Maker:
+class LawMaker:
+    """The graph of a device's equations at terminals, and what is made of it."""
+
     def __init__(
         self,
         device: Device,
@@ -229,6 +231,23 @@ class _Maker:
             corrected,
             LawProgram(own),
         )
+
+    def at_hub(self, hub: int) -> tuple[list[Node], list[Node]]:
+        """The current and its slope at a terminal that alone moves, in a step as it is and where devices start."""
+        graph = self.graph
+        x = [self._row("y", t) for t in range(len(self.terminals))]
+        limits = self._limits(x)
+        if limits.kept:
+            raise Untraceable("steps that are limited by the last one")
+        variables = [graph.cut(place, "place", t) for t, place in enumerate(limits.places)]
+        currents = self._currents(variables)
+        total, slopes, _ = self._step(limits, currents, Differentiation(graph, variables).rows(currents))
+        zero = graph.constant(0.0)
+        nodes, mode = [total.get(hub, zero), slopes.get((hub, hub), zero)], graph.input("mode").number
+        usual, cold = (rebuilt(nodes, {mode: graph.constant(kind)}) for kind in (WARM, COLD))
+        if len(reached([*usual, *cold])) > MOST_NODES:
+            raise Untraceable("a long law")
+        return usual, cold
 
     def weights(self, name: str) -> CompiledWeights:
         """What sums states at the terminals times the currents' derivatives by a value."""

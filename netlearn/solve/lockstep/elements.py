@@ -40,9 +40,14 @@ class ElementPart:
 
 @dataclass(frozen=True, eq=False)
 class LockstepElements:
-    """All nonlinear elements of a circuit."""
+    """All nonlinear elements of a circuit.
+
+    Terminals may be at ``further`` numbers behind all unknowns, which are given for each sample beside what sources
+    hold.
+    """
 
     parts: tuple[ElementPart, ...]
+    further: int = 0
 
     @classmethod
     def of(cls, model: NonlinearModel) -> LockstepElements | None:
@@ -73,6 +78,15 @@ class LockstepElements:
         """The unknowns that the elements depend on or carry currents of, each once."""
         found = [np.ravel(part.index) for part in self.parts]
         return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
+
+    def places(self, reduction: SourceReduction) -> tuple[Array, Array]:
+        """The reduced unknown and the tree node of each unknown, of ``further`` ones and, last, of ground; -1 for none.
+
+        What is given beside the voltages of tree nodes has numbers behind theirs.
+        """
+        none = np.full(self.further + 1, -1)
+        given = np.append(len(reduction.tree) + np.arange(self.further), -1)
+        return np.concatenate([reduction.place, none]), np.concatenate([reduction.at_tree[:-1], given])
 
     def key(self) -> tuple[object, ...]:
         """What a layout depends on: which elements have which law's terminals and entries."""
@@ -156,32 +170,33 @@ class Frame:
         equations: Array,
     ) -> Frame:
         """From ``entries`` (rows, columns) among the reduced equations and unknowns."""
-        place, at_tree = reduction.place, reduction.at_tree
+        place, at_tree = elements.places(reduction)
         size, everything = len(members), place.max(initial=-1) + 1
         unknown, equation = np.full(everything + 1, size), np.full(everything + 1, size)
         unknown[members], equation[equations] = np.arange(size), np.arange(size)
         rows, columns = equation[entries[0]], unknown[entries[1]]
         keys = columns.astype(np.int64) * (size + 1) + rows
         order = np.argsort(keys)
-        place = np.append(place, -1)
         touched = elements.touched()
         touched = touched[touched != GROUND]
         raised = touched[at_tree[touched] >= 0]
         row = unknown[place]
         row[raised] = size + 1 + np.arange(len(raised))
-        sourced = np.unique(at_tree[touched[at_tree[touched] >= 0]])
+        sourced = np.unique(at_tree[raised])
+        sourced = sourced[sourced < len(reduction.tree)]
         reads, moves, writes, flows, slots, firsts, ends = [], [], [], [], [], [(0, 0)], []
         crowded = []
         for part in elements.parts:
             reads.append(row[part.index].ravel())
             none = np.zeros(0, dtype=np.int64)
-            crowded.append(none if part.hub is None else crowd_places(row[part.index], part.hub))
+            crowded.append(none if part.hub is None else crowd_places(row[part.index], row[part.index[:, part.hub]]))
             moves.append(unknown[place[part.index]].ravel())
             writes.append(equation[place[part.index]].ravel())
             at = unknown[place[part.index]]
             ends.append(at[(at < size) & (np.sum(at < size, axis=1, keepdims=True) == 1)])
             node = at_tree[part.index].ravel()
-            flows.append(np.where(node >= 0, size + 1 + np.searchsorted(sourced, node), writes[-1]))
+            own = (node >= 0) & (node < len(reduction.tree))
+            flows.append(np.where(own, size + 1 + np.searchsorted(sourced, node), writes[-1]))
             number = {t: c for c, t in enumerate(part.law.terminals)}
             pairs = np.array([(number[t], number[u]) for t, u in part.law.entries], dtype=np.int64).reshape(-1, 2)
             down, beside = equation[place[part.index[:, pairs[:, 0]]]], unknown[place[part.index[:, pairs[:, 1]]]]
@@ -234,8 +249,8 @@ class Frame:
         for g, part in enumerate(elements.parts):
             law, (terminals, slots) = part.law, self.firsts[g]
             curve = law.curve if corrected else 0
-            table[g] = law.step, law.balance, curve, len(part.elements), terminals, slots, first, law.kept, kept, crowd
-            kept += law.kept * len(part.elements)
+            table[g] = law.step, law.balance, curve, len(part.index), terminals, slots, first, law.kept, kept, crowd
+            kept += law.kept * len(part.index)
             first += part.values.size
             crowd += len(self.crowds[g])
         straight = corrected and not kept and not table[:, 2].any()

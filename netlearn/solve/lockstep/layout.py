@@ -67,7 +67,7 @@ class EliminationLayout:
     def build(cls, model: NonlinearModel, elements: LockstepElements) -> EliminationLayout | None:
         """Work the layout out."""
         reduction = model.reduction
-        last = np.append(reduction.place, -1)[elements.touched()]
+        last = elements.places(reduction)[0][elements.touched()]
         last = np.unique(last[last >= 0])
         symmetric = isinstance(model.pattern, BatchedLu)
         plan = model.pattern if isinstance(model.pattern, BatchedLu) else _paired(model)

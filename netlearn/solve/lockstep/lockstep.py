@@ -20,7 +20,8 @@ from netlearn.solve.compiled.load import in_rows, kernels
 from netlearn.solve.lockstep.elements import Sources
 from netlearn.solve.lockstep.equations import LockstepEquations
 from netlearn.solve.lockstep.layout import EliminationLayout
-from netlearn.solve.lockstep.run import NOWHERE, ROUNDS, SampleRun, of_rows
+from netlearn.solve.lockstep.one_ports import HeldSums, OnePorts
+from netlearn.solve.lockstep.run import NOWHERE, ROUGH, ROUNDS, SampleRun, of_rows
 from netlearn.solve.lockstep.starts import InterpolatedStarts, Starts
 from netlearn.solve.newton.iteration import Tolerances
 from netlearn.solve.newton.system import NonlinearModel
@@ -45,9 +46,6 @@ MOST_SOURCES = 16
 """Up to so many independent sources the samples are dense enough to be interpolated: lattices of 18x18 diodes with 12
 of them take 1.2 times as long without it; with it crossbars of 32x16 selectors, whose 32 sources are beyond, would take
 1.1 times as long (benchmarks/part_sizes.py)."""
-ROUGH = 1e-3
-"""Currents out of balance by this part of what is allowed, 1e-9 of their magnitudes then, are beyond rounding of sums
-of any length in float64."""
 RECOVERED = 256
 """A thread makes all unknowns of so many samples at the least, by convention."""
 MOST_NUMBERS = 4_000_000
@@ -100,6 +98,21 @@ class Lockstep:
         """What the independent sources do."""
         return Sources.of(self.model, self.count)
 
+    @cached_property
+    def ports(self) -> OnePorts | None:
+        """Elements that are taken together at a node."""
+        return OnePorts.of(self.model, self.equations)
+
+    @cached_property
+    def _sums(self) -> tuple[OnePorts, HeldSums] | None:
+        """The same with what they are made of in all samples, if that is of use."""
+        return None if self.ports is None else self._sums_at(self.ports, of_rows(self.sources.dictated.volts))
+
+    @staticmethod
+    def _sums_at(ports: OnePorts, volts: Array) -> tuple[OnePorts, HeldSums] | None:
+        sums = ports.sums(volts)
+        return None if sums is None else (ports, sums)
+
     def solve(self, guess: Array | None, tolerances: Tolerances, *, unique: bool) -> LockstepOutcome:
         """Where Newton's method leads.
 
@@ -107,7 +120,8 @@ class Lockstep:
         operating point is ``unique`` at what those of other samples suggest.
         """
         count = self.count
-        run = SampleRun.of(self.equations, self.sources, count, tolerances, at_rest=self.model.at_rest, unique=unique)
+        at_rest = self.model.at_rest
+        run = SampleRun.of(self.equations, self.sources, count, tolerances, self._sums, at_rest=at_rest, unique=unique)
         drives = self._starts(count, unique) if guess is None else None
         if drives is None:
             for part in self._pieces(count):
@@ -133,7 +147,7 @@ class Lockstep:
             run.solve(rough, Starts.at(self._in_frame(run.y[rough])))
             run.steps[rough] = steps
         told = self.layout.plan.fill.symmetric and self.equations.condensation is None
-        states = self._states(run.y, run.into)
+        states = self._states(run)
         return LockstepOutcome(states, run.excess <= 1.0, run.steps, run.negative == 0 if told else None)
 
     def _pieces(self, count: int) -> list[slice]:
@@ -179,9 +193,9 @@ class Lockstep:
         same = (again.excess[checked] <= 1.0).all() and apart <= SAME * np.abs(known).max(initial=1.0)
         return FARTHER * float(again.away[checked].max()) if same else 0.0
 
-    def _states(self, y: Array, into: Array) -> ReducedStates:
+    def _states(self, run: SampleRun) -> ReducedStates:
         held = self.sources.dictated.volts if len(self.model.reduction.sources) else None
-        return ReducedStates(self.model.reduction, held, y, lambda: self._whole(y, into))
+        return ReducedStates(self.model.reduction, held, run.y, lambda: self._whole(run.y, run.flows()))
 
     def _whole(self, y: Array, into: Array) -> Array:
         """All unknowns x (S, N) from the reduced ones (S, r), with the currents ``into`` (S, t) tree nodes."""
@@ -211,23 +225,42 @@ class Lockstep:
 
         Returns the solutions, and what is left (S,) of the equations beside the largest of ``right``.
         """
-        frame, equations = self.layout.frame, self.equations
+        moving = np.ascontiguousarray(states.moving)
+        given = states.held
+        held = np.zeros((1, len(self.model.reduction.tree))) if given is None else of_rows(given)
+        found = None
+        if self.ports is not None:
+            found = self._sums if given is self.sources.dictated.volts else self._sums_at(self.ports, held)
+        if found is None:
+            return self._linearized(self.equations, held, moving, right, transpose)
+        ports, sums = found
+        if sums.everywhere:
+            return self._linearized(ports.equations, sums.volts, moving, right, transpose)
+        solved, error = np.empty(right.shape), np.empty(len(states))
+        near = sums.for_sample(np.arange(len(states)))
+        for mine, equations, volts in ((near, ports.equations, sums.volts), (~near, self.equations, held)):
+            own = volts if len(volts) == 1 else volts[mine]
+            solved[mine], error[mine] = self._linearized(equations, own, moving[mine], right[mine], transpose)
+        return solved, error
+
+    def _linearized(
+        self, equations: LockstepEquations, held: Array, moving: Array, right: Array, transpose: bool
+    ) -> tuple[Array, Array]:
+        frame, count = equations.layout.frame, len(moving)
         condensed = equations.condensation
-        error = np.empty(len(states))
+        error = np.empty(count)
         given, rest = (right, right) if condensed is None else condensed.reduce(right, transpose)
         # Their places in the order of elimination.
         column, row = frame.members, frame.equations
         if condensed is not None:
             column, row = (np.searchsorted(condensed.last, each) for each in (column, row))
-        none, moving = np.zeros(0, dtype=np.int64), np.ascontiguousarray(states.moving)
-        held = np.zeros((1, len(self.model.reduction.tree))) if states.held is None else of_rows(states.held)
-        every = np.arange(len(states))
+        none, every = np.zeros(0, dtype=np.int64), np.arange(count)
         problem = Problem(
             False, False, False, False, every, *NOWHERE, moving, frame.members, none, np.zeros((1, 0)),
             frame.lifted, held, frame.tree,
         )  # fmt: skip
-        plan = self.layout.plan
-        width = plan.lanes(len(states))
+        plan = equations.layout.plan
+        width = plan.lanes(count)
         loops, fill, linear, laws = kernels(), plan.fill, equations.linear, equations.laws
         places = (column, row) if transpose else (row, column)
         work = in_rows(given)
@@ -239,7 +272,7 @@ class Lockstep:
                 first, last, error,
             )  # fmt: skip
 
-        in_shares(find, len(states), width * ROUNDS)
+        in_shares(find, count, width * ROUNDS)
         if condensed is not None:
             solved = condensed.recover(solved, rest, transpose)
         return solved, error

@@ -11,6 +11,7 @@ from netlearn.solve.compiled.arguments import InSeries, Problem
 from netlearn.solve.compiled.load import in_rows, kernels
 from netlearn.solve.lockstep.elements import Sources
 from netlearn.solve.lockstep.equations import LockstepEquations
+from netlearn.solve.lockstep.one_ports import HeldSums, OnePorts
 from netlearn.solve.lockstep.starts import Starts
 from netlearn.solve.newton.iteration import Tolerances
 from netlearn.solve.threads import in_parts, in_shares
@@ -30,6 +31,10 @@ CHAINED_ROUNDS = 16
 of 5x5 diodes take 1.06 times as long with half as many rounds, and 0.97 with twice as many, which would leave threads
 less to share (benchmarks/part_sizes.py)."""
 
+ROUGH = 1e-3
+"""Currents out of balance by this part of what is allowed, 1e-9 of their magnitudes then, are beyond rounding of sums
+of any length in float64."""
+
 NONE_BETWEEN = InSeries(np.zeros(0, np.int64), np.zeros(0, np.int64))
 NOWHERE = Starts.at(np.zeros((1, 0)))
 
@@ -42,7 +47,7 @@ def of_rows(values: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class SampleRun:
-    """What is known of S samples: reduced unknowns ``y`` (S, r), and currents ``into`` tree nodes that elements touch.
+    """What is known of S samples: reduced unknowns ``y`` (S, r).
 
     ``excess`` (S,) says how far they are from Kirchhoff's laws, 1 the limit and infinite where Newton's method failed,
     ``steps`` (S,) how many steps it took, ``negative`` (S,) how many pivots were not above zero in the last one, and
@@ -58,14 +63,17 @@ class SampleRun:
     driven: Array
     volts: Array
     """(S, s) or (1, s) at the sources' tree nodes."""
+    ports: tuple[OnePorts, HeldSums] | None
+    """Elements that are taken together, and what that is made of."""
     reduced: tuple[Array, Array] | None
     """What condensing makes of the drive: (S, k) for the equations that are left, and what the others follow from."""
     y: Array
-    into: Array
     excess: Array
     steps: Array
     negative: Array
     away: Array
+    into: Array | None
+    """The currents (S, t) into tree nodes that elements touch, where they are found on the way."""
 
     @classmethod
     def of(
@@ -74,6 +82,7 @@ class SampleRun:
         sources: Sources,
         count: int,
         tolerances: Tolerances,
+        ports: tuple[OnePorts, HeldSums] | None,
         *,
         at_rest: bool,
         unique: bool,
@@ -86,27 +95,61 @@ class SampleRun:
             full[:, sources.driven] = drive
             left, rest = equations.condensation.reduce(full)
             reduced = np.ascontiguousarray(left), rest
-        y, into = np.empty((count, size)), np.empty((count, len(equations.layout.whole.sourced)))
+        into = np.empty((count, len(equations.layout.whole.sourced))) if ports is None else None
         steps, negative = np.zeros((2, count), np.int64)
         volts = of_rows(sources.dictated.volts)
-        found = y, into, np.zeros(count), steps, negative, np.zeros(count)
-        return cls(equations, tolerances, at_rest, unique, drive, sources.driven, volts, reduced, *found)
+        found = np.empty((count, size)), np.zeros(count), steps, negative, np.zeros(count), into
+        return cls(equations, tolerances, at_rest, unique, drive, sources.driven, volts, ports, reduced, *found)
 
     def again(self) -> SampleRun:
         """The same with nothing known."""
-        names = ("y", "into", "excess", "steps", "negative", "away")
+        names = ("y", "excess", "steps", "negative", "away")
         own = {name: np.empty_like(getattr(self, name)) for name in names}
-        return replace(self, unique=False, **own)
+        into = None if self.into is None else np.empty_like(self.into)
+        return replace(self, unique=False, into=into, **own)
 
     def solve(self, samples: Array, start: Starts | None = None, *, interpolated: bool = False) -> None:
         """Solve the samples of these numbers, from ``start`` or from zero.
 
         Where starts are ``interpolated``, samples take different numbers of steps.
         """
-        equations, count = self.equations, len(samples)
+        if self.ports is None:
+            lost = self._solve(self.equations, self.volts, samples, start, interpolated)
+            self._weigh(self.equations, self.volts, samples, self.excess, self.into)
+            self.excess[lost] = np.inf
+            return
+        ports, sums = self.ports
+        near = sums.for_sample(samples)
+        for mine, equations, volts in ((near, ports.equations, sums.volts), (~near, self.equations, self.volts)):
+            if not mine.any():
+                continue
+            some, begin = samples, start
+            if not mine.all():
+                some, begin = samples[mine], None if start is None else start.some(mine)
+            lost = self._solve(equations, volts, some, begin, interpolated)
+            self._weigh(equations, volts, some, self.excess)
+            # What cancels in an element at a hub is less than in all that it stands for.
+            rough = some[self.excess[some] > ROUGH] if equations is not self.equations else lost
+            if len(rough):
+                self._weigh(self.equations, self.volts, rough, self.excess)
+            self.excess[lost] = np.inf
+
+    def flows(self) -> Array:
+        """The currents (S, t) into tree nodes that elements touch."""
+        if self.into is not None:
+            return self.into
+        into = np.empty((len(self.y), len(self.equations.layout.whole.sourced)))
+        self._weigh(self.equations, self.volts, np.arange(len(self.y)), np.empty(len(self.y)), into)
+        return into
+
+    def _solve(
+        self, equations: LockstepEquations, volts: Array, samples: Array, start: Starts | None, interpolated: bool
+    ) -> Array:
+        """Newton's method for some samples, with ``volts`` beside the equations; returns those where it failed."""
+        count = len(samples)
         layout, condensation = equations.layout, equations.condensation
-        plan, frame, whole = layout.plan, layout.frame, layout.whole
-        settling, balance = equations.limits(self.tolerances)
+        plan, frame = layout.plan, layout.frame
+        settling, _ = equations.limits(self.tolerances)
         cold = start is None
         begin = Starts.at(np.zeros((1, plan.size))) if start is None else start
         if self.reduced is None or condensation is None:
@@ -115,7 +158,7 @@ class SampleRun:
             driven, drive = frame.equation[condensation.last], self.reduced[0]
         problem = Problem(
             cold, self.at_rest, cold and self.unique, not interpolated, samples, *begin, self.y, frame.members,
-            driven, drive, frame.lifted, self.volts, frame.tree,
+            driven, drive, frame.lifted, volts, frame.tree,
         )  # fmt: skip
         loops, laws, linear = kernels(), equations.laws, equations.linear
         between = layout.between if self.unique and condensation is None else NONE_BETWEEN
@@ -140,16 +183,22 @@ class SampleRun:
             rest = self.reduced[1]
             y = self.y[samples][:, condensation.last]
             self.y[samples] = condensation.recover(y, -(rest if len(rest) == 1 else rest[samples]))
+        return samples[~converged[samples]]
+
+    def _weigh(
+        self, equations: LockstepEquations, volts: Array, samples: Array, excess: Array, into: Array | None = None
+    ) -> None:
+        """How far samples are from Kirchhoff's laws, ``excess`` (S,), and what flows ``into`` tree nodes (S, t)."""
+        whole, width = equations.layout.whole, equations.layout.plan.lanes(len(samples))
         problem = Problem(
             False, False, False, False, samples, *NOWHERE, self.y, whole.members,
-            whole.equation[self.driven], self.drive, whole.lifted, self.volts, whole.tree,
+            whole.equation[self.driven], self.drive, whole.lifted, volts, whole.tree,
         )  # fmt: skip
-        linear, laws, under = equations.whole_linear, equations.whole_laws, equations.under
+        _, balance = equations.limits(self.tolerances)
+        flows = np.empty((len(self.y), len(whole.sourced))) if into is None else into
+        loops, linear, laws, under = kernels(), equations.whole_linear, equations.whole_laws, equations.under
 
         def weigh(first: int, last: int) -> None:
-            loops.unbalanced(linear, laws, problem, balance, under, width, first, last, self.excess, self.into)
+            loops.unbalanced(linear, laws, problem, balance, under, width, first, last, excess, flows)
 
-        in_shares(weigh, count, width * ROUNDS)
-        arrived = converged[samples]
-        if not arrived.all():
-            self.excess[samples[~arrived]] = np.inf
+        in_shares(weigh, len(samples), width * ROUNDS)

@@ -93,6 +93,10 @@ class Starts(NamedTuple):
         everywhere = np.full(values.shape[1], np.inf)
         return cls(np.ascontiguousarray(values), -everywhere, everywhere)
 
+    def some(self, mine: Array) -> Starts:
+        """Those of some samples, by a mask (m,)."""
+        return self if len(self.values) == 1 else self._replace(values=np.ascontiguousarray(self.values[mine]))
+
     @classmethod
     def interpolated(cls, weights: Array, values: Array) -> Starts:
         """From other samples' values (known, n) and ``weights`` (m, known)."""

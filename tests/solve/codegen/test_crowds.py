@@ -107,7 +107,15 @@ class Crossbar:
         kept = np.zeros((len(cells) * law.kept + 1, lanes)) if kept is None else kept
         total, data, held = np.zeros(self.y.shape), np.zeros((count * count, lanes)), np.zeros((1, lanes))
         balance, size = np.zeros(self.y.shape), np.zeros(self.y.shape)
-        given = (cells, cells, cells, slots, crowd_places(cells, crowd.hub), law.parameters(own, len(cells)), self.y)
+        given = (
+            cells,
+            cells,
+            cells,
+            slots,
+            crowd_places(cells, cells[:, crowd.hub]),
+            law.parameters(own, len(cells)),
+            self.y,
+        )
         for address, rows in (
             (law.step, (kept, np.full((1, lanes), mode), total, data, held)),
             (law.balance, (np.full((1, lanes), 1e-8), balance, size, size, size)),
