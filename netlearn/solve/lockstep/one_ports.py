@@ -126,28 +126,28 @@ class OnePorts:
     @classmethod
     def build(cls, model: NonlinearModel, equations: LockstepEquations) -> OnePorts | None:
         """Work them out."""
+        if all(part.hub is None for part in equations.elements.parts):
+            return None
         # With numba, which may not be there.
         from netlearn.solve.codegen.one_ports import one_port_of
 
         circuit, parts, summed, columns = model.circuit, list[ElementPart](), list[_Summed](), 0
-        known = {(part.group, part.elements.tobytes()): part for part in equations.elements.parts}
-        for g in model.nonlinear:
-            group = circuit.groups[g]
-            for terminals, elements, crowd in crowds(circuit, g, model.reduction.place):
-                own = values_of(model.equations.prepared[g], elements, len(group))
-                found = None
-                if crowd is not None and crowd.moving == (crowd.hub,):
-                    found = _summed(circuit, g, elements, crowd, one_port_of(group.device, own, terminals, crowd))
-                part = known[g, elements.tobytes()]
-                if found is None or not found[0].holds(own):
-                    parts.append(part)
-                    continue
-                law, lie = found
-                values, at_hubs = law.parameters(own, lie.firsts, len(elements))
-                one = _Summed(law, lie, values, columns)
-                columns += one.columns
-                summed.append(one)
-                parts.append(replace(part, law=law.law, hub=None, index=one.index(circuit.size), values=at_hubs))
+        sets = [(g, *some) for g in model.nonlinear for some in crowds(circuit, g, model.reduction.place)]
+        for part, (g, terminals, elements, crowd) in zip(equations.elements.parts, sets, strict=True):
+            own = values_of(model.equations.prepared[g], elements, len(circuit.groups[g]))
+            found = None
+            if crowd is not None and crowd.moving == (crowd.hub,):
+                law = one_port_of(circuit.groups[g].device, own, terminals, crowd)
+                found = _summed(circuit, g, elements, crowd, law)
+            if found is None or not found[0].holds(own):
+                parts.append(part)
+                continue
+            law, lie = found
+            values, at_hubs = law.parameters(own, lie.firsts, len(elements))
+            one = _Summed(law, lie, values, columns)
+            columns += one.columns
+            summed.append(one)
+            parts.append(replace(part, law=law.law, hub=None, index=one.index(circuit.size), values=at_hubs))
         if not summed:
             return None
         ports = LockstepElements(tuple(parts), columns)
