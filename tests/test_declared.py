@@ -94,9 +94,11 @@ def test_what_no_option_says_is_checked_as_well(make: Callable[[], object], says
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: DIVIDER.find(3), "a pattern of names is a text, not 3"),  # type: ignore[arg-type]
+        (lambda: DIVIDER.find(3), "'pattern' must be a text, not 3"),  # type: ignore[arg-type]
+        (lambda: DIVIDER.elements.find(3), "'pattern' must be a text, not 3"),  # type: ignore[arg-type]
+        (lambda: DIVIDER.elements[3], "'name' must be a text, not 3"),  # type: ignore[index]
         (lambda: netlearn.operating_point(DIVIDER, output=3), "cannot be the setting 'output'"),  # type: ignore[arg-type]
-        (lambda: netlearn.operating_point(DIVIDER).voltage(3), "node '3'"),  # type: ignore[arg-type]
+        (lambda: netlearn.operating_point(DIVIDER).voltage(3), "node '3'"),
     ],
 )
 def test_what_is_no_text_where_a_name_stands_is_an_error_in_words(make: Callable[[], object], says: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import translate
 from typing import Protocol
 
+from netlearn.argument_types import checked
 from netlearn.errors import OptionError, Place, UnknownNameError, did_you_mean
 from netlearn.netlist.bodies import BodyNames, GivenPair, Part, row_element
 from netlearn.netlist.edits import Change, Edit
@@ -161,13 +162,13 @@ class Elements(Mapping[str, ElementView]):
             self._inside[path] = self._body.at(path.split(".") if path else [])
         return self._inside[path]
 
+    @checked
     def find(self, pattern: str) -> list[ElementView]:
         """The elements of the top level whose names match a glob such as ``R*``, in the order of the text."""
-        if not isinstance(pattern, str):
-            raise OptionError(f"a pattern of names is a text, not {pattern!r:.80}", hint="such as 'R*'")
         match = re.compile(translate(pattern.lower())).match
         return [ElementView(self._netlist, name) for name in self._body.names if match(name.lower())]
 
+    @checked
     def __getitem__(self, name: str) -> ElementView:
         self.statement(name)
         return ElementView(self._netlist, name)
