@@ -10,6 +10,7 @@ import numpy as np
 
 from netlearn.arrays import Array, all_finite
 from netlearn.solve.bordered.matrix import BorderedFactors, BorderedMatrix
+from netlearn.solve.bordered.mirrored import Mirrored
 from netlearn.solve.bordered.planned_few import NONE, RUNS
 from netlearn.solve.bordered.system import BorderedSystem
 from netlearn.solve.compiled.load import in_rows, kernels
@@ -31,6 +32,7 @@ class ManyStates:
 
     plan: BorderedPlan
     conductance: Array
+    mirrored: Mirrored | None
     system: BorderedSystem
     states: ReducedStates
     volts: Array
@@ -55,8 +57,9 @@ class ManyStates:
         matrix, conductance = found
         held = np.zeros((len(plan.layout.tree) + 1, len(volts)))
         held[1:] = volts[:, plan.layout.tree].T
+        mirrored = Mirrored.of(volts)
         with one_thread(), np.errstate(all="ignore"):
-            sources, both = _driven(plan, conductance, volts, drives)
+            sources, both = _driven(plan, conductance, volts, mirrored, drives)
             # Where every held node drives something, what is not finite shows there.
             if not all_finite(volts if plan.products_in_place is None else sources.drive):
                 return None
@@ -67,7 +70,7 @@ class ManyStates:
         ends = plan.nodes
         read = outcome.states.drops(*ends)
         assert read is not None
-        return cls(plan, conductance, system, outcome.states, volts, read, outcome.steps)
+        return cls(plan, conductance, mirrored, system, outcome.states, volts, read, outcome.steps)
 
     @property
     def moving(self) -> Array:
@@ -149,7 +152,10 @@ class ManyStates:
             np.matmul(volts[:, first:last].T, driving.T, out=at_held[first:last])
 
         with one_thread():
-            in_parts(multiply, len(at_held), ROWS)
+            if self.mirrored is None:
+                in_parts(multiply, len(at_held), ROWS)
+            else:
+                self.mirrored.products(driving, at_held)
             at_border = left @ right[inner:].T
             at_border += right @ left[inner:].T
         own = np.einsum("rs,rs->r", left, right)
@@ -183,7 +189,7 @@ def _linear_part(plan: BorderedPlan, resistance: Array, copy: Array) -> tuple[Bo
 
 
 def _driven(
-    plan: BorderedPlan, conductance: Array, volts: Array, drives: Array | None
+    plan: BorderedPlan, conductance: Array, volts: Array, mirrored: Mirrored | None, drives: Array | None
 ) -> tuple[Sources, tuple[Array, Array]]:
     """What sources do, and what they add to the inner equations (h, S) and to those of the border (m, S)."""
     stamps, (inner, border), samples = plan.stamps, plan.layout.sizes, len(volts)
@@ -195,10 +201,13 @@ def _driven(
             np.matmul(matrix.T, volts[first:last].T, out=result[:, first:last])
         else:
             result[:, first:last] = (volts[first:last] @ matrix).T
-        if factor != 1.0:
-            result[:, first:last] *= factor
 
-    in_parts(work, samples, SAMPLES)
+    if mirrored is not None and isinstance(matrix, np.ndarray):
+        mirrored.driven(matrix, result, SAMPLES)
+    else:
+        in_parts(work, samples, SAMPLES)
+    if factor != 1.0:
+        result *= factor
     at_inner, at_border, alone = plan.driven
     if alone and drives is None:
         both = result, np.zeros((border, samples))

@@ -20,7 +20,14 @@ from netlearn.solve.compiled.listed_loops import eliminate_listed
 from netlearn.solve.compiled.lu_loops import eliminate, solve_triangle, substitute, substitute_transposed
 from netlearn.solve.compiled.newton_loops import newton
 from netlearn.solve.compiled.planned_few_loops import adjoint_few, free_few, nudged_few, seen_at_border, seen_few
-from netlearn.solve.compiled.planned_loops import alike, complete, contract_products, contract_runs, gather
+from netlearn.solve.compiled.planned_loops import (
+    alike,
+    complete,
+    contract_products,
+    contract_runs,
+    gather,
+    opposite,
+)
 from netlearn.solve.compiled.recover_loops import recover
 from netlearn.solve.compiled.sorting_loops import sort_unique
 
@@ -50,6 +57,7 @@ __all__ = [
     "multiply_columns",
     "newton",
     "nudged_few",
+    "opposite",
     "pair_products",
     "postorder",
     "recover",

@@ -347,3 +347,19 @@ def alike(one: Array, other: Array, most: float) -> float:
             high, low = max(high, other[k, s]), min(low, other[k, s])
         count += 0.0 if 2.0 * max(high, -low) <= most * (high - low) else 1.0
     return count
+
+
+@compiled_sums
+def opposite(volts: Array, first: int, apart: int, step: int, count: int) -> bool:
+    """Whether ``count`` columns of ``volts`` (S, t) are the negatives of those that stand so far ``apart``.
+
+    They begin at ``first``, and the next one is a ``step`` further.
+    """
+    for s in range(len(volts)):
+        row, wrong = volts[s], 0.0
+        for k in range(count):
+            at = first + step * k
+            wrong += 0.0 if row[at] == -row[at + apart] else 1.0
+        if wrong > 0.0:
+            return False
+    return True
