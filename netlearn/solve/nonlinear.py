@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -337,8 +337,10 @@ def _solve(system: System, guess: Array | None, tolerances: Tolerances, pattern:
     if guess is not None:
         found.iterate(guess, tolerances, pattern, cold=False)
         pattern = model.pattern
-    if len(found.lost):
-        first, cold = _from_nodeset(system, tolerances), not model.circuit.nodeset
+    if not len(found.lost):
+        return found
+    for first in _first_guesses(system, tolerances):
+        cold = not first.any()
         found.iterate(first, tolerances, pattern, cold=cold)
         found.iterate(first, hurried(tolerances), model.pivoting, cold=cold, damped=True)
         # Amplifiers that limit at their supplies' voltages have no gain unless they start amid what the sources make.
@@ -351,15 +353,15 @@ def _solve(system: System, guess: Array | None, tolerances: Tolerances, pattern:
     return found
 
 
-def _from_nodeset(system: System, tolerances: Tolerances) -> Array:
-    """The first guess: zero, or the operating point with the ``.nodeset`` nodes held at their voltages."""
+def _first_guesses(system: System, tolerances: Tolerances) -> Iterator[Array]:
+    """The operating points with the ``.nodeset`` nodes held at their voltages, and zero where these lead nowhere."""
     model, zero = system.model, np.zeros((system.model.reduction.size, len(system.samples)), system.model.dtype)
     place = model.reduction.place
     held = {int(place[node]): volts for node, volts in model.circuit.nodeset.items() if place[node] >= 0}
-    if not held:
-        return zero
-    conductance, anchor = zero.copy(), zero.copy()
-    for unknown, volts in held.items():
-        conductance[unknown], anchor[unknown] = NODESET_CONDUCTANCE, volts
-    pinned = iterate(system.shunted(conductance, anchor), anchor, tolerances, model.pivoting, cold=True)
-    return np.where(pinned.converged, pinned.y, anchor)
+    if held:
+        conductance, anchor = zero.copy(), zero.copy()
+        for unknown, volts in held.items():
+            conductance[unknown], anchor[unknown] = NODESET_CONDUCTANCE, volts
+        pinned = iterate(system.shunted(conductance, anchor), anchor, tolerances, model.pivoting, cold=True)
+        yield np.where(pinned.converged, pinned.y, anchor)
+    yield zero
