@@ -19,7 +19,7 @@ from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlistError, NetlistWarning, NominalWarning, did_you_mean
 from netlearn.expressions.chance import DRAWING, is_drawn, with_deviates, worst_case_function
 from netlearn.expressions.expression import Expression, ExpressionError, Operation, UserFunction, parse_expression
-from netlearn.expressions.functions import KNOWN_CONSTANTS, is_random
+from netlearn.expressions.functions import KNOWN_CONSTANTS, is_clamp, is_random
 from netlearn.netlist.dialect import Dialect
 from netlearn.netlist.numbers import letter_as_point, parse_number
 
@@ -131,6 +131,10 @@ class Scope:
             if step.kind == "call" and is_random(step.function, len(step.inputs)):
                 how = f"'{step.name}' is a random number to simulators; here it stands at its nominal value"
                 self._warn(text, step, how, "netlearn tolerance draws it", NominalWarning)
+            elif self.settings.dialect is Dialect.NGSPICE and step.kind == "call" and is_clamp(step.function):
+                # ngspice ends with an error for any other function that it lacks, but has another one of this name.
+                how = f"{step.name}(x, a, b) keeps x between a and b here, in LTspice and in PSpice"
+                self._warn(text, step, f"{how}; ngspice does in its PSpice mode only", "write min(max(x, a), b)")
         exponent = expression.odd_power
         if exponent is not None:
             power = f"{exponent.value:g}"

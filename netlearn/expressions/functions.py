@@ -226,6 +226,11 @@ def is_random(function: Function | None, arguments: int) -> bool:
     return any(function is one for one in _RANDOM.values()) and not (function is _RANDOM["limit"] and arguments == 3)
 
 
+def is_clamp(function: Function | None) -> bool:
+    """Whether a function is ``limit``, which is one of three arguments where it draws no lots."""
+    return function is CLAMP or function is _RANDOM["limit"]
+
+
 _COMMON: Mapping[str, Function] = {
     **_LTSPICE,
     "sqrt": _one(np.sqrt, lambda x: 0.5 / np.sqrt(x)),

@@ -64,6 +64,27 @@ def test_pi_is_known_in_parameters_and_told_to_ngspice(line, value, ngspice):
         assert told_to_ngspice(f"pi\n{line}\n.end\n", ngspice)["v(x)"] == pytest.approx(value, rel=1e-9)
 
 
+CLAMPS = "clamps\nV1 x 0 {{limit(3,1,2)}}\nB1 y 0 v={{limit(V(x)+3,1,2)}}\n{mark}\n.end\n"
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(("mark", "warned"), [("", 2), (".func limit(x,a,b) {min(max(x,a),b)}", 0), (".probe64", 0)])
+def test_limit_is_warned_of_where_ngspice_reads_something_else(mark, warned, ngspice, recwarn):
+    """``told_to_ngspice`` defines it; ngspice alone ends with other numbers in silence."""
+    text = CLAMPS.format(mark=mark)
+    _, found = solved(text)
+    messages = [str(w.message) for w in recwarn if issubclass(w.category, NetlistWarning)]
+    assert len([m for m in messages if "keeps x between a and b" in m]) == warned, messages
+    told = told_to_ngspice(text, ngspice)
+    for node in "xy":
+        assert found.voltage(node)[0] == pytest.approx(2.0, rel=1e-12)
+        assert told[f"v({node})"] == pytest.approx(2.0, rel=1e-9)
+    if warned:
+        alone = ngspice.run(text)
+        assert abs(alone["v(x)"] - 2.0) > 0.1
+        assert abs(alone["v(y)"] - 2.0) > 0.1
+
+
 @pytest.mark.ngspice
 def test_ltspices_constants_in_parameters_need_no_warning(ngspice, recwarn):
     text = "constants\nV1 x 0 {e*pi}\n.backanno\n.end\n"
