@@ -13,7 +13,6 @@ from netlearn.errors import NetlearnErrors, NetlistError, NetlistWarning, Place,
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.parser import DEEPEST
 from netlearn.netlist.statements import (
-    FIRST_STEP,
     PARAMETER_CARDS,
     Alternative,
     Block,
@@ -24,6 +23,7 @@ from netlearn.netlist.statements import (
     Statement,
     Subcircuit,
     Word,
+    first_step,
 )
 from netlearn.netlist.values import has_bare_blank
 
@@ -229,18 +229,19 @@ def _register_model(body: Body, item: Active, card: Card) -> None:
 
 def _register_step(body: Body, item: Active, card: Card) -> None:
     """``.step param name list value ...`` and the like: its first value; others leave the circuit as it is."""
-    rest = card.words[0] if card.words else Word("", card.start, card.end)
-    match = FIRST_STEP.match(rest.text)
-    if match is None:
+    stepped, hint = first_step(card), ""
+    name = stepped.name.text if stepped is not None else ""
+    if stepped is None:
         message = "a circuit is solved once, with the values that it has without .step"
+    elif body.scope.is_kept(name.lower()):
+        message = f"an earlier .step gives '{name}' its value; this one is left out"
     else:
-        start, end = (rest.start + offset for offset in match.span("value"))
-        text = Text.of(Word(match["value"], start, end), card.source, item.chain, braced=True)
-        body.scope.define(match["name"].lower(), text)
-        body.scope.keep(match["name"].lower())
-        message = f"of what .step gives to '{match['name']}' the first value is taken, {match['value']}"
-    error = item.error(message)
-    body.shared.warnings.append(NetlistWarning(error.message, error.place))
+        body.scope.define(name.lower(), Text.of(stepped.value, card.source, item.chain, braced=True))
+        body.scope.keep(name.lower())
+        message = f"of what .step gives to '{name}' the first value is taken, {stepped.value.text}"
+        hint = f"*@corner {name}=value,value,... takes a circuit at several values"
+    error = item.error(message, hint)
+    body.shared.warnings.append(NetlistWarning(error.message, error.place, error.hint))
 
 
 CARDS: dict[str, Callable[[Body, Active, Card], None]] = {

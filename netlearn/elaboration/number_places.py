@@ -9,7 +9,7 @@ from netlearn.netlist.edits import Edit
 from netlearn.netlist.files import flattened
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number
-from netlearn.netlist.statements import PARAMETER_CARDS, Card, Element, Subcircuit
+from netlearn.netlist.statements import PARAMETER_CARDS, Card, Element, Subcircuit, first_step
 from netlearn.netlist.values import value_edit
 
 
@@ -33,10 +33,18 @@ def number_edit(netlist: Netlist, name: str, value: float) -> Edit | None:
             return value_edit(netlist.elements.statement(word), value)
         except NetlistError:
             return None
-    # A later definition replaces an earlier one.
+    # A later definition replaces an earlier one, and the first .step of a parameter all of them.
+    steps = [_of_step(card, parameter, value) for card in _cards(netlist)]
     cards = [card for card in _cards(netlist) if card.name in PARAMETER_CARDS]
     edits = [_of_card(card, parameter, value) for card in cards]
-    return next((edit for edit in reversed(edits) if edit is not None), None)
+    return next((edit for edit in [*steps, *reversed(edits)] if edit is not None), None)
+
+
+def _of_step(card: Card, parameter: str, value: float) -> Edit | None:
+    stepped = first_step(card)
+    if stepped is None or stepped.name.text.lower() != parameter:
+        return None
+    return card.source, stepped.value.start, stepped.value.end, format_number(value)
 
 
 def _of_card(card: Card | None, parameter: str, value: float) -> Edit | None:

@@ -68,6 +68,10 @@ class Scope:
         """Let no later definition replace a parameter's."""
         self._kept.add(name)
 
+    def is_kept(self, name: str) -> bool:
+        """Whether ``keep`` was asked for that."""
+        return name in self._kept
+
     def define(self, name: str, text: Text) -> None:
         """A parameter of this body; a later definition replaces an earlier one."""
         if name not in self.resolved and name not in self.passed and name not in self._kept:

@@ -22,12 +22,10 @@ FILE_CARDS = frozenset({"include", "inc", "incl", "lib"})
 PARAMETER_CARDS = frozenset({"param", "params", "global_param"})
 """The cards that define parameters."""
 
-
-FIRST_STEP = re.compile(
+_FIRST_STEP = re.compile(
     r"(?:(?:lin|oct|dec)\s+)?param\s+(?P<name>[a-z_][\w.]*)\s*=?\s*(?:list\s+)?(?P<value>\{[^}]*\}|[^\s,]+)",
     re.IGNORECASE,
 )
-"""What stands after ``.step`` where it is about a parameter: its name and first value."""
 
 
 class Word(NamedTuple):
@@ -164,3 +162,15 @@ class Kept(Statement):
     """
 
     what: str
+
+
+def first_step(card: Card) -> Assignment | None:
+    """The parameter and the first value that a ``.step`` gives it; None where it steps something else, or nothing."""
+    rest = card.words[0] if card.name == "step" and card.words else None
+    match = _FIRST_STEP.match(rest.text) if rest is not None else None
+    if rest is None or match is None:
+        return None
+    name, value = (
+        Word(match[part], *(rest.start + offset for offset in match.span(part))) for part in ("name", "value")
+    )
+    return Assignment(name, value)

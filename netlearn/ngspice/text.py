@@ -22,7 +22,6 @@ from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number, letter_as_point
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import (
-    FIRST_STEP,
     Assignment,
     Block,
     Card,
@@ -31,6 +30,7 @@ from netlearn.netlist.statements import (
     Statement,
     Subcircuit,
     Word,
+    first_step,
 )
 from netlearn.netlist.values import has_bare_blank
 from netlearn.ngspice.element_forms import PROBE, both_coefficients, named_area
@@ -85,11 +85,11 @@ def text_deck(
         dialect = Dialect.LTSPICE
     edits = tuple(edits)
     writer = _Writer(netlist, dialect, edits, DeckNames.of(netlist))
-    writer.statements(netlist, netlist.statements)
+    writer.body(netlist, netlist.statements)
     if writer.names.nodes or writer.names.elements:
         # What has a dot in its name is told from what is in an instance once all names are known.
         writer = _Writer(netlist, dialect, edits, writer.names)
-        writer.statements(netlist, netlist.statements)
+        writer.body(netlist, netlist.statements)
     lines = ["netlearn", *writer.functions.lines(), *writer.foreign.lines(), *writer.lines, *settings, ".end"]
     return TextDeck(lines, dialect.value, writer.names)
 
@@ -99,6 +99,7 @@ class _Writer:
         self, netlist: Netlist, dialect: Dialect, edits: Iterable[tuple[Source, int, int, str]], names: DeckNames
     ) -> None:
         self.lines: list[str] = []
+        self.steps: dict[str, str] = {}
         self.names = names
         self.dialect = dialect
         self.edits: dict[Source, list[Span]] = {}
@@ -113,6 +114,14 @@ class _Writer:
         self.foreign = ForeignWords(netlist)
 
     # Statements ------------------------------------------------------------------------------
+
+    def body(self, netlist: Netlist, statements: Iterable[Statement]) -> None:
+        """The statements of a whole file or subcircuit. What ``.step`` gives a parameter outdoes all that ``.param``
+        does, and so comes last."""
+        outer, self.steps = self.steps, {}
+        self.statements(netlist, statements)
+        self.lines += self.steps.values()
+        self.steps = outer
 
     def statements(self, netlist: Netlist, statements: Iterable[Statement]) -> None:
         for statement in statements:
@@ -187,9 +196,10 @@ class _Writer:
         self._put(card, spans)
 
     def _step(self, card: Card) -> None:
-        match = FIRST_STEP.match(card.words[0].text) if card.words else None
-        if match is not None:
-            self.lines.append(f".param {match['name']}={clean(match['value'])}")
+        stepped = first_step(card)
+        if stepped is not None:
+            name, value = stepped.name.text, clean(self._value(card.source, stepped.value))
+            self.steps.setdefault(name.lower(), f".param {name}={value}")
 
     def _subcircuit(self, netlist: Netlist, subcircuit: Subcircuit) -> None:
         spans: list[Span] = []
@@ -198,7 +208,7 @@ class _Writer:
         spans += self.names.node_spans(subcircuit.nodes)
         extra = "".join(f" {name}=0" for name in self.undeclared.get(subcircuit.name.text.lower(), ()))
         self._put_header(subcircuit, spans, extra)
-        self.statements(netlist, subcircuit.body)
+        self.body(netlist, subcircuit.body)
         self.lines.append(f".ends {clean(subcircuit.name.text)}")
 
     def _conditional(self, netlist: Netlist, conditional: Conditional) -> None:

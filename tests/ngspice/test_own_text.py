@@ -65,6 +65,19 @@ def test_outputs_are_those_of_the_internal_solver(columns, known):
     assert not np.allclose(ours.outputs[0], ours.outputs[1])
 
 
+@pytest.mark.filterwarnings("ignore::netlearn.errors.NetlistWarning")
+@pytest.mark.parametrize("before", [True, False])
+def test_samples_set_what_a_step_sweeps(before, known):
+    lines = KNOWN.splitlines()
+    lines.insert(1 if before else 3, ".step param q 2k 9k 1k")
+    known.write_text("\n".join(lines))
+    data = {"q": [500.0, 3e3, 2e3]}
+    expected = netlearn.predict(known, data).outputs
+    assert len(set(expected[:, 0])) == 3
+    found = netlearn.predict(known, data, forward="ngspice").outputs
+    assert found == pytest.approx(expected, rel=1e-7, abs=1e-12)
+
+
 def test_operating_points_hold_nodes_inside_elements(known):
     ours = netlearn.operating_point(known)
     theirs = netlearn.operating_point(known, "ngspice")

@@ -37,6 +37,8 @@ READ_OTHERWISE = {
     "a smooth switch": ".model sm VSWITCH(Ron=1 Roff=1k Von=1 Voff=0)\nV1 a 0 0.3\nS1 a b a 0 sm\nR1 b 0 100",
     "an undeclared parameter": "V1 a 0 1\nX1 a b s r=2k\nR1 b 0 1k\n.subckt s p n\nR1 p n {r}\n.ends",
     "a step": "V1 a 0 1\nR1 a b 1k\nR2 b 0 {r}\n.step param r list 3k 4k",
+    "steps before the parameter": "V1 a 0 1\nR1 a b 1k\nR2 b 0 {r}\n.step param r 3k3 9k 1k\n.step oct param R 1 2 3\n"
+    ".param r=7k\nX1 b s\n.subckt s p\n.step param r list 2k\n.param r=5k\nR1 p 0 {r}\n.ends",
     "a slash before the subcircuit": "V1 a 0 1\nX1 a b / s\nR1 b 0 1k\n.subckt s p n\nR1 p n 3k\n.ends",
     "LTspice's powers": "V1 a 0 -0.5\nB1 b 0 V=V(a)**3\nR1 b 0 1k\n.backanno",
     "lines joined by backslashes": "V1 a 0 1\nR1 a b \\\\\n1k\nR2 b 0 2k",
