@@ -84,7 +84,8 @@ def evaluation_data(project: Project, data: DataLike | None, targets: object = N
     if data is None:
         return project, project.dataset(project.test_table or project.table)
     given = replace(project, data=data)
-    if not _has_training_data(project):
+    # Classes are judged as classes, though the data that the netlist names, as a generated one does, be of values.
+    if not _has_training_data(project) or (given.table.labels is not None and project.table.labels is None):
         _tell_classes(given)
         project = given
     return project, project.dataset(given.table)
@@ -202,7 +203,8 @@ def _tell_classes(project: Project) -> None:
     named = project.settings.data.train
     if named is not None and not project.classes and project.table.labels is not None:
         shown = ", ".join(project.layout.classes)
+        why = "has no classes" if _has_training_data(replace(project, data=None)) else "is not there, which tells them"
         warn(
-            f"'{named}' is not there, which tells the classes of the outputs: they are taken to be {shown}; "
+            f"'{named}' {why}: the classes of the outputs are taken to be {shown}; "
             "'*@classes' in the netlist would tell"
         )

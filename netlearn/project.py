@@ -228,7 +228,8 @@ class Project:
         layout = input_layout_of(table, outputs, self.classes, self.settings.corner)
         self.design_for(layout, table)
         if named is not None:
-            layout = replace(layout, outputs=named.outputs, classes=named.classes)
+            # Classes that are said hold where the netlist's data are values, and it was trained on others.
+            layout = replace(layout, outputs=named.outputs, classes=named.classes or layout.classes)
         words = self.settings.input
         needed = named.inputs if named is not None else [name for word in words for name, _ in drive_of(word)]
         inputs_of(table, Layout(tuple(needed), ()))

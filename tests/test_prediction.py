@@ -115,6 +115,26 @@ def test_the_training_data_say_the_classes_and_the_order_of_the_inputs(trained: 
         netlearn.predict(trained, {"V1": [1.0]})
 
 
+def test_labels_of_ones_own_count_where_the_netlist_names_data_of_values(tmp_path: Path) -> None:
+    """As generated netlists do."""
+    made = netlearn.new("layered", layers="2-3-3", samples=4)
+    assert "V(l2_2)" in made.netlist and "V2" in made.netlist
+    path = tmp_path / "net.cir"
+    path.write_text(made.netlist)
+    (tmp_path / "data.csv").write_text(made.data)
+    labels = ["one", "two", "three", "two"]
+    result = netlearn.train(path, X, labels, epochs=3, classes="one two three")
+    np.testing.assert_array_equal(netlearn.predict(result.netlist, X).classes, ["one", "two", "three"])
+    again = netlearn.evaluate(result.netlist, X, labels)
+    assert (again.loss, again.accuracy) == (result.loss, result.accuracy)
+    told = netlearn.predict(path, X, classes=["one", "two", "three"], loss="cross_entropy scale=3")
+    assert told.classes == ("one", "two", "three")
+    assert told.probabilities is not None
+    np.testing.assert_array_equal(told.labels, np.array(told.classes)[np.argmax(told.outputs, axis=1)])
+    with pytest.warns(UserWarning, match="'data.csv' has no classes: the classes .* are taken to be one, three, two"):
+        assert netlearn.evaluate(path, X, labels).classes == ("one", "three", "two")
+
+
 def test_a_netlist_far_from_its_training_data_still_predicts(trained: Path, tmp_path: Path) -> None:
     (tmp_path / "train.csv").unlink()
     with pytest.warns(UserWarning, match="'train.csv' is not there, which tells the classes of the outputs: no labels"):
