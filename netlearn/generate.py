@@ -54,9 +54,9 @@ def new_netlist(kind: str, data: str = "data.csv", *, weights: object = None, **
         raise OptionError(f"the upper bound {start.max:g} is not above the lower bound {start.min:g}")
     rng = np.random.default_rng(start.seed)
     network = topology.network(rng)
-    few = len(network.inputs) if network.every_input else 3
-    inputs = _taken(network.inputs, start.inputs, few, "inputs", kind)
-    outputs = _taken(np.setdiff1d(network.outputs, inputs, assume_unique=True), start.outputs, 2, "outputs", kind)
+    few = (len(network.inputs), len(network.outputs)) if network.whole else (3, 2)
+    inputs = _taken(network.inputs, start.inputs, few[0], "inputs", kind)
+    outputs = _taken(np.setdiff1d(network.outputs, inputs, assume_unique=True), start.outputs, few[1], "outputs", kind)
     names = ["0" if i == network.ground else name for i, name in enumerate(network.nodes)]
     make = topology.elements if isinstance(topology, Transistors) else _resistors
     edges = make(network, names, start, rng)
@@ -67,7 +67,6 @@ def new_netlist(kind: str, data: str = "data.csv", *, weights: object = None, **
         f"*@data    {data}",
         f"*@input   {' '.join(f'V{j + 1}' for j in range(len(inputs)))}",
         f"*@output  {' '.join(probes)}",
-        "*@loss    mse",
         *(f"*@train   {directive}" for directive in edges.train),
         "*@rule    analytic",
         "*@optimizer adam lr=0.05",

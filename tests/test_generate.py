@@ -57,6 +57,28 @@ def test_layered_graph() -> None:
     assert all(found.degree[f"l0_{i}"] == 4 for i in range(3))
 
 
+@pytest.mark.parametrize("options", [{}, {"diodes": True, "amplifiers": True}])
+def test_layers_are_driven_and_read_whole(options: dict[str, Any]) -> None:
+    """Their numbers say how many classes there are."""
+    made = new_netlist("layered", layers="5-4-3", **options)
+    header = made.data.splitlines()[0]
+    assert (header.count("V("), len([name for name in header.split(",") if name[1:].isdecimal()])) == (3, 5)
+    assert new_netlist("layered", layers="5-4-3", outputs=1, **options).data.splitlines()[0].count("V(") == 1
+
+
+@pytest.mark.parametrize("kind", ["layered", "crossbar"])
+def test_the_loss_is_left_to_what_is_asked(kind: str) -> None:
+    """Goals have their own, and classes cross-entropy."""
+    made = new_netlist(kind)
+    probe = made.data.splitlines()[0].split(",")[-1]
+    result = netlearn.train(netlearn.parse(made.netlist), _inputs_alone(made.data), goal=f"{probe} max=0", epochs=0)
+    assert [goal.high for goal in result.train.goals] == [0.0]
+
+
+def _inputs_alone(text: str) -> dict[str, list[float]]:
+    return {name: column for name, column in _columns(text).items() if "(" not in name}
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_random_graphs(seed: int) -> None:
     found = graph(new_netlist("random", nodes=40, degree=5, seed=seed))

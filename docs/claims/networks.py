@@ -26,7 +26,7 @@ NETLISTS = Path(__file__).parents[2] / "netlists"
 KINDS: Mapping[str, Mapping[str, object]] = {
     "lattice": {"rows": 5, "columns": 5},
     "random": {"nodes": 24, "degree": 4.0},
-    "layered": {"layers": "4-8-3"},
+    "layered": {"layers": "4-8-3", "inputs": 3, "outputs": 2},
     "small world": {"nodes": 24, "neighbours": 4},
     "complete": {"nodes": 10},
 }
@@ -127,7 +127,7 @@ def iris(kind: str, seed: int, **options: Any) -> Lab:
         "layered": {"layers": "8-8-3"},
     }
     new = new_netlist(kind, **{**sizes[kind], "inputs": 8, "outputs": 3, "seed": seed, **options})
-    text = new.netlist.replace("*@loss    mse", "*@loss    cross_entropy scale=20")
+    text = new.netlist.replace("*@rule", "*@loss    cross_entropy scale=20\n*@rule")
     return Lab(text, _iris("train"), _iris("test"), {"batch": 16, "seed": seed, "optimizer": "adam lr=0.05"})
 
 

@@ -150,7 +150,7 @@ class _Writing:
             ".end",
         ]
         network = Network(
-            nodes, ends, np.arange(self.rows), self.rows + np.arange(len(self.names)), len(nodes) - 1, every_input=True
+            nodes, ends, np.arange(self.rows), self.rows + np.arange(len(self.names)), len(nodes) - 1, whole=True
         )
         return NewNetlist("\n".join(text) + "\n", csv_text(header, table), network, tuple(said))
 
@@ -205,7 +205,6 @@ class _Writing:
         yield f"*@data    {data}"
         yield f"*@input   {' '.join(f'V{i + 1}' for i in range(self.inputs))}"
         yield f"*@output  {' '.join(self._probes())}"
-        yield "*@loss    mse"
         yield f"*@train   {cell.trained} min={_short(bounds[0])} max={_short(bounds[1])}"
         if not self.current:
             low, high = (1 / loads.max() / 10, 10 / loads.min()) if self.matrix is not None else (self.least, self.most)

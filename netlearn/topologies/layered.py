@@ -110,4 +110,4 @@ def _plain(sizes: list[int]) -> Network:
     between = [all_pairs(a, b) for a, b in pairwise(number)]
     leaks = all_pairs(np.arange(starts[1], ground), np.array([ground]))
     nodes = [f"l{layer}_{i}" for layer, size in enumerate(sizes) for i in range(size)]
-    return Network([*nodes, "gnd"], np.concatenate([*between, leaks]), number[0], number[-1], ground)
+    return Network([*nodes, "gnd"], np.concatenate([*between, leaks]), number[0], number[-1], ground, whole=True)

@@ -29,8 +29,8 @@ class Network:
     positions: Array | None = None
     lines: Sequence[str] = ()
     returns: Array | None = None
-    every_input: bool = False
-    """Whether it makes sense only with all inputs driven."""
+    whole: bool = False
+    """Whether all inputs are to be driven and all outputs read unless fewer are asked for, as layers have them."""
 
     def __repr__(self) -> str:
         return f"<network: {len(self.nodes)} nodes, {len(self.ends)} resistors>"

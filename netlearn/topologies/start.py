@@ -13,9 +13,9 @@ class Start(Declared):
     """What stands in the netlist besides the network. Resistances are log-uniform around their mean."""
 
     inputs: int | None = option(
-        None, "driven nodes; all of crossbars and deep networks, else at most 3, if not given", least=1
+        None, "driven nodes; all of crossbars and layers, else at most 3, if not given", least=1
     )
-    outputs: int | None = option(None, "read nodes; all of crossbars, else at most 2, if not given", least=1)
+    outputs: int | None = option(None, "read nodes; all of crossbars and layers, else at most 2, if not given", least=1)
     resistance: float = option(1e3, "geometric mean of the first resistances, in ohms", above=0.0)
     spread: float = option(2.0, "largest ratio of a first resistance to that mean", least=1.0)
     min: float = option(100.0, "lower bound of training, in ohms", above=0.0)
@@ -28,8 +28,8 @@ class Start(Declared):
 class Gates(Declared):
     """What stands in the netlist besides a network of transistors. Gate voltages are uniform around their mean."""
 
-    inputs: int | None = option(None, "driven nodes; all that there are, at most 3, if not given", least=1)
-    outputs: int | None = option(None, "read nodes; all that there are, at most 2, if not given", least=1)
+    inputs: int | None = option(None, "driven nodes; all of layers, else at most 3, if not given", least=1)
+    outputs: int | None = option(None, "read nodes; all of layers, else at most 2, if not given", least=1)
     gate: float = option(3.0, "mean of the first gate voltages, in V; below zero for p-channels")
     spread: float = option(0.5, "largest distance of a first gate voltage from that mean, in V", least=0.0)
     min: float | None = option(
