@@ -24,10 +24,10 @@ from netlearn.solve.blocks import choice, sweeper
 from netlearn.solve.blocks import solver as block_solver
 from netlearn.solve.blocks.held import with_held_sources
 from netlearn.solve.blocks.plan import BlockPlan
-from netlearn.solve.bordered import system
+from netlearn.solve.bordered import part, system
 from netlearn.solve.codegen import laws, vector_code
 from netlearn.solve.compiled import load
-from netlearn.solve.equations import linear_stamps
+from netlearn.solve.equations import linear_part
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.lockstep import lockstep, run
 from netlearn.solve.matrices import batched_lu
@@ -130,9 +130,9 @@ SIZES = (
     Size(block_solver, "PART", "2000 samples of a layer of ideal diodes", lambda: sweeps(2000)),
     Size(sweeper, "FEWER", "2000 samples of a layer of ideal diodes", lambda: sweeps(2000)),
     Size(system, "PART", "2048 samples of a layer of ideal diodes", lambda: bordered(2048)),
-    Size(system, "FEW", "2048 samples of a layer of ideal diodes, nudged", lambda: moved(2048)),
+    Size(part, "FEW", "2048 samples of a layer of ideal diodes, nudged", lambda: moved(2048)),
     Size(contraction, "ELEMENTS", "200000 elements, 64 samples", products),
-    Size(linear_stamps, "SAMPLES", "129 sources, 8192 samples", drives),
+    Size(linear_part, "SAMPLES", "129 sources, 8192 samples", drives),
     Size(load, "MOST_LANES", "lattice of 32x32 diodes, 500 samples", lambda: diodes(32, 500), 8),
     Size(load, "KEPT_NUMBERS", "lattice of 72x72 diodes, 128 samples", lambda: diodes(72, 128)),
     Size(batched_lu, "LISTED_LANES", "lattice of 10x10 diodes, 2000 samples", lambda: diodes(10, 2000), 8),

@@ -14,7 +14,7 @@ from netlearn.solve.bordered.mirrored import Mirrored
 from netlearn.solve.bordered.planned_few import NONE, RUNS
 from netlearn.solve.bordered.system import BorderedSystem
 from netlearn.solve.compiled.load import in_rows, kernels
-from netlearn.solve.equations.linear_stamps import SAMPLES
+from netlearn.solve.equations.linear_part import SAMPLES
 from netlearn.solve.equations.source_reduction import Dictated
 from netlearn.solve.lockstep.elements import Sources
 from netlearn.solve.newton.linearization import EXACT

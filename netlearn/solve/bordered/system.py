@@ -24,11 +24,12 @@ from netlearn.arrays import Array
 from netlearn.solve.bordered import few
 from netlearn.solve.bordered.layout import BorderedLayout
 from netlearn.solve.bordered.matrix import BorderedFactors, BorderedMatrix
+from netlearn.solve.bordered.part import BorderedPart, columns_of
 from netlearn.solve.compiled.load import available, in_rows, kernels
 from netlearn.solve.equations.assembly import with_ground
 from netlearn.solve.lockstep.elements import Sources
 from netlearn.solve.newton.iteration import Tolerances
-from netlearn.solve.newton.system import ROUNDING, NonlinearModel
+from netlearn.solve.newton.system import NonlinearModel
 from netlearn.solve.reduced_states import ReducedStates
 from netlearn.solve.terminals import values_of
 from netlearn.solve.threads import in_parts, one_thread
@@ -39,15 +40,9 @@ PART = 256
 STEPS = 12
 """After so many steps without all diodes being on their lines others are to try: 1000 samples of a layer of 300 diodes
 take as long within a fiftieth with half or twice as many (benchmarks/part_sizes.py)."""
-FEW = 3
-"""Where no more than this part of the samples have diodes to move further, they go on alone: a third; with a half or a
-sixth nudged states take as long within a twentieth (benchmarks/block_sizes.py)."""
 KEPT_NUMBERS = 32_000_000
 """Of the eliminations of all samples that are kept for the next ones, a bound of memory by convention: twice 256 MB,
 4000 samples with 128 unknowns in the border, or 100 000 with 24."""
-LITTLE = 0.25
-"""Where the border has no more than this part of the conductance at each inner node, it is left out of the first guess,
-by convention: a layer of 100 diodes with 10 outputs takes as many steps then, with 128 inputs and with 1568."""
 BALANCED = 1e-3
 """Currents out of balance by this part of what is allowed, 1e-9 of their magnitudes then, are more than rounding of
 sums of any length in float64."""
@@ -149,14 +144,14 @@ class BorderedSystem:
         def work(first: int, last: int) -> None:
             known = None if given is None else given[first // PART]
             most, own = min(STEPS, tolerances.iterations), (steps[first:last], excess[first:last])
-            begin = None if before is None else _columns(before, first, last)
+            begin = None if before is None else columns_of(before, first, last)
             if last - first <= few.MOST:
-                sources = [_columns(each, first, last) for each in (*self.drives, self.held)]
+                sources = [columns_of(each, first, last) for each in (*self.drives, self.held)]
                 factors, found = few.settle(
                     self.matrix, sources, begin, known, most=most, abstol=tolerances.abstol, steps=own[0], excess=own[1]
                 )
             else:
-                part = _Part.of(self, first, last)
+                part = BorderedPart.of(self, first, last)
                 # numpy keeps for each thread what it does about infinities.
                 with np.errstate(all="ignore"):
                     begin = part.without_diodes() if begin is None else begin
@@ -211,7 +206,7 @@ class BorderedSystem:
         made: dict[int, BorderedFactors] = {}
 
         def work(first: int, last: int) -> None:
-            part = _Part.of(self, first, last)
+            part = BorderedPart.of(self, first, last)
             if kept is not None:
                 factors = kept[first // PART]
             else:
@@ -250,7 +245,7 @@ class BorderedSystem:
             part *= own.inverse
             np.negative(part, out=part)
             none, left = np.zeros(last - first), np.empty(last - first)
-            loops.left_over(matrix.square, _columns(right, first, last), found, matrix.beside.T @ part, none, left)
+            loops.left_over(matrix.square, columns_of(right, first, last), found, matrix.beside.T @ part, none, left)
             y[inner:, first:last], error[first:last] = found, left
 
         in_parts(work, self.count, PART)
@@ -277,128 +272,3 @@ class BorderedSystem:
                 model.linear_data, moving, self.sources.dictated, others=others if len(self.layout.tree) else None
             )
         return x
-
-
-def _columns(values: Array, first: int, last: int) -> Array:
-    """Some of the columns as an array of its own, or all of them."""
-    return in_rows(values if first == 0 and last == values.shape[1] else values[:, first:last])
-
-
-@dataclass(eq=False)
-class _Part:
-    """Some of the samples; ``y`` (r, S) are the inner voltages and then the border's."""
-
-    system: BorderedSystem
-    drive: Array
-    border: Array
-    held: Array
-    y: Array
-    pull: Array
-
-    @classmethod
-    def of(cls, system: BorderedSystem, first: int, last: int) -> _Part:
-        inner, border = system.layout.sizes
-        drive, at_border, held = (_columns(each, first, last) for each in (*system.drives, system.held))
-        y, pull = np.empty((inner + border, last - first)), np.empty((inner, last - first))
-        return cls(system, drive, at_border, held, y, pull)
-
-    def without_diodes(self) -> Array:
-        """The inner voltages (h, S) if no diode conducts; without the border where it has little to say."""
-        matrix, inner = self.system.matrix, self.system.layout.sizes[0]
-        slopes, held = matrix.diodes.off_at(inner, self.held)
-        inverse = (1.0 / (matrix.diagonal + slopes))[:, None]
-        alone = self.drive * -inverse if held is None else (self.drive + held) * -inverse
-        if (matrix.sums[0] <= (1.0 + LITTLE) * matrix.diagonal).all():
-            return alone
-        scaled = matrix.beside * inverse
-        try:
-            left = np.linalg.solve(matrix.square - matrix.beside.T @ scaled, self.border + matrix.beside.T @ alone)
-        except np.linalg.LinAlgError:
-            # Nodes that hang on conducting diodes alone, or on nothing: this is but where the iteration starts.
-            return alone
-        alone += scaled @ left
-        return alone
-
-    def factors(self, at: Array) -> BorderedFactors:
-        """The elimination with the diodes on the lines of inner voltages (h, S)."""
-        matrix, loops, samples = self.system.matrix, kernels(), at.shape[1]
-        inverse, alone = np.empty(at.shape), np.empty(at.shape)
-        loops.take_lines(matrix.diodes, self.held, matrix.diagonal, self.drive, at, inverse, alone)
-        taken = matrix.products @ inverse
-        lower, wrong = np.empty(taken.shape), np.empty(samples)
-        loops.factor_border(matrix.corner, taken, lower, wrong)
-        return BorderedFactors(inverse, taken, lower, wrong, alone)
-
-    def run(
-        self, before: Array, known: BorderedFactors | None, most: int, steps: Array, *, keep: bool = True
-    ) -> BorderedFactors:
-        """Solve from inner voltages (h, S), whose elimination may be known but for the corner.
-
-        Returns the elimination at the end; if that is not to be kept, only its signs are those of all samples.
-        """
-        matrix, loops, inner = self.system.matrix, kernels(), self.system.layout.sizes[0]
-        left, moved, given = np.empty(len(steps)), np.ones(len(steps), bool), known is not None
-        for step in range(1, most + 1):
-            if known is None:
-                factors = self.factors(before)
-            else:
-                lower, wrong = np.empty(known.taken.shape), np.empty(len(steps))
-                loops.factor_border(matrix.corner, known.taken, lower, wrong)
-                factors, known = BorderedFactors(known.inverse, known.taken, lower, wrong, known.alone), None
-            shared = step == 1 and given
-            border = matrix.beside.T @ factors.alone
-            border += self.border
-            np.negative(border, out=border)
-            loops.solve_border(factors.lower, border)
-            np.matmul(matrix.beside, border, out=self.pull)
-            loops.move(
-                matrix.diodes, self.held, factors.inverse, factors.alone, self.pull, before, self.y[:inner], left
-            )
-            self.y[inner:] = border
-            steps[:] = step if step == 1 else np.maximum(steps, step * moved)
-            moved = left > 0.0
-            if not moved.any():
-                break
-            lost = np.flatnonzero(moved)
-            if FEW * len(lost) < len(moved) and step < most:
-                # The others have arrived.
-                if keep and shared:
-                    kept = (factors.inverse.copy(), factors.taken.copy(), factors.lower, factors.wrong)
-                    factors = BorderedFactors(*kept, factors.alone.copy())
-                loops.run_some(
-                    matrix.diodes, self.held, matrix.diagonal, matrix.beside, matrix.columns, matrix.products,
-                    matrix.corner, self.drive, self.border, lost, most - step, keep, factors.inverse, factors.alone,
-                    factors.taken, factors.lower, factors.wrong, self.y, self.pull, steps,
-                )  # fmt: skip
-                break
-            before = self.y[:inner].copy()
-        return factors
-
-    def weigh(self, tolerances: Tolerances, excess: Array) -> None:
-        """How far the samples (S,) are from Kirchhoff's laws."""
-        matrix, loops, inner = self.system.matrix, kernels(), self.system.layout.sizes[0]
-        rounding, y = np.zeros(len(excess)), self.y[:inner]
-        loops.most_of(self.y, rounding)
-        rounding *= ROUNDING
-        loops.weigh_inner(
-            matrix.diodes, self.held, matrix.diagonal, matrix.sums[0], self.drive, self.pull, y, rounding,
-            tolerances.abstol, excess,
-        )  # fmt: skip
-        linear = matrix.square @ self.y[inner:]
-        linear += matrix.beside.T @ y
-        loops.weigh_border(linear, self.border, matrix.sums[1], rounding, tolerances.abstol, excess)
-
-    def solved(self, factors: BorderedFactors, inside: Array, border: Array) -> tuple[Array, Array, Array]:
-        """Solutions (h, S) and (m, S) for such right-hand sides, and what is left of the equations, relative (S,)."""
-        matrix, loops, samples = self.system.matrix, kernels(), border.shape[1]
-        error, most = np.empty(samples), np.zeros(samples)
-        found = border.copy()
-        if inside.any():
-            found -= matrix.beside.T @ (factors.inverse * inside)
-            np.abs(inside).max(axis=0, out=most)
-        loops.solve_border(factors.lower, found)
-        y = matrix.beside @ found
-        np.subtract(inside, y, out=y)
-        y *= factors.inverse
-        loops.left_over(matrix.square, border, found, matrix.beside.T @ y, most, error)
-        return y, found, error

@@ -19,7 +19,7 @@ from netlearn.circuit.wiring import Wiring
 from netlearn.solve.compiled.load import available
 from netlearn.solve.equations.assembly import Equations
 from netlearn.solve.equations.diagnosis import not_finite
-from netlearn.solve.equations.linear_stamps import LinearPart
+from netlearn.solve.equations.linear_part import LinearPart
 from netlearn.solve.equations.prepared import only_drives
 from netlearn.solve.equations.source_reduction import Dictated, SourceReduction
 from netlearn.solve.matrices.many import Pattern, pattern_for, pivoting

@@ -26,7 +26,7 @@ from netlearn.probes.ends import Probes
 from netlearn.project import open_project
 from netlearn.solve.bordered import plan
 from netlearn.solve.bordered.matrix import BorderedFactors
-from netlearn.solve.bordered.system import _Part
+from netlearn.solve.bordered.part import BorderedPart
 from netlearn.solve.compiled.load import kernels
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.newton.linearization import NonlinearLinearization
@@ -373,13 +373,13 @@ def test_states_of_a_plan_are_eliminated_as_often_as_others(
     """Not once more for each product with their Jacobians."""
     model, theta, batch = task(18, samples)
     made: list[int] = []
-    own = _Part.factors
+    own = BorderedPart.factors
 
-    def factors(self: _Part, at: Array) -> BorderedFactors:
+    def factors(self: BorderedPart, at: Array) -> BorderedFactors:
         made.append(at.shape[1])
         return own(self, at)
 
-    monkeypatch.setattr(_Part, "factors", factors)
+    monkeypatch.setattr(BorderedPart, "factors", factors)
     found = said(model, theta, batch, name, Mse()).gradient
     by_plan = len(made)
     made.clear()

@@ -18,6 +18,7 @@ from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.planned import PlannedModel
 from netlearn.project import open_project
 from netlearn.solve.bordered import few, layout, system
+from netlearn.solve.bordered import part as bordered_part
 from netlearn.solve.bordered.layout import BorderedLayout
 from netlearn.solve.bordered.system import BorderedSystem
 from netlearn.solve.internal import InternalSolver
@@ -269,7 +270,7 @@ def test_pushed_states_are_those_of_the_circuit_with_the_elements(
     samples: int, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Samples whose diodes move go on alone, always or never.
-    monkeypatch.setattr(system, "FEW", part)
+    monkeypatch.setattr(bordered_part, "FEW", part)
     rng = np.random.default_rng(8)
     circuit = driven(circuit_of(layers(rng)), rng.uniform(-1, 1, (samples, INPUTS)))
     free = InternalSolver().solve(circuit)
