@@ -177,7 +177,7 @@ def newton(
             mode[0, w] = FREE
             if start[w]:
                 mode[0, w] = begin
-                for k in range(laws.kept):
+                for k in range(laws.kept if begin == FREE else 0):
                     kept[k, w] = 0.0
                 load_start(problem, sample[w], w, y)
                 start[w] = False

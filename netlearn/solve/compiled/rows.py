@@ -189,20 +189,24 @@ def subtract_products(typing: Any, y: Any, i: Any, columns: Any, first: Any, las
         rows, places, factors = (context.make_array(kinds[k])(context, builder, values[k]) for k in (0, 2, 5))
         row, begin, end = (context.cast(builder, values[k], kinds[k], types.intp) for k in (1, 3, 4))
         width = builder.extract_value(rows.shape, 1)
-        zero, one, step = (ir.Constant(width.type, value) for value in (0, 1, LANES))
-        kept = cgutils.alloca_once(builder, VECTOR)
-        with cgutils.for_range_slice(builder, zero, width, step, width.type) as (lane, _):
 
-            def place(array: Any, at: Any) -> Any:
-                offset = builder.add(builder.mul(at, width), lane)
+        def taken_off(lane: Any, totals: list[Any]) -> None:
+            def place(array: Any, at: Any, k: int) -> Any:
+                offset = builder.add(builder.add(builder.mul(at, width), lane), ir.Constant(width.type, k * LANES))
                 return builder.bitcast(builder.gep(array.data, [offset]), VECTOR.as_pointer())
 
-            builder.store(vector_at(builder, place(rows, row)), kept)
-            with cgutils.for_range_slice(builder, begin, end, one, width.type) as (p, _):
-                other = vector_at(builder, place(rows, builder.load(builder.gep(places.data, [p]))))
-                product = builder.fmul(vector_at(builder, place(factors, p)), other, flags=("contract",))
-                builder.store(builder.fsub(builder.load(kept), product, flags=("contract",)), kept)
-            builder.store(builder.load(kept), place(rows, row), align=8)
+            for k, kept in enumerate(totals):
+                builder.store(vector_at(builder, place(rows, row, k)), kept)
+            with cgutils.for_range_slice(builder, begin, end, ir.Constant(width.type, 1), width.type) as (p, _):
+                other = builder.load(builder.gep(places.data, [p]))
+                for k, kept in enumerate(totals):
+                    left, right = vector_at(builder, place(factors, p, k)), vector_at(builder, place(rows, other, k))
+                    product = builder.fmul(left, right, flags=("contract",))
+                    builder.store(builder.fsub(builder.load(kept), product, flags=("contract",)), kept)
+            for k, kept in enumerate(totals):
+                builder.store(builder.load(kept), place(rows, row, k), align=8)
+
+        several_vectors(builder, ir.Constant(width.type, 0), width, taken_off)
         return context.get_dummy_value()
 
     return types.void(y, i, columns, first, last, source), generate
