@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 
 LOG2_E = 1.0 / math.log(2.0)
@@ -18,8 +19,25 @@ LN_2_HIGH, LN_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 """ln 2 in two parts (fdlibm, 1993), the first one short enough that its products with exponents are exact."""
 TO_INTEGER = 1.5 * 2.0**52
 """Added to a small number it leaves the nearest integer in the last bits of a float64, which has 53 of them."""
-POWERS = tuple(1.0 / math.factorial(k) for k in range(13, -1, -1))
-"""Taylor coefficients of the exponential, up to where they are below float64's rounding for half of ln 2."""
+
+
+def _economized(reach: float, degree: int, terms: int) -> tuple[float, ...]:
+    """Coefficients of the exponential up to ``reach`` on either side of zero, the highest power's first.
+
+    The Taylor series' powers beyond ``degree`` are taken for what Chebyshev's polynomials leave of them: lower powers
+    (economization; Lanczos, Journal of Mathematics and Physics 17, 1938).
+    """
+    series = [1.0 / math.factorial(k) for k in range(terms)]
+    for n in range(terms - 1, degree, -1):
+        last = series.pop()
+        for k, part in enumerate(np.polynomial.chebyshev.cheb2poly([0.0] * n + [1.0])[:-1].tolist()):
+            series[k] -= last * reach ** (n - k) * part / 2.0 ** (n - 1)
+    return tuple(reversed(series))
+
+
+POWERS = _economized(math.log(2.0) / 2.0, 11, 16)
+"""What they leave out for half of ln 2 is 3e-18, a fortieth of float64's rounding, by the first power that is replaced:
+(ln 2 / 2)¹² / 12! / 2¹¹."""
 LEAST, MOST = -708.0, 709.0
 """Beyond these the exponential is taken for 0 and for infinite: where float64's normal numbers end, but for a third of
 a unit or more."""
@@ -84,14 +102,21 @@ class _Words:
         return self.builder.select(self.builder.fcmp_ordered(test, a, b), yes, no)
 
 
-def exponential(builder: ir.IRBuilder, x: Any) -> Any:
-    """exp(x): a Taylor polynomial of what is left after taking powers of 2 out."""
-    w = _Words(builder, x)
-    inside = w.where("<", x, w.all(LEAST), w.all(LEAST), w.where(">", x, w.all(MOST), w.all(MOST), x))
+def exponential(builder: ir.IRBuilder, x: Any, least: float = -math.inf, most: float = math.inf) -> Any:
+    """exp(x): a polynomial of what is left after taking powers of 2 out.
+
+    Where x is not between ``least`` and ``most``, it may be any number.
+    """
+    w, inside, low, high = _Words(builder, x), x, least < LEAST, most > MOST
+    if high:
+        inside = w.where(">", x, w.all(MOST), w.all(MOST), inside)
+    if low:
+        inside = w.where("<", x, w.all(LEAST), w.all(LEAST), inside)
     rest, two = _reduced(w, inside)
     result = w.mul(w.series(rest, POWERS), two)
-    result = w.where("<", x, w.all(LEAST), w.all(0.0), result)
-    return w.where(">", x, w.all(MOST), w.all(math.inf), result)
+    if low:
+        result = w.where("<", x, w.all(LEAST), w.all(0.0), result)
+    return w.where(">", x, w.all(MOST), w.all(math.inf), result) if high else result
 
 
 def _reduced(w: _Words, x: Any) -> tuple[Any, Any]:

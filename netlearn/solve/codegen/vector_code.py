@@ -6,6 +6,7 @@ for a device, where compiling a function takes numba seconds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -54,6 +55,7 @@ class VectorCode:
         self._order = list(_wanted(nodes, load))
         self._inputs = {node.number: () if load(node) is not None else node.inputs for node in self._order}
         self._guards = _guards(self._order, nodes, self._inputs)
+        self._conditions = {node.inputs[0].number: node.inputs[0] for node in self._order if node.operation == "select"}
         self._done: set[int] = set()
         self._emit(self._order, frozenset())
 
@@ -179,7 +181,7 @@ class VectorCode:
             nan = builder.fcmp_unordered("uno", v[1], v[1])
             return builder.select(nan, v[1], builder.select(first, *v))
         if name == "exp":
-            return exponential(builder, v[0])
+            return exponential(builder, v[0], *self._between(node))
         if name == "log":
             return logarithm(builder, v[0])
         if name in ("sinh", "cosh", "tanh"):
@@ -188,6 +190,17 @@ class VectorCode:
             return self._call(_INTRINSICS[name], v)
         assert name in _LIBM, name
         return self._one_by_one(name, v)
+
+    def _between(self, node: Node) -> tuple[float, float]:
+        """What the input of a function is at the least and at the most wherever the node is wanted, by its guards."""
+        (x,), least, most = node.inputs, -math.inf, math.inf
+        for number, arm in self._guards[node.number]:
+            condition = self._conditions[number]
+            if condition.operation in ("lt", "le"):
+                low, high = condition.inputs if arm == 1 else condition.inputs[::-1]
+                least = max(least, low.value) if high is x and low.operation == "constant" else least
+                most = min(most, high.value) if low is x and high.operation == "constant" else most
+        return least, most
 
     def _call(self, name: str, v: list[Any]) -> Any:
         return self._builder.call(intrinsic(self._module, name, VECTOR), v)

@@ -80,6 +80,36 @@ def test_a_node_behind_two_guards_that_is_used_under_a_third(hoisted: bool, cond
     np.testing.assert_allclose(found, wanted, rtol=1e-13, atol=1e-14)
 
 
+@pytest.mark.parametrize("operation", ["lt", "le"])
+@pytest.mark.parametrize("low", [None, -2000.0, -3.0])
+@pytest.mark.parametrize("high", [None, 600.0, 2000.0])
+@pytest.mark.parametrize("outside", [True, False])
+def test_exponentials_behind_conditions_are_right_wherever_they_are_wanted(
+    operation: str, low: float | None, high: float | None, outside: bool
+) -> None:
+    """Where a condition keeps the exponent within what the polynomial takes, nothing else does."""
+    graph = Graph()
+    x, y = graph.input("y", 0), graph.input("y", 1)
+    result = graph.apply("exp", x)
+    for bound, below in ((low, True), (high, False)):
+        if bound is not None:
+            limit = graph.constant(bound)
+            # The exponential is in the second branch or in the first one.
+            ends = (x, limit) if below == outside else (limit, x)
+            branches = (y, result) if outside else (result, y)
+            result = graph.apply("select", graph.apply(operation, *ends), *branches)
+    special = [0.0, -0.0, 600.0, -3.0, 700.0, -700.0, 707.9, -707.9, np.inf, -np.inf, np.nan, 1e300, -1e300, 2000.0]
+    rng = np.random.default_rng(0)
+    points = np.concatenate([*(rng.uniform(-s, s, 400) for s in (1, 20, 700, 3000, 1e5, 1e17)), special, [0.5] * 2])
+    (found,) = values([result], {x: points, y: np.full(len(points), 7.0)}, len(points))
+    with np.errstate(all="ignore"):
+        (wanted,) = LawProgram((result,))({("y", 0): points, ("y", 1): np.full(len(points), 7.0)})
+        same = (found == wanted) | (np.isnan(found) & np.isnan(wanted)) | (np.abs(found / wanted - 1.0) <= 4.5e-16)
+    # The exponential ends a little before overflow.
+    assert (same | (np.abs(np.abs(points) - 727.0) < 19.0)).all()
+    assert np.isnan(found[np.isnan(points)]).all() or not outside
+
+
 @pytest.mark.ngspice
 @pytest.mark.usefixtures("ngspice")
 @pytest.mark.parametrize("card", CARDS)
