@@ -123,22 +123,26 @@ class Lockstep:
         at_rest = self.model.at_rest
         run = SampleRun.of(self.equations, self.sources, count, tolerances, self._sums, at_rest=at_rest, unique=unique)
         drives = self._starts(count, unique) if guess is None else None
+        every = np.arange(count)
         if drives is None:
             for part in self._pieces(count):
                 start = None if guess is None else Starts.at(self._in_frame(guess[:, part].T))
-                run.solve(np.arange(part.start, part.stop), start)
+                run.find(every[part], start)
+            run.weigh(every)
         else:
-            run.solve(drives.known)
+            run.find(drives.known)
             reach = np.inf if unique else self.reach_of(drives, run)
             values = self._in_frame(run.y[drives.known])
             for part in self._pieces(len(drives.others)):
-                samples = drives.others[part]
                 start = drives.starts(values, part) if reach > 0.0 else None
-                run.solve(samples, start, interpolated=start is not None)
-                if start is not None and not unique:
-                    lost = (run.excess[samples] > 1.0) | (run.away[samples] > reach)
-                    if lost.any():
-                        run.solve(samples[lost])
+                run.find(drives.others[part], start, interpolated=start is not None)
+            run.weigh(every)
+            if 0.0 < reach < np.inf:
+                run.away[drives.known] = 0.0
+                lost = ~(run.excess <= 1.0) | (run.away > reach)
+                if lost.any():
+                    # Starts are no better than the known samples that they follow from.
+                    run.solve(drives.others if lost[drives.known].any() else np.flatnonzero(lost))
         # One more step where the last one promised more than it kept.
         above = run.excess > ROUGH
         rough = np.flatnonzero(above & (run.excess <= 1.0)) if above.any() else np.zeros(0, np.int64)
@@ -184,13 +188,13 @@ class Lockstep:
         arrive at the same place.
         """
         first, checked, weights = starts.halves
-        if not (run.excess[starts.known] <= 1.0).all():
+        if not run.converged[starts.known].all():
             return 0.0
         again = run.again()
-        again.solve(checked, Starts.interpolated(weights, self._in_frame(run.y[first])), interpolated=True)
+        again.find(checked, Starts.interpolated(weights, self._in_frame(run.y[first])), interpolated=True)
         found, known = again.y[checked], run.y[checked]
         apart = np.abs(found - known).max(initial=0.0)
-        same = (again.excess[checked] <= 1.0).all() and apart <= SAME * np.abs(known).max(initial=1.0)
+        same = again.converged[checked].all() and apart <= SAME * np.abs(known).max(initial=1.0)
         return FARTHER * float(again.away[checked].max()) if same else 0.0
 
     def _states(self, run: SampleRun) -> ReducedStates:

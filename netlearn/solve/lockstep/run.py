@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,9 +50,9 @@ def of_rows(values: Array) -> Array:
 class SampleRun:
     """What is known of S samples: reduced unknowns ``y`` (S, r).
 
-    ``excess`` (S,) says how far they are from Kirchhoff's laws, 1 the limit and infinite where Newton's method failed,
-    ``steps`` (S,) how many steps it took, ``negative`` (S,) how many pivots were not above zero in the last one, and
-    ``away`` (S,) how far, in volts, nodes ended from their starts at the most.
+    ``converged`` (S,) says where Newton's method arrived, ``excess`` (S,) how far they are from Kirchhoff's laws, 1 the
+    limit and infinite where it failed, ``steps`` (S,) how many steps it took, ``negative`` (S,) how many pivots were
+    not above zero in the last one, and ``away`` (S,) how far, in volts, nodes ended from their starts at the most.
     """
 
     equations: LockstepEquations
@@ -68,6 +69,7 @@ class SampleRun:
     reduced: tuple[Array, Array] | None
     """What condensing makes of the drive: (S, k) for the equations that are left, and what the others follow from."""
     y: Array
+    converged: Array
     excess: Array
     steps: Array
     negative: Array
@@ -98,41 +100,56 @@ class SampleRun:
         into = np.empty((count, len(equations.layout.whole.sourced))) if ports is None else None
         steps, negative = np.zeros((2, count), np.int64)
         volts = of_rows(sources.dictated.volts)
-        found = np.empty((count, size)), np.zeros(count), steps, negative, np.zeros(count), into
+        converged, excess, away = np.zeros(count, bool), np.zeros(count), np.zeros(count)
+        found = np.empty((count, size)), converged, excess, steps, negative, away, into
         return cls(equations, tolerances, at_rest, unique, drive, sources.driven, volts, ports, reduced, *found)
 
     def again(self) -> SampleRun:
         """The same with nothing known."""
-        names = ("y", "excess", "steps", "negative", "away")
+        names = ("y", "converged", "excess", "steps", "negative", "away")
         own = {name: np.empty_like(getattr(self, name)) for name in names}
         into = None if self.into is None else np.empty_like(self.into)
         return replace(self, unique=False, into=into, **own)
 
     def solve(self, samples: Array, start: Starts | None = None, *, interpolated: bool = False) -> None:
-        """Solve the samples of these numbers, from ``start`` or from zero.
+        """Solve the samples of these numbers as ``find`` does, and weigh what came of it."""
+        self.find(samples, start, interpolated=interpolated)
+        self.weigh(samples)
+
+    def find(self, samples: Array, start: Starts | None = None, *, interpolated: bool = False) -> None:
+        """Where Newton's method leads the samples of these numbers, from ``start`` or from zero.
 
         Where starts are ``interpolated``, samples take different numbers of steps.
         """
+        for equations, volts, mine in self._by_equations(samples):
+            some, begin = samples, start
+            if mine is not None:
+                some, begin = samples[mine], None if start is None else start.some(mine)
+            self._find(equations, volts, some, begin, interpolated)
+
+    def weigh(self, samples: Array) -> None:
+        """How far from Kirchhoff's laws the samples of these numbers are, infinite where Newton's method failed."""
+        for equations, volts, mine in self._by_equations(samples):
+            some = samples if mine is None else samples[mine]
+            self._weigh(equations, volts, some, self.excess, self.into)
+            if equations is not self.equations:
+                # What cancels in an element at a hub is less than in all that it stands for.
+                rough = some[self.excess[some] > ROUGH]
+                if len(rough):
+                    self._weigh(self.equations, self.volts, rough, self.excess)
+        if not self.converged.all():
+            self.excess[samples[~self.converged[samples]]] = np.inf
+
+    def _by_equations(self, samples: Array) -> Iterator[tuple[LockstepEquations, Array, Array | None]]:
+        """The equations that some samples are solved with, the voltages beside them, and which (m,), None for all."""
         if self.ports is None:
-            lost = self._solve(self.equations, self.volts, samples, start, interpolated)
-            self._weigh(self.equations, self.volts, samples, self.excess, self.into)
-            self.excess[lost] = np.inf
+            yield self.equations, self.volts, None
             return
         ports, sums = self.ports
         near = sums.for_sample(samples)
         for mine, equations, volts in ((near, ports.equations, sums.volts), (~near, self.equations, self.volts)):
-            if not mine.any():
-                continue
-            some, begin = samples, start
-            if not mine.all():
-                some, begin = samples[mine], None if start is None else start.some(mine)
-            lost = self._solve(equations, volts, some, begin, interpolated)
-            self._weigh(equations, volts, some, self.excess)
-            # What cancels in an element at a hub is less than in all that it stands for.
-            rough = some[self.excess[some] > ROUGH] if equations is not self.equations else lost
-            if len(rough):
-                self._weigh(self.equations, self.volts, rough, self.excess)
-            self.excess[lost] = np.inf
+            if mine.any():
+                yield equations, volts, None if mine.all() else mine
 
     def flows(self) -> Array:
         """The currents (S, t) into tree nodes that elements touch."""
@@ -142,10 +159,10 @@ class SampleRun:
         self._weigh(self.equations, self.volts, np.arange(len(self.y)), np.empty(len(self.y)), into)
         return into
 
-    def _solve(
+    def _find(
         self, equations: LockstepEquations, volts: Array, samples: Array, start: Starts | None, interpolated: bool
-    ) -> Array:
-        """Newton's method for some samples, with ``volts`` beside the equations; returns those where it failed."""
+    ) -> None:
+        """Newton's method for some samples, with ``volts`` beside the equations."""
         count = len(samples)
         layout, condensation = equations.layout, equations.condensation
         plan, frame = layout.plan, layout.frame
@@ -165,12 +182,11 @@ class SampleRun:
         width = plan.lanes(count)
         # A lane that is out of samples waits for the others.
         fewer = min(width, max(LEAST_LANES if problem.chained else ALONE, count // SAMPLES_OF_A_LANE // 8 * 8))
-        converged = np.zeros(len(self.y), bool)
 
         def find(first: int, last: int) -> None:
             loops.newton(
                 plan.fill, plan.listed, linear, laws, problem, settling, between, fewer, first, last,
-                equations.nodes, converged, self.steps, self.negative, self.away,
+                equations.nodes, self.converged, self.steps, self.negative, self.away,
             )  # fmt: skip
 
         if problem.chained:
@@ -183,7 +199,6 @@ class SampleRun:
             rest = self.reduced[1]
             y = self.y[samples][:, condensation.last]
             self.y[samples] = condensation.recover(y, -(rest if len(rest) == 1 else rest[samples]))
-        return samples[~converged[samples]]
 
     def _weigh(
         self, equations: LockstepEquations, volts: Array, samples: Array, excess: Array, into: Array | None = None

@@ -11,6 +11,8 @@ from netlearn.circuit.devices.linear import VOLTAGE_SOURCE
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.lockstep import lockstep
 from netlearn.solve.lockstep.lockstep import Lockstep
+from netlearn.solve.lockstep.run import SampleRun
+from netlearn.solve.lockstep.starts import InterpolatedStarts
 from netlearn.solve.newton.iteration import Tolerances
 from netlearn.solve.newton.system import NonlinearModel
 
@@ -67,6 +69,33 @@ def test_solutions_far_from_their_starts_are_looked_for_from_zero(monkeypatch: p
     found, _ = solved(circuit)
     monkeypatch.setattr(lockstep, "CHECKED_FROM", COUNT + 1)
     assert found == pytest.approx(solved(circuit)[0], rel=1e-9, abs=1e-12)
+
+
+def test_where_a_known_sample_misses_kirchhoffs_laws_all_others_start_from_zero(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    circuit, weigh, reach_of, known = lattice("npn"), SampleRun.weigh, Lockstep.reach_of, []
+
+    def reached(together: Lockstep, starts: InterpolatedStarts, run: SampleRun) -> float:
+        known.extend(starts.known.tolist())
+        return reach_of(together, starts, run)
+
+    def weighed(run: SampleRun, samples: np.ndarray) -> None:
+        weigh(run, samples)
+        if known[40] in samples:
+            run.excess[known[40]] = 2.0
+
+    monkeypatch.setattr(Lockstep, "reach_of", reached)
+    monkeypatch.setattr(SampleRun, "weigh", weighed)
+    together = Lockstep.of(NonlinearModel.of(circuit), COUNT)
+    assert together is not None
+    found = together.solve(None, Tolerances.of(circuit), unique=False)
+    assert np.flatnonzero(~found.converged).tolist() == [known[40]]
+    monkeypatch.setattr(lockstep, "CHECKED_FROM", COUNT + 1)
+    monkeypatch.setattr(SampleRun, "weigh", weigh)
+    cold, all_steps = solved(circuit)
+    assert (found.steps == all_steps).all()
+    assert found.states.x == pytest.approx(cold, rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["latch", "npn"])
