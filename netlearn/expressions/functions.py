@@ -60,7 +60,9 @@ def _power_slopes(x: Number, y: Number) -> tuple[Number, Number]:
     base = _absolute(x)
     # The logarithm's limit at a zero base: 0^y stays zero for every y > 0.
     by_exponent = np.where(_real(base) > 0, np.power(base, y) * np.log(np.where(base == 0, 1.0, base)), 0.0)
-    return y * np.power(base, y - 1) * _sign(x), by_exponent
+    by_base = y * np.power(base, y - 1) * _sign(x)
+    # Not zero times infinity at a zero base.
+    return np.where(y == 0, 0.0, by_base), by_exponent
 
 
 def _odd_power(x: Number, y: Number) -> Number:
@@ -132,7 +134,7 @@ OPERATORS: Mapping[str, Function] = {
     "add": _two(lambda x, y: x + y, lambda x, y: (1.0, 1.0)),
     "sub": _two(lambda x, y: x - y, lambda x, y: (1.0, -1.0)),
     "mul": _two(lambda x, y: x * y, lambda x, y: (y, x)),
-    "div": _two(np.divide, lambda x, y: (1.0 / y, -x / (y * y))),
+    "div": _two(np.divide, lambda x, y: (1.0 / y, -(x / y) / y)),
     "mod": _two(lambda x, y: x - y * np.trunc(_real(x) / _real(y)), lambda x, y: (1.0, -np.trunc(_real(x) / _real(y)))),
     # ngspice has this of the absolute values.
     "quotient": _level(lambda x, y: np.floor(np.abs(_real(x) / _real(y))), 2),
@@ -299,17 +301,26 @@ LARGEST_EXPONENTIAL = 1e99
 
 
 def _ratio(x: Number, y: Number) -> Number:
-    """x / y, and zero for 0 / 0, as in ngspice."""
-    return np.divide(x, np.where((x == 0) & (y == 0), 1.0, y))
+    """x / y, and zero for 0 / 0, as in ngspice; its slopes there are those of zero, too."""
+    nothing = (x == 0) & (y == 0)
+    return np.where(nothing, 0.0, np.divide(x, np.where(nothing, 1.0, y)))
+
+
+def _ratio_slopes(x: Number, y: Number) -> tuple[Number, Number]:
+    nothing = (x == 0) & (y == 0)
+    below = np.where(nothing, 1.0, y)
+    return np.where(nothing, 0.0, 1.0 / below), np.where(nothing, 0.0, -(x / below) / below)
 
 
 def _bounded_exponential(x: Number) -> Number:
-    return np.where(_real(x) > np.log(LARGEST_EXPONENTIAL), LARGEST_EXPONENTIAL, np.exp(x))
+    real = _real(x)
+    # Level, but as steep as it is high, so that Newton's method comes down from there, as in ngspice.
+    return np.where(real > np.log(LARGEST_EXPONENTIAL), LARGEST_EXPONENTIAL * (1.0 + (x - real)), np.exp(x))
 
 
 BEHAVIOURAL_OPERATORS: Mapping[str, Function] = {
     **OPERATORS,
-    "div": Function(_ratio, OPERATORS["div"].slopes, 2, 2),
+    "div": Function(_ratio, _ratio_slopes, 2, 2),
 }
 """Operators in behavioural sources."""
 

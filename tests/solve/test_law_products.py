@@ -155,3 +155,24 @@ def test_laws_that_are_not_defined_at_zero_are_not_evaluated_there(monkeypatch: 
     found = [contract(made, column, left, right) for column in columns(made)]
     assert found
     assert all(np.isfinite(value).all() for value in found)
+
+
+def test_nothing_over_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sinh(k V) / sinh(k) at k = 0 is zero, as in ngspice, and so are its derivatives."""
+    made = netlearn.elaborate(netlearn.parse(CELLS.replace("g=1 k=1", "g=1 k=0"))).circuit
+    left, right = states(made, 20)
+    monkeypatch.setattr(contraction, "WORTH_LOADING", 0)
+    none = 0
+    for column in columns(made):
+        values = made.groups[column[0]].values
+        value = contract(made, column, left, right)
+        with monkeypatch.context() as patch:
+            patch.setattr(contraction, "WORTH_LOADING", 10**9)
+            expected = contract(made, column, left, right)
+        np.testing.assert_allclose(value, expected, rtol=1e-12, atol=1e-13 * np.abs(expected).max(initial=0.0))
+        assert np.isfinite(value).all()
+        for name in values:
+            at_rest = np.broadcast_to(np.asarray(values[name]) == 0.0, value.shape)
+            assert not value[at_rest].any()
+            none += int(at_rest.sum())
+    assert none > 0

@@ -183,7 +183,9 @@ def _division_slope(t: Terms, node: Node, k: int) -> Node:
 def _power_slope(t: Terms, node: Node, k: int) -> Node:
     base, exponent = node.inputs
     if k == 0:
-        return t.mul(exponent, t.graph.apply("pow", base, t.sub(exponent, t(1.0))))
+        slope = t.mul(exponent, t.graph.apply("pow", base, t.sub(exponent, t(1.0))))
+        # Not zero times infinity at a zero base.
+        return t.choose(t.graph.apply("eq", exponent, t(0.0)), t(0.0), slope)
     positive = t.less(t(0.0), base)
     return t.choose(positive, t.mul(node, t.graph.apply("log", t.choose(positive, base, t(1.0)))), t(0.0))
 

@@ -163,7 +163,7 @@ class LawMaker:
 
     def inside(self) -> frozenset[str]:
         """The values in arguments of functions that take long."""
-        currents = self._currents([self._row("y", t) for t in range(len(self.terminals))])
+        currents = self.currents([self._row("y", t) for t in range(len(self.terminals))])
         costly = [node for node in reached(currents) if node.operation in COSTLY]
         parts = (part for part in reached(costly) if part.operation == "input" and part.value[0] == "value")
         return frozenset(part.value[1] for part in parts)
@@ -174,11 +174,11 @@ class LawMaker:
         limits = self._limits(x)
         places, kept = limits.places, limits.kept
         variables = [graph.cut(place, "place", t) for t, place in enumerate(places)]
-        currents = self._currents(variables)
+        currents = self.currents(variables)
         rows = Differentiation(graph, variables).rows(currents)
         step = self._step(limits, currents, rows)
         plain_variables = [graph.cut(place, "unknown", t) for t, place in enumerate(x)]
-        plain_currents = self._currents(plain_variables)
+        plain_currents = self.currents(plain_variables)
         plain_rows = Differentiation(graph, plain_variables).rows(plain_currents)
         balance = self._balance(plain_currents, plain_rows)
         curve = self._curve(variables, rows)
@@ -240,7 +240,7 @@ class LawMaker:
         if limits.kept:
             raise Untraceable("steps that are limited by the last one")
         variables = [graph.cut(place, "place", t) for t, place in enumerate(limits.places)]
-        currents = self._currents(variables)
+        currents = self.currents(variables)
         total, slopes, _ = self._step(limits, currents, Differentiation(graph, variables).rows(currents))
         zero = graph.constant(0.0)
         nodes, mode = [total.get(hub, zero), slopes.get((hub, hub), zero)], graph.input("mode").number
@@ -252,7 +252,7 @@ class LawMaker:
     def weights(self, name: str) -> CompiledWeights:
         """What sums states at the terminals times the currents' derivatives by a value."""
         graph = self.graph
-        currents = self._currents([self._row("y", t) for t in range(len(self.terminals))])
+        currents = self.currents([self._row("y", t) for t in range(len(self.terminals))])
         rows = Differentiation(graph, [graph.input("value", name)]).rows(currents)
         total = graph.constant(0.0)
         for t, row in enumerate(rows):
@@ -277,7 +277,8 @@ class LawMaker:
         separation.usual[graph.apply("eq", graph.input("mode"), graph.constant(COLD))] = False
         return separation
 
-    def _currents(self, at: Sequence[Node]) -> list[Node]:
+    def currents(self, at: Sequence[Node]) -> list[Node]:
+        """The currents at all terminals where the unknowns there are ``at``."""
         found = Traced.of(self.graph, self.device.residual(_array(self._traced(at)), self.values))
         if found.shape != (len(self.terminals),):
             raise Untraceable("currents of another shape")

@@ -221,10 +221,11 @@ def _uncut(nodes: Sequence[Node]) -> list[Node]:
     made: dict[int, Node] = {}
     for node in reached(nodes):
         parts = [made[part.number] for part in node.inputs]
-        changed = any(new is not old for new, old in zip(parts, node.inputs, strict=True))
-        made[node.number] = node.graph.apply(node.operation, *parts) if changed else node
         if node.operation == "cut":
             made[node.number] = parts[0]
+            continue
+        changed = any(new is not old for new, old in zip(parts, node.inputs, strict=True))
+        made[node.number] = node.graph.apply(node.operation, *parts) if changed else node
     return [made[node.number] for node in nodes]
 
 

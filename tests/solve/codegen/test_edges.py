@@ -1,0 +1,85 @@
+"""Slopes of traced laws where functions have edges, beside those that array code has from tables of formulas."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+import netlearn
+from netlearn.arrays import Array
+from netlearn.circuit.devices.base import Device, Environment, Values
+from netlearn.expressions.functions import BEHAVIOURAL_FUNCTIONS
+from netlearn.solve.codegen.derivatives import Differentiation
+from netlearn.solve.codegen.graph import LawProgram
+from netlearn.solve.codegen.laws import LawMaker, plain_values
+
+EDGES = [-2.0, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 2.0, 230.0]
+LAWS = [
+    *(f"v(a){operator}v(b)" for operator in ("+", "-", "*", "/", "**", "==", "!=", "<", ">", "<=", ">=", "||", "&&")),
+    *(
+        f"{name}(v(a))"
+        for name, f in BEHAVIOURAL_FUNCTIONS.items()
+        if f.least <= 1 and name[0] != "_" and name != "ddt"
+    ),
+    *(f"{name}(v(a),v(b))" for name, f in BEHAVIOURAL_FUNCTIONS.items() if f.least <= 2 <= f.most and name[0] != "_"),
+    *("limit(v(a),v(b),0.5)", "uplim(v(a),0.5,0.1)", "dnlim(v(a),0.5,0.1)", "v(a)>0?v(b):v(a)"),
+    *("v(a)**3", "v(a)**0.5", "v(a)**(-1)", "v(a)**0", "0**v(a)", "pwr(v(a),0.5)", "pow(v(a),0)"),
+    *(
+        "pwl(v(a),0,0,1,1,2,0)",
+        "table(v(a),0,0,1,1)",
+        "v(a)/(v(a)*v(b))",
+        "v(b)*v(a)/v(a)",
+        "sinh(v(b)*v(a))/sinh(v(b))",
+    ),
+]
+
+
+def device_of(law: str) -> tuple[Device, Values, list[int]]:
+    """The source, its prepared values, and which of both voltages each terminal has, -1 for ground."""
+    lines = ["t", f"B1 0 o I={{{law}}}", "R1 a 0 1", "R2 b 0 1", "R3 o 0 1", ".end"]
+    circuit = netlearn.elaborate(netlearn.parse("\n".join(lines))).circuit
+    group = next(group for group in circuit.groups if "behavioural" in group.device.name)
+    named = {list(circuit.nodes).index(name): k for k, name in enumerate("abo")}
+    places = [named.get(unknown, -1) for unknown in np.asarray(group.index)[0].tolist()]
+    return group.device, group.device.prepare(group.values, Environment()), places
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.filterwarnings("ignore::netlearn.errors.NetlistWarning")
+def test_values_and_slopes(law: str) -> None:
+    device, prepared, places = device_of(law)
+    points = np.array([[*pair, 0.0, 0.0] for pair in itertools.product(EDGES, EDGES)])
+    x = points[:, None, places]
+    terminals = tuple(-1 if place < 0 else places.index(place) for place in places)
+    maker = LawMaker(device, prepared, dict(plain_values(prepared)), terminals)
+    graph = maker.graph
+    rows = [graph.constant(0.0) if t < 0 else graph.input("y", t) for t in terminals]
+    variables = [graph.cut(row, "unknown", t) for t, row in enumerate(rows)]
+    currents = maker.currents(variables)
+    slopes = Differentiation(graph, variables).rows(currents)
+    given: dict[tuple[object, ...], Array] = {("y", t): x[:, 0, t] for t in terminals if t >= 0}
+    given |= {("value", name): np.full(len(points), np.ravel(value)[0]) for name, value in prepared.items()}
+    with np.errstate(all="ignore"):
+        values, wanted = device.residual(x, prepared)[:, 0], device.jacobian(x, prepared)[:, 0]
+    for t, (current, row) in enumerate(zip(currents, slopes, strict=True)):
+        assert_same(LawProgram([current])(given)[0], values[:, t])
+        for u in range(len(terminals)):
+            found = LawProgram([row[u]])(given)[0] if u in row else np.zeros(len(points))
+            # Each control's voltage is a number of its own.
+            if terminals[u] >= 0 and terminals.count(terminals[u]) == 1:
+                assert_same(found, wanted[:, t, u])
+
+
+def assert_same(found: Array, wanted: Array) -> None:
+    np.testing.assert_allclose(np.broadcast_to(found, wanted.shape), wanted, rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("law", ["v(a)/v(b)", "v(a)**v(b)", "sinh(v(b)*v(a))/sinh(v(b))"])
+def test_slopes_are_finite_where_values_are(law: str) -> None:
+    """0 / 0 is zero, as in ngspice, and so are its slopes; |x|^0 is 1."""
+    device, prepared, places = device_of(law)
+    x = np.zeros((1, 4))[:, None, places]
+    assert np.isfinite(device.residual(x, prepared)).all()
+    assert np.isfinite(device.jacobian(x, prepared)).all()
