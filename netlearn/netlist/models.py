@@ -127,11 +127,11 @@ class Models(Mapping[str, ModelView]):
         self._netlist = netlist
 
     def __getitem__(self, name: str) -> ModelView:
-        found = self._find(name)
+        found = self._find(str(name))
         if found is None:
             known = [card.words[0].text for card in self._netlist.body.models.values()]
             raise UnknownNameError(f"the netlist has no model '{name}'", hint=did_you_mean(name, known))
-        return ModelView(self._netlist, name, *found)
+        return ModelView(self._netlist, str(name), *found)
 
     def _find(self, name: str) -> tuple[str, str] | None:
         """The path of instances and the name of a model, in lower case. A model's name may have dots in it."""

@@ -13,7 +13,7 @@ from netlearn.atomic import Destination, write_together
 from netlearn.errors import NetlearnError, NetlistError, OutputError, Place, did_you_mean, raise_all
 from netlearn.netlist import inclusions
 from netlearn.netlist.bodies import BodyNames, elements_in
-from netlearn.netlist.edits import Edit
+from netlearn.netlist.edits import Edit, refuse_repeated
 from netlearn.netlist.elements import Elements, ElementView
 from netlearn.netlist.files import Files, KeptName, flattened, foreign, outputs, unquoted
 from netlearn.netlist.garbage import no_garbage_collection
@@ -257,28 +257,34 @@ class Netlist(InNotebooks):
     def update(self, values: Mapping[str, float | str]) -> None:
         """Set the values of many elements at once.
 
-        Raises OptionError for an unknown element, or what is neither a number nor an expression, and
-        NetlistError for an element without a value.
+        Raises OptionError for an unknown element, for one that is given twice, or what is neither a number nor an
+        expression, and NetlistError for an element without a value.
         """
         found = [(*self.elements.found(name), value) for name, value in values.items()]
+        refuse_repeated(zip(values, ((line.source, line.start) for line, _, _ in found), strict=True))
         self.change([value_edit(element, value, body.is_model) for element, body, value in found])
 
     @checked
     def add(self, text: str, after: str | None = None) -> None:
         """Add element lines after the element ``after``, or at the end of the netlist.
 
-        Raises NetlistError if ``text`` is not element lines, or an element of that name is there already, and
-        OptionError if there is no element ``after``.
+        Raises NetlistError if ``text`` is not element lines, or an element of that name is there already or in it
+        twice, and OptionError if there is no element ``after``.
         """
+        added: set[str] = set()
         for statement in parse_source(Source("<added>", text), main=False):
             if not isinstance(statement, Element | Block):
                 raise NetlistError("only elements can be added", statement.source.place(statement.start, statement.end))
             for element in elements_in(statement):
-                if element.name.text in self.elements:
+                name = element.name.text.lower()
+                if name in self.elements or name in added:
                     raise NetlistError(
                         f"the netlist has an element '{element.name.text}' already",
                         element.source.place(element.name.start, element.name.end),
                     )
+                added.add(name)
+        if not added:
+            raise NetlistError("there is no element line to be added", Place("<added>", 1))
         source, position = self.source, len(self.source.text)
         if after is not None:
             element = self.elements.statement(after)
@@ -295,9 +301,10 @@ class Netlist(InNotebooks):
     def remove(self, *names: str) -> None:
         """Remove elements, each with its whole line.
 
-        Raises OptionError if there is no such element.
+        Raises OptionError if there is no such element, or one is given twice.
         """
         elements = [self.elements.statement(name) for name in names]
+        refuse_repeated(zip(names, ((line.source, line.start) for line in elements), strict=True))
         self.change([(part.source, *part.source.whole_lines(part.start, part.end), "") for part in elements])
 
     @checked

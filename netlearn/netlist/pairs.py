@@ -9,7 +9,7 @@ from typing import Protocol
 
 from netlearn.errors import OptionError, UnknownNameError, did_you_mean
 from netlearn.netlist.bodies import GivenPair
-from netlearn.netlist.edits import Change, Edit
+from netlearn.netlist.edits import Change, Edit, refuse_repeated
 from netlearn.netlist.values import read_value, written
 
 _NAME = re.compile(r"[a-z_]\w*", re.IGNORECASE)
@@ -69,13 +69,19 @@ class Pairs(Mapping[str, float | str]):
     def update(self, values: Mapping[str, float | str]) -> None:
         """Set many at once.
 
-        Raises OptionError for a name that is none, or what is neither a finite number nor an expression; nothing is
-        changed then.
+        Raises OptionError for a name that is none or is given twice, or what is neither a finite number nor an
+        expression; nothing is changed then.
         """
         edits: list[Edit] = []
+        given_of = {name: self._find(str(name).lower()) for name in values}
+        # A name without a place stands for itself.
+        refuse_repeated(
+            (str(name), str(name).lower() if given is None else (given.source, given.pair.value.start))
+            for name, given in given_of.items()
+        )
         for name, value in values.items():
             text = written(value)
-            given = self._find(str(name).lower())
+            given = given_of[name]
             if given is not None:
                 edits.append((given.source, given.pair.value.start, given.pair.value.end, text))
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import netlearn
 from netlearn.errors import NetlearnError, NetlistError, OptionError
 from netlearn.netlist import netlist as netlist_module
 from netlearn.netlist import numbers
+from netlearn.netlist.netlist import Netlist, parse
 
 TEXT = """* title
 V1 in 0 DC 5 AC 1
@@ -200,3 +202,38 @@ def test_elements_of_included_files_are_elements_of_the_netlist(tmp_path: Path) 
     assert (tmp_path / "new.cir").read_text() == "t\n.include new.b.inc\n.end\n"
     assert (tmp_path / "new.b.inc").read_text().endswith("\nR1 a b 5\n")
     assert (tmp_path / "b.inc").read_text() == "R1 a b 1k\n"
+
+
+TWO_OF_A_KIND = """two instances
+R1 a 0 1k
+X1 a 0 part
+X2 a 0 part k=2
+.subckt part p n k=1
+R9 p n {k}
+.ends
+.param x=1
+.model dm d(is=1n)
+.end
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda netlist: netlist.update({"R1": 1, "r1": 2}), "'r1' is given twice"),
+        (lambda netlist: netlist.update({"X1.R9": 1, "X2.R9": 2}), "'X1.R9' and 'X2.R9' stand in the same line"),
+        (lambda netlist: netlist.remove("R1", "R1"), "'R1' is given twice"),
+        (lambda netlist: netlist.parameters.update({"x": 1, "X": 2}), "'X' is given twice"),
+        (lambda netlist: netlist.models["dm"].update({"is": 1, "IS": 2}), "'IS' is given twice"),
+        (lambda netlist: netlist.models["dm"].update({"rs": 1, "RS": 2}), "'RS' is given twice"),
+        (lambda netlist: netlist["X2"].parameters.update({"k": 1, "m": 2, "K": 3}), "'K' is given twice"),
+        (lambda netlist: netlist.add("R7 a 0 1\nr7 a 0 2"), "the netlist has an element 'r7' already"),
+        (lambda netlist: netlist.add("* a comment"), "there is no element line to be added"),
+        (lambda netlist: netlist.models[3], "the netlist has no model '3'"),
+    ],
+)
+def test_what_is_meant_twice_or_not_at_all_is_refused(change: Callable[[Netlist], object], says: str) -> None:
+    netlist = parse(TWO_OF_A_KIND)
+    with pytest.raises(NetlearnError, match=says):
+        change(netlist)
+    assert str(netlist) == TWO_OF_A_KIND
