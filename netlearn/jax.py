@@ -79,7 +79,7 @@ class JaxLayer:
 
 
 def layer(
-    netlist: NetlistLike, *, coordinates: Coordinates = "log", solver: Solver | None = None, **settings: Any
+    netlist: NetlistLike, *, coordinates: Coordinates = "log", solver: Solver | str | None = None, **settings: Any
 ) -> JaxLayer:
     """A netlist as a layer; the parameters are those of :class:`netlearn.differentiable.Differentiable`.
 

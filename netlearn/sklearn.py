@@ -209,8 +209,8 @@ class NetlistClassifier(ClassifierMixin, _NetlistEstimator):  # type: ignore[mis
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on samples ``X`` (S, p) with the labels ``y`` (S,)."""
-        x, y = validate_data(self, X, y, dtype=np.float64)
         goes_on = self.warm_start and self._fitted
+        x, y = validate_data(self, X, y, dtype=np.float64, reset=not goes_on)
         numbers = self._numbers(x, y, None if not goes_on else self.classes_, begin=not goes_on)
         self._trained(x, self._named(numbers), classes=self._labels)
         return self
@@ -265,12 +265,9 @@ class NetlistClassifier(ClassifierMixin, _NetlistEstimator):  # type: ignore[mis
     def _has_probabilities(self) -> bool:
         if self._fitted:
             return isinstance(self.loss_, CrossEntropy)
-        if self.loss is None and self.netlist is None:
-            return True
-        loss = (
-            settings_for(netlist_of(self.netlist or "* none\n"), self._given()).loss if self.loss is None else self.loss
-        )
-        return loss is None or isinstance(loss, CrossEntropy) or str(loss).startswith("cross_entropy")
+        netlist = parse("* made to measure\n") if self.netlist is None else netlist_of(self.netlist)
+        loss = settings_for(netlist, {} if self.loss is None else {"loss": self.loss}).loss
+        return loss is None or isinstance(loss, CrossEntropy)
 
     def _numbers(self, x: Array, y: Array, classes: Array | None, begin: bool) -> Array:
         """The numbers of the outputs that belong to labels ``y`` (S,)."""
@@ -315,8 +312,9 @@ class NetlistRegressor(RegressorMixin, _NetlistEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on samples ``X`` (S, p) with the targets ``y`` (S,) or (S, o)."""
-        x, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
-        if not (self.warm_start and self._fitted):
+        first = not (self.warm_start and self._fitted)
+        x, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, reset=first)
+        if first:
             self._begin_with(x, y)
         self._trained(x, self._wanted(y))
         return self
@@ -345,7 +343,6 @@ class NetlistRegressor(RegressorMixin, _NetlistEstimator):  # type: ignore[misc]
 
     def _begin_with(self, x: Array, y: Array) -> None:
         columns = y.reshape(len(y), -1)
-        self._one = y.ndim == 1
         self._begin(x, columns.shape[1])
         self._offset, self._gain = np.zeros(columns.shape[1]), np.ones(columns.shape[1])
         if self._scaled:
@@ -355,6 +352,10 @@ class NetlistRegressor(RegressorMixin, _NetlistEstimator):  # type: ignore[misc]
             self._gain = np.where(largest > 0, largest, 1.0) / reach
 
     def _wanted(self, y: Array) -> Array:
+        count = y.size // len(y)
+        if count != len(self._gain):
+            raise ValueError(f"y has {count} targets for each sample, and the first had {len(self._gain)}")
+        self._one = y.ndim == 1
         return np.asarray((y.reshape(len(y), -1) - self._offset) / self._gain)
 
 

@@ -54,7 +54,12 @@ class Layer(torch.nn.Module):
     """
 
     def __init__(
-        self, netlist: NetlistLike, *, coordinates: Coordinates = "log", solver: Solver | None = None, **settings: Any
+        self,
+        netlist: NetlistLike,
+        *,
+        coordinates: Coordinates = "log",
+        solver: Solver | str | None = None,
+        **settings: Any,
     ) -> None:
         super().__init__()
         self.function = Differentiable(netlist, coordinates=coordinates, solver=solver, **settings)

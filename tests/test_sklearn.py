@@ -217,6 +217,21 @@ def test_a_warm_start_goes_on(samples: tuple[np.ndarray, np.ndarray]) -> None:
     assert cold.history_.loss[0] == first[0]
 
 
+def test_a_warm_start_refuses_other_features_and_targets(samples: tuple[np.ndarray, np.ndarray]) -> None:
+    """One feature would stand for both, if numpy had its way."""
+    x, y = samples
+    classifier = NetlistClassifier(netlearn.parse(TWO), epochs=1, warm_start=True).fit(x, y)
+    values = x[:, 0] - x[:, 1]
+    regressor = NetlistRegressor(epochs=1, warm_start=True).fit(x, values)
+    for estimator, wanted in ((classifier, y), (regressor, values)):
+        with pytest.raises(ValueError, match=f"X has 1 features, but {type(estimator).__name__} is expecting 2"):
+            estimator.fit(x[:, :1], wanted)
+    with pytest.raises(ValueError, match="y has 2 targets for each sample, and the first had 1"):
+        regressor.fit(x, np.stack([values, values], axis=1))
+    assert regressor.predict(x).shape == (len(x),)
+    assert regressor.fit(x, values.reshape(-1, 1)).predict(x).shape == (len(x), 1)
+
+
 def test_probabilities_only_where_the_loss_has_them(samples: tuple[np.ndarray, np.ndarray]) -> None:
     x, y = samples
     for net in (
@@ -227,6 +242,7 @@ def test_probabilities_only_where_the_loss_has_them(samples: tuple[np.ndarray, n
         assert not hasattr(net.fit(x, y), "predict_proba")
         assert net.score(x, y) > 0.95
     assert hasattr(NetlistClassifier(), "predict_proba")
+    assert hasattr(NetlistClassifier(loss="Cross_Entropy scale=2"), "predict_proba")
     given = NetlistClassifier(netlearn.parse(TWO), loss=CrossEntropy(5.0), random_state=0).fit(x, y)
     np.testing.assert_allclose(np.exp(given.predict_log_proba(x)), given.predict_proba(x))
 
