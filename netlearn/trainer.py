@@ -238,9 +238,8 @@ class Trainer:
         return self._first
 
     def _samples(self, inputs: Any, targets: Any) -> Dataset:
-        if inputs is None:
-            inputs = self._own_values()
-        rows, one = _rows(inputs)
+        alone = inputs is None
+        rows, one = _rows(self._own_values() if alone else inputs)
         if self.layout.aims:
             if targets is not None:
                 raise OptionError("the goals say what is wanted, and there are targets, too", hint="leave them out")
@@ -248,7 +247,7 @@ class Trainer:
             return dataset_of(table, self.layout)
         if targets is None:
             raise OptionError("nothing says what is wanted", hint="give targets, or goals")
-        if one:
+        if one or (alone and not hasattr(targets, "keys") and np.ndim(targets) < 2):
             wanted = np.asarray(targets)
             targets = wanted.reshape(1) if self.layout.classes else wanted.reshape(1, -1)
         return dataset_of(table_of((rows, targets), self._unnamed), self.layout)

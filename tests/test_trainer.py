@@ -163,3 +163,12 @@ def test_zero_targets_may_come_in_batches_of_any_size() -> None:
     trainer = netlearn.Trainer(netlearn.parse(NETWORK), optimizer="sgd lr=0.01")
     losses = [trainer.step(np.ones((count, 2)), np.zeros((count, 2))).loss for count in (3, 5, 1, 4)]
     assert losses == sorted(losses, reverse=True)
+
+
+def test_one_sample_of_targets_goes_with_the_netlist_s_own_values() -> None:
+    text = "t\n*@input V1\n*@output V(a) V(b)\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n"
+    losses = []
+    for inputs, targets in ((None, [0.9, 0.4]), (None, [[0.9, 0.4]]), ([1.0], [0.9, 0.4])):
+        trainer = netlearn.Trainer(netlearn.parse(text), optimizer="adam lr=0.1")
+        losses += [trainer.loss(inputs, targets), trainer.step(inputs, targets).loss]
+    assert losses == pytest.approx([0.02 / 2] * 6)
