@@ -172,7 +172,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     # From Python anything may be given as a name.
     word = str(word)
     # Never the very word that was refused.
-    names = [name for name in known if name.lower() != word.lower()]
+    names = [name for name in dict.fromkeys(known) if name.lower() != word.lower()]
     close = get_close_matches(word.lower(), [name.lower() for name in names], n=1, cutoff=0.6)
     if close:
         best = next(name for name in names if name.lower() == close[0])

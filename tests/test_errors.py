@@ -70,6 +70,7 @@ def test_raise_all():
 def test_did_you_mean():
     assert did_you_mean("otput", ["data", "output"]) == "did you mean 'output'?"
     assert did_you_mean("EPOCS", ["Epochs"]) == "did you mean 'Epochs'?"
+    assert did_you_mean("v9999", ["i1", "r2", "i1"]) == "known: i1, r2"
     assert did_you_mean("zzz", ["data", "output"]) == "known: data, output"
     assert did_you_mean("zzz", []) == ""
 
