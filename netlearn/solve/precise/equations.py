@@ -52,7 +52,10 @@ class PreciseLinearization:
             if corrected <= EXACT:
                 break
         if found is None:
-            raise singular(circuit, equations.topology, equations.jacobian())
+            data = equations.jacobian()
+            error = singular(circuit, equations.topology, data if data.ndim == 1 else data[:, sample])
+            error.sample = sample if (circuit.samples or 1) > 1 else None
+            raise error
         return found
 
     def solve(self, rhs: Array, *, transpose: bool = False) -> Array:

@@ -202,3 +202,10 @@ def test_right_hand_sides_may_be_complex():
     # Both nodes are one but for a microvolt per ampere, with both resistors to ground.
     total = right.sum() / (1e-8 + 1e-9)
     np.testing.assert_allclose(linearization.solve(right), [[total, total]], rtol=1e-9)
+
+
+def test_a_sample_without_a_unique_solution_is_named() -> None:
+    """R1 takes away at the second sample what R2 conducts."""
+    netlist = netlearn.parse("* t\nV1 in 0 1\nR1 in out 1k\nR2 out 0 1k\n.end\n")
+    with pytest.raises(CircuitError, match="sample 2: the circuit's equations have no unique solution"):
+        netlearn.operating_point(netlist, data={"R1": [1e3, -1e3]})
