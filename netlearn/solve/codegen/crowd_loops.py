@@ -38,6 +38,7 @@ class CrowdLoop(ElementLoop):
         self._flags: dict[str, Any] = {}
         self._at_hub: dict[int, Any] = {}
         self._before: Any = None
+        self._mask: Any = None
 
     def __enter__(self) -> CrowdLoop:
         builder = self.builder
@@ -81,15 +82,28 @@ class CrowdLoop(ElementLoop):
         for node, value in usual.items():
             one = code[node] if value else builder.not_(code[node])
             truth = one if truth is None else builder.and_(truth, one)
-        every = builder.icmp_unsigned("==", builder.bitcast(truth, ir.IntType(WIDTH)), ir.IntType(WIDTH)(-1))
-        mostly, else_, after = (builder.append_basic_block() for _ in range(3))
-        builder.cbranch(every, mostly, else_)
-        for block, version in ((mostly, self.separation.mostly(nodes)), (else_, nodes)):
+        usually, whole = self.separation.mostly(nodes), ir.IntType(WIDTH)
+        every = builder.icmp_unsigned("==", builder.bitcast(truth, whole), whole(-1))
+        alike, apart, end = (builder.append_basic_block() for _ in range(3))
+        builder.cbranch(every, alike, apart)
+        builder.position_at_end(alike)
+        with self._hubs():
+            yield usually
+        builder.branch(end)
+        builder.position_at_end(apart)
+        # Each sample has its own version there, and none the other's, whose last bits may differ.
+        for mask, version in ((truth, usually), (builder.not_(truth), nodes)):
+            block, after = builder.append_basic_block(), builder.append_basic_block()
+            builder.cbranch(builder.icmp_unsigned("!=", builder.bitcast(mask, whole), whole(0)), block, after)
             builder.position_at_end(block)
+            self._mask = mask
             with self._hubs():
                 yield version
+            self._mask = None
             builder.branch(after)
-        builder.position_at_end(after)
+            builder.position_at_end(after)
+        builder.branch(end)
+        builder.position_at_end(end)
 
     @contextmanager
     def _hubs(self) -> Iterator[None]:
@@ -112,9 +126,10 @@ class CrowdLoop(ElementLoop):
         each.close()
         self.element = first
         for (rows, to), total in self._sums.items():
-            self._add_to(builder.load(total), self._pointer(rows, self.target(to)))
+            self.add_to(builder.load(total), self._pointer(rows, self.target(to)))
         for rows, truth in self._flags.items():
-            super().flag(builder.load(truth), rows)
+            found = builder.load(truth)
+            super().flag(found if self._mask is None else builder.and_(found, self._mask), rows)
         run.close()
         self._before, self.element = None, _whole(0)
 
@@ -127,7 +142,24 @@ class CrowdLoop(ElementLoop):
     def add_in_run(self, value: Any, rows: str, to: Any) -> None:
         """Add to a sum that is written down where the run of elements ends."""
         total = self._sums[rows, to] = self._begun(_every(0.0))
-        self._add_to(value, total)
+        super().add_to(value, total)
+
+    def add_to(self, value: Any, pointer: Any) -> None:
+        if self._mask is None:
+            super().add_to(value, pointer)
+            return
+        known = self.builder.load(pointer, align=8)
+        self._store_masked(self.builder.fadd(known, value, flags=("contract",)), known, pointer)
+
+    def store(self, value: Any, rows: str, row: Any) -> None:
+        if self._mask is None:
+            super().store(value, rows, row)
+            return
+        pointer = self._pointer(rows, row)
+        self._store_masked(value, self.builder.load(pointer, align=8), pointer)
+
+    def _store_masked(self, value: Any, known: Any, pointer: Any) -> None:
+        self.builder.store(self.builder.select(self._mask, value, known), pointer, align=8)
 
     def flag(self, truth: Any, rows: str) -> None:
         known = self._flags[rows] = self._begun(ir.Constant(TRUTHS, None))

@@ -79,7 +79,7 @@ class LoopWriter:
                 code = loop.code([node])
                 at = builder.mul(loop.element, ir.Constant(INTEGER, WIDTH))
                 place = builder.bitcast(builder.gep(loop.rows["b"], [at]), VECTOR.as_pointer())
-                builder.store(builder.fadd(builder.load(place, align=8), code[node]), place, align=8)
+                loop.add_to(code[node], place)
 
 
 class ElementLoop:
@@ -192,12 +192,13 @@ class ElementLoop:
 
     def add(self, value: Any, rows: str, to: int | tuple[int, int]) -> None:
         """Add to the row of a terminal or a pair of them."""
-        self._add_to(value, self._pointer(rows, self.target(to)))
+        self.add_to(value, self._pointer(rows, self.target(to)))
 
     def flag(self, truth: Any, rows: str) -> None:
         """Add to the first row where something is true."""
-        self._add_to(self.builder.uitofp(truth, VECTOR), self._pointer(rows, ir.Constant(INTEGER, 0)))
+        self.add_to(self.builder.uitofp(truth, VECTOR), self._pointer(rows, ir.Constant(INTEGER, 0)))
 
-    def _add_to(self, value: Any, pointer: Any) -> None:
+    def add_to(self, value: Any, pointer: Any) -> None:
+        """Add to what is at a place."""
         total = self.builder.fadd(self.builder.load(pointer, align=8), value, flags=("contract",))
         self.builder.store(total, pointer, align=8)

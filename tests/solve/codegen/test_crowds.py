@@ -234,3 +234,18 @@ def test_what_separates() -> None:
     apart = graph.apply("sub", p, n)
     several = [graph.apply("exp", graph.apply("mul", graph.constant(c), apart)) for c in (2.0, 3.0, 4.0)]
     assert len(Separation.of(graph, several, frozenset()).functions) == separation.MOST_FUNCTIONS
+
+
+@pytest.mark.parametrize("crowd", [Crowd(0, (0, 1)), Crowd(1, (1,))], ids=["rows", "columns"])
+@pytest.mark.parametrize("text", [text for text in EXPRESSIONS if text.startswith(("g*sinh(k", "v(p)>", "g/k*"))])
+def test_samples_do_not_depend_on_others_in_their_vector(text: str, crowd: Crowd) -> None:
+    """Within reach or beyond it, and where devices start."""
+    law = of_expression(text)
+    y = np.random.default_rng(4).uniform(-0.5, 0.5, (ROWS + COLUMNS, 8)) + 0.3
+    y[:, ::3] *= 8.0
+    for mode in (WARM, COLD):
+        mixed = Crossbar(*law, y).run(crowd, mode)
+        for lane in (0, 1, 3, 7):
+            alone = Crossbar(*law, np.repeat(y[:, [lane]], 8, axis=1)).run(crowd, mode)
+            for found, wanted in zip(mixed, alone, strict=True):
+                assert np.array_equal(found[..., lane], wanted[..., 0])
