@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ GROUNDS = ("0", "gnd", "ground")
 """What a node is called that is ground without being named as such."""
 
 SOURCES = {"voltage source": "V", "current source": "I"}
+DIODE = "diode"
+"""What an edge is that holds one, and the model of one that names none."""
 _NAME = re.compile(r"[A-Za-z0-9_][\w.+-]*", re.ASCII)
 
 
@@ -42,17 +45,19 @@ def from_networkx(
     resistance: str | float = "resistance",
     conductance: str | None = None,
     positions: str | Mapping[Any, Sequence[float]] = "pos",
+    models: Mapping[str, str] | None = None,
     data: str | None = None,
     title: str = "",
     **directives: str | Sequence[str],
 ) -> Netlist:
-    """A netlist of resistors on the edges of a graph.
+    """A netlist of resistors, and of diodes among them, on the edges of a graph.
 
     Parameters
     ----------
     graph : any networkx graph; each edge is a resistor, also where several join the same nodes. An edge with an
-        attribute ``device`` may be a "resistor", or a "voltage source" or "current source" of ``dc``, as
-        :func:`to_networkx` makes them.
+        attribute ``device`` may be a "resistor", a "voltage source" or "current source" of ``dc``, as
+        :func:`to_networkx` makes them, or a "diode" of the edge's ``model`` or one called "diode". It conducts from the
+        first of the edge's ``ends`` to the second, or, in directed graphs, from the first node of the edge.
     inputs : what voltage sources V1, V2, ... drive: nodes, against ground, or pairs of nodes.
     outputs : what is measured: nodes, against ground, or pairs of nodes.
     ground : the node that is ground; else the one called "0", "gnd" or "ground".
@@ -60,6 +65,8 @@ def from_networkx(
     conductance : the attribute that holds siemens instead.
     positions : where nodes lie, by node, or the nodes' attribute that holds it; nodes without one that are pairs of
         numbers, such as those of ``networkx.grid_2d_graph``, lie there. They become ``*@position`` lines.
+    models : what follows the names of ``.model`` lines, by name: ``{"diode": "d is=1e-9 n=1.5"}``. Models of diodes
+        that are not among them are SPICE's own diode.
     data : the file of samples that the netlist names.
     title : the first line.
     directives : further ``*@`` lines, by name: ``train="R* min=100"``, ``optimizer="adam lr=0.1"``. Every
@@ -77,6 +84,7 @@ def from_networkx(
     sources = [_ends(graph, names, each, "input") for each in inputs]
     probes = [_ends(graph, names, each, "output") for each in outputs]
     elements = list(_elements(graph, names, resistance, conductance, len(sources)))
+    elements += _models(graph, models or {})
     _check_connected(graph, names, sources)
     lines = [f"* {title or f'{type(graph).__name__} of {len(names)} nodes'}".replace("\n", " ")]
     said: dict[str, list[str]] = {"data": [data]} if data is not None else {}
@@ -186,29 +194,56 @@ def _elements(
     if conductance is not None and not known:
         raise OptionError(f"no edge has the attribute '{conductance}'")
     taken = {f"v{k}" for k in range(1, sources + 1)}
-    number = 0
+    numbers = Counter[str]()
     for a, b, values in edges:
         # An undirected edge does not remember which end came first; to_networkx does.
         ends = values.get("ends")
         p, n = ends if ends is not None and {*map(str, ends)} == {str(a), str(b)} else (a, b)
         shown = f"the edge {a!r} - {b!r}"
         device = values.get("device", "resistor")
+        if a == b and device not in SOURCES:
+            raise OptionError(f"{shown} leads back to where it comes from", hint="graph.remove_edges_from(...)")
         if device in SOURCES:
-            letter, value = SOURCES[device], _dc(values, shown)
-        elif device != "resistor":
-            raise OptionError(f"{shown} is a {device}, and only resistors and sources can be made of edges")
+            letter, value = SOURCES[device], format_number(_dc(values, shown))
+        elif device == DIODE:
+            if ends is None and not graph.is_directed():
+                hint = "ends=(anode, cathode) as an attribute of the edge, or a directed graph"
+                raise OptionError(f"{shown} does not say which way its diode conducts", hint=hint)
+            letter, value = "D", _model_of(values, shown)
+        elif device == "resistor":
+            ohms = _ohms(values, attribute if known else None, resistance, conductance, shown)
+            letter, value = "R", format_number(ohms)
         else:
-            letter, value = "R", _ohms(values, attribute if known else None, resistance, conductance, shown)
-            if a == b:
-                raise OptionError(f"{shown} leads back to where it comes from", hint="graph.remove_edges_from(...)")
+            hint = "netlist.add puts other elements into what is made of the graph without them"
+            message = f"{shown} is a {device}, and only resistors, diodes and sources can be made of edges"
+            raise OptionError(message, hint=hint)
         name = str(values.get("name", ""))
         if not _NAME.fullmatch(name) or name[0].upper() != letter or name.lower() in taken:
-            number += 1
-            while f"{letter}{number}".lower() in taken:
-                number += 1
-            name = f"{letter}{number}"
+            numbers[letter] += 1
+            while f"{letter}{numbers[letter]}".lower() in taken:
+                numbers[letter] += 1
+            name = f"{letter}{numbers[letter]}"
         taken.add(name.lower())
-        yield f"{name} {names[p]} {names[n]} {format_number(value)}"
+        yield f"{name} {names[p]} {names[n]} {value}"
+
+
+def _model_of(values: Mapping[str, Any], shown: str) -> str:
+    model = values.get("model", DIODE)
+    if not isinstance(model, str) or not _NAME.fullmatch(model):
+        raise OptionError(f"the model of {shown} is {model!r}, not a name", hint="models={'name': 'd is=1e-9'} says it")
+    return model
+
+
+def _models(graph: nx.Graph[Any], given: Mapping[str, str]) -> list[str]:
+    """The ``.model`` lines, those of diodes of which nothing else is said among them."""
+    for name, text in given.items():
+        if not _NAME.fullmatch(name) or "\n" in text:
+            raise OptionError(f"{name!r}: {text!r} is no model", hint="models={'name': 'd is=1e-9'}")
+    said = {name.lower() for name in given}
+    kinds = (values for _, _, values in graph.edges(data=True) if values.get("device") == "diode")
+    used = dict.fromkeys(str(values.get("model", DIODE)) for values in kinds)
+    plain = {name.lower(): f".model {name} d" for name in used if name.lower() not in said}
+    return [*(f".model {name} {text}" for name, text in given.items()), *plain.values()]
 
 
 def _dc(values: Mapping[str, Any], shown: str) -> float:

@@ -162,7 +162,19 @@ def test_positions_stand_in_the_netlist_by_name():
         (lambda g: g.add_edge(1, 3, resistance=-5), {}, "no 'resistance', which other edges have"),
         (lambda g: nx.set_edge_attributes(g, -5, "resistance"), {}, "is -5, not above 0"),
         (lambda g: nx.set_edge_attributes(g, "much", "resistance"), {}, "is 'much', not above 0"),
-        (lambda g: nx.set_edge_attributes(g, "diode", "device"), {}, "is a diode"),
+        (lambda g: nx.set_edge_attributes(g, "vcvs", "device"), {}, r"is a vcvs, and only resistors, diodes"),
+        (
+            lambda g: nx.set_edge_attributes(g, {(0, 1): {"device": "diode", "ends": (0, 1), "model": "a b"}}),
+            {},
+            "'a b', not a name",
+        ),
+        (
+            lambda g: nx.set_edge_attributes(g, "diode", "device"),
+            {},
+            r"0 - 1 does not say which way its diode conducts\n.*ends=\(anode",
+        ),
+        (lambda g: g.add_edge(1, 1, device="diode"), {}, "leads back to where it comes from"),
+        (None, {"models": {"diode": "d\n.end"}}, "is no model"),
         (lambda g: nx.set_edge_attributes(g, "voltage source", "device"), {}, "'dc' of the edge 0 - 1 is None, not a"),
         (None, {"conductance": "g"}, "no edge has the attribute 'g'"),
         (None, {"positions": {1: (1, 2, 3)}}, "two numbers for each node"),
@@ -176,6 +188,27 @@ def test_refuses(change, options, message):
         change(graph)
     with pytest.raises(OptionError, match=message):
         netlearn.from_networkx(graph, **{"inputs": [1], "ground": 0, **options})
+
+
+def test_edges_may_be_diodes(libngspice):
+    graph = nx.MultiGraph(nx.cycle_graph(4))
+    graph.add_edge(1, 2, device="diode", ends=(2, 1))
+    graph.add_edge(3, 0, device="diode", ends=(3, 0), model="dm")
+    graph.add_edge(1, 3, device="diode", ends=(1, 3))
+    models = {"dm": "d is=1e-9 n=1.5"}
+    netlist = netlearn.from_networkx(graph, inputs=[1], outputs=[2, 3], ground=0, models=models)
+    assert [netlist[name].nodes for name in ("D1", "D2", "D3")] == [("n3", "0"), ("n2", "n1"), ("n1", "n3")]
+    assert [netlist[f"R{k}"].value for k in range(1, 5)] == [1000.0] * 4
+    point = netlearn.operating_point(netlist, data={"V1": [-2.0, 0.7, 2.0]})
+    ngspice = netlearn.operating_point(netlist, "ngspice", data={"V1": [-2.0, 0.7, 2.0]})
+    np.testing.assert_allclose(point.x, ngspice.x, rtol=1e-6, atol=1e-12)
+    # The one from n2 conducts where n1 is below it alone.
+    assert point.voltage("n2")[0] - point.voltage("n1")[0] < 0.8
+    assert point.voltage("n1")[2] - point.voltage("n2")[2] > 0.3
+    assert dict(netlist.models["diode"]) == {}
+    directed = nx.MultiDiGraph([(k, (k + 1) % 4) for k in range(4)])
+    directed.add_edge(3, 0, device="diode")
+    assert netlearn.from_networkx(directed, inputs=[1], ground=0)["D1"].nodes == ("n3", "0")
 
 
 def test_what_is_no_graph_or_no_netlist_is_told():

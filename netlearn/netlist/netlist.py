@@ -12,7 +12,8 @@ from netlearn.argument_types import checked
 from netlearn.atomic import Destination, write_together
 from netlearn.errors import NetlearnError, NetlistError, OutputError, Place, did_you_mean, raise_all
 from netlearn.netlist import inclusions
-from netlearn.netlist.bodies import BodyNames, elements_in
+from netlearn.netlist.additions import check_addition
+from netlearn.netlist.bodies import BodyNames
 from netlearn.netlist.edits import Edit, refuse_repeated
 from netlearn.netlist.elements import Elements, ElementView
 from netlearn.netlist.files import Files, KeptName, flattened, foreign, outputs, unquoted
@@ -20,10 +21,10 @@ from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.models import Models
 from netlearn.netlist.named_files import named_files, tell_of_files_outside, tell_of_kept_names
 from netlearn.netlist.parameters import ParameterValues
-from netlearn.netlist.parser import MOST_ERRORS, parse_source
+from netlearn.netlist.parser import MOST_ERRORS
 from netlearn.netlist.slips import comment_slip
 from netlearn.netlist.source import Source
-from netlearn.netlist.statements import FILE_CARDS, Block, Card, DirectiveLine, Element, Kept, Section, Statement
+from netlearn.netlist.statements import FILE_CARDS, Card, DirectiveLine, Kept, Section, Statement
 from netlearn.netlist.values import value_edit
 from netlearn.notebook import InNotebooks
 
@@ -266,25 +267,13 @@ class Netlist(InNotebooks):
 
     @checked
     def add(self, text: str, after: str | None = None) -> None:
-        """Add element lines after the element ``after``, or at the end of the netlist.
+        """Add lines after the element ``after``, or at the end of the netlist.
 
-        Raises NetlistError if ``text`` is not element lines, or an element of that name is there already or in it
-        twice, and OptionError if there is no element ``after``.
+        They may be elements, ``.model``, ``.param`` and ``.subckt`` definitions and ``*@`` directives. Raises
+        NetlistError for other text, or where something of that name is there already or in it twice, and OptionError
+        if there is no element ``after``.
         """
-        added: set[str] = set()
-        for statement in parse_source(Source("<added>", text), main=False):
-            if not isinstance(statement, Element | Block):
-                raise NetlistError("only elements can be added", statement.source.place(statement.start, statement.end))
-            for element in elements_in(statement):
-                name = element.name.text.lower()
-                if name in self.elements or name in added:
-                    raise NetlistError(
-                        f"the netlist has an element '{element.name.text}' already",
-                        element.source.place(element.name.start, element.name.end),
-                    )
-                added.add(name)
-        if not added:
-            raise NetlistError("there is no element line to be added", Place("<added>", 1))
+        check_addition(text, self.elements, self.body)
         source, position = self.source, len(self.source.text)
         if after is not None:
             element = self.elements.statement(after)

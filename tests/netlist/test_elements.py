@@ -167,6 +167,29 @@ def test_only_new_elements_can_be_added(netlist: netlearn.Netlist, text: str) ->
     assert str(netlist) == TEXT
 
 
+def test_what_elements_need_can_be_added_with_them() -> None:
+    netlist = netlearn.parse(
+        "t\n.param g=2\n.model dn d\nV1 in 0 1\nR1 in a 1k\n.subckt leak p\nR1 p 0 1k\n.ends\n.end\n"
+    )
+    netlist.add(".model dm D(is=1e-9 n=1.5)\nD1 a 0 dm")
+    netlist.add(".param k=3")
+    netlist.add(".subckt load p\nR1 p 0 {k*1k}\n.ends\nX1 a load\n*@output V(a)")
+    assert netlist.models["dm"]["n"] == 1.5
+    assert netlist.parameters["k"] == 3
+    assert netlearn.predict(netlist, {"V1": [0.4]}).outputs.shape == (1, 1)
+    before = str(netlist)
+    for text, said in {
+        ".model DN d": "the netlist has a model 'DN' already",
+        ".param a=1 G=1": "the netlist has a parameter 'G' already",
+        ".subckt LEAK p\n.ends": "the netlist has a subcircuit 'LEAK' already",
+        "*@train R*\nD1 a 0 dn": "the netlist has an element 'D1' already",
+        ".lib x.lib": r"only elements, models, .* can be added\n.*\n.*\n  help: netlearn.parse reads a whole text",
+    }.items():
+        with pytest.raises(NetlistError, match=said):
+            netlist.add(text)
+    assert str(netlist) == before
+
+
 def test_elements_are_removed_with_their_lines(netlist: netlearn.Netlist) -> None:
     netlist.remove("R2", "V1")
     expected = TEXT.replace("V1 in 0 DC 5 AC 1\n", "")
@@ -228,7 +251,7 @@ R9 p n {k}
         (lambda netlist: netlist.models["dm"].update({"rs": 1, "RS": 2}), "'RS' is given twice"),
         (lambda netlist: netlist["X2"].parameters.update({"k": 1, "m": 2, "K": 3}), "'K' is given twice"),
         (lambda netlist: netlist.add("R7 a 0 1\nr7 a 0 2"), "the netlist has an element 'r7' already"),
-        (lambda netlist: netlist.add("* a comment"), "there is no element line to be added"),
+        (lambda netlist: netlist.add("* a comment"), "there is no line to be added"),
         (lambda netlist: netlist.models[3], "the netlist has no model '3'"),
     ],
 )
