@@ -17,10 +17,11 @@ from netlearn.chip_training import check_chip, measured_model, with_chip_rule
 from netlearn.errors import OptionError
 from netlearn.learn.data import Dataset, dataset_of, inputs_of
 from netlearn.learn.digits import check_digits, rounded
-from netlearn.learn.loop import Task, begin, step
+from netlearn.learn.loop import Task, at_values, begin, seen, step
 from netlearn.learn.loss import CrossEntropy, Loss, Mse, unit_of
 from netlearn.learn.measured_losses import MeasuredLoss
 from netlearn.learn.optimizers import Lbfgsb
+from netlearn.learn.rules.power import losses_at
 from netlearn.learn.rules.second_order import NaturalGradient
 from netlearn.learn.rules.units import unit_of_estimate
 from netlearn.learn.samples import table_of
@@ -144,8 +145,16 @@ class Trainer:
 
     @property
     def theta(self) -> Array:
-        """(P,) their present values, in the units of the netlist; those that devices hold, where there are any."""
+        """(P,) their present values, in the units of the netlist; those that devices hold, where there are any.
+
+        It is a copy. To set them, within their bounds, as an optimizer of one's own does, give all:
+        ``trainer.theta = theta``; devices are then written.
+        """
         return self._state.theta.copy()
+
+    @theta.setter
+    def theta(self, values: Any) -> None:
+        self._state = at_values(self._task, self._state, self._checked_values(values))
 
     @property
     def values(self) -> Mapping[str, float]:
@@ -193,26 +202,34 @@ class Trainer:
         What the step saw before it changed the parameters. Raises NetlearnError.
         """
         data = self._samples(inputs, targets)
-        if isinstance(self._task.loss, CrossEntropy) and self._task.loss.scale is None:
-            self._task = replace(self._task, loss=self._task.loss.chosen(self._outputs(data.inputs)))
-        if isinstance(self._task.loss, MeasuredLoss):
-            self._task = replace(self._task, loss=self._task.loss.chosen_by(data.targets))
+        task, state = self._ready(data)
         unit = self._unit(data)
-        if isinstance(self._task.rule, NaturalGradient):
+        if isinstance(task.rule, NaturalGradient):
             unit = 1.0
         elif self._stiffness is None:
-            self._stiffness = unit_of_estimate(self._task.rule, self._task.model, self._task.loss, 1.0, data)
-        task = replace(self._task, data=converted(self._project, data), unit=unit * (self._stiffness or 1.0))
-        state = self._state
-        if state.points is not None and len(state.points) != len(data):
-            state = replace(state, points=np.full((len(data), state.points.shape[1]), np.nan), pending=None)
-        state = step(task, state)
+            self._stiffness = unit_of_estimate(task.rule, task.model, task.loss, 1.0, data)
+        state = step(replace(task, unit=unit * (self._stiffness or 1.0)), state)
         # The operating points are where the next step starts from, if it has as many samples.
         state.settle()
         self._state = replace(state, pending=None)
         self.steps += 1
         assert state.last is not None
         return state.last
+
+    def estimate(self, inputs: Any = None, targets: Any = None) -> Step:
+        """What a step would see of samples, given as for ``step``: loss, gradient (P,) by the rule, and outputs.
+
+        Nothing changes, but that the first samples choose the scale of the cross-entropy where it has none. A rule that
+        draws random numbers draws those of the next step. Raises NetlearnError.
+
+        >>> import netlearn
+        >>> exact, nudged = (netlearn.Trainer("netlists/voltage_division.cir", input="Vin", rule=rule)
+        ...                  for rule in ("analytic", "cl beta=0.1"))
+        >>> a, b = (trainer.estimate([1.0], [0.6, 0.25]).gradient for trainer in (exact, nudged))
+        >>> bool(a @ b > 0)
+        True
+        """
+        return seen(*self._ready(self._samples(inputs, targets)))
 
     def predict(self, inputs: Any) -> Array:
         """What the outputs are for inputs (S, p), or (p,) for one sample: (S, o)."""
@@ -221,7 +238,42 @@ class Trainer:
     def loss(self, inputs: Any = None, targets: Any = None) -> float:
         """The mean loss at the present values."""
         data = self._samples(inputs, targets)
-        return float(np.mean(self._task.loss.value(self._outputs(data.inputs), data.targets)))
+        self._choose(data)
+        data = converted(self._project, data)
+        losses, _, _ = losses_at(self._task.model, self._task.loss, self._state.theta, data.inputs, data.targets)
+        return float(np.mean(losses))
+
+    def _choose(self, data: Dataset) -> None:
+        """Choose by these samples what of the loss is left to be chosen by the first."""
+        if isinstance(self._task.loss, CrossEntropy) and self._task.loss.scale is None:
+            self._task = replace(self._task, loss=self._task.loss.chosen(self._outputs(data.inputs)))
+        if isinstance(self._task.loss, MeasuredLoss):
+            self._task = replace(self._task, loss=self._task.loss.chosen_by(data.targets))
+
+    def _ready(self, data: Dataset) -> tuple[Task, TrainingState]:
+        """The task of a step on these samples, and the state that it begins at."""
+        self._choose(data)
+        task, state = replace(self._task, data=converted(self._project, data)), self._state
+        if state.points is not None and len(state.points) != len(data):
+            state = replace(state, points=np.full((len(data), state.points.shape[1]), np.nan), pending=None)
+        return task, state
+
+    def _checked_values(self, values: Any) -> Array:
+        try:
+            theta = np.array(values, dtype=float)
+        except (TypeError, ValueError):
+            theta = np.zeros((0, 0))
+        if theta.shape != (len(self.names),):
+            hint = f"give a number for each of {', '.join(self.names[:4])}{', ...' if len(self.names) > 4 else ''}"
+            shape = theta.shape if theta.ndim == 1 else np.shape(values)
+            raise OptionError(f"theta must be numbers of the shape ({len(self.names)},), not {shape}", hint=hint)
+        lower, upper = self._task.transform.bounds
+        wrong = np.flatnonzero(~((theta >= lower) & (theta <= upper) & np.isfinite(theta)))
+        if len(wrong):
+            k = int(wrong[0])
+            within = f"outside of its bounds {lower[k]:g} and {upper[k]:g}" if np.isfinite(theta[k]) else "not finite"
+            raise OptionError(f"'{self.names[k]}' cannot be {theta[k]:g}, which is {within}")
+        return theta
 
     def _unit(self, data: Dataset) -> float:
         """What the loss is measured in: by what was asked lately, or for goals by what it began with."""

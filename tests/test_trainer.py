@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import minimize
 
 import netlearn
 from netlearn.errors import DataError, NetlearnError, OptionError
@@ -99,6 +102,64 @@ def test_classes_by_their_labels(samples: tuple[np.ndarray, np.ndarray]) -> None
     trainer.step(x[0], "up")
     with pytest.raises(DataError, match="the class 'sideways'"):
         trainer.step(x[0], "sideways")
+
+
+@pytest.mark.parametrize("settings", [{}, {"loss": "mse power=100"}, {"classes": ["up", "down"]}])
+def test_estimates_are_the_differences_of_the_loss_and_change_nothing(
+    settings: dict[str, Any], samples: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """A scale that is left to be chosen is chosen by whatever comes first."""
+    x, y = samples
+    targets = np.where(x[:, 0] > x[:, 1], "up", "down") if "classes" in settings else y
+    trainer = netlearn.Trainer(netlearn.parse(DIODES), **settings)
+    loss, seen, before = trainer.loss(x, targets), trainer.estimate(x, targets), trainer.theta
+    assert seen.loss == pytest.approx(loss, rel=1e-12)
+    for k, step in enumerate(1e-4 * before):
+        found = []
+        for way in (step, -step):
+            theta = before.copy()
+            theta[k] += way
+            trainer.theta = theta
+            found.append(trainer.loss(x, targets))
+        assert (found[0] - found[1]) / (2 * step) == pytest.approx(seen.gradient[k], rel=1e-5, abs=1e-12)
+    trainer.theta = before
+    np.testing.assert_array_equal(trainer.theta, before)
+    fresh = netlearn.Trainer(netlearn.parse(DIODES), **settings)
+    assert fresh.step(x, targets).loss == pytest.approx(trainer.step(x, targets).loss, rel=1e-12)
+    np.testing.assert_allclose(trainer.theta, fresh.theta, rtol=1e-9)
+
+
+def test_values_can_be_set_for_an_optimizer_of_ones_own(samples: tuple[np.ndarray, np.ndarray]) -> None:
+    """scipy's, which finds what the data were made with."""
+    x, _ = samples
+    goal = netlearn.Trainer(netlearn.parse(NETWORK))
+    y = goal.predict(x)
+    trainer = netlearn.Trainer(netlearn.parse(NETWORK), train="R1 R2 R3 min=100 max=10k")
+    trainer.theta *= np.array([2.0, 0.5, 3.0])
+    assert trainer.netlist["R1"].value == 2000.0
+
+    def function(u: np.ndarray) -> tuple[float, np.ndarray]:
+        trainer.theta = np.exp(u)
+        seen = trainer.estimate(x, y)
+        return 1e4 * seen.loss, 1e4 * seen.gradient * trainer.theta
+
+    bounds = [(np.log(101), np.log(9999))] * 3
+    found = minimize(function, np.log(trainer.theta), jac=True, bounds=bounds, method="L-BFGS-B")
+    np.testing.assert_allclose(np.exp(found.x), [1e3, 3e3, 2e3], rtol=1e-2)
+    for wrong, said in {
+        (1.0, 2.0): "theta must be numbers of the shape (3,), not (2,)",
+        "a": "theta must be numbers of the shape (3,), not ()",
+        (50.0, 1e3, 1e3): "'r1' cannot be 50, which is outside of its bounds 100 and 10000",
+        (1e3, np.nan, 1e3): "'r2' cannot be nan, which is not finite",
+    }.items():
+        with pytest.raises(OptionError, match=re.escape(said)):
+            trainer.theta = wrong
+
+
+def test_values_that_are_set_are_written_into_devices() -> None:
+    trainer = netlearn.Trainer(netlearn.parse(NETWORK), hardware="levels=4 spacing=log min=1k max=8k")
+    trainer.theta = np.full(len(trainer.names), 1.3e3)
+    np.testing.assert_allclose(trainer.theta, 1e3)
 
 
 def test_the_size_of_the_signals_makes_no_difference(samples: tuple[np.ndarray, np.ndarray]) -> None:

@@ -194,6 +194,28 @@ def step(task: Task, state: TrainingState) -> TrainingState:
     return _stepped(task, state, rows, estimated(task, state, rows, rng), rng)
 
 
+def seen(task: Task, state: TrainingState) -> Step:
+    """What that step would see, without one."""
+    rng = np.random.default_rng()
+    rng.bit_generator.state = state.generator
+    rows = np.arange(len(task.data))
+    estimate = estimated(task, state, rows, rng)
+    return Step(rows, estimate.loss, estimate.gradient, estimate.outputs)
+
+
+def at_values(task: Task, state: TrainingState, theta: Array) -> TrainingState:
+    """The state with other values ``theta`` (P,), in their units: written into devices where there are any."""
+    u = task.transform.inward(theta)
+    if task.writing is None:
+        # Not by way of the coordinates, from which the last digits would not come back.
+        return replace(state, u=u, theta=theta)
+    rng = np.random.default_rng()
+    rng.bit_generator.state = state.generator
+    slopes = np.ones(len(u)) if state.slopes is None else state.slopes
+    written = _written(task, task.transform.project(u), HeldValues(state.aim, state.theta, slopes), rng)
+    return replace(state, **written, generator=rng.bit_generator.state)
+
+
 @dataclass(frozen=True)
 class Measured:
     """The mean loss, the outputs (S, o) and, if it was needed, the operating point of a data set.
