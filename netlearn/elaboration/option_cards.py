@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from netlearn.circuit.devices.base import ZERO_CELSIUS
 from netlearn.elaboration.body import Body
 from netlearn.elaboration.cards import OPTION_CARDS, Active
 from netlearn.elaboration.known_options import HARMLESS_OPTIONS
@@ -44,7 +45,8 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
                 if name not in SET_OPTIONS:
                     _warn_of_option(body, item, assignment.name)
                     continue
-                value = body.fixed(Text.of(assignment.value, card.source, item.chain))
+                text = Text.of(assignment.value, card.source, item.chain)
+                value = _celsius(body, text) if name in ("temp", "tnom") else body.fixed(text)
                 if name in _TOLERANCES and value < 0:
                     raise item.word_error(assignment.name, f"'{name}' must be at least 0, not {value:g}")
                 _set_option(settings, name, value)
@@ -68,7 +70,7 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
                         card.words[0], "ngspice takes no unit here, and leaves its temperature at 27"
                     )
                     body.shared.warnings.append(NetlistWarning(error.message, error.place, "write a plain number"))
-                settings.temperature = body.fixed(Text.of(card.words[0], card.source, item.chain))
+                settings.temperature = _celsius(body, Text.of(card.words[0], card.source, item.chain))
 
 
 def warn_of_inner_options(body: Body, items: Iterable[Active]) -> None:
@@ -82,6 +84,15 @@ def warn_of_inner_options(body: Body, items: Iterable[Active]) -> None:
             message = f"a .{card.name} in a subcircuit is left out, as it is about the whole circuit"
             error = item.error(message, "move it out of the subcircuit")
             body.shared.warnings.append(NetlistWarning(error.message, error.place, error.hint))
+
+
+def _celsius(body: Body, text: Text) -> float:
+    """A temperature. Raises NetlistError for one that is not above absolute zero."""
+    value = body.fixed(text)
+    if not value > -ZERO_CELSIUS:
+        hint = f"temperatures are in degrees Celsius, of which absolute zero is {-ZERO_CELSIUS:g}"
+        raise NetlistError(f"a temperature of {value:g} is not above absolute zero", text.place(), hint)
+    return value
 
 
 def _shunt(body: Body, item: Active, assignment: Assignment) -> NodeShunt | None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.devices.base import ZERO_CELSIUS, Environment, Values
+from netlearn.circuit.devices.refused import refuse
 
 # CODATA 2014, as ngspice 39 has them: later values would move a junction's current by 1e-5.
 BOLTZMANN = 1.38064852e-23
@@ -34,11 +35,15 @@ def temperatures(values: Values, environment: Environment) -> tuple[Array, Array
     """The device's and its model's nominal temperature in kelvin.
 
     ``temp`` and ``tnom`` are in degrees Celsius, NaN for the circuit's own; ``dtemp`` adds to
-    the circuit's temperature only, as in ngspice.
+    the circuit's temperature only, as in ngspice. Raises RefusedValues for none above absolute zero.
     """
     temp, tnom = np.asarray(values["temp"]), np.asarray(values["tnom"])
     temperature = given(temp + ZERO_CELSIUS, environment.temperature + np.asarray(values["dtemp"]))
-    return temperature, given(tnom + ZERO_CELSIUS, environment.nominal_temperature)
+    nominal = given(tnom + ZERO_CELSIUS, environment.nominal_temperature)
+    hint = f"temp, dtemp, tnom and .temp are in degrees Celsius, of which absolute zero is {-ZERO_CELSIUS:g}"
+    refuse(temperature.real <= 0, "its temperature is not above absolute zero", hint)
+    refuse(nominal.real <= 0, "its model's nominal temperature is not above absolute zero", hint)
+    return temperature, nominal
 
 
 def given(value: Array, otherwise: Array | float) -> Array:

@@ -29,7 +29,7 @@ from netlearn.circuit.devices.junction import (
     thermal_voltage,
 )
 from netlearn.circuit.devices.model_type import ModelType, names
-from netlearn.errors import CircuitError
+from netlearn.circuit.devices.refused import refuse
 
 NAN = float("nan")
 PERMITTIVITY = 8.854214871e-12
@@ -121,11 +121,11 @@ class Mosfet(Device):
         doped = (oxide.real != 0) & ~np.isnan(v["nsub"])
         intrinsic = self.intrinsic(nominal)
         doping = np.where(doped, v["nsub"] * 1e6, 2.0 * intrinsic)
-        if np.any(doping.real <= intrinsic):
-            raise CircuitError(
-                "a MOSFET model's substrate doping is below silicon's own",
-                hint="nsub is in atoms per cubic centimetre and must be above 1.45e10",
-            )
+        refuse(
+            doping.real <= intrinsic,
+            "the substrate doping of its model is below silicon's own",
+            "nsub is in atoms per cubic centimetre and must be above 1.45e10",
+        )
         fermi = 2.0 * thermal_voltage(nominal) * np.log(doping / intrinsic)
         phi = given(v["phi"], np.where(doped, np.where(fermi.real < 0.1, 0.1, fermi), 0.6))
         polarity = v["polarity"].real
@@ -230,8 +230,7 @@ def transconductance(v: Values, otherwise: float) -> Array:
 def channel_length(v: Values) -> Array:
     """The channel's length in metres without the diffusions' reach under the gate. Raises CircuitError."""
     length: Array = v["l"] - 2.0 * v["ld"]
-    if np.any(length.real <= 0):
-        raise CircuitError("a MOSFET's channel is not longer than its lateral diffusion", hint="l must be above 2 * ld")
+    refuse(length.real <= 0, "its channel is not longer than its lateral diffusion", "l must be above 2 * ld")
     return length
 
 

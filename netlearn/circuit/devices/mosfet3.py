@@ -28,7 +28,7 @@ from netlearn.circuit.devices.mosfet import (
 from netlearn.circuit.devices.mosfet import (
     MODELS as LEVEL_1,
 )
-from netlearn.errors import CircuitError
+from netlearn.circuit.devices.refused import refuse
 
 # Dang's polynomial for the width of the depletion region around a cylindrical junction, with SPICE's numbers.
 CYLINDER = (0.0631353, 0.8013292, -0.01110777)
@@ -49,11 +49,11 @@ class Mosfet3(Mosfet):
     def prepare_channel(self, v: Values, temperature: Array, nominal: Array, shared: Values) -> Values:
         oxide = oxide_capacitance(v)
         length, width = channel_length(v) + v["xl"], v["w"] - 2.0 * v["wd"] + v["xw"]
-        if np.any(length.real <= 0) or np.any(width.real <= 0):
-            raise CircuitError(
-                "a MOSFET's channel has no positive length and width",
-                hint="l - 2 * ld + xl and w - 2 * wd + xw must be above zero",
-            )
+        refuse(
+            (length.real <= 0) | (width.real <= 0),
+            "its channel has no positive length and width",
+            "l - 2 * ld + xl and w - 2 * wd + xw must be above zero",
+        )
         doped = ~np.isnan(v["nsub"])
         doping = np.where(doped, v["nsub"], 1.0) * 1e6
         alpha = np.where(doped, 2.0 * SILICON / (CHARGE * doping), 0.0)
