@@ -10,9 +10,10 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.parameters import Input
-from netlearn.learn.data import inputs_of
+from netlearn.learn.data import unasked
 from netlearn.learn.table import Table
 from netlearn.project import Project
+from netlearn.sample_values import check_values
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint
 
@@ -37,12 +38,16 @@ def driven(project: Project, samples: int | None = None, outputs: Sequence[str] 
     if not project.has_samples:
         return Drive(project.circuit_for(outputs))
     layout = project.input_layout(project.table)
-    inputs = np.concatenate([inputs_of(table, layout) for table in all_tables(project)])
+    tables = all_tables(project)
+    parts = [unasked(table, layout) for table in tables]
+    inputs = np.concatenate([part.inputs for part in parts])
     rows = np.arange(len(inputs))
     if samples is not None and samples < len(inputs):
         rows = np.linspace(0, len(inputs) - 1, samples).astype(int)
     inputs = inputs[rows]
     model = project.model_of(replace(layout, outputs=tuple(outputs)))
+    for table, part in zip(tables, parts, strict=True):
+        check_values(model, part.inputs, table, part)
     return Drive(model.circuit(model.parameters.initial, inputs), layout.driven, model.inputs, inputs, rows)
 
 

@@ -26,6 +26,7 @@ from netlearn.learn.superposition import read_of
 from netlearn.learn.table import Table
 from netlearn.overrides import DataLike, NetlistLike, Overrides
 from netlearn.project import Project, open_project
+from netlearn.sample_values import check_values
 from netlearn.solve.parts import numbered
 from netlearn.solvers import Forward, solver_of
 
@@ -198,11 +199,13 @@ def _parts(
 
 
 def _tell_missing_classes(project: Project, layout: Layout) -> None:
-    """Warn where a classifier's answers have no labels, as the data that tell them are not there."""
+    """Warn where a classifier's answers have no labels, as the data that tell them are not there, or do not fit."""
     named = project.settings.data.train
     if named is not None and isinstance(project.settings.loss, CrossEntropy) and not layout.classes:
+        there = (project.netlist.files.origin / named).exists()
+        wrong = "does not fit the outputs" if there else "is not there"
         warn(
-            f"'{named}' is not there, which tells the classes of the outputs: no labels are predicted; "
+            f"'{named}' {wrong}, which tells the classes of the outputs: no labels are predicted; "
             "'*@classes' in the netlist, or the option classes, would tell"
         )
 
@@ -231,8 +234,10 @@ def _questions(
         if not layout.outputs:
             raise OptionError("there is nothing to measure", hint="say what: --output 'V(out)', or *@output V(out)")
         if model is None:
-            model = for_workers(project.model_of(layout), executor)
+            plain = project.model_of(layout)
+            model = for_workers(plain, executor)
         inputs = inputs_of(table, layout)
+        check_values(plain, inputs, table)
         for start in range(0, len(inputs), rows):
             part = inputs[start : start + rows]
             yield _Question(model, layout, part, done)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -39,7 +40,7 @@ from netlearn.learn.model import Model
 from netlearn.learn.samples import Unnamed, drive_of, table_of
 from netlearn.learn.settings import Settings, Trained
 from netlearn.learn.superposition import read_of
-from netlearn.learn.table import IN_MEMORY, OWN_VALUES, Table
+from netlearn.learn.table import IN_MEMORY, OWN_VALUES, Table, asked_by
 from netlearn.named_data import placed, read_named
 from netlearn.netlist.netlist import Netlist
 from netlearn.ngspice.own_text import OwnText, TextSolver
@@ -163,7 +164,8 @@ class Project:
     @cached_property
     def table(self) -> Table:
         """The training data. Raises DataError."""
-        table = self._table(self.data, self.settings.data.train)
+        # What arrays drive in data that the netlist names, no other data can tell.
+        table = self._table(self.data, self.settings.data.train, self._own_sources)
         if table is None and (self.settings.corner or self.settings.goal):
             # The netlist's own values are the sample that goals are about and that corners multiply.
             return Table(OWN_VALUES, {}, count=1)
@@ -211,7 +213,7 @@ class Project:
     @cached_property
     def named_layout(self) -> Layout | None:
         """What the columns of the training data mean that the netlist names, if it can be read from where it is."""
-        named = self if self.data is None else replace(self, data=None)
+        named = self._named
         try:
             return named.layout if named.settings.data.train is not None else None
         except DataError:
@@ -240,7 +242,7 @@ class Project:
         data = dataset_of(table, self.layout)
         if not data.asked.any():
             raise DataError("nothing is asked of the outputs: all cells of their columns are empty", table.place(0))
-        check_values(self.plain_model, data, table)
+        check_values(self.plain_model, data.inputs, table, data)
         return data
 
     def samples(self, sample: int | None = None) -> Dataset:
@@ -331,14 +333,22 @@ class Project:
         own = {name.removeprefix("output "): place for name, place in places if name.startswith("output ")}
         return {goal.probe: goal.place for goal in self.settings.goal if goal.place is not None} | own
 
-    def _table(self, given: DataLike | None, named: str | None) -> Table | None:
+    @cached_property
+    def _named(self) -> Project:
+        """The project with the training data that the netlist names."""
+        return self if self.data is None else replace(self, data=None)
+
+    def _table(
+        self, given: DataLike | None, named: str | None, sources: Callable[[], Sequence[str]] | None = None
+    ) -> Table | None:
         if isinstance(given, str | os.PathLike):
             return read_table(Path(given), self.unnamed)
         if given is not None:
             return table_of(given, self.unnamed)
         if named is None:
             return None
-        return read_named(self.netlist, named, self.settings.places, self.unnamed)
+        unnamed = self.unnamed if sources is None else replace(self.unnamed, sources=sources)
+        return read_named(self.netlist, named, self.settings.places, unnamed)
 
     @property
     def unnamed(self) -> Unnamed:
@@ -353,9 +363,13 @@ class Project:
 
     def _unnamed_sources(self) -> Sequence[str]:
         """What arrays drive where no ``*@input`` says: what the named data drive, or else every source."""
-        if self.named_layout is not None:
-            return self.named_layout.inputs
-        # What is trained is not driven.
+        if self.settings.data.train is not None:
+            with suppress(DataError):
+                return [name for name in self._named.table.columns if asked_by(name) is None]
+        return self._own_sources()
+
+    def _own_sources(self) -> Sequence[str]:
+        """Every source but those that are trained, which are not driven."""
         return [name for name in source_names(self.circuit) if name not in self._trained_sources]
 
     @cached_property

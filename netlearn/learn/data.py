@@ -290,6 +290,11 @@ def inputs_of(table: Table, layout: Layout) -> Array:
     return _at_corners(layout, _taken(table, layout.inputs))[0]
 
 
+def unasked(table: Table, layout: Layout) -> Dataset:
+    """The samples of a table of whose outputs nothing is asked. Raises DataError for a missing column."""
+    return _cornered(layout, _taken(table, layout.inputs), np.zeros((len(table), 0)), table.path)
+
+
 def _taken(table: Table, names: Sequence[str]) -> Array:
     """Columns (S, n) by name. Raises DataError for a missing one."""
     if not names:
