@@ -205,7 +205,9 @@ def task_of(project: Project) -> Task:
     whole, loss = project.dataset(project.table), project.loss
 
     def before() -> float:
-        return float(np.mean(loss.value(_outputs(project, whole), whole.targets)))
+        # One that overflows is told of by the first step.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(np.mean(loss.value(_outputs(project, whole), whole.targets)))
 
     unit = unit_of(loss, whole.targets, len(project.layout.outputs), before)
     part, aside = training_parts(project, whole)

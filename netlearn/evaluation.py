@@ -100,6 +100,7 @@ def _fit(project: Project, data: Dataset) -> Fit:
     return fit_of(replace(project.model, solver=InternalSolver()), loss, data, parameters.initial)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def evaluation_of(
     model: Model, loss: Loss, layout: Layout, data: Dataset, executor: Executor | None = None
 ) -> Evaluation:
@@ -107,6 +108,10 @@ def evaluation_of(
     outputs, watts = _outputs_and_watts(model, data.inputs, executor)
     weight = weight_of(loss)
     losses = loss.value(outputs, data.targets) + (weight * watts if weight else 0.0)
+    if not np.isfinite(losses).all():
+        k = int(np.argmin(np.isfinite(losses)))
+        why = "the square of what is above 1e154 is beyond a float64"
+        warnings.warn(f"the loss of {data.label(k)} is {losses[k]}: {why}", stacklevel=2)
     targets = data.targets
     goals: tuple[GoalResult, ...] = ()
     if isinstance(loss, Goals):

@@ -19,7 +19,7 @@ from netlearn.discrete.chosen import PartSearch, search_for
 from netlearn.errors import OptionError
 from netlearn.learn.data import Dataset, inputs_of
 from netlearn.learn.hardware import Hardware
-from netlearn.learn.loop import Task
+from netlearn.learn.loop import Task, check_finite
 from netlearn.learn.loss import Loss, Mse
 from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Sgd
@@ -175,8 +175,10 @@ def _task_of(project: Project, model: Model, loss: Loss, data: Dataset) -> Task:
 def _rounded(project: Project, task: Task, search: PartSearch, judged_by: str, target: Destination | None) -> Rounding:
     parameters = project.parameters
     before = np.asarray(parameters.initial, dtype=float)
+    with np.errstate(over="ignore", invalid="ignore"):
+        losses, _, _ = losses_at(task.model, task.loss, before, task.data.inputs, task.data.targets)
+    check_finite("the loss", losses, [task.data.label(row) for row in range(len(losses))])
     found = search.best(task, before)
-    losses, _, _ = losses_at(task.model, task.loss, before, task.data.inputs, task.data.targets)
     netlist = project.netlist.edit(search.edits(found))
     written: tuple[Path, ...] = ()
     if target is not None:

@@ -206,6 +206,9 @@ class _Search:
             outputs, jacobian = self.candidates.jacobians(theta)
             gradient, matrix = self._quadratic(outputs, jacobian)
             size = np.trace(matrix, axis1=1, axis2=2) / theta.shape[1]
+            if not size.max() > 0:
+                # Nothing that is asked depends on any value.
+                break
             damped = matrix + ((damping * size + 1e-12 * size.max())[:, None, None]) * np.eye(theta.shape[1])
             step = -np.linalg.solve(damped, gradient[..., None])[..., 0]
             trial = np.clip(theta * np.exp(np.clip(step, -1.0, 1.0)), low, high)

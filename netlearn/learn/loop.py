@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from netlearn.arrays import Array, all_finite
-from netlearn.errors import NetlearnError
+from netlearn.errors import CircuitError, NetlearnError
 from netlearn.interrupts import interruptible
 from netlearn.learn.data import Dataset
 from netlearn.learn.history import Record
@@ -245,11 +245,14 @@ class NotFiniteError(NetlearnError):
     """A loss, an output or a derivative is not finite."""
 
 
-def check_finite(what: str, values: Array, names: Sequence[str], state: TrainingState) -> None:
-    """Raise NotFiniteError where a value is not finite, with its name and the step."""
+def check_finite(what: str, values: Array, names: Sequence[str], state: TrainingState | None = None) -> None:
+    """Raise NotFiniteError where a value is not finite, with its name and the step, if training has taken any."""
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         name, others = names[int(bad[0])], f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        if state is None or (state.epoch == 0 and state.position == 0):
+            hint = "look at the outputs with 'netlearn op': the square of what is above 1e154 is beyond a float64"
+            raise NotFiniteError(f"{what} of {name}{others} is {values[bad[0]]} at the values as they are", hint=hint)
         raise NotFiniteError(
             f"{what} of {name}{others} became {values[bad[0]]} "
             f"in epoch {state.epoch + 1}, after {state.position} samples",
@@ -264,8 +267,11 @@ def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Gene
     step = state.epoch * task.steps + state.position // task.batch
     batch = Batch(data.inputs, data.targets, state.start(rows, model), step, state.rule)
     theta = state.theta if task.writing is None else task.writing.read(state.theta, rng)
-    with numbered(rows):
-        estimate = task.rule.estimate(model, task.loss, theta, batch, rng)
+    try:
+        with numbered(rows):
+            estimate = task.rule.estimate(model, task.loss, theta, batch, rng)
+    except CircuitError as error:
+        raise _cause(error, task, state, batch, rows) from None
     if not np.isfinite(estimate.loss):
         samples = [task.data.label(row) for row in rows]
         outputs = [f"'{name}' at {sample}" for sample in samples for name in model.measured.names]
@@ -274,6 +280,18 @@ def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Gene
     if not all_finite(estimate.gradient):
         check_finite("the derivative", estimate.gradient, [f"'{name}'" for name in model.parameters.names], state)
     return estimate
+
+
+def _cause(error: CircuitError, task: Task, state: TrainingState, batch: Batch, rows: Array) -> NetlearnError:
+    """An error of a rule, or what it came of: equations driven by a loss that overflows have no solution either."""
+    try:
+        losses, _, _ = losses_at(task.model, task.loss, state.theta, batch.inputs, batch.targets, start=batch.start)
+        check_finite("the loss", losses, [task.data.label(row) for row in rows], state)
+    except NotFiniteError as cause:
+        return cause
+    except CircuitError:
+        pass
+    return error
 
 
 def recorded(task: Task, state: TrainingState, loss: float, outputs: Array) -> TrainingState:
