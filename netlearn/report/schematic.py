@@ -36,8 +36,9 @@ def schematic(circuit: Circuit, positions: Mapping[str, Sequence[float]] | None 
         return None
     places = layout(circuit, positions)
     missing = ~np.isfinite(places).all(axis=1)
-    # What no element joins to the rest stands in a row below.
-    low, high = np.nanmin(places[~missing], axis=0), np.nanmax(places[~missing], axis=0)
+    # What no element joins to the rest stands in a row below, or is all that there is.
+    placed = places[~missing] if not missing.all() else np.zeros((1, 2))
+    low, high = placed.min(axis=0), placed.max(axis=0)
     places[missing, 0] = low[0] + np.arange(missing.sum())
     places[missing, 1] = low[1] - 0.3 * (high[1] - low[1])
     low, high = places.min(axis=0), places.max(axis=0)

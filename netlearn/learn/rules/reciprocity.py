@@ -224,7 +224,8 @@ def _weights(
     there, back = (
         np.where(dead[first][:, None], 0.0, unlike.at(first, second, size)) for first, second in ((r, c), (c, r))
     )
-    one_way = ((there == 0) != (back == 0)).any(axis=1)
+    # An entry that is not finite, as the slope of a root at zero, is like no other.
+    one_way = (((there == 0) != (back == 0)) | ~np.isfinite(there) | ~np.isfinite(back)).any(axis=1)
     if one_way.any():
         return _none(circuit, _elements(circuit, r[one_way], c[one_way], shifts))
     coupled = (there != 0).any(axis=1)
@@ -234,6 +235,9 @@ def _weights(
     weights, tree = _walk(size, (rows, columns), (r, c, ratio))
     left, right = weights[r][:, None] * there, weights[c][:, None] * back
     unlike_pair = (np.abs(left - right) > SYMMETRIC * (np.abs(left) + np.abs(right))).any(axis=1)
+    # Gains that multiply along a path may leave what a float64 holds.
+    lost = ~np.isfinite(weights) | (weights == 0)
+    unlike_pair |= lost[r] | lost[c]
     if unlike_pair.any():
         return _none(circuit, _elements(circuit, r[unlike_pair], c[unlike_pair], shifts))
     if probes is not None:

@@ -1,0 +1,99 @@
+"""Values that no circuit can have, and those that float64 ends at: said where and why, without a traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import netlearn
+from netlearn.cli import main
+from netlearn.errors import CircuitError, DataError, NetlearnError, NetlistError
+
+DIVIDER = "t\n*@output V(out)\n*@train R*\n{}V1 in 0 1\nR1 in out 1k\nR2 out 0 1k\n.end\n"
+DIODE = "t\nV1 in 0 1\nR1 in out 1k\nD1 out 0 dm{}\n.model dm d{}\n{}.end\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (DIODE.format(" temp=-300", "", ""), "'d1': its temperature is not above absolute zero"),
+        (DIODE.format(" dtemp=-301", "", ""), "'d1': its temperature is not above absolute zero"),
+        (DIODE.format("", " tnom=-274", ""), "'d1': its model's nominal temperature is not above absolute zero"),
+        (DIODE.format("", "", ".temp -273.15\n"), "a temperature of -273.15 is not above absolute zero"),
+        (DIODE.format("", "", ".options tnom=-1k\n"), "a temperature of -1000 is not above absolute zero"),
+        ("t\nV1 d 0 1\nM1 d d 0 0 n l=1u w=1u\n.model n nmos ld=1u\n", "'m1': its channel is not longer than"),
+    ],
+)
+def test_what_no_equations_are_for_is_named_with_its_element(text: str, says: str) -> None:
+    with pytest.raises((CircuitError, NetlistError), match=says):
+        netlearn.operating_point(netlearn.parse(text))
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ({"temp": [27.0, -300.0]}, "the temperature would be -300 degrees Celsius"),
+        ({"R1": [1e3, 0.0]}, "the resistance of 'r1' would be 0"),
+        ({"R1": [1e3, -1e3]}, "the circuit's equations have no unique solution"),
+    ],
+)
+def test_what_a_row_sets_is_refused_at_its_row_whatever_is_asked(data: dict[str, list[float]], says: str) -> None:
+    netlist = netlearn.parse(DIVIDER.format(""))
+    targets = {**data, "V(out)": [0.1, 0.2]}
+    for ask in (
+        lambda: netlearn.operating_point(netlist, data=data),
+        lambda: netlearn.evaluate(netlist, targets),
+        lambda: netlearn.predict(netlist, data),
+    ):
+        with pytest.raises((DataError, CircuitError), match=f"(sample|row) 2: {says}"):
+            ask()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("rule", ["analytic", "gauss-newton", "natural", "ep", "cl"])
+def test_a_loss_beyond_float64_is_said_to_be_that_whatever_the_rule(rule: str) -> None:
+    netlist = netlearn.parse(DIVIDER.format("*@goal V(out)=3 within=1%\n").replace("0 1\n", "0 1e160\n", 1))
+    with pytest.raises(NetlearnError, match="the loss of sample 1 is inf at the values as they are"):
+        netlearn.train(netlist, rule=rule, epochs=1)
+    with pytest.raises(NetlearnError, match="the loss of sample 1 is inf at the values as they are"):
+        netlearn.round_values(netlist, series="e24")
+    with pytest.warns(UserWarning, match="the loss of sample 1 is inf: the square of what is above 1e154"):
+        assert np.isinf(netlearn.evaluate(netlist).loss)
+
+
+def test_values_on_which_nothing_depends_are_rounded_to_the_nearest() -> None:
+    netlist = netlearn.parse("t\n*@output V(a)\nV1 a 0 1\nR1 a 0 1010\nR2 b 0 9999\nR3 b 0 321\n.end\n")
+    found = netlearn.round_values(netlist, series="e24", budget=40)
+    np.testing.assert_array_equal(found.after, [1000, 10000, 330])
+
+
+@pytest.mark.parametrize("arrays", [("X", "y"), ("X",)])
+def test_arrays_without_names_are_read_from_files_that_the_netlist_names(arrays: tuple[str, ...], tmp_path) -> None:
+    values: dict[str, Any] = {"X": np.array([[1.0], [2.0]]), "y": np.array([0.5, 1.0])}
+    np.savez(tmp_path / "d.npz", **{name: values[name] for name in arrays})
+    (tmp_path / "x.cir").write_text(DIVIDER.format("*@data d.npz test=d.npz\n"))
+    assert netlearn.predict(tmp_path / "x.cir", tmp_path / "d.npz").outputs.ravel().tolist() == [0.5, 1.0]
+    done = CliRunner().invoke(main, ["eval", str(tmp_path / "x.cir")])
+    if "y" in arrays:
+        assert netlearn.evaluate(tmp_path / "x.cir").loss == 0
+        assert "2 of" in done.output
+    else:
+        assert done.exit_code == 2
+        assert "there is no target" in done.stderr
+
+
+def test_a_page_of_a_circuit_without_any_path_is_drawn(tmp_path: Path) -> None:
+    (tmp_path / "x.cir").write_text("t\nV1 a 0 1\n.end\n")
+    assert "<svg" in netlearn.write_report(tmp_path / "x.cir", ngspice=False).html
+
+
+def test_a_slope_that_is_not_finite_leaves_no_co_content(tmp_path: Path) -> None:
+    """As that of a root at zero."""
+    text = "t\n*@output V(b)\nV1 a 0 0\nR1 b 0 1k\nB1 a b I=v(a,b)/1k+sqrt(v(a))*1u\n.end\n"
+    (tmp_path / "x.cir").write_text(text)
+    done = CliRunner().invoke(main, ["info", str(tmp_path / "x.cir")])
+    assert "co-content none, because of b1" in done.output
