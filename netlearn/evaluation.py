@@ -111,7 +111,7 @@ def evaluation_of(
     if not np.isfinite(losses).all():
         k = int(np.argmin(np.isfinite(losses)))
         why = "the square of what is above 1e154 is beyond a float64"
-        warnings.warn(f"the loss of {data.label(k)} is {losses[k]}: {why}", stacklevel=2)
+        warn(f"the loss of {data.label(k)} is {losses[k]}: {why}")
     targets = data.targets
     goals: tuple[GoalResult, ...] = ()
     if isinstance(loss, Goals):
