@@ -237,7 +237,8 @@ def measure(task: Task, data: Dataset, state: TrainingState) -> Measured:
     start = state.start(rows, task.model)
     losses, outputs, point = losses_at(task.model, task.loss, state.theta, data.inputs, data.targets, start=start)
     if not np.isfinite(losses).all():
-        check_finite("the loss", losses, [f"{data.label(i)} of '{data.path}'" for i in range(len(losses))], state)
+        names = [f"{data.label(i)} of '{data.path}'" for i in range(len(losses))]
+        check_finite("the loss", losses, names, _moved(state))
     return Measured(float(np.mean(losses)), outputs, point, rows)
 
 
@@ -250,7 +251,7 @@ def check_finite(what: str, values: Array, names: Sequence[str], state: Training
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         name, others = names[int(bad[0])], f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-        if state is None or (state.epoch == 0 and state.position == 0):
+        if state is None:
             hint = "look at the outputs with 'netlearn op': the square of what is above 1e154 is beyond a float64"
             raise NotFiniteError(f"{what} of {name}{others} is {values[bad[0]]} at the values as they are", hint=hint)
         raise NotFiniteError(
@@ -258,6 +259,11 @@ def check_finite(what: str, values: Array, names: Sequence[str], state: Training
             f"in epoch {state.epoch + 1}, after {state.position} samples",
             hint="a smaller learning rate or closer bounds (*@train min= max=) may help",
         )
+
+
+def _moved(state: TrainingState) -> TrainingState | None:
+    """The state if training has changed anything yet."""
+    return state if state.epoch or state.position else None
 
 
 @_quietly
@@ -275,8 +281,8 @@ def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Gene
     if not np.isfinite(estimate.loss):
         samples = [task.data.label(row) for row in rows]
         outputs = [f"'{name}' at {sample}" for sample in samples for name in model.measured.names]
-        check_finite("the output", np.ravel(estimate.outputs), outputs, state)
-        check_finite("the loss", task.loss.value(estimate.outputs, data.targets), samples, state)
+        check_finite("the output", np.ravel(estimate.outputs), outputs, _moved(state))
+        check_finite("the loss", task.loss.value(estimate.outputs, data.targets), samples, _moved(state))
     if not all_finite(estimate.gradient):
         check_finite("the derivative", estimate.gradient, [f"'{name}'" for name in model.parameters.names], state)
     return estimate
@@ -286,7 +292,7 @@ def _cause(error: CircuitError, task: Task, state: TrainingState, batch: Batch, 
     """An error of a rule, or what it came of: equations driven by a loss that overflows have no solution either."""
     try:
         losses, _, _ = losses_at(task.model, task.loss, state.theta, batch.inputs, batch.targets, start=batch.start)
-        check_finite("the loss", losses, [task.data.label(row) for row in rows], state)
+        check_finite("the loss", losses, [task.data.label(row) for row in rows], _moved(state))
     except NotFiniteError as cause:
         return cause
     except CircuitError:
