@@ -17,6 +17,7 @@ NETLIST = netlearn.parse(
     "* t\n*@input V1 V2\n*@output V(b) V(c)\nV1 a 0 0\nV2 d 0 0\n"
     "R1 a b 1k\nR2 b 0 1k\nR3 d c 1k\nR4 c b 1k\nR5 c 0 1k\n.end\n"
 )
+DIVIDER = netlearn.parse("* t\n*@output V(b)\nV1 a 0 0\nR1 a b 1k\nR2 b 0 1k\n.end\n")
 X = np.random.default_rng(0).uniform(-1, 1, (12, 2))
 Y = X @ [[0.3, 0.1], [0.1, 0.3]]
 IRIS = "netlists/iris.cir"
@@ -119,3 +120,22 @@ def test_single_steps_take_whole_samples() -> None:
         with pytest.raises(DataError):
             trainer.step(inputs, targets)
     assert trainer.values == before
+
+
+def test_what_an_array_masks_is_not_there() -> None:
+    masked: Any = np.ma.masked_array(np.array([[1.0], [2.0]]), [[False], [True]])
+    with pytest.raises(DataError, match="row 2, column 'v1': nan is not finite"):
+        netlearn.predict(DIVIDER, masked)
+    targets: Any = np.ma.masked_array(np.array([1, 9]), [False, True])
+    assert netlearn.evaluate(DIVIDER, (np.array([[2.0], [2.0]]), targets)).loss == 0
+
+
+def test_arrays_that_other_libraries_cannot_give_are_said_in_their_words() -> None:
+    class Attached:
+        def __array__(self, *_: object, **__: object) -> object:
+            raise RuntimeError("use detach()")
+
+    with pytest.raises(DataError, match="a Attached cannot be read as an array: use detach"):
+        netlearn.predict(DIVIDER, Attached())  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="row 1, column 'V1': -inf is not finite"):
+        netlearn.predict(DIVIDER, {"V1": [-(10**400)]})

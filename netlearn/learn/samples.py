@@ -117,18 +117,45 @@ def named_columns(data: object) -> dict[str, Array] | None:
 
 def plain_array(column: object) -> Array:
     """A column as an array of numbers, with NaN where nothing is, or of what else it holds."""
-    values = np.asarray(column)
+    values = _array(column)
     if values.dtype.kind == "S" or (values.dtype.kind == "O" and any(isinstance(v, bytes) for v in values.ravel())):
         values = _decoded(values)
     if values.dtype.kind != "O" or any(isinstance(value, str) for value in values.ravel()):
         # Texts stay texts: "001" is a label, and no number.
         return values
     try:
-        return np.array([np.nan if is_missing(value) else float(value) for value in values.ravel()]).reshape(
+        return np.array([np.nan if is_missing(value) else _float(value) for value in values.ravel()]).reshape(
             values.shape
         )
     except (TypeError, ValueError):
         return values
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        # A whole number of Python's, which may have any length.
+        return np.inf if value > 0 else -np.inf
+
+
+def _array(data: object) -> Array:
+    """An array of whatever can become one, NaN where its mask says that nothing is. Raises DataError."""
+    try:
+        values = np.asarray(data)
+    except ValueError:
+        raise DataError("the rows of the data differ in length") from None
+    except (TypeError, RuntimeError) as error:
+        # What other libraries say of their own arrays.
+        raise DataError(f"a {type(data).__name__} cannot be read as an array: {error}") from None
+    mask = np.ma.getmaskarray(data) if isinstance(data, np.ma.MaskedArray) else None
+    if mask is None or not mask.any():
+        return values
+    if values.dtype.kind in "buif":
+        return np.where(mask, np.nan, values)
+    values = values.astype(object)
+    values[mask] = None
+    return values
 
 
 def _decoded(values: Array) -> Array:
@@ -220,11 +247,8 @@ def _whole(values: Array) -> bool:
 
 
 def _dense(data: object) -> Array:
-    """An array, from a sparse matrix too. Raises DataError for rows of different lengths."""
-    try:
-        return np.asarray(data.toarray() if hasattr(data, "toarray") else data)
-    except ValueError:
-        raise DataError("the rows of the data differ in length") from None
+    """An array, from a sparse matrix too. Raises DataError."""
+    return _array(data.toarray() if hasattr(data, "toarray") else data)
 
 
 def _shown(values: Array) -> str:
