@@ -65,8 +65,9 @@ def _require(path: Path) -> None:
     try:
         if path.is_file():
             return
-        what = "is a folder" if path.is_dir() else "does not exist"
-        near = [entry.name for entry in path.parent.iterdir() if entry.name[0] != "."] if path.parent.is_dir() else []
+        what, folder = ("is a folder", path) if path.is_dir() else ("does not exist", path.parent)
+        entries = folder.iterdir() if folder.is_dir() else ()
+        near = [entry.name for entry in entries if entry.name[0] != "." and entry.is_file()]
     except OSError as error:
         raise DataError(f"the data file '{path}' cannot be read: {error.strerror}") from None
     raise DataError(f"the data file '{path}' {what}", hint=did_you_mean(path.name, near))

@@ -209,3 +209,12 @@ def test_labels_are_texts_in_every_form_and_in_parts(tmp_path: Path, ending: str
 def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read: File name too long"):
         read_table(tmp_path / ("a" * 300))
+
+
+def test_a_hint_names_files_alone(tmp_path: Path) -> None:
+    (tmp_path / "samples" / "deep").mkdir(parents=True)
+    (tmp_path / "samples" / "train.csv").write_text("V1\n1\n")
+    for missing in (tmp_path / "samples", tmp_path / "samples" / "x.csv"):
+        with pytest.raises(DataError, match=r"samples.*(is a folder|does not exist)") as caught:
+            read_table(missing)
+        assert caught.value.hint == "known: train.csv"
