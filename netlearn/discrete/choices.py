@@ -55,7 +55,7 @@ def choices_for(
     low = np.maximum(np.asarray(parameters.lower, dtype=float), hardware.min or 0.0)
     high = np.minimum(np.asarray(parameters.upper, dtype=float), np.inf if hardware.max is None else hardware.max)
     present = np.asarray(parameters.initial, dtype=float)
-    # Without a bound the present value is what there is to go by; two decades inside both are the rule.
+    # Without a bound the present value is what there is to go by.
     low = np.where(low > 0, low, np.minimum(present, high) / 10**DECADES)
     high = np.where(np.isfinite(high), high, np.maximum(present, low) * 10**DECADES)
     if stock is None:
@@ -91,9 +91,10 @@ def _every(stock: Stock, pairs: bool) -> Choices:
             second.append(b)
             series.append(np.full(len(a), in_series))
     joined = np.concatenate(values)
-    order = np.argsort(joined, kind="stable")
-    # A single part comes before pairs of the same value.
-    kept = order[np.concatenate([[True], np.diff(joined[order]) > 1e-12 * joined[order][1:]])]
+    order = np.argsort(joined)
+    new = np.concatenate([[True], np.diff(joined[order]) > 1e-12 * joined[order][1:]])
+    # A single part stands for pairs of the same value, on whatever side of it rounding puts them.
+    kept = np.minimum.reduceat(order, np.flatnonzero(new))
     parts = (np.concatenate(each)[kept] for each in (first, second, series))
     return Choices(joined[kept], *parts)
 

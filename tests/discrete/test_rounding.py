@@ -211,3 +211,11 @@ def test_devices_that_hold_no_exact_values_are_said_to_be_what_is_in_the_way() -
     netlist = netlearn.parse(RATIO.replace("*@train", "*@hardware noise=0.02\n*@train"))
     with pytest.raises(OptionError, match="only where devices hold them exactly"):
         netlearn.round_values(netlist, series="e24")
+
+
+def test_a_single_part_stands_for_pairs_of_its_value() -> None:
+    """Rounding puts 2.4 Ω with 12 Ω in parallel below 2 Ω, 3.6 with 18 Ω below 3 Ω, and 1.2 + 2.4 Ω below 3.6 Ω."""
+    netlist = netlearn.parse("* t\nV1 a 0 1\nR1 a b 2\nR2 b c 3\nR3 c 0 3.6\n*@train R* min=1 max=10\n*@output V(b)\n")
+    found = netlearn.round_values(netlist, series="e24", pairs=True)
+    assert found.after.tolist() == [2.0, 3.0, 3.6]
+    assert found.pairs == {}
