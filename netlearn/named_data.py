@@ -33,9 +33,9 @@ def read_named(netlist: Netlist, named: str, places: Mapping[str, Place], unname
     A netlist may come from a stranger, and an error message would show what is in a file.
     """
     folder = netlist.files.origin
-    path = (folder / named).resolve()
+    path = Path(os.path.realpath(folder / named))
     place = places.get(f"data {named}", places.get("data test", places.get("data")))
-    roots = (folder, *(Path(root).resolve() for root in netlist.files.allow))
+    roots = (folder, *(Path(os.path.realpath(root)) for root in netlist.files.allow))
     if not any(path.is_relative_to(root) for root in roots):
         allowed = f"--allow-include {shlex.quote(shown_path(path.parent))}"
         hint = f"give the file as an option, or if you trust this netlist allow its folder: {allowed}"

@@ -39,7 +39,7 @@ def private(folder: Path) -> bool:
     Neither it nor one above it may be writable by others, except where each may remove only files
     of their own, as in ``/tmp``; a link counts as what it leads to.
     """
-    resolved = folder.resolve()
+    resolved = Path(os.path.realpath(folder))
     try:
         return _owned(resolved, stat.S_IWGRP | stat.S_IWOTH) and all(
             _owned(each, stat.S_IWGRP | stat.S_IWOTH, sticky=True) for each in resolved.parents

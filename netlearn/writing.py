@@ -112,8 +112,8 @@ def named_file(project: Project, option: str, what: str) -> Path:
     if f"hardware {option}" not in project.settings.places:
         return Path(named)
     folder = project.netlist.files.origin
-    found = (folder / named).resolve()
-    roots = (folder, *(Path(root).resolve() for root in project.netlist.files.allow))
+    found = Path(os.path.realpath(folder / named))
+    roots = (folder, *(Path(os.path.realpath(root)) for root in project.netlist.files.allow))
     if not any(found.is_relative_to(root) for root in roots):
         allowed = f"--allow-include {shlex.quote(shown_path(found.parent))}"
         hint = f"give it as an option, or if you trust this netlist allow its folder: {allowed}"

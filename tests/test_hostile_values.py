@@ -86,6 +86,19 @@ def test_arrays_without_names_are_read_from_files_that_the_netlist_names(arrays:
         assert "there is no target" in done.stderr
 
 
+@pytest.mark.parametrize("line", ["*@data loop", "*@data d.csv test=loop", "*@hardware parts=loop", ".include loop"])
+def test_a_link_to_itself_is_no_file(line: str, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "d.csv").write_text("V1,V(out)\n1,0.5\n")
+    data = "" if line.startswith("*@data") else "*@data d.csv\n"
+    (tmp_path / "x.cir").write_text(DIVIDER.format(f"{data}{line}\n"))
+    done = CliRunner().invoke(main, ["train", str(tmp_path / "x.cir")])
+    assert done.exit_code == (0 if "include" in line else 2), done.exception
+    assert "loop'" in done.stderr
+    done = CliRunner().invoke(main, ["op", str(tmp_path / "x.cir"), "--allow-include", str(tmp_path / "loop")])
+    assert isinstance(done.exception, SystemExit | None)
+
+
 def test_a_page_of_a_circuit_without_any_path_is_drawn(tmp_path: Path) -> None:
     (tmp_path / "x.cir").write_text("t\nV1 a 0 1\n.end\n")
     assert "<svg" in netlearn.write_report(tmp_path / "x.cir", ngspice=False).html

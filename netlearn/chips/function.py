@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import linecache
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -141,7 +142,7 @@ def _module(name: str) -> ModuleType:
 def _file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ChipError(f"there is no file '{path}'", hint=FORM)
-    place = path.resolve()
+    place = Path(os.path.realpath(path))
     # A name that no library has, so that the file stands in for none.
     name = f"_chip_{place.stem}"
     spec = importlib.util.spec_from_file_location(name, place)

@@ -48,15 +48,15 @@ class Files:
         self.parts: dict[tuple[str, str | None], Any] = {}
         """The files and library sections that were included, each once however often it is."""
         self._statements: dict[Source, tuple[Statement, ...]] = {}
-        folder = Path(main).parent.resolve()
+        folder = Path(os.path.realpath(Path(main).parent))
         # A netlist given as a string has no folder of its own.
         own = [] if main.startswith("<") else [folder]
-        self._roots = [*own, *(Path(path).resolve() for path in self.allow)]
+        self._roots = [*own, *(Path(os.path.realpath(path)) for path in self.allow)]
         self._folder = Path.cwd() if main.startswith("<") else folder
         self._folders: dict[str, tuple[Path, ...]] = {}
         """The folders of included files by their ``path``: as it was found, and with links followed."""
         if not main.startswith("<"):
-            self._folders[main] = (Path(main).parent.absolute(), folder, Path(main).resolve().parent)
+            self._folders[main] = (Path(main).parent.absolute(), folder, Path(os.path.realpath(main)).parent)
 
     def replaced(self, new: Mapping[Source, Source]) -> Files:
         """The same files with some of them in an edited state."""
@@ -82,7 +82,7 @@ class Files:
             for spelling in dict.fromkeys((name, name.replace("\\", "/"))):
                 try:
                     # Links are followed before the check, so that none leads out.
-                    path = (folder / spelling).resolve()
+                    path = Path(os.path.realpath(folder / spelling))
                     if not path.is_file():
                         continue
                 except (OSError, ValueError, RuntimeError):
@@ -99,12 +99,12 @@ class Files:
 
     def folder_of(self, source: Source) -> Path:
         """The folder that a file's own include lines are first looked up in."""
-        return self._folder if source.path.startswith("<") else Path(source.path).parent.resolve()
+        return self._folder if source.path.startswith("<") else Path(os.path.realpath(Path(source.path).parent))
 
     @property
     def origin(self) -> Path:
         """The folder that data and what else the netlist's directives name are read from: its own, links followed."""
-        return Path(self.main).resolve().parent
+        return Path(os.path.realpath(self.main)).parent
 
     def load(self, path: Path, chain: tuple[Place, ...]) -> Source:
         """The file at ``path``, as edited if it was."""
@@ -163,7 +163,7 @@ def outputs(
     Raises OutputError.
     """
     changed = _changed(files, main, lines)
-    target, folder = destination.path, destination.path.parent.resolve()
+    target, folder = destination.path, Path(os.path.realpath(destination.path.parent))
     # Includes are looked up beside a link, and data beside what it leads to.
     origin, end = files.origin, destination.folder
     names = _copy_names(changed, target)
@@ -182,7 +182,7 @@ def outputs(
             if child in names:
                 edits.append((word.start, word.end, _quoted_like(word.text, names[child])))
             elif moved or (source is main and not destination.through and _lies_behind_link(main, word, child)):
-                renamed.append((word, os.path.relpath(Path(child.path).resolve(), folder)))
+                renamed.append((word, os.path.relpath(os.path.realpath(child.path), folder)))
         # What a text without a folder of its own names lies beside wherever it is written.
         if source is main and origin != end and not destination.through and not main.path.startswith("<"):
             for word in filter(lambda word: is_relative(word.text), named):
@@ -201,7 +201,7 @@ def outputs(
             written.append((target.parent / names[source], source.spliced([*edits, _mark(source, target)])))
     read_only = {path for path, source in files.originals.items() if source.path != main.path}
     for place, _ in written:
-        if place.resolve() in read_only and not _is_copy_for(place, target):
+        if Path(os.path.realpath(place)) in read_only and not _is_copy_for(place, target):
             raise OutputError(f"'{place}' is a file that the netlist includes, and those are never written over")
     return written, kept
 
@@ -209,7 +209,7 @@ def outputs(
 def _lies_behind_link(main: Source, word: Word, child: Source) -> bool:
     """Whether a file is included from beside the file that a link leads to, and not from beside the link."""
     beside = Path(main.path).parent / unquoted(word.text)
-    return os.path.islink(main.path) and beside.resolve() != Path(child.path).resolve()
+    return os.path.islink(main.path) and os.path.realpath(beside) != os.path.realpath(child.path)
 
 
 def foreign(written: Sequence[Output]) -> list[Path]:

@@ -40,10 +40,11 @@ def tell_of_files_outside(netlist: Netlist, target: Destination) -> None:
         return
     folder, own = target.folder, netlist.files.origin
     texts = [unquoted(word.text) for word in named_files(netlist)]
-    named = [(own / text).resolve() for text in texts if not same_bytes(own / text, folder / text)]
+    named = [Path(os.path.realpath(own / text)) for text in texts if not same_bytes(own / text, folder / text)]
     # Of included files those that were changed are copied beside it.
     on_disk = set(netlist.files.originals.values())
-    included = [Path(part.source.path).resolve() for part in netlist.walk() if part.chain and part.source in on_disk]
+    parts = [part for part in netlist.walk() if part.chain and part.source in on_disk]
+    included = [Path(os.path.realpath(part.source.path)) for part in parts]
     outside = [
         file
         for file in (*named, *included)

@@ -372,7 +372,7 @@ def read(path: str | os.PathLike[str], allow: Sequence[str | os.PathLike[str]] =
     """
     source = Source.read(path)
     files = Files(source.path, allow)
-    resolved = Path(path).resolve()
+    resolved = Path(os.path.realpath(path))
     files.sources[resolved] = files.originals[resolved] = source
     netlist = Netlist(source, files)
     netlist.check()
