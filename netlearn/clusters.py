@@ -58,8 +58,9 @@ def cluster(scheduler: str | None = None, *, workers: int | None = None) -> Iter
             client = stack.enter_context(
                 distributed.Client(address, timeout=PATIENCE if workers is None else START, set_as_default=False)
             )
-        except (OSError, ValueError, TimeoutError) as error:
-            said = f"no scheduler answers at '{scheduler}' ({error})"
+        except Exception as error:
+            # What is no address has the library fail in many ways, not all of which say anything.
+            said = f"no scheduler answers at '{scheduler}' ({str(error) or type(error).__name__})"
             raise NetlearnError(said, hint="start one with 'dask scheduler', or --local-cluster N") from None
         check_workers(client, scheduler)
         executor = client.get_executor(pure=False)
