@@ -10,9 +10,11 @@ from scipy.sparse.csgraph import breadth_first_order, maximum_bipartite_matching
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit, taken
+from netlearn.circuit.devices.behavioural import BehaviouralSource
 from netlearn.circuit.devices.linear import Resistor
 from netlearn.circuit.graph import PLACES, VOLTS
 from netlearn.circuit.parameters import Parameters
+from netlearn.expressions.law import Law
 from netlearn.learn.rules.source_shifts import SourceShifts
 from netlearn.probes.ends import Probes
 from netlearn.solve.equations.assembly import Equations, structure, with_ground
@@ -34,12 +36,26 @@ class Entries:
         return np.where(found, self.values[places], 0.0) if len(keys) else np.zeros((len(wanted), 1))
 
 
+def reciprocal(circuit: Circuit, g: int) -> bool:
+    """Whether all elements of a group are reciprocal, as are sources of currents that follow from their own voltage."""
+    return circuit.groups[g].device.reciprocal or circuit.wiring.once((reciprocal, g), lambda: _two_poles(circuit, g))
+
+
+def _two_poles(circuit: Circuit, g: int) -> bool:
+    device, index = circuit.groups[g].device, np.asarray(circuit.groups[g].index)
+    if not isinstance(device, BehaviouralSource) or not isinstance(device.law, Law) or device.unknowns[-1] == "i":
+        return False
+    if device.law.differences != (True,):
+        return False
+    return np.array_equal(np.sort(index[:, :2], axis=1), np.sort(index[:, 2:], axis=1))
+
+
 def reciprocal_pairs(circuit: Circuit) -> tuple[Array, Array]:
     """Places (E,) at which reciprocal elements have entries, all of which are symmetric."""
     places = [
         _places(np.asarray(group.index), structure(group.device))
-        for group in circuit.groups
-        if group.device.reciprocal and len(group)
+        for g, group in enumerate(circuit.groups)
+        if len(group) and reciprocal(circuit, g)
     ]
     none = np.zeros(0, dtype=np.intp)
     rows, columns = (np.concatenate([none, *each]) for each in zip(*places, strict=True)) if places else (none, none)
@@ -58,7 +74,7 @@ def one_way_entries(circuit: Circuit, x: Array) -> Entries:
     equations, padded = Equations.of(circuit), with_ground(x)
     keys, values = [np.zeros(0, dtype=np.intp)], [np.zeros((0, 1))]
     for g, group in enumerate(circuit.groups):
-        if group.device.reciprocal or not len(group):
+        if not len(group) or reciprocal(circuit, g):
             continue
         index = np.asarray(group.index)
         place = np.zeros(index.shape) if group.device.linear else equations.at(g, padded)

@@ -26,6 +26,7 @@ from netlearn.learn.rules.dependence import (
     dependence,
     one_way_entries,
     reached,
+    reciprocal,
     reciprocal_pairs,
     without_sources,
 )
@@ -68,7 +69,8 @@ class Reciprocity:
 
 def non_reciprocal(circuit: Circuit) -> list[str]:
     """Names of the elements that have no co-content of their own."""
-    return [name for group in circuit.groups if not group.device.reciprocal for name in group.names]
+    groups = (group for g, group in enumerate(circuit.groups) if len(group) and not reciprocal(circuit, g))
+    return [name for group in groups for name in group.names]
 
 
 def reciprocity(
@@ -304,8 +306,8 @@ def _scaled(weights: Array, part: Array, probes: Probes) -> Array:
 def _elements(circuit: Circuit, rows: Array, columns: Array, shifts: SourceShifts | None) -> tuple[str, ...]:
     """The elements that are not reciprocal and touch both unknowns of the first pair; all of them where none does."""
     found = []
-    for group in circuit.groups:
-        if not group.device.reciprocal and len(group):
+    for g, group in enumerate(circuit.groups):
+        if len(group) and not reciprocal(circuit, g):
             index = np.asarray(group.index) if shifts is None else shifts.at(np.asarray(group.index))
             both = (index == rows[0]).any(axis=1) & (index == columns[0]).any(axis=1)
             found += [group.names[int(k)] for k in np.flatnonzero(both)]

@@ -253,3 +253,17 @@ def test_reciprocal_circuits_need_no_weights() -> None:
     found = reciprocity(point.circuit, point.x)
     np.testing.assert_allclose(found.weights, 1.0)
     assert found == Reciprocity(found.weights)
+
+
+def test_currents_of_one_voltage_need_no_look_at_the_states() -> None:
+    """Cells of a crossbar have a co-content as they are written, either way round; all other sources are asked."""
+    cells = "B1 h out I=1m*sinh(2*V(h,out))\nB2 out h I=1m*V(h,out)\nB3 0 out I=1m*V(0,out)\n"
+    rest = "R1 in h 1k\nR2 out 0 2k\n.end"
+    for extra, told in (("", True), ("B4 0 out I=1m*V(h)*V(out)\n", False), ("B4 h out I=1m*V(h)\n", False)):
+        netlist = netlearn.parse(HEAD + cells + extra + rest)
+        circuit = netlearn.elaborate(netlist).circuit
+        nowhere = np.full((1, circuit.size), np.nan)
+        with np.errstate(all="ignore"):
+            found = reciprocity(circuit, nowhere)
+        assert found.exists == told
+        assert told or found.breaking == ("b4",)
