@@ -169,29 +169,29 @@ class Fill(NamedTuple):
         )
 
 
-class ListedElimination(NamedTuple):
-    """An elimination as a list of what is done, with the inverse pivots (n,), U and L (f,) one below the other.
+HEAD = 5
+"""Numbers of a step of a listed elimination before its products: its kind, target, start, factor and their count."""
+PLAIN, INVERSE, MULTIPLE = range(3)
+"""What becomes of a number when all products are taken off: nothing, its inverse, or its product with another one."""
 
-    Number k is the matrix's entry ``entry[k]``, -1 for zero, less the products of the numbers at
-    ``factors[starts[k]:starts[k + 1]]`` and ``sources``. L's row i has the places ``rows[i]:rows[i + 1]``, at which its
-    numbers are such ones times the inverse pivots ``pivots``, or of a symmetric matrix, where L is made of U, the
-    numbers at ``given`` times these. U's row i has ``beside[i]`` numbers beyond the diagonal.
+
+class ListedElimination(NamedTuple):
+    """An elimination as a list of what is done, with the inverse pivots (n,), U and L (f,) and a zero below each other.
+
+    ``steps`` are as ``settle_all`` has them. Row by row they make L's numbers, then the inverse pivot, then U's: the
+    matrix's entry or zero less products of numbers that are known by then, and L's times their columns' inverse pivots.
+    Of a symmetric matrix, L is U's numbers times these. L's row i has the places ``rows[i]:rows[i + 1]``, at the
+    columns ``pivots``.
     """
 
-    entry: Array
+    steps: Array
     rows: Array
     pivots: Array
-    given: Array
-    beside: Array
-    starts: Array
-    factors: Array
-    sources: Array
 
     @classmethod
     def none(cls) -> ListedElimination:
         """One that stands for matrices too large for a list."""
-        none, short = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32)
-        return cls(none, none, none, none, none, none, short, short)
+        return cls(np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
     @classmethod
     def of(cls, fill: Fill) -> ListedElimination:
@@ -199,31 +199,40 @@ class ListedElimination(NamedTuple):
         size, filled = len(fill.starts) - 1, len(fill.upper)
         upper, lower = (np.repeat(np.arange(size), np.diff(each)) for each in (fill.upper_starts, fill.lower_starts))
         keys = upper * size + fill.upper, lower * size + fill.lower
+        below, zero = size + filled, size + 2 * filled
 
         def place(row: Array, column: Array) -> Array:
-            above, below = (np.searchsorted(each, row * size + column) for each in keys)
-            return np.where(row == column, row, size + np.where(column > row, above, filled + below))
+            above, under = (np.searchsorted(each, row * size + column) for each in keys)
+            return np.where(row == column, row, np.where(column > row, size + above, below + under))
 
-        # Of a symmetric matrix L is made of U.
-        entry = np.full(size + (1 if fill.symmetric else 2) * filled, -1)
+        start = np.full(zero, ~zero)
         row = np.repeat(np.arange(size), np.diff(fill.starts))
-        entry[place(row, fill.columns)] = fill.entry
+        start[place(row, fill.columns)] = fill.entry
         first = fill.mirrored if fill.symmetric else fill.upper_starts[fill.lower]
         counts = fill.upper_starts[fill.lower + 1] - first
         ends = np.cumsum(counts)
         source = np.repeat(first - ends + counts, counts) + np.arange(counts.sum())
         target = place(np.repeat(lower, counts), fill.upper[source])
-        factor = np.repeat(size + filled + np.arange(filled), counts)
-        # What is taken off of a number, in the order of the pivots.
-        order = np.argsort(target, kind="stable")
-        starts = np.append(0, np.cumsum(np.bincount(target, minlength=len(entry))))
-        return cls(
-            entry,
-            fill.lower_starts,
-            fill.lower,
-            size + fill.mirrored,
-            np.diff(fill.upper_starts),
-            starts,
-            factor[order].astype(np.int32),
-            (size + source[order]).astype(np.int32),
+        factor = np.repeat(below + np.arange(filled), counts)
+        if fill.symmetric:
+            # L is made of U.
+            start[below:] = ~(size + fill.mirrored)
+        # Row by row, L before the pivot and U behind it.
+        kind = np.repeat([INVERSE, PLAIN, MULTIPLE], [size, filled, filled])
+        order = np.lexsort(
+            (np.repeat([1, 2, 0], [size, filled, filled]), np.concatenate([np.arange(size), upper, lower]))
         )
+        further = np.concatenate([np.zeros(below, np.int64), fill.lower])
+        products = np.bincount(target, minlength=zero)
+        lengths = HEAD + 2 * products[order]
+        begin = np.empty(zero, np.int64)
+        begin[order] = np.cumsum(lengths) - lengths
+        steps = np.empty(lengths.sum(), np.int32)
+        for k, each in enumerate((kind, np.arange(zero), start, further, products)):
+            steps[begin + k] = each
+        # What is taken off of a number, in the order of the pivots.
+        taken = np.argsort(target, kind="stable")
+        nth = np.arange(len(taken)) - np.repeat(np.cumsum(products) - products, products)
+        at = begin[target[taken]] + HEAD + 2 * nth
+        steps[at], steps[at + 1] = factor[taken], size + source[taken]
+        return cls(steps, fill.lower_starts, fill.lower)

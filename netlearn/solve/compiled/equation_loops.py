@@ -209,8 +209,8 @@ def linearized(
     """
     n, lifted = len(problem.places), len(problem.lifted)
     nnz, filled = len(linear.data), len(fill.upper)
-    numbers, work, none = rows_of(n + 2 * filled, lanes), rows_of(n, lanes), np.empty((0, lanes))
-    inverse, upper, lower = numbers[:n], numbers[n : n + filled], numbers[n + filled :]
+    numbers, work, none = rows_of(n + 2 * filled + 1, lanes), rows_of(n, lanes), np.empty((0, lanes))
+    inverse, upper, lower = numbers[:n], numbers[n : n + filled], numbers[n + filled : n + 2 * filled]
     y, drive = rows_of(n + 1 + lifted, lanes), rows_of(n + 1, lanes)
     offset, data = rows_of(max(lifted, 1), lanes), rows_of(nnz + 1, lanes)
     kept, rest = rows_of(max(laws.kept, 1), lanes), rows_of(n + 1, lanes)
@@ -229,7 +229,7 @@ def linearized(
         lift(problem, offset, y)
         restore(data, linear, laws)
         evaluate(laws, STEP, y, kept, mode, rest, data, held)
-        if len(listed.entry) > 0:
+        if len(listed.steps) > 0:
             eliminate_listed(listed, data, numbers, none)
         else:
             eliminate(fill, data, lower, upper, inverse, work, none)

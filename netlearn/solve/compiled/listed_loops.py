@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
@@ -11,118 +10,103 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from netlearn.arrays import Array
+from netlearn.solve.compiled.arguments import HEAD, INVERSE, MULTIPLE
 from netlearn.solve.compiled.jit import compiled
-from netlearn.solve.compiled.rows import LANES, VECTOR, multiply, several_vectors, subtract_products, vector_at
+from netlearn.solve.compiled.rows import LANES, VECTOR, clear, several_vectors, subtract_products, vector_at
 
 if TYPE_CHECKING:
     from netlearn.solve.compiled.arguments import ListedElimination
 
-Ending = Callable[..., Any]
-"""ending(builder, total, *further): what becomes of a number when all products are taken off."""
+LISTED_TOGETHER = (5, 4, 2, 1)
+"""So many vectors of lanes one look into the list serves, as long as there are that many: derived from the 40 lanes of
+listed eliminations and the 32 of few samples, which are five vectors and four."""
 
 
-def _settle(numbers: Any, ending: Ending, *arguments: Any) -> Any:
-    """A function that settles one of ``numbers``, as ``settle`` says, and stores what ``ending`` makes of it.
+@intrinsic
+def settle_all(typing: Any, numbers: Any, data: Any, steps: Any) -> Any:
+    """Do what the list says. Sums stay in registers, and what is to be done is read along memory.
 
-    Arguments behind those of ``settle`` are further rows of ``numbers`` that the ending takes.
+    Each of the ``steps`` is HEAD integers and two more for each product. Number ``target`` is the matrix's entry
+    ``start``, or the number ~``start``, less the products of pairs of numbers; of that the inverse is taken, or it is
+    multiplied by the number ``further``, as ``kind`` says.
     """
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kinds = signature.args
-        rows, given, factors, sources = (context.make_array(kinds[k])(context, builder, values[k]) for k in range(4))
-        target, entry, begin, end, *further = (
-            context.cast(builder, values[k], kinds[k], types.intp) for k in range(4, len(kinds))
+        rows, given, listed = (
+            context.make_array(kind)(context, builder, value)
+            for kind, value in zip(signature.args, values, strict=True)
         )
-        width = builder.extract_value(rows.shape, 1)
-        zero = ir.Constant(width.type, 0)
+        width, length = builder.extract_value(rows.shape, 1), builder.extract_value(listed.shape, 0)
+        kind_of_number = width.type
+
+        def number(value: int) -> Any:
+            return ir.Constant(kind_of_number, value)
+
+        def told(at: Any) -> Any:
+            return builder.sext(builder.load(builder.gep(listed.data, [at])), kind_of_number)
 
         def settled(lane: Any, totals: list[Any]) -> None:
-            count = len(totals)
+            def place(start: Any, row: Any) -> Any:
+                return builder.gep(start, [builder.add(builder.mul(row, width), lane)])
 
-            def place(array: Any, at: Any, k: int) -> Any:
-                offset = builder.add(builder.add(builder.mul(at, width), lane), ir.Constant(width.type, k * LANES))
-                return builder.bitcast(builder.gep(array.data, [offset]), VECTOR.as_pointer())
+            def vector(start: Any, k: int) -> Any:
+                return builder.bitcast(builder.gep(start, [number(k * LANES)]), VECTOR.as_pointer())
 
-            with builder.if_else(builder.icmp_signed(">=", entry, zero)) as (known, new):
-                with known:
-                    for k in range(count):
-                        builder.store(vector_at(builder, place(given, entry, k)), totals[k])
-                with new:
-                    for k in range(count):
-                        builder.store(ir.Constant(VECTOR, [0.0] * LANES), totals[k])
-            with cgutils.for_range_slice(builder, begin, end, ir.Constant(width.type, 1), width.type) as (p, _):
-                factor, source = (
-                    builder.sext(builder.load(builder.gep(each.data, [p])), width.type) for each in (factors, sources)
-                )
-                for k in range(count):
-                    left, right = (vector_at(builder, place(rows, row, k)) for row in (factor, source))
-                    product = builder.fmul(left, right, flags=("contract",))
-                    builder.store(builder.fsub(builder.load(totals[k]), product, flags=("contract",)), totals[k])
-            for k in range(count):
-                total = ending(builder, builder.load(totals[k]), *(place(rows, row, k) for row in further))
-                builder.store(total, place(rows, target, k), align=8)
+            at = cgutils.alloca_once(builder, kind_of_number)
+            builder.store(number(0), at)
+            head, body, after = (builder.append_basic_block(name) for name in ("step", "settle", "settled"))
+            builder.branch(head)
+            builder.position_at_end(head)
+            first = builder.load(at)
+            builder.cbranch(builder.icmp_signed("<", first, length), body, after)
+            builder.position_at_end(body)
+            kind, target, start, further, count = (told(builder.add(first, number(k))) for k in range(HEAD))
+            # Of what is below zero the bits are turned over.
+            sign = builder.ashr(start, number(63))
+            base = builder.select(builder.icmp_signed("<", start, number(0)), rows.data, given.data)
+            begin = place(base, builder.xor(start, sign))
+            for k, total in enumerate(totals):
+                builder.store(vector_at(builder, vector(begin, k)), total)
+            products = builder.add(first, number(HEAD))
+            end = builder.add(products, builder.shl(count, number(1)))
+            with cgutils.for_range_slice(builder, products, end, number(2), kind_of_number) as (p, _):
+                left, right = (place(rows.data, told(each)) for each in (p, builder.add(p, number(1))))
+                for k, total in enumerate(totals):
+                    one, other = (vector_at(builder, vector(each, k)) for each in (left, right))
+                    product = builder.fmul(one, other, flags=("contract",))
+                    builder.store(builder.fsub(builder.load(total), product, flags=("contract",)), total)
+            builder.store(end, at)
+            into, plain = place(rows.data, target), builder.append_basic_block("plain")
+            inverse, multiple = (builder.append_basic_block(name) for name in ("inverse", "multiple"))
+            choice = builder.switch(kind, plain)
+            choice.add_case(number(INVERSE), inverse)
+            choice.add_case(number(MULTIPLE), multiple)
+            for block in (plain, inverse, multiple):
+                builder.position_at_end(block)
+                factor = place(rows.data, further)
+                for k, total in enumerate(totals):
+                    result = builder.load(total)
+                    if block is inverse:
+                        result = builder.fdiv(ir.Constant(VECTOR, [1.0] * LANES), result)
+                    if block is multiple:
+                        result = builder.fmul(result, vector_at(builder, vector(factor, k)))
+                    builder.store(result, vector(into, k), align=8)
+                builder.branch(head)
+            builder.position_at_end(after)
 
-        several_vectors(builder, zero, width, settled)
+        several_vectors(builder, number(0), width, settled, LISTED_TOGETHER)
         return context.get_dummy_value()
 
-    return types.void(numbers, *arguments), generate
-
-
-@intrinsic
-def settle(
-    typing: Any, numbers: Any, data: Any, factors: Any, sources: Any, target: Any, entry: Any, first: Any, last: Any
-) -> Any:
-    """numbers[target] = data[entry], or 0 for an entry below zero, less all products of two other numbers.
-
-    These are numbers[factors[p]] * numbers[sources[p]] for p from ``first`` to ``last``. The sum stays in registers.
-    """
-    return _settle(numbers, lambda builder, total: total, data, factors, sources, target, entry, first, last)
-
-
-@intrinsic
-def settle_inverse(
-    typing: Any, numbers: Any, data: Any, factors: Any, sources: Any, target: Any, entry: Any, first: Any, last: Any
-) -> Any:
-    """The same with the inverse in numbers[target]."""
-
-    def inverse(builder: Any, total: Any) -> Any:
-        return builder.fdiv(ir.Constant(VECTOR, [1.0] * LANES), total)
-
-    return _settle(numbers, inverse, data, factors, sources, target, entry, first, last)
-
-
-@intrinsic
-def settle_multiple(
-    typing: Any, numbers: Any, data: Any, factors: Any, sources: Any,
-    target: Any, entry: Any, first: Any, last: Any, further: Any,
-) -> Any:  # fmt: skip
-    """The same with numbers[further] times that in numbers[target]."""
-
-    def multiple(builder: Any, total: Any, other: Any) -> Any:
-        return builder.fmul(total, vector_at(builder, other))
-
-    return _settle(numbers, multiple, data, factors, sources, target, entry, first, last, further)
+    return types.void(numbers, data, steps), generate
 
 
 @compiled
 def eliminate_listed(listed: ListedElimination, data: Array, numbers: Array, y: Array) -> None:
-    """As ``eliminate``, with the inverse pivots, U and L one below the other in ``numbers``."""
-    along, entry, starts = len(y) > 0, listed.entry, listed.starts
-    below = len(numbers) - len(listed.pivots)
-    upper, lower, symmetric = len(listed.rows) - 1, numbers[below:], len(entry) == below
-    for i in range(len(listed.rows) - 1):
-        for q in range(listed.rows[i], listed.rows[i + 1]):
-            pivot, k = listed.pivots[q], below + q
-            if symmetric:
-                multiply(numbers, k, numbers, listed.given[q], numbers, pivot)
-            else:
-                settle_multiple(
-                    numbers, data, listed.factors, listed.sources, k, entry[k], starts[k], starts[k + 1], pivot
-                )
-        if along:
+    """As ``eliminate``, with the inverse pivots, U and L one below the other in ``numbers``, and a row of zeros."""
+    zero = len(numbers) - 1
+    clear(numbers, zero)
+    settle_all(numbers, data, listed.steps)
+    if len(y) > 0:
+        lower = numbers[zero - len(listed.pivots) : zero]
+        for i in range(len(listed.rows) - 1):
             subtract_products(y, i, listed.pivots, listed.rows[i], listed.rows[i + 1], lower)
-        settle_inverse(numbers, data, listed.factors, listed.sources, i, entry[i], starts[i], starts[i + 1])
-        for _ in range(listed.beside[i]):
-            k = upper
-            settle(numbers, data, listed.factors, listed.sources, k, entry[k], starts[k], starts[k + 1])
-            upper += 1

@@ -140,8 +140,8 @@ def newton(
     """
     n, lifted = len(problem.places), len(problem.lifted)
     nnz, filled = len(linear.data), len(fill.upper)
-    numbers, work = rows_of(n + 2 * filled, lanes), rows_of(n, lanes)
-    inverse, upper, lower = numbers[:n], numbers[n : n + filled], numbers[n + filled :]
+    numbers, work = rows_of(n + 2 * filled + 1, lanes), rows_of(n, lanes)
+    inverse, upper, lower = numbers[:n], numbers[n : n + filled], numbers[n + filled : n + 2 * filled]
     y, change, drive = rows_of(n + 1 + lifted, lanes), rows_of(n + 1, lanes), rows_of(n + 1, lanes)
     second, offset, data = rows_of(n + 1, lanes), rows_of(max(lifted, 1), lanes), rows_of(nnz + 1, lanes)
     kept = rows_of(max(laws.kept, 1), lanes)
@@ -196,7 +196,7 @@ def newton(
                 for w in range(lanes):
                     y[i, w] -= change[i, w] / data[p, w]
             clear(mode, 0)
-        if len(listed.entry) > 0:
+        if len(listed.steps) > 0:
             eliminate_listed(listed, data, numbers, change)
         else:
             eliminate(fill, data, lower, upper, inverse, work, change)

@@ -75,9 +75,15 @@ def everywhere(builder: Any, number: Any) -> Any:
     return builder.shuffle_vector(single, undefined, mask)
 
 
-def several_vectors(builder: Any, first: Any, width: Any, operation: Callable[[Any, list[Any]], None]) -> None:
-    """operation(lane, totals) for all lanes up to ``width``, as many vectors of them TOGETHER as there are totals."""
-    for count in TOGETHER:
+def several_vectors(
+    builder: Any,
+    first: Any,
+    width: Any,
+    operation: Callable[[Any, list[Any]], None],
+    together: tuple[int, ...] = TOGETHER,
+) -> None:
+    """operation(lane, totals) for all lanes up to ``width``, as many vectors of them together as there are totals."""
+    for count in together:
         totals = [cgutils.alloca_once(builder, VECTOR) for _ in range(count)]
         step = ir.Constant(width.type, count * LANES)
         until = builder.sub(width, builder.urem(builder.sub(width, first), step))

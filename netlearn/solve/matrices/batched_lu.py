@@ -63,7 +63,7 @@ class BatchedLu:
 
     def lanes(self, samples: int) -> int:
         """So many of some samples are best solved in step."""
-        return LISTED_LANES if len(self.listed.entry) else lanes(samples, self.cost)
+        return LISTED_LANES if len(self.listed.steps) else lanes(samples, self.cost)
 
     def factorize(self, data: Array) -> Factors:
         """Factorize the real matrices with entries ``data`` (nnz, S)."""
