@@ -22,6 +22,7 @@ from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import format_number, letter_as_point
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import (
+    PARAMETER_CARDS,
     Assignment,
     Block,
     Card,
@@ -36,7 +37,7 @@ from netlearn.netlist.values import has_bare_blank
 from netlearn.ngspice.element_forms import PROBE, both_coefficients, named_area
 from netlearn.ngspice.foreign_functions import ForeignFunctions
 from netlearn.ngspice.foreign_words import ForeignWords
-from netlearn.ngspice.text_definitions import has_ideal_diode, kinds_of, undeclared_parameters
+from netlearn.ngspice.text_definitions import check_names, has_ideal_diode, kinds_of, undeclared_parameters
 from netlearn.ngspice.text_lines import clean, logical, spliced
 from netlearn.ngspice.text_names import DeckNames, Span
 
@@ -160,6 +161,8 @@ class _Writer:
         elif card.name in _CARDS:
             if card.name == "func":
                 self.functions.defined(card.words[0].text)
+            if card.name in PARAMETER_CARDS:
+                check_names(card)
             for pair in card.assignments:
                 if "(" in pair.name.text:
                     self.functions.defined(pair.name.text.partition("(")[0])
@@ -203,6 +206,7 @@ class _Writer:
 
     def _subcircuit(self, netlist: Netlist, subcircuit: Subcircuit) -> None:
         spans: list[Span] = []
+        check_names(subcircuit)
         for pair in subcircuit.assignments:
             spans += self._expression(pair.value)
         spans += self.names.node_spans(subcircuit.nodes)

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import re
+
 from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE_WORDS
+from netlearn.errors import NgspiceError
 from netlearn.netlist.files import flattened
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.statements import PARAMETER_CARDS, Card, Element, Subcircuit
+
+_OWN_FUNCTION = re.compile(
+    r"abs|arctan|a?(?:cos|sin|tan)h?|a?gauss|a?unif|ceil|exp|floor|n?int|limit|ln|log|log10|max|min|pow|pwr|sgn|sqrt?"
+    r"|ternary_fcn",
+    re.IGNORECASE,
+)
+"""Functions of ngspice's parameters, whose names it takes for nothing else: it ends, or computes with zeros."""
+
+
+def check_names(definition: Card | Subcircuit) -> None:
+    """Raise NgspiceError where a parameter has the name of a function of ngspice's."""
+    for name, _ in definition.assignments:
+        if _OWN_FUNCTION.fullmatch(name.text):
+            message = f"ngspice cannot read a parameter '{name.text}', which is a function of its own"
+            hint = "--flat gives it the flat circuit instead; or give the parameter another name"
+            raise NgspiceError(message, definition.source.place(name.start, name.end), hint)
 
 
 def has_ideal_diode(part: Netlist) -> bool:

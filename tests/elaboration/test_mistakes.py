@@ -135,7 +135,24 @@ def test_an_absent_library_is_an_error_only_if_something_is_missing():
     assert "dx" in errors[1].message
 
 
+def test_what_makers_note_in_a_model_needs_no_warning():
+    lines = [
+        "V1 a 0 1\nR1 a b 1k\nR2 a c 1k",
+        "D1 b 0 dm\n.model dm D(Is=1e-14 Iave=200m Vpk=75 mfg=OnSemi type=silicon)",
+        "Q1 c b 0 qm\n.model qm NPN(BF=100 Vceo=40 Icrating=200m mfg=Philips)",
+    ]
+    assert not design_of("\n".join(lines)).warnings
+
+
+def test_a_special_function_of_ltspices_is_told_from_a_code_model():
+    (error,) = errors_of("V1 a 0 1\nA1 0 a 0 0 0 0 b 0 OTA g=1m\nR1 b 0 1k\n.backanno")
+    assert "special function of LTspice" in error.message
+    assert error.place.line == 3
+    (error,) = errors_of("V1 a 0 1\nA1 a b m\nR1 b 0 1k\n.model m gain(gain=2)")
+    assert "XSPICE" in error.message
+
+
 def test_parameters_of_a_model_that_mean_nothing_are_warned_of():
-    (warning,) = design_of("V1 a 0 1\nD1 a 0 dm\nD2 a 0 dm\n.model dm d is=1e-14 mfg=3").warnings
-    assert "mfg" in warning.message
+    (warning,) = design_of("V1 a 0 1\nD1 a 0 dm\nD2 a 0 dm\n.model dm d is=1e-14 ibvl=3").warnings
+    assert "ibvl" in warning.message
     assert warning.place.line == 5

@@ -135,6 +135,29 @@ def test_sources_are_altered_sample_by_sample(by_executable, libngspice, ngspice
 
 
 @pytest.mark.ngspice
+def test_a_parameter_called_like_a_function_of_ngspices_is_named(ngspice):
+    """ngspice itself ends at it, or computes with zeros."""
+    for text, line in (
+        ("title\n.param vin=1\n+ LN=2\nV1 a 0 {ln*3}\nR1 a 0 1k\n.end\n", 3),
+        ("title\nV1 a 0 6\nX1 a s\n.subckt s p min=2\nR1 p 0 {min*1k}\n.ends\n.end\n", 4),
+        ("title\nV1 a 0 6\nR1 a 0 {log*1k}\n.param log=2\n.end\n", 4),
+    ):
+        netlist = netlearn.parse(text)
+        circuit = elaborate(netlist).circuit
+        with pytest.raises(NgspiceError, match="a function of its own") as caught:
+            text_deck(netlist)
+        assert caught.value.place is not None
+        assert caught.value.place.line == line
+        assert "--flat" in caught.value.hint
+        try:
+            alone = ngspice.run(text)
+        except pytest.fail.Exception:
+            continue
+        ours = InternalSolver().solve(circuit)
+        assert alone.get("i(v1)", 0.0) != pytest.approx(ours.current("v1")[0], rel=1e-3)
+
+
+@pytest.mark.ngspice
 def test_a_text_that_ngspice_refuses_is_told_with_what_it_says(runner):
     netlist = netlearn.parse("title\nV1 a 0 1\nR1 a 0 1k\nR2 a 0 1k foo=7\n.end\n")
     circuit = elaborate(netlearn.parse("title\nV1 a 0 1\nR1 a 0 1k\n.end\n")).circuit

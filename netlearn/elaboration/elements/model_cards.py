@@ -14,6 +14,8 @@ from netlearn.netlist.statements import Assignment, Card, Word
 _RENAMED = {"t_measured": "tnom", "t_abs": "temp", "t_rel_global": "dtemp"}
 """PSpice's words for temperatures, which ngspice knows in its PSpice mode only."""
 DRAWN = "netlearn tolerance draws it"
+_NOTES = frozenset({"mfg", "type", "part", "iave", "vpk", "vceo", "icrating"})
+"""What LTspice's libraries note of a part in its model, and LTspice itself only shows: maker, kind and ratings."""
 
 
 def read_model(body: Body, card: Card, chain: tuple[Place, ...]) -> ModelCard:
@@ -83,7 +85,7 @@ def model_names(model: ModelCard) -> dict[str, Assignment]:
 def model_quantities(model: ModelCard, knows: Callable[[str], bool]) -> dict[str, int]:
     """The quantities of the parameters that the card gives, by lower-case name.
 
-    Those that mean nothing, such as a maker's name, are not evaluated but warned of.
+    Those that mean nothing are not evaluated but warned of, except a maker's notes.
     """
     if model.quantities is None:
         base = _base(model)
@@ -97,7 +99,7 @@ def model_quantities(model: ModelCard, knows: Callable[[str], bool]) -> dict[str
             if knows(name):
                 text = Text.of(assignment.value, model.card.source, model.chain)
                 found[name] = model.body.scope.quantity(text)
-            else:
+            elif name not in _NOTES:
                 warn_of(model, assignment.name)
         model.quantities = found
     return model.quantities
