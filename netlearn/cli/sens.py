@@ -82,7 +82,10 @@ def command(
     elif not quiet:
         show(table_of(columns, rows))
     if against:
-        _judge(found, tolerance)
+        small = _judge(found, tolerance)
+        if small and not (quiet or as_json or as_csv):
+            named = ", ".join(f"{entry.name} of {entry.element}" for entry in small)
+            say(f"not judged by {named}: what it changes is lost in the rounding of ngspice's differences")
 
 
 def _row(entry: Sensitivity, against: bool) -> list[object]:
@@ -95,17 +98,14 @@ def _row(entry: Sensitivity, against: bool) -> list[object]:
     return [*row, entry.by_ngspice, entry.relative_difference]
 
 
-def _judge(found: list[Sensitivity], tolerance: float) -> None:
+def _judge(found: list[Sensitivity], tolerance: float) -> list[Sensitivity]:
+    """Those that differ, but change too little to be told. Raises CheckFailed for others that differ."""
     # What a value does at most decides what is small: ngspice's differences, over steps of 1e-4 of a value,
     # lose the digits of the rest.
     effects = [abs(entry.derivative * entry.value) for entry in found if not isnan(entry.by_ngspice)]
     floor = 1e-5 * max(effects, default=0.0)
-    beyond = [
-        entry
-        for entry in found
-        if entry.relative_difference > tolerance
-        and abs((entry.derivative - entry.by_ngspice) * entry.value) > tolerance * floor
-    ]
+    differing = [entry for entry in found if entry.relative_difference > tolerance]
+    beyond = [e for e in differing if abs((e.derivative - e.by_ngspice) * e.value) > tolerance * floor]
     if not effects:
         raise CheckFailed("ngspice gave no sensitivity that could be compared")
     if beyond:
@@ -114,3 +114,4 @@ def _judge(found: list[Sensitivity], tolerance: float) -> None:
             f"{len(beyond)} of {len(effects)} derivatives differ by more than {tolerance:g}; that by {worst.name}"
             f" of {worst.element} is {worst.derivative:.6g} here and {worst.by_ngspice:.6g} by ngspice"
         )
+    return differing

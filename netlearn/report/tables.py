@@ -87,7 +87,8 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float | np.floating):
-        return f"{value:.{DIGITS}g}"
+        # Adding zero takes the sign off a negative one.
+        return f"{value + 0.0:.{DIGITS}g}"
     return visible(str(value))
 
 

@@ -172,6 +172,20 @@ def test_sens_against_a_closed_form_and_ngspice(divider: Path, run: Run) -> None
 
 @pytest.mark.ngspice
 @pytest.mark.usefixtures("ngspice")
+def test_sens_names_what_changes_too_little_to_be_judged(divider: Path, run: Run) -> None:
+    # In breakdown the saturation current shifts the knee by as much as it takes away.
+    lines = ["zener", "Vin in 0 12", "Rz in z 470", "DZ 0 z dz", "RL z 0 1k"]
+    divider.write_text("\n".join([*lines, ".model dz D(Is=1e-15 Rs=.25 Bv=4.7 Ibv=20m)", ".end", ""]))
+    result = run("sens", divider, "V(z)", "--against", "ngspice")
+    assert result.exit_code == 0, result.stderr
+    assert "not judged by is of dz" in result.stdout
+    rows = json.loads(run("sens", divider, "V(z)", "--against", "ngspice", "--json").stdout)
+    (by_is,) = (row for row in rows if row["of"] == "is")
+    assert by_is["difference"] > 1e-3
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
 def test_sens_leaves_open_what_ngspice_has_no_number_for(divider: Path, run: Run) -> None:
     text = divider.read_text().replace("R1 in  out 1k", "R1 in  out {k} tc1=1m")
     text = text.replace("V1 in  0", ".param k=1000\nV1 in  0")

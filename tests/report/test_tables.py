@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from netlearn.json_text import json_text
 from netlearn.learn.history import Record
-from netlearn.report.tables import csv_text, show, table_of
+from netlearn.report.tables import csv_text, show, shown, table_of
 
 
 @given(st.lists(st.floats(allow_nan=False), min_size=1))
@@ -58,3 +58,7 @@ def test_a_wide_table_is_not_cut_where_nobody_has_a_terminal(capsys: pytest.Capt
     show(table_of(names, [list(range(30))]))
     text = capsys.readouterr().out
     assert all(name in text for name in names)
+
+
+def test_zero_has_no_sign_for_people() -> None:
+    assert [shown(value) for value in (-0.0, np.float64(-0.0), -1e-300, 0.0)] == ["0", "0", "-1e-300", "0"]
