@@ -15,18 +15,21 @@ from netlearn.netlist.statements import Assignment, Card, Word
 
 _NUMERIC_OPTIONS = ("reltol", "abstol", "vntol", "itl1", "itl2", "pivtol", "pivrel", "gminsteps", "srcsteps")
 _TOLERANCES = ("reltol", "abstol", "vntol")
-SET_OPTIONS = ("temp", "tnom", "gmin", "scale", *_NUMERIC_OPTIONS)
+_DEFAULT_SIZES: Mapping[str, str] = {"defl": "l", "defw": "w", "defad": "ad"}
+"""What a MOSFET that does not give a size takes from an option."""
+SET_OPTIONS = ("temp", "tnom", "gmin", "scale", *_DEFAULT_SIZES, *_NUMERIC_OPTIONS)
 """Options that the circuit itself has."""
 _REFUSED_OPTIONS: Mapping[str, str] = {
     "gshunt": "it puts a conductance from every node to ground",
     "rseries": "it puts a resistor in series with every inductor",
-    **dict.fromkeys(("defl", "defw", "defad", "defas"), "write the size of each transistor"),
+    "defas": "ngspice takes it for defad; write the area of each source",
 }
 
 
 def read_options(body: Body, items: Iterable[Active]) -> None:
     """``.options`` and ``.temp`` into the settings; ``.temp`` comes before an option."""
     settings = body.shared.settings
+    scaled: dict[str, Card] = {}
     for item in items:
         card = item.statement
         if not isinstance(card, Card) or card.name not in OPTION_CARDS:
@@ -44,6 +47,12 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
                     continue
                 if name not in SET_OPTIONS:
                     _warn_of_option(body, item, assignment.name)
+                    continue
+                if assignment is not _counting(card, name):
+                    _warn_of_second(body, item, assignment.name)
+                    continue
+                if name == "scale" and scaled.setdefault(name, card) is not card:
+                    _warn_of_second(body, item, assignment.name)
                     continue
                 text = Text.of(assignment.value, card.source, item.chain)
                 value = _celsius(body, text) if name in ("temp", "tnom") else body.fixed(text)
@@ -113,6 +122,19 @@ def _warn_of_option(body: Body, item: Active, word: Word) -> None:
         body.shared.warnings.append(NetlistWarning(error.message, error.place))
 
 
+def _counting(card: Card, name: str) -> Assignment:
+    """Which of several values that a line gives an option counts to ngspice: the first, but of scale the last."""
+    found = [pair for pair in card.assignments if pair.name.text.lower() == name]
+    return found[-1 if name == "scale" else 0]
+
+
+def _warn_of_second(body: Body, item: Active, word: Word) -> None:
+    # Of several lines the last one counts, but for scale, of which it is the first.
+    message = f"'{word.text}' is given elsewhere, and this one is left out, as ngspice does"
+    error = item.word_error(word, message, "give it once")
+    body.shared.warnings.append(NetlistWarning(error.message, error.place, error.hint))
+
+
 def _set_option(settings: ScopeSettings, name: str, value: float) -> None:
     if name == "temp":
         settings.temperature = value
@@ -122,5 +144,7 @@ def _set_option(settings: ScopeSettings, name: str, value: float) -> None:
         settings.gmin = value
     elif name == "scale":
         settings.scale = value
+    elif name in _DEFAULT_SIZES:
+        settings.default_sizes[_DEFAULT_SIZES[name]] = value
     else:
         settings.options[name] = value

@@ -151,11 +151,10 @@ class _Writer:
         elif card.name == "model":
             self._model(card)
         elif card.name in ("option", "options", "opt"):
-            for pair in card.assignments:
-                if pair.name.text.lower() in _OPTIONS:
-                    self.lines.append(
-                        f".options {pair.name.text.lower()}={clean(self._value(card.source, pair.value))}"
-                    )
+            # Of several values on one line another one counts than of several lines.
+            pairs = [pair for pair in card.assignments if pair.name.text.lower() in _OPTIONS]
+            told = " ".join(f"{p.name.text.lower()}={clean(self._value(card.source, p.value))}" for p in pairs)
+            self.lines += [f".options {told}"] if pairs else []
         elif card.name == "step":
             self._step(card)
         elif card.name in _CARDS:

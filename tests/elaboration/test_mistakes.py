@@ -83,7 +83,7 @@ def errors_of(text):
         (".if (nix)\nR1 a 0 1\n.endif", 2, 6, "unknown parameter 'nix'"),
         (".if !(1==2)\nR1 a 0 1\n.endif", 2, 5, "in parentheses"),
         (".if (1==1)||(1==2)\nR1 a 0 1\n.endif", 2, 5, "in parentheses"),
-        (".options defw=1u", 2, 10, "'defw' is not supported"),
+        (".options defas=1p", 2, 10, "'defas' is not supported: ngspice takes it for defad"),
         (".nodeset foo=1", 2, 10, "cannot read 'foo'"),
         (".subckt s a a\nR1 a 0 1\n.ends\nX1 a b s", 2, 13, "has the node 'a' twice"),
     ],
@@ -133,6 +133,13 @@ def test_an_absent_library_is_an_error_only_if_something_is_missing():
     errors = errors_of(".lib absent.lib\nV1 a 0 1\nD1 a 0 dx")
     assert "absent.lib" in errors[0].message
     assert "dx" in errors[1].message
+
+
+def test_an_option_that_is_given_twice_says_which_one_is_left_out():
+    lines = [".options temp=50 scale=2 gmin=1n temp=80 scale=3", ".options scale=5 gmin=2n", "V1 a 0 1", "R1 a 0 1k"]
+    warnings = design_of("\n".join(lines)).warnings
+    assert [(w.place.line, w.place.column) for w in warnings] == [(2, 18), (2, 34), (3, 10)]
+    assert all("is given elsewhere" in w.message for w in warnings)
 
 
 def test_what_makers_note_in_a_model_needs_no_warning():

@@ -37,6 +37,8 @@ READ_OTHERWISE = {
     "a smooth switch": ".model sm VSWITCH(Ron=1 Roff=1k Von=1 Voff=0)\nV1 a 0 0.3\nS1 a b a 0 sm\nR1 b 0 100",
     "an undeclared parameter": "V1 a 0 1\nX1 a b s r=2k\nR1 b 0 1k\n.subckt s p n\nR1 p n {r}\n.ends",
     "a step": "V1 a 0 1\nR1 a b 1k\nR2 b 0 {r}\n.step param r list 3k 4k",
+    "options that are given more than once": ".options defl=1 scale=2u defl=2 scale=3u\n.options scale=5u\n"
+    "V1 a 0 2\nR1 a b 1k\nM1 b b 0 0 n w=10u\nM2 b b 0 0 n w=1 l=1\n.model n nmos vto=1 kp=100u",
     "steps before the parameter": "V1 a 0 1\nR1 a b 1k\nR2 b 0 {r}\n.step param r 3k3 9k 1k\n.step oct param R 1 2 3\n"
     ".param r=7k\nX1 b s\n.subckt s p\n.step param r list 2k\n.param r=5k\nR1 p 0 {r}\n.ends",
     "a slash before the subcircuit": "V1 a 0 1\nX1 a b / s\nR1 b 0 1k\n.subckt s p n\nR1 p n 3k\n.ends",

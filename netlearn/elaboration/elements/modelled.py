@@ -82,6 +82,9 @@ def _device(
     derived = quantities != given
     if "badmos3" in kind.device.parameters:
         quantities["badmos3"] = line.graph.constant(line.settings.badmos3)
+    if kind.name in ("nmos", "pmos"):
+        for name, size in line.settings.default_sizes.items():
+            quantities.setdefault(name, line.graph.constant(size))
     value = line.graph.value
     values = kind.complete({name: value(q) for name, q in quantities.items()}, {})
     device = kind.device_for(values)
