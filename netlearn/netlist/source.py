@@ -84,13 +84,13 @@ class Source:
         return True
 
     def spliced(self, edits: Iterable[tuple[int, int, str]]) -> Source:
-        """The source with stretches [start, end) of its text replaced.
+        """The source with stretches [start, end) of its text replaced; what is put in at one place stays in its order.
 
         Raises ValueError if two of them overlap.
         """
         pieces: list[str] = []
         position = 0
-        for start, end, new in sorted(edits):
+        for start, end, new in sorted(edits, key=lambda edit: edit[:2]):
             if start < position:
                 raise ValueError("two edits overlap")
             pieces += (self.text[position:start], new)

@@ -260,3 +260,9 @@ def test_what_is_meant_twice_or_not_at_all_is_refused(change: Callable[[Netlist]
     with pytest.raises(NetlearnError, match=says):
         change(netlist)
     assert str(netlist) == TWO_OF_A_KIND
+
+
+def test_what_is_added_stands_in_the_order_in_which_it_was_given() -> None:
+    netlist = parse(TWO_OF_A_KIND)
+    netlist.models["dm"].update({"rs": 1, "n": 2, "is": 2e-9, "bv": 5})
+    assert netlist.models["dm"].text == ".model dm d(is=2e-09 rs=1 n=2 bv=5)"
