@@ -172,3 +172,16 @@ def test_nothing_infinite_is_written() -> None:
 def test_the_resistance_of_an_inductor_is_in_the_flat_deck() -> None:
     source = netlearn.parse("t\nV1 a 0 1\nR1 a b 10\nL1 b c 1m Rser=5\nR2 c 0 10\n.end\n")
     assert netlearn.check(source, flat=True).within(1e-9)
+
+
+def test_new_names_are_none_that_the_netlist_has() -> None:
+    """Neither an element for one whose name is no plain word, nor the node inside an inductor with a resistance."""
+    netlist = netlearn.parse(
+        "names\nV1 a 0 1\nR_0 a b 1k\nR[1] b c 2k\nR_2 c d 3k\nR<3> d 0 4k\n"
+        "L1 a e 1m rser=2\nL2 e f 1m rser=3\nK1 L1 L2 0.5\nR5 f 0 3\nR6 l1_rser 0 1k\nR7 a l1_rser 1k\n"
+    )
+    flat = netlearn.parse(netlearn.flatten(netlist))
+    assert {"r_0", "r_2"} <= set(flat.elements)
+    before, after = netlearn.operating_point(netlist), netlearn.operating_point(flat)
+    for node in ("a", "b", "c", "d", "e", "f", "l1_rser"):
+        np.testing.assert_allclose(after.voltage(node), before.voltage(node), rtol=1e-12)

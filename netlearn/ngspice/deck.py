@@ -231,8 +231,12 @@ class _Writer:
         some = np.flatnonzero(resistances > LARGEST)
         own = self.names.elements("r", [f"{group.names[k]}#rser" for k in some.tolist()]) if len(some) else []
         words[2] = list(words[2])
+        nodes = set(self.names.nodes)
         for name, k in zip(own, some.tolist(), strict=True):
             inside = f"{names[k]}_rser"
+            while inside in nodes:
+                inside += "_"
+            nodes.add(inside)
             self.lines.append(f"{name} {inside} {words[2][k]} {format_number(float(resistances[k]))}")
             words[2][k] = inside
 

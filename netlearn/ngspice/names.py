@@ -65,22 +65,22 @@ class Readable:
     def __init__(self, circuit: Circuit, safe: re.Pattern[str]) -> None:
         kept = [safe.fullmatch(name) is not None and name not in TAKEN for name in circuit.nodes]
         self._used = {name for name, keep in zip(circuit.nodes, kept, strict=True) if keep}
+        self._used_elements: set[str] = set()
         self._replaced: list[tuple[str, str]] = []
         self.nodes: Sequence[str] = [
             name if keep else self._new("n", name) for name, keep in zip(circuit.nodes, kept, strict=True)
         ]
-        self._used_elements: set[str] = set()
 
     def elements(self, letter: str, names: Sequence[str]) -> list[str]:
-        found = []
-        for name in names:
-            # A netlist may write one kind of element under another's letter.
-            word = name if name.startswith(letter) else f"{letter}.{name}"
-            if SAFE_ELEMENT.fullmatch(word) is None or word in self._used_elements:
-                word = self._new(letter, name)
-            self._used_elements.add(word)
-            found.append(word)
-        return found
+        # A netlist may write one kind of element under another's letter.
+        words = [name if name.startswith(letter) else f"{letter}.{name}" for name in names]
+        kept = []
+        for word in words:
+            kept.append(SAFE_ELEMENT.fullmatch(word) is not None and word not in self._used_elements)
+            if kept[-1]:
+                self._used_elements.add(word)
+        # Those that stay are known before any is replaced, which none of them may be called like.
+        return [word if keep else self._new(letter, name) for word, keep, name in zip(words, kept, names, strict=True)]
 
     def replaced(self, vectors: Sequence[str]) -> Iterator[str]:
         """Which name stands for which, as comments in plain ASCII.
@@ -101,8 +101,9 @@ class Readable:
 
     def _new(self, letter: str, name: str) -> str:
         number = len(self._replaced)
-        while (word := f"{letter}_{number}") in self._used:
+        while (word := f"{letter}_{number}") in self._used or word in self._used_elements:
             number += 1
         self._used.add(word)
+        self._used_elements.add(word)
         self._replaced.append((word, name))
         return word

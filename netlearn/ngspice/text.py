@@ -323,14 +323,15 @@ class _Writer:
                 pairs[name] = Assignment(word, following)
         added = []
         name = self.names.element(element.name.text)
-        inside = f"{name}_inside"
+        # Names that nothing in the netlist has.
+        series, parallel, inside = (f"{name}_{what}_{self.names.stem}" for what in ("rser", "rpar", "inside"))
         values = {name: clean(self._value(element.source, a.value)) for name, a in pairs.items()}
         nodes = [self.names.node(word.text) for word in words[:2]]
         if "rser" in values and element.letter in "VL" and values["rser"] not in ("0", "0.0"):
             spans.append((words[0].start, words[0].end, inside))
-            added.append(f"R{name}_rser {nodes[0]} {inside} {values['rser']}")
+            added.append(f"R{series} {nodes[0]} {inside} {values['rser']}")
         if "rpar" in values and element.letter in "LC":
-            added.append(f"R{name}_rpar {nodes[0]} {nodes[1]} {values['rpar']}")
+            added.append(f"R{parallel} {nodes[0]} {nodes[1]} {values['rpar']}")
         return spans, added
 
     # Words -----------------------------------------------------------------------------------

@@ -17,6 +17,9 @@ from netlearn.netlist.statements import Word
 Span = tuple[int, int, str]
 """Characters [start, end) of a source, and what stands in the deck instead."""
 
+STEM = "renamed"
+"""What new names end with, and an ``x`` or more where the netlist has that word itself."""
+
 RESERVED = frozenset((
     "all", "ally", "allv", "alli", "null", "gnd", "temper", "temp", "time", "hertz", "freq", "frequency", "value",
     "table", "laplace", "poly", "vol", "cur", "params", "const", "yes", "no", "true", "false", "title", "off", "on",
@@ -40,14 +43,14 @@ def is_plain_node(name: str) -> bool:
 class DeckNames:
     """The renamed nodes and elements of one deck: own names in lower case, and those in the deck."""
 
-    stem: str = "renamed"
+    stem: str = STEM
     nodes: dict[str, str] = field(default_factory=dict)
     elements: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, netlist: Netlist) -> DeckNames:
         """Names that nothing in the netlist has."""
-        stem = "renamed"
+        stem = STEM
         while any(stem in part.source.text.lower() for part in netlist.walk()):
             stem += "x"
         return cls(stem)

@@ -19,6 +19,7 @@ from netlearn.ngspice.deck import TIGHT
 from netlearn.ngspice.forms import inside_nodes
 from netlearn.ngspice.names import COMMAND_SAFE
 from netlearn.ngspice.text import TextDeck, text_deck
+from netlearn.ngspice.text_names import STEM
 from netlearn.ngspice.text_run import Points, TextRunner
 
 LOOSER = {"reltol": 1e-6, "abstol": 1e-13, "vntol": 1e-10, "itl1": 500.0}
@@ -27,7 +28,7 @@ reltol, with which node voltages of five circuits are up to 4e-12 V off (benchma
 
 BY_FLAT = "--flat gives ngspice the circuit as netlearn reads it"
 
-_INSIDE = re.compile(r"#|_int\d+$|_vmeas_\d+$|_inside$")
+_INSIDE = re.compile(rf"#|_int\d+$|_vmeas_\d+$|_inside_{STEM}x*$")
 """Names of nodes that ngspice, or the deck, puts into elements."""
 
 

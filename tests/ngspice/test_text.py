@@ -223,3 +223,12 @@ def test_only_lines_that_describe_the_circuit_come_into_the_deck(line):
         assert made[0] == "+" or made[0].isalpha() or ALLOWED.match(made), made
         assert not re.search(r"^\W*(shell|touch|system)|\b(process_file|file|rawfile|editor)\b", made), made
         assert made[:1].upper() not in ("A", "N"), made
+
+
+@pytest.mark.ngspice
+def test_what_is_put_beside_a_source_has_a_name_of_its_own(libngspice: str) -> None:
+    """Nodes and elements that are called like what stands for LTspice's resistances are others."""
+    netlist = netlearn.parse("t\nV1 a 0 1 rser=1k\nR1 a 0 1k\nR2 v1_inside 0 1k\nRv1_rser a v1_inside 2k\n")
+    own, judged = (netlearn.operating_point(netlist, solver) for solver in ("internal", "ngspice"))
+    for node in ("a", "v1_inside"):
+        np.testing.assert_allclose(judged.voltage(node), own.voltage(node), rtol=1e-9)
