@@ -46,6 +46,16 @@ def searched() -> Work:
     return lambda: found.losses(theta)
 
 
+def searched_apart(unknowns: int) -> Work:
+    """Losses of 40 sets of values of a lattice of 20x20 resistors with so many unknowns of all samples."""
+    network = lab(20, diodes=False, samples=unknowns // 400)
+    project = network.project
+    names = tuple(project.parameters.names)
+    found = candidates.Candidates.of(project.driven, names, project.layout.outputs, task_of(project))
+    theta = network.theta * np.exp(np.random.default_rng(0).normal(0, 0.2, (40, len(network.theta))))
+    return lambda: found.losses(theta)
+
+
 def drawn() -> Work:
     """40 000 draws of a lattice of 3x3 with diodes."""
     network = lab(3, diodes=True, samples=1)
@@ -130,6 +140,9 @@ SMALL = (25, 100, 400)
 """Unknowns of one sample."""
 MEASURED: tuple[ModuleConstant, ...] = (
     Size(candidates, "ROWS", "40 000 sets of values of a lattice of 3x3 with diodes", searched),
+    Threshold(
+        candidates, "APART", "a lattice of 20x20 resistors, so many unknowns of all samples", searched_apart, below
+    ),
     Size(trials, "ROWS", "40 000 draws of a lattice of 3x3 with diodes", drawn),
     Size(evaluation, "HELD", "60 000 samples of a lattice of 7x7 with diodes", evaluated),
     Size(power, "HELD", "power of 20 000 samples of a lattice of 20x20 with diodes", dissipating),

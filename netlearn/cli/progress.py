@@ -9,10 +9,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from netlearn.comparison import Outcome
+from netlearn.discrete.told import told_of_search
 from netlearn.learn.state import Callback
 from netlearn.learn.state import Progress as Step
 from netlearn.solve.compiled.load import being_compiled, told_of_compiling
 from netlearn.sweeps import Record
+
+SEARCHING = "searching for parts, operating points"
 
 
 @contextmanager
@@ -41,8 +44,25 @@ def training_progress(quiet: bool) -> Iterator[Callback | None]:
                 figures=f"loss {progress.record.loss:.4g}  best {progress.best:.4g}",
             )
 
-        with told_of_compiling(lambda: bar.update(line, doing="compiling, once on this machine")):
+        def searched(solved: int, budget: int) -> None:
+            bar.update(line, total=budget, completed=solved, doing=SEARCHING, figures=f"{solved}/{budget}")
+
+        def compiling() -> None:
+            bar.update(line, doing="compiling, once on this machine")
+
+        with told_of_compiling(compiling), told_of_search(searched):
             yield step
+
+
+@contextmanager
+def search_progress(quiet: bool) -> Iterator[None]:
+    """A bar for a search for parts while the context lasts, where somebody sees it."""
+    with _counted(quiet) as told:
+        if told is None:
+            yield
+            return
+        with told_of_search(lambda solved, budget: told(SEARCHING, solved, budget)):
+            yield
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from netlearn.atomic import Destination
 from netlearn.cli.help import SectionedCommand
 from netlearn.cli.options import allow, as_json, directive_options, netlist_argument, overrides, quiet
 from netlearn.cli.output import FilePath, beside, check_outputs, say
+from netlearn.cli.progress import search_progress
 from netlearn.discrete.rounding import Rounding, round_values
 from netlearn.json_text import json_text
 from netlearn.learn.hardware import SERIES_NAMES
@@ -57,17 +58,18 @@ def command(
     kept = [] if journal is None else [Destination(journal)]
     check_outputs(target, *kept, inputs=(netlist, data, parts))
     try:
-        found = round_values(
-            read(netlist, allow),
-            data,
-            series=series,
-            parts=parts,
-            pairs=pairs,
-            budget=budget,
-            out=target,
-            journal=journal,
-            **overrides(directives),
-        )
+        with search_progress(quiet or as_json):
+            found = round_values(
+                read(netlist, allow),
+                data,
+                series=series,
+                parts=parts,
+                pairs=pairs,
+                budget=budget,
+                out=target,
+                journal=journal,
+                **overrides(directives),
+            )
     except KeyboardInterrupt:
         if journal is None:
             say("nothing is kept of this search; with --journal FILE it goes on where it stopped", err=True)

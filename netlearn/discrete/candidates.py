@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.base import COMPLEX_STEP
+from netlearn.circuit.samples import by_setting
 from netlearn.elaboration.design import Design
 from netlearn.errors import CircuitError
 from netlearn.learn.adjoint import Adjoint
@@ -16,12 +19,19 @@ from netlearn.learn.goals import HIGH, LOW, SCALE, Goals
 from netlearn.learn.loop import Task
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
-from netlearn.learn.rules.power import losses_at
+from netlearn.learn.rules.power import dissipated_at, losses_at, weight_of
 from netlearn.probes.names import probes_of
+from netlearn.solve.internal import InternalSolver
+from netlearn.solve.operating_point import OperatingPoint
 
 ROWS = 20_000
 """So many operating points are solved at once: lattices of 3x3 with diodes take 1.10 times as long with half and 1.06
 with twice as many (benchmarks/rows_at_a_time.py)."""
+
+APART = 8000
+"""From so many unknowns of all samples on each set of values of a linear circuit is solved as a circuit of its own,
+whose samples share one factorization: lattices of 20x20 resistors take 0.85 of the time all together with 4000, 1.12 of
+it with 8000 and 2.2 of it with 16 000 (benchmarks/rows_at_a_time.py)."""
 
 
 @dataclass
@@ -34,6 +44,8 @@ class Candidates:
     targets: Array
     solved: int = field(default=0, init=False)
     """Operating points that were found, those of adjoint networks among them."""
+    told: Callable[[int], None] = field(default=lambda _: None, repr=False)
+    """What is told of them whenever there are more."""
 
     @classmethod
     def of(cls, design: Design, names: Sequence[str], outputs: Sequence[str], task: Task) -> Candidates:
@@ -48,18 +60,24 @@ class Candidates:
     def judged(self, theta: Array) -> tuple[Array, Array]:
         """Mean losses (K,) and outputs (K, S, o) at values (K, P)."""
         samples = max(len(self.inputs), 1)
+        if self._apart:
+            each = [self._alone(one[None]) for one in theta]
+            return np.concatenate([losses for losses, _ in each]), np.stack([outputs for _, outputs in each])
         parts = np.array_split(np.arange(len(theta)), max(1, -(-len(theta) * samples // ROWS)))
         outputs, losses = zip(*(self._solved(theta[part]) for part in parts), strict=True)
         return np.concatenate(losses), np.concatenate(outputs)
 
     def jacobians(self, theta: Array) -> tuple[Array, Array]:
         """Outputs (K, S, o) and their derivatives (K, S, o, P) by the logarithms of the values."""
+        if self._apart and len(theta) > 1:
+            found = [self.jacobians(each[None]) for each in theta]
+            return np.concatenate([each[0] for each in found]), np.concatenate([each[1] for each in found])
         rows = self._rows(theta)
         base = self.model.parameters.initial
-        point = self.model.forward(base, rows)
+        point = self._point(rows) if self._apart else self.model.forward(base, rows)
         outputs = self.model.outputs(point)
         # Each output takes a solution of the adjoint network.
-        self.solved += len(rows) * (1 + outputs.shape[1])
+        self._count(len(rows) * (1 + outputs.shape[1]))
         slopes = []
         for j in range(outputs.shape[1]):
             errors = np.zeros_like(outputs)
@@ -108,6 +126,38 @@ class Candidates:
             hessian[:, :, j, j] += weight
         return gradient, hessian
 
+    def _count(self, more: int) -> None:
+        self.solved += more
+        self.told(self.solved)
+
+    @cached_property
+    def _apart(self) -> bool:
+        """Whether each set of values is solved as a circuit of its own."""
+        model, circuit = self.model, self.model.parameters.circuit
+        plain = isinstance(model.solver, InternalSolver) and model.text is None and model.chip is None
+        return plain and circuit.linear and len(self.inputs) * circuit.size >= APART
+
+    def _point(self, rows: Array) -> OperatingPoint:
+        """The operating points of all samples at one set of values. Raises CircuitError."""
+        circuit: Circuit = self.model.circuit(self.model.parameters.initial, rows)
+        parts = by_setting(circuit)
+        # Data may set more than what sources drive.
+        return self.model.solver.solve(parts[0][1] if len(parts) == 1 else circuit)
+
+    def _alone(self, theta: Array) -> tuple[Array, Array]:
+        """The mean loss (1,) and the outputs (S, o) at one set of values (1, P)."""
+        rows = self._rows(theta)
+        self._count(len(rows))
+        try:
+            point = self._point(rows)
+        except CircuitError:
+            return np.full(1, np.inf), np.full((len(rows), len(self.model.measured)), np.nan)
+        outputs = self.model.outputs(point)
+        losses = np.asarray(self.loss.value(outputs, self.targets))
+        if weight := weight_of(self.loss):
+            losses = losses + weight * dissipated_at(self.model, self.model.parameters.initial, rows, point)
+        return np.mean(losses, keepdims=True), outputs
+
     def _rows(self, theta: Array) -> Array:
         samples = len(self.inputs)
         return np.concatenate([np.repeat(theta, samples, axis=0), np.tile(self.inputs, (len(theta), 1))], axis=1)
@@ -122,12 +172,12 @@ class Candidates:
             losses, outputs, _ = losses_at(self.model, self.loss, base, rows, self._tiled(len(theta)))
         except CircuitError:
             if len(theta) == 1:
-                self.solved += len(rows)
+                self._count(len(rows))
                 return np.full((*shape, len(self.model.measured)), np.nan), np.full(1, np.inf)
             half = len(theta) // 2
             first, second = self._solved(theta[:half]), self._solved(theta[half:])
             return np.concatenate([first[0], second[0]]), np.concatenate([first[1], second[1]])
-        self.solved += len(rows)
+        self._count(len(rows))
         return outputs.reshape(*shape, -1), losses.reshape(shape).mean(axis=1)
 
 

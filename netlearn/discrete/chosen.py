@@ -12,7 +12,7 @@ from netlearn.arrays import Array
 from netlearn.discrete.candidates import Candidates
 from netlearn.discrete.choices import Choices, Pair, Stock, choices_for, pairs_in, stock_from
 from netlearn.discrete.pairs import check_pairs, with_pairs
-from netlearn.discrete.search import Found, best_choice
+from netlearn.discrete.search import MOST_PARTS, Found, best_choice
 from netlearn.elaboration.design import Design
 from netlearn.learn.hardware import Hardware
 from netlearn.learn.loop import Task
@@ -79,6 +79,11 @@ class PartSearch:
     def note(self, found: Found, continuous: float) -> str:
         """What there is to say of it."""
         what = self.hardware.parts or (self.hardware.what if self.hardware.leveled else self.hardware.series)
+        if not found.searched:
+            return (
+                f"values from {what}: {len(found.theta)} are more than the {MOST_PARTS} that are searched for, so that "
+                f"the nearest are taken, with a loss of {found.loss:.6g}, after {continuous:.6g} before"
+            )
         how = "of all combinations" if found.complete else f"of those that {found.solved} operating points tried"
         return (
             f"values from {what}: the best {how} has a loss of {found.loss:.6g}, the nearest values one of "

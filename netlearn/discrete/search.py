@@ -11,7 +11,7 @@ anew. Other continuous optima, which there are where only ratios matter, are oth
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
@@ -20,7 +20,9 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.discrete.candidates import Candidates
 from netlearn.discrete.choices import Choices, Stock, uses
+from netlearn.discrete.exchanges import moves_of, neighbours, promising
 from netlearn.discrete.kept_steps import KeptSteps, digest_of
+from netlearn.discrete.told import tell_of_search
 from netlearn.errors import OptionError
 
 BUDGET = 400_000
@@ -53,12 +55,28 @@ NOTHING = 1e-20
 """A loss below so much of the nearest values' is one of zero, up to rounding, as its square root is 1e-10 of theirs:
 from 1e-22 to 1e-18 values of 8 parts are the same (n = 6) (benchmarks/constants_of_search.py)."""
 
+MOST_MOVES = 100_000
+"""Beyond so many exchanges of one and two parts, of 112 parts, the best of the quadratic model alone are solved, by
+convention: all of them take 90 MB as a table, and more than a budget."""
+MOST_PARTS = 4096
+"""Of more values the nearest are taken, by convention, as each step of a search is one of a matrix of values by values:
+of a crossbar of 32x16 pairs one takes a second or two."""
+STEP_NUMBERS = 20_000_000
+"""Numbers that the matrices of all continuous optima may have together, by convention 160 MB: 16 of 1118 values."""
+FOLLOWED = 2_000_000_000
+"""Choices times the square of values, by convention some ten seconds for each time that parts are chosen one after the
+other: 1500 choices of 1154 values."""
+PROMISING = 256
+"""So many of them, by convention: what a derivative by all values costs with a few outputs, and more are solved for
+nothing where the first of them is the best."""
+
 
 @dataclass(frozen=True)
 class Found:
     """The chosen numbers (P,) of the choices, their values (P,) and loss, and that of the nearest values.
 
-    ``complete`` says that all combinations were solved; ``solved`` counts operating points.
+    ``complete`` says that all combinations were solved, ``searched`` whether there was a search at all; ``solved``
+    counts operating points.
     """
 
     chosen: Array
@@ -68,6 +86,7 @@ class Found:
     nearest_loss: float
     complete: bool
     solved: int
+    searched: bool = True
 
 
 def best_choice(
@@ -111,7 +130,8 @@ class _Search:
             float(seed),
             NOTHING,
         ]
-        self.candidates, self.choices, self.stock = candidates, choices, stock
+        self.candidates = replace(candidates, told=lambda solved: tell_of_search(solved, budget))
+        self.choices, self.stock = choices, stock
         self.budget, self.rng = budget, np.random.default_rng([seed, 11])
         self.logs = [np.log(of.values) for of in choices]
         self.samples = max(len(candidates.inputs), 1)
@@ -131,7 +151,7 @@ class _Search:
             self._take(nearest[None])
             if self.complete:
                 self._all()
-            else:
+            elif self._searchable:
                 self._search(start)
         if self.chosen is None:
             raise OptionError("there are not enough parts of the right values", hint="see the counts in the list")
@@ -143,7 +163,12 @@ class _Search:
             nearest_loss,
             self.complete,
             self.candidates.solved,
+            self._searchable or self.complete,
         )
+
+    @property
+    def _searchable(self) -> bool:
+        return len(self.choices) <= MOST_PARTS
 
     def _all(self) -> None:
         counts = [len(of.values) for of in self.choices]
@@ -189,6 +214,7 @@ class _Search:
         flat = vectors[:, values <= FLAT * values[-1]]
         # A part of the budget goes into continuous optima, which many samples make dear.
         count = int(np.clip(self.budget // (4 * STEPS * self.samples * (2 + outputs.shape[2])), 1, STARTS)) - 1
+        count = min(count, STEP_NUMBERS // len(u) ** 2)
         others = np.tile(u, (count, 1)) + self.rng.normal(0, 0.2, (count, len(u)))
         if flat.shape[1]:
             others += self.rng.normal(0, np.log(10.0), (count, flat.shape[1])) @ flat.T * np.sqrt(len(u))
@@ -256,6 +282,7 @@ class _Search:
     def _followed(self, upper: Array, centre: Array, order: Array) -> Array:
         """Choices (K, P) with the lowest bounds; ``upper`` is the factor RᵀR of the model in that order."""
         count = len(order)
+        width = min(WIDTH, max(1, FOLLOWED // count**2))
         offsets, cost = np.zeros((1, count)), np.zeros(1)
         chosen = np.zeros((1, count), dtype=np.intp)
         taken = np.zeros((1, len(self.stock.values)), dtype=np.int64)
@@ -270,7 +297,7 @@ class _Search:
             if self.limited:
                 costs = np.where(self._enough(taken, part, near), costs, np.inf)
             flat = costs.ravel()
-            keep = np.argsort(flat, kind="stable")[:WIDTH]
+            keep = np.argsort(flat, kind="stable")[:width]
             keep = keep[np.isfinite(flat[keep])]
             rows, which = np.divmod(keep, near.shape[1])
             cost, offsets, chosen, taken = flat[keep], offsets[rows].copy(), chosen[rows].copy(), taken[rows].copy()
@@ -301,22 +328,20 @@ class _Search:
 
     def _exchange(self) -> None:
         """Move single parts and pairs of them to neighbouring values, as long as that improves."""
-        count = len(self.choices)
-        moves = [np.eye(count, dtype=np.intp) * step for step in (-3, -2, -1, 1, 2, 3)]
-        a, b = np.triu_indices(count, 1)
-        for i in (-2, -1, 1, 2):
-            for j in (-2, -1, 1, 2):
-                both = np.zeros((len(a), count), dtype=np.intp)
-                both[np.arange(len(a)), a], both[np.arange(len(a)), b] = i, j
-                moves.append(both)
-        every = np.concatenate(moves)
-        most = np.array([len(of.values) - 1 for of in self.choices])
         while self.candidates.solved < self.budget and self.chosen is not None:
             before = self.chosen
-            tried = before + every
-            self._take(tried[((tried >= 0) & (tried <= most)).all(axis=1)])
+            self._take(self._neighbours(before))
             if np.array_equal(before, self.chosen):
                 break
+
+    def _neighbours(self, chosen: Array) -> Array:
+        """Choices (K, P) that differ from ``chosen`` in one or two parts: all, or those that promise to be better."""
+        counts = np.array([len(of.values) for of in self.choices])
+        if moves_of(len(chosen)) <= MOST_MOVES:
+            return neighbours(chosen, counts)
+        outputs, jacobian = self.candidates.jacobians(self._theta(chosen[None]))
+        gradient, matrix = (part[0] for part in self._quadratic(outputs, jacobian))
+        return promising(chosen, self.logs, gradient, matrix, PROMISING)
 
     def _take(self, chosen: Array) -> Array | None:
         """Solve choices (K, P), keep the best of all, and give the best of these."""

@@ -17,6 +17,7 @@ from netlearn.cli import main
 from netlearn.discrete.candidates import Candidates
 from netlearn.discrete.chosen import search_for
 from netlearn.discrete.kept_steps import KeptSteps
+from netlearn.discrete.told import told_of_search
 from netlearn.errors import OptionError
 from netlearn.learn.hardware import SERIES, series_values
 from netlearn.project import open_project
@@ -341,3 +342,79 @@ def test_the_command_says_whether_something_is_kept(tmp_path, monkeypatch) -> No
     done = CliRunner().invoke(main, [*words, "--journal", str(tmp_path / "s.jsonl")])
     assert done.exit_code == 130
     assert f"what is done is kept in '{tmp_path / 's.jsonl'}'" in done.stderr
+
+
+def crossbar_task(rows: int, columns: int, cells: str = ""):
+    """A crossbar that is as a random matrix, in E6 values, which it cannot be exactly."""
+    rng = np.random.default_rng(0)
+    lines = ["crossbar", "*@train R* min=1k max=100k", *(f"V{i} x{i} 0 0" for i in range(rows))]
+    lines += [f"R{i}_{j} x{i} y{j} {float(10 ** rng.uniform(3.5, 4.5))!r}" for i in range(rows) for j in range(columns)]
+    lines += [f"Rl{j} y{j} 0 1k" for j in range(columns)]
+    lines += [cells, "*@fix Rl*", f"*@output {' '.join(f'V(y{j})' for j in range(columns))}", ".end", ""]
+    x = rng.uniform(-1, 1, (2 * rows, rows))
+    data = {f"V{i}": x[:, i] for i in range(rows)}
+    netlist = netlearn.parse("\n".join(lines))
+    outputs = netlearn.predict(netlist, data).outputs
+    return netlist, data | {f"V(y{j})": outputs[:, j] for j in range(columns)}
+
+
+@pytest.mark.parametrize("cells", ["", "*@loss mse power=3"])
+def test_values_of_linear_circuits_give_the_same_apart_and_together(cells: str, monkeypatch) -> None:
+    netlist, data = crossbar_task(4, 3, cells)
+    project = open_project(netlist, data)
+    theta = project.parameters.initial * np.exp(np.random.default_rng(1).normal(0, 0.2, (6, 12)))
+    theta[4, 2] = 0.0
+    found = []
+    for apart in (10**9, 0):
+        monkeypatch.setattr("netlearn.discrete.candidates.APART", apart)
+        names = tuple(project.parameters.names)
+        candidates = Candidates.of(project.driven, names, project.layout.outputs, task_of(project))
+        losses, outputs = candidates.judged(theta)
+        found.append((losses, outputs, *candidates.jacobians(theta[:4]), candidates.solved))
+    np.testing.assert_array_equal(np.isinf(found[0][0]), np.arange(6) == 4)
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-14)
+
+
+def test_data_that_set_other_numbers_than_sources_leave_circuits_as_they_are(monkeypatch) -> None:
+    netlist, data = crossbar_task(3, 2)
+    data["Rl0"] = np.linspace(500, 2e3, 6)
+    project = open_project(netlist, data)
+    names = tuple(project.parameters.names)
+    losses = []
+    for apart in (10**9, 0):
+        monkeypatch.setattr("netlearn.discrete.candidates.APART", apart)
+        candidates = Candidates.of(project.driven, names, project.layout.outputs, task_of(project))
+        losses.append(candidates.losses(project.parameters.initial[None] * [[1.0], [1.1]]))
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-9)
+
+
+def test_many_values_are_exchanged_as_the_quadratic_model_promises(monkeypatch) -> None:
+    """A table of all exchanges would be 16 GB for 700 parts: here they are many from 100 on."""
+    netlist, data = crossbar_task(8, 4)
+    losses = []
+    for most in (100_000, 100):
+        monkeypatch.setattr("netlearn.discrete.search.MOST_MOVES", most)
+        found = netlearn.round_values(netlist, data, series="e6", budget=8000)
+        assert found.losses[2] < 0.7 * found.losses[1]
+        losses.append(found.losses[2])
+    assert losses[1] < 1.3 * losses[0]
+
+
+def test_more_values_than_can_be_searched_for_are_the_nearest_and_said_to_be(monkeypatch) -> None:
+    monkeypatch.setattr("netlearn.discrete.search.MOST_PARTS", 20)
+    netlist, data = crossbar_task(8, 4)
+    found = netlearn.round_values(netlist, data, series="e6")
+    np.testing.assert_array_equal(found.after, found.nearest)
+    assert found.solved < 1000
+    result = netlearn.train(netlist, data, hardware="series=e6", epochs=1)
+    assert any("32 are more than the" in note and "nearest" in note for note in result.notes)
+
+
+def test_searches_tell_how_far_they_are() -> None:
+    netlist, data = crossbar_task(4, 3)
+    told: list[tuple[int, int]] = []
+    with told_of_search(lambda solved, budget: told.append((solved, budget))):
+        found = netlearn.round_values(netlist, data, series="e6", budget=3000)
+    assert [solved for solved, _ in told] == sorted(solved for solved, _ in told)
+    assert told[-1] == (found.solved, 3000)
