@@ -104,6 +104,11 @@ def command(
         if as_json:
             say(json_text(list(rows)))
             return
+        if quiet:
+            for _ in rows:
+                # What is left to be told is what goes wrong.
+                pass
+            return
         first = next(rows)
         show_rows(list(first), map(list, (row.values() for row in chain([first], rows))))
         for note in readings_note(solving):

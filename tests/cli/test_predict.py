@@ -30,6 +30,9 @@ def test_a_table_csv_and_json(run: Run, divider: Path, inputs: Path) -> None:
     objects = json.loads(run("predict", divider, "--data", inputs, "--json").output)
     assert [entry["sample"] for entry in objects] == [1, 2]
     assert objects[1]["V(out)"] == pytest.approx(-4.0)
+    quiet = run("predict", divider, "--data", inputs, "--quiet")
+    assert (quiet.exit_code, quiet.output) == (0, "")
+    assert "does not exist" in run("predict", divider, "--data", "none.csv", "--quiet").output
 
 
 def test_a_file_that_is_data_again(run: Run, divider: Path, inputs: Path) -> None:
