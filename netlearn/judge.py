@@ -10,9 +10,10 @@ import numpy as np
 
 from netlearn.argument_types import checked
 from netlearn.arrays import Array
+from netlearn.circuit.circuit import Circuit, one_sample
 from netlearn.drive import Drive, all_tables, driven
 from netlearn.elaboration.elements.foreign import comparable
-from netlearn.errors import NetlearnError, NetlistWarning, NgspiceError, warn
+from netlearn.errors import CircuitError, NetlearnError, NetlistWarning, NgspiceError, warn
 from netlearn.learn.data import Layout
 from netlearn.learn.goals import GoalResult, Goals, judged
 from netlearn.ngspice.measurements import measurable, measured_by_ngspice
@@ -26,6 +27,10 @@ from netlearn.probes.names import probes_of
 from netlearn.probes.outputs import Outputs
 from netlearn.project import Project, open_project
 from netlearn.solve.difference import Differences, MeasuredTwice, compare
+from netlearn.solve.operating_point import Solver
+
+ANOTHER = 1e-3
+"""From this relative difference on, SPICE's default of reltol, ngspice may have found another operating point."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,6 +38,8 @@ class Judgement(Differences):
     """Differences from ngspice, and how far each goal is met by what ngspice finds."""
 
     goals: tuple[GoalResult, ...] = ()
+    several: bool = False
+    """Whether at the sample that differs most the circuit has both operating points."""
 
 
 @checked
@@ -93,9 +100,29 @@ def check(
         read = outputs.read(circuit, theirs.x) if measured is None else measured.second
         goals = _goals(project, layout, drive, outputs, read)
     if text is None:
-        return Judgement(**vars(compare(ours, theirs, floor, measured)), goals=goals)
-    found = compare(ours, theirs, floor, measured, text.known, lost=(*text.missing, *text.foreign))
-    return Judgement(**vars(found), goals=goals)
+        found = compare(ours, theirs, floor, measured)
+    else:
+        found = compare(ours, theirs, floor, measured, text.known, lost=(*text.missing, *text.foreign))
+    worst = found.largest_relative
+    several = worst.relative > ANOTHER and is_another(
+        project.solver, circuit, theirs.x, worst.sample, None if text is None else text.known
+    )
+    return Judgement(**vars(found), goals=goals, several=several)
+
+
+def is_another(solver: Solver, circuit: Circuit, x: Array, sample: int, known: Array | None = None) -> bool:
+    """Whether the unknowns ``x`` (S, N) of ngspice's at a sample are an operating point by netlearn's equations, too.
+
+    ``known`` (N,) are those that ngspice has told; the rest follows.
+    """
+    nodes = [k for k in range(len(circuit.nodes)) if (known is None or known[k]) and np.isfinite(x[sample, k])]
+    own = circuit if circuit.samples is None else one_sample(circuit, sample)
+    start = replace(own, nodeset={k: float(x[sample, k]) for k in nodes})
+    try:
+        found = solver.solve(start).x[0]
+    except CircuitError:
+        return False
+    return bool(np.allclose(found[nodes], x[sample, nodes], rtol=ANOTHER, atol=ANOTHER**2))
 
 
 def _layout(project: Project) -> Layout | None:

@@ -15,6 +15,7 @@ from netlearn.errors import NetlistWarning
 from netlearn.ngspice import text_solution
 from netlearn.ngspice.text import text_deck
 from netlearn.solve.difference import Differences
+from netlearn.solve.internal import InternalSolver
 
 NETLIST = """\
 * many quantities
@@ -137,3 +138,42 @@ def test_nodes_that_only_one_has_fail_the_check(libngspice, monkeypatch):
     found = judge.check(netlearn.parse("t\nV1 a 0 1\nR1 a 0 1k\nE1 y 0 a 0 1\n.end\n"))
     assert found.lost == ("y",)
     assert not found.within(1.0)
+
+
+LATCH = """\
+a latch
+Vdd vdd 0 5
+R1 vdd a 10k
+R2 vdd b 10k
+Q1 a b 0 qm
+Q2 b a 0 qm
+.model qm npn(is=1e-15 bf=100 rb=10)
+.nodeset {nodeset}
+.end
+"""
+
+
+@pytest.mark.parametrize("moved", [0.0, 0.05])
+def test_another_operating_point_is_told_from_a_wrong_one(moved: float) -> None:
+    ours, theirs = (
+        netlearn.operating_point(netlearn.parse(LATCH.format(nodeset=nodeset)))
+        for nodeset in ("v(a)=5 v(b)=0", "v(a)=0 v(b)=5")
+    )
+    assert ours.voltage("a")[0] - theirs.voltage("a")[0] > 0.5
+    x = theirs.x + moved
+    known = np.array(["#" not in name for name in theirs.circuit.nodes])
+    assert judge.is_another(InternalSolver(), ours.circuit, x, 0, known) is (moved == 0.0)
+    assert judge.is_another(InternalSolver(), ours.circuit, x, 0) is (moved == 0.0)
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("ngspice")
+def test_check_says_that_a_circuit_has_both_operating_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "latch.cir"
+    path.write_text(LATCH.format(nodeset="v(a)=5 v(b)=0"))
+    assert netlearn.check(path).within(1e-6)
+    other = netlearn.parse(LATCH.format(nodeset="v(a)=0 v(b)=5"))
+    monkeypatch.setattr(text_solution, "text_deck", lambda _, *more: text_deck(other, *more))
+    found = netlearn.check(path)
+    assert not found.within(1e-6)
+    assert found.several

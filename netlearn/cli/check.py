@@ -120,7 +120,9 @@ def command(
         raise CheckFailed(
             f"{worst.name} at sample {worst.sample + 1} differs by {worst.relative:.3g} relative,"
             f" more than {tolerance:g}: {worst.values[0]:.9g} here, {worst.values[1]:.9g} by ngspice",
-            hint="--tolerance and --floor set what counts",
+            hint="both are operating points of this circuit; .nodeset says which one is meant"
+            if comparison.several
+            else "--tolerance and --floor set what counts",
         )
 
 
