@@ -18,6 +18,7 @@ from netlearn.learn.kept_parameters import ParameterStore
 from netlearn.learn.kept_states import KeptStates
 from netlearn.learn.loss import Loss, accuracy
 from netlearn.learn.model import Model
+from netlearn.learn.own_objects import check_change, check_estimate, check_loss
 from netlearn.learn.realisation import HeldValues
 from netlearn.learn.rules.base import Batch, Estimate, Rule
 from netlearn.learn.rules.power import losses_at
@@ -25,6 +26,7 @@ from netlearn.learn.schedule import Schedule
 from netlearn.learn.settings import LoopOptions
 from netlearn.learn.solved_start import SolvedStart
 from netlearn.learn.state import Callback, Progress, Step, TrainingState
+from netlearn.learn.strays import naming_strays
 from netlearn.learn.subset import Subset
 from netlearn.learn.transforms import Transform
 from netlearn.solve.operating_point import OperatingPoint
@@ -235,7 +237,8 @@ def measure(task: Task, data: Dataset, state: TrainingState) -> Measured:
     first = 0 if data is task.data else len(task.data)
     rows = np.arange(first, first + len(data))
     start = state.start(rows, task.model)
-    losses, outputs, point = losses_at(task.model, task.loss, state.theta, data.inputs, data.targets, start=start)
+    with naming_strays(task.model.parameters, state.theta):
+        losses, outputs, point = losses_at(task.model, task.loss, state.theta, data.inputs, data.targets, start=start)
     if not np.isfinite(losses).all():
         names = [f"{data.label(i)} of '{data.path}'" for i in range(len(losses))]
         check_finite("the loss", losses, names, _moved(state))
@@ -273,11 +276,13 @@ def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Gene
     step = state.epoch * task.steps + state.position // task.batch
     batch = Batch(data.inputs, data.targets, state.start(rows, model), step, state.rule)
     theta = state.theta if task.writing is None else task.writing.read(state.theta, rng)
+    check_loss(task.loss, len(model.measured), data.targets)
     try:
-        with numbered(rows):
+        with numbered(rows), naming_strays(model.parameters, theta):
             estimate = task.rule.estimate(model, task.loss, theta, batch, rng)
     except CircuitError as error:
         raise _cause(error, task, state, batch, rows) from None
+    check_estimate(task.rule, estimate, len(theta))
     if not np.isfinite(estimate.loss):
         samples = [task.data.label(row) for row in rows]
         outputs = [f"'{name}' at {sample}" for sample in samples for name in model.measured.names]
@@ -351,7 +356,9 @@ def _stepped(
     gradient = transform.gradient(state.theta if device else state.aim, gradient)
     gradient /= task.unit
     mask, draws = _mask(task, state, gradient, rng)
-    change, memory = optimizer.step(state.optimizer, gradient)
+    found = optimizer.step(state.optimizer, gradient)
+    check_change(optimizer, found, len(gradient))
+    change, memory = found
     factor = task.schedule.factor(state.epoch, task.options.epochs)
     u = transform.project(state.u + factor * change)
     if mask is not None:
