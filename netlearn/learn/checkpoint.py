@@ -27,6 +27,9 @@ from netlearn.ngspice.own_text import OwnText
 FORMAT = 2
 """The number of the version of a checkpoint's contents, which counts up when they change."""
 
+PLURAL = ("options", "data")
+"""What of a fingerprint is more than one."""
+
 _WRONG = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
 """What comes of contents that are not those of a checkpoint."""
 
@@ -50,6 +53,7 @@ def save_checkpoint(path: Path, task: Task, state: TrainingState, *, follow: boo
     notes = {
         "format": FORMAT,
         "of": fingerprint(task),
+        "options": _options(task),
         "generator": dict(state.generator),
         "state": {name: getattr(state, name) for name in _NUMBERS},
     }
@@ -95,7 +99,8 @@ def load_checkpoint(path: Path, task: Task) -> TrainingState:
         notes = json.loads(str(arrays.pop("notes")))
         of, version = dict(notes["of"]), notes["format"]
     except FileNotFoundError:
-        raise NetlearnError(f"there is no checkpoint '{path}' to resume from") from None
+        hint = "without resuming it begins anew; a run that has ended, or was interrupted before it began, leaves none"
+        raise NetlearnError(f"there is no checkpoint '{path}' to resume from", hint=hint) from None
     except _WRONG as error:
         raise NetlearnError(f"'{path}' is not a netlearn checkpoint ({error})") from None
     if version != FORMAT:
@@ -107,7 +112,9 @@ def load_checkpoint(path: Path, task: Task) -> TrainingState:
     for what in dict.fromkeys([*wanted, *of]):
         if of.get(what) != wanted.get(what):
             hint = "resume with what it was started with, or start again without it"
-            raise NetlearnError(f"the checkpoint '{path}' was made with another {what}", hint=hint)
+            other = _differing(notes.get("options"), task) if what == "options" else ""
+            said = other or f"{'other' if what in PLURAL else 'another'} {what}"
+            raise NetlearnError(f"the checkpoint '{path}' was made with {said}", hint=hint)
     try:
         state, kept = _state(arrays, notes), _kept(task, arrays)
         check_state(task, state)
@@ -119,6 +126,21 @@ def load_checkpoint(path: Path, task: Task) -> TrainingState:
         assert task.store is not None
         task.store.take(epoch, theta)
     return state
+
+
+def _options(task: Task) -> dict[str, str]:
+    """The options as texts, for those who resume with others."""
+    return {entry.name: str(getattr(task.options, entry.name)) for entry in fields(task.options)}
+
+
+def _differing(began: object, task: Task) -> str:
+    """Which options a checkpoint was made with, and which were given now; empty where it does not tell."""
+    now = _options(task)
+    if not isinstance(began, dict):
+        return ""
+    other = [name for name in now if name in began and str(began[name]) != now[name]]
+    said = [" ".join(f"{name}={values[name]}" for name in other) for values in (began, now)]
+    return f"{said[0]}, not {said[1]}" if other else ""
 
 
 def _state(arrays: Mapping[str, Any], notes: Mapping[str, Any]) -> TrainingState:

@@ -186,13 +186,13 @@ def test_a_checkpoint_of_something_else_is_refused(make_task: Any, tmp_path: Pat
     task, path = make_task(), tmp_path / "c.npz"
     save_checkpoint(path, task, trained(task, progress=Stop(2)))
     for other, what in [
-        (make_task(optimizer=Adam(0.04)), "optimizer"),
-        (make_task(samples=13), "data"),
-        (make_task(extra=(DIODES,)), "netlist"),
-        (make_task(options=LoopOptions(epochs=10, seed=1)), "options"),
-        (make_task(subset=Subset(0.5)), "subset"),
+        (make_task(optimizer=Adam(0.04)), "another optimizer"),
+        (make_task(samples=13), "other data"),
+        (make_task(extra=(DIODES,)), "another netlist"),
+        (make_task(options=LoopOptions(epochs=10, seed=1)), "seed=0, not seed=1"),
+        (make_task(subset=Subset(0.5)), "another subset"),
     ]:
-        with pytest.raises(NetlearnError, match=f"made with another {what}"):
+        with pytest.raises(NetlearnError, match=f"made with {what}"):
             load_checkpoint(path, other)
     with pytest.raises(NetlearnError, match="there is no checkpoint"):
         load_checkpoint(tmp_path / "none.npz", task)
