@@ -170,7 +170,8 @@ class Project:
             # The netlist's own values are the sample that goals are about and that corners multiply.
             return Table(OWN_VALUES, {}, count=1)
         if table is None:
-            raise DataError("there is no data to train on", hint="add '*@data FILE' to the netlist or give a file")
+            hint = "add '*@data FILE' or '*@goal PROBE = VALUE' to the netlist, or give a file"
+            raise DataError("there are no data, and no goals", hint=hint)
         return table
 
     @cached_property

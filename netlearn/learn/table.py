@@ -288,7 +288,10 @@ def _names(row: Sequence[str]) -> list[str]:
 def _check_names(names: Sequence[str], place: Place) -> None:
     for name in names:
         if not name:
-            raise DataError("a column has no name", place, "the first row names the columns, such as V1,V2,V(out)")
+            hint = "the first row names the columns, such as V1,V2,V(out)"
+            if name == names[0] and len(names) > 1:
+                hint += "; pandas writes its index so unless told to_csv(..., index=False)"
+            raise DataError("a column has no name", place, hint)
         if ";" in name or "\t" in name:
             what = "tabs" if "\t" in name else "';'"
             raise DataError(f"the columns are separated by {what}", place, "separate them by commas")

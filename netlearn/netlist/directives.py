@@ -187,7 +187,7 @@ class _Reader:
         if words and not entry.many:
             raise OptionError(f"'*@{entry.name}' takes one {entry.words}, and '{token}' is a second", place)
         if entry.kinds and token.lower() not in entry.kinds:
-            raise OptionError(f"unknown {entry.name} '{token}'", place, did_you_mean(token, entry.kinds))
+            raise OptionError(f"unknown {entry.name} '{token}'", place, _kind_meant(token, entry))
 
     def _not_one(self, option: Option, token: Token) -> OptionError:
         parts = token.split(",")
@@ -238,6 +238,16 @@ def read_directive(text: str, schema: Schema, locate: Locate = lambda start, end
 
 FILE_OPTIONS = {"data": ("", "test"), "hardware": ("parts", "faults", "measured")}
 """The options of directives that name files, relative to the netlist; '' for the directive's word."""
+
+
+def _kind_meant(token: str, entry: Directive) -> str:
+    """The kind that is called so in full, as ``coupled-learning`` is ``cl``, or else the nearest ones."""
+    letters = re.sub(r"[^a-z0-9]", "", token.lower())
+    for name, cls in entry.kinds.items():
+        if len(letters) > 4 and cls.__name__.lower().startswith(letters):
+            return f"did you mean '{name}'?"
+    hint = did_you_mean(token, entry.kinds)
+    return hint if "did you mean" in hint else f"{hint}; 'netlearn help {entry.name}' says what each is"
 
 
 def files_named(line: DirectiveLine) -> list[Word]:

@@ -72,6 +72,7 @@ def test_numbers_are_read_to_the_last_bit(tmp_path: Path) -> None:
         ("V1,V(a,b),V(a , b)\n1,2,3\n", "1:1", "the column 'V(a,b)' is there twice"),
         ("V1,class,Class\n1,2,3\n", "1:1", "the column 'Class' is there twice"),
         ("V1,\n1,2\n", "1:1", "a column has no name"),
+        (",V1,V(a)\n0,1,2\n", "1:1", "pandas writes its index so unless told to_csv(..., index=False)"),
         ("1,2\n3,4\n", "1:1", "the first row holds numbers"),
         ("V1;V(a)\n1;2\n", "1:1", "separated by ';'"),
         ("V1\tV(a)\n1\t2\n", "1:1", "separated by tabs"),

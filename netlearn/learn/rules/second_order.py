@@ -168,7 +168,8 @@ class NaturalGradient(Declared):
             damped = LinearOperator((size, size), matvec=metric.product, dtype=float)
             step, failed = cg(damped, metric.gradient, rtol=1e-8, maxiter=self.iterations)
             if failed < 0 or not np.isfinite(step).all():
-                raise ConvergenceError("the conjugate gradients broke down", hint="make damping larger")
+                hint = "make damping larger, or take rule natural where the loss itself does not curve, or a smaller lr"
+                raise ConvergenceError("the conjugate gradients broke down", hint=hint)
         return replace(exact, gradient=step / metric.scale, solves=exact.solves + metric.solves)
 
     def metric(self, model: Model, loss: Loss, theta: Array, batch: Batch) -> tuple[Estimate, Metric | None]:
