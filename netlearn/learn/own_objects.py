@@ -44,7 +44,7 @@ def check_estimate(rule: object, estimate: object, count: int) -> None:
     if not isinstance(estimate, Estimate):
         raise OptionError(
             f"estimate() of the rule {_called(rule)} gives a {type(estimate).__name__}, not an Estimate",
-            hint="return netlearn.learn.rules.base.Estimate(loss, gradient, outputs)",
+            hint="return netlearn.learn.rules.Estimate(loss, gradient, outputs)",
         )
     if np.shape(estimate.gradient) != (count,):
         raise OptionError(

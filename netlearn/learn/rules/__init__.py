@@ -8,7 +8,7 @@ from typing import cast
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.learn.rules.adjoint_circuit import AdjointCircuit
 from netlearn.learn.rules.analytic import Analytic
-from netlearn.learn.rules.base import Rule
+from netlearn.learn.rules.base import Batch, Estimate, Rule
 from netlearn.learn.rules.emulated import Emulated
 from netlearn.learn.rules.energy import (
     AdjointCoupledLearning,
@@ -26,7 +26,17 @@ from netlearn.learn.rules.projector import Projector
 from netlearn.learn.rules.second_order import GaussNewton, NaturalGradient
 from netlearn.options import build
 
-__all__ = ["RULES", "GeneralizedEP", "make_rule"]
+__all__ = [
+    "RULES",
+    "Analytic",
+    "Batch",
+    "CoupledLearning",
+    "EquilibriumPropagation",
+    "Estimate",
+    "GeneralizedEP",
+    "Rule",
+    "make_rule",
+]
 
 RULES: Mapping[str, type] = {
     "analytic": Analytic,
