@@ -103,9 +103,9 @@ def train(
         ``ngspice-flat``, which is given the flat circuit as netlearn reads it; or a solver. Or a chip in the loop, of
         which outputs alone are read: ``command:PROGRAM``, ``python:MODULE:FUNCTION``, or a function
         ``outputs = f(values, inputs)`` of arrays (P,) and (S, p) that gives (S, o).
-    progress : called after every step with a Progress, which has the parameters, the gradient
-        and the outputs; or several such. One that raises StopIteration ends the training. True draws a bar, in
-        notebooks too.
+    progress : called after every step with a Progress, whose ``theta``, ``gradient``, ``outputs`` and ``record.loss``
+        are the parameters and what the step saw; or several such. One that raises StopIteration ends the training.
+        True draws a bar, in notebooks too.
     out : a file that the trained netlist is written to. Whether it can be is found out before,
         and it is written even if something fails later.
     checkpoint : a file that is written when training is interrupted or fails, and now and then
