@@ -13,6 +13,7 @@ from scipy.sparse import csgraph
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.devices.linear import CurrentSource, Resistor, VoltageSource
+from netlearn.circuit.devices.refused import prepared
 from netlearn.errors import CircuitError
 
 BRANCH_KINDS = (Resistor, VoltageSource, CurrentSource)
@@ -183,10 +184,10 @@ def _carry_somewhere(circuit: Circuit, g: int) -> Array:
     """Which terminals (k, T) of a nonlinear group carry a current at any of some voltages: no gate does."""
     group = circuit.groups[g]
     shape = np.asarray(group.index).shape
-    prepared = group.device.prepare(group.values, circuit.environment)
+    values = prepared(group.device, group.names, group.values, circuit.environment)
     somewhere = np.random.default_rng(0).uniform(-VOLTS, VOLTS, (PLACES, *shape))
     with np.errstate(all="ignore"):
-        currents = np.concatenate([group.device.residual(x[None], prepared) for x in somewhere])
+        currents = np.concatenate([group.device.residual(x[None], values) for x in somewhere])
     carry: Array = np.any(currents != 0, axis=0)
     return carry
 

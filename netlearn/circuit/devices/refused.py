@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.circuit.devices.base import Device, Environment, Values
 from netlearn.errors import CircuitError
 
 
@@ -30,3 +31,15 @@ def refuse(wrong: Array, message: str, hint: str) -> None:
         error = RefusedValues(message, hint=hint)
         error.wrong = np.asarray(wrong)
         raise error
+
+
+def prepared(device: Device, names: Sequence[str], values: Values, environment: Environment) -> Values:
+    """What a device makes of the values of elements. Raises CircuitError that names one that no equations are for.
+
+    What is not finite is told of where it is met, and may be in no equation.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            return device.prepare(values, environment)
+    except RefusedValues as error:
+        raise error.of(names) from None

@@ -16,7 +16,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, Group
 from netlearn.circuit.devices.base import Environment, Values
 from netlearn.circuit.devices.linear import CurrentSource, VoltageSource
-from netlearn.circuit.devices.refused import RefusedValues
+from netlearn.circuit.devices.refused import prepared as prepared_values
 
 T = TypeVar("T")
 
@@ -98,24 +98,16 @@ class _LastValues:
             return None
         values = {name: np.asarray(value) for name, value in group.values.items()}
         if not keep or any(value.dtype.hasobject for value in values.values()):
-            return _prepare(group, values, circuit.environment)
+            return prepared_values(group.device, group.names, values, circuit.environment)
         told = _bytes_of(values)
         for where, before, prepared in self.known:
             if told == before and where == place:
                 return prepared
         # From copies, as whoever gave the values may change them in place.
         values = {name: np.array(value) for name, value in values.items()}
-        found = _prepare(group, values, circuit.environment)
+        found = prepared_values(group.device, group.names, values, circuit.environment)
         self.known[:] = [(place, told, found), *self.known[: KEPT - 1]]
         return found
-
-
-def _prepare(group: Group, values: Values, environment: Environment) -> Values:
-    """What a device makes of values. Raises CircuitError that names an element whose values no equations are for."""
-    try:
-        return group.device.prepare(values, environment)
-    except RefusedValues as error:
-        raise error.of(group.names) from None
 
 
 def _unknown(circuit: Circuit) -> list[_LastValues]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Circuit
+from netlearn.circuit.devices.behavioural import BehaviouralSource
 from netlearn.errors import CircuitError, ConvergenceError
 from netlearn.solve.equations.diagnosis import explain_singular, listed
 from netlearn.solve.newton.homotopy import LADDER
@@ -13,6 +14,11 @@ from netlearn.solve.newton.system import System
 
 SHOWN = 4
 """Names that a message lists: by convention as many as one line has room for."""
+
+BOUNDS = "keep the arguments of functions within bounds, for example sqrt(max(x, 0)) or x / max(y, 1u)"
+"""The remedy where a netlist's own expression has no value."""
+VALUES = "look for a value of it or of its model that is zero, negative or huge and cannot be"
+"""The remedy where a device of a model has none."""
 
 
 def failure(system: System, y: Array, lost: Array, worst: Array) -> CircuitError:
@@ -25,11 +31,8 @@ def failure(system: System, y: Array, lost: Array, worst: Array) -> CircuitError
     which, sample = f"no operating point found{others}", int(system.samples[lost[0]])
     undefined = _undefined(system.restricted(lost[:1]), y[:, lost[:1]])
     if undefined is not None:
-        return ConvergenceError(
-            f"{which}: {undefined}",
-            hint="keep the arguments of functions within bounds, for example sqrt(max(x, 0)) or x / max(y, 1u)",
-            sample=sample,
-        )
+        what, hint = undefined
+        return ConvergenceError(f"{which}: {what}", hint=hint, sample=sample)
     unknown = int(system.model.reduction.members[worst[lost[0]]])
     touching = [
         group.names[k]
@@ -48,13 +51,12 @@ def failure(system: System, y: Array, lost: Array, worst: Array) -> CircuitError
 
 def not_finite(system: System, y: Array) -> CircuitError:
     """For samples at whose solutions ``y`` (r, S) a current is not finite."""
-    what = _undefined(system, y) or "a current is larger than any number"
-    hint = "keep the arguments of functions within bounds"
+    what, hint = _undefined(system, y) or ("a current is larger than any number", BOUNDS)
     return ConvergenceError(f"no operating point: {what}", hint=hint, sample=int(system.samples[0]))
 
 
-def _undefined(system: System, y: Array) -> str | None:
-    """The first device without a finite value at ``y`` (r, 1), and what it depends on."""
+def _undefined(system: System, y: Array) -> tuple[str, str] | None:
+    """The first device without a finite value at ``y`` (r, 1) with what it depends on, and the remedy."""
     circuit = system.model.circuit
     for g in system.model.nonlinear:
         group, place = circuit.groups[g], system.local(g, y)
@@ -66,7 +68,8 @@ def _undefined(system: System, y: Array) -> str | None:
             own = f"i({group.names[k]})"
             values = [f"{names[i]} = {v:.6g}" for i, v in touched.items() if i != GROUND and names[i] != own]
             where = f" at {', '.join(values[:SHOWN])}" if values else ""
-            return f"'{group.names[k]}' has no finite value{where}"
+            hint = BOUNDS if isinstance(group.device, BehaviouralSource) else VALUES
+            return f"'{group.names[k]}' has no finite value{where}", hint
     return None
 
 
