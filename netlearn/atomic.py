@@ -199,7 +199,7 @@ def _descriptor(path: Path) -> int | None:
     if shown in _STANDARD:
         return _STANDARD[shown]
     # What is opened by such a name is at its beginning; what was opened before goes on where it is.
-    if name.isdigit() and (match := _DESCRIPTORS.fullmatch(os.path.realpath(folder))):
+    if name.isdecimal() and (match := _DESCRIPTORS.fullmatch(os.path.realpath(folder))):
         return int(name) if match[0].split("/")[2] == str(os.getpid()) else None
     return None
 

@@ -16,7 +16,7 @@ def count_named(variable: str, of: str) -> int | None:
     named = os.environ.get(variable, "").strip()
     if not named:
         return None
-    if not named.isascii() or not named.isdigit() or int(named) < 1:
+    if not named.isascii() or not named.isdigit() or len(named) > 18 or int(named) < 1:
         raise OptionError(f"{variable} is '{named}', which is not a number of {of}", hint="give 1 or more")
     return int(named)
 

@@ -29,7 +29,7 @@ from netlearn.overrides import NetlistLike, Overrides
 from netlearn.project import open_project
 from netlearn.writing import measured_levels
 
-_NAME = re.compile(r"(.*?)(\d+)([_x,:c-]{1,2})(\d+)([a-z]*)(\.[^.]+)?")
+_NAME = re.compile(r"(.*?)(\d{1,18})([_x,:c-]{1,2})(\d{1,18})([a-z]*)(\.[^.]+)?")
 """A cell by the numbers of its row and its column, such as rc0_12p or xc0_12p.g."""
 CONDUCTANCE, VALUE = "conductance", "value"
 _SIEMENS = ".g"

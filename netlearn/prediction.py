@@ -276,6 +276,7 @@ def _probabilities(loss: Loss | None, outputs: Array) -> Array | None:
 
 
 def _labels(names: tuple[str, ...]) -> Array:
-    if all(name.removeprefix("-").isdecimal() for name in names):
+    # Longer ones are more than an integer of 64 bits.
+    if all(name.removeprefix("-").isdecimal() and len(name) <= 18 for name in names):
         return np.array([int(name) for name in names])
     return np.array(names)

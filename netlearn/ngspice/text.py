@@ -269,7 +269,7 @@ class _Writer:
         """How many of the words are nodes, and how many after these are names of elements."""
         letter, words = element.letter, element.words
         polynomial = next((call for call in element.calls if call.text[:4].lower() == "poly"), None)
-        digits = re.search(r"\d+", polynomial.text) if polynomial is not None else None
+        digits = re.search(r"\d{1,9}", polynomial.text) if polynomial is not None else None
         if letter in "AX":
             return max(len(words) - 1, 0), 0
         if letter == "K":

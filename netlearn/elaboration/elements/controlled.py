@@ -135,10 +135,10 @@ def _table(line: ElementLine, call: Word) -> Expression:
 
 def _dimension(line: ElementLine, call: Word) -> int:
     """The n of ``POLY(n)``."""
-    size = re.fullmatch(r"poly\s*\(\s*(\d+)\s*\)", call.text, re.IGNORECASE)
+    size = re.fullmatch(r"poly\s*\(\s*(\d{1,9})\s*\)", call.text, re.IGNORECASE)
     dimension = int(size[1]) if size else 0
     if not 1 <= dimension <= _LARGEST_POLYNOMIAL:
-        raise line.error(f"cannot read '{call.text}'", call, "POLY(1), POLY(2), ...")
+        raise line.error(f"cannot read '{call.text}'", call, f"POLY(1), POLY(2), ... POLY({_LARGEST_POLYNOMIAL})")
     return dimension
 
 
