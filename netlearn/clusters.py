@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -23,6 +24,8 @@ PATIENCE = 20.0
 START = 300.0
 """Seconds that one of this machine may take, by convention: it may be busy with other things, and none that starts
 takes minutes."""
+_ADDRESS = re.compile(r"inproc://.+|(\w+://)?.+:\d{1,5}/?")
+"""What an address is like: to others distributed answers with a traceback when the process ends."""
 _CONFIGURATION = ("dask.yaml", "dask.yml", "distributed.yaml", "distributed.yml")
 
 
@@ -51,6 +54,8 @@ def cluster(scheduler: str | None = None, *, workers: int | None = None) -> Iter
         raise OptionError("a cluster is either a scheduler's or one of this machine", hint="give one of the two")
     if workers is not None and workers < 1:
         raise OptionError(f"a cluster needs at least one worker, not {workers}")
+    if scheduler is not None and not _ADDRESS.fullmatch(scheduler):
+        raise OptionError(f"'{scheduler}' is no address of a scheduler", hint="such as tcp://host:8786")
     distributed = _distributed()
     with ExitStack() as stack:
         address = scheduler if workers is None else stack.enter_context(_local(distributed, workers))

@@ -127,7 +127,7 @@ def test_another_version_is_refused(executor: Any, client: Any, monkeypatch: pyt
 
 def test_a_dead_scheduler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clusters, "PATIENCE", 0.5)
-    for wrong in ("tcp://127.0.0.1:9", "nonsense://x"):
+    for wrong in ("tcp://127.0.0.1:9", "nonsense://x:1"):
         with pytest.raises(NetlearnError, match="no scheduler answers at"), netlearn.cluster(wrong):
             pass
     result = CliRunner().invoke(main, ["sweep", str(DIVISION), "--scheduler", "tcp://127.0.0.1:9"])

@@ -110,3 +110,57 @@ def test_a_slope_that_is_not_finite_leaves_no_co_content(tmp_path: Path) -> None
     (tmp_path / "x.cir").write_text(text)
     done = CliRunner().invoke(main, ["info", str(tmp_path / "x.cir")])
     assert "co-content none, because of b1" in done.output
+
+
+LONG = "9" * 5000
+"""More digits than Python makes a whole number of."""
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "says"),
+    [
+        (f"E1 out 0 poly({LONG}) in 0 0 1", ["op"], "cannot read 'poly(9999"),
+        (f"*@train RX*\nRX{LONG}_1 in out 1k\nRX1_{LONG} in out 1k", ["export", "--to", "matrix"], ""),
+        ("*@corner " + " ".join(f"{name}=1,2,3" for name in ("V1", "R1", "R2")), ["op"], ""),
+        ("*@corner " + " ".join(f"p{k}=1,2" for k in range(2000)), ["op"], "at all combinations of the corners would"),
+    ],
+)
+def test_what_no_memory_and_no_number_holds_is_refused_before_it_is_tried(
+    text: str, arguments: list[str], says: str, tmp_path: Path
+) -> None:
+    params = "".join(f".param p{k}=1\n" for k in range(2000)) if "p1999" in text else ""
+    (tmp_path / "x.cir").write_text(DIVIDER.format(f"{params}{text}\n"))
+    command, *options = arguments
+    options += ["-o", str(tmp_path / "m.npz")] if command == "export" else []
+    done = CliRunner().invoke(main, [command, str(tmp_path / "x.cir"), *options])
+    assert isinstance(done.exception, SystemExit | None), done.exception
+    assert done.exit_code == (2 if says else 0)
+    assert says in done.stderr
+
+
+@pytest.mark.parametrize("count", ["0", "²", LONG, "-1", "nan"])
+def test_variables_of_the_environment_are_numbers_or_refused(count: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETLEARN_MOST_ELEMENTS", count)
+    with pytest.raises(NetlearnError, match="is not a number of elements"):
+        netlearn.operating_point(netlearn.parse(DIVIDER.format("")))
+
+
+def test_labels_of_any_length_are_labels() -> None:
+    netlist = netlearn.parse(DIVIDER.format("").replace("V(out)", "V(out) V(in)"))
+    found = netlearn.predict(netlist, {"V1": [1.0]}, classes=["1", LONG], loss="cross_entropy scale=1")
+    assert found.labels is not None
+    assert found.labels.tolist() == [LONG]
+
+
+@pytest.mark.parametrize("address", ["", "abc", "-1", "tcp://host"])
+def test_what_is_no_address_of_a_scheduler_is_not_asked(address: str) -> None:
+    with pytest.raises(NetlearnError, match="is no address of a scheduler"), netlearn.cluster(address):
+        pass
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("model", ["n=-0.0", "n=0 rs=1"])
+def test_values_of_a_model_that_cannot_be_are_its_own_fault(model: str) -> None:
+    with pytest.raises(CircuitError, match="'d1' has no finite value") as caught:
+        netlearn.operating_point(netlearn.parse(DIODE.format("", f" {model}", "")))
+    assert "of its model" in caught.value.hint

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from math import isfinite
+from math import isfinite, prod
 
 import numpy as np
 
+from netlearn import memory
 from netlearn.arrays import Array
 from netlearn.errors import DataError, OptionError, Place, did_you_mean
 from netlearn.learn.goals import MET_HIGH, MET_LOW, Aim, Goal
@@ -280,6 +281,11 @@ def _at_corners(layout: Layout, inputs: Array) -> tuple[Array, Array]:
     rows = np.arange(len(inputs))
     if not layout.corners:
         return inputs, rows
+    # Beyond this no memory is enough, however many they are.
+    count = min(prod(len(values) for values in layout.corners.values()), 10**15)
+    numbers = len(inputs) * (inputs.shape[1] + len(layout.corners)) * count
+    # Python's own numbers take about four times as much on the way.
+    memory.require(32 * numbers, "samples at all combinations of the corners", "give *@corner fewer values or names")
     combinations = np.array(list(product(*layout.corners.values())), dtype=float)
     rows = np.repeat(rows, len(combinations))
     return np.hstack([inputs[rows], np.tile(combinations, (len(inputs), 1))]), rows
