@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from math import isfinite
 from typing import cast
 
 import numpy as np
@@ -94,7 +95,8 @@ class Expression:
         for step in self.steps:
             if step.function is OPERATORS["pow"] and moving[step.inputs[0]]:
                 exponent = self.steps[step.inputs[1]]
-                if exponent.kind == "number" and exponent.value is not None and exponent.value % 2 == 1:
+                number = exponent.value if exponent.kind == "number" else None
+                if number is not None and isfinite(number) and number % 2 == 1:
                     return exponent
             moving.append("(" in step.name if step.kind == "name" else self._moves(step, moving, signless))
         return None

@@ -43,6 +43,8 @@ LEAST, MOST = -708.0, 709.0
 a unit or more."""
 FLAT = 40.0
 """Beyond this tanh is 1 to all of float64's digits."""
+LEAST_NORMAL, SHIFT = 2.0**-1022, 54
+"""Below the former float64's numbers lose digits; two to the power of the latter takes all of them above it."""
 LOGARITHM = (
     1.479819860511658591e-01,
     1.531383769920937332e-01,
@@ -133,7 +135,9 @@ def _reduced(w: _Words, x: Any) -> tuple[Any, Any]:
 def logarithm(builder: ir.IRBuilder, x: Any) -> Any:
     """ln(x), -inf at zero and NaN below."""
     w = _Words(builder, x)
-    bits = builder.bitcast(x, w.integers)
+    # Subnormal numbers have no leading one.
+    subnormal = builder.fcmp_ordered("<", x, w.all(LEAST_NORMAL))
+    bits = builder.bitcast(builder.select(subnormal, w.mul(x, w.all(2.0**SHIFT)), x), w.integers)
     mantissa = builder.bitcast(builder.or_(builder.and_(bits, w.whole((1 << 52) - 1)), w.whole(1023 << 52)), w.numbers)
     exponent = builder.and_(builder.lshr(bits, w.whole(52)), w.whole(2047))
     # An integer below 2^52 as a number: put into the last bits of 2^52, which is then taken away.
@@ -141,6 +145,7 @@ def logarithm(builder: ir.IRBuilder, x: Any) -> Any:
     large = builder.fcmp_ordered(">", mantissa, w.all(math.sqrt(2.0)))
     mantissa = builder.select(large, w.mul(mantissa, w.all(0.5)), mantissa)
     power = w.sub(power, builder.select(large, w.all(1022.0), w.all(1023.0)))
+    power = w.sub(power, builder.select(subnormal, w.all(float(SHIFT)), w.all(0.0)))
     f = w.sub(mantissa, w.all(1.0))
     s = builder.fdiv(f, w.add(f, w.all(2.0)))
     z = w.mul(s, s)

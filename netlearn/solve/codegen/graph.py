@@ -311,7 +311,7 @@ def _abs(graph: Graph, a: Node) -> Node | None:
 def _pow(graph: Graph, a: Node, b: Node) -> Node | None:
     if a.equals(1.0) or b.equals(0.0):
         return graph.constant(1.0)
-    if b.operation != "constant":
+    if b.operation != "constant" or not np.isfinite(b.value):
         return None
     if b.value == 0.5:
         return graph.apply("sqrt", a)

@@ -82,3 +82,10 @@ def test_derivatives_are_those_of_differences(function: Callable[[Any, Any, Any]
         with np.errstate(all="ignore"):
             wanted = np.imag(function(K, X + step[0], Y + step[1])) / 1e-30
         np.testing.assert_allclose(np.broadcast_to(evaluated(slope)[0], wanted.shape), wanted, rtol=1e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize("exponent", [np.inf, -np.inf, np.nan])
+def test_powers_without_a_finite_exponent_are_left_as_they_are(exponent: float) -> None:
+    found, x, _ = traced(lambda k, x, y: x**exponent)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(LawProgram([found])({x.value: X})[0], X**exponent)

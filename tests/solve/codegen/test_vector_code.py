@@ -118,3 +118,16 @@ def test_mosfets_of_level_2_with_a_limit_of_velocity_and_current_below_the_thres
     data = {source: rng.uniform(0, 5, 24).tolist() for source in ("Vd", "Vg")}
     text = f"t\nVd d 0 1\nVg g 0 1\nM1 d g 0 0 mm w=10u l=10u\n.model mm NMOS (level=2 {CARDS[card]})\n.end"
     assert netlearn.check(netlearn.parse(text), data, processes=1).within(1e-6)
+
+
+def test_logarithms_of_all_that_float64_holds() -> None:
+    """Of subnormal numbers, too, which have fewer digits."""
+    graph = Graph()
+    x = graph.input("y", 0)
+    given = np.array([5e-324, 1e-310, 2.2e-308, np.finfo(float).tiny, 1e-300, 1.0, 1e300, np.finfo(float).max])
+    (found,) = values([graph.apply("log", x)], {x: given}, WIDTH)
+    np.testing.assert_allclose(found, np.log(given), rtol=4e-16)
+    (found,) = values(
+        [graph.apply("log", x)], {x: np.array([0.0, -0.0, -5e-324, -1.0, np.inf, np.nan, 2.0, 3.0])}, WIDTH
+    )
+    np.testing.assert_array_equal(found[:6], [-np.inf, -np.inf, np.nan, np.nan, np.inf, np.nan])
