@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Unpack
+from typing import Literal, Unpack, get_args
 
 import numpy as np
 
@@ -23,7 +23,15 @@ from netlearn.chip_training import measured_model, one_chip, readings_note, suit
 from netlearn.chips.solver import ChipSolver
 from netlearn.discrete.chosen import PartSearch, bounded, search_for
 from netlearn.drive import Drive, driven, solved
-from netlearn.errors import CircuitError, ConvergenceError, NetlearnError, OptionError, TooLargeError, warn
+from netlearn.errors import (
+    CircuitError,
+    ConvergenceError,
+    NetlearnError,
+    OptionError,
+    TooLargeError,
+    did_you_mean,
+    warn,
+)
 from netlearn.evaluation import evaluation_of, notes_of, unread
 from netlearn.final_values import FinalValues
 from netlearn.keeping import Keeper, after_training
@@ -126,6 +134,8 @@ def train(
     it with the best values so far, and with NaN for losses before the first step.
     """
     began = time.monotonic()
+    if aim not in get_args(Aimed):
+        raise OptionError(f"'aim' cannot be '{aim}'", hint=did_you_mean(aim, get_args(Aimed)))
     target, kept = Destination.of(out), Destination.of(checkpoint)
     if resume and kept is None:
         raise NetlearnError("resuming needs a checkpoint", hint="give the path of the checkpoint")

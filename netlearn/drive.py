@@ -10,6 +10,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.parameters import Input
+from netlearn.errors import OptionError
 from netlearn.learn.data import unasked
 from netlearn.learn.table import Table
 from netlearn.project import Project
@@ -33,8 +34,11 @@ class Drive:
 def driven(project: Project, samples: int | None = None, outputs: Sequence[str] = ()) -> Drive:
     """The circuit with a sample axis over the project's training and test data and corners, if it has any.
 
-    Targets need not be there. The numbers that ``outputs`` read are in the circuit.
+    Targets need not be there. The numbers that ``outputs`` read are in the circuit. Raises OptionError for less than
+    one sample.
     """
+    if samples is not None and samples < 1:
+        raise OptionError(f"at least one sample is taken, not {samples}")
     if not project.has_samples:
         return Drive(project.circuit_for(outputs))
     layout = project.input_layout(project.table)

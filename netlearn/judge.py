@@ -13,7 +13,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit, one_sample
 from netlearn.drive import Drive, all_tables, driven
 from netlearn.elaboration.elements.foreign import comparable
-from netlearn.errors import CircuitError, NetlearnError, NetlistWarning, NgspiceError, warn
+from netlearn.errors import CircuitError, NetlearnError, NetlistWarning, NgspiceError, OptionError, warn
 from netlearn.learn.data import Layout
 from netlearn.learn.goals import GoalResult, Goals, judged
 from netlearn.ngspice.measurements import measurable, measured_by_ngspice
@@ -69,9 +69,12 @@ def check(
     processes : how many processes run ngspice; by the samples if None.
     settings : as :func:`netlearn.train` takes them.
 
-    Raises NgspiceError where ngspice is missing or fails, and what reading and solving raise.
+    Raises OptionError for a floor below zero and less than one sample, NgspiceError where ngspice is missing or fails,
+    and what reading and solving raise.
     ``Differences.within(tolerance)`` says whether they agree, and ``goals`` what ngspice says of each goal.
     """
+    if not floor >= 0:
+        raise OptionError(f"'floor' must be a number at least 0, not {floor}", hint="volts or amperes, such as 1e-9")
     project = open_project(netlist, data, overrides=settings)
     with comparable():
         layout = _layout(project)

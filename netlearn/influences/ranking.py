@@ -83,6 +83,7 @@ def influence(
     """
     check_damping(damping)
     project = open_project(netlist, data, overrides=settings)
+    check_iterations(iterations)
     if sample is not None and probe is None:
         raise OptionError("a sample is where a probe is read", hint="name a probe, too")
     local = local_of(project)
@@ -106,6 +107,12 @@ def check_damping(damping: float) -> None:
     """Raise OptionError for a damping that is none."""
     if not (np.isfinite(damping) and damping >= 0):
         raise OptionError(f"the damping must be a number at least 0, not {damping!r}")
+
+
+def check_iterations(iterations: int) -> None:
+    """Raise OptionError for less than one iteration."""
+    if iterations < 1:
+        raise OptionError(f"there is at least one iteration, not {iterations}")
 
 
 def tell_unsettled(part: float) -> None:

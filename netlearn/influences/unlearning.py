@@ -18,7 +18,7 @@ from netlearn.errors import CircuitError, OptionError, warn
 from netlearn.final_values import FinalValues
 from netlearn.influences.forgotten import forgotten_rows
 from netlearn.influences.local import Local, local_of, pressed, rows_of
-from netlearn.influences.ranking import check_damping, tell_unsettled
+from netlearn.influences.ranking import check_damping, check_iterations, tell_unsettled
 from netlearn.influences.settled import unsettled
 from netlearn.learn.data import Dataset
 from netlearn.learn.digits import check_digits
@@ -134,6 +134,7 @@ def unlearn(
     are not there, for all of them, and for what is wrong otherwise.
     """
     check_damping(damping)
+    check_iterations(iterations)
     if steps < 1:
         raise OptionError(f"there is at least one step, not {steps}")
     target = Destination.of(out)

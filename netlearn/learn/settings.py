@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, Literal
 
+import numpy as np
+
 from netlearn.errors import OptionError, Place
 from netlearn.learn.digits import MOST
 from netlearn.learn.goals import Goal
@@ -264,6 +266,8 @@ _MAY_LACK = ("loss", "hardware")
 def _check_object(name: str, thing: object) -> None:
     made = DIRECTIVES[name].made if name in DIRECTIVES else None
     if isinstance(thing, _CLASSES.get(name, ()) if made is None else made):
+        if isinstance(thing, Mapping):
+            _check_numbers(name, thing)
         return
     if name in _MEMBERS and isinstance(thing, tuple) and all(isinstance(each, _MEMBERS[name]) for each in thing):
         return
@@ -277,6 +281,23 @@ def _check_object(name: str, thing: object) -> None:
         elif all(callable(getattr(thing, method, None)) for method in methods):
             return
     raise OptionError(f"{thing!r:.80} cannot be the setting '{name}'", hint=hint)
+
+
+def _check_numbers(name: str, given: Mapping[Any, Any]) -> None:
+    """Raise OptionError for a corner that has no values, and for a position that is not two."""
+    seen: set[str] = set()
+    for key, values in given.items():
+        try:
+            numbers = np.asarray(values, dtype=float)
+        except (TypeError, ValueError):
+            numbers = np.full(1, np.nan)
+        right = numbers.ndim == 1 and (len(numbers) == 2 if name == "position" else len(numbers) > 0)
+        if not isinstance(key, str) or not right or not np.isfinite(numbers).all():
+            what = "two numbers" if name == "position" else "a list of finite numbers"
+            raise OptionError(f"the {name} {key!r:.80} cannot be {values!r:.80}", hint=f"give {what} by a name")
+        if key.lower() in seen:
+            raise OptionError(f"the {name} '{key}' is given twice")
+        seen.add(key.lower())
 
 
 def with_suitable_optimizer(settings: Settings) -> Settings:
