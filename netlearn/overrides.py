@@ -91,7 +91,10 @@ def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
         if name in _OPTIONS:
             options[name] = value
         elif name not in DIRECTIVES:
-            raise OptionError(f"there is no setting '{name}'", hint=did_you_mean(name, (*DIRECTIVES, *_OPTIONS)))
+            hint = did_you_mean(name, (*DIRECTIVES, *_OPTIONS))
+            if "did you mean" not in hint:
+                hint += f"; what a source or parameter is to be stands in the data: data={{'{name}': [...]}}"
+            raise OptionError(f"there is no setting '{name}'", hint=hint)
         elif name in ("goal", "input", "classes") and not isinstance(value, Iterable | Goal):
             raise OptionError(f"{value!r:.80} cannot be the setting '{name}'", hint="give a text, or a list of such")
         elif name == "goal":

@@ -35,3 +35,12 @@ def test_rows_are_numbers() -> None:
     rows: Any = ["a"]
     with pytest.raises(OptionError, match="'rows' must be a list of whole numbers"):
         netlearn.unlearn(XOR, rows=rows)
+
+
+def test_a_value_given_as_a_setting_is_told_where_values_stand() -> None:
+    netlist = netlearn.parse("t\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n")
+    with pytest.raises(OptionError, match=r"no setting 'V1'\n.*stands in the data: data=\{'V1': \[\.\.\.\]\}"):
+        netlearn.operating_point(netlist, **{"V1": 2.0})  # type: ignore[arg-type]
+    assert netlearn.operating_point(netlist, data={"V1": [2.0]}).voltage("b")[0] == pytest.approx(1.0)
+    with pytest.raises(OptionError, match=r"no setting 'bach'\n  help: did you mean 'batch'\?$"):
+        netlearn.train(netlist, **{"bach": 3})  # type: ignore[arg-type]
