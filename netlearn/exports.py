@@ -113,8 +113,7 @@ def _refuse_untaken(form: str, given: Mapping[str, object]) -> None:
 
 
 def _outputs(project: Project) -> Outputs:
-    has_data = project.data is not None or project.settings.data.train is not None
-    layout = project.input_layout(project.table) if has_data else Layout((), project.settings.output)
+    layout = project.input_layout(project.table) if project.has_samples else Layout((), project.settings.output)
     if not layout.outputs:
         raise OptionError("there is nothing to print", hint="say what to measure: --output 'V(out)'")
     measured = project.model_of(layout).measured

@@ -106,6 +106,15 @@ def test_flatten_and_export_are_functions() -> None:
         netlearn.export(DIVISION, "jsn")  # type: ignore[arg-type]
 
 
+def test_goals_say_what_a_deck_prints_as_outputs_do() -> None:
+    text = "* t\nV1 in 0 1\nR1 in out 1k\nR2 out 0 1k\n*@goal V(out) = 0.3\n"
+    assert netlearn.export(netlearn.parse(text), "ngspice").count("print v(out)") == 1
+    at_corners = netlearn.export(netlearn.parse(f"{text}*@corner R1=1k,2k\n*@output V(in)\n"), "ngspice")
+    assert at_corners.count("print v(in)") == at_corners.count("print v(out)") == 2
+    with pytest.raises(netlearn.OptionError, match="there is nothing to print"):
+        netlearn.export(netlearn.parse(text.partition("*@")[0]), "ngspice")
+
+
 def test_sensitivities_are_derivatives() -> None:
     netlist = netlearn.parse("* t\nV1 a 0 2\nR1 a b 1k\nR2 b 0 1k\n.end\n")
     by_name = {entry.element: entry.derivative for entry in netlearn.sensitivities(netlist, "V(b)")}
