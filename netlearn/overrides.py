@@ -25,7 +25,7 @@ from netlearn.learn.settings import (
 )
 from netlearn.learn.starts import OwnValues, SolvedReadout
 from netlearn.learn.subset import Subset
-from netlearn.netlist.directives import read_directive, read_directives
+from netlearn.netlist.directives import read_directive, read_directives, warn_of_comments
 from netlearn.netlist.netlist import Netlist
 from netlearn.options import Given, options_of
 
@@ -112,6 +112,7 @@ def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
     if options:
         texts.append(Given("options", values=options))
     lines = read_directives(netlist.directives, DIRECTIVES)
+    warn_of_comments(netlist, DIRECTIVES)
     kept = [given for given in lines if given.name not in objects]
     settings = with_objects(settings_of(overridden(kept, texts)), objects)
     over = {*objects, *(given.name for given in texts)}

@@ -19,7 +19,7 @@ from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.elaboration.windings import is_inductor
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.netlist.netlist import Netlist
-from netlearn.netlist.numbers import format_number
+from netlearn.netlist.numbers import format_number, parse_number
 
 
 @dataclass(frozen=True)
@@ -162,4 +162,6 @@ class Selectable:
             return OptionError(message, hint=f"write {value}= where '{owner}' gives its others; {like}")
         message = f"'{pattern}' matches no resistor, source or parameter of the netlist"
         inside = next((plain for plain in known if plain.rpartition(".")[2] == word), None)
+        if not inside and parse_number(word) is not None:
+            return OptionError(message, hint=f"bounds have names: min={pattern} or max={pattern}")
         return OptionError(message, hint=f"did you mean '{inside}'?" if inside else did_you_mean(pattern, known))

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedInput, UnexpectedToken
 
-from netlearn.errors import NetlearnError, OptionError, Place, did_you_mean, raise_all
+from netlearn.errors import NetlearnError, NetlistWarning, OptionError, Place, did_you_mean, raise_all, warn
 from netlearn.netlist.grammar import grammar_text
 from netlearn.netlist.numbers import parse_number
 from netlearn.netlist.statements import Word
 from netlearn.options import Directive, Given, Option, Percent
 
 if TYPE_CHECKING:
+    from netlearn.netlist.netlist import Netlist
     from netlearn.netlist.statements import DirectiveLine
 
 Locate = Callable[[int, int], Place | None]
@@ -182,8 +183,10 @@ class _Reader:
     def _check_word(self, entry: Directive, token: Token, words: Mapping[str, Token]) -> None:
         place = self._place(token)
         if not entry.words:
+            chosen = [f"{o.name}={token.lower()}" for o in entry.options if token.lower() in o.choices]
             hint = did_you_mean(token, (option.name for option in entry.options))
-            raise OptionError(f"'{token}' has no meaning in '*@{entry.name}'", place, f"write name=value; {hint}")
+            remedy = f"did you mean '{chosen[0]}'?" if len(chosen) == 1 else f"write name=value; {hint}"
+            raise OptionError(f"'{token}' has no meaning in '*@{entry.name}'", place, remedy)
         if words and not entry.many:
             raise OptionError(f"'*@{entry.name}' takes one {entry.words}, and '{token}' is a second", place)
         if entry.kinds and token.lower() not in entry.kinds:
@@ -291,6 +294,18 @@ def read_directives(lines: Iterable[DirectiveLine], schema: Schema) -> list[Give
             errors.append(error)
     raise_all(errors)
     return given
+
+
+_BLANK = re.compile(r"^[ \t]*\*[ \t]+(@([a-z]+))(?=[ \t]+\S)", re.IGNORECASE | re.MULTILINE)
+
+
+def warn_of_comments(netlist: Netlist, schema: Schema) -> None:
+    """Warn of directives that a blank makes comments."""
+    text = netlist.source.text
+    for found in _BLANK.finditer(text) if "@" in text else ():
+        if found[2].lower() in schema:
+            hint = f"write *{found[1]} for a directive"
+            warn(NetlistWarning("a blank before the @ makes a comment of this", netlist.place(*found.span(1)), hint))
 
 
 @lru_cache(maxsize=1)

@@ -118,6 +118,8 @@ def _reading(circuit: Circuit, text: str, name: str) -> tuple[Reading, str]:
     call = _CALL.fullmatch(text)
     if call is None:
         hint = f"write {{{text}}}" if is_expression(text) else f"write {FORMS}"
+        if text.lower() in circuit.nodes:
+            hint = f"did you mean 'V({text})'?"
         raise OptionError(f"'{name}' is not a probe", hint=hint)
     inside = [part.strip() for part in call[3].split(",")]
     if call[1].lower() == "v":

@@ -1,0 +1,36 @@
+"""Slips in what a task says are answered with what was meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+DECK = "a divider\n{task}\nVin in 0 12\nR1 in out 33k\nR2 out 0 10k\n.end\n"
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments", "said"),
+    [
+        ("*@goal V(out) = 2.5", ["train", "--hardware", "E24"], "did you mean 'series=e24'?"),
+        ("*@goal V(out) = 2.5\n*@train R1 R2 1k 100k", ["train"], "bounds have names: min=1k or max=1k"),
+        ("* @goal V(out) = 2.5", ["train"], ":2:3: warning: a blank before the @ makes a comment of this"),
+    ],
+)
+def test_a_slip_is_answered_with_what_was_meant(task, arguments, said, tmp_path: Path, run) -> None:
+    path = tmp_path / "d.cir"
+    path.write_text(DECK.format(task=task))
+    command, *more = arguments
+    result = run(command, path, *more)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert not (tmp_path / "d.trained.cir").exists()
+
+
+def test_a_node_is_told_from_a_probe(tmp_path: Path, run) -> None:
+    path = tmp_path / "d.cir"
+    path.write_text(DECK.format(task="* @author somebody"))
+    result = run("op", path, "out")
+    assert result.exit_code == 2
+    assert "did you mean 'V(out)'?" in result.stderr
+    assert "warning" not in result.stderr
