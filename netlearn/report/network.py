@@ -39,6 +39,11 @@ INPUT: dict[str, Any] = {"marker": ">", "color": "tab:orange", "edgecolors": "bl
 OUTPUT: dict[str, Any] = {"marker": "s", "color": "tab:red", "edgecolors": "black", "label": "output"}
 GROUNDED: dict[str, Any] = {"marker": "v", "color": "black", "label": "ground"}
 NODE: dict[str, Any] = {"marker": "o", "color": "white", "edgecolors": "black"}
+FINE = 2000
+"""With how many lines a picture is fine enough for each of them to be seen: by convention."""
+TOUCHING, BEND = 1e-3, 0.16
+"""How near a node may lie to a line, in its lengths, that is not on it, and how far the middle of one that is bent is
+drawn aside: by convention, seen by eye."""
 LABEL: dict[str, Any] = {
     "textcoords": "offset points",
     "ha": "center",
@@ -124,12 +129,34 @@ def _draw_lines(axes: Axes, places: Array, ends: Array, values: Array, by: By) -
     order = np.argsort(values)
     widths = THIN + (wide - THIN) * np.asarray(norm(np.maximum(values[order], low))) ** 2
     lines = LineCollection(
-        list(places[ends[order]]), linewidths=widths, array=np.maximum(values[order], low), cmap=COLOURS, norm=norm,
-        zorder=1, rasterized=len(ends) > 2000,
+        paths(places, ends[order]), linewidths=widths, array=np.maximum(values[order], low), cmap=COLOURS, norm=norm,
+        zorder=1, rasterized=len(ends) > FINE,
     )  # fmt: skip
     axes.add_collection(lines)
     extend = "min" if float(values.min()) < low else "neither"
     axes.figure.colorbar(ScalarMappable(norm, COLOURS), ax=axes, label=quantity(by), shrink=0.8, extend=extend)
+
+
+def paths(places: Array, ends: Array) -> list[Array]:
+    """The lines (points, 2) between nodes at ``places`` (n, 2): straight, or bent around nodes that are in between.
+
+    An edge around a periodic lattice would else lie on those of the whole row.
+    """
+    lines = list(places[ends])
+    if not 0 < len(ends) <= FINE:
+        return lines
+    steps = np.diff(places[ends], axis=1)[:, 0]
+    lengths = np.linalg.norm(steps, axis=1)
+    at = places[np.isfinite(places).all(axis=1)]
+    # One that passes over a node is as long as two, so that the shorter half need not be looked at.
+    for k in np.flatnonzero((lengths > 0) & (lengths > np.median(lengths))):
+        across = steps[k, ::-1] * [-1, 1]
+        along, off = ((at - places[ends[k, 0]]) @ np.stack([steps[k], across], axis=1)).T / lengths[k] ** 2
+        if np.any((np.abs(off) < TOUCHING) & (along > TOUCHING) & (along < 1 - TOUCHING)):
+            middle = places[ends[k]].mean(axis=0) + BEND * across
+            t = np.linspace(0, 1, 25)[:, None]
+            lines[k] = (1 - t) ** 2 * places[ends[k, 0]] + 2 * t * (1 - t) * middle + t**2 * places[ends[k, 1]]
+    return lines
 
 
 def quantity(by: By) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import networkx as nx
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 import netlearn
-from netlearn.report.network import draw_network
+from netlearn.report.network import draw_network, paths
 from netlearn.report.placement import layout
 
 LAYERED = """\
@@ -68,3 +69,18 @@ def test_equal_resistors_and_none_at_all() -> None:
         figure = Figure()
         draw_network(figure.subplots(), netlearn.elaborate(netlearn.parse(text)).circuit)
         figure.draw_without_rendering()
+
+
+def test_edges_around_a_lattice_are_bent_around_the_nodes_between_their_ends():
+    graph = nx.grid_2d_graph(3, 4, periodic=True)
+    nodes = list(graph)
+    places, ends = np.array(nodes, dtype=float), np.array([[nodes.index(a), nodes.index(b)] for a, b in graph.edges])
+    for (a, b), line in zip(ends, paths(places, ends), strict=True):
+        np.testing.assert_allclose(line[[0, -1]], places[[a, b]])
+        around = np.abs(places[a] - places[b]).sum() > 1
+        assert (len(line) > 2) == around
+        others = np.delete(places, [a, b], axis=0)
+        assert np.linalg.norm(line[:, None] - others, axis=2).min() > 0.1
+    # What no node is on stays straight, however long.
+    places = np.array([[0, 0], [1, 0], [0.5, 0.1], [0, 9], [1, 9]], dtype=float)
+    assert {len(line) for line in paths(places, np.array([[0, 1], [3, 4], [0, 4], [1, 3]]))} == {2}
