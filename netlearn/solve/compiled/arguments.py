@@ -170,7 +170,8 @@ class Fill(NamedTuple):
 
 
 HEAD = 5
-"""Numbers of a step of a listed elimination before its products: its kind, target, start, factor and their count."""
+"""Numbers of a step of a listed elimination before its products, by definition: its kind, target, start, factor and
+their count."""
 PLAIN, INVERSE, MULTIPLE = range(3)
 """What becomes of a number when all products are taken off: nothing, its inverse, or its product with another one."""
 

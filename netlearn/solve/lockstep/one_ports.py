@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from netlearn.solve.codegen.one_ports import OnePortLaw
 
 WIDTH = 8
-"""Samples in a vector of machine code: LANES of ``compiled.rows``."""
+"""Samples in a vector of machine code, by the definition of LANES in ``compiled.rows``."""
 BLOCK = 200
-"""So many samples are summed at a time: what ``law_products`` has it for."""
+"""So many samples are summed at a time, by convention as many as ``law_products`` takes."""
 MOST_SUMS = 16_000_000
 """So many sums are kept for all samples, 128 MB by convention; beyond them elements are taken as they are."""
 _FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, *[ctypes.c_void_p] * 12)
