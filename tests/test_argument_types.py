@@ -126,6 +126,8 @@ def test_what_an_argument_cannot_be_is_an_error_in_words(name: str, argument: st
         (lambda: FACE.export(DIVIDER, "ngspice", output="V(out)", samples=0), "at least one sample is taken, not 0"),
         (lambda: FACE.check(DIVIDER, samples=-1), "at least one sample is taken, not -1"),
         (lambda: FACE.check(DIVIDER, floor=float("nan")), "'floor' must be a number at least 0, not nan"),
+        (lambda: FACE.predict(DIVIDER, [[1.0]], input=[("V1", 3)]), "3 names nothing that an input could drive"),
+        (lambda: FACE.predict(DIVIDER, [[1.0]], input=[3]), "3 names nothing that an input could drive"),
         (lambda: FACE.influence(DIVIDER, iterations=0), "there is at least one iteration, not 0"),
         (lambda: FACE.unlearn(DIVIDER, rows=[0], iterations=0), "there is at least one iteration, not 0"),
         (lambda: FACE.evaluate(DIVIDER, corner={"R1": []}), r"the corner 'R1' cannot be \[\]"),

@@ -266,7 +266,13 @@ def _count(count: int) -> str:
 
 
 def words_of_input(given: Iterable[str | Iterable[str]]) -> tuple[str, ...]:
-    """The words of ``*@input`` from names, and from tuples of names that one column drives."""
+    """The words of ``*@input`` from names, and from tuples of names that one column drives. Raises OptionError."""
+    given = tuple(given)
+    for word in given:
+        names = (word,) if isinstance(word, str) or not isinstance(word, Iterable) else tuple(word)
+        wrong = next((name for name in names if not isinstance(name, str)), None)
+        if wrong is not None:
+            raise OptionError(f"{wrong!r:.80} names nothing that an input could drive", hint="such as 'V1' or '-V1'")
     return tuple(word if isinstance(word, str) else f"({','.join(word)})" for word in given)
 
 
