@@ -116,6 +116,9 @@ def load_checkpoint(path: Path, task: Task) -> TrainingState:
             said = other or f"{'other' if what in PLURAL else 'another'} {what}"
             raise NetlearnError(f"the checkpoint '{path}' was made with {said}", hint=hint)
     try:
+        if notes.get("options", _options(task)) != _options(task):
+            # Their digest is that of the task's own.
+            raise ValueError("its options are not those of their digest")
         state, kept = _state(arrays, notes), _kept(task, arrays)
         check_state(task, state)
     except _WRONG as error:

@@ -76,9 +76,11 @@ def test_the_tutorial_works_from_an_empty_folder(folder: Path, libngspice: str) 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if p.name not in (*ELSEWHERE, "tutorial.md")], ids=lambda p: p.stem)
 def test_examples_in_python_run(page: Path, folder: Path) -> None:
+    # A reader of a page goes on with what its examples have made.
+    made: dict[str, Any] = {}
     for kind, _, text in blocks(page):
         if kind == "python":
-            exec(compile(text, page.name, "exec"), {})
+            exec(compile(text, page.name, "exec"), made)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
