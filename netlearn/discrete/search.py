@@ -149,6 +149,8 @@ class _Search:
         given = self.candidates
         with self.steps.opened(digest_of(start, *self.asked, given.inputs, given.targets, nearest_loss)):
             self._take(nearest[None])
+            if self.chosen is None and not self._searchable:
+                self._take(self._handed_out())
             if self.complete:
                 self._all()
             elif self._searchable:
@@ -170,6 +172,36 @@ class _Search:
     def _searchable(self) -> bool:
         return len(self.choices) <= MOST_PARTS
 
+    @property
+    def _derivatives(self) -> int:
+        """What derivatives by all values take, with one choice that follows from them."""
+        return self.samples * (2 + len(self.candidates.model.measured))
+
+    @property
+    def _affords_derivatives(self) -> bool:
+        return self.candidates.solved + self._derivatives <= self.budget
+
+    @property
+    def _affordable_starts(self) -> int:
+        """For how many continuous optima there is time yet."""
+        left = self.budget - self.candidates.solved - self._derivatives
+        return max(left // (STEPS * self._derivatives + self.samples), 0)
+
+    def _handed_out(self) -> Array:
+        """The choice (1, P) of the nearest values of which there are parts left, one after the other; none, (0, P)."""
+        taken, chosen = (
+            np.zeros((1, len(self.stock.values)), dtype=np.int64),
+            np.zeros((1, len(self.logs)), dtype=np.intp),
+        )
+        for part, logs in enumerate(self.logs):
+            near = np.argsort(np.abs(logs - self.aim[part]), kind="stable")[None]
+            free = self._enough(taken, part, near)[0]
+            if not free.any():
+                return chosen[:0]
+            chosen[0, part] = near[0, np.argmax(free)]
+            taken += uses(self.choices[part : part + 1], chosen[:, part : part + 1], self.stock)
+        return chosen
+
     def _all(self) -> None:
         counts = [len(of.values) for of in self.choices]
         total, at_once = prod(counts), 50_000
@@ -180,6 +212,8 @@ class _Search:
     def _search(self, start: Array) -> None:
         # The first start is where the user or the training has led; the others are as good, and lie elsewhere.
         for turn in range(TURNS):
+            if turn and not self._affordable_starts:
+                return
             before = self.best
             starts = self._polished(self._around(start))
             for k in range(min(turn, 1), len(starts)):
@@ -190,7 +224,7 @@ class _Search:
     def _from(self, base: Array) -> None:
         """What one continuous optimum (P,) leads to."""
         for _ in range(ROUNDS):
-            if self.candidates.solved >= self.budget:
+            if not self._affords_derivatives:
                 return
             before = self.best
             local = self._decoded(base)
@@ -214,7 +248,7 @@ class _Search:
         flat = vectors[:, values <= FLAT * values[-1]]
         # A part of the budget goes into continuous optima, which many samples make dear.
         count = int(np.clip(self.budget // (4 * STEPS * self.samples * (2 + outputs.shape[2])), 1, STARTS)) - 1
-        count = min(count, STEP_NUMBERS // len(u) ** 2)
+        count = min(count, STEP_NUMBERS // len(u) ** 2, max(self._affordable_starts - 1, 0))
         others = np.tile(u, (count, 1)) + self.rng.normal(0, 0.2, (count, len(u)))
         if flat.shape[1]:
             others += self.rng.normal(0, np.log(10.0), (count, flat.shape[1])) @ flat.T * np.sqrt(len(u))
@@ -339,9 +373,16 @@ class _Search:
         counts = np.array([len(of.values) for of in self.choices])
         if moves_of(len(chosen)) <= MOST_MOVES:
             return neighbours(chosen, counts)
+        if not self._affords_derivatives:
+            return chosen[None][:0]
         outputs, jacobian = self.candidates.jacobians(self._theta(chosen[None]))
         gradient, matrix = (part[0] for part in self._quadratic(outputs, jacobian))
-        return promising(chosen, self.logs, gradient, matrix, PROMISING)
+        if not self.limited:
+            return promising(chosen, self.logs, gradient, matrix, PROMISING)
+        # Most of them may take parts that are used up.
+        found = promising(chosen, self.logs, gradient, matrix, 16 * PROMISING)
+        enough = (uses(self.choices, found, self.stock) <= self.stock.counts).all(axis=1)
+        return np.asarray(found[enough][:PROMISING])
 
     def _take(self, chosen: Array) -> Array | None:
         """Solve choices (K, P), keep the best of all, and give the best of these."""

@@ -411,6 +411,34 @@ def test_more_values_than_can_be_searched_for_are_the_nearest_and_said_to_be(mon
     assert any("32 are more than the" in note and "nearest" in note for note in result.notes)
 
 
+def test_parts_that_are_few_are_handed_out_where_there_is_no_search(monkeypatch, tmp_path) -> None:
+    """32 values near 10 kΩ of which there are 10: the others are the next ones that are left."""
+    monkeypatch.setattr("netlearn.discrete.search.MOST_PARTS", 20)
+    netlist, data = crossbar_task(8, 4)
+    stock = tmp_path / "stock.csv"
+    stock.write_text("value,count\n1k,20\n10k,10\n12k,20\n", encoding="utf-8")
+    found = netlearn.round_values(netlist, data, parts=stock)
+    values, counts = np.unique(found.after, return_counts=True)
+    np.testing.assert_array_equal(values, [1e3, 1e4, 1.2e4][-len(values) :])
+    assert counts[-2] == 10
+    stock.write_text("value,count\n1k,20\n10k,10\n", encoding="utf-8")
+    with pytest.raises(OptionError, match="32 parts are needed, and there are 30"):
+        netlearn.round_values(netlist, data, parts=stock)
+
+
+@pytest.mark.parametrize("counts", ["", ",9"])
+def test_budgets_hold_where_exchanges_are_promised(counts: str, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("netlearn.discrete.search.MOST_MOVES", 100)
+    netlist, data = crossbar_task(6, 4)
+    stock = tmp_path / "stock.csv"
+    rows = "".join(f"{value}{counts}\n" for value in ("2.2k", "3.3k", "4.7k", "6.8k", "10k", "15k", "22k", "33k"))
+    stock.write_text(f"value{counts and ',count'}\n{rows}", encoding="utf-8")
+    for budget in (3000, 5000):
+        found = netlearn.round_values(netlist, data, parts=stock, budget=budget)
+        assert found.solved <= budget
+        assert found.losses[2] <= found.losses[1] or counts
+
+
 def test_searches_tell_how_far_they_are() -> None:
     netlist, data = crossbar_task(4, 3)
     told: list[tuple[int, int]] = []
