@@ -6,6 +6,7 @@ that derivatives by complex step pass through.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -315,7 +316,10 @@ def _ratio_slopes(x: Number, y: Number) -> tuple[Number, Number]:
 def _bounded_exponential(x: Number) -> Number:
     real = _real(x)
     # Level, but as steep as it is high, so that Newton's method comes down from there, as in ngspice.
-    return np.where(real > np.log(LARGEST_EXPONENTIAL), LARGEST_EXPONENTIAL * (1.0 + (x - real)), np.exp(x))
+    # Infinity less itself would be no number.
+    finite = np.where(real > sys.float_info.max, sys.float_info.max, x)
+    level = LARGEST_EXPONENTIAL * (1.0 + (finite - _real(finite)))
+    return np.where(real > np.log(LARGEST_EXPONENTIAL), level, np.exp(x))
 
 
 BEHAVIOURAL_OPERATORS: Mapping[str, Function] = {

@@ -83,3 +83,9 @@ def test_slopes_are_finite_where_values_are(law: str) -> None:
     x = np.zeros((1, 4))[:, None, places]
     assert np.isfinite(device.residual(x, prepared)).all()
     assert np.isfinite(device.jacobian(x, prepared)).all()
+
+
+@pytest.mark.parametrize(("law", "volts"), [("exp(1/v(a))", 1e99), ("min(exp(1/v(a)),5)", 5.0), ("exp(-1/v(a))", 0.0)])
+def test_exponentials_of_infinity_are_the_highest_as_in_ngspice(law: str, volts: float) -> None:
+    netlist = netlearn.parse(f"endless\nV1 a 0 0\nB1 o 0 V={law}\nR1 o 0 1k\n.end\n")
+    assert netlearn.operating_point(netlist).voltage("o")[0] == volts
