@@ -99,6 +99,7 @@ class _Writer:
     def __init__(
         self, netlist: Netlist, dialect: Dialect, edits: Iterable[tuple[Source, int, int, str]], names: DeckNames
     ) -> None:
+        self.whole = netlist
         self.lines: list[str] = []
         self.steps: dict[str, str] = {}
         self.names = names
@@ -161,7 +162,7 @@ class _Writer:
             if card.name == "func":
                 self.functions.defined(card.words[0].text)
             if card.name in PARAMETER_CARDS:
-                check_names(card)
+                check_names(card, self.whole)
             for pair in card.assignments:
                 if "(" in pair.name.text:
                     self.functions.defined(pair.name.text.partition("(")[0])
@@ -205,7 +206,7 @@ class _Writer:
 
     def _subcircuit(self, netlist: Netlist, subcircuit: Subcircuit) -> None:
         spans: list[Span] = []
-        check_names(subcircuit)
+        check_names(subcircuit, self.whole)
         for pair in subcircuit.assignments:
             spans += self._expression(pair.value)
         spans += self.names.node_spans(subcircuit.nodes)

@@ -18,10 +18,29 @@ _OWN_FUNCTION = re.compile(
 """Functions of ngspice's parameters, whose names it takes for nothing else: it ends, or computes with zeros."""
 
 
-def check_names(definition: Card | Subcircuit) -> None:
-    """Raise NgspiceError where a parameter has the name of a function of ngspice's."""
-    for name, _ in definition.assignments:
-        if _OWN_FUNCTION.fullmatch(name.text):
+_NAME = re.compile(r"[a-z_]\w*(?!\w)(?![ \t]*[(=])", re.IGNORECASE)
+
+
+def names_read(netlist: Netlist, first: str = "") -> set[str]:
+    """Words in small letters that are neither functions nor what a value is given to, in all lines but comments.
+
+    With ``first``, in lines that begin with this letter, and in lines that continue others.
+    """
+    lines = (line.lstrip() for part in netlist.walk() for line in part.source.text.lower().splitlines())
+    some = (line for line in lines if line[:1] != "*" and (not first or line[:1] in (first, "+")))
+    return {name for line in some for name in _NAME.findall(line)}
+
+
+def check_names(definition: Card | Subcircuit, netlist: Netlist) -> None:
+    """Raise NgspiceError where a parameter that a netlist reads has the name of a function of ngspice's."""
+    named = [name for name, _ in definition.assignments if _OWN_FUNCTION.fullmatch(name.text)]
+    if not named or (
+        isinstance(definition, Subcircuit) and definition.name.text.lower() not in names_read(netlist, "x")
+    ):
+        return
+    read = names_read(netlist)
+    for name in named:
+        if name.text.lower() in read:
             message = f"ngspice cannot read a parameter '{name.text}', which is a function of its own"
             hint = "--flat gives it the flat circuit instead; or give the parameter another name"
             raise NgspiceError(message, definition.source.place(name.start, name.end), hint)

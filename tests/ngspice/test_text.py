@@ -232,3 +232,18 @@ def test_what_is_put_beside_a_source_has_a_name_of_its_own(libngspice: str) -> N
     own, judged = (netlearn.operating_point(netlist, solver) for solver in ("internal", "ngspice"))
     for node in ("a", "v1_inside"):
         np.testing.assert_allclose(judged.voltage(node), own.voltage(node), rtol=1e-9)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "R1 a b 5\n.param max=3",
+        "R1 a b 5\n* the max of it\n.subckt s a b max=3\nR1 a b {max}\n.ends",
+        ".subckt s a b max=3\nR1 a b 5\n.ends\nX1 a b s max=5",
+    ],
+)
+def test_a_parameter_that_nothing_reads_may_have_any_name(lines: str, ngspice) -> None:
+    text = f"title\nV1 a 0 1\nR2 b 0 5\n{lines}\n.end\n"
+    assert ngspice.run(text)["v(b)"] == pytest.approx(0.5)
+    assert netlearn.check(netlearn.parse(text)).within(1e-9)
