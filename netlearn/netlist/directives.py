@@ -296,16 +296,25 @@ def read_directives(lines: Iterable[DirectiveLine], schema: Schema) -> list[Give
     return given
 
 
-_BLANK = re.compile(r"^[ \t]*\*[ \t]+(@([a-z]+))(?=[ \t]+\S)", re.IGNORECASE | re.MULTILINE)
+_BLANK = re.compile(r"\n[ \t]*\*[ \t]+(@([a-z]+))[ \t]+(\S.*)", re.IGNORECASE)
+_END = re.compile(r"\n[ \t]*\.end[ \t]*(?=[\r\n]|$)", re.IGNORECASE)
 
 
 def warn_of_comments(netlist: Netlist, schema: Schema) -> None:
-    """Warn of directives that a blank makes comments."""
+    """Warn of directives between the title and the end that a blank makes comments, and not of other remarks."""
     text = netlist.source.text
-    for found in _BLANK.finditer(text) if "@" in text else ():
-        if found[2].lower() in schema:
-            hint = f"write *{found[1]} for a directive"
-            warn(NetlistWarning("a blank before the @ makes a comment of this", netlist.place(*found.span(1)), hint))
+    if "@" not in text:
+        return
+    end = _END.search(text)
+    for found in _BLANK.finditer(text, 0, end.start() if end else len(text)):
+        if found[2].lower() not in schema:
+            continue
+        try:
+            read_directive(f"{found[2]} {found[3].rstrip()}", schema)
+        except NetlearnError:
+            continue
+        hint = f"write *{found[1]} for a directive"
+        warn(NetlistWarning("a blank before the @ makes a comment of this", netlist.place(*found.span(1)), hint))
 
 
 @lru_cache(maxsize=1)

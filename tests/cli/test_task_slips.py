@@ -34,3 +34,19 @@ def test_a_node_is_told_from_a_probe(tmp_path: Path, run) -> None:
     assert result.exit_code == 2
     assert "did you mean 'V(out)'?" in result.stderr
     assert "warning" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DECK.format(task="*@goal V(out) = 2.5\n* @data sheet of the part\n* @goal of this circuit\n* @loss at 25C"),
+        DECK.format(task="*@goal V(out) = 2.5").replace("a divider", "* @train R* of a divider"),
+        DECK.format(task="*@goal V(out) = 2.5") + "* @train R1\n",
+    ],
+)
+def test_remarks_are_no_slips(text: str, tmp_path: Path, run) -> None:
+    path = tmp_path / "d.cir"
+    path.write_text(text)
+    result = run("train", path, "--epochs", "1")
+    assert result.exit_code == 0
+    assert "a blank before" not in result.stderr
