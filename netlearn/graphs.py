@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -46,7 +47,7 @@ def from_networkx(
     conductance: str | None = None,
     positions: str | Mapping[Any, Sequence[float]] = "pos",
     models: Mapping[str, str] | None = None,
-    data: str | None = None,
+    data: str | os.PathLike[str] | None = None,
     title: str = "",
     **directives: str | Sequence[str],
 ) -> Netlist:
@@ -87,7 +88,7 @@ def from_networkx(
     elements += _models(graph, models or {})
     _check_connected(graph, names, sources)
     lines = [f"* {title or f'{type(graph).__name__} of {len(names)} nodes'}".replace("\n", " ")]
-    said: dict[str, list[str]] = {"data": [data]} if data is not None else {}
+    said: dict[str, list[str]] = {"data": [os.fspath(data)]} if data is not None else {}
     if sources:
         said["input"] = [" ".join(f"V{k}" for k in range(1, len(sources) + 1))]
     if probes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -217,3 +219,8 @@ def test_what_is_no_graph_or_no_netlist_is_told():
     with pytest.raises(OptionError, match="a Graph is not a netlist") as caught:
         netlearn.train(nx.path_graph(3), [[1.0]])
     assert "from_networkx" in caught.value.hint
+
+
+def test_data_are_named_by_a_path(tmp_path) -> None:
+    graph = nx.path_graph(3)
+    assert "*@data d.csv" in str(netlearn.from_networkx(graph, [2], [1], ground=0, data=Path("d.csv")))

@@ -288,7 +288,8 @@ def _check_numbers(name: str, given: Mapping[Any, Any]) -> None:
     seen: set[str] = set()
     for key, values in given.items():
         try:
-            numbers = np.asarray(values, dtype=float)
+            # Views of a dict are no arrays, and a text is none of numbers.
+            numbers = np.asarray(values if isinstance(values, str | np.ndarray) else list(values), dtype=float)
         except (TypeError, ValueError):
             numbers = np.full(1, np.nan)
         right = numbers.ndim == 1 and (len(numbers) == 2 if name == "position" else len(numbers) > 0)

@@ -27,7 +27,7 @@ def check_addition(text: str, elements: Elements, body: BodyNames) -> None:
     Of two models or parameters of one name SPICE takes one and says nothing.
     """
     statements = parse_source(Source("<added>", text), main=False)
-    if not statements:
+    if not text.strip():
         raise NetlistError("there is no line to be added", Place("<added>", 1))
     added: set[tuple[str, str]] = set()
     for statement in statements:

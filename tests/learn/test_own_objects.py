@@ -95,3 +95,23 @@ def test_what_they_give_is_held_to_its_shape(settings: dict[str, Any], said: str
             run()
         assert said in caught.value.message
         assert hint in (caught.value.hint or "")
+
+
+class WeighsEach:
+    """A loss with a weight for each sample of one training, and none at zero volts."""
+
+    weights = np.array([1.0, 2.0, 3.0])
+
+    def value(self, outputs: Any, targets: Any) -> Any:
+        assert (outputs > 0).all()
+        return self.weights * ((outputs - targets) ** 2).sum(axis=1)
+
+    def gradient(self, outputs: Any, targets: Any) -> Any:
+        return 2 * self.weights[:, None] * (outputs - targets)
+
+
+def test_losses_that_two_samples_tell_nothing_of_train() -> None:
+    netlist = netlearn.parse("divider\n*@train R*\nV1 in 0 1\nR1 in out 1k\nR2 out 0 1k\n.end\n")
+    data = {"V1": [1.0, 2.0, 3.0], "V(out)": [0.3, 0.6, 0.9]}
+    losses = netlearn.train(netlist, data, epochs=20, loss=WeighsEach()).history.loss
+    assert losses[-1] < losses[0]

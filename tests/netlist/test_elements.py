@@ -251,7 +251,7 @@ R9 p n {k}
         (lambda netlist: netlist.models["dm"].update({"rs": 1, "RS": 2}), "'RS' is given twice"),
         (lambda netlist: netlist["X2"].parameters.update({"k": 1, "m": 2, "K": 3}), "'K' is given twice"),
         (lambda netlist: netlist.add("R7 a 0 1\nr7 a 0 2"), "the netlist has an element 'r7' already"),
-        (lambda netlist: netlist.add("* a comment"), "there is no line to be added"),
+        (lambda netlist: netlist.add(" \n"), "there is no line to be added"),
         (lambda netlist: netlist.models[3], "the netlist has no model '3'"),
     ],
 )
@@ -266,3 +266,9 @@ def test_what_is_added_stands_in_the_order_in_which_it_was_given() -> None:
     netlist = parse(TWO_OF_A_KIND)
     netlist.models["dm"].update({"rs": 1, "n": 2, "is": 2e-9, "bv": 5})
     assert netlist.models["dm"].text == ".model dm d(is=2e-09 rs=1 n=2 bv=5)"
+
+
+def test_comments_can_be_added() -> None:
+    netlist = netlearn.parse("divider\nR1 a 0 1k\n.end\n")
+    netlist.add("* measured in May")
+    assert str(netlist) == "divider\nR1 a 0 1k\n* measured in May\n.end\n"
