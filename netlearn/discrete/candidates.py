@@ -19,7 +19,8 @@ from netlearn.learn.goals import HIGH, LOW, SCALE, Goals
 from netlearn.learn.loop import Task
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
-from netlearn.learn.rules.power import dissipated_at, losses_at, weight_of
+from netlearn.learn.rules.base import Batch
+from netlearn.learn.rules.power import losses_at, losses_of
 from netlearn.probes.names import probes_of
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint
@@ -153,9 +154,8 @@ class Candidates:
         except CircuitError:
             return np.full(1, np.inf), np.full((len(rows), len(self.model.measured)), np.nan)
         outputs = self.model.outputs(point)
-        losses = np.asarray(self.loss.value(outputs, self.targets))
-        if weight := weight_of(self.loss):
-            losses = losses + weight * dissipated_at(self.model, self.model.parameters.initial, rows, point)
+        batch = Batch(rows, self.targets)
+        losses = losses_of(self.model, self.loss, self.model.parameters.initial, batch, outputs, point=point)
         return np.mean(losses, keepdims=True), outputs
 
     def _rows(self, theta: Array) -> Array:

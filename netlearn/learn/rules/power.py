@@ -85,10 +85,17 @@ def losses_at(
         outputs, point = outputs_of(model, theta, inputs, start)
     else:
         outputs, point = model.converted(step.read), step.point
-    losses = loss.value(outputs, targets)
+    return losses_of(model, loss, theta, Batch(inputs, targets), outputs, point=point), outputs, point
+
+
+def losses_of(
+    model: Model, loss: Loss, theta: Array, batch: Batch, outputs: Array, *, point: OperatingPoint | None
+) -> Array:
+    """Losses (S,) of outputs (S, o) with their part of the power, from the operating points if they are known."""
+    losses = loss.value(outputs, batch.targets)
     if weight := weight_of(loss):
-        losses = losses + weight * dissipated_at(model, theta, inputs, point)
-    return losses, outputs, point
+        losses = losses + weight * dissipated_at(model, theta, batch.inputs, point)
+    return losses
 
 
 def with_power(
