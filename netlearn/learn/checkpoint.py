@@ -116,7 +116,8 @@ def load_checkpoint(path: Path, task: Task) -> TrainingState:
             said = other or f"{'other' if what in PLURAL else 'another'} {what}"
             raise NetlearnError(f"the checkpoint '{path}' was made with {said}", hint=hint)
     try:
-        if notes.get("options", _options(task)) != _options(task):
+        options = _options(task)
+        if notes.get("options", options) != options:
             # Their digest is that of the task's own.
             raise ValueError("its options are not those of their digest")
         state, kept = _state(arrays, notes), _kept(task, arrays)
