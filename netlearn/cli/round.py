@@ -83,6 +83,8 @@ def command(
         columns = ["value", "before", "nearest", "after"]
         show(table_of(columns, _rows(found)))
         how = "all combinations tried" if found.complete else f"{found.solved} operating points tried"
+        if not found.searched:
+            how = f"none, as {len(found.names)} values are too many: the nearest that there are"
         before, nearest, after = found.losses
         say(f"loss      {shown(before)} before, {shown(nearest)} nearest, {shown(after)} found; by {found.judged_by}")
         say(f"search    {how}")
@@ -114,4 +116,5 @@ def _values(found: Rounding) -> dict[str, Any]:
         "judged_by": found.judged_by,
         "complete": found.complete,
         "solved": found.solved,
+        "searched": found.searched,
     }

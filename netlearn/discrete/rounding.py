@@ -46,8 +46,9 @@ class Rounding:
 
     ``before``, ``nearest`` and ``after`` (P,) are the values of the parameters ``names``: as they stood, those
     nearest by ratio, and the best that were found; ``losses`` those of the three, of what ``judged_by`` says.
-    ``complete`` says that all combinations were tried, ``solved`` counts operating points, and ``pairs`` are two
-    parts in place of one. ``written`` are the files that were written.
+    ``complete`` says that all combinations were tried, ``searched`` that there were not too many values for a search,
+    in place of which the nearest are taken; ``solved`` counts operating points, and ``pairs`` are two parts in place
+    of one. ``written`` are the files that were written.
     """
 
     netlist: Netlist
@@ -59,6 +60,7 @@ class Rounding:
     judged_by: str
     complete: bool
     solved: int
+    searched: bool
     pairs: Mapping[str, Pair]
     written: tuple[Path, ...] = ()
 
@@ -193,6 +195,7 @@ def _rounded(project: Project, task: Task, search: PartSearch, judged_by: str, t
         judged_by,
         found.complete,
         found.solved,
+        found.searched,
         search.pairs(found),
         written,
     )

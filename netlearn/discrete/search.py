@@ -75,8 +75,7 @@ nothing where the first of them is the best."""
 class Found:
     """The chosen numbers (P,) of the choices, their values (P,) and loss, and that of the nearest values.
 
-    ``complete`` says that all combinations were solved, ``searched`` whether there was a search at all; ``solved``
-    counts operating points.
+    ``complete`` says that all combinations were solved; ``solved`` counts operating points.
     """
 
     chosen: Array
@@ -86,7 +85,11 @@ class Found:
     nearest_loss: float
     complete: bool
     solved: int
-    searched: bool = True
+
+    @property
+    def searched(self) -> bool:
+        """Whether there was a search, and not too many values for it."""
+        return self.complete or len(self.chosen) <= MOST_PARTS
 
 
 def best_choice(
@@ -165,7 +168,6 @@ class _Search:
             nearest_loss,
             self.complete,
             self.candidates.solved,
-            self._searchable or self.complete,
         )
 
     @property

@@ -219,3 +219,14 @@ def test_a_single_part_stands_for_pairs_of_its_value() -> None:
     found = netlearn.round_values(netlist, series="e24", pairs=True)
     assert found.after.tolist() == [2.0, 3.0, 3.6]
     assert found.pairs == {}
+
+
+def test_the_command_says_where_values_are_too_many_for_a_search(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("netlearn.discrete.search.MOST_PARTS", 2)
+    (tmp_path / "x.cir").write_text("three\nV1 a 0 1\nR1 a b 1.1k\nR2 b c 2.3k\nR3 c 0 3.1k\n.end\n")
+    words = ["round", str(tmp_path / "x.cir"), "--series", "e24", "--budget", "100"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0
+    assert "none, as 3 values are too many: the nearest that there are" in done.output
+    monkeypatch.undo()
+    assert "operating points tried" in CliRunner().invoke(main, [*words, "--force"]).output

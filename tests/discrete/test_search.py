@@ -407,6 +407,7 @@ def test_more_values_than_can_be_searched_for_are_the_nearest_and_said_to_be(mon
     found = netlearn.round_values(netlist, data, series="e6")
     np.testing.assert_array_equal(found.after, found.nearest)
     assert found.solved < 1000
+    assert not found.searched
     result = netlearn.train(netlist, data, hardware="series=e6", epochs=1)
     assert any("32 are more than the" in note and "nearest" in note for note in result.notes)
 
