@@ -78,6 +78,7 @@ def test_operating_point_is_ngspices(name, ngspice):
         ("I1 0 a 1m\nR1 a b 1k\nL1 b 0 1m Rser=20 Rpar=20 Cpar=1n", "I1 0 a 1m\nR1 a b 1k\nRs b 0 10"),
         ("I1 0 a 1m\nR1 a 0 1k noiseless\nC1 a 0 1n Rpar=1k Rser=1", "I1 0 a 1m\nR1 a 0 1k\nRs a 0 1k"),
         ("X1 a s\nR1 a 0 1k\n.subckt s p\nV1 p 0 3 Rser=1k\n.ends", "R1 a 0 1k\nV1 b 0 3\nRs a b 1k"),
+        ("X1 a s m=2\nR1 a 0 1k\n.subckt s p\nV1 p 0 3 Rser=1k\n.ends", "R1 a 0 1k\nV1 b 0 3\nRs a b 500"),
     ],
 )
 def test_resistances_that_ltspice_puts_into_other_elements(written, same, ngspice):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from netlearn.elaboration.element_line import ElementLine
+from netlearn.elaboration.elements.resistors import of_instances
 from netlearn.elaboration.elements.waveforms import WAVEFORMS, value_at_start
 from netlearn.errors import NetlistError
 from netlearn.netlist.statements import Word
@@ -131,7 +132,8 @@ def _resistance(line: ElementLine, found: dict[str, list[Word]]) -> int | None:
             raise line.error(f"'{found[name][0].text}' belongs to voltage sources", found[name][0])
     if "rser" in found:
         resistance = line.quantity(found["rser"][1])
-        return None if line.graph.value(resistance) == 0 else resistance
+        # ngspice's ports are not multiplied.
+        return None if line.graph.value(resistance) == 0 else of_instances(line, resistance)
     if "portnum" not in found:
         return None
     resistance = line.quantity(found["z0"][1]) if "z0" in found else line.graph.constant(_PORT_RESISTANCE)

@@ -83,6 +83,12 @@ def resistor(line: ElementLine) -> None:
     line.add(RESISTOR, nodes, {"resistance": value}, written=written)
 
 
+def of_instances(line: ElementLine, resistance: int) -> int:
+    """A resistance inside an element, in as many instances in parallel as there are around it."""
+    multiplier = line.body.multiplier
+    return resistance if multiplier is None else line.formula(PARALLEL, {"r": resistance, "m": multiplier})
+
+
 def _without_tolerances(line: ElementLine) -> tuple[list[Word], list[tuple[Word, Word]]]:
     """The words after the nodes, and the tolerances, in pairs or as ``name=value``, of which is warned."""
     words = list(line.rest(2))
