@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 from netlearn.circuit.devices.base import ZERO_CELSIUS
 from netlearn.elaboration.body import Body
 from netlearn.elaboration.cards import OPTION_CARDS, Active
+from netlearn.elaboration.elements.resistors import LEAST
 from netlearn.elaboration.known_options import HARMLESS_OPTIONS
 from netlearn.elaboration.scope_settings import NodeShunt, ScopeSettings
 from netlearn.elaboration.value_text import Text
 from netlearn.errors import NetlistError, NetlistWarning
+from netlearn.netlist.numbers import letter_as_point, plain_number
 from netlearn.netlist.statements import Assignment, Card, Word
 
 _NUMERIC_OPTIONS = ("reltol", "abstol", "vntol", "itl1", "itl2", "pivtol", "pivrel", "gminsteps", "srcsteps")
@@ -20,8 +22,6 @@ _DEFAULT_SIZES: Mapping[str, str] = {"defl": "l", "defw": "w", "defad": "ad"}
 SET_OPTIONS = ("temp", "tnom", "gmin", "scale", *_DEFAULT_SIZES, *_NUMERIC_OPTIONS)
 """Options that the circuit itself has."""
 _REFUSED_OPTIONS: Mapping[str, str] = {
-    "gshunt": "it puts a conductance from every node to ground",
-    "rseries": "it puts a resistor in series with every inductor",
     "defas": "ngspice takes it for defad; write the area of each source",
 }
 
@@ -45,6 +45,15 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
                 if name == "rshunt":
                     settings.shunt = _shunt(body, item, assignment)
                     continue
+                if name == "gshunt":
+                    _warn_of_conductance(body, item, assignment.name)
+                    continue
+                if name == "rseries":
+                    if assignment is _counting(card, name):
+                        _set_series(body, item, assignment.value)
+                    else:
+                        _warn_of_second(body, item, assignment.name)
+                    continue
                 if name not in SET_OPTIONS:
                     _warn_of_option(body, item, assignment.name)
                     continue
@@ -62,6 +71,8 @@ def read_options(body: Body, items: Iterable[Active]) -> None:
         for word in card.words:
             if word.text.lower() == "badmos3":
                 settings.badmos3 = 1.0
+            elif word.text.lower() == "rseries":
+                _set_series(body, item, word)
             else:
                 _warn_of_option(body, item, word)
     for item in items:
@@ -114,6 +125,31 @@ def _shunt(body: Body, item: Active, assignment: Assignment) -> NodeShunt | None
     message = f"rshunt={value:g} is too small: as in ngspice, there are no resistors from nodes to ground"
     body.shared.warnings.append(NetlistWarning(message, text.place()))
     return None
+
+
+def _set_series(body: Body, item: Active, word: Word) -> None:
+    """Set the resistance in series with every inductor; ``word`` is its value, or the option's name without one.
+
+    Raises NetlistError for an expression, which ngspice does not read here.
+    """
+    card, graph = item.statement, body.shared.graph
+    if isinstance(card, Card) and card.name == "opt":
+        error = item.word_error(word, "ngspice reads rseries in .options only, and this one is left out", ".options")
+        body.shared.warnings.append(NetlistWarning(error.message, error.place, error.hint))
+        return
+    number = plain_number(word.text)
+    value = LEAST if word.text.lower() == "rseries" else letter_as_point(word.text) if number is None else number
+    if value is None:
+        hint = "ngspice reads no name and no expression here"
+        raise item.word_error(word, f"rseries needs a plain number, not '{word.text}'", hint)
+    body.shared.settings.series = graph.constant(value or LEAST)
+
+
+def _warn_of_conductance(body: Body, item: Active, word: Word) -> None:
+    message = "gshunt is left out: ngspice adds it to its matrix only where it steps gmin, and to the wrong entries"
+    hint = "rshunt=... puts a resistor from every node to ground"
+    error = item.word_error(word, message, hint)
+    body.shared.warnings.append(NetlistWarning(error.message, error.place, error.hint))
 
 
 def _warn_of_option(body: Body, item: Active, word: Word) -> None:

@@ -29,6 +29,8 @@ class ScopeSettings:
     badmos3: float = 0.0
     """1 for level 3 MOSFETs as SPICE had them once."""
     shunt: NodeShunt | None = None
+    series: int | None = None
+    """``.options rseries``: the quantity, in ohms, of the resistor that is in series with every inductor."""
     default_sizes: dict[str, float] = field(default_factory=dict)
     """Of MOSFETs that do not give their own: l and w in m, ad and as in m^2, to which ``scale`` is nothing."""
     options: dict[str, float] = field(default_factory=dict)

@@ -228,7 +228,7 @@ class _Writer:
     def _series(self, group: Group, names: Sequence[str], words: list[list[str]]) -> None:
         """Put the resistances of windings in series with them; those that only part currents stay out."""
         resistances = column(group, "resistance")
-        some = np.flatnonzero(resistances > LARGEST)
+        some = np.flatnonzero(np.abs(resistances) > LARGEST)
         own = self.names.elements("r", [f"{group.names[k]}#rser" for k in some.tolist()]) if len(some) else []
         words[2] = list(words[2])
         nodes = set(self.names.nodes)

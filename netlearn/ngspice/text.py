@@ -37,15 +37,19 @@ from netlearn.netlist.values import has_bare_blank
 from netlearn.ngspice.element_forms import PROBE, both_coefficients, named_area
 from netlearn.ngspice.foreign_functions import ForeignFunctions
 from netlearn.ngspice.foreign_words import ForeignWords
-from netlearn.ngspice.text_definitions import check_names, has_ideal_diode, kinds_of, undeclared_parameters
+from netlearn.ngspice.text_definitions import (
+    check_names,
+    has_ideal_diode,
+    kinds_of,
+    told_options,
+    undeclared_parameters,
+)
 from netlearn.ngspice.text_lines import clean, logical, spliced
 from netlearn.ngspice.text_names import DeckNames, Span
 
 _CARDS = {"param": "param", "params": "param", "global_param": "param", "func": "func", "model": "model",
           "global": "global", "nodeset": "nodeset"}  # fmt: skip
 """Cards that come into the deck, and their names there."""
-_OPTIONS = ("scale", "defl", "defw", "defad", "defas", "rshunt", "gshunt", "rseries", "badmos3")
-"""Options that shape the circuit, besides those that a deck sets of its own."""
 _MODEL_TYPES = DEVICE_MODELS | CODE_MODELS
 _PSPICE_ONLY = re.compile(r"^[ \t]*\.model\s+\S+\s+(ako\b|vswitch\b|iswitch\b)", re.IGNORECASE | re.MULTILINE)
 _RENAMED = {"t_measured": "tnom", "t_abs": "temp", "t_rel_global": "dtemp"}
@@ -152,10 +156,8 @@ class _Writer:
         elif card.name == "model":
             self._model(card)
         elif card.name in ("option", "options", "opt"):
-            # Of several values on one line another one counts than of several lines.
-            pairs = [pair for pair in card.assignments if pair.name.text.lower() in _OPTIONS]
-            told = " ".join(f"{p.name.text.lower()}={clean(self._value(card.source, p.value))}" for p in pairs)
-            self.lines += [f".options {told}"] if pairs else []
+            told = told_options(card, lambda word: clean(self._value(card.source, word)))
+            self.lines += [f".options {told}"] if told else []
         elif card.name == "step":
             self._step(card)
         elif card.name in _CARDS:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE_WORDS
 from netlearn.errors import NgspiceError
 from netlearn.netlist.files import flattened
 from netlearn.netlist.netlist import Netlist
-from netlearn.netlist.statements import PARAMETER_CARDS, Card, Element, Subcircuit
+from netlearn.netlist.statements import PARAMETER_CARDS, Card, Element, Subcircuit, Word
 
 _OWN_FUNCTION = re.compile(
     r"abs|arctan|a?(?:cos|sin|tan)h?|a?gauss|a?unif|ceil|exp|floor|n?int|limit|ln|log|log10|max|min|pow|pwr|sgn|sqrt?"
@@ -17,6 +18,8 @@ _OWN_FUNCTION = re.compile(
 )
 """Functions of ngspice's parameters, whose names it takes for nothing else: it ends, or computes with zeros."""
 
+_OPTIONS = ("scale", "defl", "defw", "defad", "defas", "rshunt", "rseries", "badmos3")
+"""Options that shape the circuit, besides those that a deck sets of its own."""
 
 _NAME = re.compile(r"[a-z_]\w*(?!\w)(?![ \t]*[(=])", re.IGNORECASE)
 
@@ -89,3 +92,16 @@ def undeclared_parameters(netlist: Netlist) -> dict[str, set[str]]:
         if name != "m" and name not in defined:
             found.setdefault(called, set()).add(name)
     return found
+
+
+def told_options(card: Card, written: Callable[[Word], str]) -> str:
+    """What a line of options tells ngspice of the circuit, values as they are ``written``; empty if nothing."""
+    # All in one line, as of several values on one line another one counts than of several lines.
+    pairs = [f"{pair.name.text.lower()}={written(pair.value)}" for pair in card.assignments]
+    found = [told for told in (*pairs, *(word.text.lower() for word in card.words)) if _option(told) in _OPTIONS]
+    # In .opt ngspice does not look for rseries.
+    return " ".join(told for told in found if card.name != "opt" or _option(told) != "rseries")
+
+
+def _option(told: str) -> str:
+    return told.partition("=")[0]

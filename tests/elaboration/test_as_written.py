@@ -79,6 +79,11 @@ def test_operating_point_is_ngspices(name, ngspice):
         ("I1 0 a 1m\nR1 a 0 1k noiseless\nC1 a 0 1n Rpar=1k Rser=1", "I1 0 a 1m\nR1 a 0 1k\nRs a 0 1k"),
         ("X1 a s\nR1 a 0 1k\n.subckt s p\nV1 p 0 3 Rser=1k\n.ends", "R1 a 0 1k\nV1 b 0 3\nRs a b 1k"),
         ("X1 a s m=2\nR1 a 0 1k\n.subckt s p\nV1 p 0 3 Rser=1k\n.ends", "R1 a 0 1k\nV1 b 0 3\nRs a b 500"),
+        (
+            "I1 0 a 1m\nR1 a b 1k\nX1 b s m=2\n.subckt s p\nL1 p q 1m Rser=20 Rpar=80\nC1 q 0 1n Rpar=24\n.ends",
+            "I1 0 a 1m\nR1 a b 1k\nRs b 0 20",
+        ),
+        ("I1 0 a 1m\nR1 a b 1k\nL1 b 0 1m Rser=20\n.options rseries=30", "I1 0 a 1m\nR1 a b 1k\nRs b 0 50"),
     ],
 )
 def test_resistances_that_ltspice_puts_into_other_elements(written, same, ngspice):

@@ -84,6 +84,8 @@ def errors_of(text):
         (".if !(1==2)\nR1 a 0 1\n.endif", 2, 5, "in parentheses"),
         (".if (1==1)||(1==2)\nR1 a 0 1\n.endif", 2, 5, "in parentheses"),
         (".options defas=1p", 2, 10, "'defas' is not supported: ngspice takes it for defad"),
+        (".options rseries={2*k}\n.param k=1", 2, 18, "rseries needs a plain number, not '{2*k}'"),
+        (".options rseries=1\nL1 a 0 l='1m*(1+V(a))'", 3, 10, "has a law, to which ngspice's option rseries adds no"),
         (".nodeset foo=1", 2, 10, "cannot read 'foo'"),
         (".subckt s a a\nR1 a 0 1\n.ends\nX1 a b s", 2, 13, "has the node 'a' twice"),
     ],

@@ -78,6 +78,11 @@ READ_OTHERWISE = {
     "B1 b 0 V=table(V(a),-1,-10,1,10)+temp*V(a)\n.backanno",
     "tables and the temperature in PSpice": "V1 a 0 0.5\nR1 b 0 1k\nE1 b 0 VALUE={table(V(a),-1,-10,1,10)+temp*V(a)}\n"
     "G1 0 c TABLE {V(a)} = (-1,-1m) (0,0) (1,1m)\nR2 c 0 1k\n.probe64\n.aliases",
+    "resistors in series with inductors": ".options rseries=1k5 gshunt=1m\n.options rseries rseries=7\n.opt rseries=5\n"
+    ".options rseries=1k2\nV1 a 0 1\nR1 a b 1k\nL1 b c 1m Rser=50\nR2 c 0 1k\nX1 b s m=3\n"
+    ".subckt s p\nL1 p q 1m Rser=20\nC1 q 0 1n Rpar=1k\n.ends",
+    "old MOSFETs": ".options badmos3\nV1 d 0 3\nV2 g 0 2\nR1 d b 1k\n"
+    "M1 b g 0 0 n w=10u l=1u\n.model n nmos level=3 vto=0.7 kp=100u theta=0.1 kappa=0.5 vmax=1e5 nsub=1e16",
     "an if without a word": ".param k=2\nV1 a 0 {if(k>1,3,4)}\nR1 a 0 1k",
 }
 

@@ -7,17 +7,21 @@ with both.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE, WINDING
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.model_cards import found_model
+from netlearn.elaboration.elements.resistors import of_instances
 from netlearn.elaboration.kept import ElementWord, Piece
 from netlearn.errors import did_you_mean
-from netlearn.netlist.statements import Word
+from netlearn.expressions.expression import parse_expression
+from netlearn.netlist.statements import Assignment, Word
 
 _HARMLESS = ("ic", "m", "scale", "temp", "dtemp", "tc1", "tc2", "tc", "tol", "noiseless", "noisy", "lser", "cpar")
 _CAPACITOR = (*_HARMLESS, "c", "cap", "capacitance", "q", "w", "l", "bv_max", "rlshunt", "irms", "vrms", "pwr", "mfg")
 _INDUCTOR = (*_HARMLESS, "ind", "inductance", "l", "nt", "ipk", "pwr", "mfg")
+_SUM = parse_expression("x+y")
 _RESISTANCES = ("rser", "rpar")
 _KINDS = {"c": ("c", "cap"), "l": ("l", "ind")}
 _KEPT = frozenset((*_KINDS["c"], *_KINDS["l"], "capacitance", "inductance", "rpar", "noiseless", "noisy"))
@@ -34,7 +38,7 @@ def capacitor(line: ElementLine) -> None:
     if "rser" in given:
         line.quantity(given["rser"].value)
     if "rpar" in given:
-        line.add(RESISTOR, nodes, {"resistance": line.quantity(given["rpar"].value)}, name=f"{line.name}#rpar")
+        _parallel(line, given["rpar"].value, nodes)
 
 
 def inductor(line: ElementLine) -> None:
@@ -43,14 +47,39 @@ def inductor(line: ElementLine) -> None:
     nodes = line.nodes(2)
     inductance = _value(line, "l", ("l", "ind", "inductance"))
     if "rpar" in given:
-        line.add(RESISTOR, nodes, {"resistance": line.quantity(given["rpar"].value)}, name=f"{line.name}#rpar")
+        _parallel(line, given["rpar"].value, nodes)
     _keep(line, inductance)
-    if "rser" in given:
-        values = {"resistance": line.quantity(given["rser"].value), "inductance": inductance}
-        line.add(WINDING, (*nodes, line.branch()), values)
+    series = _series(line, given)
+    if series is not None:
+        line.add(WINDING, (*nodes, line.branch()), {"resistance": series, "inductance": inductance})
         return
     line.keep("inductance", inductance)
     line.add(VOLTAGE_SOURCE, (*nodes, line.branch()), {"dc": line.graph.constant(0.0)}, written=inductance)
+
+
+def _parallel(line: ElementLine, value: Word, nodes: tuple[int, ...]) -> None:
+    """Put the resistance ``Rpar`` beside an element."""
+    resistance = of_instances(line, line.quantity(value))
+    line.add(RESISTOR, nodes, {"resistance": resistance}, name=f"{line.name}#rpar")
+
+
+def _series(line: ElementLine, given: Mapping[str, Assignment]) -> int | None:
+    """The quantity of the resistance in series with an inductor: its own, and what ``.options rseries`` adds.
+
+    Raises NetlistError for an inductor with a law, whose model in ngspice has rseries where it is no resistance.
+    """
+    own, every = given.get("rser"), line.body.shared.settings.series
+    if every is not None:
+        values = [*line.rest(2), *(a.value for a in line.element.assignments)]
+        law = next((word for word in values if _PROBED.search(word.text)), None)
+        if law is not None:
+            hint = "leave out rseries, and put a resistor in series with each inductor"
+            raise line.error(f"{line.label} has a law, to which ngspice's option rseries adds no resistor", law, hint)
+    if own is None:
+        return every
+    resistance = of_instances(line, line.quantity(own.value))
+    # ngspice's resistor for the option is not multiplied.
+    return resistance if every is None else line.formula(_SUM, {"x": resistance, "y": every})
 
 
 def coupling(line: ElementLine) -> None:
