@@ -27,7 +27,7 @@ from netlearn.elaboration.shunts import shunted
 from netlearn.elaboration.template import FIRST_BRANCH, Template
 from netlearn.elaboration.windings import WindingPart, part_windings
 from netlearn.errors import NetlistError, NetlistWarning, NominalWarning, OptionError, Place, raise_all, warn
-from netlearn.netlist.dialect import Dialect, dialect_of
+from netlearn.netlist.dialect import dialect_of
 from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.lint import left_out, remarks
@@ -135,9 +135,6 @@ class _Elaboration:
             return
         if letter not in LETTERS:
             raise line.error(f"unknown element type '{name.text[0]}'")
-        if letter == "A" and self.shared.settings.dialect is Dialect.LTSPICE:
-            message = f"{name.text} is a special function of LTspice's, which neither netlearn nor ngspice has"
-            raise line.error(message, hint="write a B source that does the same")
         try:
             handler = HANDLERS.get(letter)
             if handler is None:

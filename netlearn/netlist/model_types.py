@@ -13,7 +13,7 @@ CODE_MODELS = frozenset((
     "d_open_e", "d_or", "d_osc", "d_pulldown", "d_pullup", "d_pwm", "d_ram", "d_srff", "d_srlatch", "d_tff",
     "d_to_real", "d_tristate", "d_xnor", "d_xor", "dac_bridge", "delay", "divide", "gain", "hyst", "ilimit",
     "inductoric", "int", "lcouple", "limit", "lmeter", "memristor", "mult", "multi_input_pwl", "nco", "oneshot",
-    "potentiometer", "pswitch", "pwl", "real_delay", "real_gain", "real_to_v", "s_xfer", "sidiode", "sine", "slew",
-    "square", "summer", "triangle", "zener",
+    "potentiometer", "pswitch", "pwl", "pwlts", "real_delay", "real_gain", "real_to_v", "s_xfer", "sidiode", "sine",
+    "slew", "square", "summer", "triangle", "zener",
 ))  # fmt: skip
 """XSPICE's code models without those that read files or start programs."""

@@ -233,6 +233,67 @@ def test_derivatives_of_it_by_ngspice_alone(ngspice):
         assert found[name].derivative == pytest.approx(change / step, rel=5e-3), name
 
 
+CODE_MODELS = """\
+the models that have a remedy
+V1 a 0 1
+V2 c 0 {v2}
+A1 a b m1
+.model m1 gain(gain=3 in_offset=0.1 out_offset=0.5)
+A2 [a c] d m2
+.model m2 summer(in_offset=[0.1 -0.2] in_gain=[2.0 1.5] out_gain=5.0 out_offset=-0.01)
+A3 [a c] e m3
+.model m3 mult(in_offset=[0.1 0.3] in_gain=[2.0 3.0] out_gain=5.0 out_offset=0.05)
+A4 a c f m4
+.model m4 divide(num_offset=0.1 num_gain=2.5 den_offset=-0.1 den_gain=5.0 out_gain=0.7 out_offset=0.2)
+A5 c g m5
+.model m5 limit(in_offset=0.1 gain=2.5 out_lower_limit=-5.0 out_upper_limit=5.0 limit_range=0.10 fraction=FALSE)
+A6 b h m6
+.model m6 pwl(x_array=[-9 0 9] y_array=[-1 0 2])
+.end
+"""
+"""Outputs in the order of ``AS_SOURCE``, and one of a model that has no remedy."""
+
+
+@pytest.mark.parametrize("v2", [1.5, 7.0, -3.0])
+@pytest.mark.parametrize("mark", ["", ".backanno\n", ".probe64\n"])
+def test_code_models_are_solved_by_ngspice_whatever_wrote_the_netlist(mark, v2, ngspice):
+    text = CODE_MODELS.replace("{v2}", str(v2))
+    wanted = ngspice.run(text)
+    found = netlearn.operating_point(netlearn.parse(text.replace(".end", f"{mark}.end")), "ngspice")
+    for node in "abcdefgh":
+        assert found.voltage(node)[0] == pytest.approx(wanted[f"v({node})"], rel=1e-9), node
+
+
+@pytest.mark.parametrize("v2", [1.5, 7.0, -3.0])
+def test_remedies_for_code_models_do_the_same(v2, ngspice):
+    wanted = ngspice.run(CODE_MODELS.replace("{v2}", str(v2)))
+    with pytest.raises(NetlearnErrors) as caught:
+        netlearn.operating_point(netlearn.parse(CODE_MODELS.replace("{v2}", "1")))
+    formulas = [match[1] for error in caught.value.errors if (match := re.search(r"V=(\S+)", error.hint))]
+    cards = re.findall(r"^\.model \w+ \w+\((.*)\)$", CODE_MODELS, re.MULTILINE)
+    assert len(formulas) == len(cards) - 1
+    ports = [{"in": "a"}, {"in1": "a", "in2": "c"}, {"in1": "a", "in2": "c"}, {"num": "a", "den": "c"}, {"in": "c"}]
+    lines = [f"V1 a 0 1\nV2 c 0 {v2}"]
+    for output, formula, card, words in zip("bdefg", formulas, cards, ports, strict=False):
+        words |= dict(re.findall(r"(\w+)=([^\s\[]+)", card))
+        for name, both in re.findall(r"(\w+)=\[(.*?)\]", card):
+            words |= {f"{name}{k}": value for k, value in enumerate(both.split(), 1)}
+        pieces = re.split(r"\b(\w+)\b", formula)
+        lines.append(f"B{output} {output} 0 V={{{''.join(words.get(piece, piece) for piece in pieces)}}}")
+    found = netlearn.operating_point(netlearn.parse("\n".join(["sources", *lines, ".end"])))
+    for node in "bdefg":
+        assert found.voltage(node)[0] == pytest.approx(wanted[f"v({node})"], rel=1e-9), node
+
+
+def test_code_models_that_read_files_or_start_programs_are_refused_in_each_dialect():
+    for mark in ("", ".backanno\n"):
+        for kind in ("filesource", "d_process", "d_state", "d_source", "table2d"):
+            text = f"t\nV1 a 0 1\nA1 a b m\n.model m {kind}(file=secret)\nR1 b 0 1k\n{mark}.end\n"
+            for forward in ("internal", "ngspice"):
+                with pytest.raises(NetlistError, match=f"'{kind}', which ngspice is never given"):
+                    netlearn.operating_point(netlearn.parse(text), forward)
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import combinations_with_replacement, pairwise
+from itertools import pairwise
 
 from netlearn.circuit.devices.linear import CCCS, CCVS, VCCS, VCVS
 from netlearn.elaboration.element_line import ElementLine
@@ -162,26 +162,34 @@ def _polynomial(line: ElementLine, dimension: int, current: bool, call: Word | N
 
 
 def polynomial_steps(probes: list[str], coefficients: int) -> tuple[list[Operation], list[str]]:
+    """The operations of a polynomial of so many coefficients, and what these are called."""
     steps = [Operation("name", name=probe) for probe in probes]
     names = [f"coefficient {k}" for k in range(coefficients)]
-    total: int | None = None
-    degree = 0
-    terms: Iterator[tuple[int, ...]] = iter([()])
-    products: dict[tuple[int, ...], int] = {(probe,): probe for probe in range(len(probes))}
-    for name in names:
-        term = next(terms, None)
-        if term is None:
-            degree += 1
-            terms = combinations_with_replacement(range(len(probes)), degree)
-            term = next(terms)
+    products: list[int] = []
+    total = 0
+    for name, (before, factor) in zip(names, _terms(len(probes)), strict=False):
+        # Each product is one factor more than another that was there before.
+        if before is None or before == 0:
+            products.append(factor)
+        else:
+            steps.append(Operation("call", (products[before], factor), function=OPERATORS["mul"]))
+            products.append(len(steps) - 1)
         steps.append(Operation("name", name=name))
-        if term:
-            # Each product is one factor more than another that was there before.
-            if term not in products:
-                steps.insert(-1, Operation("call", (products[term[:-1]], term[-1]), function=OPERATORS["mul"]))
-                products[term] = len(steps) - 2
-            steps.append(Operation("call", (len(steps) - 1, products[term]), function=OPERATORS["mul"]))
-        if total is not None:
+        if before is not None:
+            steps.append(Operation("call", (len(steps) - 1, products[-1]), function=OPERATORS["mul"]))
             steps.append(Operation("call", (total, len(steps) - 1), function=OPERATORS["add"]))
         total = len(steps) - 1
     return steps, names
+
+
+def _terms(factors: int) -> Iterator[tuple[int | None, int]]:
+    """The terms of a polynomial in SPICE's order, the constant first: the number of the term that each is one factor
+    more than, and this factor."""
+    yield None, 0
+    last, degree = [0], range(1)
+    while True:
+        for before in degree:
+            for factor in range(last[before], factors):
+                yield before, factor
+                last.append(factor)
+        degree = range(degree.stop, len(last))

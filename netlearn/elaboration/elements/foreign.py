@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 from netlearn.circuit.devices.foreign import foreign_device
 from netlearn.elaboration.body import Body, ModelCard
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.model_cards import found_model, model_quantities
 from netlearn.errors import NetlearnError, NetlearnErrors, NetlistError, Place
+from netlearn.netlist.dialect import Dialect
+from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.model_types import CODE_MODELS, DEVICE_MODELS
 from netlearn.netlist.ports import ports
 
 BY_NGSPICE = "--forward ngspice lets ngspice solve it"
+AS_SOURCE: Mapping[str, str] = {
+    "gain": "V=out_offset+gain*(V(in)+in_offset)",
+    "summer": "V=out_offset+out_gain*(in_gain1*(V(in1)+in_offset1)+in_gain2*(V(in2)+in_offset2))",
+    "mult": "V=out_offset+out_gain*in_gain1*(V(in1)+in_offset1)*in_gain2*(V(in2)+in_offset2)",
+    "divide": "V=out_offset+out_gain*num_gain*(V(num)+num_offset)/(den_gain*(V(den)+den_offset))",
+    "limit": "V=min(max(gain*(V(in)+in_offset),out_lower_limit),out_upper_limit)",
+}
+"""What a B source needs to do the same as a code model, by the names of the model's parameters and ports."""
 
 
 class Unsolvable(NetlistError):
@@ -49,6 +60,32 @@ def is_binned(body: Body, name: str) -> bool:
     return any(re.fullmatch(rf"{re.escape(name)}\.\d+", known) for known in body.known_models())
 
 
+def code_model(line: ElementLine) -> NoReturn:
+    """``Aname port ... model``. Raises Unsolvable, or NetlistError for what ngspice does not have or is never given."""
+    words = line.element.words
+    model = line.body.model(words[-1].text.lower()) if words else None
+    if model is None and line.body.shared.settings.dialect is Dialect.LTSPICE:
+        message = f"{line.label} is a special function of LTspice's, which neither netlearn nor ngspice has"
+        raise line.error(message, hint="write a B source that does the same")
+    hint = ""
+    if model is not None:
+        _check_given(line, [model], len(words) - 1)
+        source = AS_SOURCE.get(model.kind)
+        hint = f"a B source with {source} does the same" if source else ""
+    title = LETTERS["A"].title
+    message = f"{line.label} is an {title}, which netlearn cannot solve"
+    raise Unsolvable(message, line.error("").place, hint, title=title)
+
+
+def _check_given(line: ElementLine, models: Sequence[ModelCard], at: int) -> None:
+    """Raise NetlistError for a model, of which the word ``at`` tells, of a type that ngspice is never given."""
+    allowed = CODE_MODELS if line.element.letter == "A" else DEVICE_MODELS
+    for model in models:
+        if model.kind not in allowed:
+            message = f"{line.label} is of the model type '{model.kind}', which ngspice is never given"
+            raise line.error(message, line.element.words[at], "it might read files or start programs")
+
+
 def foreign(line: ElementLine, title: str) -> None:
     """Put an element into the template by its nodes alone, its numbers being there to be trained and driven.
 
@@ -61,12 +98,7 @@ def foreign(line: ElementLine, title: str) -> None:
             f"{line.label} is a Verilog-A device, which ngspice knows from a compiled file only", hint=hint
         )
     at, models = _models(line)
-    allowed = CODE_MODELS if element.letter == "A" else DEVICE_MODELS
-    for model in models:
-        if model.kind not in allowed:
-            word = element.words[at]
-            message = f"{line.label} is of the model type '{model.kind}', which ngspice is never given"
-            raise line.error(message, word, "it might read files or start programs")
+    _check_given(line, models, at)
     words = element.words[:at]
     is_code = element.letter == "A"
     nodes = [port for port, is_source in ports(words) if not is_source] if is_code else words

@@ -8,6 +8,7 @@ from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.behavioural import behavioural_source
 from netlearn.elaboration.elements.controlled import controlled
+from netlearn.elaboration.elements.foreign import code_model
 from netlearn.elaboration.elements.lines import coupled_lines, ideal_line, lossy_line, single_line, uniform_line
 from netlearn.elaboration.elements.modelled import modelled
 from netlearn.elaboration.elements.reactive import capacitor, coupling, inductor
@@ -26,6 +27,7 @@ HANDLERS: Mapping[str, Handler] = {
     "C": capacitor,
     "L": inductor,
     "K": coupling,
+    "A": code_model,
     "B": behavioural_source,
     "T": ideal_line,
     "O": lossy_line,
