@@ -19,9 +19,10 @@ from netlearn.discrete.chosen import PartSearch, search_for
 from netlearn.errors import OptionError
 from netlearn.learn.data import Dataset, inputs_of
 from netlearn.learn.hardware import Hardware
-from netlearn.learn.loop import Task, check_finite
+from netlearn.learn.loop import Task
 from netlearn.learn.loss import Loss, Mse
 from netlearn.learn.model import Model
+from netlearn.learn.not_finite import check_finite
 from netlearn.learn.optimizers import Sgd
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.power import losses_at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -13,16 +13,19 @@ from netlearn.arrays import Array, all_finite
 from netlearn.errors import CircuitError, NetlearnError
 from netlearn.interrupts import interruptible
 from netlearn.learn.data import Dataset
+from netlearn.learn.ending import nothing_left, unmoved
 from netlearn.learn.history import Record
 from netlearn.learn.kept_parameters import ParameterStore
 from netlearn.learn.kept_states import KeptStates
 from netlearn.learn.loss import Loss, accuracy
 from netlearn.learn.model import Model
+from netlearn.learn.not_finite import NotFiniteError, check_finite
+from netlearn.learn.optimizers import OPTIMIZERS
 from netlearn.learn.own_objects import check_change, check_estimate, check_loss
 from netlearn.learn.realisation import HeldValues
 from netlearn.learn.rules.base import Batch, Estimate, Rule
 from netlearn.learn.rules.power import losses_at
-from netlearn.learn.schedule import Schedule
+from netlearn.learn.schedule import SCHEDULES, Schedule
 from netlearn.learn.settings import LoopOptions
 from netlearn.learn.solved_start import SolvedStart
 from netlearn.learn.state import Callback, Progress, Step, TrainingState
@@ -85,6 +88,12 @@ class Task:
     def whole(self) -> bool:
         """Whether every step uses all samples."""
         return self.batch == len(self.data)
+
+    @property
+    def steady(self) -> bool:
+        """Whether equal states are followed by equal steps, or by smaller ones of a falling learning rate."""
+        ours = type(self.optimizer) in OPTIMIZERS.values() and type(self.schedule) in SCHEDULES.values()
+        return ours and self.whole and self.subset.everything and self.writing is None and self.model.chip is None
 
     @property
     def start(self) -> Array:
@@ -185,7 +194,10 @@ def advance(task: Task, state: TrainingState) -> TrainingState:
         state = recorded(task, state, estimate.loss, estimate.outputs)
         if state.finished:
             return state
-    return _stepped(task, state, rows, estimate, rng)
+    stepped = _stepped(task, state, rows, estimate, rng)
+    if task.steady and unmoved(state, stepped):
+        return replace(state, finished=True, stopped="no value moves any more: every later step would be the same")
+    return stepped
 
 
 def step(task: Task, state: TrainingState) -> TrainingState:
@@ -245,25 +257,6 @@ def measure(task: Task, data: Dataset, state: TrainingState) -> Measured:
     return Measured(float(np.mean(losses)), outputs, point, rows)
 
 
-class NotFiniteError(NetlearnError):
-    """A loss, an output or a derivative is not finite."""
-
-
-def check_finite(what: str, values: Array, names: Sequence[str], state: TrainingState | None = None) -> None:
-    """Raise NotFiniteError where a value is not finite, with its name and the step, if training has taken any."""
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
-        name, others = names[int(bad[0])], f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-        if state is None:
-            hint = "look at the outputs with 'netlearn op': the square of what is above 1e154 is beyond a float64"
-            raise NotFiniteError(f"{what} of {name}{others} is {values[bad[0]]} at the values as they are", hint=hint)
-        raise NotFiniteError(
-            f"{what} of {name}{others} became {values[bad[0]]} "
-            f"in epoch {state.epoch + 1}, after {state.position} samples",
-            hint="a smaller learning rate or closer bounds (*@train min= max=) may help",
-        )
-
-
 def _moved(state: TrainingState) -> TrainingState | None:
     """The state if training has changed anything yet."""
     return state if state.epoch or state.position else None
@@ -307,7 +300,7 @@ def _cause(error: CircuitError, task: Task, state: TrainingState, batch: Batch, 
 
 def recorded(task: Task, state: TrainingState, loss: float, outputs: Array) -> TrainingState:
     """The state with the record of an epoch that begins, and finished if it need not."""
-    rate = accuracy(outputs, task.data.targets)
+    rate, judged, targets = accuracy(outputs, task.data.targets), outputs, task.data.targets
     record = Record(
         state.epoch,
         loss,
@@ -317,7 +310,8 @@ def recorded(task: Task, state: TrainingState, loss: float, outputs: Array) -> T
     )
     if task.validation is not None:
         seen = measure(task, task.validation, state)
-        rate = accuracy(seen.outputs, task.validation.targets)
+        judged, targets = seen.outputs, task.validation.targets
+        rate = accuracy(judged, targets)
         record = replace(record, validation_loss=seen.loss, validation_accuracy=np.nan if rate is None else rate)
         state = state.with_points(seen.rows, seen.point, task.model)
     state = replace(state, history=(*state.history, record))
@@ -330,6 +324,8 @@ def recorded(task: Task, state: TrainingState, loss: float, outputs: Array) -> T
     patience = task.options.patience
     if state.epoch >= task.options.epochs:
         return replace(state, finished=True, stopped=f"all {task.options.epochs} epochs are done")
+    if not _averaged(task) and (why := nothing_left(task.loss, record.score, judged, targets)):
+        return replace(state, finished=True, stopped=why)
     if patience is not None and state.epoch - state.best_epoch >= patience:
         return replace(state, finished=True, stopped=f"the loss did not fall for {patience} epochs")
     return state

@@ -49,6 +49,8 @@ def still_notes(task: Task, state: TrainingState) -> tuple[str, ...]:
 def _cause(task: Task, state: TrainingState, rose: bool) -> str:
     gradient = None if state.last is None else task.transform.gradient(state.theta, state.last.gradient) / task.unit
     lower, upper = task.transform.bounds
+    if state.history[-1].loss == 0:
+        return "the training data are met exactly, and those kept aside are not"
     if gradient is not None and not np.any(gradient):
         return "no value that is trained changes an output"
     if np.all((state.theta <= lower) | (state.theta >= upper)):

@@ -1,0 +1,30 @@
+"""What a training comes to that is no number, told by its name and the step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from netlearn.arrays import Array
+from netlearn.errors import NetlearnError
+from netlearn.learn.state import TrainingState
+
+
+class NotFiniteError(NetlearnError):
+    """A loss, an output or a derivative is not finite."""
+
+
+def check_finite(what: str, values: Array, names: Sequence[str], state: TrainingState | None = None) -> None:
+    """Raise NotFiniteError where a value is not finite, with its name and the step, if training has taken any."""
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        name, others = names[int(bad[0])], f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        if state is None:
+            hint = "look at the outputs with 'netlearn op': the square of what is above 1e154 is beyond a float64"
+            raise NotFiniteError(f"{what} of {name}{others} is {values[bad[0]]} at the values as they are", hint=hint)
+        raise NotFiniteError(
+            f"{what} of {name}{others} became {values[bad[0]]} "
+            f"in epoch {state.epoch + 1}, after {state.position} samples",
+            hint="a smaller learning rate or closer bounds (*@train min= max=) may help",
+        )
