@@ -113,7 +113,7 @@ def train(
         ``outputs = f(values, inputs)`` of arrays (P,) and (S, p) that gives (S, o).
     progress : called after every step with a Progress, whose ``theta``, ``gradient``, ``outputs`` and ``record.loss``
         are the parameters and what the step saw; or several such. One that raises StopIteration ends the training.
-        True draws a bar, in notebooks too.
+        True draws a bar, in notebooks too, and one for the search for parts after training.
     out : a file that the trained netlist is written to. Whether it can be is found out before,
         and it is written even if something fails later.
     checkpoint : a file that is written when training is interrupted or fails, and now and then
@@ -169,13 +169,14 @@ def train(
             evaluation_of(project.plain_model, project.loss, project.layout, project.dataset(test))
         search = run_lbfgs if isinstance(task.optimizer, Lbfgsb) else run
         shared = task if executor is None else replace(task, rule=SharedRule(task.rule, executor, parts))
-        with keeper.whatever_happens(), step_callback(progress) as callback:
-            state = search(shared, start, callback, keeper)
-        if steps is not None and discrete is not None and not start.finished:
-            # Steps of a search that was before are of another training.
-            steps.unlink(missing_ok=True)
-        with suppress(KeyboardInterrupt):
-            final.found(state)
+        with step_callback(progress) as callback:
+            with keeper.whatever_happens():
+                state = search(shared, start, callback, keeper)
+            if steps is not None and discrete is not None and not start.finished:
+                # Steps of a search that was before are of another training.
+                steps.unlink(missing_ok=True)
+            with suppress(KeyboardInterrupt):
+                final.found(state)
         if not state.finished or (discrete is not None and not final.has_found):
             keeper.interrupted(state)
             if store is not None:

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from netlearn.discrete.told import told_of_search
 from netlearn.learn.state import Callback, Progress
 
 
 @contextmanager
 def step_callback(progress: Callback | Iterable[Callback] | bool | None) -> Iterator[Callback | None]:
-    """What is to be told of every step: the callbacks that are given, or a bar where ``progress`` is True."""
+    """What is to be told of every step: the callbacks that are given, or a bar where ``progress`` is True.
+
+    While the context lasts, a bar of its own is drawn for a search for parts then, too.
+    """
     if progress is True:
-        with _bar("epoch") as bar:
+        with ExitStack() as opened:
+            bar, searching = opened.enter_context(_bar("epoch")), list[Any]()
 
             def move(told: Progress) -> None:
                 bar.total = told.epochs
                 bar.set_postfix(loss=f"{told.record.loss:.4g}", best=f"{told.best:.4g}", refresh=False)
                 bar.update(told.epoch - bar.n)
 
-            yield move
+            def searched(solved: int, budget: int) -> None:
+                if not searching:
+                    searching.append(opened.enter_context(_bar(" operating points", "searching for parts")))
+                searching[0].total = budget
+                searching[0].update(solved - searching[0].n)
+
+            with told_of_search(searched):
+                yield move
         return
     if progress is None or progress is False:
         yield None
@@ -55,9 +67,9 @@ def run_callback(
 
 
 @contextmanager
-def _bar(unit: str) -> Iterator[Any]:
+def _bar(unit: str, doing: str | None = None) -> Iterator[Any]:
     # It takes a while to import, and most have no use for it.
     from tqdm.auto import tqdm
 
-    with tqdm(unit=unit) as bar:
+    with tqdm(desc=doing, unit=unit) as bar:
         yield bar

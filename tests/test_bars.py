@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import netlearn
 from netlearn.bars import run_callback, step_callback
+from netlearn.discrete.told import told_of_search
 
 DATA = {"V1": [1.0, 2.0], "V(b)": [0.25, 0.5]}
 NETLIST = netlearn.parse("* t\n*@output V(b)\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n.end\n")
@@ -16,6 +17,19 @@ def test_a_bar_counts_epochs_and_runs(capsys):
     assert "2/2" in capsys.readouterr().err
     netlearn.compare(NETLIST, DATA, rules=["analytic"], epochs=1, progress=True, processes=1)
     assert "1/1" in capsys.readouterr().err
+
+
+def test_a_bar_counts_the_operating_points_of_a_search(capsys):
+    told = []
+    with told_of_search(lambda solved, budget: told.append((solved, budget))):
+        netlearn.train(NETLIST, DATA, epochs=3, hardware="series=E12", progress=True)
+        solved, budget = told[-1]
+        drawn = capsys.readouterr().err
+        netlearn.train(NETLIST, DATA, epochs=3, hardware="series=E12", progress=lambda _: None)
+    assert "3/3" in drawn
+    assert "searching for parts" in drawn
+    assert f"{solved}/{budget}" in drawn
+    assert capsys.readouterr().err == ""
 
 
 def test_callbacks_are_told_and_nothing_is_drawn(capsys):
