@@ -90,7 +90,8 @@ def export(
     if to == MATRIX:
         return crossbar_matrix(netlist, **settings).csv()
     if to != "ngspice":
-        return FORMS[to](open_project(netlist, data, overrides=settings).circuit)
+        design = elaborate(open_project(netlist, data, overrides=settings).netlist, keeping=True)
+        return FORMS[to](design.circuit, design.model_names)
     # What only ngspice can solve may be exported to it, as text.
     project = open_project(netlist, data, InternalSolver() if flat else TextSolver(), settings)
     outputs = _outputs(project)

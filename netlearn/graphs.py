@@ -14,11 +14,13 @@ import numpy as np
 from netlearn.argument_types import checked
 from netlearn.arguments import netlist_of
 from netlearn.circuit.circuit import Circuit
+from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.elaborate import elaborate
 from netlearn.errors import NetlearnError, OptionError
-from netlearn.formats import element_rows
+from netlearn.formats import element_rows, outer_nodes
 from netlearn.generate import position_lines
 from netlearn.learn.settings import DIRECTIVES
+from netlearn.named_models import NamedModels
 from netlearn.netlist.directives import read_directive
 from netlearn.netlist.netlist import Netlist, parse
 from netlearn.netlist.numbers import format_number
@@ -33,6 +35,8 @@ GROUNDS = ("0", "gnd", "ground")
 SOURCES = {"voltage source": "V", "current source": "I"}
 DIODE = "diode"
 """What an edge is that holds one, and the model of one that names none."""
+DIODES = {name for kind in (MODEL_TYPES["d"], *MODEL_TYPES["d"].variants.values()) for name in kind.devices}
+"""What else one is called, of other equations."""
 _NAME = re.compile(r"[A-Za-z0-9_][\w.+-]*", re.ASCII)
 
 
@@ -57,8 +61,9 @@ def from_networkx(
     ----------
     graph : any networkx graph; each edge is a resistor, also where several join the same nodes. An edge with an
         attribute ``device`` may be a "resistor", a "voltage source" or "current source" of ``dc``, as
-        :func:`to_networkx` makes them, or a "diode" of the edge's ``model`` or one called "diode". It conducts from the
-        first of the edge's ``ends`` to the second, or, in directed graphs, from the first node of the edge.
+        :func:`to_networkx` makes them, or a "diode" of the edge's ``model`` or one called "diode", times its ``area``
+        and ``m``. It conducts from the first of the edge's ``ends`` to the second, or, in directed graphs, from the
+        first node of the edge.
     inputs : what voltage sources V1, V2, ... drive: nodes, against ground, or pairs of nodes.
     outputs : what is measured: nodes, against ground, or pairs of nodes.
     ground : the node that is ground; else the one called "0", "gnd" or "ground".
@@ -67,7 +72,8 @@ def from_networkx(
     positions : where nodes lie, by node, or the nodes' attribute that holds it; nodes without one that are pairs of
         numbers, such as those of ``networkx.grid_2d_graph``, lie there. They become ``*@position`` lines.
     models : what follows the names of ``.model`` lines, by name: ``{"diode": "d is=1e-9 n=1.5"}``. Models of diodes
-        that are not among them are SPICE's own diode.
+        that are not among them are those of the graph's own attribute ``models``, as :func:`to_networkx` has them, or
+        SPICE's own diode.
     data : the file of samples that the netlist names.
     title : the first line.
     directives : further ``*@`` lines, by name: ``train="R* min=100"``, ``optimizer="adam lr=0.1"``. Every
@@ -110,7 +116,9 @@ def to_networkx(netlist: NetlistLike | Circuit) -> nx.MultiGraph[Any]:
     An element between two nodes is an edge whose key is its name, with the attributes ``name``, ``device``, its
     values by name (ohms, volts, amperes, ...), and ``conductance`` in siemens for resistors; further nodes that
     control it are its attribute ``controls``. An element with more terminals is a node of its own, ``kind``
-    "element", with an edge for each terminal. Positions are the nodes' attribute ``pos``.
+    "element", with an edge for each terminal. Positions are the nodes' attribute ``pos``. Diodes, transistors and
+    switches have the name of their ``model`` and its ``type``, such as "npn"; the graph's attribute ``models`` has
+    what follows the name in the model's line. Values that are not given are the type's defaults.
 
     Raises NetlearnError without networkx, and what reading and elaborating raise.
     """
@@ -119,16 +127,17 @@ def to_networkx(netlist: NetlistLike | Circuit) -> nx.MultiGraph[Any]:
     except ImportError:
         raise NetlearnError("graphs take networkx", hint="pip install 'netlearn[networkx]'") from None
     places: Mapping[str, Sequence[float]] = {}
-    circuit = netlist
+    circuit, models = netlist, NamedModels()
     if not isinstance(circuit, Circuit):
         source = netlist_of(circuit)
-        places, circuit = settings_for(source, {}).position, elaborate(source).circuit
+        places, design = settings_for(source, {}).position, elaborate(source, keeping=True)
+        circuit, models = design.circuit, NamedModels(design.model_names)
     graph = networkx.MultiGraph()
-    for name in ("0", *circuit.nodes):
+    for name in ("0", *outer_nodes(circuit)):
         graph.add_node(name, kind="node", **({"pos": tuple(places[name])} if name in places else {}))
-    for row in element_rows(circuit):
+    for row in element_rows(circuit, models):
         ends = list(row.terminals.values())
-        values = {"name": row.name, "device": row.device, **row.values}
+        values = {"name": row.name, "device": row.device, **row.modelled, **row.values}
         if row.device == "resistor":
             values["conductance"] = 1.0 / row.values["resistance"]
         if len(ends) > 2 and list(row.terminals)[:2] != ["p", "n"]:
@@ -138,6 +147,7 @@ def to_networkx(netlist: NetlistLike | Circuit) -> nx.MultiGraph[Any]:
             continue
         controls = {"controls": tuple(ends[2:])} if len(ends) > 2 else {}
         graph.add_edge(*ends[:2], key=row.name, ends=tuple(ends[:2]), **values, **controls)
+    graph.graph["models"] = {name: model.text for name, model in models.found.items()}
     return graph
 
 
@@ -206,11 +216,11 @@ def _elements(
             raise OptionError(f"{shown} leads back to where it comes from", hint="graph.remove_edges_from(...)")
         if device in SOURCES:
             letter, value = SOURCES[device], format_number(_dc(values, shown))
-        elif device == DIODE:
+        elif device in DIODES:
             if ends is None and not graph.is_directed():
                 hint = "ends=(anode, cathode) as an attribute of the edge, or a directed graph"
                 raise OptionError(f"{shown} does not say which way its diode conducts", hint=hint)
-            letter, value = "D", _model_of(values, shown)
+            letter, value = "D", " ".join([_model_of(values, shown), *_multiples(values, shown)])
         elif device == "resistor":
             ohms = _ohms(values, attribute if known else None, resistance, conductance, shown)
             letter, value = "R", format_number(ohms)
@@ -235,25 +245,43 @@ def _model_of(values: Mapping[str, Any], shown: str) -> str:
     return model
 
 
+def _multiples(values: Mapping[str, Any], shown: str) -> Iterator[str]:
+    for name in ("area", "m"):
+        if name in values:
+            yield f"{name}={format_number(_number(values, name, shown))}"
+
+
 def _models(graph: nx.Graph[Any], given: Mapping[str, str]) -> list[str]:
     """The ``.model`` lines, those of diodes of which nothing else is said among them."""
     for name, text in given.items():
         if not _NAME.fullmatch(name) or "\n" in text:
             raise OptionError(f"{name!r}: {text!r} is no model", hint="models={'name': 'd is=1e-9'}")
     said = {name.lower() for name in given}
-    kinds = (values for _, _, values in graph.edges(data=True) if values.get("device") == "diode")
+    kinds = (values for _, _, values in graph.edges(data=True) if values.get("device") in DIODES)
     used = dict.fromkeys(str(values.get("model", DIODE)) for values in kinds)
-    plain = {name.lower(): f".model {name} d" for name in used if name.lower() not in said}
-    return [*(f".model {name} {text}" for name, text in given.items()), *plain.values()]
+    own = graph.graph.get("models")
+    texts = {str(name).lower(): text for name, text in own.items()} if isinstance(own, Mapping) else {}
+    others = {}
+    for name in used:
+        if name.lower() not in said:
+            text = texts.get(name.lower(), "d")
+            if not isinstance(text, str) or "\n" in text:
+                raise OptionError(f"{name!r}: {text!r} among the graph's models is none", hint="such as 'd is=1e-9'")
+            others[name.lower()] = f".model {name} {text}"
+    return [*(f".model {name} {text}" for name, text in given.items()), *others.values()]
 
 
 def _dc(values: Mapping[str, Any], shown: str) -> float:
+    return _number(values, "dc", shown, " of volts or amperes")
+
+
+def _number(values: Mapping[str, Any], name: str, shown: str, what: str = "") -> float:
     try:
-        number = float(values["dc"])
+        number = float(values[name])
     except (KeyError, TypeError, ValueError):
         number = np.nan
     if not np.isfinite(number):
-        raise OptionError(f"'dc' of {shown} is {values.get('dc')!r}, not a number of volts or amperes")
+        raise OptionError(f"'{name}' of {shown} is {values.get(name)!r}, not a number{what}")
     return number
 
 

@@ -182,6 +182,31 @@ def test_csv():
     assert rows["e1"]["connections"].split() == ["7", "0", 'a,b"c', "col"]
 
 
+def test_models_have_their_names_and_types_in_every_form():
+    netlist = netlearn.parse("""t
+V1 a 0 1
+R1 a b 1k
+D1 b 0 Clamp
+Q1 a b 0 qp
+.model clamp d(is=1e-12 rs=3)
+.model qp pnp
+""")
+    content = json.loads(netlearn.export(netlist, "json"))
+    said = {e["name"]: (e["model"], e["type"]) for e in content["elements"] if "model" in e}
+    assert said == {"d1": ("clamp", "d"), "q1": ("qp", "pnp")}
+    assert content["nodes"] == ["a", "b"]
+    assert content["models"] == [
+        {"name": "clamp", "type": "d", "values": {"is": 1e-12, "rs": 3.0}},
+        {"name": "qp", "type": "pnp", "values": {}},
+    ]
+    rows = {row["element"]: row for row in csv.DictReader(io.StringIO(netlearn.export(netlist, "csv")))}
+    assert {name: (row["model"], row["type"]) for name, row in rows.items() if row["model"]} == said
+    graph = nx.parse_graphml(netlearn.export(netlist, "graphml"), force_multigraph=True)
+    assert set(nx.get_node_attributes(graph, "name").values()) == {"0", "a", "b", "q1"}
+    every = [*(values for _, values in graph.nodes(data=True)), *(values for *_, values in graph.edges(data=True))]
+    assert {v["name"]: (v["model"], v["type"]) for v in every if "model" in v} == said
+
+
 @pytest.mark.parametrize("node", ["x1.mid", '<a>&"b"'])
 def test_graphml_is_read_by_networkx(node):
     graph = nx.parse_graphml(export_graphml(mixed(node)), force_multigraph=True)

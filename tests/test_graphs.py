@@ -104,6 +104,103 @@ def test_shipped_netlists_become_graphs(tmp_path):
     assert dict(graph["c"]["q1"])["c"]["terminal"] == "c"
 
 
+MODELS = """* models of every kind, and two of one name
+V1 a 0 1.3
+R1 a b 1k
+R2 b c 500
+D1 b 0 dm
+D2 b c dm 2
+D3 c 0 plain
+X1 b 0 sub
+.subckt sub p n
+.model dm d is=1e-8
+D1 p n dm m=3
+.ends
+.model dm d is=1e-9 n=1.5 rs=2
+.model plain d
+"""
+TRANSISTORS = """Q1 a b 0 qn
+Q2 a b 0 qp area=2
+M1 a b 0 0 mn l=1u w=2u
+M2 a b 0 0 m3
+M3 a b 0 power
+J1 a b 0 jp
+S1 a c b 0 switch
+.model qn npn bf=150 is=1e-15
+.model QP pnp (bf=50 rb=10)
+.model mn nmos vto=0.7 kp=1e-4 rd=3
+.model m3 pmos level=3 vto=-0.8 theta=0.1
+.model power vdmos pchan vto=-2 kp=3
+.model jp pjf
+.model switch sw vt=0.5
+"""
+
+
+def test_diodes_go_into_a_graph_and_come_back_with_their_models():
+    netlist = netlearn.parse(MODELS)
+    graph = netlearn.to_networkx(netlist)
+    assert set(graph) == {"0", "a", "b", "c"}, "nodes inside of diodes are none of the graph's"
+    used = {values["name"]: (values.get("model"), values.get("type")) for *_, values in graph.edges(data=True)}
+    assert used["d1"] == used["d2"] == ("dm", "d")
+    assert used["d3"] == ("plain", "d")
+    assert used["d.x1.d1"] == ("dm_2", "d")
+    assert graph.graph["models"] == {"dm": "d (is=1e-09 n=1.5 rs=2)", "plain": "d", "dm_2": "d (is=1e-08)"}
+    for there in (graph, netlearn.to_networkx(netlearn.elaborate(netlist).circuit)):
+        back = netlearn.operating_point(netlearn.from_networkx(there))
+        before = netlearn.operating_point(netlist)
+        for node in "abc":
+            assert back.voltage(node)[0] == pytest.approx(before.voltage(node)[0], rel=1e-9)
+    # What is said in the call wins over what the graph has.
+    other = netlearn.from_networkx(graph, models={"DM": "d is=1e-12"})
+    assert {name.lower() for name in other.models} == {"dm", "plain", "dm_2"}
+    assert other.models["dm"].type == "d"
+    assert other.models["dm"]["is"] == 1e-12
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("libngspice")
+def test_ngspice_solves_what_comes_back_as_it_solves_the_netlist():
+    netlist = netlearn.parse(MODELS)
+    back = netlearn.from_networkx(netlearn.to_networkx(netlist))
+    one, other = (netlearn.operating_point(each, "ngspice") for each in (netlist, back))
+    for node in "abc":
+        assert other.voltage(node)[0] == pytest.approx(one.voltage(node)[0], rel=1e-6)
+
+
+def test_models_of_a_graph_are_those_of_the_netlist():
+    netlist = netlearn.parse(MODELS + TRANSISTORS)
+    graph = netlearn.to_networkx(netlist)
+    kinds = nx.get_node_attributes(graph, "type")
+    assert kinds == {"q1": "npn", "q2": "pnp", "m1": "nmos", "m2": "pmos", "m3": "vdmos pchan", "j1": "pjf"}
+    assert nx.get_node_attributes(graph, "model")["q2"] == "qp"
+    assert graph.edges["a", "c", "s1"]["model"] == "switch"
+    cards = "".join(f".model {name} {text}\n" for name, text in graph.graph["models"].items())
+    lines = "".join(line for line in TRANSISTORS.splitlines(True) if not line.startswith(".model"))
+    again = netlearn.parse(MODELS.partition(".subckt")[0].replace("X1 b 0 sub\n", "D9 b 0 dm_2 m=3\n") + lines + cards)
+    before, after = netlearn.elaborate(netlist).circuit, netlearn.elaborate(again).circuit
+    for group in before.groups:
+        for k, name in enumerate(group.names):
+            g, there = after.element(name.replace("d.x1.d1", "d9"))
+            assert after.groups[g].device is group.device
+            for value, column in group.values.items():
+                np.testing.assert_equal(
+                    np.broadcast_to(after.groups[g].values[value], len(after.groups[g]))[there],
+                    np.broadcast_to(column, len(group))[k],
+                )
+
+
+def test_models_that_are_none_are_refused():
+    graph = netlearn.to_networkx(netlearn.parse(MODELS))
+    graph.edges["0", "c", "d3"]["area"] = "big"
+    with pytest.raises(OptionError, match=r"'area' of the edge .* is 'big', not a number"):
+        netlearn.from_networkx(graph)
+    graph.edges["0", "c", "d3"]["area"] = 2
+    assert "d3 c 0 plain area=2" in str(netlearn.from_networkx(graph))
+    graph.graph["models"]["plain"] = 3
+    with pytest.raises(OptionError, match="'plain': 3 among the graph's models is none"):
+        netlearn.from_networkx(graph)
+
+
 def test_a_graph_of_any_labels_trains():
     graph = nx.grid_2d_graph(3, 3)
     netlist = netlearn.from_networkx(

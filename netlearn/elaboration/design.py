@@ -107,6 +107,11 @@ class Design:
         number, start, end = (int(i) for i in self._contents[group].places[k])
         return self._graph.sources[number].place(start, end)
 
+    @property
+    def model_names(self) -> dict[str, str]:
+        """What the netlist calls the models of its elements, by element, where what it says beside is kept."""
+        return {each.name: str(each.pieces[0]) for each in self.kept if each.what == "called"}
+
     def parameter_place(self, name: str) -> Place:
         """Where a trained number stands. Raises OptionError for a name that is not one."""
         source, start, end = self.stretch(name)

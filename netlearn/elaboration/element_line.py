@@ -102,7 +102,10 @@ class ElementLine:
         return self.graph.compute(expression, tuple(quantities[name] for name in expression.names))
 
     def keep(
-        self, what: Literal["line", "words", "model", "inductance"], *pieces: Piece, nodes: tuple[int, ...] = ()
+        self,
+        what: Literal["line", "words", "model", "inductance", "called"],
+        *pieces: Piece,
+        nodes: tuple[int, ...] = (),
     ) -> None:
         """Keep what has nothing to do with the operating point, if anybody wants it."""
         if self.body.shared.keeping:

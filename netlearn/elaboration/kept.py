@@ -25,11 +25,12 @@ class Surplus:
     """A part of an element that has nothing to do with an operating point.
 
     ``what`` is a ``line`` of its own between ``nodes``, or words that belong after the element's own (``words``) or
-    into its model (``model``), or an ``inductance`` for what is a source of 0 V at the operating point.
+    into its model (``model``), an ``inductance`` for what is a source of 0 V at the operating point, or what the
+    element's model is ``called``.
     """
 
     name: str
-    what: Literal["line", "words", "model", "inductance"]
+    what: Literal["line", "words", "model", "inductance", "called"]
     pieces: tuple[Piece, ...]
     nodes: tuple[int, ...] = ()
 

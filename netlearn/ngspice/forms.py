@@ -11,7 +11,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import GROUND, Group
 from netlearn.circuit.devices.base import Device
 from netlearn.circuit.devices.behavioural import BehaviouralSource
-from netlearn.circuit.devices.models import MODEL_TYPES, ModelType
+from netlearn.circuit.devices.models import ModelType, types_of
 from netlearn.errors import NgspiceError
 from netlearn.expressions.law import Law
 from netlearn.netlist.numbers import format_number
@@ -148,12 +148,11 @@ def form_of(device: Device) -> Form:
     form = LINEAR_FORMS.get(device.name) or OTHER_FORMS.get(device.name)
     if form is not None:
         return form
-    every = (kind for first in MODEL_TYPES.values() for kind in first.family)
-    kinds = [kind for kind in every if device.name in kind.devices and kind.in_ngspice]
-    if kinds:
-        return _model_form(kinds)
     if device.name == "ideal diode":
         return Form("b", law=_ideal_diode)
+    kinds = [kind for kind in types_of(device.name) if kind.in_ngspice]
+    if kinds:
+        return _model_form(kinds)
     if isinstance(device, BehaviouralSource):
         return Form("b", law=_behavioural)
     raise NgspiceError(f"there is no way to write a {device.name} for ngspice")

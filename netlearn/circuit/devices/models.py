@@ -37,4 +37,11 @@ MODEL_TYPES: dict[str, ModelType] = {
     **vdmos.MODELS,
 }
 
-__all__ = ["MODEL_TYPES", "ModelType"]
+
+def types_of(device: str) -> list[ModelType]:
+    """The types whose elements become a device of that name, which differ in polarity at most."""
+    every = (each for kind in MODEL_TYPES.values() for each in (kind, *kind.variants.values()))
+    return [kind for each in every for kind in each.family if device in kind.devices]
+
+
+__all__ = ["MODEL_TYPES", "ModelType", "types_of"]

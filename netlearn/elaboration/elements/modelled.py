@@ -35,6 +35,7 @@ def modelled(line: ElementLine) -> None:
         hint = "a thermal node belongs to models with self-heating, which netlearn lacks" if count > 4 else ""
         raise line.error(f"{line.label} has {count} nodes before its model, not {counts}", hint=hint)
     _tell_of_ideal_diode(line, kind, model)
+    line.keep("called", line.element.words[at].text.lower())
     element = _element_quantities(line, kind, line.element.words[at + 1 :])
     flags = {flag[0] for flag in kind.flags.values() if flag is not None}
     line.state({name: quantity for name, quantity in element.items() if name not in flags})
