@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netlearn.arrays import Array
 from netlearn.expressions.limits import Number
 
 
@@ -30,27 +31,42 @@ class StraightLines:
 
     def piece(self, x: Number, points: tuple[Number, ...]) -> tuple[Number, Number, Number, Number]:
         """Offset from an anchor, slope and half the curvature there, and the value at the anchor."""
-        arrays = [np.asarray(point) for point in np.broadcast_arrays(np.real(x), *points)[1:]]
-        xs, ys = np.stack(arrays[0::2]), np.stack(arrays[1::2])
+        coordinates = _stacked(points, np.ndim(x))
+        xs, ys = coordinates[0::2], coordinates[1::2]
         lengths = np.diff(xs, axis=0)
         slopes = np.diff(ys, axis=0) / lengths
         flat = np.zeros_like(slopes[:1])
         before = np.concatenate([flat if self.level else slopes[:1], slopes])
         after = np.concatenate([slopes, flat if self.level else slopes[-1:]])
         # A point's own stretch reaches half way to its neighbours.
-        nearest = np.sum(np.real(x) >= (np.real(xs[1:]) + np.real(xs[:-1])) / 2.0, axis=0)[None]
-        center, low, high = (np.take_along_axis(a, nearest, 0)[0] for a in (xs, before, after))
-        value = np.take_along_axis(ys, nearest, 0)[0]
+        nearest = np.sum(np.real(x) >= (np.real(xs[1:]) + np.real(xs[:-1])) / 2.0, axis=0)
+        center, low, high, value = (_at(nearest, each) for each in (xs, before, after, ys))
         side = np.real(x) - np.real(center)
         if not self.rounded:
             return x - center, np.where(side < 0, low, high), 0.0, value
         left, right = np.concatenate([lengths[:1], lengths]), np.concatenate([lengths, lengths[-1:]])
-        half = 0.1 * np.take_along_axis(np.where(np.real(left) < np.real(right), left, right), nearest, 0)[0]
+        half = 0.1 * _at(nearest, np.where(np.real(left) < np.real(right), left, right))
         inside = np.abs(side) < np.real(half)
         anchor = np.where(inside, center - half, center)
         slope = np.where(inside | (side < 0), low, high)
         bend = np.where(inside, (high - low) / (4.0 * half), 0.0)
         return x - anchor, slope, bend, value - np.where(inside, low * half, 0.0)
+
+
+def _stacked(points: Sequence[Number], axes: int) -> Array:
+    """The coordinates (n, ...) of points, with at least so many axes behind the first."""
+    # Each of thousands takes a microsecond to look at, and six to broadcast.
+    shapes = {np.shape(point) for point in points}
+    if len(shapes) > 1:
+        points = np.broadcast_arrays(*points)
+    stacked = np.array(points)
+    return stacked.reshape(len(stacked), *(1,) * (axes + 1 - stacked.ndim), *stacked.shape[1:])
+
+
+def _at(nearest: Array, each: Array) -> Array:
+    """What ``each`` (n, ...) has at the point that is ``nearest`` (...)."""
+    whole = np.broadcast_to(each, (len(each), *nearest.shape))
+    return np.asarray(np.take_along_axis(whole, nearest[None], 0)[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import combinations_with_replacement
 from math import prod
 
@@ -37,3 +38,12 @@ def test_a_term_takes_a_product_a_coefficient_and_a_sum(controls: int) -> None:
     steps, names = polynomial_steps([f"v(c{k},0)" for k in range(controls)], 10_000)
     assert len(names) == 10_000
     assert len(steps) <= controls + 4 * len(names)
+
+
+def test_terms_of_high_degree_take_no_more_memory_than_others() -> None:
+    tracemalloc.start()
+    polynomial_steps(["v(c,0)"], 5_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # All powers as tuples of factors would be 100 MB.
+    assert peak < 10e6
