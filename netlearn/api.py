@@ -128,7 +128,8 @@ def train(
         ``concurrent.futures.Executor``, such as :func:`netlearn.cluster`. The numbers depend on how many parts
         there are, in their last digits, and not on who makes them.
     settings : instead of directives, the text that would follow their name
-        (``optimizer="adam lr=0.1"``), or a ready object; and single options (``epochs=50``).
+        (``optimizer="adam lr=0.1"``), or a ready object; and single options (``epochs=50``). What is empty is none of
+        it, as in ``fix=[]``, and an error where there must be some, as in ``train=[]``.
 
     Raises NetlearnError for what the user can mend. A KeyboardInterrupt during training ends
     it with the best values so far, and with NaN for losses before the first step.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import Any, TypedDict
 
 from netlearn.errors import OptionError, did_you_mean
@@ -35,6 +35,10 @@ DataLike = Any
 """Samples: a path, a Table, a DataFrame, arrays (S,) by column name, or a pair (X, y) of inputs and targets."""
 
 _OPTIONS = tuple(entry.name for entry in options_of(LoopOptions))
+_MAY_BE_NONE = frozenset(
+    ("input", "output", "classes", "goal", "fix", "corner", "tolerance", "rating", "position", "hardware")
+)
+"""What a task may be without: given empty, it takes the place of what the netlist says."""
 
 
 class OverridesBesideSolver(TypedDict, total=False):
@@ -78,13 +82,14 @@ def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
     """The netlist's directives with ``overrides`` (see Overrides) put over them.
 
     A rule with which not every optimizer trains brings its own, unless one is given with it: an
-    optimizer in the netlist is meant for the rule in the netlist.
+    optimizer in the netlist is meant for the rule in the netlist. An empty list or text is none, as in ``fix=[]``.
 
-    Raises OptionError for an unknown or wrong directive or option.
+    Raises OptionError for an unknown or wrong directive or option, and for an empty one that a task cannot be without.
     """
     texts: list[Given] = []
     objects: dict[str, object] = {}
     options: dict[str, object] = {}
+    none: set[str] = set()
     for name, value in overrides.items():
         if value is None:
             continue
@@ -95,6 +100,9 @@ def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
             if "did you mean" not in hint:
                 hint += f"; what a source or parameter is to be stands in the data: data={{'{name}': [...]}}"
             raise OptionError(f"there is no setting '{name}'", hint=hint)
+        elif _is_empty(name, value):
+            _check_may_be_none(name)
+            none.add(name)
         elif name in ("goal", "input", "classes") and not isinstance(value, Iterable | Goal):
             raise OptionError(f"{value!r:.80} cannot be the setting '{name}'", hint="give a text, or a list of such")
         elif name == "goal":
@@ -113,11 +121,30 @@ def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
         texts.append(Given("options", values=options))
     lines = read_directives(netlist.directives, DIRECTIVES)
     warn_of_comments(netlist, DIRECTIVES)
-    kept = [given for given in lines if given.name not in objects]
+    kept = [given for given in lines if given.name not in objects and given.name not in none]
     settings = with_objects(settings_of(overridden(kept, texts)), objects)
     over = {*objects, *(given.name for given in texts)}
     beside = "rule" in over or not any(given.name == "optimizer" for given in lines)
     return with_suitable_optimizer(settings) if beside and "optimizer" not in over else settings
+
+
+def _is_empty(name: str, value: object) -> bool:
+    """Whether a setting is given, but nothing is in it."""
+    if isinstance(value, str):
+        return not value.strip()
+    if isinstance(value, list | tuple) and name not in ("input", "classes"):
+        # An option of a command is a list of texts; a class may well be called by an empty one.
+        return all(isinstance(each, str) and not each.strip() for each in value)
+    return isinstance(value, Sized) and not isinstance(value, Mapping) and not len(value)
+
+
+def _check_may_be_none(name: str) -> None:
+    if name in _MAY_BE_NONE:
+        return
+    if name == "train":
+        hint = "say what is to be trained, such as 'R*', leave it out for what the netlist says, or take 0 epochs"
+        raise OptionError("nothing is to be trained: 'train' is empty", hint=hint)
+    raise OptionError(f"'{name}' is empty", hint="say which, or leave it out for what the netlist says")
 
 
 def _goal_of(given: str | Goal) -> Goal:

@@ -1,0 +1,88 @@
+"""What is given in place of directives, where it is empty."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import netlearn
+from netlearn.cli.group import main
+from netlearn.errors import OptionError
+from netlearn.learn.settings import DIRECTIVES, Settings
+from netlearn.overrides import settings_for
+
+TASK = """* divider
+*@input V1
+*@output V(b)
+*@classes 1 2
+*@goal V(b) > 0.1
+*@fix R1
+*@corner temp=27,50
+*@tolerance R* 1%
+*@rating R* 0.25
+*@position a=1,2
+*@hardware levels=16 min=10 max=100k
+*@train R1 R2
+*@optimizer sgd lr=0.2
+*@rule ep
+*@loss mse
+V1 a 0 1
+R1 a b 1k
+R2 b 0 3k
+""".replace("V(b) > 0.1", "V(b) min=0.1")
+MAY_BE_NONE = ["input", "output", "classes", "goal", "fix", "corner", "tolerance", "rating", "position", "hardware"]
+EMPTY: list[Any] = ["", " ", [], ()]
+
+
+@pytest.mark.parametrize("empty", [*EMPTY, [""]])
+@pytest.mark.parametrize("name", MAY_BE_NONE)
+def test_an_empty_setting_is_none_of_it(name: str, empty: Any) -> None:
+    if empty == [""] and name in ("input", "classes"):
+        pytest.skip("a word of these may be given as it stands")
+    given, none = settings_for(netlearn.parse(TASK), {}), Settings()
+    found = settings_for(netlearn.parse(TASK), {name: empty})
+    assert getattr(given, name) != getattr(none, name)
+    assert getattr(found, name) == getattr(none, name)
+    others = set(DIRECTIVES) - {name}
+    assert {other for other in others if getattr(found, other) != getattr(given, other)} == set()
+
+
+@pytest.mark.parametrize("empty", [*EMPTY, [""]])
+@pytest.mark.parametrize("name", sorted(set(DIRECTIVES) - {*MAY_BE_NONE, "data", "train"}))
+def test_what_a_task_cannot_be_without_is_not_empty(name: str, empty: Any) -> None:
+    with pytest.raises(OptionError, match=f"'{name}' is empty") as caught:
+        settings_for(netlearn.parse(TASK), {name: empty})
+    assert "leave it out" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("empty", [*EMPTY, [""]])
+def test_an_empty_choice_does_not_train_everything(empty: Any) -> None:
+    netlist, data = netlearn.parse("* t\n*@output V(b)\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n"), {"V1": [1.0], "V(b)": [0.2]}
+    for call in (netlearn.train, netlearn.evaluate):
+        with pytest.raises(OptionError, match="nothing is to be trained: 'train' is empty") as caught:
+            call(netlist, data, train=empty)
+        assert "'R*'" in (caught.value.hint or "")
+    assert netlearn.train(netlist, data, train=None, epochs=0).names == ("r1", "r2")
+
+
+def test_fixing_nothing_trains_what_the_netlist_fixes() -> None:
+    netlist = netlearn.parse("* t\n*@output V(b)\n*@fix R1\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n")
+    data = {"V1": [1.0], "V(b)": [0.2]}
+    assert netlearn.train(netlist, data, epochs=0).names == ("r2",)
+    assert netlearn.train(netlist, data, epochs=0, fix=[]).names == ("r1", "r2")
+
+
+def test_empty_options_of_a_command_mean_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "t.cir"
+    path.write_text("* t\n*@data t.csv\n*@output V(b)\n*@fix R1\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n")
+    (tmp_path / "t.csv").write_text("V1,V(b)\n1,0.2\n")
+    runner = CliRunner()
+    result = runner.invoke(main, ["train", str(path), "--train", ""])
+    assert result.exit_code == 2
+    assert "nothing is to be trained: 'train' is empty" in result.output
+    assert not (tmp_path / "t.trained.cir").exists()
+    result = runner.invoke(main, ["train", str(path), "--optimizer", ""])
+    assert (result.exit_code, "'optimizer' is empty" in result.output) == (2, True)
+    result = runner.invoke(main, ["train", str(path), "--fix", "", "--epochs", "1"])
+    assert (result.exit_code, "2 values trained" in result.output) == (0, True)
