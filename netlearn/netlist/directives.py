@@ -17,6 +17,7 @@ from lark.exceptions import UnexpectedInput, UnexpectedToken
 from netlearn.errors import NetlearnError, NetlistWarning, OptionError, Place, did_you_mean, raise_all, warn
 from netlearn.netlist.grammar import grammar_text
 from netlearn.netlist.numbers import parse_number
+from netlearn.netlist.several import remedy_for_several
 from netlearn.netlist.statements import Word
 from netlearn.options import Directive, Given, Option, Percent
 
@@ -151,7 +152,11 @@ class _Reader:
             if is_list and not wanted.many:
                 raise self._not_one(wanted, token)
             parts = _parts(token) if wanted.many else [token]
-            read = [self._value(replace(wanted, many=False), part) for part in parts]
+            try:
+                read = [self._value(replace(wanted, many=False), part) for part in parts]
+            except OptionError as error:
+                error.hint = error.hint or remedy_for_several(entry.name, wanted, str(token))
+                raise
             values[option] = tuple(read) if wanted.many else read[0]
             placed[option] = key
         return values, placed
@@ -182,6 +187,9 @@ class _Reader:
 
     def _check_word(self, entry: Directive, token: Token, words: Mapping[str, Token]) -> None:
         place = self._place(token)
+        if entry.any_name is not None:
+            hint = "the values of a name stand together: NAME=value,value"
+            raise OptionError(f"'{token}' has no meaning in '*@{entry.name}'", place, hint)
         if not entry.words:
             chosen = [f"{o.name}={token.lower()}" for o in entry.options if token.lower() in o.choices]
             hint = did_you_mean(token, (option.name for option in entry.options))

@@ -185,3 +185,34 @@ def test_the_table_has_help_for_every_option() -> None:
         assert all(entry.help for entry in options)
         for kind in directive.kinds:
             assert all(entry.help for entry in directive.options_for((kind,)).values())
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("corner temp=-40:125", "list the values, such as temp=-40,42.5,125"),
+        ("corner temp=-40..125", "list the values, such as temp=-40,42.5,125"),
+        ("corner temp=-40-125", "list the values, such as temp=-40,42.5,125"),
+        ("corner rload=1k-10k", "list the values, such as rload=1k,5500,10k"),
+        ("corner vsup=1e-3:5e-3", "list the values, such as vsup=1e-3,0.003,5e-3"),
+        ("corner temp=[-40,27,125]", "list the values, such as temp=-40,27,125"),
+        ("corner temp='-40 27 125'", "list the values, such as temp=-40,27,125"),
+        ("corner temp=-40/27/125", "list the values, such as temp=-40,27,125"),
+        ("corner temp=-40 27 125", "the values of a name stand together: NAME=value,value"),
+        ("position a=1:2", "list the values, such as a=1,2"),
+        ("goal V(b)=1:2", "write min=1 max=2"),
+        ("goal V(b) min=1..2", "write min=1 max=2"),
+        ("train R* min=10:100k", "write min=10 max=100k"),
+        ("hardware levels=16 min=1k-10k", "write min=1k max=10k"),
+        ("options epochs=10:20", "give one value"),
+        ("optimizer adam lr=0.1:0.01", "give one value"),
+        ("hardware noise=1%:2%", "give one value"),
+    ],
+)
+def test_ranges_and_other_lists_are_answered_with_what_to_write(text: str, remedy: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        read_directive(text, DIRECTIVES)
+    assert caught.value.hint == remedy
+    _, _, said = remedy.partition("such as ")
+    if said:
+        assert read_directive(f"{text.split(maxsplit=1)[0]} {said}", DIRECTIVES).values
