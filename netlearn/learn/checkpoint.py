@@ -24,7 +24,7 @@ from netlearn.learn.state import TrainingState
 from netlearn.learn.state_check import check_state
 from netlearn.ngspice.own_text import OwnText
 
-FORMAT = 2
+FORMAT = 3
 """The number of the version of a checkpoint's contents, which counts up when they change."""
 
 PLURAL = ("options", "data")
@@ -55,7 +55,7 @@ def save_checkpoint(path: Path, task: Task, state: TrainingState, *, follow: boo
         "of": fingerprint(task),
         "options": _options(task),
         "generator": dict(state.generator),
-        "state": {name: getattr(state, name) for name in _NUMBERS},
+        "state": {name: getattr(state, name) for name in (*_NUMBERS, "stopped")},
     }
     arrays["notes"] = np.array(json.dumps(notes))
     buffer = io.BytesIO()
@@ -154,7 +154,7 @@ def _state(arrays: Mapping[str, Any], notes: Mapping[str, Any]) -> TrainingState
     }
     return TrainingState(
         **{name: arrays[name] for name in _ARRAYS if name in arrays},
-        **{name: notes["state"][name] for name in _NUMBERS},
+        **{name: notes["state"][name] for name in (*_NUMBERS, "stopped")},
         **memories,
         generator=notes["generator"],
         history=History.of(arrays["history"]).records,
@@ -166,7 +166,9 @@ def _kept(task: Task, arrays: Mapping[str, Array]) -> list[tuple[int, Array]]:
     if not isinstance(task.store, InMemory) or "kept.epochs" not in arrays:
         return []
     epochs, parameters = arrays["kept.epochs"], arrays["kept.parameters"]
-    if epochs.dtype.kind != "i" or parameters.shape != (*epochs.shape, len(task.model.parameters.names)):
+    shaped = epochs.ndim == 1 and parameters.shape == (len(epochs), len(task.model.parameters.names))
+    counted = shaped and epochs.dtype.kind == "i" and (np.diff(epochs, prepend=-1) > 0).all()
+    if not counted or parameters.dtype != np.float64 or not np.isfinite(parameters).all():
         raise ValueError("'kept.parameters' are not those of its epochs")
     return list(zip(epochs.tolist(), parameters, strict=True))
 

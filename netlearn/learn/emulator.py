@@ -131,6 +131,8 @@ class Emulator:
         for value, shape in shapes:
             if value.dtype != np.float64 or value.shape != shape or not np.isfinite(value).all():
                 raise ValueError(f"a part of the emulator is of shape {value.shape}, not finite of {shape}")
+        if (found.scale <= 0).any() or (found.size <= 0).any():
+            raise ValueError("a scale of the emulator is not above zero")
         return found
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from math import inf
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from netlearn.options import Declared, option
 
 State = Mapping[str, Array]
 """What an optimizer remembers of each parameter, (P,) each."""
+Ranges = Mapping[str, tuple[float, float]]
+"""What numbers of a state can be, the ends included, by their names; ``steps`` are counted. Others are any."""
 
 
 class Optimizer(Protocol):
@@ -69,6 +72,7 @@ class Adam(Declared):
     beta1: float = option(0.9, "memory of the gradient's mean", least=0.0, below=1.0)
     beta2: float = option(0.999, "memory of the gradient's square", least=0.0, below=1.0)
     eps: float = option(1e-12, "added to the root of the mean square, in units of the loss", above=0.0)
+    ranges: ClassVar[Ranges] = {"square": (0.0, inf), "steps": (0.0, inf)}
 
     def start(self, size: int) -> State:
         return {"mean": np.zeros(size), "square": np.zeros(size), "steps": np.zeros(size)}
@@ -120,6 +124,7 @@ class TikiTaka(Declared):
     asymmetry: float = option(0.5, "asymmetry of the fast array's devices", least=0.0, most=1.0)
     share: float = option(0.1, "part of the fast array in the trained value", least=0.0, part=True)
     every: int = option(1, "steps from one transfer to the next", least=1)
+    ranges: ClassVar[Ranges] = {"fast": (-1.0, 1.0), "steps": (0.0, inf)}
 
     def start(self, size: int) -> State:
         """Both arrays at their symmetry points."""
@@ -147,6 +152,7 @@ class HamiltonianDescent(Declared):
     lr: float = option(0.1, "rate at which the position follows the momentum", above=0.0)
     fast: float = option(0.1, "rate at which the momentum follows the gradient", above=0.0)
     asymmetry: float = option(0.5, "asymmetry of the momentum's devices", least=0.0, most=1.0)
+    ranges: ClassVar[Ranges] = TikiTaka.ranges
 
     def start(self, size: int) -> State:
         """At rest."""

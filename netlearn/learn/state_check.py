@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.learn.history import COLUMNS, History
 from netlearn.learn.kept_states import KeptStates
 from netlearn.learn.loop import Task
 from netlearn.learn.optimizers import Lbfgsb
@@ -35,8 +36,9 @@ def check_state(task: Task, state: TrainingState) -> None:
     if order.dtype.kind != "i" or (len(order) and not np.array_equal(np.sort(order), np.arange(samples))):
         raise ValueError("'order' is not an order of the samples")
     _check_points(task, state.points)
-    _check_optimizer(task, state, size)
     _check_numbers(task, state)
+    _check_history(task, state)
+    _check_optimizer(task, state, size)
     if isinstance(task.rule, Remembering) and task.rule.remembers and state.rule:
         task.rule.check_memory(task.model, state.rule)
     elif state.rule:
@@ -62,6 +64,10 @@ def _check_points(task: Task, points: Array | None) -> None:
         return
     samples = len(task.data) + (len(task.validation) if task.validation is not None else 0)
     _require_array("points", points, (samples, KeptStates.of(task.model).size), finite=False)
+    if points is not None and np.isinf(points).any():
+        raise ValueError("'points' is not finite")
+    if points is not None and np.isinf(points).any():
+        raise ValueError("'points' is not finite")
 
 
 def _check_optimizer(task: Task, state: TrainingState, size: int) -> None:
@@ -81,6 +87,13 @@ def _check_optimizer(task: Task, state: TrainingState, size: int) -> None:
         raise ValueError(f"the optimizer remembers {', '.join(sorted(memory)) or 'nothing'}")
     for name, value in fresh.items():
         _require_array(name, memory[name], np.shape(value))
+    taken = state.epoch * task.steps + state.position // task.batch
+    for name, (least, most) in getattr(task.optimizer, "ranges", {}).items():
+        value = memory[name]
+        if ((value < least) | (value > most)).any():
+            raise ValueError(f"the optimizer's '{name}' is not from {least:g} to {most:g}")
+        if name == "steps" and ((value > taken) | (value != np.rint(value))).any():
+            raise ValueError(f"the optimizer's '{name}' are not counted from 0 to {taken}")
 
 
 def _check_numbers(task: Task, state: TrainingState) -> None:
@@ -88,6 +101,8 @@ def _check_numbers(task: Task, state: TrainingState) -> None:
         value = getattr(state, name)
         if type(value) is not int or not 0 <= value <= _MOST_COUNTED:
             raise ValueError(f"'{name}' is {value!r}")
+    if type(state.stopped) is not str or not state.stopped.isprintable() or state.finished < bool(state.stopped):
+        raise ValueError(f"'stopped' is {state.stopped!r:.80}")
     if type(state.finished) is not bool or type(state.best_score) is not float or isnan(state.best_score):
         raise ValueError("'finished' or 'best_score' is of another kind")
     if state.epoch > task.options.epochs or state.position >= len(task.data) or state.position % task.batch:
@@ -98,6 +113,26 @@ def _check_numbers(task: Task, state: TrainingState) -> None:
         raise ValueError("the history is not that of its epochs")
     if [record.epoch for record in state.history] != list(range(len(state.history))):
         raise ValueError("the history is not that of its epochs")
+
+
+def _check_history(task: Task, state: TrainingState) -> None:
+    """A mean loss is finite, a rate from 0 to 1, counts do not fall, and the best epoch is the one it says."""
+    rows = History(state.history).array()
+    named = dict(zip(COLUMNS, rows.T, strict=True))
+    aside = task.validation is not None
+    losses = [named["loss"], named["validation_loss"]] if aside else [named["loss"]]
+    rates = [rate[~np.isnan(rate)] for rate in (named["accuracy"], named["validation_accuracy"])]
+    if not np.isfinite(losses).all() or any(((rate < 0) | (rate > 1)).any() for rate in rates):
+        raise ValueError("the history has losses or rates that are none")
+    for name in ("solves", "measurements"):
+        if (np.diff(named[name], prepend=0.0, append=float(getattr(state, name))) < 0).any():
+            raise ValueError(f"the history has '{name}' that fall")
+    scores = [record.score for record in state.history]
+    if scores and task.writing is None:
+        # Losses of noisy devices are averaged.
+        best = int(np.argmin(scores))
+        if state.best_epoch != best or state.best_score != scores[best]:
+            raise ValueError("'best_score' or 'best_epoch' is not that of the history")
 
 
 def _require_array(name: str, value: Any, shape: tuple[int, ...], *, finite: bool = True) -> None:

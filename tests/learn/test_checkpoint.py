@@ -13,8 +13,9 @@ import pytest
 
 from netlearn.errors import NetlearnError, OptionError
 from netlearn.learn.checkpoint import is_checkpoint, load_checkpoint, save_checkpoint
+from netlearn.learn.history import COLUMNS
 from netlearn.learn.loop import Task
-from netlearn.learn.optimizers import Lbfgsb
+from netlearn.learn.optimizers import Adam, HamiltonianDescent, Lbfgsb, Momentum, TikiTaka
 from netlearn.learn.settings import LoopOptions
 from tests.learn.test_loop import DIODES, KINDS, Stop, trained
 
@@ -118,7 +119,7 @@ def test_checkpoints_of_another_format_are_refused_with_what_can_be_done(make_ta
     task = make_task(**KINDS["batches"])
     arrays, notes = contents(saved(task, tmp_path / "c.npz"))
     written(tmp_path / "c.npz", arrays, notes | {"format": 1})
-    with pytest.raises(NetlearnError, match="has format 1, and this version reads 2") as caught:
+    with pytest.raises(NetlearnError, match="has format 1, and this version reads 3") as caught:
         load_checkpoint(tmp_path / "c.npz", task)
     assert "--force" in str(caught.value.hint)
 
@@ -140,3 +141,80 @@ def test_lbfgs_keeps_no_more_corrections_than_iterations_and_than_fit(make_task:
     np.testing.assert_array_equal(few.theta, many.theta)
     with pytest.raises(OptionError, match=r"lbfgs memory=1000000000 takes \S+ .B, and at most"):
         trained(make_task(optimizer=Lbfgsb(memory=10**9), options=replace(options, epochs=10**9)))
+
+
+IMPOSSIBLE: list[tuple[Any, str, Any, str]] = [
+    (Adam(), "optimizer.square", -1e-9, "the optimizer's 'square' is not from 0 to inf"),
+    (Adam(), "optimizer.square", np.nan, "'square' is not finite"),
+    (Adam(), "optimizer.square", np.inf, "'square' is not finite"),
+    (Adam(), "optimizer.mean", np.inf, "'mean' is not finite"),
+    (Adam(), "optimizer.steps", 1.5, "'steps' are not counted from 0 to 3"),
+    (Adam(), "optimizer.steps", 1e9, "'steps' are not counted from 0 to 3"),
+    (Adam(), "optimizer.steps", -1.0, "the optimizer's 'steps' is not from 0 to inf"),
+    (Momentum(), "optimizer.velocity", np.nan, "'velocity' is not finite"),
+    (TikiTaka(), "optimizer.fast", 1.5, "the optimizer's 'fast' is not from -1 to 1"),
+    (TikiTaka(), "optimizer.steps", 0.5, "'steps' are not counted from 0 to 3"),
+    (HamiltonianDescent(), "optimizer.fast", -1.1, "the optimizer's 'fast' is not from -1 to 1"),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "name", "value", "said"), IMPOSSIBLE)
+def test_an_optimizer_remembers_only_what_it_can_come_to(
+    optimizer: Any, name: str, value: float, said: str, make_task: Any, tmp_path: Path
+) -> None:
+    task = make_task(optimizer=optimizer, options=LoopOptions(epochs=5))
+    path = saved(task, tmp_path / "c.npz")
+    arrays, notes = contents(path)
+    assert resumed(path, task)
+    changed = arrays[name].copy()
+    changed[0] = value
+    written(path, arrays | {name: changed}, notes)
+    with pytest.raises(NetlearnError, match=said):
+        load_checkpoint(path, task)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("loss", np.nan, "losses or rates that are none"),
+        ("loss", np.inf, "losses or rates that are none"),
+        ("accuracy", 1.5, "losses or rates that are none"),
+        ("solves", 1e12, "'solves' that fall"),
+        ("measurements", -1.0, "'measurements' that fall"),
+        ("loss", -7.0, "'best_score' or 'best_epoch' is not that of the history"),
+    ],
+)
+def test_a_history_is_one_that_a_run_can_have(
+    column: str, value: float, said: str, make_task: Any, tmp_path: Path
+) -> None:
+    task = make_task()
+    path = saved(task, tmp_path / "c.npz")
+    arrays, notes = contents(path)
+    changed = arrays["history"].copy()
+    changed[1, COLUMNS.index(column)] = value
+    written(path, arrays | {"history": changed}, notes)
+    with pytest.raises(NetlearnError, match=said):
+        load_checkpoint(path, task)
+
+
+def test_operating_points_are_finite_or_not_there_yet(make_task: Any, tmp_path: Path) -> None:
+    task = make_task(**KINDS["diodes aside"])
+    path = saved(task, tmp_path / "c.npz")
+    arrays, notes = contents(path)
+    changed = arrays["points"].copy()
+    changed[0, 0] = np.inf
+    written(path, arrays | {"points": changed}, notes)
+    with pytest.raises(NetlearnError, match="'points' is not finite"):
+        load_checkpoint(path, task)
+
+
+def test_a_run_that_has_ended_still_says_why_after_a_checkpoint(make_task: Any, tmp_path: Path) -> None:
+    task = make_task(options=LoopOptions(epochs=2))
+    ended = trained(task)
+    save_checkpoint(tmp_path / "c.npz", task, ended)
+    assert load_checkpoint(tmp_path / "c.npz", task).stopped == ended.stopped == "all 2 epochs are done"
+    arrays, notes = contents(saved(task, tmp_path / "c.npz", 1))
+    for strange in (3, "for no reason"):
+        written(tmp_path / "c.npz", arrays, notes | {"state": notes["state"] | {"stopped": strange}})
+        with pytest.raises(NetlearnError, match="changed or damaged: 'stopped' is"):
+            load_checkpoint(tmp_path / "c.npz", task)

@@ -32,6 +32,9 @@ def test_its_derivatives_are_those_of_differences(outputs: int) -> None:
         moved = step * np.eye(4)[k]
         change = network.outputs(values + moved, inputs) - network.outputs(values - moved, inputs)
         np.testing.assert_allclose(by_values[:, k], np.sum(errors * change, axis=1) / (2 * step), atol=1e-7)
+    for part in ("scale", "size"):
+        with pytest.raises(ValueError, match="a scale of the emulator is not above zero"):
+            Emulator.of({**network.memory("n"), f"n.{part}": -getattr(network, part)}, "n", (4, 2, outputs))
     again = Emulator.of(network.memory("n"), "n", (4, 2, outputs))
     assert again is not None
     np.testing.assert_array_equal(again.outputs(values, inputs), network.outputs(values, inputs))
