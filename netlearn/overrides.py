@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence, Sized
+from dataclasses import replace
 from typing import Any, TypedDict
 
 from netlearn.errors import OptionError, did_you_mean
@@ -28,6 +29,9 @@ from netlearn.learn.subset import Subset
 from netlearn.netlist.directives import read_directive, read_directives, warn_of_comments
 from netlearn.netlist.netlist import Netlist
 from netlearn.options import Given, options_of
+
+WITHOUT_LOSS = "the goals that are given are a loss of their own, in place of the netlist's"
+"""What is said where goals take the place of a loss."""
 
 NetlistLike = Netlist | str | os.PathLike[str]
 """A netlist, or the path of one."""
@@ -121,9 +125,14 @@ def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
         texts.append(Given("options", values=options))
     lines = read_directives(netlist.directives, DIRECTIVES)
     warn_of_comments(netlist, DIRECTIVES)
-    kept = [given for given in lines if given.name not in objects and given.name not in none]
-    settings = with_objects(settings_of(overridden(kept, texts)), objects)
     over = {*objects, *(given.name for given in texts)}
+    notes: tuple[str, ...] = ()
+    if "goal" in over and "loss" not in over and any(given.name == "loss" for given in lines):
+        # Goals are a loss of their own, and what is given here wins.
+        none.add("loss")
+        notes = (WITHOUT_LOSS,)
+    kept = [given for given in lines if given.name not in objects and given.name not in none]
+    settings = replace(with_objects(settings_of(overridden(kept, texts)), objects), notes=notes)
     beside = "rule" in over or not any(given.name == "optimizer" for given in lines)
     return with_suitable_optimizer(settings) if beside and "optimizer" not in over else settings
 

@@ -86,3 +86,29 @@ def test_empty_options_of_a_command_mean_the_same(tmp_path: Path) -> None:
     assert (result.exit_code, "'optimizer' is empty" in result.output) == (2, True)
     result = runner.invoke(main, ["train", str(path), "--fix", "", "--epochs", "1"])
     assert (result.exit_code, "2 values trained" in result.output) == (0, True)
+
+
+def test_goals_that_are_given_take_the_place_of_the_netlists_loss() -> None:
+    netlist = netlearn.parse("* t\n*@loss mse\n*@output V(b)\nV1 a 0 1\nR1 a b 1k\nR2 b 0 3k\n")
+    for given in ("V(b) = 0.25", ["V(b) = 0.25"], netlearn.Goal("V(b)", 0.25)):
+        result = netlearn.train(netlist, goal=given, optimizer="lbfgs")
+        assert 1 / (1 + result.theta[0] / result.theta[1]) == pytest.approx(0.25, rel=1e-6)
+        assert result.train.goals[0].met
+        assert any("in place of the netlist's" in note for note in result.notes)
+    assert not any("in place of" in note for note in netlearn.train(netlist, {"V1": [1.0], "V(b)": [0.2]}).notes)
+
+
+def test_a_loss_beside_goals_is_answered_with_what_to_leave_out(tmp_path: Path) -> None:
+    netlist = netlearn.parse("* t\n*@goal V(b) = 0.25\nV1 a 0 1\nR1 a b 1k\nR2 b 0 3k\n")
+    for settings in ({"loss": "mse"}, {"loss": "mse", "goal": "V(b) = 0.3"}):
+        with pytest.raises(OptionError, match="there are goals and a loss as well") as caught:
+            netlearn.train(netlist, **settings)  # type: ignore[arg-type]
+        assert "--goal ''" in (caught.value.hint or "")
+    data = {"V1": [1.0], "V(b)": [0.2]}
+    result = netlearn.train(netlist, data, loss="mse", goal=[], optimizer="lbfgs")
+    assert 1 / (1 + result.theta[0] / result.theta[1]) == pytest.approx(0.2, rel=1e-6)
+    path = tmp_path / "t.cir"
+    path.write_text("* t\n*@loss mse\nV1 a 0 1\nR1 a b 1k\nR2 b 0 3k\n")
+    done = CliRunner().invoke(main, ["train", str(path), "--goal", "V(b) = 0.25", "--epochs", "1"])
+    assert done.exit_code == 0, done.output
+    assert "in place of the netlist's" in done.output

@@ -17,6 +17,8 @@ def loss_for(given: Loss | None, layout: Layout, place: Place | None) -> Loss:
     if layout.aims:
         if given is not None:
             hint = "leave '*@loss' out: goals are a loss of their own"
+            if place is None:
+                hint = "leave the loss out, as goals are one of their own, or the goals: --goal '', or goal=[]"
             raise OptionError("there are goals and a loss as well", place, hint)
         return _goals(layout)
     if given is None:
