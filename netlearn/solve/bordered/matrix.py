@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -76,3 +76,13 @@ class BorderedFactors:
     wrong: Array
     alone: Array
     """(h, S): where the inner nodes are with the border at zero volts."""
+    _back: list[Array] = field(default_factory=list, init=False, repr=False)
+
+    def back(self, columns: Array) -> Array:
+        """(m, S): what inner nodes add to the border's equations with the border at zero volts.
+
+        It is worked out once, when somebody asks for it, for the matrix that the elimination is of.
+        """
+        if not self._back:
+            self._back.append(columns @ self.alone)
+        return self._back[0]

@@ -24,8 +24,8 @@ from netlearn.errors import CircuitError
 from netlearn.solve.bordered.diodes import StraightDiodes
 from netlearn.solve.bordered.layout import BorderedLayout
 from netlearn.solve.bordered.matrix import BorderedFactors
+from netlearn.solve.bordered.part import BALANCED, STEPS
 from netlearn.solve.bordered.runs import runs
-from netlearn.solve.bordered.system import BALANCED, STEPS
 from netlearn.solve.compiled.load import available
 from netlearn.solve.equations.linear_stamps import LinearStamps
 from netlearn.solve.newton.iteration import Tolerances

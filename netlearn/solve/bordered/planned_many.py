@@ -11,8 +11,9 @@ import numpy as np
 from netlearn.arrays import Array, all_finite
 from netlearn.solve.bordered.matrix import BorderedFactors, BorderedMatrix
 from netlearn.solve.bordered.mirrored import Mirrored
+from netlearn.solve.bordered.part import BorderedPart, Nudges, columns_of
 from netlearn.solve.bordered.planned_few import NONE, RUNS
-from netlearn.solve.bordered.system import BorderedSystem
+from netlearn.solve.bordered.system import PART, BorderedSystem
 from netlearn.solve.compiled.load import in_rows, kernels
 from netlearn.solve.equations.linear_part import SAMPLES
 from netlearn.solve.equations.source_reduction import Dictated
@@ -56,12 +57,13 @@ class ManyStates:
             return None
         matrix, conductance = found
         held = np.zeros((len(plan.layout.tree) + 1, len(volts)))
-        held[1:] = volts[:, plan.layout.tree].T
+        if len(held) > 1:
+            held[1:] = volts[:, plan.layout.tree].T
         mirrored = Mirrored.of(volts)
         with one_thread(), np.errstate(all="ignore"):
             sources, both = _driven(plan, conductance, volts, mirrored, drives)
-            # Where every held node drives something, what is not finite shows there.
-            if not all_finite(volts if plan.products_in_place is None else sources.drive):
+            # Where every held node drives inner ones, what is not finite shows in their states.
+            if plan.products_in_place is None and not all_finite(volts):
                 return None
             system = BorderedSystem(plan.model, plan.layout, matrix, len(volts), both, held, sources)
             outcome = system.settle(None if start is None else start.T, None, plan.tolerances)
@@ -102,22 +104,28 @@ class ManyStates:
         self, conductance: Array, current: Array, strength: float, compared: Compared, scale: float
     ) -> Array | None:
         """See ``plan.PlannedStates``."""
-        states = [self._y]
-        assert self.plan.push is not None
+        plan, system, samples = self.plan, self.system, len(self.volts)
+        assert plan.push is not None
+        left, right = np.empty((2, len(compared.pairs), *self._y.shape))
+        bad: list[float] = []
+
+        def work(first: int, last: int) -> None:
+            free = columns_of(self._y, first, last)
+            known = None if system.kept is None else system.kept[1][first // PART]
+            one, other = (left, right) if samples <= PART else np.empty((2, *left.shape[:2], last - first))
+            nudges = Nudges(plan.at_border, conductance, current[first:last], strength, compared)
+            part = BorderedPart.of(system, first, last)
+            bad.append(part.compare_nudged(free, known, nudges, left=one, right=other))
+            if one is not left:
+                left[..., first:last], right[..., first:last] = one, other
+
         with one_thread():
-            for factor in compared.factors:
-                g, i = factor * strength * conductance, factor * strength * current
-                found = self.system.pushed(self.states, self.plan.push, g, i)
-                if found is None or not found.converged.all() or ((g < 0).any() and not found.definite.all()):
-                    return None
-                states.append(self.plan.in_order(found.states.moving))
-        total: Array | None = None
-        for (a, b), share in zip(compared.pairs.tolist(), compared.shares.tolist(), strict=True):
-            left = states[b] - states[a]
-            right = 0.5 * left
-            right += states[a]
-            part = self._contracted(left, right, scale * share)
-            total = part if total is None else total + part
+            in_parts(work, samples, PART)
+        if any(each != 0.0 for each in bad):
+            return None
+        total = self._contracted(left[0], right[0], scale)
+        for one, other in zip(left[1:], right[1:], strict=True):
+            total += self._contracted(one, other, scale)
         return total
 
     def transfer(self, samples: Array) -> Array | None:
@@ -156,10 +164,8 @@ class ManyStates:
                 in_parts(multiply, len(at_held), ROWS)
             else:
                 self.mirrored.products(driving, at_held)
-            at_border = left @ right[inner:].T
-            at_border += right @ left[inner:].T
-        own = np.einsum("rs,rs->r", left, right)
-        loops.contract_products(plan.runs, inner, conductance, own, at_held, at_border, scale, result)
+            outside = left[inner:], right[inner:]
+            loops.contract_products(plan.runs, inner, conductance, left, right, outside, at_held, scale, result)
         return result
 
     def _common(self, left: Array, right: Array) -> bool:

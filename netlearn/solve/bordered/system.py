@@ -24,7 +24,7 @@ from netlearn.arrays import Array
 from netlearn.solve.bordered import few
 from netlearn.solve.bordered.layout import BorderedLayout
 from netlearn.solve.bordered.matrix import BorderedFactors, BorderedMatrix
-from netlearn.solve.bordered.part import BorderedPart, columns_of
+from netlearn.solve.bordered.part import BALANCED, STEPS, BorderedPart, columns_of
 from netlearn.solve.compiled.load import available, in_rows, kernels
 from netlearn.solve.equations.assembly import with_ground
 from netlearn.solve.lockstep.elements import Sources
@@ -37,16 +37,10 @@ from netlearn.solve.threads import in_parts, one_thread
 PART = 256
 """Samples that are solved at a time: from 128 to 512 it takes as long within a twentieth
 (benchmarks/block_sizes.py)."""
-STEPS = 12
-"""After so many steps without all diodes being on their lines others are to try: 1000 samples of a layer of 300 diodes
-take as long within a fiftieth with half or twice as many (benchmarks/part_sizes.py)."""
 KEPT_NUMBERS = 32_000_000
 """Of the eliminations of all samples that are kept for the next ones, a bound of memory by convention: twice 256 MB,
 4000 samples with 128 unknowns in the border, or 100 000 with 24."""
-BALANCED = 1e-3
-"""Currents out of balance by this part of what is allowed, 1e-9 of their magnitudes then, are more than rounding of
-sums of any length in float64."""
-FACTORS = tuple(each.name for each in fields(BorderedFactors))
+FACTORS = tuple(each.name for each in fields(BorderedFactors) if each.init)
 
 
 @dataclass(frozen=True)
@@ -152,11 +146,9 @@ class BorderedSystem:
                 )
             else:
                 part = BorderedPart.of(self, first, last)
-                # numpy keeps for each thread what it does about infinities.
-                with np.errstate(all="ignore"):
-                    begin = part.without_diodes() if begin is None else begin
-                    factors = part.run(begin, known, most, own[0], keep=keep)
-                    part.weigh(tolerances, own[1])
+                factors = part.settle(
+                    begin, known, most=most, abstol=tolerances.abstol, keep=keep, steps=own[0], excess=own[1]
+                )
                 found = part.y
             done[first] = factors if keep else None, factors.wrong, found
             if y is not None:
@@ -167,8 +159,8 @@ class BorderedSystem:
         every = [done[first] for first in sorted(done)]
         moving = (every[0][2] if y is None else y).T
         self.kept = (moving, [factors for factors, _, _ in every if factors is not None]) if keep else None
-        definite = np.concatenate([wrong for _, wrong, _ in every]) == 0
-        return BorderedOutcome(self.states(moving), excess <= BALANCED, int(steps.max(initial=0)), definite)
+        wrong = every[0][1] if len(every) == 1 else np.concatenate([wrong for _, wrong, _ in every])
+        return BorderedOutcome(self.states(moving), excess <= BALANCED, int(steps.max(initial=0)), wrong == 0)
 
     @property
     def _fits(self) -> bool:
@@ -235,18 +227,18 @@ class BorderedSystem:
         These are (m, S), those of inner equations are zero. What is left of the equations is (S,), as for linearized.
         """
         assert self.kept is not None
-        (_, factors), matrix, inner = self.kept, self.matrix, self.layout.sizes[0]
-        y, error, loops = np.empty((sum(self.layout.sizes), self.count)), np.empty(self.count), kernels()
+        (_, factors), matrix, (inner, border) = self.kept, self.matrix, self.layout.sizes
+        y, error, loops = np.empty((inner + border, self.count)), np.empty(self.count), kernels()
 
         def work(first: int, last: int) -> None:
-            own, found = factors[first // PART], np.array(right[:, first:last])
-            loops.solve_border(own.lower, found)
-            part = np.matmul(matrix.beside, found, out=y[:inner, first:last])
-            part *= own.inverse
-            np.negative(part, out=part)
-            none, left = np.zeros(last - first), np.empty(last - first)
-            loops.left_over(matrix.square, columns_of(right, first, last), found, matrix.beside.T @ part, none, left)
-            y[inner:, first:last], error[first:last] = found, left
+            own, wanted = factors[first // PART], columns_of(right, first, last)
+            part = y if last - first == self.count else np.empty((inner + border, last - first))
+            loops.resolve_border(
+                matrix.beside, matrix.columns, matrix.square, own.inverse, own.lower, wanted, part[:inner],
+                part[inner:], error[first:last],
+            )  # fmt: skip
+            if part is not y:
+                y[:, first:last] = part
 
         in_parts(work, self.count, PART)
         return y, error

@@ -11,7 +11,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.solve import stopping
-from netlearn.solve.compiled.jit import compiled, compiled_sums
+from netlearn.solve.compiled.jit import compiled, compiled_sums, inlined_sums
 
 if TYPE_CHECKING:
     from netlearn.solve.bordered.diodes import StraightDiodes
@@ -66,6 +66,34 @@ def multiply_columns(columns: Array, first: Array, second: Array, products: Arra
             products[p, j] = columns[i, j] * columns[k, j]
 
 
+@inlined_sums
+def on_lines(
+    diodes: StraightDiodes, held: Array, j: int, diagonal: float, drive: Array, at: Array, inverse: Array, alone: Array
+) -> None:
+    """The j-th inner equation with each of its diodes on the straight line that it is on ``at`` some volts, (S,) each.
+
+    ``inverse`` becomes one over the slope, ``alone`` where the node is with the border at zero volts.
+    """
+    samples = len(at)
+    for s in range(samples):
+        inverse[s], alone[s] = diagonal, drive[s]
+    for k in range(diodes.starts[j], diodes.starts[j + 1]):
+        sign, there = diodes.signs[k], held[diodes.held[k]]
+        on, off, reverse = diodes.on[k], diodes.off[k], diodes.reverse[k]
+        forward, backward = diodes.forward[k], diodes.backward[k]
+        shift, back = sign * (on - off) * forward, sign * (reverse - off) * backward if reverse != off else 0.0
+        for s in range(samples):
+            other = there[s]
+            v = sign * (at[s] - other)
+            slope = on if v >= forward else (reverse if v <= -backward else off)
+            constant = -shift if v >= forward else (back if v <= -backward else 0.0)
+            inverse[s] += slope
+            alone[s] += constant - slope * other
+    for s in range(samples):
+        inverse[s] = 1.0 / inverse[s]
+        alone[s] *= -inverse[s]
+
+
 @compiled_sums
 def take_lines(
     diodes: StraightDiodes, held: Array, diagonal: Array, drive: Array, y: Array, inverse: Array, alone: Array
@@ -74,25 +102,8 @@ def take_lines(
 
     ``inverse`` (h, S) becomes one over the slope of each, ``alone`` (h, S) where it is with the border at zero volts.
     """
-    samples = y.shape[1]
     for j in range(len(diagonal)):
-        for s in range(samples):
-            inverse[j, s], alone[j, s] = diagonal[j], drive[j, s]
-        for k in range(diodes.starts[j], diodes.starts[j + 1]):
-            sign, row = diodes.signs[k], diodes.held[k]
-            on, off, reverse = diodes.on[k], diodes.off[k], diodes.reverse[k]
-            forward, backward = diodes.forward[k], diodes.backward[k]
-            shift, back = sign * (on - off) * forward, sign * (reverse - off) * backward if reverse != off else 0.0
-            for s in range(samples):
-                other = held[row, s]
-                v = sign * (y[j, s] - other)
-                slope = on if v >= forward else (reverse if v <= -backward else off)
-                constant = -shift if v >= forward else (back if v <= -backward else 0.0)
-                inverse[j, s] += slope
-                alone[j, s] += constant - slope * other
-        for s in range(samples):
-            inverse[j, s] = 1.0 / inverse[j, s]
-            alone[j, s] *= -inverse[j, s]
+        on_lines(diodes, held, j, diagonal[j], drive[j], y[j], inverse[j], alone[j])
 
 
 @compiled_sums

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.solve.compiled.border_start_loops import begin_lines, guess_border
 from netlearn.solve.compiled.bordered_loops import (
     factor_border,
     left_over,
@@ -95,33 +96,18 @@ def begin_few(
     at_border: Array,
     y: Array,
 ) -> None:
-    """The inner voltages y (h, S) if no diode conducts, or with the border at zero volts where that has no solution."""
-    samples, none = y.shape[1], np.zeros(1)
-    inverse = np.empty((len(diagonal), 1))
-    for j in range(len(diagonal)):
-        slope = diagonal[j]
-        for s in range(samples):
-            y[j, s] = drive[j, s]
-        for k in range(diodes.starts[j], diodes.starts[j + 1]):
-            slope += diodes.off[k]
-            for s in range(samples):
-                y[j, s] -= diodes.off[k] * held[diodes.held[k], s]
-        inverse[j, 0] = 1.0 / slope
-        for s in range(samples):
-            y[j, s] *= -inverse[j, 0]
-    taken, one = np.empty((len(corner), 1)), np.empty((len(corner), 1))
-    multiply(products, inverse, taken)
-    factor_border(corner, taken, one, none)
-    if none[0] != 0.0:
-        return
-    border, pull, lower = np.empty(at_border.shape), np.empty(y.shape), np.empty((len(corner), samples))
-    for p in range(len(corner)):
-        for s in range(samples):
-            lower[p, s] = one[p, 0]
-    settle_border(beside, columns, lower, y, at_border, border, pull)
+    """The inner voltages y (h, S) to start from, see ``border_start_loops``."""
+    alone, inverse, pull = np.empty(y.shape), np.empty(y.shape), np.empty(y.shape)
+    mean, taken = np.empty((len(diagonal), 1)), np.empty((len(corner), 1))
+    begin_lines(diodes, held, diagonal, drive, inverse, alone, mean[:, 0])
+    border = np.empty(at_border.shape)
+    multiply(columns, alone, border)
+    multiply(products, mean, taken)
+    guess_border(corner, taken, at_border, border)
+    multiply(beside, border, pull)
     for j in range(len(y)):
-        for s in range(samples):
-            y[j, s] -= inverse[j, 0] * pull[j, s]
+        for s in range(y.shape[1]):
+            y[j, s] = alone[j, s] - inverse[j, s] * pull[j, s]
 
 
 @compiled_sums
@@ -200,12 +186,11 @@ def run_some(
     lower: Array,
     wrong: Array,
     y: Array,
-    pull: Array,
     steps: Array,
-) -> None:
+) -> int:
     """``most`` further steps at the most for the samples ``lost`` (n,), from where they are in y (r, S).
 
-    The elimination is left only where it is to be kept, but for ``wrong``.
+    The elimination is left only where it is to be kept, but for ``wrong``. Returns the most steps of a sample.
     """
     inner, count = len(diagonal), len(lost)
     one_drive, one_held, before = np.empty((inner, count)), np.empty((len(held), count)), np.empty((inner, count))
@@ -227,11 +212,13 @@ def run_some(
         diodes, one_held, diagonal, beside, columns, products, corner, one_drive, border, before, nothing, most,
         one, other, off, triangle, bad, found, outside, one_pull, taking,
     )  # fmt: skip
+    longest = 0
     for n in range(count):
         s = lost[n]
+        longest = max(longest, taking[n])
         wrong[s], steps[s] = bad[n], steps[s] + taking[n]
         for j in range(inner):
-            y[j, s], pull[j, s] = found[j, n], one_pull[j, n]
+            y[j, s] = found[j, n]
         for i in range(len(border)):
             y[inner + i, s] = outside[i, n]
         if keep:
@@ -239,6 +226,7 @@ def run_some(
                 inverse[j, s], alone[j, s] = one[j, n], other[j, n]
             for p in range(len(corner)):
                 taken[p, s], lower[p, s] = off[p, n], triangle[p, n]
+    return longest
 
 
 @compiled_sums

@@ -4,7 +4,6 @@ from netlearn.solve.compiled.bordered_loops import (
     factor_border,
     left_over,
     most_of,
-    move,
     multiply_columns,
     solve_border,
     take_entries,
@@ -18,16 +17,11 @@ from netlearn.solve.compiled.equation_loops import linearized, unbalanced
 from netlearn.solve.compiled.few_border_loops import begin_few, resolve_few, run_few, run_some, weigh_few
 from netlearn.solve.compiled.listed_loops import eliminate_listed
 from netlearn.solve.compiled.lu_loops import eliminate, solve_triangle, substitute, substitute_transposed
+from netlearn.solve.compiled.many_border_loops import resolve_border, settle_many
 from netlearn.solve.compiled.newton_loops import newton
 from netlearn.solve.compiled.planned_few_loops import adjoint_few, free_few, nudged_few, seen_at_border, seen_few
-from netlearn.solve.compiled.planned_loops import (
-    alike,
-    complete,
-    contract_products,
-    contract_runs,
-    gather,
-    opposite,
-)
+from netlearn.solve.compiled.planned_loops import alike, complete, contract_runs, gather, opposite
+from netlearn.solve.compiled.planned_many_loops import contract_products, nudged_many
 from netlearn.solve.compiled.recover_loops import recover
 from netlearn.solve.compiled.sorting_loops import sort_unique
 
@@ -53,19 +47,21 @@ __all__ = [
     "linearized",
     "list_rows",
     "most_of",
-    "move",
     "multiply_columns",
     "newton",
     "nudged_few",
+    "nudged_many",
     "opposite",
     "pair_products",
     "postorder",
     "recover",
+    "resolve_border",
     "resolve_few",
     "run_few",
     "run_some",
     "seen_at_border",
     "seen_few",
+    "settle_many",
     "solve_border",
     "solve_triangle",
     "sort_unique",

@@ -213,6 +213,53 @@ def adjoint_few(ends: Array, errors: Array, inner: int, border: int, work: Array
 
 
 @compiled_sums
+def push_corner(
+    ends: Array,
+    first: int,
+    conductance: Array,
+    current: Array,
+    beta: float,
+    square: Array,
+    sums: Array,
+    at_border: Array,
+    full: Array,
+    all_sums: Array,
+    corner: Array,
+    outside: Array,
+) -> float:
+    """The border's equations with ``beta`` times the ``conductance`` (o,) and ``current`` (S, o) of outputs.
+
+    ``square`` and ``sums`` become ``full`` and ``all_sums``, ``at_border`` (m, S) becomes ``outside``, and ``corner``
+    the lower triangle; ``ends`` (2, o) count from ``first`` on. Returns how many conductances are below zero.
+    """
+    border, samples, negative, p = len(square), len(current), 0.0, 0
+    full[:] = square
+    outside[:] = at_border
+    for o in range(len(conductance)):
+        a, b, g = ends[0, o] - first, ends[1, o] - first, beta * conductance[o]
+        negative += 1.0 if g < 0.0 else 0.0
+        if a >= 0:
+            full[a, a] += g
+            for s in range(samples):
+                outside[a, s] += beta * current[s, o]
+        if b >= 0:
+            full[b, b] += g
+            for s in range(samples):
+                outside[b, s] -= beta * current[s, o]
+        if a >= 0 and b >= 0:
+            full[a, b] -= g
+            full[b, a] -= g
+    for i in range(border):
+        all_sums[i] = sums[i]
+        for j in range(border):
+            all_sums[i] += abs(full[i, j]) - abs(square[i, j])
+        for j in range(i + 1):
+            corner[p] = full[i, j]
+            p += 1
+    return negative
+
+
+@compiled_sums
 def nudged_few(
     diodes: StraightDiodes,
     tree: Array,
@@ -251,31 +298,10 @@ def nudged_few(
     other, further, off = np.empty(state.inverse.shape), np.empty(state.inverse.shape), np.empty(state.taken.shape)
     bad = 0.0
     for k in range(kinds):
-        beta, negative = factors[k] * strength, 0.0
-        full[:] = matrix.square
-        outside[:] = state.at_border
-        for o in range(len(conductance)):
-            a, b, g = ends[0, o] - inner, ends[1, o] - inner, beta * conductance[o]
-            negative += 1.0 if g < 0.0 else 0.0
-            if a >= 0:
-                full[a, a] += g
-                for s in range(samples):
-                    outside[a, s] += beta * current[s, o]
-            if b >= 0:
-                full[b, b] += g
-                for s in range(samples):
-                    outside[b, s] -= beta * current[s, o]
-            if a >= 0 and b >= 0:
-                full[a, b] -= g
-                full[b, a] -= g
-        p = 0
-        for i in range(border):
-            sums[i] = matrix.border[i]
-            for j in range(border):
-                sums[i] += abs(full[i, j]) - abs(matrix.square[i, j])
-            for j in range(i + 1):
-                pushed[p] = full[i, j]
-                p += 1
+        negative = push_corner(
+            ends, inner, conductance, current, factors[k] * strength, matrix.square, matrix.border, state.at_border,
+            full, sums, pushed, outside,
+        )  # fmt: skip
         before[:] = state.y[:inner]
         excess[:] = 0.0
         own, at_outputs = states[k + 1, :inner], states[k + 1, inner:]

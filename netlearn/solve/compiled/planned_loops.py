@@ -283,55 +283,6 @@ def contract_runs(
 
 
 @compiled_sums
-def contract_products(
-    runs: Array,
-    inner: int,
-    conductance: Array,
-    own: Array,
-    at_held: Array,
-    at_border: Array,
-    scale: float,
-    result: Array,
-) -> None:
-    """The same as ``contract_runs`` from products of states that are summed over samples.
-
-    ``own`` (r,) are Σ left_q right_q, ``at_held`` (t, r) or (t, h) Σ left_q volts_p for held nodes p, and ``at_border``
-    (r, m) Σ left_p right_q + left_q right_p for q of the border. ``at_held`` may be where ``result`` is, if each
-    product stands where its resistor does.
-    """
-    for n in range(len(runs)):
-        kind, first, count, common, other = runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3], runs[n, 4]
-        into, g = result[first : first + count], conductance[first : first + count]
-        if kind == FROM_HELD:
-            mine = own[other : other + count]
-            if common >= 0:
-                cross = at_held[common, other : other + count]
-                for j in range(count):
-                    into[j] = mine[j] - cross[j]
-            else:
-                for j in range(count):
-                    into[j] = mine[j]
-        elif kind == TO_HELD:
-            for j in range(count):
-                into[j] = own[common] - at_held[other + j, common]
-        elif kind == FROM_INNER:
-            for j in range(count):
-                into[j] = own[common] + own[inner + other + j] - at_border[common, other + j]
-        elif kind == FROM_BORDER:
-            for j in range(count):
-                into[j] = own[inner + common] + own[other + j] - at_border[other + j, common]
-        elif kind == AT_BORDER:
-            for j in range(count):
-                into[j] = own[inner + common] + own[inner + other + j] - at_border[inner + other + j, common]
-        else:
-            for j in range(count):
-                into[j] = 0.0
-        if kind != NOWHERE:
-            for j in range(count):
-                into[j] *= -scale * g[j] * g[j]
-
-
-@compiled_sums
 def alike(one: Array, other: Array, most: float) -> float:
     """Of how many samples the first voltages of ``one`` (n, S) and ``other`` (m, S) may be ``most`` of a spread.
 

@@ -524,7 +524,7 @@ def test_values_that_a_step_does_not_have_are_no_matter(value: float, samples: i
 def test_states_that_do_not_settle_in_time_are_found_in_the_general_way(
     samples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, theta, batch = task(7, samples)
+    model, theta, batch = task(23, samples)
     expected = {name: said(model, theta, batch, name, Mse()) for name in ("analytic", "ep")}
     monkeypatch.setattr(plan, "STEPS", 1)
     monkeypatch.setattr("netlearn.solve.bordered.system.STEPS", 1)

@@ -89,3 +89,27 @@ def test_each_way_of_contracting_gives_the_gradients_of_the_general_way(
             assert (plan.border.products_in_place is None) == ("joined" in options)
         with general_way():
             same(found, said(model, theta, batch, name, Mse()), 1e-8 if name == "analytic" else 1e-5)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 1e3])
+@pytest.mark.parametrize("outputs", ["V(y0) V(y1,y2)", "V(h0)"])
+def test_volts_that_are_not_finite_have_no_planned_states(value: float, outputs: str) -> None:
+    model, theta, batch = layers(VOLTS, outputs=outputs)
+    volts = VOLTS.copy()
+    volts[7, 3] = value
+    plan = PlannedModel.of(model)
+    assert plan is not None
+    assert plan.border.products_in_place is not None
+    step = plan.step(theta, Batch(volts, batch.targets))
+    assert (step is None) == (abs(value) != 1e3)
+    assert step is None or np.isfinite(step.read).all()
+
+
+@pytest.mark.parametrize("samples", [40, 300])
+@pytest.mark.parametrize("states", ["positive", "negative", "centered"])
+def test_nudged_states_of_several_parts_are_those_of_the_general_way(states: str, samples: int) -> None:
+    model, theta, batch = layers(np.random.default_rng(2).uniform(-1, 1, (samples, INPUTS)))
+    options = {"beta": 1e-6, "states": states}
+    found = said(model, theta, batch, "ep", Mse(), **options)
+    with general_way():
+        same(found, said(model, theta, batch, "ep", Mse(), **options), 1e-5)

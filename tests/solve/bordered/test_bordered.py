@@ -353,3 +353,31 @@ def test_diodes_that_leak_nothing_warn_of_no_division(threads: int, monkeypatch:
     point = InternalSolver().solve(circuit)
     y = point.x[:, list(circuit.nodes).index("y")]
     np.testing.assert_allclose(y, np.linspace(0.5, 2, 600) * 1000 / 2001, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("inputs", "hidden", "outputs"), [(30, 50, 10), (10, 60, 20), (8, 40, 20)])
+@pytest.mark.parametrize("samples", [16, 300])
+def test_few_samples_need_more_than_the_first_guess(inputs: int, hidden: int, outputs: int, samples: int) -> None:
+    rng = np.random.default_rng(inputs)
+    ohms = 10 ** rng.uniform(3, 5, (inputs + outputs, hidden))
+    lines = ["layers", *(f"Vx{i} x{i} 0 0" for i in range(inputs))]
+    lines += [f"Ra{i}_{j} x{i} h{j} {float(ohms[i, j])!r}" for i in range(inputs) for j in range(hidden)]
+    lines += [f"Rb{i}_{j} h{j} y{i} {float(ohms[inputs + i, j])!r}" for i in range(outputs) for j in range(hidden)]
+    lines += [f"D{j} h{j} 0 dm" if j % 2 else f"D{j} 0 h{j} dm" for j in range(hidden)]
+    circuit = circuit_of("\n".join([*lines, ".model dm d(ron=1m roff=1g vfwd=0)", ".end"]))
+    g = circuit.group("voltage source")
+    drives = rng.uniform(-1, 1, (samples, inputs))
+    model = NonlinearModel.of(circuit.with_values({(g or 0, "dc"): drives}))
+    bordered = BorderedSystem.of(model, samples)
+    assert bordered is not None
+    whole = bordered.solve(None, Tolerances())
+    assert whole.converged.all()
+    assert whole.steps <= 3
+    # Of as many as have the same lines after one step it is known that they have arrived, the others are off them.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(system, "STEPS", 1)
+        first = bordered.solve(None, Tolerances())
+    assert first.converged.mean() > 0.8
+    np.testing.assert_allclose(
+        first.states.moving[first.converged], whole.states.moving[first.converged], rtol=1e-12, atol=1e-15
+    )

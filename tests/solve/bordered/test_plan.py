@@ -73,9 +73,9 @@ def test_runs_are_all_resistors_and_give_the_sums_over_them(samples: int, seed: 
     # What sources hold does not move, and neither does what joins one unknown to itself.
     np.testing.assert_allclose(result, 2.0 * (drops[0] * drops[1]).sum(axis=0) / ohms**2, rtol=1e-12, atol=1e-14)
     left, right = (each.reshape(samples, -1).T for each in states)
-    at_border = left @ right[INNER:].T + right @ left[INNER:].T
-    again, own, at_held = np.empty(len(index)), (left * right).sum(axis=1), volts.T @ left.T
-    loops.contract_products(found, INNER, conductance, own, at_held, at_border, -2.0, again)
+    left, right = np.ascontiguousarray(left), np.ascontiguousarray(right)
+    again, at_held, outside = np.empty(len(index)), volts.T @ left.T, (left[INNER:], right[INNER:])
+    loops.contract_products(found, INNER, conductance, left, right, outside, at_held, -2.0, again)
     np.testing.assert_allclose(again, result, rtol=1e-12, atol=1e-12)
     for wrong in (0.0, -1.0, np.nan):
         ohms[rng.integers(len(ohms))] = wrong
