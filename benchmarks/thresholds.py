@@ -142,10 +142,25 @@ def factorizations(count: int) -> Work:
     return lambda: InternalSolver().solve(circuit).x
 
 
-def samples_of_a_setting(count: int) -> Work:
-    """A lattice of 10x10 diodes at 32 settings of its resistances, so many samples each."""
-    circuit = _at_settings(lattice(np.random.default_rng(0), 10), 32, count)
+def unknowns_of_a_setting(count: int) -> Work:
+    """A lattice of 10x10 diodes at 32 settings of its resistances, about so many unknowns in all samples of each."""
+    network = lattice(np.random.default_rng(0), 10)
+    circuit = _at_settings(network, 32, max(round(count / _size(network)), 2))
     return lambda: InternalSolver().solve(circuit).x
+
+
+def unknowns_at_a_temperature(count: int) -> Work:
+    """A lattice of 4x4 bipolar transistors at 32 temperatures, with about so many unknowns in all samples at each."""
+    network, rng = transistor_lattice(np.random.default_rng(0), "BJT", 4), _rng()
+    each = max(round(count / _size(network)), 2)
+    circuit = network.circuit(network.samples(rng, 32 * each))
+    kelvin = np.repeat(rng.uniform(250.0, 400.0, 32), each)[:, None]
+    circuit = replace(circuit, environment=replace(circuit.environment, temperature=kelvin))
+    return lambda: InternalSolver().solve(circuit).x
+
+
+def _size(network: Network | Written) -> int:
+    return network.circuit(network.samples(_rng(), 1)).size
 
 
 def _at_settings(network: Network, count: int, each: int) -> Circuit:
@@ -366,7 +381,8 @@ def _rng() -> np.random.Generator:
 
 THRESHOLDS = (
     Threshold(linear, "MOST_FACTORIZATIONS", "settings", factorizations),
-    Threshold(internal, "LEAST_SHARED", "samples each", samples_of_a_setting),
+    Threshold(internal, "LEAST_SHARED", "unknowns of diodes", unknowns_of_a_setting),
+    Threshold(internal, "LEAST_SHARED", "unknowns of transistors", unknowns_at_a_temperature),
     Threshold(lockstep, "INTERPOLATED_FROM", "unknowns", interpolated_starts),
     Threshold(left_looking, "LIGHT", "each", multiplications_each),
     Threshold(left_looking, "MOST_UNKNOWNS", "unknowns", unknowns_of_a_lattice),

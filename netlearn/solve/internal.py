@@ -18,9 +18,10 @@ from netlearn.solve.nonlinear import NonlinearSolver
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.parts import solve_parts
 
-LEAST_SHARED = 4
-"""Samples to a setting, on average, from which each setting is solved as a circuit of its own: that takes 1.2 times as
-long for 2 of them, 0.7 for 4 (benchmarks/thresholds.py)."""
+LEAST_SHARED = 500
+"""Unknowns in all samples of a setting, on average, from which each setting is solved as a circuit of its own: with
+compiled loops lattices of diodes take 1.1 times as long for 250 and 0.55 for 500, array operations take longer for each
+setting (benchmarks/thresholds.py)."""
 
 Method = Literal["auto", "newton", "gauss-seidel", "jacobi", "hybrid"]
 _SWEEPS = Option("sweeps", int, 1000, least=1)
@@ -79,7 +80,7 @@ class InternalSolver:
             return LinearSolver(self.careful, lazy).solve(circuit)
         require_room(circuit)
         parts = by_setting(circuit)
-        if len(parts) > 1 and len(parts) * LEAST_SHARED <= (circuit.samples or 1):
+        if len(parts) > 1 and len(parts) * LEAST_SHARED <= (circuit.samples or 1) * circuit.size:
             return solve_parts(circuit, parts, self._solve, start)
         return self._solve(circuit, start)
 
