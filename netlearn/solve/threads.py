@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
@@ -28,6 +29,8 @@ _chosen: list[int] = []
 
 @cache
 def _libraries() -> ThreadpoolController:
+    # Compiled loops call scipy's BLAS, which is another one than numpy's.
+    import_module("scipy.linalg.cython_blas")
     # Looking the loaded libraries up takes milliseconds, setting their limit microseconds.
     return ThreadpoolController()
 

@@ -308,9 +308,15 @@ def opposite(volts: Array, first: int, apart: int, step: int, count: int) -> boo
     """
     for s in range(len(volts)):
         row, wrong = volts[s], 0.0
-        for k in range(count):
-            at = first + step * k
-            wrong += 0.0 if row[at] == -row[at + apart] else 1.0
+        if step == 1:
+            # What lies side by side is compared several at a time.
+            one, other = row[first : first + count], row[first + apart : first + apart + count]
+            for k in range(count):
+                wrong += 0.0 if one[k] == -other[k] else 1.0
+        else:
+            for k in range(count):
+                at = first + step * k
+                wrong += 0.0 if row[at] == -row[at + apart] else 1.0
         if wrong > 0.0:
             return False
     return True
