@@ -25,6 +25,9 @@ ONE_THREAD = dict.fromkeys(THREADS, "1") | {
     "NETLEARN_COMPILE": "first",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
 }
+KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+"""What makes OpenBLAS, which numpy and scipy have, take other kernels than the processor's own: other libraries do not
+ask for it, so that it is left out."""
 
 PEERS: dict[str, tuple[str, str, str]] = {
     "drn": ("torch", "deep_networks", "drn"),
@@ -81,7 +84,9 @@ def main() -> None:
         words = [python, __file__, "--here", "--rows", name, "--least", str(chosen.least)]
         done = subprocess.run(
             [*words, *(["--quick"] if chosen.quick else [])],
-            env=os.environ | ONE_THREAD | {"PYTHONPATH": paths},
+            env={name: value for name, value in os.environ.items() if name not in KERNELS}
+            | ONE_THREAD
+            | {"PYTHONPATH": paths},
             check=False,
         )
         failed += done.returncode != 0
