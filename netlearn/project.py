@@ -370,14 +370,18 @@ class Project:
         return self._own_sources()
 
     def _own_sources(self) -> Sequence[str]:
-        """Every source but those that are trained, which are not driven."""
-        return [name for name in source_names(self.circuit) if name not in self._trained_sources]
+        """Every source but those that are trained, and those that corners set, which are not driven."""
+        taken = self._trained_sources
+        with suppress(OptionError):
+            # What is wrong with a corner is said where it is read.
+            taken |= self.design.sources_set_by(tuple(self.settings.corner))
+        return [name for name in source_names(self.circuit) if name not in taken]
 
     @cached_property
     def _trained_sources(self) -> frozenset[str]:
-        """The independent sources whose values ``*@train`` names."""
+        """The independent sources whose values ``*@train`` names, or what they are computed from."""
         patterns = [entry.pattern for entry in self.settings.train]
-        return frozenset(self.design.matched_sources(patterns, self.settings.fix))
+        return self.design.matched_sources(patterns, self.settings.fix)
 
 
 def open_project(

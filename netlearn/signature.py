@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -17,14 +18,14 @@ def signature_of(project: Project) -> tuple[Project, Unnamed]:
     """The project with its inputs and outputs by what it says, whatever data it names, and how arrays stand for them.
 
     ``*@input`` and ``*@output`` say what they are, and ``*@goal`` what is measured, too; without the first the
-    sources are taken that the training data drive, or else all of them that are not trained. Raises OptionError
-    where nothing is measured, and NetlearnError for names of nothing.
+    sources are taken that the training data drive, or else all of them that neither training nor corners set. Raises
+    OptionError where nothing is measured, and NetlearnError for names of nothing.
     """
     given = project.settings
     if not given.output and not given.goal:
         raise OptionError("there is nothing to measure", hint="say what: output=['V(out)'], or *@output V(out)")
     words = given.input or tuple(project.unnamed.sources())
-    unnamed = Unnamed(words, given.output, labels=bool(given.classes))
+    unnamed = Unnamed(given.input, given.output, labels=bool(given.classes), sources=partial(tuple, words))
     # One sample, of which only the names of its columns are looked at.
     inputs = np.zeros((1, len(words)))
     if given.goal:

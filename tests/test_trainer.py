@@ -233,3 +233,45 @@ def test_one_sample_of_targets_goes_with_the_netlist_s_own_values() -> None:
         trainer = netlearn.Trainer(netlearn.parse(text), optimizer="adam lr=0.1")
         losses += [trainer.loss(inputs, targets), trainer.step(inputs, targets).loss]
     assert losses == pytest.approx([0.02 / 2] * 6)
+
+
+STAGE = """a stage at corners
+*@goal V(c) = 2.5 within=2%
+*@corner {corner}
+*@train R1 R2 min=1k max=1meg
+.param vcc=5
+vs s 0 {{vcc}}
+r1 s b 39k
+r2 b 0 10k
+rc s c 4.7k
+re e 0 470
+q1 c b e nn
+.model nn npn(is=1e-15 bf=150)
+"""
+
+
+@pytest.mark.parametrize("corner", ["temp=0,50", "vs=4.5,5", "vcc=4.5,5"])
+def test_corners_that_set_a_source_are_what_drives_it(corner: str) -> None:
+    """The source's own value would stand at every corner, or be refused beside one of its name."""
+    netlist = netlearn.parse(STAGE.format(corner=corner))
+    trainer = netlearn.Trainer(netlist)
+    wanted = float(netlearn.evaluate(netlist).loss)
+    np.testing.assert_allclose([trainer.loss(), trainer.estimate().loss], wanted, rtol=1e-9)
+
+
+def test_a_source_that_follows_from_what_is_trained_is_not_driven() -> None:
+    netlist = netlearn.parse("""a supply that is trained
+*@output V(out)
+*@train supply min=1 max=10
+.param supply=5
+V1 in 0 {supply}
+V2 x 0 1
+R1 in out 1k
+R2 out 0 1k
+R3 x out 1k
+""")
+    trainer = netlearn.Trainer(netlist)
+    # V(out) is a third of 5 + 1, 1 V too much, whose square is the loss.
+    np.testing.assert_allclose(trainer.estimate([1.0], [1.0]).gradient, [2 / 3], rtol=1e-9)
+    with pytest.raises(netlearn.DataError, match=r"2 columns of inputs for 1 sources \(v2\)"):
+        trainer.estimate([5.0, 1.0], [1.0])

@@ -78,6 +78,14 @@ class Named:
             raise OptionError(message, hint=f"see {place}; write the circuit without it")
         return target
 
+    def sources_set_by(self, column: str) -> Iterator[str]:
+        """The independent sources that a column sets: that of its name, or those with the number in their values."""
+        target = self.target(column)
+        depends = self.graph.dependants([target.quantity])
+        for g, rows in _rows(self.circuit, target):
+            if isinstance(self.circuit.groups[g].device, VoltageSource | CurrentSource):
+                yield from (self.circuit.groups[g].names[k] for k in rows[depends[self.contents[g].values["dc"][rows]]])
+
     def known(self) -> Iterator[str]:
         """Names that a column may have, the likely ones first."""
         for group in self.circuit.groups:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -161,10 +162,20 @@ class Design:
         Raises OptionError for a name of something that cannot be set, or of nothing.
         """
         result = self._renewed()
-        named = Named(self.circuit, self._graph, self._contents, self._parameters, self._frozen, self._temperature)
-        result._driven = drive(named, columns)
+        result._driven = drive(self._named, columns)
         result._contents = result._driven.contents
         return result
+
+    @property
+    def _named(self) -> Named:
+        return Named(self.circuit, self._graph, self._contents, self._parameters, self._frozen, self._temperature)
+
+    def sources_set_by(self, columns: Sequence[str]) -> frozenset[str]:
+        """The independent sources that columns set, also by what their values are computed from.
+
+        Raises OptionError as ``driven`` does.
+        """
+        return frozenset(source for column in columns for source in self._named.sources_set_by(column))
 
     def reading(self, names: Sequence[str]) -> Design:
         """The same netlist, its circuit holding the numbers of these names for probes that use them.
@@ -245,14 +256,27 @@ class Design:
         """What each of the columns given to ``driven`` sets."""
         return self._driven.inputs
 
-    def matched_sources(self, train: Sequence[str], fix: Sequence[str] = ()) -> list[str]:
-        """The independent sources that patterns match by their own names, less those of ``fix``."""
-        known = [name for name in source_names(self.circuit) if not is_inductor(name)]
+    def matched_sources(self, train: Sequence[str], fix: Sequence[str] = ()) -> frozenset[str]:
+        """The independent sources that patterns match, less those of ``fix``.
+
+        They match by their own names, or by a parameter that their values are computed from.
+        """
 
         def matches(name: str, patterns: Sequence[str]) -> bool:
-            return any(fnmatchcase(name, pattern.lower()) for pattern in patterns if pattern[:1].lower() in "vi[")
+            return any(fnmatchcase(name, pattern.lower()) for pattern in patterns)
 
-        return [name for name in known if matches(name, train) and not matches(name, fix)]
+        def chosen(name: str, patterns: Sequence[str]) -> bool:
+            return matches(name, patterns) and not matches(name, fix)
+
+        named = [pattern for pattern in train if pattern[:1].lower() in "vi["]
+        own = [name for name in source_names(self.circuit) if not is_inductor(name) and chosen(name, named)]
+        found = set(own)
+        for name in (f"{path}.{name}" if path else name for path, names, _ in self._parameters for name in names):
+            if chosen(name, train):
+                with suppress(OptionError):
+                    # What cannot differ is refused where it is trained.
+                    found |= self.sources_set_by([name])
+        return frozenset(found)
 
     # Choosing what to train ------------------------------------------------------------------
 

@@ -185,7 +185,7 @@ def _pair(inputs: object, targets: object, unnamed: Unnamed) -> Mapping[str, Any
 def _inputs(data: object, unnamed: Unnamed) -> dict[str, Array]:
     """Columns by the sources that an array (S, p) drives."""
     values = plain_array(_dense(data))
-    if values.ndim == 1 and len(unnamed.input) == 1:
+    if values.ndim == 1 and len(unnamed.input or unnamed.sources()) == 1:
         values = values[:, None]
     if values.ndim != 2:
         hint = "samples are rows: X[None] for one sample, X[:, None] for one input"
