@@ -197,12 +197,25 @@ class ElementNames:
 
 
 class Body:
-    """The names of one body, and the template that its elements are put into."""
+    """The names of one body, and the template that its elements are put into.
 
-    def __init__(self, shared: Shared, parent: Body | None = None, multiplier: int | None = None) -> None:
+    As in ngspice, parameters are those around its instance, in the body ``parent``, but models, functions and
+    subcircuits those ``around`` its definition.
+    """
+
+    def __init__(
+        self,
+        shared: Shared,
+        parent: Body | None = None,
+        around: Body | None = None,
+        multiplier: int | None = None,
+    ) -> None:
         self.shared = shared
         self.parent = parent
-        self.scope: Scope = Scope(shared.graph, shared.settings, parent.scope if parent else None)
+        self.around = around
+        self.scope: Scope = Scope(
+            shared.graph, shared.settings, parent.scope if parent else None, around.scope if around else None
+        )
         self.template = Template()
         self.meters = Meters(self.template, shared.graph)
         self.multiplier = multiplier
@@ -220,21 +233,21 @@ class Body:
         return self.shared.graph.value(quantity)
 
     def model(self, name: str) -> ModelCard | None:
-        """The model of that name that is nearest on the way outwards."""
+        """The model of that name that is nearest on the way outwards, from definition to definition."""
         body: Body | None = self
         while body is not None:
             if name in body.models:
                 return body.models[name]
-            body = body.parent
+            body = body.around
         return None
 
     def definition(self, name: str) -> Definition | None:
-        """The subcircuit of that name that is nearest on the way outwards."""
+        """The subcircuit of that name that is nearest on the way outwards, from definition to definition."""
         body: Body | None = self
         while body is not None:
             if name in body.definitions:
                 return body.definitions[name]
-            body = body.parent
+            body = body.around
         return None
 
     def known_definitions(self) -> list[str]:
@@ -242,7 +255,7 @@ class Body:
         names: list[str] = []
         while body is not None:
             names += body.definitions
-            body = body.parent
+            body = body.around
         return names
 
     def known_models(self) -> list[str]:
@@ -250,7 +263,7 @@ class Body:
         names: list[str] = []
         while body is not None:
             names += body.models
-            body = body.parent
+            body = body.around
         return names
 
     def take_names(self, source: Source, spans: Array, chain: tuple[Place, ...]) -> None:

@@ -153,13 +153,13 @@ class Instances:
             raise line.error(f"instances are nested more than {DEEPEST} deep", called)
 
     def _template(self, line: ElementLine, definition: Definition, passed: Passed) -> Template:
-        key = (definition.subcircuit, *passed.key(), _surroundings(line.body))
+        key = (definition.subcircuit, definition.body, *passed.key())
         for reads, template in self._templates.get(key, []):
             if _still(line.body, reads):
                 for name, quantity in reads.items():
                     line.body.scope.reads[name] = quantity
                 return template
-        body = Body(line.body.shared, line.body, passed.multiplier)
+        body = Body(line.body.shared, line.body, definition.body, passed.multiplier)
         self._enter(body, definition, passed)
         self._fill(body, definition)
         self._templates.setdefault(key, []).append((body.scope.reads, body.template))
@@ -189,16 +189,6 @@ class Instances:
 
 def _multiplier(line: ElementLine) -> set[str]:
     return {a.name.text.lower() for a in line.element.assignments} & {"m"}
-
-
-def _surroundings(innermost: Body) -> Body | None:
-    """What else an instance's contents depend on: the body around it that has models, functions or subcircuits."""
-    body = innermost
-    while body.parent is not None:
-        if body.models or body.definitions or body.scope.function_texts:
-            return body
-        body = body.parent
-    return None
 
 
 def _still(body: Body, reads: dict[str, int | None]) -> bool:

@@ -1,7 +1,7 @@
 """Parameters and functions by name, found where ngspice finds them.
 
 A subcircuit's body sees its own parameters first, then those of the body that its instance
-stands in, and so on outwards: the chain of calls, not of definitions.
+stands in, and so on outwards: the chain of calls. Functions it sees in the chain of definitions.
 """
 
 from __future__ import annotations
@@ -36,10 +36,13 @@ _THERMAL_VOLTAGE = parse_expression(f"(temp+{ZERO_CELSIUS!r})*{K_OVER_Q!r}")
 class Scope:
     """The names of one body: the netlist's own or one instance's of a subcircuit."""
 
-    def __init__(self, graph: ValueGraph, settings: ScopeSettings, parent: Scope | None = None) -> None:
+    def __init__(
+        self, graph: ValueGraph, settings: ScopeSettings, parent: Scope | None = None, around: Scope | None = None
+    ) -> None:
         self.graph = graph
         self.settings = settings
         self.parent = parent
+        self.around = around
         self.resolved: dict[str, int] = {}
         self.definitions: dict[str, Text] = {}
         self.passed: dict[str, Expression] = {}
@@ -355,13 +358,13 @@ class Scope:
         while scope is not None:
             if scope.function_texts:
                 names = names.union(scope.function_texts)
-            scope = scope.parent
+            scope = scope.around
         return names
 
     def _function_holder(self, name: str) -> Scope | None:
         scope: Scope | None = self
         while scope is not None and name not in scope.function_texts:
-            scope = scope.parent
+            scope = scope.around
         return scope
 
 
