@@ -61,9 +61,27 @@ def _power_slopes(x: Number, y: Number) -> tuple[Number, Number]:
     base = _absolute(x)
     # The logarithm's limit at a zero base: 0^y stays zero for every y > 0.
     by_exponent = np.where(_real(base) > 0, np.power(base, y) * np.log(np.where(base == 0, 1.0, base)), 0.0)
-    by_base = y * np.power(base, y - 1) * _sign(x)
-    # Not zero times infinity at a zero base.
-    return np.where(y == 0, 0.0, by_base), by_exponent
+    return _by_base(base, y) * _sign(x), by_exponent
+
+
+def _by_base(base: Number, y: Number) -> Number:
+    """The slope of base^y, and zero at a base of zero where it would be infinite, or zero times that."""
+    steep = _is_steep(base, y)
+    return np.where(steep, 0.0, y * np.power(np.where(steep, 1.0, base), y - 1))
+
+
+def _is_steep(base: Number, y: Number) -> Number:
+    """Whether base^y has a value and no finite slope."""
+    return (base == 0) & (_real(y) >= 0) & (_real(y) < 1)
+
+
+def _over_root(x: Number, above: float = 1.0) -> Number:
+    """above / √x, and zero where it would be infinite, at one point alone, such as that of √|v| at zero volts.
+
+    There no slope is right, and an infinite one would leave equations without a solution.
+    """
+    steep = x == 0
+    return np.where(steep, 0.0, above / np.sqrt(np.where(steep, 1.0, x)))
 
 
 def _odd_power(x: Number, y: Number) -> Number:
@@ -82,7 +100,9 @@ def _signed_power(x: Number, y: Number) -> Number:
 
 
 def _signed_power_slopes(x: Number, y: Number) -> tuple[Number, Number]:
-    return y * _signed_power(x, y - 1), np.where(_real(x) > 0, _power_slopes(x, y)[1], 0.0)
+    steep = _is_steep(x, y)
+    by_base = np.where(steep, 0.0, y * _signed_power(np.where(steep, 1.0, x), y - 1))
+    return by_base, np.where(_real(x) > 0, _power_slopes(x, y)[1], 0.0)
 
 
 def _c_power(x: Number, y: Number) -> Number:
@@ -92,7 +112,7 @@ def _c_power(x: Number, y: Number) -> Number:
 
 def _c_power_slopes(x: Number, y: Number) -> tuple[Number, Number]:
     by_exponent = np.where(_real(x) > 0, np.power(x, y) * np.log(np.where(_real(x) > 0, x, 1.0)), 0.0)
-    return y * np.power(x, y - 1), by_exponent
+    return _by_base(x, y), by_exponent
 
 
 def _angle(y: Number, x: Number) -> Number:
@@ -236,18 +256,18 @@ def is_clamp(function: Function | None) -> bool:
 
 _COMMON: Mapping[str, Function] = {
     **_LTSPICE,
-    "sqrt": _one(np.sqrt, lambda x: 0.5 / np.sqrt(x)),
+    "sqrt": _one(np.sqrt, lambda x: _over_root(x, 0.5)),
     "sin": _one(np.sin, np.cos),
     "cos": _one(np.cos, lambda x: -np.sin(x)),
     "tan": _one(np.tan, lambda x: 1.0 / np.cos(x) ** 2),
-    "asin": _one(np.arcsin, lambda x: 1.0 / np.sqrt(1.0 - x * x)),
-    "acos": _one(np.arccos, lambda x: -1.0 / np.sqrt(1.0 - x * x)),
+    "asin": _one(np.arcsin, lambda x: _over_root(1.0 - x * x)),
+    "acos": _one(np.arccos, lambda x: _over_root(1.0 - x * x, -1.0)),
     "atan": _one(np.arctan, lambda x: 1.0 / (1.0 + x * x)),
     "sinh": _one(np.sinh, np.cosh),
     "cosh": _one(np.cosh, np.sinh),
     "tanh": _one(np.tanh, lambda x: 1.0 - np.tanh(x) ** 2),
     "asinh": _one(np.arcsinh, lambda x: 1.0 / np.sqrt(x * x + 1.0)),
-    "acosh": _one(np.arccosh, lambda x: 1.0 / np.sqrt(x * x - 1.0)),
+    "acosh": _one(np.arccosh, lambda x: _over_root(x * x - 1.0)),
     "atanh": _one(np.arctanh, lambda x: 1.0 / (1.0 - x * x)),
     "exp": _one(np.exp, np.exp),
     "ln": _one(np.log, lambda x: 1.0 / x),
@@ -285,7 +305,7 @@ _COMMON: Mapping[str, Function] = {
     ),
     "hypot": _two(
         lambda x, y: np.sqrt(x * x + y * y),
-        lambda x, y: (x / np.sqrt(x * x + y * y), y / np.sqrt(x * x + y * y)),
+        lambda x, y: (x * _over_root(x * x + y * y), y * _over_root(x * x + y * y)),
     ),
 }
 

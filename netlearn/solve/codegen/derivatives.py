@@ -166,6 +166,13 @@ class Terms:
     def less(self, a: Node, b: Node) -> Node:
         return self.graph.apply("lt", a, b)
 
+    def is_zero(self, a: Node) -> Node:
+        return self.graph.apply("eq", a, self(0.0))
+
+    def over_root(self, above: float, square: Node, root: Node | None = None) -> Node:
+        """above / √square, and zero where it would be infinite."""
+        return self.choose(self.is_zero(square), self(0.0), self.div(self(above), root or self.sqrt(square)))
+
     def choose(self, which: Node, a: Node, b: Node) -> Node:
         return self.graph.apply("select", which, a, b)
 
@@ -184,8 +191,9 @@ def _power_slope(t: Terms, node: Node, k: int) -> Node:
     base, exponent = node.inputs
     if k == 0:
         slope = t.mul(exponent, t.graph.apply("pow", base, t.sub(exponent, t(1.0))))
-        # Not zero times infinity at a zero base.
-        return t.choose(t.graph.apply("eq", exponent, t(0.0)), t(0.0), slope)
+        # Neither infinite at a zero base nor zero times that, where there is a value.
+        steep = t.choose(t.less(exponent, t(0.0)), slope, t(0.0))
+        return t.choose(t.is_zero(base), t.choose(t.less(exponent, t(1.0)), steep, slope), slope)
     positive = t.less(t(0.0), base)
     return t.choose(positive, t.mul(node, t.graph.apply("log", t.choose(positive, base, t(1.0)))), t(0.0))
 
@@ -200,9 +208,9 @@ def _by_one(formula: Callable[[Terms, Node, Node], Node]) -> Callable[[Terms, No
     return lambda t, node, k: formula(t, node.inputs[0], node)
 
 
-def _root(t: Terms, x: Node, sign: float, one: float) -> Node:
-    """√(one + sign x²)."""
-    return t.sqrt(t.add(t(one), t.mul(t(sign), t.mul(x, x))))
+def _square(t: Terms, x: Node, sign: float, one: float) -> Node:
+    """one + sign x²."""
+    return t.add(t(one), t.mul(t(sign), t.mul(x, x)))
 
 
 _SLOPES: Mapping[str, Callable[[Terms, Node, int], Node]] = {
@@ -215,21 +223,21 @@ _SLOPES: Mapping[str, Callable[[Terms, Node, int], Node]] = {
     "max": lambda t, node, k: t.choose(t.less(node.inputs[0], node.inputs[1]), t(float(k == 1)), t(float(k == 0))),
     "abs": _by_one(lambda t, x, y: t.sign(x)),
     "pow": _power_slope,
-    "sqrt": _by_one(lambda t, x, y: t.div(t(0.5), y)),
+    "sqrt": _by_one(lambda t, x, y: t.over_root(0.5, x, y)),
     "exp": _by_one(lambda t, x, y: y),
     "log": _by_one(lambda t, x, y: t.div(t(1.0), x)),
     "sin": _by_one(lambda t, x, y: t.graph.apply("cos", x)),
     "cos": _by_one(lambda t, x, y: t.neg(t.graph.apply("sin", x))),
     "tan": _by_one(lambda t, x, y: t.add(t(1.0), t.mul(y, y))),
-    "asin": _by_one(lambda t, x, y: t.div(t(1.0), _root(t, x, -1.0, 1.0))),
-    "acos": _by_one(lambda t, x, y: t.div(t(-1.0), _root(t, x, -1.0, 1.0))),
+    "asin": _by_one(lambda t, x, y: t.over_root(1.0, _square(t, x, -1.0, 1.0))),
+    "acos": _by_one(lambda t, x, y: t.over_root(-1.0, _square(t, x, -1.0, 1.0))),
     "atan": _by_one(lambda t, x, y: t.div(t(1.0), t.add(t(1.0), t.mul(x, x)))),
     "atan2": _angle_slope,
     "sinh": _by_one(lambda t, x, y: t.graph.apply("cosh", x)),
     "cosh": _by_one(lambda t, x, y: t.graph.apply("sinh", x)),
     "tanh": _by_one(lambda t, x, y: t.sub(t(1.0), t.mul(y, y))),
-    "asinh": _by_one(lambda t, x, y: t.div(t(1.0), _root(t, x, 1.0, 1.0))),
-    "acosh": _by_one(lambda t, x, y: t.div(t(1.0), _root(t, x, 1.0, -1.0))),
+    "asinh": _by_one(lambda t, x, y: t.div(t(1.0), t.sqrt(_square(t, x, 1.0, 1.0)))),
+    "acosh": _by_one(lambda t, x, y: t.over_root(1.0, _square(t, x, 1.0, -1.0))),
     "atanh": _by_one(lambda t, x, y: t.div(t(1.0), t.sub(t(1.0), t.mul(x, x)))),
 }
 """slope(terms, node, k): the derivative by input k. Operations without one are level wherever they have a slope."""
