@@ -11,7 +11,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.errors import OptionError
 from netlearn.learn.dissipating import Dissipating
-from netlearn.learn.measured_losses import Logarithmic, Relative
+from netlearn.learn.measured_losses import Logarithmic, Relative, mean_variance
 from netlearn.options import option
 
 
@@ -52,7 +52,7 @@ class Mse(Dissipating):
         wanted = wanted[:, ~np.isnan(wanted).all(axis=0)]
         if not wanted.size:
             return 0.0
-        variance = float(np.mean(np.nanvar(wanted, axis=0)))
+        variance = mean_variance(wanted)
         return variance if variance > 0 else float(np.nanmean(wanted * wanted))
 
     def wanted(self, outputs: Array, targets: Array) -> Array:

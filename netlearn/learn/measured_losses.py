@@ -17,6 +17,18 @@ FLOOR = 0.1
 below all that is wanted, where a miss still counts by its ratio."""
 
 
+def mean_variance(values: Array) -> float:
+    """The mean of the variances of the columns of values (S, o) of which some are NaN; zero of those of one value.
+
+    Of three numbers of 0.1 the mean is not 0.1, and the variance by itself not zero but for rounding.
+    """
+    asked = values[:, ~np.isnan(values).all(axis=0)]
+    if not asked.size:
+        return 0.0
+    same = np.nanmax(asked, axis=0) == np.nanmin(asked, axis=0)
+    return float(np.mean(np.where(same, 0.0, np.nanvar(asked, axis=0))))
+
+
 @dataclass(frozen=True)
 class MeasuredLoss(Dissipating):
     """The mean over the outputs of which something is asked of a squared residual; NaN targets ask nothing.
@@ -65,7 +77,7 @@ class MeasuredLoss(Dissipating):
     def unit(self, targets: Array, outputs: int) -> float:
         """What losses are small or large against: the loss of outputs that are zero, or all alike."""
         zero = self.residuals(np.zeros(targets.shape), targets)
-        varies = float(np.nanmean(np.nanvar(zero, axis=0))) if np.isfinite(zero).any() else 0.0
+        varies = mean_variance(zero)
         return varies if varies > 0 else float(np.nanmean(zero * zero))
 
     def wanted(self, outputs: Array, targets: Array) -> Array:

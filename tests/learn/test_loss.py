@@ -10,6 +10,7 @@ from scipy.special import log_softmax
 
 from netlearn.errors import OptionError
 from netlearn.learn.loss import CrossEntropy, Loss, Mse, accuracy, unit_of
+from netlearn.learn.measured_losses import Logarithmic, Relative
 
 STEP = 1e-30
 
@@ -84,6 +85,13 @@ def test_the_unit_of_a_loss_is_that_of_its_targets_squared() -> None:
     assert unit == pytest.approx(np.mean(np.var(targets, axis=0)))
     assert unit_of(Mse(), 1e-6 * targets, 2, lambda: 0.0) == pytest.approx(1e-12 * unit)
     assert unit_of(Mse(), np.full((4, 1), 3.0), 1, lambda: 0.0) == pytest.approx(9.0)
+    # Three of 0.1 have a mean that is not 0.1, and so a variance of 2e-34.
+    assert unit_of(Mse(), np.full((3, 1), 0.1), 1, lambda: 0.0) == pytest.approx(0.01)
+    mixed = np.array([[0.1, 1.0, np.nan], [0.1, 2.0, np.nan], [0.1, np.nan, np.nan]])
+    assert unit_of(Mse(), mixed, 3, lambda: 0.0) == pytest.approx(0.5 * np.var([1.0, 2.0]))
+    for loss in (Relative(floor=1e-3), Logarithmic(floor=1e-3)):
+        same = np.full((3, 1), 0.1)
+        assert loss.unit(same, 1) == pytest.approx(float(np.mean(loss.residuals(0.0 * same, same) ** 2)))
     assert unit_of(Mse(), np.zeros((4, 1)), 1, lambda: 0.25) == pytest.approx(0.25)
     assert unit_of(Mse(), np.zeros((4, 1)), 1, lambda: 0.0) == 1.0
     classes = np.array([0, 1, 2, 0])
