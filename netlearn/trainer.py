@@ -24,11 +24,11 @@ from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.power import losses_at
 from netlearn.learn.rules.second_order import NaturalGradient
 from netlearn.learn.rules.units import unit_of_estimate
-from netlearn.learn.samples import table_of
+from netlearn.learn.samples import named_columns, table_of
 from netlearn.learn.starts import SolvedReadout
 from netlearn.learn.state import Step, TrainingState
 from netlearn.learn.superposition import read_of
-from netlearn.learn.table import IN_MEMORY, Table
+from netlearn.learn.table import CLASS, IN_MEMORY, Table, asked_by
 from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import NetlistLike, OverridesBesideSolver
@@ -195,9 +195,10 @@ class Trainer:
 
         Parameters
         ----------
-        inputs : (S, p), or (p,) for one sample; or columns by name; by default the netlist's own values.
+        inputs : (S, p), or (p,) for one sample; or columns by name, those of targets among them; by default the
+            netlist's own values.
         targets : (S, o) or (o,) wanted outputs, NaN where nothing is asked; or class labels (S,),
-            or one. Where there are goals it is left out.
+            or one. Where there are goals, or ``inputs`` has them, it is left out.
 
         What the step saw before it changed the parameters. Raises NetlearnError.
         """
@@ -297,12 +298,21 @@ class Trainer:
                 raise OptionError("the goals say what is wanted, and there are targets, too", hint="leave them out")
             table = Table(IN_MEMORY, {}, count=len(rows)) if not self.layout.inputs else table_of(rows, self._unnamed)
             return dataset_of(table, self.layout)
+        if targets is None and self._asks(rows):
+            return dataset_of(table_of(rows, self._unnamed), self.layout)
         if targets is None:
-            raise OptionError("nothing says what is wanted", hint="give targets, or goals")
+            hint = "give targets, by themselves or as columns such as V(out) or 'class', or goals"
+            raise OptionError("nothing says what is wanted", hint=hint)
         if one or (alone and not hasattr(targets, "keys") and np.ndim(targets) < 2):
             wanted = np.asarray(targets)
             targets = wanted.reshape(1) if self.layout.classes else wanted.reshape(1, -1)
         return dataset_of(table_of((rows, targets), self._unnamed), self.layout)
+
+    @staticmethod
+    def _asks(rows: Any) -> bool:
+        """Whether columns by name say what is wanted, too."""
+        names = named_columns(rows) or ()
+        return any(name.lower() == CLASS or asked_by(name) for name in names)
 
     def _outputs(self, inputs: Array) -> Array:
         data = converted(self._project, Dataset(inputs, np.zeros((len(inputs), 0))))

@@ -275,3 +275,31 @@ R3 x out 1k
     np.testing.assert_allclose(trainer.estimate([1.0], [1.0]).gradient, [2 / 3], rtol=1e-9)
     with pytest.raises(netlearn.DataError, match=r"2 columns of inputs for 1 sources \(v2\)"):
         trainer.estimate([5.0, 1.0], [1.0])
+
+
+def test_a_table_has_its_targets_in_it_as_for_train() -> None:
+    trainer = netlearn.Trainer(netlearn.parse(NETWORK))
+    table = pd.DataFrame({"V1": [1.0, 2.0], "V2": [0.5, 0.1], "V(a)": [0.3, 0.4], "V(b)": [0.2, np.nan]})
+    apart = trainer.estimate(table[["V1", "V2"]], table[["V(a)", "V(b)"]])
+    together = trainer.estimate(table)
+    np.testing.assert_array_equal(together.gradient, apart.gradient)
+    assert together.loss == trainer.loss(table) == netlearn.evaluate(netlearn.parse(NETWORK), table).loss
+    assert repr(together) == f"<step on 2 samples: loss {together.loss:.6g}, gradient of 7 values>"
+    with pytest.raises(OptionError, match="nothing says what is wanted"):
+        trainer.estimate(table[["V1", "V2"]])
+
+
+def test_a_table_has_its_classes_in_it_as_for_train() -> None:
+    trainer = netlearn.Trainer(netlearn.parse(NETWORK), classes=["red", "blue"])
+    table = pd.DataFrame({"V1": [1.0, 2.0], "V2": [0.5, 0.1], "Class": ["red", "blue"]})
+    np.testing.assert_array_equal(
+        trainer.step(table).gradient,
+        netlearn.Trainer(netlearn.parse(NETWORK), classes=["red", "blue"])
+        .estimate(table[["V1", "V2"]], table["Class"])
+        .gradient,
+    )
+
+
+def test_labels_without_names_of_classes_are_told_what_they_lack() -> None:
+    with pytest.raises(DataError, match=r"labels need the names of all classes: classes=\['a', 'b', \.\.\.\]"):
+        netlearn.Trainer(netlearn.parse(NETWORK)).estimate([[1.0, 2.0], [0.5, 0.1]], [0, 1])

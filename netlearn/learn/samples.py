@@ -224,13 +224,15 @@ def _targets(data: object, unnamed: Unnamed) -> dict[str, Any]:
         raise DataError(
             "targets without names need outputs", hint="say what is measured: output=['V(out)'], or *@output V(out)"
         )
+    nameless = unnamed.labels is False and values.ndim == 1 and len(outputs) > 1
     if values.ndim == 1:
         values = values[:, None]
     if values.ndim != 2 or values.shape[1] != len(outputs):
         shape = "(samples,)" if len(outputs) == 1 else f"(samples, {len(outputs)}), or class labels (samples,)"
         raise DataError(
             f"targets have the shape {given}, not {shape}, for the "
-            f"{'output' if len(outputs) == 1 else 'outputs'} {', '.join(outputs)}"
+            f"{'output' if len(outputs) == 1 else 'outputs'} {', '.join(outputs)}",
+            hint="labels need the names of all classes: classes=['a', 'b', ...], or *@classes" if nameless else "",
         )
     if values.dtype.kind not in "buif":
         raise DataError(f"targets hold {_shown(values)}, not numbers")

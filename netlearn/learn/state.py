@@ -30,6 +30,9 @@ class Step:
     gradient: Array
     outputs: Array
 
+    def __repr__(self) -> str:
+        return f"<step on {len(self.rows)} samples: loss {self.loss:.6g}, gradient of {len(self.gradient)} values>"
+
 
 @dataclass(frozen=True)
 class TrainingState:
