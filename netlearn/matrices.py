@@ -8,7 +8,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
@@ -34,6 +34,9 @@ _NAME = re.compile(r"(.*?)(\d{1,18})([_x,:c-]{1,2})(\d{1,18})([a-z]*)(\.[^.]+)?"
 CONDUCTANCE, VALUE = "conductance", "value"
 _SIEMENS = ".g"
 """What the parameter of a cell that is a conductance ends in."""
+UNLIKE = np.log(1000.0)
+"""Matrices that differ by this factor are not alike, by convention: more than devices range over, less than what lies
+between a conductance of some microsiemens and its reciprocal."""
 LISTED = 3
 """Names in a message, by convention; the rest is counted."""
 
@@ -145,6 +148,8 @@ def import_values(
     measured = fitted.values
     if given.quantity != found.quantity and not (given.quantity is None or found.quantity == CONDUCTANCE):
         raise DataError(f"'{given.path}' holds a {given.quantity}, and the cells of this crossbar another {VALUE}")
+    if given.quantity is None and found.quantity == CONDUCTANCE:
+        _refuse_ohms(given.path, measured[there], found.conductances[there])
     if given.quantity == "resistance":
         fitted.positive(there)
         measured = np.where(there, 1 / np.where(there, measured, 1.0), np.nan)
@@ -160,6 +165,19 @@ def import_values(
     if target is not None:
         result.save(target.path, force=target.force, follow=target.named)
     return result
+
+
+def _refuse_ohms(path: str, measured: Array, present: Array) -> None:
+    """Raise DataError for a bare matrix whose reciprocals are like the conductances that there are, but not itself."""
+    if not (measured > 0).all() or not (present > 0).all():
+        return
+    of, beside = np.log(measured).mean(), np.log(present).mean()
+    if abs(of - beside) > UNLIKE > abs(of + beside):
+        shown = f"{np.exp(of):.3g} in the geometric mean, and the cells of the netlist {np.exp(beside):.3g} S"
+        raise DataError(
+            f"'{path}' seems to hold ohms, not siemens: {shown}",
+            hint="give 1/matrix, or a .npz file in which it is called 'resistances'",
+        )
 
 
 def _cells(netlist: NetlistLike, settings: Overrides) -> tuple[CrossbarMatrix, Design, Parameters, Array]:
@@ -196,6 +214,8 @@ def _cells(netlist: NetlistLike, settings: Overrides) -> tuple[CrossbarMatrix, D
         if not resistive.all():
             raise OptionError("a file of levels is for cells that are resistances", hint="leave 'measured' out")
         table = measured_levels(project).values
+    if hardware is not None and resistive.all():
+        hardware = _bounded(hardware, np.asarray(parameters.lower)[chosen], np.asarray(parameters.upper)[chosen])
     targets, levels = _leveled(hardware, values, table)
     names = tuple(key[-1] for key in rows), tuple(key[-1] for key in columns)
     return CrossbarMatrix(*names, elements.astype(str), values, quantity, targets, levels), design, parameters, places
@@ -252,6 +272,18 @@ def _by_nodes(design: Design, parameters: Parameters) -> dict[tuple[_Key, _Key],
             raise OptionError(f"'{parameters.names[cells[key]]}' and '{name}' are at the same crossing")
         cells[key] = k
     return cells
+
+
+def _bounded(hardware: Hardware, lower: Array, upper: Array) -> Hardware:
+    """The same with the cells' own bounds in ohms, as in training, where it says none and they are one device's."""
+    low, high = float(lower.max()), float(upper.min())
+    if hardware.levels is None or low != lower.min() or high != upper.max() or not 0 < low < high < np.inf:
+        return hardware
+    return replace(
+        hardware,
+        min=low if hardware.min is None else max(low, hardware.min),
+        max=high if hardware.max is None else min(high, hardware.max),
+    )
 
 
 def _leveled(

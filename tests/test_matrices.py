@@ -223,3 +223,29 @@ def test_what_must_not_be_written_over_is_not(folder: Path) -> None:
     assert run("flatten", "other.cir", "-o", "other.cir").exit_code == 2
     with pytest.raises(NetlearnError, match="no folder"):
         netlearn.crossbar_matrix("bar.cir").save("there/is.npz")
+
+
+def test_levels_lie_within_the_cells_own_bounds_as_in_training() -> None:
+    """``*@train`` of a crossbar has them, and training takes ``levels=16`` by itself."""
+    own = netlearn.crossbar_matrix(made(), hardware="levels=16")
+    said = netlearn.crossbar_matrix(made(), hardware=HARDWARE)
+    np.testing.assert_array_equal(own.levels, said.levels)  # type: ignore[arg-type]
+    narrower = netlearn.crossbar_matrix(made(), hardware="levels=16 max=500k")
+    assert narrower.targets is not None
+    assert narrower.targets.min() >= 1 / 500e3 * (1 - 1e-12)
+    with pytest.raises(OptionError, match="levels need the bounds of a device"):
+        netlearn.crossbar_matrix(made(), hardware="levels=16", train="Rc*")
+
+
+def test_a_bare_matrix_of_ohms_is_no_matrix_of_siemens(folder: Path) -> None:
+    siemens = netlearn.crossbar_matrix("bar.cir").conductances
+    np.save("ohms.npy", 1 / siemens)
+    with pytest.raises(DataError, match=r"'ohms.npy' seems to hold ohms, not siemens: .*\n.*'resistances'"):
+        netlearn.import_values("bar.cir", "ohms.npy")
+    np.savez("ohms.npz", resistances=1 / siemens)
+    there = netlearn.crossbar_matrix(netlearn.import_values("bar.cir", "ohms.npz")).conductances
+    np.testing.assert_allclose(there, siemens, rtol=1e-12)
+    # A device that is a hundred times off is measured as it is.
+    np.save("large.npy", siemens * 100)
+    there = netlearn.crossbar_matrix(netlearn.import_values("bar.cir", "large.npy")).conductances
+    np.testing.assert_allclose(there, siemens * 100, rtol=1e-12)
