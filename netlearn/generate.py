@@ -68,7 +68,6 @@ def new_netlist(kind: str, data: str = "data.csv", *, weights: object = None, **
         f"*@input   {' '.join(f'V{j + 1}' for j in range(len(inputs)))}",
         f"*@output  {' '.join(probes)}",
         *(f"*@train   {directive}" for directive in edges.train),
-        "*@rule    analytic",
         "*@optimizer adam lr=0.05",
         f"*@options epochs=200 seed={start.seed}",
         *position_lines(names, network.positions),

@@ -209,7 +209,6 @@ class _Writing:
         if not self.current:
             low, high = (1 / loads.max() / 10, 10 / loads.min()) if self.matrix is not None else (self.least, self.most)
             yield f"*@train   Rl* min={_short(low)} max={_short(high)}"
-        yield "*@rule    analytic"
         if self.matrix is None:
             yield "*@optimizer adam lr=0.05"
             yield f"*@options epochs=200 seed={self.start.seed}"
