@@ -18,6 +18,7 @@ from netlearn.elaboration.element_line import ElementLine
 from netlearn.elaboration.elements.foreign import Unsolvable, foreign
 from netlearn.elaboration.elements.handlers import HANDLERS
 from netlearn.elaboration.elements.plain_lines import add_block
+from netlearn.elaboration.inner_nodes import joined_nodes
 from netlearn.elaboration.instances import Instances, call_place, note_parameters
 from netlearn.elaboration.kept_cards import keep_cards, note_inner_cards
 from netlearn.elaboration.names import PathNames
@@ -161,14 +162,15 @@ class _Elaboration:
         template.finish()
         graph = self.shared.graph
         values = graph.values()
-        nodes: Sequence[str] = template.nodes.all()
+        joined = joined_nodes(self.netlist, template)
+        nodes: Sequence[str] = joined.names
         inside: list[tuple[str, Sequence[str]]] = [("", nodes)]
         count = len(nodes)
         contents: list[WindingPart] = []
         for table in template.tables.values():
             rows = table.rows()
             names = PathNames(rows.names, lettered=True)
-            index = rows.index
+            index = joined.index(rows.index)
             if table.device.internal:
                 inner = {i.parameter: values[rows.values[i.parameter]] for i in table.device.internal.values()}
                 index, made = _with_internal_nodes(index, table.device, inner, count, names)
@@ -198,7 +200,7 @@ class _Elaboration:
             Environment(
                 settings.temperature + ZERO_CELSIUS, settings.nominal_temperature + ZERO_CELSIUS, settings.gmin
             ),
-            _guessed(template, guesses, values),
+            {joined.number(node): value for node, value in _guessed(template, guesses, values).items()},
             dict(settings.options),
             place=Place(self.netlist.source.path, 1),
         )
@@ -211,7 +213,7 @@ class _Elaboration:
             scope=body.scope,
             frozen=self.shared.frozen,
             temperature=graph.temperature(settings.temperature),
-            kept=tuple(template.kept),
+            kept=tuple(map(joined.surplus, template.kept)),
             left_out=tuple(self.shared.left_out),
             foreign_numbers=tuple(self.shared.foreign_numbers),
             draws=tuple(template.draws),

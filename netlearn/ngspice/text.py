@@ -238,7 +238,7 @@ class _Writer:
             spans += self.names.port_spans(words[:count])
         else:
             spans += self.names.node_spans(words[:count])
-        spans += self.names.element_spans(words[count : count + sources])
+        spans += self.names.source_spans(words[count : count + sources])
         if element.letter == "X":
             spans += self._slash(element)
         for word in words[count + sources :] if self.unknown else ():

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from netlearn.netlist.files import flattened
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.ports import ports
-from netlearn.netlist.statements import Word
+from netlearn.netlist.statements import Element, Word
 
 Span = tuple[int, int, str]
 """Characters [start, end) of a source, and what stands in the deck instead."""
@@ -46,6 +47,8 @@ class DeckNames:
     stem: str = STEM
     nodes: dict[str, str] = field(default_factory=dict)
     elements: dict[str, str] = field(default_factory=dict)
+    instances: frozenset[str] = frozenset()
+    """The instances of the netlist and of its subcircuits: a node may be in one of them, by its path."""
 
     @classmethod
     def of(cls, netlist: Netlist) -> DeckNames:
@@ -53,13 +56,17 @@ class DeckNames:
         stem = STEM
         while any(stem in part.source.text.lower() for part in netlist.walk()):
             stem += "x"
-        return cls(stem)
+        lines = (line for part in netlist.walk() for line in flattened(part.statements, into_subcircuits=True))
+        instances = (line.name.text.lower() for line in lines if isinstance(line, Element) and line.letter == "X")
+        return cls(stem, instances=frozenset(instances))
 
     def node(self, text: str) -> str:
         """What a node is called in the deck."""
         own = text.lower()
         if own in _GROUND or is_plain_node(own):
             return text
+        if own.partition(".")[0] in self.instances and "." in own:
+            return self.path(text, element=False)
         return self.nodes.setdefault(own, f"n{len(self.nodes)}_{self.stem}")
 
     def element(self, text: str) -> str:
@@ -76,6 +83,14 @@ class DeckNames:
     def element_spans(self, words: Iterable[Word]) -> list[Span]:
         """The words that are elements and have to change."""
         return [(w.start, w.end, new) for w in words if (new := self.element(w.text)) != w.text]
+
+    def source_spans(self, words: Iterable[Word]) -> Iterator[Span]:
+        """The words that are controlling elements, perhaps inside instances, and have to change."""
+        for word in words:
+            within = word.text.lower().partition(".")[2].partition(".")[0] in self.instances
+            new = self.path(word.text, element=True) if within else self.element(word.text)
+            if new != word.text:
+                yield word.start, word.end, new
 
     def port_spans(self, words: Iterable[Word]) -> Iterator[Span]:
         """The nodes of a code model that have to change, its ports' kinds staying as they are."""
