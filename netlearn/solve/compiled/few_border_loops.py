@@ -167,11 +167,55 @@ def run_few(
 
 
 @compiled_sums
+def lines_of_one(
+    diodes: StraightDiodes, held: Array, diagonal: Array, drive: Array, y: Array, inverse: Array, alone: Array
+) -> None:
+    """As ``take_lines``, for one sample: (h,) each, and ``held`` (t + 1,)."""
+    for j in range(len(diagonal)):
+        slopes, total = diagonal[j], drive[j]
+        for k in range(diodes.starts[j], diodes.starts[j + 1]):
+            sign, other = diodes.signs[k], held[diodes.held[k]]
+            on, off, reverse = diodes.on[k], diodes.off[k], diodes.reverse[k]
+            forward, backward = diodes.forward[k], diodes.backward[k]
+            v, slope = sign * (y[j] - other), off
+            if v >= forward:
+                slope = on
+                total -= sign * (on - off) * forward
+            elif v <= -backward:
+                slope = reverse
+                total += sign * (reverse - off) * backward if reverse != off else 0.0
+            slopes += slope
+            total -= slope * other
+        inverse[j] = 1.0 / slopes
+        alone[j] = -total * inverse[j]
+
+
+@compiled_sums
+def move_one(
+    diodes: StraightDiodes, held: Array, columns: Array, inverse: Array, alone: Array, border: Array, y: Array
+) -> float:
+    """As ``move``, for one sample, with the ``border`` (m,). Returns how many diodes have left their lines."""
+    pull, left = np.zeros(len(y)), 0.0
+    for i in range(len(columns)):
+        row, volts = columns[i], border[i]
+        for j in range(len(pull)):
+            pull[j] += row[j] * volts
+    for j in range(len(pull)):
+        before, y[j] = y[j], alone[j] - inverse[j] * pull[j]
+        for k in range(diodes.starts[j], diodes.starts[j + 1]):
+            sign, other = diodes.signs[k], held[diodes.held[k]]
+            forward, backward = diodes.forward[k], diodes.backward[k]
+            was, now = sign * (before - other), sign * (y[j] - other)
+            same = ((was >= forward) == (now >= forward)) & ((was <= -backward) == (now <= -backward))
+            left += 0.0 if same & (abs(now) >= 0.0) else 1.0
+    return left
+
+
+@compiled_sums
 def run_some(
     diodes: StraightDiodes,
     held: Array,
     diagonal: Array,
-    beside: Array,
     columns: Array,
     products: Array,
     corner: Array,
@@ -190,42 +234,47 @@ def run_some(
 ) -> int:
     """``most`` further steps at the most for the samples ``lost`` (n,), from where they are in y (r, S).
 
-    The elimination is left only where it is to be kept, but for ``wrong``. Returns the most steps of a sample.
+    The elimination is left only where it is to be kept, but for ``wrong``. Returns the most steps of a sample, or one
+    more than ``most`` where one has not arrived.
     """
-    inner, count = len(diagonal), len(lost)
-    one_drive, one_held, before = np.empty((inner, count)), np.empty((len(held), count)), np.empty((inner, count))
-    border = np.empty((len(at_border), count))
-    for n in range(count):
-        s = lost[n]
+    inner, width, longest = len(diagonal), len(at_border), 0
+    # One sample after another, so that the unknowns lie along memory.
+    one_held, one_drive, found = np.empty(len(held)), np.empty(inner), np.empty(inner)
+    line, rest, border = np.empty(inner), np.empty(inner), np.empty((width, 1))
+    off, triangle, bad = np.empty((len(corner), 1)), np.empty((len(corner), 1)), np.empty(1)
+    for s in lost:
         for j in range(inner):
-            one_drive[j, n], before[j, n] = drive[j, s], y[j, s]
-        for i in range(len(border)):
-            border[i, n] = at_border[i, s]
+            one_drive[j], found[j] = drive[j, s], y[j, s]
         for k in range(len(held)):
-            one_held[k, n] = held[k, s]
-    found, outside, one_pull = np.empty(before.shape), np.empty(border.shape), np.empty(before.shape)
-    one, other = np.empty(before.shape), np.empty(before.shape)
-    off, triangle = np.empty((len(corner), count)), np.empty((len(corner), count))
-    bad, taking = np.empty(count), np.zeros(count, np.int64)
-    nothing = np.empty((0, 0)), np.empty((0, 0)), np.empty((0, 0))
-    run_few(
-        diodes, one_held, diagonal, beside, columns, products, corner, one_drive, border, before, nothing, most,
-        one, other, off, triangle, bad, found, outside, one_pull, taking,
-    )  # fmt: skip
-    longest = 0
-    for n in range(count):
-        s = lost[n]
-        longest = max(longest, taking[n])
-        wrong[s], steps[s] = bad[n], steps[s] + taking[n]
+            one_held[k] = held[k, s]
+        taking, arrived = 0, False
+        while taking < most and not arrived:
+            taking += 1
+            lines_of_one(diodes, one_held, diagonal, one_drive, found, line, rest)
+            for p in range(len(corner)):
+                row, total = products[p], 0.0
+                for j in range(inner):
+                    total += row[j] * line[j]
+                off[p, 0] = total
+            for i in range(width):
+                row, total = columns[i], at_border[i, s]
+                for j in range(inner):
+                    total += row[j] * rest[j]
+                border[i, 0] = -total
+            factor_border(corner, off, triangle, bad)
+            solve_border(triangle, border)
+            arrived = move_one(diodes, one_held, columns, line, rest, border[:, 0], found) == 0.0
+        longest = max(longest, taking if arrived else most + 1)
+        wrong[s], steps[s] = bad[0], steps[s] + taking
         for j in range(inner):
-            y[j, s] = found[j, n]
-        for i in range(len(border)):
-            y[inner + i, s] = outside[i, n]
+            y[j, s] = found[j]
+        for i in range(width):
+            y[inner + i, s] = border[i, 0]
         if keep:
             for j in range(inner):
-                inverse[j, s], alone[j, s] = one[j, n], other[j, n]
+                inverse[j, s], alone[j, s] = line[j], rest[j]
             for p in range(len(corner)):
-                taken[p, s], lower[p, s] = off[p, n], triangle[p, n]
+                taken[p, s], lower[p, s] = off[p, 0], triangle[p, 0]
     return longest
 
 

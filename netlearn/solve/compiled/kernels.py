@@ -14,7 +14,7 @@ from netlearn.solve.compiled.bordered_loops import (
 from netlearn.solve.compiled.cholesky_loops import count_columns, factor_columns, fill_columns, list_rows, postorder
 from netlearn.solve.compiled.contraction_loops import add_own, drop_products, few_products, pair_products
 from netlearn.solve.compiled.equation_loops import linearized, unbalanced
-from netlearn.solve.compiled.few_border_loops import begin_few, resolve_few, run_few, run_some, weigh_few
+from netlearn.solve.compiled.few_border_loops import begin_few, resolve_few, run_few, weigh_few
 from netlearn.solve.compiled.listed_loops import eliminate_listed
 from netlearn.solve.compiled.lu_loops import eliminate, solve_triangle, substitute, substitute_transposed
 from netlearn.solve.compiled.many_border_loops import resolve_border, settle_many
@@ -58,7 +58,6 @@ __all__ = [
     "resolve_border",
     "resolve_few",
     "run_few",
-    "run_some",
     "seen_at_border",
     "seen_few",
     "settle_many",

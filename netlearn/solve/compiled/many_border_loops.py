@@ -142,10 +142,10 @@ def settle_many(
                 inverse[:], alone[:], taken[:] = one, other, off
             shared = False
             taking = run_some(
-                diodes, held, diagonal, beside, columns, products, corner, drive, at_border, np.flatnonzero(left),
-                most - step, keep, inverse, alone, taken, lower, wrong, whole, steps,
+                diodes, held, diagonal, columns, products, corner, drive, at_border, np.flatnonzero(left), most - step,
+                keep, inverse, alone, taken, lower, wrong, whole, steps,
             )  # fmt: skip
-            arrived = taking < most - step
+            arrived = taking <= most - step
             break
         at = own
         at[:] = y
