@@ -137,8 +137,7 @@ def train(
     began = time.monotonic()
     if aim not in get_args(Aimed):
         known = get_args(Aimed)
-        hint = f"did you mean '{aim.lower()}'?" if aim.lower() in known else did_you_mean(aim, known)
-        raise OptionError(f"'aim' cannot be '{aim}'", hint=hint)
+        raise OptionError(f"'aim' cannot be '{aim}'", hint=did_you_mean(aim, known))
     target, kept = Destination.of(out), Destination.of(checkpoint)
     if resume and kept is None:
         raise NetlearnError("resuming needs a checkpoint", hint="give the path of the checkpoint")

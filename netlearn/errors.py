@@ -171,8 +171,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that names the nearest known word, or lists a few; empty if there are none."""
     # From Python anything may be given as a name.
     word = str(word)
-    # Never the very word that was refused.
-    names = [name for name in dict.fromkeys(known) if name.lower() != word.lower()]
+    # Never the very word that was refused. One of other letters, large or small, was so where these matter.
+    names = [name for name in dict.fromkeys(known) if name != word]
     close = get_close_matches(word.lower(), [name.lower() for name in names], n=1, cutoff=0.6)
     if close:
         best = next(name for name in names if name.lower() == close[0])

@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,28 @@ def test_did_you_mean():
     assert did_you_mean("v9999", ["i1", "r2", "i1"]) == "known: i1, r2"
     assert did_you_mean("zzz", ["data", "output"]) == "known: data, output"
     assert did_you_mean("zzz", []) == ""
+    # Where letter case matters a word of another one is the nearest; the word itself is no remedy.
+    assert did_you_mean("JSON", ["csv", "json"]) == "did you mean 'json'?"
+    assert did_you_mean("cat", ["Dog", "CAT", "cut"]) == "did you mean 'CAT'?"
+    assert did_you_mean("cat", ["cat"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("function", "settings", "remedy"),
+    [
+        ("export", {"to": "JSON"}, "did you mean 'json'?"),
+        ("train", {"Epochs": 3}, "did you mean 'epochs'?"),
+        ("train", {"aim": "Yield"}, "did you mean 'yield'?"),
+        ("operating_point", {"solver": "Newton"}, "did you mean 'newton'?"),
+    ],
+)
+def test_a_word_of_another_letter_case_is_answered_with_the_right_one(
+    function: str, settings: dict[str, Any], remedy: str
+) -> None:
+    netlist = netlearn.parse("* t\n*@output V(b)\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n.end\n")
+    with pytest.raises(NetlearnError) as caught:
+        getattr(netlearn, function)(netlist, **settings)
+    assert remedy in (caught.value.hint or "")
 
 
 def test_a_message_that_quotes_a_huge_word_is_cut():

@@ -44,3 +44,14 @@ def test_a_value_given_as_a_setting_is_told_where_values_stand() -> None:
     assert netlearn.operating_point(netlist, data={"V1": [2.0]}).voltage("b")[0] == pytest.approx(1.0)
     with pytest.raises(OptionError, match=r"no setting 'bach'\n  help: did you mean 'batch'\?$"):
         netlearn.train(netlist, **{"bach": 3})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "values"), [("position", (0.0, 1.0)), ("corner", [0.0, 1.0])])
+def test_a_name_that_is_no_text_is_told_from_a_wrong_value(name: str, values: object) -> None:
+    netlist = netlearn.parse("* t\n*@output V(1)\nV1 2 0 1\nR1 2 1 1k\nR2 1 0 1k\n.end\n")
+    settings: dict[str, Any] = {name: {1: values}}
+    with pytest.raises(OptionError, match=f"the name of a {name} is a text, not 1") as caught:
+        netlearn.train(netlist, {"V1": [1.0], "V(1)": [0.3]}, **settings)
+    assert caught.value.hint == "write '1'"
+    with pytest.raises(OptionError, match=f"the {name} '1' cannot be "):
+        netlearn.train(netlist, {"V1": [1.0], "V(1)": [0.3]}, **{name: {"1": ["x", "y"]}})  # type: ignore[arg-type]

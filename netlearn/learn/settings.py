@@ -287,13 +287,15 @@ def _check_numbers(name: str, given: Mapping[Any, Any]) -> None:
     """Raise OptionError for a corner that has no values, and for a position that is not two."""
     seen: set[str] = set()
     for key, values in given.items():
+        if not isinstance(key, str):
+            raise OptionError(f"the name of a {name} is a text, not {key!r:.80}", hint=f"write {str(key)!r:.80}")
         try:
             # Views of a dict are no arrays, and a text is none of numbers.
             numbers = np.asarray(values if isinstance(values, str | np.ndarray) else list(values), dtype=float)
         except (TypeError, ValueError):
             numbers = np.full(1, np.nan)
         right = numbers.ndim == 1 and (len(numbers) == 2 if name == "position" else len(numbers) > 0)
-        if not isinstance(key, str) or not right or not np.isfinite(numbers).all():
+        if not right or not np.isfinite(numbers).all():
             what = "two numbers" if name == "position" else "a list of finite numbers"
             raise OptionError(f"the {name} {key!r:.80} cannot be {values!r:.80}", hint=f"give {what} by a name")
         if key.lower() in seen:

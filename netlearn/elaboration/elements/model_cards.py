@@ -49,7 +49,7 @@ def _base(model: ModelCard) -> ModelCard | None:
     while at.based_on is not None:
         base = at.body.model(at.based_on.text.lower().lstrip(":"))
         if base is None or base in seen:
-            hint = did_you_mean(at.based_on.text, at.body.known_models())
+            hint = did_you_mean(at.based_on.text.lower(), at.body.known_models())
             raise NetlistError(f"model '{at.based_on.text}' is not one to be based on", at.place(at.based_on), hint)
         seen.add(base)
         at = base
