@@ -120,7 +120,9 @@ class Transform:
     def outward(self, u: Array) -> Array:
         """θ of u; exactly the initial value where u has not moved from its start."""
         theta = u * self.scale
-        theta[self._log] = np.exp(-u[self._log])
+        with np.errstate(over="ignore"):
+            # What is beyond all numbers is told of by its loss.
+            theta[self._log] = np.exp(-u[self._log])
         theta[self._inverse] = self.scale[self._inverse] / u[self._inverse]
         # On a bound the text's own number is meant, not what the round trip makes of it.
         for end, bound in zip(self.ends, self.bounds, strict=True):

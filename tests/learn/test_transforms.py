@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -98,3 +100,10 @@ def test_parameters_of_one_kind_are_no_other_beside_one_of_another(coordinates: 
     found = beside.gradient(np.append(theta, 3.0), np.append(slopes, 1.0))
     np.testing.assert_array_equal(found[:3], alone.gradient(theta, slopes))
     np.testing.assert_array_equal(slopes, [1.0, -2.0, 0.5])
+
+
+def test_what_is_beyond_all_numbers_is_infinite_without_a_word_of_numpys() -> None:
+    transform = Transform.of(parameters([1e3]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert transform.outward(np.array([-1e4])) == np.inf
