@@ -291,7 +291,7 @@ def _trained_netlist(project: Project, written: Netlist, target: Destination | N
 
 def _result(project: Project, task: Task, state: TrainingState, final: FinalValues, seconds: float) -> TrainResult:
     parameters, written = project.parameters, _trained_netlist(project, final.netlist(state))
-    again = Project(written, project.settings, project.solver, project.table, project.test_table)
+    again = replace(project, netlist=written, data=project.table, test=project.test_table)
     # What counts is the text: its loss, not that of the numbers it was written from.
     model, layout = again.plain_model, project.layout
     test, hasty = project.test_table, not state.finished

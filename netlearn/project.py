@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.parameters import Input, Parameters
 from netlearn.elaboration.columns import source_names
 from netlearn.elaboration.design import Design, Selection
-from netlearn.elaboration.elaborate import elaborate
-from netlearn.errors import DataError, OptionError, Place
+from netlearn.elaboration.elaborate import elaborated
+from netlearn.errors import DataError, OptionError, Place, warn
 from netlearn.learn.chosen_loss import chosen_option, leaves_scale, loss_for
 from netlearn.learn.data import (
     Dataset,
@@ -68,11 +68,18 @@ class Project:
     solver: Solver
     data: DataLike | None = None
     test: DataLike | None = None
+    told: set[str] = field(default_factory=set, repr=False, compare=False)
+    """What has been warned of in the netlist, of which another project of the same task says nothing again."""
 
     @cached_property
     def design(self) -> Design:
         """The elaborated netlist, with elements that only ngspice can solve if ngspice is given the text."""
-        return elaborate(self.netlist, foreign=isinstance(self.solver, TextSolver | ChipSolver))
+        design = elaborated(self.netlist, foreign=isinstance(self.solver, TextSolver | ChipSolver))
+        for warning in design.warnings:
+            if warning.message not in self.told:
+                warn(warning)
+        self.told.update(warning.message for warning in design.warnings)
+        return design
 
     @property
     def circuit(self) -> Circuit:

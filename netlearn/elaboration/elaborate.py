@@ -54,11 +54,16 @@ def elaborate(netlist: Netlist, *, foreign: bool = False, keeping: bool = False)
     """
     if not isinstance(netlist, Netlist):
         raise OptionError(f"a {type(netlist).__name__} is not a netlist", hint="netlearn.read(path) gives one")
-    with no_garbage_collection():
-        design = _Elaboration(netlist, foreign=foreign, keeping=keeping).design()
+    design = elaborated(netlist, foreign=foreign, keeping=keeping)
     for warning in design.warnings:
         warn(warning)
     return design
+
+
+def elaborated(netlist: Netlist, *, foreign: bool = False, keeping: bool = False) -> Design:
+    """The same without a warning, for those who tell of what is new only."""
+    with no_garbage_collection():
+        return _Elaboration(netlist, foreign=foreign, keeping=keeping).design()
 
 
 class _Elaboration:
