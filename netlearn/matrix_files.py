@@ -110,7 +110,20 @@ def text_rows(path: Path) -> list[tuple[int, list[str]]]:
         raise DataError(f"not readable as CSV: {error}", Place(str(path), reader.line_num)) from None
     if not found:
         raise DataError("there are no numbers", Place(str(path), 1))
+    line, cells = found[0]
+    separator = next(filter(None, map(_other_separator, cells)), None)
+    if separator is not None:
+        hint = "separate them by commas: numpy.savetxt(..., delimiter=',')"
+        raise DataError(f"the columns are separated by {separator}", Place(str(path), line), hint)
     return found
+
+
+def _other_separator(cell: str) -> str | None:
+    """What stands between columns in the place of commas; blanks do between numbers alone, as names have them."""
+    if ";" in cell or "\t" in cell:
+        return "';'" if ";" in cell else "tabs"
+    words = cell.split()
+    return "blanks" if len(words) > 1 and all(number_of(word) is not None for word in words) else None
 
 
 def number_of(text: str) -> float | None:

@@ -14,6 +14,8 @@ from netlearn.learn.samples import Unnamed, table_of
 from netlearn.learn.table import Table, csv_chunks, read_csv
 
 PARQUET = (".parquet", ".pq")
+OTHERS = (".json", ".jsonl", ".xlsx", ".xls", ".ods", ".feather", ".pkl", ".pickle", ".mat", ".h5")
+"""Endings of tables that other programs read."""
 _UNREADABLE = (ValueError, OSError, EOFError, NotImplementedError, MemoryError)
 
 
@@ -63,6 +65,9 @@ def table_chunks(path: Path, rows: int, unnamed: Unnamed | None = None) -> Itera
 
 def _require(path: Path) -> None:
     try:
+        if path.is_file() and path.suffix.lower() in OTHERS:
+            hint = "data files are CSV, Parquet or .npz; pandas reads many others, and writes to_csv(..., index=False)"
+            raise DataError(f"'{path}' is no file of data: '{path.suffix}' is not read", hint=hint)
         if path.is_file():
             return
         what, folder = ("is a folder", path) if path.is_dir() else ("does not exist", path.parent)

@@ -97,7 +97,8 @@ class Table:
             if column.ndim != 1:
                 raise DataError(f"the column '{name}' of {path} has shape {column.shape}, not (samples,)")
             if column.dtype.kind not in "buif":
-                raise DataError(f"the column '{name}' of {path} holds {column.dtype}, not numbers")
+                said = f"the column '{name}' of {path} holds {column.dtype}, not numbers"
+                raise DataError(said, hint=_of_words(name, columns) if column.dtype.kind in "OUST" else "")
             numbers[name] = column.astype(float)
         lengths = {len(column) for column in numbers.values()} | ({len(labels)} if labels is not None else set())
         if not lengths:
@@ -262,11 +263,22 @@ class _Lines:
         what = f"'{field}' is not a number" if field else "there is no number"
         start = max(0, text.find(field)) if field else 0
         place = self._place(at[row], start + 1, max(1, len(field)))
-        raise DataError(f"row {self.first + row + 1}, column '{name}': {what}", place, _as_number(field))
+        hint = _as_number(field)
+        if not hint and not any(map(is_number, column)):
+            hint = _of_words(name, self.header)
+        raise DataError(f"row {self.first + row + 1}, column '{name}': {what}", place, hint)
 
     def _place(self, line: int, column: int = 1, length: int = 1) -> Place:
         """A place in a line, counted from 1 among these."""
         return Place(str(self.path), self.number + line, column, length, self.lines[line - 1].rstrip("\n"))
+
+
+def _of_words(name: str, names: Iterable[str]) -> str:
+    """What may be meant by a column that holds words."""
+    if asked_by(name) is not None:
+        return ""
+    labeled = any(other.strip().lower() == CLASS for other in names)
+    return f"labels are the column '{CLASS}'; leave others out" if labeled else f"call the column of labels '{CLASS}'"
 
 
 def _plain(line: str) -> bool:

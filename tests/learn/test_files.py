@@ -218,3 +218,17 @@ def test_a_hint_names_files_alone(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"samples.*(is a folder|does not exist)") as caught:
             read_table(missing)
         assert caught.value.hint == "known: train.csv"
+
+
+@pytest.mark.parametrize("name", ["iris.json", "iris.XLSX", "iris.feather"])
+def test_tables_of_other_programs_are_refused_by_their_endings(tmp_path: Path, name: str) -> None:
+    """Read as CSV, the first line of JSON is a row of names."""
+    (tmp_path / name).write_text('{"V1": {"0": 1.0, "1": 2.0}}')
+    with pytest.raises(DataError, match=r"is not read\n.*to_csv\(\.\.\., index=False\)"):
+        read_table(tmp_path / name)
+
+
+def test_a_frame_with_a_column_of_words_is_told_what_labels_are_called() -> None:
+    columns = {"V1": np.array([1.0, 2.0]), "species": np.array(["setosa", "virginica"])}
+    with pytest.raises(DataError, match="call the column of labels 'class'"):
+        table_of(columns, Unnamed())

@@ -76,6 +76,8 @@ def test_numbers_are_read_to_the_last_bit(tmp_path: Path) -> None:
         ("1,2\n3,4\n", "1:1", "the first row holds numbers"),
         ("V1;V(a)\n1;2\n", "1:1", "separated by ';'"),
         ("V1\tV(a)\n1\t2\n", "1:1", "separated by tabs"),
+        ("V1,species\n1,setosa\n2,virginica\n", "2:3", "call the column of labels 'class'"),
+        ("V1,name,class\n1,setosa,0\n2,virginica,1\n", "2:3", "labels are the column 'class'; leave others out"),
     ],
 )
 def test_bad_csv_is_named_with_row_and_column(tmp_path: Path, text: str, at: str, said: str) -> None:
