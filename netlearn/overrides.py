@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import replace
 from typing import Any, TypedDict
@@ -38,6 +39,7 @@ NetlistLike = Netlist | str | os.PathLike[str]
 DataLike = Any
 """Samples: a path, a Table, a DataFrame, arrays (S,) by column name, or a pair (X, y) of inputs and targets."""
 
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _OPTIONS = tuple(entry.name for entry in options_of(LoopOptions))
 _MAY_BE_NONE = frozenset(
     ("input", "output", "classes", "goal", "fix", "corner", "tolerance", "rating", "position", "hardware")
@@ -100,8 +102,8 @@ def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
         if name in _OPTIONS:
             options[name] = value
         elif name not in DIRECTIVES:
-            hint = did_you_mean(name, (*DIRECTIVES, *_OPTIONS))
-            if "did you mean" not in hint:
+            hint = directive_with(name) or did_you_mean(name, (*DIRECTIVES, *_OPTIONS))
+            if "did you mean" not in hint and not directive_with(name):
                 hint += f"; what a source or parameter is to be stands in the data: data={{'{name}': [...]}}"
             raise OptionError(f"there is no setting '{name}'", hint=hint)
         elif _is_empty(name, value):
@@ -112,7 +114,7 @@ def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
         elif name == "goal":
             objects[name] = tuple(map(_goal_of, [value] if isinstance(value, str | Goal) else value))
         elif isinstance(value, str):
-            texts.append(read_directive(f"{name} {value}", DIRECTIVES))
+            texts.append(_read(name, value))
         elif name == "input":
             texts.append(Given(name, words_of_input(value)))
         elif name == "classes":
@@ -159,9 +161,31 @@ def _check_may_be_none(name: str) -> None:
 def _goal_of(given: str | Goal) -> Goal:
     if isinstance(given, Goal):
         return given
-    return settings_of([read_directive(f"goal {given}", DIRECTIVES)]).goal[0]
+    return settings_of([_read("goal", given)]).goal[0]
 
 
 def _listed(name: str, values: Iterable[str]) -> Iterable[Given]:
     for value in values:
-        yield read_directive(f"{name} {value}", DIRECTIVES)
+        yield _read(name, value)
+
+
+def _read(name: str, text: str) -> Given:
+    """What a text says that is given instead of a directive, in which there are no comments."""
+    cut = _QUOTED.sub(lambda quoted: "_" * len(quoted[0]), text).find(";")
+    if cut >= 0:
+        hint = "separate values by commas, and words by blanks"
+        raise OptionError(
+            f"';' begins a comment, so that '{text[cut + 1 :].strip()}' of '{name}' is not read", hint=hint
+        )
+    return read_directive(f"{name} {text}", DIRECTIVES)
+
+
+def directive_with(option: str) -> str:
+    """Where an option belongs that is no setting by itself, as ``lr`` does to an optimizer; empty if nowhere."""
+    found = [name for name, entry in DIRECTIVES.items() if name != "options" and option in entry.options_for(())]
+    if not found:
+        return ""
+    name, entry = found[0], DIRECTIVES[found[0]]
+    word = "NAME " if entry.kinds else f"{entry.words.rstrip('.')} " if entry.words else ""
+    all_of_them = " and ".join(filter(None, (", ".join(found[:-1]), found[-1])))
+    return f'it is an option of {all_of_them}: {name}="{word}{option}=..."'

@@ -112,3 +112,28 @@ def test_a_loss_beside_goals_is_answered_with_what_to_leave_out(tmp_path: Path) 
     done = CliRunner().invoke(main, ["train", str(path), "--goal", "V(b) = 0.25", "--epochs", "1"])
     assert done.exit_code == 0, done.output
     assert "in place of the netlist's" in done.output
+
+
+def test_an_option_of_a_directive_is_told_from_a_setting() -> None:
+    with pytest.raises(OptionError, match=r'an option of optimizer: optimizer="NAME lr=\.\.\."$'):
+        settings_for(netlearn.parse("plain\nV1 a 0 1\nR1 a 0 1k\n"), {"lr": 0.1})
+    with pytest.raises(OptionError, match=r'an option of goal and loss: goal="PROBE scale=\.\.\."$'):
+        settings_for(netlearn.parse("plain\nV1 a 0 1\nR1 a 0 1k\n"), {"scale": 1})
+
+
+def test_nothing_of_what_is_given_is_a_comment(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="';' begins a comment, so that '125' of 'corner' is not read"):
+        settings_for(netlearn.parse("plain\nV1 a 0 1\nR1 a 0 1k\n"), {"corner": "temp=-40;125"})
+    assert settings_for(netlearn.parse("plain\nV1 a 0 1\nR1 a 0 1k\n"), {"data": "'a;b.csv'"}).data.train == "a;b.csv"
+
+
+def test_words_that_are_given_are_not_looked_for_in_the_netlist() -> None:
+    """What is wrong with outputs that are given would be shown where other ones stand."""
+    netlist = netlearn.parse("two classes\n*@output V(a) V(b)\n*@options epochs=5\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n")
+    assert any(name.startswith("output") for name in settings_for(netlist, {}).places)
+    given = settings_for(netlist, {"output": "V(a)", "batch": 2})
+    assert not any(name.startswith("output") for name in given.places)
+    assert "options epochs" in given.places
+    data = {"V1": [1.0, 2.0], "class": ["x", "y"]}
+    with pytest.raises(netlearn.DataError, match=r"^error: 1 outputs? for 2 classes"):
+        netlearn.train(netlist, data, output="V(a)")

@@ -27,6 +27,19 @@ SECTIONS = {
 class SectionedCommand(click.Command):
     """A command whose help lists its options by what they are about."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        from netlearn.overrides import directive_with
+
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            hint = directive_with(error.option_name.lstrip("-"))
+            # What stands nearby may belong to a directive that this command has an option for.
+            if any(f" {word.lstrip('-')}=" in hint for each in self.params for word in each.opts):
+                said = hint.replace(": ", ": --", 1).replace("=", " ", 1)
+                raise click.UsageError(f"there is no option '{error.option_name}': {said}", ctx) from None
+            raise
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from netlearn.learn.settings import DIRECTIVES
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import OptionError, Place
+from netlearn.netlist.numbers import milli_for_mega
 from netlearn.options import Declared, Percent, option
 
 LOW, HIGH, MET_LOW, MET_HIGH, SCALE = range(5)
@@ -45,7 +46,8 @@ class Goal(Declared):
         if not isinstance(self.probe, str):
             raise OptionError(f"a probe is a text, not {self.probe!r:.80}", self.place, "such as 'V(out)'")
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise OptionError(f"the lower bound {self.min:g} is above the upper bound {self.max:g}", self.place)
+            said = f"the lower bound {self.min:g} is above the upper bound {self.max:g}"
+            raise OptionError(said, self.place, milli_for_mega(self.min, self.max))
         for bound, wrong in ((self.min, -1), (self.max, 1)):
             if self.value is not None and bound is not None and wrong * (self.value - bound) > 0:
                 raise OptionError(f"the value {self.value:g} is outside of its bounds", self.place)

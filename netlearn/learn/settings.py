@@ -23,6 +23,7 @@ from netlearn.learn.starts import STARTS, OwnValues, SolvedReadout
 from netlearn.learn.subset import Subset
 from netlearn.learn.table import label_of
 from netlearn.learn.tolerances import Rating, Tolerance, rating_of, tolerance_of
+from netlearn.netlist.numbers import milli_for_mega
 from netlearn.options import Declared, Directive, Given, Option, build, option, options_of
 
 
@@ -76,7 +77,8 @@ class Trained(Declared):
         if not isinstance(self.pattern, str):
             raise OptionError(f"a pattern of names is a text, not {self.pattern!r:.80}", self.place, "such as 'R*'")
         if self.min > self.max:
-            raise OptionError(f"the lower bound {self.min:g} is above the upper bound {self.max:g}", self.place)
+            said = f"the lower bound {self.min:g} is above the upper bound {self.max:g}"
+            raise OptionError(said, self.place, milli_for_mega(self.min, self.max))
 
 
 UNSAID_RULE: Rule = Analytic()
@@ -224,7 +226,9 @@ def overridden(given: Sequence[Given], overrides: Sequence[Given]) -> list[Given
         over, under = _merged(new), _merged(old)
         other = bool(DIRECTIVES[name].kinds and over.words and over.words != under.words)
         base: Mapping[str, object] = {} if other else under.values
-        places = {} if other else {key: place for key, place in under.places.items() if key not in over.values}
+        # Words that others replace stand nowhere any more.
+        left = base if over.words else {*under.places}
+        places = {key: place for key, place in under.places.items() if key in left and key not in over.values}
         result.append(Given(name, over.words or under.words, {**base, **over.values}, {**places, **over.places}))
     return result
 

@@ -196,7 +196,8 @@ class _Reader:
             remedy = f"did you mean '{chosen[0]}'?" if len(chosen) == 1 else f"write name=value; {hint}"
             raise OptionError(f"'{token}' has no meaning in '*@{entry.name}'", place, remedy)
         if words and not entry.many:
-            raise OptionError(f"'*@{entry.name}' takes one {entry.words}, and '{token}' is a second", place)
+            hint = _second_meant(token, entry.options_for(tuple(words)))
+            raise OptionError(f"'*@{entry.name}' takes one {entry.words}, and '{token}' is a second", place, hint)
         if entry.kinds and token.lower() not in entry.kinds:
             raise OptionError(f"unknown {entry.name} '{token}'", place, _kind_meant(token, entry))
 
@@ -249,6 +250,20 @@ def read_directive(text: str, schema: Schema, locate: Locate = lambda start, end
 
 FILE_OPTIONS = {"data": ("", "test"), "hardware": ("parts", "faults", "measured")}
 """The options of directives that name files, relative to the netlist; '' for the directive's word."""
+
+
+_SIGNS = {">": "min", "≥": "min", "<": "max", "≤": "max", "±": "within"}
+
+
+def _second_meant(token: str, options: Mapping[str, Option]) -> str:
+    """The option that a second word may be meant for: by a sign before it, or as a number; empty if none."""
+    option, rest = _SIGNS.get(token[:1]), token[1:].lstrip("=")
+    if option in options:
+        return f"write {option}={rest or 'VALUE'}"
+    if token == "%":
+        return "a number and its unit are one word: write within=1%" if "within" in options else ""
+    numeric = [name for name, each in options.items() if each.kind in (int, float)]
+    return f"write NAME={token}, such as {numeric[0]}={token}" if numeric and parse_number(token) is not None else ""
 
 
 def _kind_meant(token: str, entry: Directive) -> str:

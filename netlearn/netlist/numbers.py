@@ -92,3 +92,8 @@ def format_number(value: float) -> str:
 def starts_like_number(text: str) -> bool:
     """Whether a word can only be meant as a number."""
     return _LIKE_NUMBER.match(text) is not None
+
+
+def milli_for_mega(low: float, high: float) -> str:
+    """The remedy where a range is empty because its end is given with an M, which is a thousandth; else empty."""
+    return "in SPICE 1M is 0.001, and a million is 1meg" if high < low <= high * 1e9 and high < 1 <= low else ""

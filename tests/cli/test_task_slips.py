@@ -14,6 +14,17 @@ DECK = "a divider\n{task}\nVin in 0 12\nR1 in out 33k\nR2 out 0 10k\n.end\n"
     [
         ("*@goal V(out) = 2.5", ["train", "--hardware", "E24"], "did you mean 'series=e24'?"),
         ("*@goal V(out) = 2.5\n*@train R1 R2 1k 100k", ["train"], "bounds have names: min=1k or max=1k"),
+        ("*@goal V(out) > 2.5", ["train"], "write min=VALUE"),
+        ("*@goal V(out) = 2.5 ≤3", ["train"], "write max=3"),
+        ("*@goal V(out) = 2.5 ±1%", ["train"], "write within=1%"),
+        ("*@goal V(out) = 2.5 within=1 %", ["train"], "one word: write within=1%"),
+        ("*@goal V(out) = 2.5", ["train", "--optimizer", "adam 0.1"], "such as lr=0.1"),
+        ("*@goal V(out) = 2.5", ["train", "--train", "R* min=1k max=1M"], "1M is 0.001, and a million is 1meg"),
+        ("*@goal V(out) min=1k max=1M", ["train"], "1M is 0.001, and a million is 1meg"),
+        ("*@goal V(out) = 2.5", ["train", "--lr", "0.1"], 'an option of optimizer: --optimizer "NAME lr=..."'),
+        ("*@goal V(out) = 2.5", ["train", "--fraction", "0.1"], 'an option of subset: --subset "fraction=..."'),
+        ("*@goal V(out) = 2.5", ["eval", "--lr", "0.1"], "No such option"),
+        ("*@goal V(out) = 2.5", ["train", "--corner", "temp=-40;125"], "so that '125' of 'corner' is not read"),
         ("* @goal V(out) = 2.5", ["train"], ":2:3: warning: a blank before the @ makes a comment of this"),
     ],
 )
