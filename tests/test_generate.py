@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -237,3 +238,15 @@ def _arrays(text: str) -> tuple[np.ndarray, np.ndarray]:
 def test_deep_networks_need_a_hidden_layer() -> None:
     with pytest.raises(OptionError, match="no hidden layer"):
         new_netlist("layered", layers="3-2", diodes=True)
+
+
+@pytest.mark.parametrize("kind", ["complete", "random", "smallworld"])
+def test_any_node_but_ground_may_be_driven_or_read(kind: str) -> None:
+    """Thirteen measurements of three wines take 17 nodes, not 27."""
+    made = netlearn.new(kind, nodes=17, inputs=13, outputs=3)
+    netlist = netlearn.parse(made.netlist)
+    driven = {source.nodes[0] for source in netlist.find("V*")}
+    read = set(re.findall(r"V\((\w+)\)", made.data.splitlines()[0]))
+    assert (len(driven), len(read), driven & read) == (13, 3, set())
+    with pytest.raises(OptionError, match="has room for 2 outputs, not 3"):
+        netlearn.new(kind, nodes=16, inputs=13, outputs=3)

@@ -57,11 +57,12 @@ class Topology(Protocol):
 
 
 def scattered(n: int, ends: Array, rng: np.random.Generator, positions: Array | None = None) -> Network:
-    """Inputs, outputs and ground anywhere."""
+    """Inputs, outputs and ground anywhere: any node but ground may be driven, and any that is not driven read."""
     order = rng.permutation(n)
     half = max(1, (n - 1) // 2)
     names = [f"n{i}" for i in range(n)]
-    return Network(names, ends, order[1 : half + 1], order[half + 1 :], int(order[0]), positions)
+    inputs, outputs = order[1:], np.concatenate([order[half + 1 :], order[1 : half + 1]])
+    return Network(names, ends, inputs, outputs, int(order[0]), positions)
 
 
 def on_a_circle(n: int) -> Array:
