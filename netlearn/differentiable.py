@@ -61,7 +61,7 @@ class Differentiable:
         parameters = self._project.parameters
         self.names = tuple(parameters.names)
         self.outputs = self._project.layout.outputs
-        self.inputs = tuple(self._unnamed.input)
+        self.inputs = tuple(self._unnamed.words)
         self._own = coordinates == "value"
         self._transform = Transform.of(
             parameters, "log" if coordinates == "value" else coordinates, self._project.design.parameter_place

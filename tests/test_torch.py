@@ -134,3 +134,16 @@ def test_mistakes_are_named() -> None:
     (slope,) = torch.autograd.grad(net(x).pow(2).sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         slope.sum().backward()
+
+
+def test_without_input_words_the_sources_are_the_inputs() -> None:
+    netlist = netlearn.parse(LINEAR.replace("*@input (V1,-V3) V2\n", ""))
+    net = Layer(netlist)
+    assert net.function.inputs == ("v1", "v2", "v3")
+    x = np.random.default_rng(0).uniform(-1, 1, (4, 3))
+    found = net(torch.from_numpy(x)).detach().numpy()
+    np.testing.assert_allclose(found, netlearn.predict(netlist, x).outputs, rtol=1e-9)
+    jax = pytest.importorskip("jax", reason="JAX is not installed (pip install 'netlearn[jax]')")
+    with jax.enable_x64(True):
+        layer = netlearn.jax.layer(netlist)
+        np.testing.assert_allclose(layer(layer.initial, x), found, rtol=1e-9)

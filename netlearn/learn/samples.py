@@ -33,6 +33,11 @@ class Unnamed:
     labels: bool | None = None
     sources: Callable[[], Sequence[str]] = tuple
 
+    @property
+    def words(self) -> Sequence[str]:
+        """What each column drives, as words of ``*@input``."""
+        return self.input or self.sources()
+
     def drives(self, width: int) -> Sequence[Drive]:
         """What each of ``width`` columns drives. Raises DataError where their number does not fit."""
         if self.input:
@@ -185,7 +190,7 @@ def _pair(inputs: object, targets: object, unnamed: Unnamed) -> Mapping[str, Any
 def _inputs(data: object, unnamed: Unnamed) -> dict[str, Array]:
     """Columns by the sources that an array (S, p) drives."""
     values = plain_array(_dense(data))
-    if values.ndim == 1 and len(unnamed.input or unnamed.sources()) == 1:
+    if values.ndim == 1 and len(unnamed.words) == 1:
         values = values[:, None]
     if values.ndim != 2:
         hint = "samples are rows: X[None] for one sample, X[:, None] for one input"
