@@ -97,6 +97,7 @@ def errors_of(text):
             9,
             "unknown function",
         ),
+        ("R1 a 0 R = V(a) > 1 ? 1k : 10k", 2, 17, "cannot read '>' in the resistor R1"),
         (".options rseries={2*k}\n.param k=1", 2, 18, "rseries needs a plain number, not '{2*k}'"),
         (".options rseries=1\nL1 a 0 l='1m*(1+V(a))'", 3, 10, "has a law, to which ngspice's option rseries adds no"),
         (".nodeset foo=1", 2, 10, "cannot read 'foo'"),

@@ -100,7 +100,9 @@ def resistor_by_expression(line: ElementLine) -> bool:
                 given[name].name,
                 "write tc1=... tc2=..." if name == "tc" else "",
             )
-    refuse_more(line, 2 if word in named else 3)
+    for more in line.rest(2 if word in named else 3):
+        hint = "ngspice ends an expression at its first blank: put it into braces or quotes"
+        raise line.error(f"cannot read '{more.text}' in the resistor {line.label}", more, hint)
     if starts_like_number(word.text):
         line.warn("ngspice ends this expression at its first number", word, "put it into braces or quotes")
     across = f"v({line.element.words[0].text.lower()},{line.element.words[1].text.lower()})"

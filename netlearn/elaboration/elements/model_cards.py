@@ -69,6 +69,9 @@ def _parameters(model: ModelCard, pairs: Sequence[Assignment]) -> dict[str, Assi
             model.tolerances.append((latest, assignment.name, assignment.value))
             continue
         latest = name
+        if name == "level" and name in parameters:
+            model.notes.append((assignment.name, "is given before, and this one is left out, as ngspice does"))
+            continue
         if name in _RENAMED:
             how = f"is read as '{_RENAMED[name]}'; ngspice knows it in its PSpice mode only"
             model.notes.append((assignment.name, how))

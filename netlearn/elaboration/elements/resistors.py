@@ -30,11 +30,13 @@ _INSTANCE = ("r", "resistance", "tc", "tc1", "tc2", "tce", "temp", "dtemp", "sca
 _PIECES = re.compile(r"\{[^}]*\}|'[^']*'|[^\s,]+")
 _IGNORED = ("ac", "noisy", "noise", "bv_max", "c", "pwr")
 _MODEL = {
-    "r": 0.0, "rsh": 0.0, "narrow": 0.0, "dw": 0.0, "short": 0.0, "dlr": 0.0, "defw": 10e-6, "l": 10e-6,
+    "r": 0.0, "rsh": 0.0, "narrow": 0.0, "short": 0.0, "defw": 10e-6, "l": 10e-6,
     "tc1": 0.0, "tc2": 0.0, "tce": 0.0, "tnom": 0.0, "scale": 1.0, "temp": 0.0, "dtemp": 0.0,
 }  # fmt: skip
 """Parameters of a card, with ngspice's defaults."""
-_MODEL_ALIASES = {"res": "r", "resistance": "r", "tc1r": "tc1", "tc2r": "tc2", "w": "defw", "dl": "short"}
+_MODEL_ALIASES = {
+    "res": "r", "resistance": "r", "tc1r": "tc1", "tc2r": "tc2", "w": "defw", "dw": "narrow", "dlr": "short",
+}  # fmt: skip
 # A multiplier on the card has no effect in ngspice.
 _MODEL_IGNORED = ("m", "kf", "af", "wf", "lf", "ef", "bv_max", "level", "noisy")
 
@@ -171,8 +173,8 @@ def _from_model(line: ElementLine, given: dict[str, int], card: dict[str, int]) 
             "rsh": card["rsh"],
             "l": given.get("l", card.get("l", constant(_MODEL["l"]))),
             "w": given.get("w", card.get("defw", constant(_MODEL["defw"]))),
-            "short": card.get("short", card.get("dlr", constant(0.0))),
-            "narrow": card.get("narrow", card.get("dw", constant(0.0))),
+            "short": card.get("short", constant(0.0)),
+            "narrow": card.get("narrow", constant(0.0)),
             "u": constant(line.settings.scale),
         }
         value = line.formula(SHEET, quantities)
