@@ -14,8 +14,8 @@ from typing import Any
 LONGEST = 1000
 """Characters of a message that are shown, by convention: some ten lines of a terminal."""
 
-_INSIDE = ("netlearn", "contextlib")
-"""Where frames are the package's own, or those of its decorators."""
+_INSIDE = ("netlearn", "contextlib", "functools")
+"""Where frames are the package's own, or those of its decorators and of what it works out once."""
 
 UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2000-\u200f\u2028-\u202f\u205f-\u2069\u3000\ud800-\udfff\ufeff\xa0\xad]"

@@ -107,10 +107,13 @@ def test_a_message_that_quotes_a_huge_word_is_cut():
 
 def test_a_warning_names_the_line_that_called_the_package() -> None:
     netlist = netlearn.parse("* t\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n.noise v(b) V1 dec 1 1 10\n*@output V(b)\n.end\n")
+    clamped = netlearn.parse("* t\n*@output V(b)\nV1 a 0 1\nR1 a b 1k\nB1 b 0 I=limit(v(b),0,1)\n.end\n")
     data = {"V1": [1.0, 2.0], "V(b)": [0.25, 0.5]}
     calls: dict[str, Callable[[], object]] = {
         "is left out of the flat netlist": lambda: netlearn.flatten(netlist),
         "not at a minimum of the training loss": lambda: netlearn.influence(netlist, data),
+        # The circuit is worked out once, by functools.
+        "keeps x between a and b here": lambda: netlearn.evaluate(clamped, data),
         "there is no node 'c'": lambda: netlearn.plot.network(netlist, positions={"c": (0.0, 0.0)}),
     }
     for message, call in calls.items():
