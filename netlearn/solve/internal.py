@@ -61,8 +61,9 @@ class InternalSolver:
         """Operating points of every sample. Raises CircuitError, ConvergenceError and TooLargeError.
 
         Samples that differ in nothing but their independent sources share what is made ready for them. Where there
-        may be several operating points, a sample's own is the one that is found from zero; of 256 samples or more one
-        near a fold may take another, if those beside it do (docs/benchmarks.md).
+        may be several operating points, a sample's own is the one that is found from ``.nodeset``, or else from zero.
+        Without ``.nodeset``, of 256 samples or more one near a fold may take another, if those beside it do
+        (docs/benchmarks.md).
         """
         with memory.asked_for_by(circuit.place):
             return self._solve_any(circuit, start, lazy=False)

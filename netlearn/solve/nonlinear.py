@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -21,20 +21,17 @@ from netlearn.solve.bordered.matrix import BorderedFactors
 from netlearn.solve.bordered.system import BorderedSystem
 from netlearn.solve.equations.source_reduction import SourceReduction
 from netlearn.solve.lockstep.lockstep import Lockstep
-from netlearn.solve.matrices.many import Pattern
 from netlearn.solve.newton.failure import failure, not_finite
-from netlearn.solve.newton.homotopy import LADDER, hurried, source_stepping
-from netlearn.solve.newton.iteration import Tolerances, balanced, iterate
+from netlearn.solve.newton.homotopy import hurried, source_stepping
+from netlearn.solve.newton.iteration import Tolerances
 from netlearn.solve.newton.linearization import NonlinearLinearization, Together
 from netlearn.solve.newton.system import NonlinearModel, System, chunks
+from netlearn.solve.newton.ways import FoundSoFar, find
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.precise.newton import settle
 from netlearn.solve.reduced_states import ReducedStates, moving_of
 from netlearn.solve.threads import one_thread
 
-NODESET_CONDUCTANCE = 1e3
-"""In siemens: what holds nodes at their .nodeset in the first pass, beyond any conductance around them; ngspice's 1e10
-for that would lose digits."""
 FAR = 10.0
 """Node voltages beyond so many times what sources supply are hardly meant: by convention, as only gain takes a node
 there."""
@@ -45,54 +42,13 @@ LOOKED_AT, MOST_PRECISE = 16, 16
 tenths of a second."""
 
 
-@dataclass
-class _Found:
-    """What is known of the operating points of a system's samples, which ways to them are tried for in turn."""
-
-    system: System
-    tolerances: Tolerances
-    y: Array
-    converged: Array
-    iterations: Array
-    worst: Array
-
-    @classmethod
-    def nothing(cls, system: System, tolerances: Tolerances) -> _Found:
-        """No sample has one."""
-        count = len(system.samples)
-        y = np.zeros((system.model.reduction.size, count), system.model.dtype)
-        return cls(system, tolerances, y, np.zeros(count, bool), np.zeros(count, int), np.zeros(count, int))
-
-    @property
-    def lost(self) -> Array:
-        """The samples without one, by their places."""
-        return np.flatnonzero(~self.converged)
-
-    def take(self, places: Array, y: Array, arrived: Array, worst: Array) -> None:
-        """Note where a way led some samples; it counts where Kirchhoff's laws hold there."""
-        good, unbalanced = balanced(self.system.restricted(places), y, self.tolerances)
-        self.y[:, places], self.converged[places] = y, arrived & good
-        self.worst[places] = np.where(arrived & ~good, unbalanced, worst)
-
-    def iterate(
-        self, start: Array, tolerances: Tolerances, pattern: Pattern, *, cold: bool, damped: bool = False
-    ) -> None:
-        """Newton's method from ``start`` (r, S) for all that are lost."""
-        lost = self.lost
-        if len(lost):
-            here = self.system.restricted(lost)
-            outcome = iterate(here, start[:, lost], tolerances, pattern, cold=cold, damped=damped)
-            self.iterations[lost] = outcome.iterations
-            self.take(lost, outcome.y, outcome.converged, outcome.worst)
-
-
 @dataclass(frozen=True)
 class NonlinearSolver:
     """The Solver for circuits of any devices.
 
-    Where Newton's method fails from the given start it is tried from zero, then along gmin
-    stepping, source stepping and a pseudo-transient, each only for the samples that still lack
-    an operating point. A ``careful`` one uses more digits where float64 loses too many.
+    Where Newton's method fails from the given start it is tried from where nodes are held at their
+    ``.nodeset``, from zero, then along gmin stepping, source stepping and a pseudo-transient, each only
+    for the samples that still lack an operating point. A ``careful`` one uses more digits where float64 loses too many.
     """
 
     careful: bool = False
@@ -144,7 +100,7 @@ class NonlinearSolver:
             for part in chunks(model, len(lost)):
                 samples = lost[part]
                 system = System.of(model, samples)
-                found = _solve(system, None if guess is None else guess[:, samples], tolerances, model.pattern)
+                found = find(system, None if guess is None else guess[:, samples], tolerances, model.pattern)
                 if len(found.lost):
                     raise failure(system, found.y, found.lost, found.worst)
                 x[samples] = system.unknowns(found.y).T
@@ -288,7 +244,7 @@ def _bring_back(model: NonlinearModel, x: Array, tolerances: Tolerances) -> None
     for part in chunks(model, len(far)):
         samples = far[part]
         system = System.of(model, samples)
-        found = _Found.nothing(system, tolerances)
+        found = FoundSoFar.nothing(system, tolerances)
         found.take(np.arange(len(samples)), *source_stepping(model, samples, hurried(tolerances), model.pivoting))
         other = system.unknowns(found.y).T
         better = found.converged & (extent(other) < NEARER * extent(x[samples]))
@@ -329,39 +285,3 @@ def _guess(model: NonlinearModel, start: OperatingPoint | None, count: int) -> A
         return None
     y = np.broadcast_to(moving, (count, model.reduction.size)).T
     return y if np.isfinite(y).all() else None
-
-
-def _solve(system: System, guess: Array | None, tolerances: Tolerances, pattern: Pattern) -> _Found:
-    model, samples = system.model, system.samples
-    found = _Found.nothing(system, tolerances)
-    if guess is not None:
-        found.iterate(guess, tolerances, pattern, cold=False)
-        pattern = model.pattern
-    if not len(found.lost):
-        return found
-    for first in _first_guesses(system, tolerances):
-        cold = not first.any()
-        found.iterate(first, tolerances, pattern, cold=cold)
-        found.iterate(first, hurried(tolerances), model.pivoting, cold=cold, damped=True)
-        # Amplifiers that limit at their supplies' voltages have no gain unless they start amid what the sources make.
-        found.iterate(first, hurried(tolerances), model.pivoting, cold=False)
-    for _, method in LADDER:
-        lost = found.lost
-        if not len(lost):
-            break
-        found.take(lost, *method(model, samples[lost], hurried(tolerances), model.pivoting))
-    return found
-
-
-def _first_guesses(system: System, tolerances: Tolerances) -> Iterator[Array]:
-    """The operating points with the ``.nodeset`` nodes held at their voltages, and zero where these lead nowhere."""
-    model, zero = system.model, np.zeros((system.model.reduction.size, len(system.samples)), system.model.dtype)
-    place = model.reduction.place
-    held = {int(place[node]): volts for node, volts in model.circuit.nodeset.items() if place[node] >= 0}
-    if held:
-        conductance, anchor = zero.copy(), zero.copy()
-        for unknown, volts in held.items():
-            conductance[unknown], anchor[unknown] = NODESET_CONDUCTANCE, volts
-        pinned = iterate(system.shunted(conductance, anchor), anchor, tolerances, model.pivoting, cold=True)
-        yield np.where(pinned.converged, pinned.y, anchor)
-    yield zero

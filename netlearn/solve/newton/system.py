@@ -24,6 +24,7 @@ from netlearn.solve.equations.prepared import only_drives
 from netlearn.solve.equations.source_reduction import Dictated, SourceReduction
 from netlearn.solve.matrices.many import Pattern, pattern_for, pivoting
 from netlearn.solve.newton.domain import finite_near, sizes
+from netlearn.solve.newton.shunt import Shunt
 
 FLOAT = np.dtype(float)
 PLAIN = frozenset({FLOAT})
@@ -210,18 +211,6 @@ def _columns(values: Array, samples: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Shunt:
-    """Conductances (r, S) from the unknowns to given voltages ``anchor`` (r, S), which ease convergence."""
-
-    conductance: Array
-    anchor: Array
-
-    def restricted(self, kept: Array) -> Shunt:
-        """The same for some of the samples."""
-        return Shunt(self.conductance[:, kept], self.anchor[:, kept])
-
-
-@dataclass(frozen=True)
 class System:
     """F(y) = 0 for some samples: y (r, S) are the reduced unknowns, x = Z y + ``offset`` without source currents."""
 
@@ -257,13 +246,18 @@ class System:
         shunt = None if self.shunt is None else self.shunt.restricted(kept)
         return System(self.model, self.samples[kept], self.offset[:, kept], self.drive[:, kept], linear, shunt)
 
-    def shunted(self, conductance: Array, anchor: Array) -> System:
+    def shunted(self, conductance: Array, anchor: Array, equations: Array | None = None) -> System:
         """The same with a ``Shunt``."""
-        return replace(self, shunt=Shunt(conductance, anchor))
+        return replace(self, shunt=Shunt(conductance, anchor, equations))
 
     def places(self, y: Array) -> dict[int, Array]:
         """The unknowns (S, k, T) of all nonlinear groups."""
         return {g: self.local(g, y) for g in self.model.nonlinear}
+
+    def started(self, y: Array) -> dict[int, Array]:
+        """Where (S, k, T) SPICE has all nonlinear groups start, which are guessed to be at ``y`` (r, S)."""
+        groups = self.model.circuit.groups
+        return {g: groups[g].device.start(at, self.model.take(g, self.samples)) for g, at in self.places(y).items()}
 
     def local(self, g: int, y: Array, part: Callable[[Array], Array] = np.asarray) -> Array:
         """The unknowns (S, k, T) of a nonlinear group, or ``part`` of both that they are sums of."""
@@ -313,8 +307,8 @@ class System:
             terms = terms + adder @ (np.abs(current) + inside).reshape(len(current), -1).T
         if self.shunt is not None:
             conductance, anchor = self.shunt.conductance, self.shunt.anchor
-            total = total + conductance * (y - anchor)
-            terms = terms + conductance * (np.abs(y) + np.abs(anchor))
+            total = self.shunt.added(total, conductance * (y - anchor))
+            terms = self.shunt.added(terms, np.abs(conductance) * (np.abs(y) + np.abs(anchor)))
         tiny = np.finfo(float).tiny
         result: Array = (np.abs(total) / (np.finfo(float).eps * terms + tiny)).max(axis=0, initial=0.0)
         return result
@@ -358,9 +352,9 @@ class System:
             data = data + stamps @ slope[..., mask].reshape(len(slope), -1).T
             places[g] = place
         if self.shunt is not None:
-            diagonal = self.model.reduction.diagonal
-            data[diagonal] += self.shunt.conductance[self.model.reduction.columns[diagonal]]
-            total = total + self.shunt.conductance * (y - self.shunt.anchor)
+            entries = self.shunt.entries(self.model.reduction)
+            data[entries] += self.shunt.conductance[self.model.reduction.columns[entries]]
+            total = self.shunt.added(total, self.shunt.conductance * (y - self.shunt.anchor))
         return total, data, places, limited
 
     def unknowns(self, y: Array) -> Array:
