@@ -265,7 +265,10 @@ def dataset_of(table: Table, layout: Layout) -> Dataset:
     if len(unseen):
         row = int(unseen[0])
         label = str(table.labels[row])
+        other = next((each for each in layout.classes if each.lower() == label.lower()), None)
         hint = did_you_mean(label, layout.classes)
+        if other is not None:
+            hint = f"did you mean '{other}'? capitals and small letters make two classes"
         raise DataError(f"{table.row(row)}: the class '{label}' is not among the training data", table.place(row), hint)
     return _cornered(layout, inputs, targets, table.path)
 

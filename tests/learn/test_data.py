@@ -3,6 +3,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+import netlearn
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.linear import CURRENT_SOURCE, RESISTOR, VOLTAGE_SOURCE
 from netlearn.errors import CircuitError, DataError, NetlearnError, OptionError
@@ -117,3 +118,12 @@ def test_probes_that_cannot_be(name: str, kind: type[NetlearnError], said: str) 
     with pytest.raises(kind) as caught:
         probes_of(CIRCUIT, (name,))
     assert said in str(caught.value)
+
+
+def test_a_class_in_other_letters_is_told_of_them() -> None:
+    train, test = ({"V1": [1.0, 2.0], "class": labels} for labels in (["Red", "Blue"], ["red", "Blue"]))
+    netlist = netlearn.parse("two\n*@output V(a) V(b)\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n")
+    with pytest.raises(
+        DataError, match=r"the class 'red' is not .*\n.*did you mean 'Red'\? capitals and small letters"
+    ):
+        netlearn.train(netlist, train, test=test, epochs=1)
