@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from netlearn.netlist.numbers import parse_number
 from netlearn.netlist.statements import Element
 from netlearn.ngspice.text_names import Span
 
 PROBE = re.compile(r"\b[vi]\s*\([^()]*\)", re.IGNORECASE)
+_TOLERANCES = ("tol", "dev", "lot")
+LTSPICE_WORDS: Mapping[str, tuple[str, ...]] = {
+    "V": ("rser", "cpar"),
+    "I": ("load",),
+    "L": ("rser", "rpar", "cpar", *_TOLERANCES),
+    "C": ("rser", "lser", "rpar", "cpar", "rlshunt", *_TOLERANCES),
+    "R": ("noiseless", "pwr", *_TOLERANCES),
+}
+"""LTspice's words that ngspice does not know, by the letter of an element."""
 _PIECES = re.compile(r"\{[^}]*\}|'[^']*'|[^\s,]+")
 
 
@@ -36,3 +46,15 @@ def both_coefficients(element: Element) -> list[Span]:
         if len(pieces) == 2:
             found.append((name.start, end, f"tc1={pieces[0]} tc2={pieces[1]}"))
     return found
+
+
+def marks(text: str, start: int, end: int) -> list[Span]:
+    """Blanks for the parentheses and commas between [start, end), which ngspice takes for words in some lines."""
+    return [(at, at + 1, " ") for at in range(start, end) if text[at] in "(),"]
+
+
+def slash(element: Element) -> list[Span]:
+    """The slash that CDL has before the subcircuit's name, to be left out."""
+    before = element.words[-2].end if len(element.words) > 1 else element.name.end
+    at = element.source.text.find("/", before, element.words[-1].start)
+    return [(at, at + 1, "")] if at >= 0 else []

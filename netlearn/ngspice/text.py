@@ -9,8 +9,9 @@ read the same: ``4k7`` as 4700, LTspice's and PSpice's functions as ``.func``, s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.errors import NgspiceError
@@ -34,7 +35,7 @@ from netlearn.netlist.statements import (
     first_step,
 )
 from netlearn.netlist.values import has_bare_blank
-from netlearn.ngspice.element_forms import PROBE, both_coefficients, named_area
+from netlearn.ngspice.element_forms import LTSPICE_WORDS, PROBE, both_coefficients, marks, named_area, slash
 from netlearn.ngspice.foreign_functions import ForeignFunctions
 from netlearn.ngspice.foreign_words import ForeignWords
 from netlearn.ngspice.text_definitions import (
@@ -56,15 +57,6 @@ _RENAMED = {"t_measured": "tnom", "t_abs": "temp", "t_rel_global": "dtemp"}
 _EXPRESSION_NUMBER = re.compile(r"(?<![\w.#$])\d+(?:meg|[rtgkmunpfµμ])\d+(?![\w.])", re.IGNORECASE)
 _SAYINGS = ("mfg", "type", "part")
 """What makers write into models, which ngspice takes for a parameter where blanks stand around its ``=``."""
-_TOLERANCES = ("tol", "dev", "lot")
-
-_LTSPICE_WORDS: Mapping[str, tuple[str, ...]] = {
-    "V": ("rser", "cpar"),
-    "I": ("load",),
-    "L": ("rser", "rpar", "cpar", *_TOLERANCES),
-    "C": ("rser", "lser", "rpar", "cpar", "rlshunt", *_TOLERANCES),
-    "R": ("noiseless", "pwr", *_TOLERANCES),
-}
 
 
 @dataclass(frozen=True)
@@ -163,13 +155,16 @@ class _Writer:
         elif card.name in _CARDS:
             if card.name == "func":
                 self.functions.defined(card.words[0].text)
+            name = Word("", card.start, card.start + 1 + len(card.name))
+            spans = [(name.start, name.end, f".{_CARDS[card.name]}")]
             if card.name in PARAMETER_CARDS:
                 check_names(card, self.whole)
+                for before, after in pairwise(card.assignments):
+                    # A comma keeps ngspice busy for ever.
+                    spans += marks(card.source.text, before.value.end, after.name.start)
             for pair in card.assignments:
                 if "(" in pair.name.text:
                     self.functions.defined(pair.name.text.partition("(")[0])
-            name = Word("", card.start, card.start + 1 + len(card.name))
-            spans = [(name.start, name.end, f".{_CARDS[card.name]}")]
             for pair in card.assignments:
                 if has_bare_blank(pair.value.text):
                     spans += [(pair.value.start, pair.value.start, "{"), (pair.value.end, pair.value.end, "}")]
@@ -240,7 +235,7 @@ class _Writer:
             spans += self.names.node_spans(words[:count])
         spans += self.names.source_spans(words[count : count + sources])
         if element.letter == "X":
-            spans += self._slash(element)
+            spans += slash(element)
         for word in words[count + sources :] if self.unknown else ():
             if word.text.lower() in self.unknown:
                 message = f"ngspice has no model type '{self.kinds[word.text.lower()]}'"
@@ -257,6 +252,8 @@ class _Writer:
                 spans += self.foreign.spans(pair.value.text, pair.value.start)
             if element.letter == "R" and PROBE.search(pair.value.text) and pair.value.text[0] not in "{'":
                 spans += [(pair.value.start, pair.value.start, "{"), (pair.value.end, pair.value.end, "}")]
+        if element.letter in "DQM" and count < len(words):
+            spans += marks(element.source.text, element.name.end, words[count].start)
         if element.letter == "D":
             spans += named_area(element)
         elif element.letter == "R":
@@ -298,15 +295,9 @@ class _Writer:
     def _code_model(self, element: Element) -> str:
         return self.kinds.get(element.words[-1].text.lower(), "") if element.words else ""
 
-    def _slash(self, element: Element) -> list[Span]:
-        """The slash that CDL has before the subcircuit's name."""
-        before = element.words[-2].end if len(element.words) > 1 else element.name.end
-        at = element.source.text.find("/", before, element.words[-1].start)
-        return [(at, at + 1, "")] if at >= 0 else []
-
     def _ltspice(self, element: Element) -> tuple[list[Span], list[str]]:
         """LTspice's resistances in other elements as resistors, and its words that ngspice does not know left out."""
-        unknown = _LTSPICE_WORDS[element.letter]
+        unknown = LTSPICE_WORDS[element.letter]
         pairs = {a.name.text.lower(): a for a in element.assignments if a.name.text.lower() in unknown}
         spans: list[Span] = [(a.name.start, a.value.end, "") for a in pairs.values()]
         words = list(element.words)

@@ -83,6 +83,10 @@ READ_OTHERWISE = {
     ".subckt s p\nL1 p q 1m Rser=20\nC1 q 0 1n Rpar=1k\n.ends",
     "old MOSFETs": ".options badmos3\nV1 d 0 3\nV2 g 0 2\nR1 d b 1k\n"
     "M1 b g 0 0 n w=10u l=1u\n.model n nmos level=3 vto=0.7 kp=100u theta=0.1 kappa=0.5 vmax=1e5 nsub=1e16",
+    "commas between parameters": ".param a=1,b=2, c='a+b' , d={c}\n+ ,e=pow(2,3),f=1\n"
+    "V1 1 0 {a+b+c+d+e+f}\nR1 1 0 1k\nX1 1 s\n.subckt s p\n.param q=2k,r={max(q,1)}\nR1 p 0 {r}\n.ends",
+    "nodes in parentheses": "V1 (a 0) 3\nR1 (a b) 1k\nD1 (b,0) dm 2\nQ1 ( a b e ) qm area=2\nR2 (e 0) 1k\n"
+    "M1 (a,a,f,0) nm w=1u l=1u\nR3 f 0 1k\n.model dm d\n.model qm npn\n.model nm nmos vto=0.3",
     "an if without a word": ".param k=2\nV1 a 0 {if(k>1,3,4)}\nR1 a 0 1k",
 }
 
