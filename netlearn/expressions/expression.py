@@ -22,6 +22,7 @@ from netlearn.expressions.functions import (
     PARAMETER_FUNCTIONS,
     POWERS,
     SIGNED_POWER,
+    STEEP,
     Function,
 )
 from netlearn.expressions.limits import Number
@@ -166,6 +167,10 @@ class Expression:
                 rates.append(CHOOSE.value(arguments[0], yes, no))
                 continue
             slopes = _known(step).slopes(*arguments)
+            if step.function in STEEP:
+                rate = cast(Number, rates[step.inputs[0]])
+                rates.append(np.where(np.equal(rate, 0), 0.0, slopes[0] * rate))
+                continue
             rates.append(sum(slopes[i] * rates[step.inputs[i]] for i in moving))
         result = rates[-1] if rates else None
         return 0.0 if result is None else result

@@ -75,15 +75,6 @@ def _is_steep(base: Number, y: Number) -> Number:
     return (base == 0) & (_real(y) >= 0) & (_real(y) < 1)
 
 
-def _over_root(x: Number, above: float = 1.0) -> Number:
-    """above / √x, and zero where it would be infinite, at one point alone, such as that of √|v| at zero volts.
-
-    There no slope is right, and an infinite one would leave equations without a solution.
-    """
-    steep = x == 0
-    return np.where(steep, 0.0, above / np.sqrt(np.where(steep, 1.0, x)))
-
-
 def _odd_power(x: Number, y: Number) -> Number:
     return _sign(x) * _power(x, y)
 
@@ -256,18 +247,18 @@ def is_clamp(function: Function | None) -> bool:
 
 _COMMON: Mapping[str, Function] = {
     **_LTSPICE,
-    "sqrt": _one(np.sqrt, lambda x: _over_root(x, 0.5)),
+    "sqrt": _one(np.sqrt, lambda x: 0.5 / np.sqrt(x)),
     "sin": _one(np.sin, np.cos),
     "cos": _one(np.cos, lambda x: -np.sin(x)),
     "tan": _one(np.tan, lambda x: 1.0 / np.cos(x) ** 2),
-    "asin": _one(np.arcsin, lambda x: _over_root(1.0 - x * x)),
-    "acos": _one(np.arccos, lambda x: _over_root(1.0 - x * x, -1.0)),
+    "asin": _one(np.arcsin, lambda x: 1.0 / np.sqrt(1.0 - x * x)),
+    "acos": _one(np.arccos, lambda x: -1.0 / np.sqrt(1.0 - x * x)),
     "atan": _one(np.arctan, lambda x: 1.0 / (1.0 + x * x)),
     "sinh": _one(np.sinh, np.cosh),
     "cosh": _one(np.cosh, np.sinh),
     "tanh": _one(np.tanh, lambda x: 1.0 - np.tanh(x) ** 2),
     "asinh": _one(np.arcsinh, lambda x: 1.0 / np.sqrt(x * x + 1.0)),
-    "acosh": _one(np.arccosh, lambda x: _over_root(x * x - 1.0)),
+    "acosh": _one(np.arccosh, lambda x: 1.0 / np.sqrt(x * x - 1.0)),
     "atanh": _one(np.arctanh, lambda x: 1.0 / (1.0 - x * x)),
     "exp": _one(np.exp, np.exp),
     "ln": _one(np.log, lambda x: 1.0 / x),
@@ -305,9 +296,13 @@ _COMMON: Mapping[str, Function] = {
     ),
     "hypot": _two(
         lambda x, y: np.sqrt(x * x + y * y),
-        lambda x, y: (x * _over_root(x * x + y * y), y * _over_root(x * x + y * y)),
+        lambda x, y: (_ratio(x, np.sqrt(x * x + y * y)), _ratio(y, np.sqrt(x * x + y * y))),
     ),
 }
+
+STEEP = tuple(_COMMON[name] for name in ("sqrt", "asin", "acos", "acosh"))
+"""Functions whose slope is infinite at an end of where they are. What does not move there, as |v| at its corner at zero
+volts, moves them by nothing."""
 
 PARAMETER_FUNCTIONS: Mapping[str, Function] = {
     **_COMMON,

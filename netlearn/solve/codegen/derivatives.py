@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from netlearn.solve.codegen.graph import Graph, Node, reached
 
+STEEP = frozenset(("sqrt", "asin", "acos", "acosh"))
+"""Operations whose slope is infinite at an end of where they are."""
+
 Rates = dict[int, Node]
 """Derivatives by direction, those that are not identically zero."""
 
@@ -70,6 +73,10 @@ class Differentiation:
             for direction, rate in rates.items():
                 assert slope is not None
                 term = self._graph.apply("mul", slope, rate)
+                if node.operation in STEEP and rate.operation != "constant":
+                    # What does not move there moves it by nothing.
+                    still = self._graph.apply("eq", rate, self._zero)
+                    term = self._graph.apply("select", still, self._zero, term)
                 total[direction] = self._graph.apply("add", total[direction], term) if direction in total else term
         if node.operation == "select":
             total = self._selected(node, parts)
@@ -169,10 +176,6 @@ class Terms:
     def is_zero(self, a: Node) -> Node:
         return self.graph.apply("eq", a, self(0.0))
 
-    def over_root(self, above: float, square: Node, root: Node | None = None) -> Node:
-        """above / √square, and zero where it would be infinite."""
-        return self.choose(self.is_zero(square), self(0.0), self.div(self(above), root or self.sqrt(square)))
-
     def choose(self, which: Node, a: Node, b: Node) -> Node:
         return self.graph.apply("select", which, a, b)
 
@@ -208,9 +211,9 @@ def _by_one(formula: Callable[[Terms, Node, Node], Node]) -> Callable[[Terms, No
     return lambda t, node, k: formula(t, node.inputs[0], node)
 
 
-def _square(t: Terms, x: Node, sign: float, one: float) -> Node:
-    """one + sign x²."""
-    return t.add(t(one), t.mul(t(sign), t.mul(x, x)))
+def _root(t: Terms, x: Node, sign: float, one: float) -> Node:
+    """√(one + sign x²)."""
+    return t.sqrt(t.add(t(one), t.mul(t(sign), t.mul(x, x))))
 
 
 _SLOPES: Mapping[str, Callable[[Terms, Node, int], Node]] = {
@@ -223,21 +226,21 @@ _SLOPES: Mapping[str, Callable[[Terms, Node, int], Node]] = {
     "max": lambda t, node, k: t.choose(t.less(node.inputs[0], node.inputs[1]), t(float(k == 1)), t(float(k == 0))),
     "abs": _by_one(lambda t, x, y: t.sign(x)),
     "pow": _power_slope,
-    "sqrt": _by_one(lambda t, x, y: t.over_root(0.5, x, y)),
+    "sqrt": _by_one(lambda t, x, y: t.div(t(0.5), y)),
     "exp": _by_one(lambda t, x, y: y),
     "log": _by_one(lambda t, x, y: t.div(t(1.0), x)),
     "sin": _by_one(lambda t, x, y: t.graph.apply("cos", x)),
     "cos": _by_one(lambda t, x, y: t.neg(t.graph.apply("sin", x))),
     "tan": _by_one(lambda t, x, y: t.add(t(1.0), t.mul(y, y))),
-    "asin": _by_one(lambda t, x, y: t.over_root(1.0, _square(t, x, -1.0, 1.0))),
-    "acos": _by_one(lambda t, x, y: t.over_root(-1.0, _square(t, x, -1.0, 1.0))),
+    "asin": _by_one(lambda t, x, y: t.div(t(1.0), _root(t, x, -1.0, 1.0))),
+    "acos": _by_one(lambda t, x, y: t.div(t(-1.0), _root(t, x, -1.0, 1.0))),
     "atan": _by_one(lambda t, x, y: t.div(t(1.0), t.add(t(1.0), t.mul(x, x)))),
     "atan2": _angle_slope,
     "sinh": _by_one(lambda t, x, y: t.graph.apply("cosh", x)),
     "cosh": _by_one(lambda t, x, y: t.graph.apply("sinh", x)),
     "tanh": _by_one(lambda t, x, y: t.sub(t(1.0), t.mul(y, y))),
-    "asinh": _by_one(lambda t, x, y: t.div(t(1.0), t.sqrt(_square(t, x, 1.0, 1.0)))),
-    "acosh": _by_one(lambda t, x, y: t.over_root(1.0, _square(t, x, 1.0, -1.0))),
+    "asinh": _by_one(lambda t, x, y: t.div(t(1.0), _root(t, x, 1.0, 1.0))),
+    "acosh": _by_one(lambda t, x, y: t.div(t(1.0), _root(t, x, 1.0, -1.0))),
     "atanh": _by_one(lambda t, x, y: t.div(t(1.0), t.sub(t(1.0), t.mul(x, x)))),
 }
 """slope(terms, node, k): the derivative by input k. Operations without one are level wherever they have a slope."""
