@@ -120,3 +120,18 @@ def test_pspices_switches_have_its_defaults(control, resistance):
     text = f"switch\nV1 c 0 {control}\nI1 0 a 1u\nS1 a 0 c 0 sm\n.model sm VSWITCH\n.end\n"
     found = InternalSolver().solve(elaborate(parse(text)).circuit)
     assert found.voltage("a")[0] == pytest.approx(1e-6 * resistance, rel=1e-9)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(("r", "length", "steep"), [(15.99, 2, False), (16.01, 2, True), (100, 5, True)])
+def test_lines_that_ngspice_has_another_equation_for_are_warned_of(r, length, steep, ngspice):
+    text = f"t\nI1 0 a 1m\nY1 a 0 b 0 ym\n.model ym txl(r={r} l=1n c=1p g=0 length={length})\nR1 b 0 1k\n.end\n"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        circuit = elaborate(parse(text)).circuit
+    assert sum("9/(r*len) in ngspice" in str(w.message) for w in caught) == steep
+    across = InternalSolver().solve(circuit).voltage("a")[0] - 1.0
+    assert across == pytest.approx(1e-3 * r * length, rel=1e-9)
+    wanted = ngspice.run(text)
+    theirs = 1e-3 * (9 / (r * length) if steep else r * length)
+    assert wanted["v(a)"] - wanted["v(b)"] == pytest.approx(theirs, rel=1e-6)

@@ -34,6 +34,9 @@ _LTRA = (
     *("l", "c", "rel", "abs", "nocontrol", "steplimit", "nosteplimit", "lininterp", "quadinterp", "mixedinterp"),
     *("truncnr", "truncdontcut", "compactrel", "compactabs", "ltra"),
 )
+_STEEP = 1.6e10
+"""Above so many ohms a henry ngspice 39 has another equation for a TXL line, by definition: one with r=15.99 and l=1n
+has its resistance, one with r=16.01 has not."""
 _URC_LENGTH = "L=length in metres"
 
 
@@ -64,17 +67,25 @@ def lossy_line(line: ElementLine) -> None:
     _add(line, nodes, quantities)
 
 
-def _storage(model: ModelCard) -> list[int]:
+def _storage(model: ModelCard, parts: Sequence[str] = ("l", "c")) -> list[int]:
     """The quantities of a card's inductance and capacitance."""
     names = model_names(model)
-    found = [names[name].value for name in ("l", "c") if name in names]
+    found = [names[name].value for name in parts if name in names]
     return [model.body.scope.quantity(Text.of(word, model.card.source, model.chain)) for word in found]
 
 
 def single_line(line: ElementLine) -> None:
     """``Yname 1 0 2 0 model [LEN=...]``, with a model of type txl."""
     one, _, two, _ = line.nodes(4)
-    quantities = known_quantities(_model(line, 4, "txl"), ("r", "len"), _LENGTHS, ("l", "c", "g", "txl"))
+    model = _model(line, 4, "txl")
+    quantities = known_quantities(model, ("r", "len"), _LENGTHS, ("l", "c", "g", "txl"))
+    inductance = [line.graph.value(quantity) for quantity in _storage(model, ("l",))]
+    if "r" in quantities and inductance and line.graph.value(quantities["r"]) > _STEEP * inductance[0]:
+        line.warn(
+            f"{line.label} has r*len ohms here, and 9/(r*len) in ngspice, as r is more than {_STEEP:g} times l",
+            line.element.words[4],
+            "write a resistor",
+        )
     _add(line, (one, GROUND, two, GROUND), {**quantities, **_own_length(line)})
 
 
