@@ -56,7 +56,7 @@ def settle(
     )  # fmt: skip
     loops.weigh_few(
         diodes, held, matrix.diagonal, matrix.columns, matrix.square, *matrix.sums, drive, at_border,
-        pull, own, border, ROUNDING, abstol, excess,
+        pull, own, border, steps, most, ROUNDING, abstol, excess,
     )  # fmt: skip
     if last and known is not None:
         return BorderedFactors(known.inverse, known.taken, lower, wrong, known.alone), y

@@ -292,17 +292,28 @@ def weigh_few(
     pull: Array,
     y: Array,
     border: Array,
+    steps: Array,
+    most: int,
     part: float,
     floor: float,
     excess: Array,
 ) -> None:
-    """How far the samples (S,) are from Kirchhoff's laws; ``part`` of the most volts counts as rounding."""
+    """How far the samples (S,) are from Kirchhoff's laws; ``part`` of the most volts counts as rounding.
+
+    Where no sample took the ``most`` of all ``steps``, diodes have arrived on the lines that they were taken on, and
+    the inner nodes' equations hold by construction, see ``weigh_many``.
+    """
     rounding, linear, own = np.zeros(len(excess)), np.empty(border.shape), np.empty(border.shape)
     most_of(y, rounding)
     most_of(border, rounding)
+    arrived = True
     for s in range(len(rounding)):
         rounding[s] *= part
-    weigh_inner(diodes, held, diagonal, inner, drive, pull, y, rounding, floor, excess)
+        # Not a number where a voltage is not finite.
+        excess[s] += 0.0 * rounding[s]
+        arrived &= steps[s] < most
+    if not arrived:
+        weigh_inner(diodes, held, diagonal, inner, drive, pull, y, rounding, floor, excess)
     multiply(square, border, linear)
     multiply(columns, y, own)
     for i in range(len(border)):

@@ -159,7 +159,7 @@ def free_few(
     )  # fmt: skip
     weigh_few(
         diodes, held, own_diagonal, matrix.columns, matrix.square, matrix.inner, matrix.border, state.drive,
-        state.at_border, pull, own, outside, part, floor, excess,
+        state.at_border, pull, own, outside, steps, most, part, floor, excess,
     )  # fmt: skip
     longest = 0.0
     for s in range(samples):
@@ -312,7 +312,7 @@ def nudged_few(
         )  # fmt: skip
         weigh_few(
             diodes, held, own_diagonal, matrix.columns, full, matrix.inner, sums, state.drive, outside, pull, own,
-            at_outputs, part, floor, excess,
+            at_outputs, steps, most, part, floor, excess,
         )  # fmt: skip
         for s in range(samples):
             bad += 0.0 if excess[s] <= allowed else 1.0

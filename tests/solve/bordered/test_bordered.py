@@ -93,7 +93,7 @@ def by_lines(circuit: Circuit, sample: int) -> Array:
             rest[[a, b]] += [-constant, constant]
         x = np.append(np.linalg.solve(whole[:-1, :-1], rest[:-1]), 0.0)
         drops = [x[a] - x[b] for a, b, _ in diodes]
-        if all(low - 1e-9 <= v <= high + 1e-9 for v, (_, _, low, high) in zip(drops, chosen, strict=True)):
+        if all(low - 1e-13 <= v <= high + 1e-13 for v, (_, _, low, high) in zip(drops, chosen, strict=True)):
             return np.asarray(x[:nodes])
     raise AssertionError("no combination is consistent")
 
@@ -381,3 +381,33 @@ def test_few_samples_need_more_than_the_first_guess(inputs: int, hidden: int, ou
     np.testing.assert_allclose(
         first.states.moving[first.converged], whole.states.moving[first.converged], rtol=1e-12, atol=1e-15
     )
+
+
+@pytest.mark.parametrize("samples", [4, 40, 260])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "ron=1u roff=1e15 vfwd=0.3",
+        "ron=1m roff=1g vfwd=0.3",
+        "ron=1 roff=1meg vfwd=0.1 vrev=0.1 rrev=1m",
+    ],
+    ids=["steepest", "steep", "steep breakdown"],
+)
+def test_what_float64_rounds_off_is_no_current_out_of_balance(model: str, samples: int) -> None:
+    """Nodes a volt from ground on lines of a million siemens, whose last digit is a tenth of a nanoampere."""
+    rng = np.random.default_rng(samples)
+    hidden, outputs = 5, 12
+    lines = ["layers", *(f"Vx{i} x{i} 0 0" for i in range(INPUTS)), "Vb b 0 -0.2", "Vc c 0 0.7"]
+    pairs = [(f"x{i}", f"h{j}") for i in range(INPUTS) for j in range(hidden)]
+    pairs += [(f"h{j}", f"y{i}") for i in range(outputs) for j in range(hidden)]
+    lines += [f"R{n} {a} {b} {float(10 ** rng.uniform(4, 6))!r}" for n, (a, b) in enumerate(pairs)]
+    lines += [f"D{j} h{j} {'b' if j % 2 else '0'} dm" if j % 3 else f"D{j} c h{j} dm" for j in range(hidden)]
+    circuit = circuit_of("\n".join([*lines, f".model dm d({model})", ".end"]))
+    circuit = driven(circuit, rng.uniform(-1, 1, (samples, INPUTS)))
+    bordered = BorderedSystem.of(NonlinearModel.of(circuit), samples)
+    assert bordered is not None
+    found = bordered.solve(None, Tolerances())
+    assert found.converged.all()
+    for sample in (0, samples - 1):
+        expected = by_lines(circuit, sample)
+        np.testing.assert_allclose(found.states.x[sample, : len(expected)], expected, rtol=0, atol=1e-12)
