@@ -217,9 +217,16 @@ class _Search:
             if turn and not self._affordable_starts:
                 return
             before = self.best
-            starts = self._polished(self._around(start))
-            for k in range(min(turn, 1), len(starts)):
-                self._from(starts[k])
+            starts = self._around(start)
+            if not turn:
+                self._from(self._polished(starts[:1])[0])
+                if self.best[0] == 0:
+                    # The others lead further away, and to no lower loss.
+                    return
+            # Other continuous optima, the best first, as many as there is time for yet.
+            others = starts[1 : self._affordable_starts + 1]
+            for base in self._polished(others) if len(others) else ():
+                self._from(base)
             if self.best == before or self.best[0] == 0 or self.candidates.solved >= self.budget:
                 return
 
@@ -278,8 +285,7 @@ class _Search:
             better = costs < losses
             theta, losses = np.where(better[:, None], trial, theta), np.where(better, costs, losses)
             damping = np.where(better, damping / 5, damping * 8)
-        first, rest = theta[:1], theta[1:][np.argsort(losses[1:], kind="stable")]
-        return np.concatenate([first, rest])
+        return np.asarray(theta[np.argsort(losses, kind="stable")])
 
     def _costs(self, theta: Array) -> Array:
         """What continuous optima are found by: the loss, and the distance from the middles of bands."""
