@@ -3,13 +3,10 @@
 from netlearn.solve.compiled.bordered_loops import (
     factor_border,
     left_over,
-    most_of,
     multiply_columns,
     solve_border,
     take_entries,
     take_lines,
-    weigh_border,
-    weigh_inner,
 )
 from netlearn.solve.compiled.cholesky_loops import count_columns, factor_columns, fill_columns, list_rows, postorder
 from netlearn.solve.compiled.contraction_loops import add_own, drop_products, few_products, pair_products
@@ -46,7 +43,6 @@ __all__ = [
     "left_over",
     "linearized",
     "list_rows",
-    "most_of",
     "multiply_columns",
     "newton",
     "nudged_few",
@@ -69,7 +65,5 @@ __all__ = [
     "take_entries",
     "take_lines",
     "unbalanced",
-    "weigh_border",
     "weigh_few",
-    "weigh_inner",
 ]
