@@ -171,7 +171,7 @@ def test_classes_by_squares_of_on_and_off() -> None:
     volts = rng.uniform(-1, 1, (40, 3))
     labels = np.argmax(volts[:, :2], axis=1)
     made = netlearn.new("crossbar", rows=3, columns=2, inputs=3, outputs=2).netlist.replace(
-        "*@rule ", "*@loss mse on=0.5 off=0.1\n*@rule "
+        "*@output ", "*@loss mse on=0.5 off=0.1\n*@output "
     )
     data = {**{f"V{k + 1}": volts[:, k] for k in range(3)}, "class": labels}
     solved = netlearn.train(netlearn.parse(made), data, start="least-squares", epochs=0)
