@@ -1,4 +1,4 @@
-"""When a training can end before its epochs: nothing is left to fall, or nothing moves any more."""
+"""When a training can end before its epochs, and why: nothing is left to fall, or nothing moves any more."""
 
 from __future__ import annotations
 
@@ -44,3 +44,8 @@ def unmoved(before: TrainingState, after: TrainingState) -> bool:
         return False
     kept = all(np.array_equal(value, after.optimizer[name]) for name, value in before.optimizer.items())
     return kept and np.array_equal(before.u, after.u)
+
+
+def in_a_line(reason: str) -> str:
+    """Why someone else ends a training, as results and checkpoints hold it: one line of what can be printed."""
+    return " ".join("".join(each if each.isprintable() else " " for each in reason).split())

@@ -13,7 +13,7 @@ from netlearn.arrays import Array, all_finite
 from netlearn.errors import CircuitError, NetlearnError
 from netlearn.interrupts import interruptible
 from netlearn.learn.data import Dataset
-from netlearn.learn.ending import nothing_left, unmoved
+from netlearn.learn.ending import in_a_line, nothing_left, unmoved
 from netlearn.learn.history import Record
 from netlearn.learn.kept_parameters import ParameterStore
 from netlearn.learn.kept_states import KeptStates
@@ -172,7 +172,7 @@ def told(progress: Callback | None, task: Task, state: TrainingState) -> Trainin
             )
         )
     except StopIteration as reason:
-        return replace(state, finished=True, stopped=str(reason) or "a callback ended it")
+        return replace(state, finished=True, stopped=in_a_line(str(reason)) or "a callback ended it")
     return state
 
 

@@ -66,8 +66,6 @@ def _check_points(task: Task, points: Array | None) -> None:
     _require_array("points", points, (samples, KeptStates.of(task.model).size), finite=False)
     if points is not None and np.isinf(points).any():
         raise ValueError("'points' is not finite")
-    if points is not None and np.isinf(points).any():
-        raise ValueError("'points' is not finite")
 
 
 def _check_optimizer(task: Task, state: TrainingState, size: int) -> None:

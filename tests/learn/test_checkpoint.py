@@ -218,3 +218,16 @@ def test_a_run_that_has_ended_still_says_why_after_a_checkpoint(make_task: Any, 
         written(tmp_path / "c.npz", arrays, notes | {"state": notes["state"] | {"stopped": strange}})
         with pytest.raises(NetlearnError, match="changed or damaged: 'stopped' is"):
             load_checkpoint(tmp_path / "c.npz", task)
+
+
+@pytest.mark.parametrize("reason", ["good enough:\n  the loss is low", "good enough:\x1b\tthe loss\udc80is low"])
+def test_what_a_callback_ends_a_run_for_can_be_kept_whatever_it_says(
+    reason: str, make_task: Any, tmp_path: Path
+) -> None:
+    def stop(progress: Any) -> None:
+        raise StopIteration(reason)
+
+    task = make_task(options=LoopOptions(epochs=2))
+    ended = trained(task, progress=stop)
+    save_checkpoint(tmp_path / "c.npz", task, ended)
+    assert load_checkpoint(tmp_path / "c.npz", task).stopped == ended.stopped == "good enough: the loss is low"
