@@ -386,7 +386,7 @@ class Project:
 
     @cached_property
     def _trained_sources(self) -> frozenset[str]:
-        """The independent sources whose values ``*@train`` names, or what they are computed from."""
+        """The independent sources whose values ``*@train`` names, or a parameter that they are computed from."""
         patterns = [entry.pattern for entry in self.settings.train]
         return self.design.matched_sources(patterns, self.settings.fix)
 

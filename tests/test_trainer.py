@@ -303,3 +303,23 @@ def test_a_table_has_its_classes_in_it_as_for_train() -> None:
 def test_labels_without_names_of_classes_are_told_what_they_lack() -> None:
     with pytest.raises(DataError, match=r"labels need the names of all classes: classes=\['a', 'b', \.\.\.\]"):
         netlearn.Trainer(netlearn.parse(NETWORK)).estimate([[1.0, 2.0], [0.5, 0.1]], [0, 1])
+
+
+@pytest.mark.parametrize("pattern", ["*", "R*"])
+def test_a_source_is_driven_where_a_pattern_matches_what_sets_it_by_the_way(pattern: str) -> None:
+    text = f"""a supply whose parameter a pattern matches
+*@output V(out)
+*@train {pattern}
+.param rail=5
+V1 in 0 {{rail}}
+R1 in out 1k
+R2 out 0 1k
+"""
+    inputs, targets = [[1.0], [2.0]], [[0.25], [0.5]]
+    trainer = netlearn.Trainer(netlearn.parse(text))
+    assert (trainer.layout.inputs, trainer.names) == (("v1",), ("r1", "r2"))
+    # Half of each input, where a quarter is wanted.
+    expected = np.mean([0.25**2, 0.5**2])
+    assert trainer.loss(inputs, targets) == pytest.approx(expected)
+    result = netlearn.train(netlearn.parse(text), (inputs, targets), epochs=0)
+    assert result.history.loss[0] == pytest.approx(expected)

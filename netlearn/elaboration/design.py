@@ -259,7 +259,8 @@ class Design:
     def matched_sources(self, train: Sequence[str], fix: Sequence[str] = ()) -> frozenset[str]:
         """The independent sources that patterns match, less those of ``fix``.
 
-        They match by their own names, or by a parameter that their values are computed from.
+        They match by their own names, or where a pattern is the name of a parameter that their values are computed
+        from: ``*`` and ``R*`` mean resistors most of all, and do not ask that a source follows.
         """
 
         def matches(name: str, patterns: Sequence[str]) -> bool:
@@ -270,9 +271,9 @@ class Design:
 
         named = [pattern for pattern in train if pattern[:1].lower() in "vi["]
         own = [name for name in source_names(self.circuit) if not is_inductor(name) and chosen(name, named)]
-        found = set(own)
+        found, whole = set(own), [pattern for pattern in train if not set("*?[") & set(pattern)]
         for name in (f"{path}.{name}" if path else name for path, names, _ in self._parameters for name in names):
-            if chosen(name, train):
+            if chosen(name, whole):
                 with suppress(OptionError):
                     # What cannot differ is refused where it is trained.
                     found |= self.sources_set_by([name])
