@@ -24,7 +24,7 @@ from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.power import losses_at
 from netlearn.learn.rules.second_order import NaturalGradient
 from netlearn.learn.rules.units import unit_of_estimate
-from netlearn.learn.samples import named_columns, table_of
+from netlearn.learn.samples import named_columns, plain_array, table_of
 from netlearn.learn.starts import SolvedReadout
 from netlearn.learn.state import Step, TrainingState
 from netlearn.learn.superposition import read_of
@@ -303,6 +303,7 @@ class Trainer:
         if targets is None:
             hint = "give targets, by themselves or as columns such as V(out) or 'class', or goals"
             raise OptionError("nothing says what is wanted", hint=hint)
+        targets = plain_array(targets) if isinstance(targets, list | tuple) else targets
         if one or (alone and not hasattr(targets, "keys") and np.ndim(targets) < 2):
             wanted = np.asarray(targets)
             targets = wanted.reshape(1) if self.layout.classes else wanted.reshape(1, -1)
@@ -311,8 +312,8 @@ class Trainer:
     @staticmethod
     def _asks(rows: Any) -> bool:
         """Whether columns by name say what is wanted, too."""
-        names = named_columns(rows) or ()
-        return any(name.lower() == CLASS or asked_by(name) for name in names)
+        names = [name.lower() for name in named_columns(rows) or ()]
+        return sorted(names) == ["x", "y"] or any(name == CLASS or asked_by(name) for name in names)
 
     def _outputs(self, inputs: Array) -> Array:
         data = converted(self._project, Dataset(inputs, np.zeros((len(inputs), 0))))
@@ -345,6 +346,7 @@ class Trainer:
 
 def _rows(inputs: Any) -> tuple[Any, bool]:
     """Inputs as rows, and whether they were one sample by itself."""
-    array = np.asarray(inputs) if isinstance(inputs, list | tuple) else inputs
+    # An array also of a tuple, as one of two rows is none of inputs and targets.
+    array = plain_array(inputs) if isinstance(inputs, list | tuple) else inputs
     one = isinstance(array, np.ndarray) and array.dtype.names is None and array.ndim == 1
-    return (array[None] if one else inputs), one
+    return (array[None] if one else array), one

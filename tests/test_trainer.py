@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -323,3 +324,39 @@ R2 out 0 1k
     assert trainer.loss(inputs, targets) == pytest.approx(expected)
     result = netlearn.train(netlearn.parse(text), (inputs, targets), epochs=0)
     assert result.history.loss[0] == pytest.approx(expected)
+
+
+TWO = """two outputs
+*@output V(o) V(x)
+*@train R*
+V1 a 0 1
+R1 a o 1k
+R2 o 0 1k
+R3 a x 1k
+R4 x 0 1k
+"""
+
+
+def test_rows_that_differ_in_length_are_an_error_in_words() -> None:
+    trainer, ragged = netlearn.Trainer(netlearn.parse(TWO)), [[1.0], [2.0, 3.0]]
+    calls: list[Callable[[], object]] = [
+        lambda: trainer.predict(ragged),
+        lambda: trainer.loss(ragged, [[0.1, 0.2], [0.3, 0.4]]),
+        lambda: trainer.step([1.0], ragged),
+        lambda: trainer.estimate(None, ragged),
+    ]
+    for call in calls:
+        with pytest.raises(netlearn.DataError, match="the rows of the data differ in length"):
+            call()
+
+
+def test_rows_in_a_tuple_are_rows_and_no_inputs_with_targets() -> None:
+    trainer = netlearn.Trainer(netlearn.parse(TWO))
+    np.testing.assert_allclose(trainer.predict(([1.0], [2.0])), [[0.5, 0.5], [1.0, 1.0]], rtol=1e-12)
+    goals = netlearn.Trainer(netlearn.parse(TWO.replace("*@output V(o) V(x)", "*@goal V(o) = 0.4\n*@input V1")))
+    assert goals.loss(([1.0], [2.0])) == pytest.approx(goals.loss([[1.0], [2.0]]), rel=1e-12)
+
+
+def test_inputs_and_targets_by_the_names_x_and_y_are_a_table_with_its_targets() -> None:
+    trainer, inputs, targets = netlearn.Trainer(netlearn.parse(TWO)), np.array([[1.0], [2.0]]), np.full((2, 2), 0.1)
+    assert trainer.loss({"X": inputs, "y": targets}) == trainer.loss(inputs, targets)
