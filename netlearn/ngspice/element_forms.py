@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 
 from netlearn.netlist.numbers import parse_number
-from netlearn.netlist.statements import Element
+from netlearn.netlist.statements import Card, Element, Subcircuit
 from netlearn.ngspice.text_names import Span
 
 PROBE = re.compile(r"\b[vi]\s*\([^()]*\)", re.IGNORECASE)
@@ -25,7 +26,11 @@ _PIECES = re.compile(r"\{[^}]*\}|'[^']*'|[^\s,]+")
 def named_area(element: Element) -> list[Span]:
     """A diode's area with its name: without it ngspice takes the model for a third node, and the area for the model."""
     area = element.words[3:4]
-    return [(word.start, word.start, "area=") for word in area if parse_number(word.text) is not None]
+    return [
+        (word.start, word.start, "area=")
+        for word in area
+        if word.text[0] in "{'" or parse_number(word.text) is not None
+    ]
 
 
 def both_coefficients(element: Element) -> list[Span]:
@@ -51,6 +56,22 @@ def both_coefficients(element: Element) -> list[Span]:
 def marks(text: str, start: int, end: int) -> list[Span]:
     """Blanks for the parentheses and commas between [start, end), which ngspice takes for words in some lines."""
     return [(at, at + 1, " ") for at in range(start, end) if text[at] in "(),"]
+
+
+def pair_marks(statement: Card | Element | Subcircuit) -> list[Span]:
+    """Blanks for the commas between parameters, over which ngspice goes on for ever or ends.
+
+    In calls and definitions of subcircuits also for all that stand before the first parameter.
+    """
+    text, pairs = statement.source.text, statement.assignments
+    found: list[Span] = []
+    if not isinstance(statement, Card) and pairs:
+        found += marks(text, statement.name.end, pairs[0].name.start)
+    elif isinstance(statement, Element):
+        found += marks(text, statement.name.end, statement.end)
+    for before, after in pairwise(pairs):
+        found += marks(text, before.value.end, after.name.start)
+    return found
 
 
 def slash(element: Element) -> list[Span]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.errors import NgspiceError
@@ -35,7 +34,7 @@ from netlearn.netlist.statements import (
     first_step,
 )
 from netlearn.netlist.values import has_bare_blank
-from netlearn.ngspice.element_forms import LTSPICE_WORDS, PROBE, both_coefficients, marks, named_area, slash
+from netlearn.ngspice.element_forms import LTSPICE_WORDS, PROBE, both_coefficients, marks, named_area, pair_marks, slash
 from netlearn.ngspice.foreign_functions import ForeignFunctions
 from netlearn.ngspice.foreign_words import ForeignWords
 from netlearn.ngspice.text_definitions import (
@@ -159,9 +158,7 @@ class _Writer:
             spans = [(name.start, name.end, f".{_CARDS[card.name]}")]
             if card.name in PARAMETER_CARDS:
                 check_names(card, self.whole)
-                for before, after in pairwise(card.assignments):
-                    # A comma keeps ngspice busy for ever.
-                    spans += marks(card.source.text, before.value.end, after.name.start)
+                spans += pair_marks(card)
             for pair in card.assignments:
                 if "(" in pair.name.text:
                     self.functions.defined(pair.name.text.partition("(")[0])
@@ -202,7 +199,7 @@ class _Writer:
             self.steps.setdefault(name.lower(), f".param {name}={value}")
 
     def _subcircuit(self, netlist: Netlist, subcircuit: Subcircuit) -> None:
-        spans: list[Span] = []
+        spans = pair_marks(subcircuit)
         check_names(subcircuit, self.whole)
         for pair in subcircuit.assignments:
             spans += self._expression(pair.value)
@@ -235,7 +232,7 @@ class _Writer:
             spans += self.names.node_spans(words[:count])
         spans += self.names.source_spans(words[count : count + sources])
         if element.letter == "X":
-            spans += slash(element)
+            spans += [*slash(element), *pair_marks(element)]
         for word in words[count + sources :] if self.unknown else ():
             if word.text.lower() in self.unknown:
                 message = f"ngspice has no model type '{self.kinds[word.text.lower()]}'"
@@ -252,7 +249,7 @@ class _Writer:
                 spans += self.foreign.spans(pair.value.text, pair.value.start)
             if element.letter == "R" and PROBE.search(pair.value.text) and pair.value.text[0] not in "{'":
                 spans += [(pair.value.start, pair.value.start, "{"), (pair.value.end, pair.value.end, "}")]
-        if element.letter in "DQM" and count < len(words):
+        if element.letter in "DJMQ" and count < len(words):
             spans += marks(element.source.text, element.name.end, words[count].start)
         if element.letter == "D":
             spans += named_area(element)

@@ -87,6 +87,10 @@ READ_OTHERWISE = {
     "V1 1 0 {a+b+c+d+e+f}\nR1 1 0 1k\nX1 1 s\n.subckt s p\n.param q=2k,r={max(q,1)}\nR1 p 0 {r}\n.ends",
     "nodes in parentheses": "V1 (a 0) 3\nR1 (a b) 1k\nD1 (b,0) dm 2\nQ1 ( a b e ) qm area=2\nR2 (e 0) 1k\n"
     "M1 (a,a,f,0) nm w=1u l=1u\nR3 f 0 1k\n.model dm d\n.model qm npn\n.model nm nmos vto=0.3",
+    "commas between a subcircuit's parameters": "V1 1 0 1\nX1 (1, 2) s, r=1k, q={max(2k,1)}\n+ ,w=3\n"
+    "X2 2, 0 s\nX3 (2 0 s)\n.subckt s (a, b), r=3k, q={min(1k,2k)} ,w=2\nR1 a m {r}\nR2 m b {q*w}\n.ends",
+    "an area that is an expression": "V1 1 0 3\nR1 1 2 1k\nD1 2 0 dm {max(1,2)}\nD2 2 3 dm '1+2'\nJ1 (3,0,0) jm 2\n"
+    ".model dm d\n.model jm njf",
     "an if without a word": ".param k=2\nV1 a 0 {if(k>1,3,4)}\nR1 a 0 1k",
 }
 
