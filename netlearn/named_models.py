@@ -42,6 +42,10 @@ class NamedModels:
     names: Mapping[str, str] = field(default_factory=dict)
     found: dict[str, NamedModel] = field(default_factory=dict)
     _known: dict[Key, NamedModel] = field(default_factory=dict)
+    _given: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self._given = frozenset(self.names.values())
 
     def of(self, group: Group) -> list[NamedModel | None]:
         """The models of the k elements of a group, None where these have no models."""
@@ -70,7 +74,8 @@ class NamedModels:
 
     def _free(self, wanted: str) -> str:
         number, free = 2, wanted
-        while free in self.found:
+        # The netlist's own names are for those that have them.
+        while free in self.found or (free != wanted and free in self._given):
             number, free = number + 1, f"{wanted}_{number}"
         return free
 

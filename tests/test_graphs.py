@@ -167,6 +167,13 @@ def test_ngspice_solves_what_comes_back_as_it_solves_the_netlist():
         assert other.voltage(node)[0] == pytest.approx(one.voltage(node)[0], rel=1e-6)
 
 
+def test_numbers_of_models_of_one_name_are_none_that_another_model_has():
+    text = "t\nV1 a 0 1\nD1 a 0 dm\nX1 a s\nD2 a 0 dm_2\n.model dm d is=1n\n.model dm_2 d is=2n rs=1\n"
+    netlist = netlearn.parse(text + ".subckt s p\n.model dm d n=2\nD1 p 0 dm\n.ends\n.end\n")
+    models = netlearn.to_networkx(netlist).graph["models"]
+    assert models == {"dm": "d (is=1e-09)", "dm_3": "d (n=2)", "dm_2": "d (is=2e-09 rs=1)"}
+
+
 def test_models_of_a_graph_are_those_of_the_netlist():
     netlist = netlearn.parse(MODELS + TRANSISTORS)
     graph = netlearn.to_networkx(netlist)
