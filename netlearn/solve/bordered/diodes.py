@@ -31,17 +31,3 @@ class StraightDiodes(NamedTuple):
     reverse: Array
     forward: Array
     backward: Array
-
-    def off_at(self, count: int, volts: Array) -> tuple[Array, Array | None]:
-        """The conductances (h,) of all diodes if they do not conduct, and what held ``volts`` drive then, (h, S)."""
-        if len(self.off) == count:
-            # One diode at each node.
-            slopes, node = self.off, np.arange(count)
-        else:
-            node = np.repeat(np.arange(count), np.diff(self.starts))
-            slopes = np.bincount(node, self.off, count)
-        if len(volts) == 1:
-            return slopes, None
-        drive = np.zeros((count, volts.shape[1]))
-        np.add.at(drive, node, -self.off[:, None] * volts[self.held])
-        return slopes, drive
