@@ -76,7 +76,8 @@ def command(
 
     A record holds all settings, the digests of the netlist and the data, the version of netlearn and what came
     of it. Trainings that are found in the file are not done again, so that an interrupted sweep goes on where it
-    stopped. pandas reads the file in one line: read_json(FILE, lines=True) or read_parquet(FILE).
+    stopped. It exits with 1 if all trainings failed. pandas reads the file in one line: read_json(FILE, lines=True) or
+    read_parquet(FILE).
     """
     kept = beside(netlist, ".sweep.jsonl", out)
     check_outputs(kept, inputs=(netlist, data, test))

@@ -99,3 +99,12 @@ def test_compare_where_every_run_failed(divider: Path, run: Run) -> None:
     result = run("compare", divider, "--rules", "analytic,cl", "--fractions", "0.001", "--processes", "1")
     assert result.exit_code == 1
     assert result.stderr.count("a fraction of 0.001 selects nothing") == 2
+
+
+def test_compare_where_one_of_two_failed(divider: Path, run: Run) -> None:
+    words = ("--fractions", "0.001,1", "--seeds", "2", "--processes", "1", "--epochs", "1")
+    result = run("compare", divider, "--rules", "analytic", *words)
+    assert result.exit_code == 1
+    assert result.stderr.count("a fraction of 0.001 selects nothing") == 2
+    # What did not fail is shown all the same.
+    assert divider.with_suffix(".compare.png").exists()
