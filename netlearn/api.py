@@ -360,7 +360,8 @@ def _fit(project: Project, task: Task, theta: Array) -> Fit | None:
     if len(theta) > LOOKED_AT or len(data) > FITTED or not is_fit(task.loss, data.targets, len(theta)):
         return None
     try:
-        return fit_of(replace(task.model, solver=InternalSolver()), task.loss, data, theta)
+        # The circuit itself, not those that tolerances have drawn of it, whose samples have other values.
+        return fit_of(replace(measured_model(project), solver=InternalSolver()), task.loss, data, theta)
     except (CircuitError, ConvergenceError, TooLargeError):
         # Where the circuit, linear around a sample's operating point, has no unique solution, or there is no room.
         return None

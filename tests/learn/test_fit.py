@@ -28,6 +28,16 @@ def _diode(volts: np.ndarray, saturation: float, slope: float, ohms: float) -> n
     return np.asarray(width / ohms * np.real(solved) - saturation)
 
 
+def test_training_for_tolerances_has_the_errors_of_the_circuit_itself() -> None:
+    netlist = netlearn.parse("t\n*@output V(b)\n*@tolerance R* 1%\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n.end\n")
+    data = {"V1": [1.0, 2.0, 3.0], "V(b)": [0.31, 0.59, 0.92]}
+    result = netlearn.train(netlist, data, epochs=2, aim="tolerance", draws=4, train="R1")
+    again = netlearn.evaluate(result.netlist, data, errors=True, train="R1").fit
+    assert result.fit is not None
+    assert again is not None
+    np.testing.assert_allclose(result.fit.standard_errors, again.standard_errors)
+
+
 def test_a_diode_fits_as_scipy_fits_it() -> None:
     volts = np.linspace(0.25, 0.9, 40)
     current = _diode(volts, 4e-10, 1.7, 2.5) * np.exp(0.03 * RNG.normal(size=len(volts)))
