@@ -78,8 +78,8 @@ def _design(project: Project) -> Design:
 
 
 def _trained(project: Project) -> dict[str, object]:
-    parameters = project.parameters
-    return {"trained": tuple(parameters.names), "values": parameters.initial, "notes": scope_notes(project)}
+    parameters, notes = project.parameters, (*project.settings.notes, *scope_notes(project))
+    return {"trained": tuple(parameters.names), "values": parameters.initial, "notes": notes}
 
 
 def _co_content(project: Project, *, has_data: bool) -> dict[str, object]:

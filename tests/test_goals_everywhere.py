@@ -122,6 +122,15 @@ def test_info_shows_goals(tmp_path: Path) -> None:
     assert netlearn.describe(path, goal="P() max=1").goals[0] == "P() max=1.0"
 
 
+def test_info_says_that_goals_take_the_place_of_the_loss_as_training_does(tmp_path: Path) -> None:
+    path = tmp_path / "loss.cir"
+    path.write_text("t\n*@loss mse\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n*@output V(b)\n")
+    shown = CliRunner().invoke(main, ["info", str(path), "--goal", "V(b) = 0.3"]).output
+    note = "the goals that are given are a loss of their own, in place of the netlist's"
+    assert f"note       {note}\n" in shown
+    assert note in netlearn.train(path, goal="V(b) = 0.3", epochs=1).notes
+
+
 def test_info_says_what_would_be_trained_that_may_not_be_meant() -> None:
     found = netlearn.describe(netlearn.parse(BAND.replace("*@train R1 R2 R3\n", "").replace("R4 x", "Rload x")))
     assert found.notes == ("'rload' looks like a load, and is trained, too: *@fix keeps it as it is",)
