@@ -24,7 +24,7 @@ def signature_of(project: Project) -> tuple[Project, Unnamed]:
     given = project.settings
     if not given.output and not given.goal:
         raise OptionError("there is nothing to measure", hint="say what: output=['V(out)'], or *@output V(out)")
-    words = given.input or tuple(project.unnamed.sources())
+    words = given.input or tuple(project.unnamed.all_sources())
     unnamed = Unnamed(given.input, given.output, labels=bool(given.classes), sources=partial(tuple, words))
     # One sample, of which only the names of its columns are looked at.
     inputs = np.zeros((1, len(words)))

@@ -147,7 +147,7 @@ def test_a_netlist_far_from_its_training_data_still_predicts(trained: Path, tmp_
 @pytest.mark.parametrize(
     ("data", "settings", "error", "said"),
     [
-        (X[:, :1], {}, DataError, "there are 1 column of inputs, and *@input names 2: V1 V2"),
+        (X[:, :1], {}, DataError, "there is 1 column of inputs, and *@input names 2: V1 V2"),
         ({"V1": [1.0]}, {}, DataError, "there is no column 'V2'"),
         ({"V1": [1.0], "V2": [1.0], "V3": [0.0]}, {}, DataError, "the column 'V3' names no source"),
         ({"V1": [1.0], "V2": [np.nan]}, {}, DataError, "row 1, column 'V2': nan is not finite"),

@@ -274,7 +274,7 @@ R3 x out 1k
     trainer = netlearn.Trainer(netlist)
     # V(out) is a third of 5 + 1, 1 V too much, whose square is the loss.
     np.testing.assert_allclose(trainer.estimate([1.0], [1.0]).gradient, [2 / 3], rtol=1e-9)
-    with pytest.raises(netlearn.DataError, match=r"2 columns of inputs for 1 sources \(v2\)"):
+    with pytest.raises(netlearn.DataError, match=r"2 columns of inputs for 1 source \(v2\)"):
         trainer.estimate([5.0, 1.0], [1.0])
 
 

@@ -24,19 +24,24 @@ class Unnamed:
     """What the columns of arrays without names stand for.
 
     ``input`` are the words of ``*@input``, ``output`` those of ``*@output``. Where there are no
-    input words, the ``sources`` of the netlist are taken in their order. ``labels`` says whether
+    input words, the ``sources`` of the netlist are taken in their order; without these, too, columns need
+    names. ``labels`` says whether
     targets are class labels, and None that their form tells.
     """
 
     input: Sequence[str] = ()
     output: Sequence[str] = ()
     labels: bool | None = None
-    sources: Callable[[], Sequence[str]] = tuple
+    sources: Callable[[], Sequence[str]] | None = None
 
     @property
     def words(self) -> Sequence[str]:
         """What each column drives, as words of ``*@input``."""
-        return self.input or self.sources()
+        return self.input or self.all_sources()
+
+    def all_sources(self) -> Sequence[str]:
+        """The sources of the netlist, none where it is not known."""
+        return self.sources() if self.sources is not None else ()
 
     def drives(self, width: int) -> Sequence[Drive]:
         """What each of ``width`` columns drives. Raises DataError where their number does not fit."""
@@ -44,15 +49,21 @@ class Unnamed:
             drives = [drive_of(word) for word in self.input]
             if len(drives) != width:
                 said = " ".join(self.input)
-                raise DataError(f"there are {_count(width)} of inputs, and *@input names {len(drives)}: {said}")
+                raise DataError(f"{_there_are(width)} of inputs, and *@input names {len(drives)}: {said}")
             return drives
+        if self.sources is None:
+            hint = "give them by name, as in {'V1': [...], 'V(out)': [...]} or a DataFrame"
+            raise DataError(f"{_there_are(width)} without names", hint=hint)
         sources = self.sources()
         if len(sources) != width:
+            each = "'*@input V1 ...' in the netlist, or input=['V1', ...], names what each column drives, in order"
+            if not sources:
+                missing = "and no source for them: the netlist has none, or all are trained or set by corners"
+                hint = f"{each}: a source, or a value such as R1"
+                raise DataError(f"{_there_are(width)} of inputs, {missing}", hint=hint)
             shown = ", ".join(sources[:8]) + (", ..." if len(sources) > 8 else "")
-            raise DataError(
-                f"there are {_count(width)} of inputs for {len(sources)} sources{f' ({shown})' if sources else ''}",
-                hint="say what they drive, in their order: input=['V1', ...] in Python, or *@input V1 ...",
-            )
+            number = "1 source" if len(sources) == 1 else f"{len(sources)} sources"
+            raise DataError(f"{_there_are(width)} of inputs for {number} ({shown})", hint=each)
         return [((name, 1.0),) for name in sources]
 
 
@@ -268,8 +279,8 @@ def _shown(values: Array) -> str:
     return str(values.dtype)
 
 
-def _count(count: int) -> str:
-    return "1 column" if count == 1 else f"{count} columns"
+def _there_are(count: int) -> str:
+    return "there is 1 column" if count == 1 else f"there are {count} columns"
 
 
 def words_of_input(given: Iterable[str | Iterable[str]]) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ def test_nothing_is_not_a_number() -> None:
         (X[None], "inputs have the shape (1, 3, 2)"),
         (X + 0j, "inputs hold complex128, not numbers"),
         (X.astype(str), "inputs hold '0.5' in row 1, not numbers"),
-        (X[:, :1], "there are 1 column of inputs, and *@input names 2: V1 I2"),
+        (X[:, :1], "there is 1 column of inputs, and *@input names 2: V1 I2"),
         ((X, LABELS[:2]), "there are inputs of 3 samples and targets of 2"),
         ((X, np.zeros((3, 3))), "targets have the shape (3, 3), not (samples, 2)"),
         ((X, [0.5, 0.25, 1.0]), "targets have the shape (3,), not (samples, 2)"),
@@ -147,5 +147,9 @@ def test_values_are_no_labels() -> None:
         table_of((X, [0.5, 1.0, 2.0]), Unnamed(["V1", "I2"]))
     with pytest.raises(DataError, match=r"3 columns of inputs for 2 sources \(V1, V2\)"):
         table_of(np.zeros((4, 3)), Unnamed(sources=lambda: ("V1", "V2")))
+    with pytest.raises(DataError, match=r"1 column of inputs, and no source for them.*\n.*'\*@input V1 \.\.\.'"):
+        table_of(np.zeros((4, 1)), Unnamed(sources=lambda: ()))
+    with pytest.raises(DataError, match=r"there are 3 columns without names\n.*give them by name"):
+        table_of(np.zeros((4, 3)), Unnamed())
     with pytest.raises(DataError, match="two columns of inputs drive 'V1'"):
         table_of(X, Unnamed(["V1", "V1"]))
