@@ -14,7 +14,7 @@ from typing import Any
 LONGEST = 1000
 """Characters of a message that are shown, by convention: some ten lines of a terminal."""
 
-_INSIDE = ("netlearn", "contextlib", "functools")
+_INSIDE = ("netlearn", "contextlib", "functools", "numpy")
 """Where frames are the package's own, or those of its decorators and of what it works out once."""
 
 UNSEEN = re.compile(

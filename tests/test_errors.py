@@ -114,6 +114,8 @@ def test_a_warning_names_the_line_that_called_the_package() -> None:
         "not at a minimum of the training loss": lambda: netlearn.influence(netlist, data),
         # The circuit is worked out once, by functools.
         "keeps x between a and b here": lambda: netlearn.evaluate(clamped, data),
+        # Inside a decorator of numpy's.
+        "the loss of sample 1 is inf": lambda: netlearn.evaluate(clamped, {"V1": [1.0], "V(b)": [1e200]}),
         "there is no node 'c'": lambda: netlearn.plot.network(netlist, positions={"c": (0.0, 0.0)}),
     }
     for message, call in calls.items():
