@@ -17,6 +17,7 @@ from netlearn.errors import CircuitError, ConvergenceError, OptionError
 from netlearn.learn.data import Layout, check_sample
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
+from netlearn.learn.not_finite import finite_losses
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.reciprocity import reciprocity
@@ -107,7 +108,8 @@ def spectrum(
     settings : as for :func:`netlearn.train`.
 
     Raises OptionError for a sample that there is not, CircuitError for a circuit without a co-content, which has no
-    Hessian, or with one that is not a minimum, and TooLargeError where it does not fit into the memory.
+    Hessian, or with one that is not a minimum, NotFiniteError for a loss that is not finite, and TooLargeError where it
+    does not fit into the memory.
     """
     project = open_project(netlist, data, overrides=settings)
     if not project.has_samples:
@@ -117,6 +119,7 @@ def spectrum(
     check_sample(sample, len(given))
     batch = Batch(given.inputs, given.targets)
     point = model.forward(theta, given.inputs)
+    mean = float(np.mean(finite_losses(loss, model.outputs(point), given)))
     one = model.forward(theta, given.inputs[sample : sample + 1])
     stiffness, modes, susceptibility = _physical(model, one)
     transform = Transform.of(project.parameters, project.settings.options.coordinates)
@@ -134,7 +137,7 @@ def spectrum(
         directions=directions,
         response=_response(model, transform, point, given.inputs),
         importance=_importance(project, batch),
-        loss=float(np.mean(loss.value(model.outputs(point), given.targets))),
+        loss=mean,
         dimension=float(variances.sum() ** 2 / np.sum(variances**2)) if variances.any() else 0.0,
     )
 

@@ -65,6 +65,43 @@ def test_a_loss_beyond_float64_is_said_to_be_that_whatever_the_rule(rule: str) -
         assert np.isinf(netlearn.evaluate(netlist).loss)
 
 
+TARGETS = [[1e200, 1e200], [1e200, 2e200], [1.7e308, -1.7e308]]
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("targets", TARGETS)
+def test_targets_whose_squares_are_beyond_float64_are_an_error_whatever_is_asked(targets: list[float]) -> None:
+    netlist, data = netlearn.parse(DIVIDER.format("")), {"V1": [1.0, 1.0], "V(out)": targets}
+    for ask in (
+        lambda: netlearn.train(netlist, data, epochs=1),
+        lambda: netlearn.train(netlist, data, epochs=1, start="least-squares"),
+        lambda: netlearn.influence(netlist, data),
+        lambda: netlearn.unlearn(netlist, data, rows=[0]),
+        lambda: netlearn.spectrum(netlist, data),
+    ):
+        with pytest.raises(NetlearnError, match="the loss of sample 1 and 1 more is inf at the values as they are"):
+            ask()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_standard_errors_are_as_large_as_targets_far_away() -> None:
+    """Relative residuals are all -1 there, and their derivatives are as one by the target."""
+    netlist, errors = netlearn.parse(DIVIDER.format("")), []
+    for size in (1e100, 1e200):
+        data = {"V1": [1.0, 1.0, 1.0], "V(out)": [size, size, size]}
+        fit = netlearn.evaluate(netlist, data, loss="relative", train="R2", errors=True).fit
+        assert fit is not None
+        errors.append(fit.standard_errors[0])
+    assert errors[1] / errors[0] == pytest.approx(1e100)
+
+
+@pytest.mark.parametrize("far", [1e20, 1e150])
+def test_a_least_squares_start_says_that_targets_are_too_far(far: float) -> None:
+    data = {"V1": [1.0, 1.0], "V(out)": [far, far]}
+    with pytest.raises(NetlearnError, match="too far for least squares"):
+        netlearn.train(netlearn.parse(DIVIDER.format("")), data, epochs=1, start="least-squares")
+
+
 def test_values_on_which_nothing_depends_are_rounded_to_the_nearest() -> None:
     netlist = netlearn.parse("t\n*@output V(a)\nV1 a 0 1\nR1 a 0 1010\nR2 b 0 9999\nR3 b 0 321\n.end\n")
     found = netlearn.round_values(netlist, series="e24", budget=40)

@@ -16,6 +16,7 @@ from netlearn.learn.adjoint import Adjoint
 from netlearn.learn.data import Dataset
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
+from netlearn.learn.not_finite import finite_losses
 from netlearn.learn.rules.power import weight_of
 from netlearn.learn.rules.second_order import GaussNewton, OutputJacobian
 from netlearn.learn.transforms import Transform
@@ -64,12 +65,13 @@ class Local:
 
     @cached_property
     def losses(self) -> Array:
-        """(S,) the losses."""
-        return self.loss.value(self.outputs, self.data.targets)
+        """(S,) the losses. Raises NotFiniteError."""
+        return finite_losses(self.loss, self.outputs, self.data)
 
     @cached_property
     def errors(self) -> Array:
-        """(S, o) derivatives of each sample's loss by its outputs."""
+        """(S, o) derivatives of each sample's loss by its outputs. Raises NotFiniteError for a loss that has none."""
+        _ = self.losses
         return self.loss.gradient(self.outputs, self.data.targets)
 
     @cached_property

@@ -98,7 +98,9 @@ def fit_of(model: Model, loss: Loss, data: Dataset, theta: Array) -> Fit:
         asked = ~np.isnan(part.targets)
         weights = np.sqrt(shares[first : first + AT_ONCE])
         residuals, slopes = _residuals(loss, outputs, np.where(asked, part.targets, 0.0))
-        squares += float(np.sum((weights * residuals) ** 2))
+        with np.errstate(over="ignore"):
+            # Evaluations warn of a loss that is not finite, and errors are not, either.
+            squares += float(np.sum((weights * residuals) ** 2))
         units = np.eye(len(theta))[free]
         moves = [np.asarray(weights * slopes * jacobian.forward(unit))[asked] for unit in units]
         rows.append(np.stack(moves, axis=-1) if moves else np.zeros((int(asked.sum()), 0)))
@@ -138,11 +140,14 @@ def _spread(jacobian: Array) -> tuple[Array, Array]:
     singular = np.concatenate([singular, np.zeros(count - len(singular))])
     known = singular > UNDETERMINED * singular.max(initial=0.0)
     loose = (np.abs(directions[~known]) > INVOLVED).any(axis=0)
-    half = directions[known] / singular[known][:, None]
+    # In units of the largest, whose squares may be beyond a float64 by themselves.
+    unit = singular.max(initial=0.0) or 1.0
+    half = directions[known] / (singular[known] / unit)[:, None]
     covariance = half.T @ half
     errors = np.sqrt(np.diag(covariance))
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         correlation = covariance / np.outer(errors, errors)
+        errors = errors / unit
     errors[loose] = np.inf
     correlation[loose, :] = correlation[:, loose] = nan
     np.fill_diagonal(correlation, np.where(loose, nan, 1.0))

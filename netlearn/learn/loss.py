@@ -149,7 +149,9 @@ def unit_of(loss: Loss, targets: Array, count: int, before: Callable[[], float])
     least = float(getattr(loss, "least_unit", 0.0))
     if not hasattr(loss, "unit") and not least:
         return 1.0
-    unit = 0.0 if least else float(loss.unit(targets, count))  # type: ignore[attr-defined]
+    with np.errstate(over="ignore", invalid="ignore"):
+        # The first step tells of a loss that overflows, as this does where targets do.
+        unit = 0.0 if least else float(loss.unit(targets, count))  # type: ignore[attr-defined]
     if unit > 0:
         return unit
     first = before()

@@ -8,6 +8,8 @@ import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import NetlearnError
+from netlearn.learn.data import Dataset
+from netlearn.learn.loss import Loss
 from netlearn.learn.state import TrainingState
 
 
@@ -28,3 +30,12 @@ def check_finite(what: str, values: Array, names: Sequence[str], state: Training
             f"in epoch {state.epoch + 1}, after {state.position} samples",
             hint="a smaller learning rate or closer bounds (*@train min= max=) may help",
         )
+
+
+def finite_losses(loss: Loss, outputs: Array, data: Dataset) -> Array:
+    """Losses (S,) of outputs (S, o) at the values as they are. Raises NotFiniteError for one that is not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        losses = loss.value(outputs, data.targets)
+    if not np.isfinite(losses).all():
+        check_finite("the loss", losses, [data.label(row) for row in range(len(losses))])
+    return losses

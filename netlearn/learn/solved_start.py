@@ -16,6 +16,7 @@ from netlearn.learn.data import Dataset
 from netlearn.learn.linear_start import linear_start
 from netlearn.learn.loss import Loss, Mse
 from netlearn.learn.model import Model
+from netlearn.learn.not_finite import finite_losses
 from netlearn.learn.readout import Readout, readout_of
 from netlearn.learn.superposition import outputs_of
 from netlearn.solve.internal import InternalSolver
@@ -54,7 +55,7 @@ def solved_start(model: Model, loss: Loss, data: Dataset, theta: Array, bounds: 
     """The parameters with the best read-out for the data, all others at ``theta`` (P,), within ``bounds`` (P,) each.
 
     Raises OptionError where the circuit has no read-out that is linear, the loss is no sum of squares, or the solver
-    knows nothing of the circuit's equations.
+    knows nothing of the circuit's equations, and NotFiniteError for a loss that is not finite.
     """
     if type(loss) is not Mse or loss.power:
         hint = (
@@ -71,7 +72,7 @@ def solved_start(model: Model, loss: Loss, data: Dataset, theta: Array, bounds: 
     asked = ~np.isnan(wanted)
     weights = np.where(asked, 1.0, 0.0) / np.sqrt(np.maximum(asked.sum(axis=1, keepdims=True), 1))
     errors = np.where(asked, wanted - outputs, 0.0)
-    before = float(np.mean(loss.value(outputs, data.targets)))
+    before = float(np.mean(finite_losses(loss, outputs, data)))
     linear = linear_start(model, theta, data.inputs, bounds, outputs=outputs, weights=weights, errors=errors)
     if linear is not None:
         result, numbers = linear
@@ -153,11 +154,16 @@ def _solved(slopes: Array, right: Array, limits: _Limits, readout: Readout, colu
     cvxopt, solvers = whole_import("cvxopt"), whole_import("cvxopt.solvers")
     # Rows of one size, or a bound far away would drown the others.
     size = np.abs(left).max(axis=1)
-    found = solvers.qp(
-        cvxopt.matrix(stacked.T @ stacked),
-        cvxopt.matrix(-(stacked.T @ wanted)),
-        cvxopt.matrix(left / size[:, None]),
-        cvxopt.matrix(room / size),
-        options={"show_progress": False, "abstol": 1e-14, "reltol": 1e-12, "feastol": 1e-12, "maxiters": 200},
-    )
+    try:
+        found = solvers.qp(
+            cvxopt.matrix(stacked.T @ stacked),
+            cvxopt.matrix(-(stacked.T @ wanted)),
+            cvxopt.matrix(left / size[:, None]),
+            cvxopt.matrix(room / size),
+            options={"show_progress": False, "abstol": 1e-14, "reltol": 1e-12, "feastol": 1e-12, "maxiters": 200},
+        )
+    except (ArithmeticError, ValueError):
+        # Squares of what is wanted leave float64 inside of it.
+        far = f"the read-out's targets are {np.abs(wanted).max():.1g} times what its conductances move the outputs by"
+        raise OptionError(f"{far}, too far for least squares", hint="look at the targets' units") from None
     return np.asarray(found["x"]).ravel() * present
