@@ -117,16 +117,16 @@ class LineReader:
         return self._waiting.popleft() if self._waiting else None
 
 
+def comment_start(text: str, start: int, end: int) -> int:
+    """Where the trailing comment of the physical line [start, end) begins; ``end`` without one."""
+    return next((match.start() for match in _COMMENT.finditer(text, start, end) if match[0][0] in ";$/"), end)
+
+
 def _content(text: str, start: int, end: int) -> tuple[str, bool]:
     """A physical line with its trailing comment blanked, and whether it ends in a double backslash."""
     if _ODD.search(text, start, end) is None:
         return text[start:end], False
-    cut = end
-    for match in _COMMENT.finditer(text, start, end):
-        if match[0][0] in ";$/":
-            cut = match.start()
-            break
-    content = text[start:cut].rstrip(" \t\f\v")
+    content = text[start : comment_start(text, start, end)].rstrip(" \t\f\v")
     joins = content.endswith("\\\\")
     if joins:
         content = content[:-2]

@@ -13,8 +13,11 @@ from netlearn.netlist.grammar import BadLine, parse_line
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import parse_number
-from netlearn.netlist.slips import ODD_BLANK, odd_blank_name
+from netlearn.netlist.slips import ODD_BLANK, dropped_values, odd_blank_name
 from netlearn.netlist.statements import Block, Card, Element, Kept, Section, Word
+
+_BEGINS_COMMENT = re.compile(r"(?<=[^\s;/*])(?:;|//)")
+"""What begins a comment without a blank before it."""
 
 
 def remarks(netlist: Netlist) -> list[NetlistWarning]:
@@ -26,6 +29,7 @@ def remarks(netlist: Netlist) -> list[NetlistWarning]:
         *_kept(netlist),
         *_odd_blanks(netlist),
         *_commas(netlist),
+        *_dropped(netlist),
     ]
     return [*found, *left_out(netlist)]
 
@@ -86,6 +90,24 @@ def _commas(netlist: Netlist) -> Iterator[NetlistWarning]:
                     message = f"'{first.text},{second.text}' is two coefficients, as a comma separates words"
                     hint = f"write {first.text}.{second.text} for one number, and a blank between two"
                     yield NetlistWarning(message, part.place(first.start, second.end), hint)
+
+
+def _dropped(netlist: Netlist) -> Iterator[NetlistWarning]:
+    """Of values right behind a ``;`` or ``//``, which are a comment: a blank before it says that one is meant."""
+    for part in netlist.walk():
+        if _BEGINS_COMMENT.search(part.source.text) is None:
+            continue
+        text = part.source.text
+        for statement in flattened(part.statements):
+            span = statement.start, statement.end
+            if not isinstance(statement, Element | Card) or _BEGINS_COMMENT.search(text, *span) is None:
+                continue
+            for start, end, rest in dropped_values(part.source, *span):
+                if not text[start - 1].isspace():
+                    mark = ";" if text[start] == ";" else "//"
+                    message = f"'{mark}' begins a comment, so that '{rest}' is not read"
+                    hint = f"put a blank in place of the '{mark}', or before it where a comment is meant"
+                    yield NetlistWarning(message, part.place(start, end), hint)
 
 
 def _has_comma_in_digits(text: str) -> bool:

@@ -361,7 +361,8 @@ class _Parser:
         return tuple([Assignment(self._word(line, name), self._word(line, value)) for name, value in spans])
 
     def _bad_line(self, line: LogicalLine, error: BadLine) -> None:
-        self._wrong(error.message, line.start + error.start, line.start + error.end, error.hint)
+        hint = comment_slip(self.source, line.start, line.end) or error.hint
+        self._wrong(error.message, line.start + error.start, line.start + error.end, hint)
 
     def _wrong(self, message: str, start: int, end: int, hint: str = "") -> None:
         """Note a line that cannot be read: an error at once, or once the part that it stands in is used."""

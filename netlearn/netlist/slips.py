@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 from netlearn.errors import NetlearnError, Place
+from netlearn.netlist.lines import comment_start
 from netlearn.netlist.numbers import parse_number
 from netlearn.netlist.source import Source
 
@@ -24,6 +26,8 @@ _UNIT = re.compile(
 _STRAY = re.compile(r"cannot read|more than (?:one|two)|is not a number|takes one")
 """What errors say of a word that has no place in its line."""
 _COMMA = re.compile(r"(?<![\d,.])(?P<whole>[+-]?[0-9]+),(?P<part>[0-9]+[^\s,(){}=]*)$")
+_DROPPED = re.compile(r"(?:;|//)[ \t]*(?P<rest>[^;]*?[^;\s])[ \t;]*")
+_PAIR = re.compile(r"[A-Za-z_]\w*=[^\s=]+")
 _NAME_AFTER_DOLLAR = re.compile(r"(?<![^ \t,])(\$[A-Za-z_{][\w${}]*)")
 
 
@@ -88,9 +92,32 @@ def odd_blank_name(character: str) -> str:
 
 
 def comment_slip(source: Source, start: int, end: int) -> str:
-    """The remedy where a name such as ``$N_001`` is not read, as ``$`` begins a comment; empty without any."""
+    """The remedy where values, or a name such as ``$N_001``, are not read, as a comment begins there; or empty."""
+    for at, _, rest in dropped_values(source, start, end):
+        mark = ";" if source.text[at] == ";" else "//"
+        return f"'{mark}' begins a comment, so that '{rest}' is not read: a blank or a comma separates values"
     line_end = source.whole_lines(start, end)[1]
     found = _NAME_AFTER_DOLLAR.search(source.text[start:line_end].splitlines()[0] if start < line_end else "")
     if found is None:
         return ""
     return f"'$' after a blank begins a comment, so that '{found[1]}' is not read: write the name without it"
+
+
+def dropped_values(source: Source, start: int, end: int) -> Iterator[tuple[int, int, str]]:
+    """Comments in the statement [start, end) that consist of numbers and pairs alone: where, up to where, and these.
+
+    ``;`` and ``//`` begin a comment, as to ngspice, wherever they stand.
+    """
+    at = start
+    for line in source.text[start:end].splitlines(keepends=True):
+        stop = at + len(line.rstrip("\r\n"))
+        begin = stop if line.lstrip().startswith("*") else comment_start(source.text, at, stop)
+        found = _DROPPED.fullmatch(source.text, begin, stop)
+        if found is not None and _are_values(found["rest"]):
+            yield begin, found.end("rest"), found["rest"]
+        at += len(line)
+
+
+def _are_values(text: str) -> bool:
+    words = re.sub(r"\s*=\s*", "=", text.rstrip(")}")).replace(",", " ").split()
+    return bool(words) and all(_PAIR.fullmatch(word) or parse_number(word) is not None for word in words)

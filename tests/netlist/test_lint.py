@@ -6,7 +6,7 @@ import pytest
 
 import netlearn
 from netlearn.elaboration.elaborate import elaborate
-from netlearn.errors import NetlistWarning
+from netlearn.errors import NetlistError, NetlistWarning
 from netlearn.netlist.lint import remarks
 
 REST = "\nV9 a 0 1\nR9 a 0 1k\nR8 a OUT 1k\nR7 (b,x) 1k\nR6 c in 1k\n.end\n"
@@ -64,3 +64,28 @@ def test_a_good_netlist_is_not_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert elaborate(netlearn.parse("* good\n*@train R*" + REST)).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "rest"),
+    [
+        ("R1 a 0 1k; tc1=1", "tc1=1"), ("R1 a 0 1k;tc1=1 tc2 = 1u ; of copper", None), ("V1 b 0 1;2", "2"),
+        ("R1 a 0 1k//2k", "2k"), (".model dm d is=1e-14; n=1.5,rs=2", "n=1.5,rs=2"), ("V1 b 0 PWL 0 0; 1 1", "1 1"),
+        ("R1 a 0\n+ 1k; m=2", "m=2"), ("R1 a 0 1k;", None), ("R1 a 0 1k; the load", None), ("R1 a 0 1k ; tc1=1", None),
+        ("R1 a 0 1k ;2k", None), ("R1 a 0 1k;was 2k", None), ("R1 a 0 1k $ 2k", None), ("* R1 a 0 1k; tc1=1", None),
+        ("R1 a 0 1k;;;; 3", None), ("R1 a 0\n* 5; tc1=1\n+ 1k", None),
+    ],
+)  # fmt: skip
+def test_values_that_a_comment_takes_away_are_warned_of_and_words_are_not(line, rest):
+    """ngspice's listing has them without what follows."""
+    found = remarks(netlearn.parse(f"* t\n{line}{REST}"))
+    assert [warning.message.partition("that ")[2] for warning in found] == ([f"'{rest}' is not read"] if rest else [])
+    if rest:
+        place = found[0].place
+        assert place is not None
+        assert place.text[place.column - 1 :][: place.length].endswith(rest)
+
+
+def test_a_form_that_a_comment_cuts_short_is_told_so():
+    with pytest.raises(NetlistError, match=r"never closed(.|\n)*';' begins a comment, so that '1 1\)' is not read"):
+        netlearn.parse("* t\nV1 a 0 PWL(0 0; 1 1)" + REST)
