@@ -11,6 +11,7 @@ from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.errors import OptionError, did_you_mean
 from netlearn.matrix_files import read_matrix
+from netlearn.netlist.directive_text import quoted_word
 from netlearn.netlist.numbers import format_number
 from netlearn.options import build, options_of
 from netlearn.topologies.crossbar import Crossbar
@@ -40,13 +41,16 @@ def new_netlist(kind: str, data: str = "data.csv", *, weights: object = None, **
     """
     if kind not in TOPOLOGIES:
         raise OptionError(f"there is no kind of network '{kind}'", hint=did_you_mean(kind, TOPOLOGIES))
+    named = quoted_word(data)
+    if named is None:
+        raise OptionError(f"no line of a netlist can name the data {data!r:.80}", hint="take a name of one line")
     general = {entry.name for entry in options_of(start_of(kind))}
     start: Any = build(start_of(kind), {name: value for name, value in options.items() if name in general}, kind)
     own = {name: value for name, value in options.items() if name not in general}
     made: Topology | Crossbar = build(TOPOLOGIES[kind], own, f"'{kind}'")
     if isinstance(made, Crossbar):
         given = frozenset(options) & general
-        return made.netlist(start, given, data, None if weights is None else read_matrix(weights, "matrix", MEMBERS))
+        return made.netlist(start, given, named, None if weights is None else read_matrix(weights, "matrix", MEMBERS))
     if weights is not None:
         raise OptionError(f"a network of the kind '{kind}' stands for no matrix", hint="a crossbar does")
     topology: Topology = made
@@ -64,7 +68,7 @@ def new_netlist(kind: str, data: str = "data.csv", *, weights: object = None, **
     probes = [f"V({names[i]}{other})" for i, other in zip(outputs, returns, strict=False)]
     lines = [
         f"* {kind}: {edges.title} between {len(names)} nodes",
-        f"*@data    {data}",
+        f"*@data    {named}",
         f"*@input   {' '.join(f'V{j + 1}' for j in range(len(inputs)))}",
         f"*@output  {' '.join(probes)}",
         *(f"*@train   {directive}" for directive in edges.train),

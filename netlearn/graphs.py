@@ -22,6 +22,7 @@ from netlearn.generate import position_lines
 from netlearn.learn.settings import DIRECTIVES
 from netlearn.named_models import NamedModels
 from netlearn.netlist.directives import read_directive
+from netlearn.netlist.lines import one_line
 from netlearn.netlist.netlist import Netlist, parse
 from netlearn.netlist.numbers import format_number
 from netlearn.overrides import NetlistLike, settings_for
@@ -38,6 +39,7 @@ DIODE = "diode"
 DIODES = {name for kind in (MODEL_TYPES["d"], *MODEL_TYPES["d"].variants.values()) for name in kind.devices}
 """What else one is called, of other equations."""
 _NAME = re.compile(r"[A-Za-z0-9_][\w.+-]*", re.ASCII)
+_LINE_END = re.compile(r"[\r\n]")
 
 
 @checked
@@ -62,8 +64,8 @@ def from_networkx(
     graph : any networkx graph; each edge is a resistor, also where several join the same nodes. An edge with an
         attribute ``device`` may be a "resistor", a "voltage source" or "current source" of ``dc``, as
         :func:`to_networkx` makes them, or a "diode" of the edge's ``model`` or one called "diode", times its ``area``
-        and ``m``. It conducts from the first of the edge's ``ends`` to the second, or, in directed graphs, from the
-        first node of the edge.
+        and ``m`` and at its ``temp`` or ``dtemp`` (°C). It conducts from the first of the edge's ``ends`` to the
+        second, or, in directed graphs, from the first node of the edge.
     inputs : what voltage sources V1, V2, ... drive: nodes, against ground, or pairs of nodes.
     outputs : what is measured: nodes, against ground, or pairs of nodes.
     ground : the node that is ground; else the one called "0", "gnd" or "ground".
@@ -93,7 +95,7 @@ def from_networkx(
     elements = list(_elements(graph, names, resistance, conductance, len(sources)))
     elements += _models(graph, models or {})
     _check_connected(graph, names, sources)
-    lines = [f"* {title or f'{type(graph).__name__} of {len(names)} nodes'}".replace("\n", " ")]
+    lines = [one_line(f"* {title or f'{type(graph).__name__} of {len(names)} nodes'}")]
     said: dict[str, list[str]] = {"data": [os.fspath(data)]} if data is not None else {}
     if sources:
         said["input"] = [" ".join(f"V{k}" for k in range(1, len(sources) + 1))]
@@ -102,6 +104,8 @@ def from_networkx(
     said |= {name: [text] if isinstance(text, str) else list(text) for name, text in directives.items()}
     for name, texts in said.items():
         for text in texts:
+            if _LINE_END.search(text):
+                raise OptionError(f"'{name}' is more than one line: {text!r:.80}", hint="give a list of such texts")
             read_directive(f"{name} {text}", DIRECTIVES)
             lines.append(f"*@{name} {text}")
     lines += _position_lines(graph, names, positions)
@@ -220,7 +224,7 @@ def _elements(
             if ends is None and not graph.is_directed():
                 hint = "ends=(anode, cathode) as an attribute of the edge, or a directed graph"
                 raise OptionError(f"{shown} does not say which way its diode conducts", hint=hint)
-            letter, value = "D", " ".join([_model_of(values, shown), *_multiples(values, shown)])
+            letter, value = "D", " ".join([_model_of(values, shown), *_instance(values, shown)])
         elif device == "resistor":
             ohms = _ohms(values, attribute if known else None, resistance, conductance, shown)
             letter, value = "R", format_number(ohms)
@@ -245,8 +249,8 @@ def _model_of(values: Mapping[str, Any], shown: str) -> str:
     return model
 
 
-def _multiples(values: Mapping[str, Any], shown: str) -> Iterator[str]:
-    for name in ("area", "m"):
+def _instance(values: Mapping[str, Any], shown: str) -> Iterator[str]:
+    for name in ("area", "m", "temp", "dtemp"):
         if name in values:
             yield f"{name}={format_number(_number(values, name, shown))}"
 
@@ -254,7 +258,7 @@ def _multiples(values: Mapping[str, Any], shown: str) -> Iterator[str]:
 def _models(graph: nx.Graph[Any], given: Mapping[str, str]) -> list[str]:
     """The ``.model`` lines, those of diodes of which nothing else is said among them."""
     for name, text in given.items():
-        if not _NAME.fullmatch(name) or "\n" in text:
+        if not _NAME.fullmatch(name) or _LINE_END.search(text):
             raise OptionError(f"{name!r}: {text!r} is no model", hint="models={'name': 'd is=1e-9'}")
     said = {name.lower() for name in given}
     kinds = (values for _, _, values in graph.edges(data=True) if values.get("device") in DIODES)
@@ -265,7 +269,7 @@ def _models(graph: nx.Graph[Any], given: Mapping[str, str]) -> list[str]:
     for name in used:
         if name.lower() not in said:
             text = texts.get(name.lower(), "d")
-            if not isinstance(text, str) or "\n" in text:
+            if not isinstance(text, str) or _LINE_END.search(text):
                 raise OptionError(f"{name!r}: {text!r} among the graph's models is none", hint="such as 'd is=1e-9'")
             others[name.lower()] = f".model {name} {text}"
     return [*(f".model {name} {text}" for name, text in given.items()), *others.values()]

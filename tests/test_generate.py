@@ -250,3 +250,15 @@ def test_any_node_but_ground_may_be_driven_or_read(kind: str) -> None:
     assert (len(driven), len(read), driven & read) == (13, 3, set())
     with pytest.raises(OptionError, match="has room for 2 outputs, not 3"):
         netlearn.new(kind, nodes=16, inputs=13, outputs=3)
+
+
+@pytest.mark.parametrize("kind", ["lattice", "crossbar"])
+def test_the_data_are_named_whatever_their_name_is(kind: str, tmp_path: Path) -> None:
+    for name in ("a b.csv", "x;y.csv", 'say "a".csv'):
+        made = new_netlist(kind, name)
+        (tmp_path / name).write_text(made.data)
+        (tmp_path / "x.cir").write_text(made.netlist)
+        assert netlearn.describe(tmp_path / "x.cir").samples > 0
+    for name in ("a\rR9 a 0 1", "a\nR9 a 0 1", "a'b\"c.csv"):
+        with pytest.raises(OptionError, match="no line of a netlist can name the data"):
+            new_netlist(kind, name)

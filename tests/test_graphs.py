@@ -208,6 +208,28 @@ def test_models_that_are_none_are_refused():
         netlearn.from_networkx(graph)
 
 
+def test_diodes_keep_their_temperatures():
+    text = "t\nV1 a 0 1\nR1 a b 1k\nD1 b 0 dm temp=80\nR2 a c 1k\nD2 c 0 dm dtemp=20\n.model dm d is=1e-12\n"
+    netlist = netlearn.parse(text)
+    back = netlearn.operating_point(netlearn.from_networkx(netlearn.to_networkx(netlist)))
+    before = netlearn.operating_point(netlist)
+    assert before.voltage("b")[0] != before.voltage("c")[0]
+    for node in "bc":
+        assert back.voltage(node)[0] == pytest.approx(before.voltage(node)[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_no_text_of_a_graph_adds_a_line(end):
+    more = f"{end}R9 a 0 1"
+    graph = nx.Graph([("a", "0"), ("a", "b")])
+    graph.add_edge("b", "0", device="diode", ends=("b", "0"), model="dm")
+    assert "R9" not in netlearn.from_networkx(graph, title=f"x{more}").elements
+    graph.graph["models"] = {"dm": f"d is=1e-9{more}"}
+    for given in ({}, {"models": {"dm": f"d{more}"}}, {"train": f"R*{more}"}, {"data": f"x.csv{more}"}):
+        with pytest.raises(OptionError, match=r"is more than one line|is no model|models is none"):
+            netlearn.from_networkx(graph, **given)
+
+
 def test_a_graph_of_any_labels_trains():
     graph = nx.grid_2d_graph(3, 3)
     netlist = netlearn.from_networkx(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from math import isinf
 
 from netlearn.learn.settings import DIRECTIVES, Settings, Trained, settings_of
-from netlearn.netlist.directive_text import with_directive
+from netlearn.netlist.directive_text import quoted_word, with_directive
 from netlearn.netlist.directives import read_directive
 from netlearn.netlist.netlist import Netlist
 from netlearn.options import Directive, Option, options_of
-
-_PLAIN_WORD = re.compile(r"[^\s\"';=,()$]+|[^\s\"';=,()]*\([^()\n]*\)")
 
 
 def directive_texts(settings: Settings) -> tuple[dict[str, list[str]], list[str]]:
@@ -114,12 +111,10 @@ def _number(value: float) -> str:
 
 
 def _word(text: str) -> str:
-    if _PLAIN_WORD.fullmatch(text):
-        return text
-    quote = '"' if '"' not in text else "'"
-    if quote in text or "\n" in text:
+    word = quoted_word(text)
+    if word is None:
         raise TypeError
-    return f"{quote}{text}{quote}"
+    return word
 
 
 def _listed(value: object) -> Iterable[float]:

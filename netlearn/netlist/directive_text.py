@@ -8,6 +8,7 @@ from netlearn.netlist.edits import Edit
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.statements import DirectiveLine
 
+_PLAIN_WORD = re.compile(r"[^\s\"';=,()$]+|[^\s\"';=,()]*\([^()\n]*\)")
 COMMENT = re.compile(r";|\$(?=\s|$)")
 
 
@@ -50,3 +51,13 @@ def _added(netlist: Netlist, text: str) -> Edit:
     position = source.whole_lines(place.start, place.end)[1]
     before = "" if position == 0 or source.text[position - 1] in "\r\n" else source.newline
     return source, position, position, before + text + source.newline
+
+
+def quoted_word(text: str) -> str | None:
+    """A word of a directive as it is to be written, in quotes if it needs them; None for one that no line can have."""
+    if "\n" in text or "\r" in text:
+        return None
+    if _PLAIN_WORD.fullmatch(text):
+        return text
+    quote = '"' if '"' not in text else "'"
+    return None if quote in text else f"{quote}{text}{quote}"

@@ -131,3 +131,8 @@ def _content(text: str, start: int, end: int) -> tuple[str, bool]:
     if joins:
         content = content[:-2]
     return content.ljust(end - start), joins
+
+
+def one_line(text: str) -> str:
+    """The text with blanks for its line ends, as what is written into a line must not begin another."""
+    return " ".join(text.splitlines())

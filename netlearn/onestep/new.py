@@ -14,6 +14,7 @@ from netlearn.arrays import Array
 from netlearn.errors import DataError
 from netlearn.learn.files import read_table
 from netlearn.learn.samples import Unnamed, named_columns, table_of
+from netlearn.netlist.lines import one_line
 from netlearn.onestep.arrays import Scaled, Written, written
 from netlearn.onestep.circuit import OneStepCircuit
 from netlearn.onestep.options import OneStep
@@ -123,9 +124,9 @@ def _named(data: object, targets: object) -> object:
 
 def _head(problem: LeastSquares, circuit: OneStepCircuit, data_name: str) -> list[str]:
     rows, count = problem.design.shape
-    of_what = f" of {data_name}" if data_name else ""
+    of_what = f" of {one_line(data_name)}" if data_name else ""
     hidden = "" if problem.layer is None else f" behind {problem.columns.shape[1]} hidden units"
-    wanted = ", ".join(problem.wanted)
+    wanted = one_line(", ".join(problem.wanted))
     lines = [f"* one-step regression{of_what}: {rows} rows, {count} coefficients{hidden}", "*"]
     lines.append(f"* The operating point is the least-squares fit of {wanted[:60]}{'...' if len(wanted) > 60 else ''}")
     if len(problem.wanted) > 1:

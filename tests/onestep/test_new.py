@@ -257,3 +257,8 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = run("op", "plain.cir", "--outputs")
     assert nothing.exit_code == 2
     assert "names no outputs" in nothing.stderr
+
+
+def test_no_name_of_a_column_adds_a_line() -> None:
+    made = netlearn.new_onestep({"x": LINE["x"], "y\rR9 a 0 1\nR9 b 0 1": LINE["y"]}, None)
+    assert "R9" not in netlearn.parse(made.netlist).elements
