@@ -11,6 +11,9 @@ from netlearn.circuit.devices.base import Device, Environment, Values
 from netlearn.circuit.devices.junction import given
 from netlearn.circuit.devices.model_type import ModelType, names
 
+NEVER = 1e300
+"""The reverse voltage in volts, by convention, of a diode that breaks down at none."""
+
 
 @dataclass(frozen=True)
 class IdealDiode(Device):
@@ -31,7 +34,7 @@ class IdealDiode(Device):
             "off": scale / v["roff"],
             "reverse": scale / given(v["rrev"], v["ron"]),
             "vfwd": v["vfwd"],
-            "vrev": np.where(has, v["vrev"], 1e300),
+            "vrev": np.where(has, v["vrev"], NEVER),
         }
 
     def residual(self, x: Array, prepared: Values) -> Array:

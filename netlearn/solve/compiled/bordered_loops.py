@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netlearn.arrays import Array
+from netlearn.circuit.devices.ideal_diode import NEVER
 from netlearn.solve import stopping
 from netlearn.solve.compiled.jit import compiled, compiled_sums, inlined_sums
 
@@ -82,13 +83,21 @@ def on_lines(
         on, off, reverse = diodes.on[k], diodes.off[k], diodes.reverse[k]
         forward, backward = diodes.forward[k], diodes.backward[k]
         shift, back = sign * (on - off) * forward, sign * (reverse - off) * backward if reverse != off else 0.0
-        for s in range(samples):
-            other = there[s]
-            v = sign * (at[s] - other)
-            slope = on if v >= forward else (reverse if v <= -backward else off)
-            constant = -shift if v >= forward else (back if v <= -backward else 0.0)
-            inverse[s] += slope
-            alone[s] += constant - slope * other
+        if backward == NEVER:
+            for s in range(samples):
+                other = there[s]
+                conducts = sign * (at[s] - other) >= forward
+                slope = on if conducts else off
+                inverse[s] += slope
+                alone[s] += (-shift if conducts else 0.0) - slope * other
+        else:
+            for s in range(samples):
+                other = there[s]
+                v = sign * (at[s] - other)
+                slope = on if v >= forward else (reverse if v <= -backward else off)
+                constant = -shift if v >= forward else (back if v <= -backward else 0.0)
+                inverse[s] += slope
+                alone[s] += constant - slope * other
     for s in range(samples):
         inverse[s] = 1.0 / inverse[s]
         alone[s] *= -inverse[s]
@@ -123,12 +132,18 @@ def move(
         for k in range(diodes.starts[j], diodes.starts[j + 1]):
             sign, row = diodes.signs[k], diodes.held[k]
             forward, backward = diodes.forward[k], diodes.backward[k]
-            for s in range(samples):
-                other = held[row, s]
-                was, now = sign * (before[j, s] - other), sign * (y[j, s] - other)
-                # NaN is on no line, and never on the one that it was on.
-                same = ((was >= forward) == (now >= forward)) & ((was <= -backward) == (now <= -backward))
-                left[s] += 0.0 if same & (abs(now) >= 0.0) else 1.0
+            # NaN is on no line, and never on the one that it was on.
+            if backward == NEVER:
+                for s in range(samples):
+                    other = held[row, s]
+                    was, now = sign * (before[j, s] - other), sign * (y[j, s] - other)
+                    left[s] += 0.0 if ((was >= forward) == (now >= forward)) & (abs(now) >= 0.0) else 1.0
+            else:
+                for s in range(samples):
+                    other = held[row, s]
+                    was, now = sign * (before[j, s] - other), sign * (y[j, s] - other)
+                    same = ((was >= forward) == (now >= forward)) & ((was <= -backward) == (now <= -backward))
+                    left[s] += 0.0 if same & (abs(now) >= 0.0) else 1.0
 
 
 @compiled_sums
