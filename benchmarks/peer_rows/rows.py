@@ -24,17 +24,31 @@ class Row:
         return f"| {self.work} | {self.peer} | {ratio} | {goal} | {self.agreement} |"
 
 
+TURN = 0.01
+"""Seconds of a turn, by convention. A step of training follows another one, and not what empties the caches."""
+
+
 def beside(ours: Callable[[], Any], theirs: Callable[[], Any], least: float) -> float:
-    """The processor time of the second as a multiple of the first's, taken in turns for ``least`` seconds each."""
+    """The processor time of the second as a multiple of the first's, taken in turns for ``least`` seconds each.
+
+    A turn is one call, or as many calls as take ``TURN``.
+    """
     ours(), theirs()
+    calls = [max(1, round(TURN / _taken(work, 1))) for work in (ours, theirs)]
     times: tuple[list[float], list[float]] = ([], [])
     while min(map(sum, times)) < least or min(map(len, times)) < 3:
-        for work, taken in zip((ours, theirs), times, strict=True):
-            begun = time.process_time()
-            work()
-            taken.append(time.process_time() - begun)
+        for work, count, taken in zip((ours, theirs), calls, times, strict=True):
+            taken.append(_taken(work, count))
     # Whatever disturbs a run only makes it longer.
-    return min(times[1]) / min(times[0])
+    return min(times[1]) / calls[1] / (min(times[0]) / calls[0])
+
+
+def _taken(work: Callable[[], Any], calls: int) -> float:
+    """The processor time of so many calls."""
+    begun = time.process_time()
+    for _ in range(calls):
+        work()
+    return time.process_time() - begun
 
 
 def agree(name: str, difference: float, most: float) -> str:
