@@ -59,7 +59,7 @@ def settle(
         pull, own, border, steps, most, ROUNDING, abstol, excess,
     )  # fmt: skip
     if last and known is not None:
-        return BorderedFactors(known.inverse, known.taken, lower, wrong, known.alone), y
+        return BorderedFactors(known.inverse, known.taken, lower, wrong, known.alone, known.added), y
     return BorderedFactors(inverse, taken, lower, wrong, alone), y
 
 

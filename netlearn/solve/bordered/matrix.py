@@ -76,13 +76,14 @@ class BorderedFactors:
     wrong: Array
     alone: Array
     """(h, S): where the inner nodes are with the border at zero volts."""
-    _back: list[Array] = field(default_factory=list, init=False, repr=False)
+    added: list[Array] = field(default_factory=list, repr=False)
+    """What ``back`` is, once it is known."""
 
     def back(self, columns: Array) -> Array:
         """(m, S): what inner nodes add to the border's equations with the border at zero volts.
 
-        It is worked out once, when somebody asks for it, for the matrix that the elimination is of.
+        It is worked out once, where it is not known yet, for the matrix that the elimination is of.
         """
-        if not self._back:
-            self._back.append(columns @ self.alone)
-        return self._back[0]
+        if not self.added:
+            self.added.append(columns @ self.alone)
+        return self.added[0]

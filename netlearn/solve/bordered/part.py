@@ -82,21 +82,29 @@ class BorderedPart:
         guess. ``steps`` and ``excess`` (S,) become the number of steps, ``most`` at the most, and how far the samples
         are from Kirchhoff's laws. If the elimination is not to be kept, only its signs are those of all samples.
         """
-        matrix, inner, samples = self.system.matrix, self.system.layout.sizes[0], self.y.shape[1]
-        inverse, alone, taken, lower = (np.empty((n, samples)) for n in (inner, inner, *2 * (len(matrix.corner),)))
+        matrix, (inner, border), samples = self.system.matrix, self.system.layout.sizes, self.y.shape[1]
+        inverse, alone, back = np.empty((inner, samples)), np.empty((inner, samples)), np.empty((border, samples))
+        taken, lower = np.empty((2, len(matrix.corner), samples))
         wrong, first = np.empty(samples), _known(matrix, None if before is None else known)
         same = kernels().settle_many(
             matrix.diodes, self.held, matrix.diagonal, matrix.beside, matrix.columns, matrix.products, matrix.corner,
             matrix.square, *matrix.sums, self.drive, self.border, NOTHING if before is None else before, first, most,
-            FEW, ROUNDING, abstol, keep, inverse, alone, taken, lower, wrong, self.y[:inner], self.y[inner:], self.y,
-            steps, excess,
+            FEW, ROUNDING, abstol, keep, inverse, alone, taken, back, lower, wrong, self.y[:inner], self.y[inner:],
+            self.y, steps, excess,
         )  # fmt: skip
         if same and known is not None:
-            return BorderedFactors(known.inverse, known.taken, lower, wrong, known.alone)
-        return BorderedFactors(inverse, taken, lower, wrong, alone)
+            return BorderedFactors(known.inverse, known.taken, lower, wrong, known.alone, known.added)
+        return BorderedFactors(inverse, taken, lower, wrong, alone, [back])
 
     def compare_nudged(
-        self, free: Array, known: BorderedFactors | None, nudges: Nudges, *, left: Array, right: Array
+        self,
+        free: Array,
+        known: BorderedFactors | None,
+        nudges: Nudges,
+        tolerances: Tolerances,
+        *,
+        left: Array,
+        right: Array,
     ) -> float:
         """Nudged states from the ``free`` ones (r, S), whose elimination may be known, and pairs of all these.
 
@@ -104,7 +112,6 @@ class BorderedPart:
         0.0 if all states were found, as ``PlannedStates.contrast`` wants them.
         """
         matrix, inner = self.system.matrix, self.system.layout.sizes[0]
-        tolerances = Tolerances.of(self.system.model.circuit)
         bad = kernels().nudged_many(
             matrix.diodes, self.held, matrix.diagonal, matrix.beside, matrix.columns, matrix.products, matrix.square,
             *matrix.sums, self.drive, self.border, *nudges, free, free[:inner], _known(matrix, known),

@@ -231,6 +231,11 @@ class BorderedPlan:
         """(2, o): the same as ``outputs`` with numbers in the border, where these are of the border or ground."""
         return self.outputs - self.layout.sizes[0]
 
+    @cached_property
+    def grounded(self) -> bool:
+        """Whether all outputs are voltages of unknown nodes against ground."""
+        return bool((self.outputs[0] >= 0).all() and (self.outputs[1] == GROUND).all())
+
     @property
     def most(self) -> int:
         """So many steps are taken."""

@@ -69,9 +69,10 @@ class ManyStates:
             outcome = system.settle(None if start is None else start.T, None, plan.tolerances)
         if not outcome.converged.all():
             return None
-        ends = plan.nodes
-        read = outcome.states.drops(*ends)
+        read = outcome.states.at(plan.nodes[0]) if plan.grounded else outcome.states.drops(*plan.nodes)
         assert read is not None
+        # In memory as targets lie, which they are compared with.
+        read = np.ascontiguousarray(read)
         return cls(plan, conductance, mirrored, system, outcome.states, volts, read, outcome.steps)
 
     @property
@@ -98,7 +99,7 @@ class ManyStates:
             else:
                 solved, error = system.linearized(self.states, (errors @ plan.incidence)[:, None], transpose=True)
                 left = plan.in_order(solved[:, 0])
-        return self._contracted(left, self._y, -1.0) if (error <= EXACT).all() else None
+            return self._contracted(left, self._y, -1.0) if (error <= EXACT).all() else None
 
     def contrast(
         self, conductance: Array, current: Array, strength: float, compared: Compared, scale: float
@@ -115,17 +116,17 @@ class ManyStates:
             one, other = (left, right) if samples <= PART else np.empty((2, *left.shape[:2], last - first))
             nudges = Nudges(plan.at_border, conductance, current[first:last], strength, compared)
             part = BorderedPart.of(system, first, last)
-            bad.append(part.compare_nudged(free, known, nudges, left=one, right=other))
+            bad.append(part.compare_nudged(free, known, nudges, plan.tolerances, left=one, right=other))
             if one is not left:
                 left[..., first:last], right[..., first:last] = one, other
 
         with one_thread():
             in_parts(work, samples, PART)
-        if any(each != 0.0 for each in bad):
-            return None
-        total = self._contracted(left[0], right[0], scale)
-        for one, other in zip(left[1:], right[1:], strict=True):
-            total += self._contracted(one, other, scale)
+            if any(each != 0.0 for each in bad):
+                return None
+            total = self._contracted(left[0], right[0], scale)
+            for one, other in zip(left[1:], right[1:], strict=True):
+                total += self._contracted(one, other, scale)
         return total
 
     def transfer(self, samples: Array) -> Array | None:
@@ -140,7 +141,10 @@ class ManyStates:
         return result if error <= EXACT else None
 
     def _contracted(self, left: Array, right: Array, scale: float) -> Array:
-        """``-scale`` Σ_s of the products of drops in states (r, S) times the square of the conductance, (k,)."""
+        """``-scale`` Σ_s of the products of drops in states (r, S) times the square of the conductance, (k,).
+
+        BLAS is to have one thread.
+        """
         plan, volts, conductance, loops = self.plan, self.volts, self.conductance, kernels()
         inner, result = plan.layout.sizes[0], np.empty(len(conductance))
         if not plan.stamps.coupling.dense or self._common(left, right):
@@ -159,13 +163,12 @@ class ManyStates:
         def multiply(first: int, last: int) -> None:
             np.matmul(volts[:, first:last].T, driving.T, out=at_held[first:last])
 
-        with one_thread():
-            if self.mirrored is None:
-                in_parts(multiply, len(at_held), ROWS)
-            else:
-                self.mirrored.products(driving, at_held)
-            outside = left[inner:], right[inner:]
-            loops.contract_products(plan.runs, inner, conductance, left, right, outside, at_held, scale, result)
+        if self.mirrored is None:
+            in_parts(multiply, len(at_held), ROWS)
+        else:
+            self.mirrored.products(driving, at_held)
+        outside = left[inner:], right[inner:]
+        loops.contract_products(plan.runs, inner, conductance, left, right, outside, at_held, scale, result)
         return result
 
     def _common(self, left: Array, right: Array) -> bool:

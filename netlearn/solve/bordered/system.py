@@ -16,7 +16,7 @@ the very same matrix.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 
 import numpy as np
 
@@ -40,7 +40,7 @@ PART = 256
 KEPT_NUMBERS = 32_000_000
 """Of the eliminations of all samples that are kept for the next ones, a bound of memory by convention: twice 256 MB,
 4000 samples with 128 unknowns in the border, or 100 000 with 24."""
-FACTORS = tuple(each.name for each in fields(BorderedFactors) if each.init)
+FACTORS = tuple(each.name for each in fields(BorderedFactors) if each.default_factory is MISSING)
 
 
 @dataclass(frozen=True)

@@ -227,6 +227,7 @@ def run_some(
     inverse: Array,
     alone: Array,
     taken: Array,
+    back: Array,
     lower: Array,
     wrong: Array,
     y: Array,
@@ -240,7 +241,7 @@ def run_some(
     inner, width, longest = len(diagonal), len(at_border), 0
     # One sample after another, so that the unknowns lie along memory.
     one_held, one_drive, found = np.empty(len(held)), np.empty(inner), np.empty(inner)
-    line, rest, border = np.empty(inner), np.empty(inner), np.empty((width, 1))
+    line, rest, added, border = np.empty(inner), np.empty(inner), np.empty(width), np.empty((width, 1))
     off, triangle, bad = np.empty((len(corner), 1)), np.empty((len(corner), 1)), np.empty(1)
     for s in lost:
         for j in range(inner):
@@ -257,10 +258,10 @@ def run_some(
                     total += row[j] * line[j]
                 off[p, 0] = total
             for i in range(width):
-                row, total = columns[i], at_border[i, s]
+                row, total = columns[i], 0.0
                 for j in range(inner):
                     total += row[j] * rest[j]
-                border[i, 0] = -total
+                added[i], border[i, 0] = total, -(total + at_border[i, s])
             factor_border(corner, off, triangle, bad)
             solve_border(triangle, border)
             arrived = move_one(diodes, one_held, columns, line, rest, border[:, 0], found) == 0.0
@@ -273,6 +274,7 @@ def run_some(
         if keep:
             for j in range(inner):
                 inverse[j, s], alone[j, s] = line[j], rest[j]
+            back[:, s] = added
             for p in range(len(corner)):
                 taken[p, s], lower[p, s] = off[p, 0], triangle[p, 0]
     return longest

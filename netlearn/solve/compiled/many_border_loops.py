@@ -82,6 +82,7 @@ def settle_many(
     inverse: Array,
     alone: Array,
     taken: Array,
+    back: Array,
     lower: Array,
     wrong: Array,
     y: Array,
@@ -92,19 +93,19 @@ def settle_many(
 ) -> bool:
     """Inner voltages y (h, S) and those of the ``border`` (m, S), both of them in ``whole`` (r, S), by Newton's method.
 
-    From inner voltages ``before`` (h, S), whose elimination may be ``known`` but for the corner: ``inverse``, ``alone``
-    and ``taken``, and what inner nodes add to the border's equations with it at zero volts. What is not known has no
-    columns. ``most`` steps are taken at the most, and where no more than one of ``few`` samples has diodes to move
-    further, these go on alone. ``steps`` and ``excess`` (S,) become their number, and how far samples are from
-    Kirchhoff's laws, of which ``part`` of the most volts is rounding. ``inner`` and ``sums`` are the magnitudes' in all
-    rows.
+    From inner voltages ``before`` (h, S), whose elimination may be ``known`` but for the corner: ``inverse``,
+    ``alone``, ``taken``, and ``back``, what inner nodes add to the border's equations with it at zero volts. What is
+    not known has no columns. ``most`` steps are taken at the most, and where no more than one of ``few`` samples has
+    diodes to move further, these go on alone. ``steps`` and ``excess`` (S,) become their number, and how far samples
+    are from Kirchhoff's laws, of which ``part`` of the most volts is rounding. ``inner`` and ``sums`` are the
+    magnitudes' in all rows.
 
-    The last elimination is left in ``inverse``, ``alone``, ``taken``, ``lower`` and ``wrong``; if it is not to be kept,
-    only in ``wrong`` for all samples. True if it is the known one but for the corner: then the first three are not
-    written.
+    The last elimination is left in ``inverse``, ``alone``, ``taken``, ``back``, ``lower`` and ``wrong``; if it is not
+    to be kept, only in ``wrong`` for all samples. True if it is the known one but for the corner: then the first four
+    are not written.
     """
     samples = y.shape[1]
-    left, pull, own, back = np.empty(samples), np.empty(y.shape), np.empty(y.shape), np.empty(border.shape)
+    left, pull, own = np.empty(samples), np.empty(y.shape), np.empty(y.shape)
     at = before if before.shape[1] == samples else own
     given, arrived, shared = known[0].shape[1] == samples, False, False
     for step in range(1, most + 1):
@@ -139,11 +140,11 @@ def settle_many(
         if few * count < samples and step < most:
             # The others have arrived.
             if keep and shared:
-                inverse[:], alone[:], taken[:] = one, other, off
+                inverse[:], alone[:], taken[:], back[:] = one, other, off, rest
             shared = False
             taking = run_some(
                 diodes, held, diagonal, columns, products, corner, drive, at_border, np.flatnonzero(left), most - step,
-                keep, inverse, alone, taken, lower, wrong, whole, steps,
+                keep, inverse, alone, taken, back, lower, wrong, whole, steps,
             )  # fmt: skip
             arrived = taking <= most - step
             break

@@ -61,6 +61,7 @@ def nudged_many(
     corner = np.empty(border * (border + 1) // 2)
     inverse, alone = np.empty((count, samples)), np.empty((count, samples))
     taken, lower = np.empty((len(corner), samples)), np.empty((len(corner), samples))
+    back = np.empty((border, samples))
     wrong, steps, excess, bad = np.empty(samples), np.empty(samples, np.int64), np.empty(samples), 0.0
     for k in range(len(factors)):
         negative = push_corner(
@@ -71,8 +72,8 @@ def nudged_many(
         whole = states[k]
         settle_many(
             diodes, held, diagonal, beside, columns, products, corner, full, inner, all_sums, drive, outside, start,
-            known, most, few, part, floor, False, inverse, alone, taken, lower, wrong, whole[:count], whole[count:],
-            whole, steps, excess,
+            known, most, few, part, floor, False, inverse, alone, taken, back, lower, wrong, whole[:count],
+            whole[count:], whole, steps, excess,
         )  # fmt: skip
         for s in range(samples):
             bad += 0.0 if excess[s] <= allowed else 1.0
