@@ -31,7 +31,7 @@ class Mse(Dissipating):
         error = outputs - self.wanted(outputs, targets)
         losses = np.asarray(np.einsum("...o,...o->...", error, error))
         if not np.isnan(np.add.reduce(losses, axis=None)):
-            return losses / max(1, error.shape[-1])
+            return np.asarray(losses / max(1, error.shape[-1]))
         error, count = self._errors(outputs, targets)
         return np.asarray(np.add.reduce(error * error, axis=-1, keepdims=True) / count)[..., 0]
 

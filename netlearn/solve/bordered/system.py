@@ -173,7 +173,8 @@ class BorderedSystem:
             return None
         own = [(self.kept[1][s // PART], s % PART) for s in samples.tolist()]
         parts = ([getattr(each, name)[..., s] for each, s in own] for name in FACTORS)
-        return BorderedFactors(*(np.stack(part, axis=-1) for part in parts))
+        inverse, taken, lower, wrong, alone = (np.stack(part, axis=-1) for part in parts)
+        return BorderedFactors(inverse, taken, lower, wrong, alone)
 
     def states(self, moving: Array) -> ReducedStates:
         """The states with these reduced unknowns (S, r)."""
