@@ -14,6 +14,7 @@ from netlearn.netlist.edits import Change, Edit
 from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.numbers import parse_number
 from netlearn.netlist.pairs import Pairs, new_name
+from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Assignment, Element, Word
 from netlearn.netlist.values import read_value, value_word
 
@@ -26,6 +27,11 @@ class Editable(Part, Protocol):
 
     @property
     def elements(self) -> Elements: ...
+
+    @property
+    def known(self) -> Elements: ...
+
+    def now(self, source: Source, word: Word) -> Word: ...
 
     def update(self, values: Mapping[str, float | str]) -> None: ...
 
@@ -47,7 +53,7 @@ class ElementView:
     @property
     def letter(self) -> str:
         """The element type, in upper case."""
-        return self._element.letter
+        return self._netlist.known.statement(self.name).letter
 
     @property
     def text(self) -> str:
@@ -64,7 +70,7 @@ class ElementView:
     @property
     def nodes(self) -> tuple[str, ...]:
         """The nodes that it is connected to, as they are written."""
-        element = self._element
+        element = self._netlist.known.statement(self.name)
         count = _model_at(element)
         if count is None:
             count = len(element.words) - 1 if element.letter == "X" else LETTERS[element.letter].nodes
@@ -78,9 +84,9 @@ class ElementView:
         braces or quotes. A source without a DC value gets one before its AC values and its waveform,
         and a resistor, capacitor or inductor that has only a model gets one before that.
         """
-        element, body = self._netlist.elements.found(self.name)
+        element, body = self._netlist.known.found(self.name)
         word = value_word(element, body.is_model)
-        return None if word is None else read_value(word)
+        return None if word is None else read_value(self._netlist.now(element.source, word))
 
     @value.setter
     def value(self, value: float | str) -> None:
@@ -106,18 +112,18 @@ class ElementPairs(Pairs):
     """The parameters of an element or instance: the ``name=value`` pairs of its line."""
 
     def __init__(self, netlist: Editable, name: str) -> None:
-        super().__init__(netlist, braced=netlist.elements.statement(name).letter == "X")
+        super().__init__(netlist, braced=netlist.known.statement(name).letter == "X")
         self._elements, self._name = netlist, name
 
     def _given(self) -> Mapping[str, GivenPair]:
-        element = self._elements.elements.statement(self._name)
+        element = self._elements.known.statement(self._name)
         return {pair.name.text.lower(): GivenPair(element.source, pair) for pair in _pairs(element)}
 
     def _what(self) -> str:
         return f"element '{self._name}'"
 
     def _added(self, name: str, text: str) -> Edit:
-        element = self._elements.elements.statement(self._name)
+        element = self._elements.known.statement(self._name)
         end = _last_word_end(element)
         return element.source, end, end, f" {new_name(name)}={text}"
 
@@ -155,6 +161,11 @@ class Elements(Mapping[str, ElementView]):
                 f"the netlist has no element '{name}'", hint=did_you_mean(name, self._body.names[:2000])
             )
         return (where if isinstance(where, Element) else row_element(*where)), body
+
+    @property
+    def body(self) -> BodyNames:
+        """What the netlist defines by name at its top level."""
+        return self._body
 
     def body_at(self, path: str) -> BodyNames | None:
         """The body that a path of instances such as ``x1.x2`` leads to; None if there is none."""

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from netlearn.atomic import Destination
-from netlearn.errors import NetlistError, OutputError, Place
+from netlearn.errors import NetlistError, OutputError, Place, did_you_mean
 from netlearn.netlist.parser import parse_source
 from netlearn.netlist.source import Source
-from netlearn.netlist.statements import Card, Conditional, Statement, Subcircuit, Word
+from netlearn.netlist.statements import Card, Conditional, Section, Statement, Subcircuit, Word
 
 Output = tuple[Path, Source]
 """A file to write and its text."""
@@ -133,6 +133,16 @@ def flattened(statements: Sequence[Statement], into_subcircuits: bool = True) ->
         elif isinstance(statement, Conditional):
             for branch in statement.alternatives:
                 yield from flattened(branch.body, into_subcircuits)
+
+
+def section_of(statements: tuple[Statement, ...], name: str, path: str, place: Place | None) -> tuple[Statement, ...]:
+    """The statements of a section of the library at ``path``. Raises NetlistError if it has none of that name."""
+    sections = [statement for statement in statements if isinstance(statement, Section)]
+    for section in sections:
+        if unquoted(section.name.text).lower() == name.lower():
+            return tuple(section.body)
+    names = [section.name.text for section in sections]
+    raise NetlistError(f"'{path}' has no section '{name}'", place, did_you_mean(name, names))
 
 
 def unquoted(text: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from netlearn.errors import Place, UnknownNameError, did_you_mean
 from netlearn.netlist.bodies import GivenPair
 from netlearn.netlist.edits import Edit
-from netlearn.netlist.elements import Editable
+from netlearn.netlist.elements import Editable, Elements
 from netlearn.netlist.numbers import starts_like_number
 from netlearn.netlist.pairs import Pairs, new_name
 from netlearn.netlist.statements import Assignment, Card, Word
@@ -75,7 +75,10 @@ class ModelView(Pairs):
 
     @property
     def _card(self) -> Card:
-        body = self._owner.elements.body_at(self._path)
+        return self._card_of(self._owner.known)
+
+    def _card_of(self, elements: Elements) -> Card:
+        body = elements.body_at(self._path)
         assert body is not None
         return body.models[self._name]
 
@@ -87,13 +90,13 @@ class ModelView(Pairs):
     @property
     def text(self) -> str:
         """The card as it stands, with its continuations and comments."""
-        card = self._card
+        card = self._card_of(self._owner.elements)
         return card.source.text[card.start : card.end]
 
     @property
     def place(self) -> Place:
         """Where the model stands."""
-        card = self._card
+        card = self._card_of(self._owner.elements)
         return card.source.place(card.start, card.words[0].end)
 
     def _given(self) -> Mapping[str, GivenPair]:
@@ -129,18 +132,18 @@ class Models(Mapping[str, ModelView]):
     def __getitem__(self, name: str) -> ModelView:
         found = self._find(str(name))
         if found is None:
-            known = [card.words[0].text for card in self._netlist.body.models.values()]
+            known = [card.words[0].text for card in self._netlist.known.body.models.values()]
             raise UnknownNameError(f"the netlist has no model '{name}'", hint=did_you_mean(name, known))
         return ModelView(self._netlist, str(name), *found)
 
     def _find(self, name: str) -> tuple[str, str] | None:
         """The path of instances and the name of a model, in lower case. A model's name may have dots in it."""
         low = name.lower()
-        if low in self._netlist.body.models:
+        if low in self._netlist.known.body.models:
             return "", low
         at = low.find(".")
         while at >= 0:
-            body = self._netlist.elements.body_at(low[:at])
+            body = self._netlist.known.body_at(low[:at])
             if body is not None and low[at + 1 :] in body.models:
                 return low[:at], low[at + 1 :]
             at = low.find(".", at + 1)
@@ -150,7 +153,7 @@ class Models(Mapping[str, ModelView]):
         return self._find(str(name)) is not None
 
     def __iter__(self) -> Iterator[str]:
-        return (card.words[0].text for card in self._netlist.body.models.values())
+        return (card.words[0].text for card in self._netlist.known.body.models.values())
 
     def __len__(self) -> int:
-        return len(self._netlist.body.models)
+        return len(self._netlist.known.body.models)

@@ -10,22 +10,22 @@ from pathlib import Path
 
 from netlearn.argument_types import checked
 from netlearn.atomic import Destination, write_together
-from netlearn.errors import NetlearnError, NetlistError, OutputError, Place, did_you_mean, raise_all
+from netlearn.errors import NetlearnError, NetlistError, OutputError, Place, raise_all
 from netlearn.netlist import inclusions
 from netlearn.netlist.additions import check_addition
 from netlearn.netlist.bodies import BodyNames
 from netlearn.netlist.edits import Edit, refuse_repeated
 from netlearn.netlist.elements import Elements, ElementView
-from netlearn.netlist.files import Files, KeptName, flattened, foreign, outputs, unquoted
+from netlearn.netlist.files import Files, KeptName, flattened, foreign, outputs, section_of, unquoted
 from netlearn.netlist.garbage import no_garbage_collection
 from netlearn.netlist.models import Models
 from netlearn.netlist.named_files import named_files, tell_of_files_outside, tell_of_kept_names
 from netlearn.netlist.parameters import ParameterValues
 from netlearn.netlist.parser import MOST_ERRORS
-from netlearn.netlist.slips import comment_slip
 from netlearn.netlist.source import Source
-from netlearn.netlist.statements import FILE_CARDS, Card, DirectiveLine, Kept, Section, Statement
+from netlearn.netlist.statements import Card, DirectiveLine, Kept, Statement, Word
 from netlearn.netlist.values import value_edit
+from netlearn.netlist.waiting import Waiting, only_numbers
 from netlearn.notebook import InNotebooks
 
 
@@ -79,13 +79,26 @@ class Netlist(InNotebooks):
         section: str | None = None,
         chain: tuple[Place, ...] = (),
     ) -> None:
-        self.source = source
-        self.files = files
+        self._source = source
+        self._files = files
         self.section = section
         self.chain = chain
         """The include lines that led here, the outermost first."""
+        self._waiting: Waiting | None = None
 
     # What is in it ---------------------------------------------------------------------------
+
+    @property
+    def source(self) -> Source:
+        """The text that it stands in."""
+        self._write()
+        return self._source
+
+    @property
+    def files(self) -> Files:
+        """The files that have been read."""
+        self._write()
+        return self._files
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
@@ -96,16 +109,7 @@ class Netlist(InNotebooks):
         statements = self.files.statements(self.source, self.chain, main=not self.chain)
         if self.section is None:
             return statements
-        sections = [statement for statement in statements if isinstance(statement, Section)]
-        for section in sections:
-            if unquoted(section.name.text).lower() == self.section.lower():
-                return tuple(section.body)
-        names = [section.name.text for section in sections]
-        raise NetlistError(
-            f"'{self.source.path}' has no section '{self.section}'",
-            self.chain[-1] if self.chain else None,
-            did_you_mean(self.section, names),
-        )
+        return section_of(statements, self.section, self._source.path, self.chain[-1] if self.chain else None)
 
     @cached_property
     def directives(self) -> tuple[DirectiveLine, ...]:
@@ -133,14 +137,23 @@ class Netlist(InNotebooks):
         """The element lines by name; see :class:`netlearn.netlist.elements.Elements`."""
         return Elements(self)
 
+    @property
+    def known(self) -> Elements:
+        """The elements at the places that they had before numbers were set whose text is not written yet."""
+        return self.elements if self._waiting is None else self._waiting.elements
+
+    def now(self, source: Source, word: Word) -> Word:
+        """A word at such a place as it is now."""
+        return word if self._waiting is None else self._waiting.now(source, word)
+
     @checked
     def __getitem__(self, name: str) -> ElementView:
-        return self.elements[name]
+        return self.known[name]
 
     @checked
     def find(self, pattern: str) -> list[ElementView]:
         """The elements of the top level whose names match a glob such as ``R*``, in the order of the text."""
-        return self.elements.find(pattern)
+        return self.known.find(pattern)
 
     @property
     def includes(self) -> Mapping[Card, Netlist]:
@@ -159,39 +172,10 @@ class Netlist(InNotebooks):
 
     @cached_property
     def _loaded(self) -> tuple[dict[Card, Netlist], dict[Card, NetlistError], dict[Card, NetlearnError]]:
-        includes: dict[Card, Netlist] = {}
-        missing: dict[Card, NetlistError] = {}
-        broken: dict[Card, NetlearnError] = {}
-        cards = [card for card in flattened(self.statements) if isinstance(card, Card) and card.name in FILE_CARDS]
-        always = set(self.statements) if cards else set()
-        for card in cards:
-            try:
-                self._load(card, includes, missing)
-                if card not in always and card in includes:
-                    _ = includes[card].statements
-            except NetlearnError as error:
-                if card in always:
-                    raise
-                includes.pop(card, None)
-                broken[card] = error
-        return includes, missing, broken
+        return inclusions.loaded(self)
 
-    def _load(self, card: Card, includes: dict[Card, Netlist], missing: dict[Card, NetlistError]) -> None:
-        if not card.words:
-            hint = comment_slip(card.source, card.start, card.end)
-            raise NetlistError(f".{card.name} needs a file name", self.place(card.start, card.end), hint)
-        for word in card.words[2 if card.name == "lib" else 1 :]:
-            hint = "put quotes around a file name with blanks"
-            raise NetlistError(f"cannot read '{word.text}' after the file", self.place(word.start, word.end), hint)
-        name = unquoted(card.words[0].text)
-        place = self.place(card.words[0].start, card.words[0].end)
-        path = self.files.find(name, self.source, place)
-        if path is None:
-            missing[card] = NetlistError(f"there is no file '{name}'", place)
-        else:
-            includes[card] = self._include(card, path, place)
-
-    def _include(self, card: Card, path: Path, place: Place) -> Netlist:
+    def include(self, card: Card, path: Path, place: Place) -> Netlist:
+        """The file that a line of this one names, or its section."""
         section = unquoted(card.words[1].text).lower() if card.name == "lib" and len(card.words) > 1 else None
         # The chain that led here belongs to the whole, not to each link.
         chain = (*self.chain, replace(place, chain=()))
@@ -237,22 +221,40 @@ class Netlist(InNotebooks):
 
         Raises ValueError if two edits overlap.
         """
+        self._write()
+        return self._edited(edits)
+
+    def _edited(self, edits: Iterable[Edit]) -> Netlist:
         by_source: dict[Source, list[tuple[int, int, str]]] = {}
         for source, start, end, text in edits:
             by_source.setdefault(source, []).append((start, end, text))
         new = {source: source.spliced(part) for source, part in by_source.items()}
-        files = self.files.replaced(new)
-        return Netlist(new.get(self.source, self.source), files)
+        return Netlist(new.get(self._source, self._source), self._files.replaced(new))
 
     def change(self, edits: Iterable[Edit]) -> None:
         """Replace stretches of the text in place.
 
         Raises NetlistError if the text is no netlist then; it is left as it was.
         """
-        new = self.edit(edits)
+        edits = list(edits)
+        if only_numbers(edits):
+            waiting = self._waiting or Waiting(self.elements)
+            waiting.take(edits)
+            # All that is worked out from the text goes; what asks for it anew asks for the text, which is written then.
+            self._become(Netlist(self._source, self._files, self.section, self.chain), waiting)
+            return
+        new = self._edited(edits if self._waiting is None else self._waiting.before(edits))
         new.check()
+        self._become(new)
+
+    def _become(self, other: Netlist, waiting: Waiting | None = None) -> None:
         vars(self).clear()
-        vars(self).update(vars(new))
+        vars(self).update(vars(other), _waiting=waiting)
+
+    def _write(self) -> None:
+        """Write the numbers that wait into the text."""
+        if self._waiting is not None:
+            self.change(())
 
     @checked
     def update(self, values: Mapping[str, float | str]) -> None:
@@ -261,7 +263,7 @@ class Netlist(InNotebooks):
         Raises OptionError for an unknown element, for one that is given twice, or what is neither a number nor an
         expression, and NetlistError for an element without a value.
         """
-        found = [(*self.elements.found(name), value) for name, value in values.items()]
+        found = [(*self.known.found(name), value) for name, value in values.items()]
         refuse_repeated(zip(values, ((line.source, line.start) for line, _, _ in found), strict=True))
         self.change([value_edit(element, value, body.is_model) for element, body, value in found])
 

@@ -10,6 +10,8 @@ from typing import Protocol
 from netlearn.errors import OptionError, UnknownNameError, did_you_mean
 from netlearn.netlist.bodies import GivenPair
 from netlearn.netlist.edits import Change, Edit, refuse_repeated
+from netlearn.netlist.source import Source
+from netlearn.netlist.statements import Word
 from netlearn.netlist.values import read_value, written
 
 _NAME = re.compile(r"[a-z_]\w*", re.IGNORECASE)
@@ -20,6 +22,8 @@ class Changeable(Protocol):
 
     @property
     def change(self) -> Change: ...
+
+    def now(self, source: Source, word: Word) -> Word: ...
 
 
 def new_name(name: str) -> str:
@@ -61,7 +65,7 @@ class Pairs(Mapping[str, float | str]):
         given = self._find(str(name).lower())
         if given is None:
             raise self._unknown(str(name))
-        return read_value(given.pair.value, braced=self._braced)
+        return read_value(self._netlist.now(given.source, given.pair.value), braced=self._braced)
 
     def __setitem__(self, name: str, value: float | str) -> None:
         self.update({name: value})

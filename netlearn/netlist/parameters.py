@@ -23,7 +23,7 @@ class ParameterValues(Pairs):
         self._owner = netlist
 
     def _given(self) -> Mapping[str, GivenPair]:
-        return self._owner.body.parameters
+        return self._owner.known.body.parameters
 
     def _what(self) -> str:
         return "the netlist"
@@ -32,13 +32,13 @@ class ParameterValues(Pairs):
         found = self._given().get(name)
         if found is None and "." in name:
             path, _, last = name.rpartition(".")
-            body = self._owner.elements.body_at(path)
+            body = self._owner.known.body_at(path)
             found = None if body is None else body.parameters.get(last)
         return found
 
     def _unknown(self, name: str) -> UnknownNameError:
         path, _, last = name.lower().rpartition(".")
-        body = self._owner.elements.body_at(path)
+        body = self._owner.known.body_at(path)
         if body is not None and last in body.functions:
             return UnknownNameError(f"'{name}' is a function, which has no value that could be set")
         error = super()._unknown(name)
