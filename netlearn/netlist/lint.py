@@ -14,10 +14,11 @@ from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import parse_number
 from netlearn.netlist.slips import ODD_BLANK, dropped_values, odd_blank_name
-from netlearn.netlist.statements import Block, Card, Element, Kept, Section, Word
+from netlearn.netlist.statements import Block, Card, Element, Kept, Section, Subcircuit, Word
 
 _BEGINS_COMMENT = re.compile(r"(?<=[^\s;/*])(?:;|//)")
 """What begins a comment without a blank before it."""
+_PAIR_IN_PARENTHESES = re.compile(r"\([ \t]*\w+[ \t]*=")
 
 
 def remarks(netlist: Netlist) -> list[NetlistWarning]:
@@ -30,6 +31,7 @@ def remarks(netlist: Netlist) -> list[NetlistWarning]:
         *_odd_blanks(netlist),
         *_commas(netlist),
         *_dropped(netlist),
+        *_in_parentheses(netlist),
     ]
     return [*found, *left_out(netlist)]
 
@@ -108,6 +110,27 @@ def _dropped(netlist: Netlist) -> Iterator[NetlistWarning]:
                     message = f"'{mark}' begins a comment, so that '{rest}' is not read"
                     hint = f"put a blank in place of the '{mark}', or before it where a comment is meant"
                     yield NetlistWarning(message, part.place(start, end), hint)
+
+
+def _in_parentheses(netlist: Netlist) -> Iterator[NetlistWarning]:
+    """Of parameters of subcircuits in parentheses, which ngspice reads as none: it ends, or takes the definition's."""
+    for part in netlist.walk():
+        text = part.source.text
+        if _PAIR_IN_PARENTHESES.search(text) is None:
+            continue
+        for statement in flattened(part.statements):
+            if not isinstance(statement, Element | Subcircuit) or not statement.assignments:
+                continue
+            called = isinstance(statement, Element)
+            if isinstance(statement, Element) and statement.letter != "X":
+                continue
+            words = statement.words if isinstance(statement, Element) else (statement.name, *statement.nodes)
+            first, last = statement.assignments[0].name, statement.assignments[-1].value
+            at = text.find("(", words[-1].end if words else statement.start, first.start)
+            if at >= 0:
+                does = "leaves them out" if called else "ends there"
+                message = f"parameters in parentheses are read, and ngspice {does}"
+                yield NetlistWarning(message, part.place(at, last.end), "write them without the parentheses")
 
 
 def _has_comma_in_digits(text: str) -> bool:

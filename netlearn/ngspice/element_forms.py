@@ -20,16 +20,20 @@ LTSPICE_WORDS: Mapping[str, tuple[str, ...]] = {
     "R": ("noiseless", "pwr", *_TOLERANCES),
 }
 """LTspice's words that ngspice does not know, by the letter of an element."""
+_CLOSING = re.compile(r"[ \t]*[),][ \t,)]*")
 _PIECES = re.compile(r"\{[^}]*\}|'[^']*'|[^\s,]+")
 
 
-def named_area(element: Element) -> list[Span]:
-    """A diode's area with its name: without it ngspice takes the model for a third node, and the area for the model."""
-    area = element.words[3:4]
+def named_area(element: Element, model: int) -> list[Span]:
+    """The area behind the model, its word of this number, with its name where ngspice would take it for the model.
+
+    That of a diode then has a third node, and that of a bipolar transistor, where it is an expression, one more.
+    """
+    area = element.words[model + 1 : model + 2]
     return [
         (word.start, word.start, "area=")
         for word in area
-        if word.text[0] in "{'" or parse_number(word.text) is not None
+        if word.text[0] in "{'" or (element.letter == "D" and parse_number(word.text) is not None)
     ]
 
 
@@ -59,19 +63,21 @@ def marks(text: str, start: int, end: int) -> list[Span]:
 
 
 def pair_marks(statement: Card | Element | Subcircuit) -> list[Span]:
-    """Blanks for the commas between parameters, over which ngspice goes on for ever or ends.
+    """Blanks for the commas between parameters and the parentheses around them.
 
-    In calls and definitions of subcircuits also for all that stand before the first parameter.
+    Over commas ngspice goes on for ever or ends, and what is in parentheses it takes for a function, or leaves out. In
+    calls and definitions of subcircuits also for all that stand before the first parameter.
     """
     text, pairs = statement.source.text, statement.assignments
-    found: list[Span] = []
-    if not isinstance(statement, Card) and pairs:
-        found += marks(text, statement.name.end, pairs[0].name.start)
-    elif isinstance(statement, Element):
-        found += marks(text, statement.name.end, statement.end)
+    first = statement.start if isinstance(statement, Card) else statement.name.end
+    if not pairs:
+        return marks(text, first, statement.end) if isinstance(statement, Element) else []
+    found = marks(text, first, pairs[0].name.start)
     for before, after in pairwise(pairs):
         found += marks(text, before.value.end, after.name.start)
-    return found
+    last = pairs[-1].value.end
+    closing = _CLOSING.match(text, last)
+    return found + (marks(text, last, closing.end()) if closing is not None else [])
 
 
 def slash(element: Element) -> list[Span]:

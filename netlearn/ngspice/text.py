@@ -251,8 +251,8 @@ class _Writer:
                 spans += [(pair.value.start, pair.value.start, "{"), (pair.value.end, pair.value.end, "}")]
         if element.letter in "DJMQ" and count < len(words):
             spans += marks(element.source.text, element.name.end, words[count].start)
-        if element.letter == "D":
-            spans += named_area(element)
+        if element.letter in "DQ":
+            spans += named_area(element, count)
         elif element.letter == "R":
             spans += both_coefficients(element)
         if element.letter in "VILCR":

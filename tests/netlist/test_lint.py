@@ -89,3 +89,16 @@ def test_values_that_a_comment_takes_away_are_warned_of_and_words_are_not(line, 
 def test_a_form_that_a_comment_cuts_short_is_told_so():
     with pytest.raises(NetlistError, match=r"never closed(.|\n)*';' begins a comment, so that '1 1\)' is not read"):
         netlearn.parse("* t\nV1 a 0 PWL(0 0; 1 1)" + REST)
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (".subckt s p r=3k\nR1 p 0 {r}\n.ends\nX1 a s (r=1k)", "ngspice leaves them out"),
+        (".subckt s (p) (r=3k)\nR1 p 0 {r}\n.ends\nX1 a s", "ngspice ends there"),
+        (".subckt s (p) r=3k\nR1 p 0 {r}\n.ends\nX1 (a) s r=1k\n.model dm d (is=1e-14)\nD1 a 0 dm", None),
+    ],
+)
+def test_parameters_in_parentheses_are_warned_of_as_ngspice_reads_none(lines, says):
+    found = [warning.message for warning in remarks(netlearn.parse(f"* t\n{lines}{REST}"))]
+    assert found == ([f"parameters in parentheses are read, and {says}"] if says else [])

@@ -91,6 +91,10 @@ READ_OTHERWISE = {
     "X2 2, 0 s\nX3 (2 0 s)\n.subckt s (a, b), r=3k, q={min(1k,2k)} ,w=2\nR1 a m {r}\nR2 m b {q*w}\n.ends",
     "an area that is an expression": "V1 1 0 3\nR1 1 2 1k\nD1 2 0 dm {max(1,2)}\nD2 2 3 dm '1+2'\nJ1 (3,0,0) jm 2\n"
     ".model dm d\n.model jm njf",
+    "an area of a transistor that is an expression": ".param x=1\nV1 1 0 3\nR1 1 2 1k\nR2 1 3 100k\nQ1 2 3 0 qm {x*2}\n"
+    "Q2 2 3 0 0 qm '3*x' off\n.model qm npn",
+    "parameters in parentheses": ".param (z=2k)\nV1 1 0 3\nX1 1 s (r=1k)\nX2 (1) s (r={z}, q=3)\nX3 1 s\n"
+    ".subckt s p (r=3k, q=2)\nR1 p 0 {r*q}\n.ends",
     "an if without a word": ".param k=2\nV1 a 0 {if(k>1,3,4)}\nR1 a 0 1k",
 }
 
