@@ -24,6 +24,7 @@ from netlearn.solve.equations.prepared import only_drives
 from netlearn.solve.equations.source_reduction import Dictated, SourceReduction
 from netlearn.solve.matrices.many import Pattern, pattern_for, pivoting
 from netlearn.solve.newton.domain import finite_near, sizes
+from netlearn.solve.newton.regeneration import may_regenerate
 from netlearn.solve.newton.shunt import Shunt
 
 FLOAT = np.dtype(float)
@@ -82,12 +83,19 @@ class NonlinearModel:
 
     @cached_property
     def at_rest(self) -> bool:
-        """Whether devices begin at no volts: diodes alone hardly ever leave a choice of operating points.
+        """Whether devices begin at no volts: diodes without feedback, which leave no choice of operating points.
 
         All others begin where SPICE has them begin, so that of several operating points the same one is found.
         """
+        return self.equations.own.once("at rest", self._may_begin_at_rest)
+
+    def _may_begin_at_rest(self) -> bool:
         devices = self.circuit.wiring.devices
-        return all(isinstance(devices[g], Diode | IdealDiode) for g in self.nonlinear)
+        if not all(isinstance(devices[g], Diode | IdealDiode) for g in self.nonlinear):
+            return False
+        held = self.reduction.place < 0
+        held[len(self.circuit.nodes) :] = False
+        return not may_regenerate(self.circuit, held)
 
     @cached_property
     def linear_data(self) -> Array:
