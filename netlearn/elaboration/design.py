@@ -337,7 +337,7 @@ class Design:
         """The parameters for these quantities (P,); ``chosen_by`` (P,) numbers the selection that chose each."""
         names = [self._names.canonical[quantity] for quantity in quantities]
         values, places = self._graph.values(), np.array(quantities, dtype=np.int64)
-        kinds = Kinds.of(self.circuit, self._contents, len(values))
+        kinds = Kinds.of(self.circuit, self._contents, self._graph)
         initial, units = values[places], kinds.units[places]
         by = np.array(chosen_by, dtype=np.int64)
         wanted = np.array([selection.coordinates for selection in train], dtype="U6")[by]

@@ -11,6 +11,7 @@ from netlearn.arrays import Array
 from netlearn.circuit.circuit import Circuit
 from netlearn.elaboration.columns import PRINCIPAL, Contents
 from netlearn.elaboration.template import NOTHING
+from netlearn.elaboration.valuegraph import ValueGraph
 
 UNITS: Mapping[str, str] = {
     "resistor": "ohm",
@@ -43,9 +44,13 @@ class Kinds:
     units: Array
 
     @classmethod
-    def of(cls, circuit: Circuit, contents: Sequence[Contents], count: int) -> Kinds:
-        """Of the quantities of these elements. One that gives several values is positive if any of them must be."""
-        positive, units = np.zeros(count, bool), np.full(count, "", dtype="U3")
+    def of(cls, circuit: Circuit, contents: Sequence[Contents], graph: ValueGraph) -> Kinds:
+        """Of the quantities of these elements, and of those that they follow from.
+
+        One that gives several values is positive if any of them must be. A factor of what is positive keeps its sign,
+        and what goes by another name further in, as an instance's parameter does, has the unit that it has there.
+        """
+        positive, units = np.zeros(len(graph), bool), np.full(len(graph), "", dtype="U3")
         for group, content in zip(circuit.groups, contents, strict=True):
             for name, quantities in content.values.items():
                 if name in POSITIVE:
@@ -54,4 +59,14 @@ class Kinds:
                 written = content.written[content.written != NOTHING]
                 units[written] = UNITS[group.device.name]
                 positive[written] |= group.device.name == "resistor"
+        # Every quantity follows from earlier ones.
+        for quantity, computed in reversed(graph.computed.items()):
+            expression, inputs = computed.expression, computed.inputs
+            if not (positive[quantity] or units[quantity]):
+                continue
+            if expression.single is not None and not units[inputs[0]]:
+                units[inputs[0]] = units[quantity]
+            if positive[quantity]:
+                for name, source in zip(expression.names, inputs, strict=True):
+                    positive[source] |= name in expression.factors
         return cls(positive, units)

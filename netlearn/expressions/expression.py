@@ -81,6 +81,22 @@ class Expression:
         return self.steps[0] if len(self.steps) == 1 else None
 
     @cached_property
+    def factors(self) -> frozenset[str]:
+        """Names that the result is a product or quotient of: where it cannot be zero or infinite, none of them can.
+
+        >>> sorted(parse_expression("2*r*(1+d)/m", behavioural=False).factors)
+        ['m', 'r']
+        """
+        products, found, at = {"mul", "div", "neg", "pos"}, [], [len(self.steps) - 1]
+        while at:
+            step = self.steps[at.pop()]
+            if step.kind == "name":
+                found.append(step.name)
+            elif any(step.function is OPERATORS[name] for name in products):
+                at += step.inputs
+        return frozenset(found)
+
+    @cached_property
     def calls(self) -> frozenset[str]:
         """Names of functions that are not built in."""
         return frozenset(step.name for step in self.steps if step.kind == "call" and step.function is None)

@@ -166,9 +166,49 @@ def test_coordinates_suit_the_number() -> None:
     project = _project(STAGE, "Vb Vg ve qn.is qn.bf dm.rs nm.vto M1.w R*", {"Vcc": [4.5, 5.5]}, "V(k)")
     transform, names = Transform.of(project.parameters), project.parameters.names
     logarithmic = {name for name, log in zip(names, transform.log, strict=True) if log}
-    assert logarithmic == {"qn.is", "qn.bf", "dm.rs", "m1.w", "rc", "rk"}
+    # The scale is a factor of a resistance, which loses its sign with it.
+    assert logarithmic == {"qn.is", "qn.bf", "dm.rs", "m1.w", "rc", "rk", "scale"}
     assert not Transform.of(project.parameters, "conductance").log[names.index("rc")]
     assert Transform.of(project.parameters, "conductance").log[names.index("qn.is")]
+
+
+FACTORS = """factors
+.param r=1k k=2 d=0.1 w=5u v=1 i=2m
+V1 a 0 {v}
+X1 a b outer size={r}
+M1 a g 0 0 nm w={k*w} l=1u
+Vg g 0 2
+Ix 0 b {i}
+.subckt outer p q size=3k
+X1 p m inner r='size' off={d}
+X2 m q inner r={size/4}
+.ends
+.subckt inner p q r=1 off=0
+.param own={r}
+Ra p q {own}
+Rb p q {own*(1+off)}
+Rc q 0 {2*own}
+.ends
+.model nm nmos(vto=0.7 kp=110u)
+"""
+
+
+def test_what_a_resistance_goes_by_outside_of_an_instance_is_a_resistance() -> None:
+    given = {"train": "*", "goal": "V(b) = 0.1"}
+    parameters = open_project(netlearn.parse(FACTORS), overrides=given).parameters
+    of = dict(zip(parameters.names, zip(parameters.positive.tolist(), parameters.units, strict=True), strict=True))
+    assert of["r"] == (True, "ohm")
+    assert of["k"] == of["w"] == (True, "")
+    assert of["d"] == (False, "")
+    assert (of["v"], of["i"]) == ((False, "V"), (False, "A"))
+
+
+def test_series_hold_what_instances_are_given_as_their_resistance() -> None:
+    text = "t\n*@goal V(x) = 0.3 within=5m\n.param low=1.23k\nV1 a 0 1\nR1 a x 1k\nX1 x part r={low}\n"
+    text += ".subckt part p r=1k\nR1 p 0 {r}\n.ends\n"
+    done = netlearn.train(netlearn.parse(text), train="low", hardware="series=e24", optimizer="lbfgs")
+    # 430 / 1430 = 0.3007
+    assert done.theta.tolist() == [430.0]
 
 
 @pytest.mark.parametrize(
