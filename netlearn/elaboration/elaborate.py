@@ -121,10 +121,19 @@ class _Elaboration:
         for action in body.deferred:
             action()
         body.meters.close()
-        for name in body.scope.definitions:
+        texts = []
+        for name, text in body.scope.definitions.items():
             # A parameter that nothing uses may still be wrong, and may still be asked for.
             with self.shared.collecting():
-                body.scope.find(name)
+                try:
+                    body.scope.find(name)
+                except NetlistError:
+                    if not text.quoted or body.parent is not None:
+                        raise
+                    # A text, as ngspice has them at the top level; what has used it as a number has said so.
+                    texts.append(name)
+        for name in texts:
+            body.scope.forget(name)
         note_parameters(body)
 
     def _element(self, body: Body, element: Element, chain: tuple[Place, ...]) -> None:

@@ -80,6 +80,10 @@ class Scope:
         if name not in self.resolved and name not in self.passed and name not in self._kept:
             self.definitions[name] = text
 
+    def forget(self, name: str) -> None:
+        """Leave a definition out that is no number."""
+        del self.definitions[name]
+
     def defines(self, name: str) -> bool:
         """Whether a parameter of that name can be read here."""
         return self._holder(name) is not None
@@ -250,6 +254,9 @@ class Scope:
                 stack.extend(missing)
             else:
                 bound = scope._bound(text, expression, name)
+                if text.quoted:
+                    error = text.error("this is an expression here; ngspice reads the first number of a text in quotes")
+                    scope.settings.warnings.append(NetlistWarning(error.message, error.place, "put it into braces"))
                 own = scope.graph.stands_at(bound, text.source, text.start)
                 scope.resolved[name] = bound if own else scope.graph.named(name, bound)
 
@@ -304,6 +311,8 @@ class Scope:
         )
         if name in self.passed:
             hint = OUTSIDE
+        elif text.quoted:
+            hint = f"{hint}{'; ' if hint else ''}a text in quotes is a number only where it reads as one"
         return text.error(f"unknown parameter '{name}'", hint, offset, len(name))
 
     def known(self) -> Sequence[str]:

@@ -37,6 +37,8 @@ class Text:
     chain: tuple[Place, ...] = ()
     braced: bool = False
     """Within braces and in ``.param`` ngspice takes ``mil`` for milli."""
+    quoted: bool = False
+    """Within double quotes ``.param`` has a text, which is a number only where it reads as one."""
 
     @classmethod
     def of(cls, word: Word, source: Source, chain: tuple[Place, ...] = (), braced: bool = False) -> Text:
@@ -48,7 +50,7 @@ class Text:
             start += 1 + len(inner) - len(inner.lstrip())
             text = inner.strip()
             braced = True
-        return cls(text, source, start, chain, braced)
+        return cls(text, source, start, chain, braced, word.text[:1] == '"')
 
     @property
     def is_number(self) -> bool:

@@ -179,3 +179,24 @@ def test_parameters_of_a_model_that_mean_nothing_are_warned_of():
     (warning,) = design_of("V1 a 0 1\nD1 a 0 dm\nD2 a 0 dm\n.model dm d is=1e-14 ibvl=3").warnings
     assert "ibvl" in warning.message
     assert warning.place.line == 5
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        '.param mm="dm"\nR2 b 0 {mm}',
+        '.param mm="dm"\n.param k={mm}',
+        'X1 b s\n.subckt s p\n.param mm="dm"\nR2 p 0 1k\n.ends',
+        'X1 b s mod="dm"\n.subckt s p mod=1\nR2 p 0 1k\n.ends',
+    ],
+)
+def test_a_text_where_a_number_is_needed_is_told(lines):
+    """ngspice ends at them, but for a parameter that nothing uses; within a subcircuit it has no texts."""
+    with pytest.raises(NetlistError, match=r"unknown parameter 'dm'(.|\n)*a text in quotes is a number only where"):
+        elaborate(parse(f"* t\nV1 a 0 1\nR1 a b 1k\n{lines}\n.end\n"))
+
+
+def test_an_expression_in_double_quotes_is_warned_of():
+    """ngspice's listing has r2 b 0 1k+1k, and its current is that of 1k."""
+    with pytest.warns(NetlistWarning, match="ngspice reads the first number of a text in quotes"):
+        elaborate(parse('* t\n.param k="1k+1k" j="2k"\nV1 b 0 1\nR2 b 0 {k}\nR3 b 0 {j}\n.end\n'))
