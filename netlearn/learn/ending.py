@@ -7,6 +7,7 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.learn.goals import Goals
 from netlearn.learn.loss import LOSSES, Loss
+from netlearn.learn.optimizers import COUNTED
 from netlearn.learn.rules.power import weight_of
 from netlearn.learn.state import TrainingState
 
@@ -42,8 +43,11 @@ def unmoved(before: TrainingState, after: TrainingState) -> bool:
         return False
     if before.optimizer.keys() != after.optimizer.keys() or before.history[-1].loss != before.history[-2].loss:
         return False
-    kept = all(np.array_equal(value, after.optimizer[name]) for name, value in before.optimizer.items())
-    return kept and np.array_equal(before.u, after.u)
+    changed = {name for name, value in before.optimizer.items() if not np.array_equal(value, after.optimizer[name])}
+    if changed == {COUNTED} and not any(value.any() for name, value in after.optimizer.items() if name != COUNTED):
+        # However many steps are counted, none moves anything whose memory of gradients is of zeros alone.
+        changed = set()
+    return not changed and np.array_equal(before.u, after.u)
 
 
 def in_a_line(reason: str) -> str:

@@ -16,6 +16,8 @@ State = Mapping[str, Array]
 """What an optimizer remembers of each parameter, (P,) each."""
 Ranges = Mapping[str, tuple[float, float]]
 """What numbers of a state can be, the ends included, by their names; ``steps`` are counted. Others are any."""
+COUNTED = "steps"
+"""What optimizers of netlearn call the number of steps in their state: by definition."""
 
 
 class Optimizer(Protocol):

@@ -101,7 +101,7 @@ def test_the_validation_loss_is_what_counts_where_there_is_one() -> None:
     with pytest.warns(UserWarning, match="the training data are met exactly, and those kept aside are not"):
         result = divider(1000, data, validation=0.1, seed=0, epochs=3, optimizer="adam")
     assert result.history.loss[0] == 0
-    assert result.epochs == 3
+    assert (result.epochs, result.stopped) == (1, NOTHING)
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,9 @@ class SignedError(Mse):
 @pytest.mark.parametrize("loss", [Sum(), SignedError()])
 def test_a_loss_of_ones_own_may_fall_below_zero(loss: Any) -> None:
     result = divider(1000, loss=loss, epochs=5)
-    assert result.epochs == 5
+    assert result.history.loss[0] == 0
+    # Of the second the derivatives are those of the error's square, which are zero there.
+    assert (result.epochs, result.stopped) == ((5, "all 5 epochs are done") if type(loss) is Sum else (1, NOTHING))
 
 
 def test_losses_within_the_next_number_of_what_is_wanted_are_told_from_zero_by_nothing() -> None:
@@ -163,3 +165,21 @@ def test_an_interrupted_training_ends_where_a_whole_one_does(tmp_path: Path) -> 
         assert resumed.stopped == whole.stopped
         assert resumed.history == whole.history
         np.testing.assert_array_equal(resumed.theta, whole.theta)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "tiki-taka", "hamiltonian"])
+@pytest.mark.filterwarnings("ignore:the loss has not moved")
+def test_a_training_without_any_derivative_ends_whatever_the_optimizer(optimizer: str) -> None:
+    held = netlearn.parse("* held\n*@output V(a)\n*@train R1\nV1 a 0 1\nR1 a 0 1k\n")
+    result = netlearn.train(held, {"V1": [1.0, 2.0], "V(a)": [0.5, 1.5]}, optimizer=optimizer, epochs=50)
+    assert (result.epochs, result.stopped, result.loss) == (1, NOTHING, 0.25)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "momentum"])
+def test_a_memory_of_gradients_goes_on_where_there_are_none(optimizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Goals that are met have no gradient, and steps go on through them by what is remembered."""
+    monkeypatch.setattr(loop, "nothing_left", lambda *_: "")
+    netlist = netlearn.parse("* band\n*@goal V(b) = 0.5 within=10%\n*@train R2\nV1 a 0 1\nR1 a b 1k\nR2 b 0 4k\n")
+    result = netlearn.train(netlist, epochs=60, optimizer=optimizer)
+    assert result.epochs == 60
+    assert (result.history.loss[-2:] == 0).all()
