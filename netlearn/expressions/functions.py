@@ -121,6 +121,11 @@ def _step(x: Number) -> Number:
     return np.heaviside(_real(x), 0.5)
 
 
+def _ramp(x: Number) -> Number:
+    # A product, whose slope at zero is half as large by any rule.
+    return np.where(_real(x) < 0, 0.0, x * _step(x))
+
+
 def _one(value: Callable[[Number], Number], slope: Callable[[Number], Number]) -> Function:
     return Function(value, lambda x: (slope(x),), 1, 1)
 
@@ -139,7 +144,12 @@ def _truth(test: Callable[[Number, Number], Number]) -> Function:
 
 
 def _greater(x: Number, y: Number) -> Number:
-    return _real(x) >= _real(y)
+    # Where both are the same, the slopes of max and min are the second one's, as in ngspice: max(0, x) starts at zero.
+    return _real(x) > _real(y)
+
+
+def _less(x: Number, y: Number) -> Number:
+    return _real(x) < _real(y)
 
 
 OPERATORS: Mapping[str, Function] = {
@@ -276,16 +286,16 @@ _COMMON: Mapping[str, Function] = {
         lambda x, y: (np.where(_greater(x, y), 1.0, 0.0), np.where(_greater(x, y), 0.0, 1.0)),
     ),
     "min": _two(
-        lambda x, y: np.where(_greater(x, y), y, x),
-        lambda x, y: (np.where(_greater(x, y), 0.0, 1.0), np.where(_greater(x, y), 1.0, 0.0)),
+        lambda x, y: np.where(_less(x, y), x, y),
+        lambda x, y: (np.where(_less(x, y), 1.0, 0.0), np.where(_less(x, y), 0.0, 1.0)),
     ),
     "ternary_fcn": CHOOSE,
     "if": CHOOSE,
     "u": _level(_step, 1),
-    "uramp": _one(lambda x: np.where(_real(x) > 0, x, 0.0), lambda x: np.where(_real(x) > 0, 1.0, 0.0)),
+    "uramp": _one(_ramp, _step),
     "u2": _one(
-        lambda x: np.where(_real(x) <= 0, 0.0, np.where(_real(x) >= 1, 1.0, x)),
-        lambda x: np.where((_real(x) > 0) & (_real(x) < 1), 1.0, 0.0),
+        lambda x: np.where(_real(x) < 0, 0.0, np.where(_real(x) > 1, 1.0, _ramp(x) - _ramp(x - 1.0))),
+        lambda x: _step(x) - _step(x - 1.0),
     ),
     "pwl": Function(StraightLines(False).value, StraightLines(False).slopes, 5, 10**6),
     "table": Function(StraightLines(True).value, StraightLines(True).slopes, 5, 10**6),

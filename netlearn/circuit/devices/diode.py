@@ -114,12 +114,13 @@ class Diode(Device):
         anode = x.shape[-1] - 1 if x.shape[-1] == 3 else 0
         new, old = x[..., anode] - x[..., 1], previous[..., anode] - previous[..., 1]
         vte = prepared["vte"]
-        limited = limit_junction(new, old, vte, critical_voltage(vte, prepared["saturation"]))
+        critical = critical_voltage(vte, prepared["saturation"])
+        limited = limit_junction(new, old, vte, critical, to_bend=True)
         if "breakdown" in prepared:
             at, vtb = prepared["breakdown"], prepared["breakdown_vte"]
             beyond = new < np.minimum(0.0, 10.0 * vtb - at)
             reverse = -(new + at)
-            mirrored = limit_junction(reverse, -(old + at), vtb, critical_voltage(vte, prepared["saturation"]))
+            mirrored = limit_junction(reverse, -(old + at), vtb, critical, to_bend=True)
             limited = np.where(beyond, np.where(mirrored == reverse, new, -(mirrored + at)), limited)
         result = x.copy()
         # Only what was limited moves, so that a step that needs no limit is Newton's own to the last bit.

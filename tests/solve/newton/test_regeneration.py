@@ -47,6 +47,41 @@ def test_diodes_in_a_loop_begin_where_they_conduct_and_keep_each_other_on_as_in_
     np.testing.assert_allclose(many.voltage(node), expected, rtol=1e-6)
 
 
+MOS = """
+.model nm nmos(level=1 vto=0.6 kp=120u lambda=0.03 gamma=0.4 phi=0.7)
+.model pm pmos(level=1 vto=-0.7 kp=45u lambda=0.05 gamma=0.4 phi=0.7)
+.model qd pnp(is=1e-17 bf=5)
+"""
+LIMITED = "B1 o 0 V={min(5,max(0,1e4*(v(p)-v(n))))}\nRo o vbg 100"
+OTHERS = {
+    "an op-amp that starts at a kink": (f"{KUIJK}{LIMITED}", "vbg"),
+    "the same beside transistors": (f"{BRANCHES}Q1 0 0 p qd\nQ2 0 0 m qd 8\n{LIMITED}{MOS}", "vbg"),
+    # Bulks that a first step takes eighteen volts forward.
+    "a schmitt trigger": (
+        """VDD vdd 0 3.3
+VIN in 0 1.327
+M1 x in 0 0 nm w={10.8u*k1} l=1u
+M2 out in x 0 nm w=10u l=1u
+M3 vdd out x 0 nm w={14.3u*k2} l=1u
+M4 y in vdd vdd pm w=20u l=1u
+M5 out in y vdd pm w=20u l=1u
+M6 0 out y vdd pm w=40u l=1u"""
+        + MOS,
+        "out",
+    ),
+}
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("name", OTHERS)
+def test_kinks_and_junctions_that_turn_on_lead_to_the_state_of_ngspice(ngspice, name):
+    body, node = OTHERS[name]
+    decks = [deck(body, *corner) for corner in zip(*CORNERS.values(), strict=True)]
+    expected = [vectors[f"v({node})"] for vectors in ngspice.run_many(decks)]
+    many = netlearn.operating_point(netlearn.parse(deck(body)), data=CORNERS)
+    np.testing.assert_allclose(many.voltage(node), expected, rtol=1e-6)
+
+
 def amplifier(name: str, ends: str, gain: float = 4.0, back: float = 0.25) -> str:
     before, after = ends.split()
     return f"E{name} {after} 0 {before} 0 {gain}\nF{name} 0 {before} E{name} {back}\n"
