@@ -343,7 +343,8 @@ def _merged(entries: Sequence[Given]) -> Given:
                 )
         words += entry.words
         values |= entry.values
-        places = {**entry.places, **places}
+        for name, where in entry.places.items():
+            places.setdefault(name, where)
     return Given(first.name, tuple(words), values, places)
 
 

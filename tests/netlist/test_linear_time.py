@@ -50,12 +50,12 @@ SHAPES: dict[str, Callable[[int], str]] = {
 }
 
 
-def seconds(text: str) -> float:
+def seconds(text: str, done: Callable[[str], object] = netlearn.parse) -> float:
     # A regular expression's steps cannot be counted. The collector's depend on all that lives, not on the text.
     gc.disable()
     start = time.process_time()
     try:
-        netlearn.parse(text)
+        done(text)
     except NetlearnError as error:
         str(error)
     took = time.process_time() - start
@@ -70,6 +70,21 @@ def test_eight_times_the_text_takes_about_eight_times_the_time(shape: str) -> No
     assert any(
         large < 0.4 + 20 * small
         for small, large in ([seconds("title\n" + SHAPES[shape](n)) for n in (1_000, 8_000)] for _ in range(5))
+    )
+
+
+def test_many_lines_of_one_directive_take_time_with_their_number() -> None:
+    def described(text: str) -> object:
+        return netlearn.describe(netlearn.parse(text))
+
+    def lines(n: int) -> str:
+        return "title\n" + "".join(f"*@position n{k}={k},0\n" for k in range(n)) + "V1 n0 0 1\nR1 n0 0 1\n"
+
+    seconds(lines(1), described)
+    # What merges two sets of names makes no calls that could be counted.
+    assert any(
+        large < 0.4 + 20 * small
+        for small, large in ([seconds(lines(n), described) for n in (1_500, 12_000)] for _ in range(3))
     )
 
 
