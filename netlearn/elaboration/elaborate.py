@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -37,7 +38,7 @@ from netlearn.netlist.parser import MOST_ERRORS
 from netlearn.netlist.statements import Block, Element
 
 FEW = 3
-"""Up to so many warnings of values that stand at their nominal ones are given one by one, by convention."""
+"""Up to so many warnings that say the same of several places are given one by one, by convention."""
 
 
 @checked
@@ -237,15 +238,20 @@ class _Elaboration:
 
 
 def _told(warnings: Iterable[NetlistWarning]) -> Iterator[NetlistWarning]:
-    """The warnings, but of all that stands at its nominal value the first only: some netlists have it everywhere."""
+    """The warnings, but of many that say one thing the first only, with their number.
+
+    All that stands at its nominal value counts as one thing, whatever it is: some netlists have it everywhere.
+    """
     everything = list(warnings)
-    nominal = [warning for warning in everything if isinstance(warning, NominalWarning)]
-    if len(nominal) <= FEW:
-        yield from everything
-        return
-    yield from (warning for warning in everything if not isinstance(warning, NominalWarning))
-    first = nominal[0]
-    yield NominalWarning(f"{first.message}; so have {len(nominal) - 1} more", first.place, first.hint)
+    kinds = [NominalWarning if isinstance(each, NominalWarning) else each.message for each in everything]
+    many = {kind: count for kind, count in Counter(kinds).items() if count > FEW}
+    for warning, kind in zip(everything, kinds, strict=True):
+        if kind not in many:
+            yield warning
+        elif more := many[kind] - 1:
+            rest = f"so have {more} more" if kind is NominalWarning else f"so it is at {more} more places"
+            yield type(warning)(f"{warning.message}; {rest}", warning.place, warning.hint)
+            many[kind] = 1
 
 
 def _numbered(index: Array, nodes: int) -> Array:

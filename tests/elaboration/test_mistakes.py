@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 
 from netlearn.elaboration.elaborate import elaborate
@@ -200,3 +202,18 @@ def test_an_expression_in_double_quotes_is_warned_of():
     """ngspice's listing has r2 b 0 1k+1k, and its current is that of 1k."""
     with pytest.warns(NetlistWarning, match="ngspice reads the first number of a text in quotes"):
         elaborate(parse('* t\n.param k="1k+1k" j="2k"\nV1 b 0 1\nR2 b 0 {k}\nR3 b 0 {j}\n.end\n'))
+
+
+def test_a_warning_of_many_places_is_given_once() -> None:
+    def told(count: int) -> list[str]:
+        lines = "".join(f"B{k} a 0 I={{v(a)**3*1m}}\n" for k in range(count))
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            design_of(f"V1 a 0 1\n{lines}R1 a 0 1k")
+        return [str(each.message) for each in found]
+
+    assert sum("LTspice keeps the sign" in text for text in told(3)) == 3
+    cubes = [text for text in told(2000) if "LTspice keeps the sign" in text]
+    assert len(cubes) == 1
+    assert ":3:17: warning" in cubes[0]
+    assert "; so it is at 1999 more places" in cubes[0]
