@@ -101,10 +101,14 @@ class Differentiable:
 
     def forward(self, u: Array, x: Array) -> Array:
         """y (S, o) at u (P,) and x (S, p). Raises NetlearnError where there is no operating point."""
+        if not len(x):
+            return np.zeros((0, len(self.outputs)))
         return self._model.outputs(self._solved(u, x)[1])
 
     def pullback(self, u: Array, x: Array, slopes: Array) -> tuple[Array, Array]:
         """From derivatives (S, o) by y to derivatives by u, summed over samples, and by x: (P,) and (S, p)."""
+        if not len(x):
+            return np.zeros(len(self.names)), np.zeros(x.shape)
         theta, point = self._solved(u, x)
         adjoint = Adjoint(self._model, theta, x @ self._spread, point, slopes)
         by_theta = adjoint.by_parameters()
@@ -112,10 +116,14 @@ class Differentiable:
 
     def forward_each(self, u: Array, x: Array) -> Array:
         """y (S, o) with values of their own for each sample: u (S, P), x (S, p)."""
+        if not len(x):
+            return np.zeros((0, len(self.outputs)))
         return self._each.outputs(self._each.forward(np.zeros(0), self._together(u, x)))
 
     def pullback_each(self, u: Array, x: Array, slopes: Array) -> tuple[Array, Array]:
         """From derivatives (S, o) by y to derivatives by u and by x, each sample's: (S, P) and (S, p)."""
+        if not len(x):
+            return np.zeros((0, len(self.names))), np.zeros(x.shape)
         model, both = self._each, self._together(u, x)
         slope = Adjoint(model, np.zeros(0), both, model.forward(np.zeros(0), both), slopes).by_inputs()
         by_inputs, by_theta = slope[:, : self._spread.shape[1]], slope[:, self._spread.shape[1] :]
@@ -146,6 +154,13 @@ class Differentiable:
 
     def _by_u(self, theta: Array, by_theta: Array) -> Array:
         return by_theta if self._own else self._transform.gradient(theta, by_theta)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy, also in another process, begins with: all but the points that were found just now."""
+        return {**vars(self), "_points": OrderedDict(), "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=Lock())
 
     def _solved(self, u: Array, x: Array) -> tuple[Array, OperatingPoint]:
         """θ and the operating points, from memory if they were found just now."""

@@ -44,6 +44,10 @@ class JaxLayer:
         result: jax.Array = self._apply(params.astype(dtype), x.astype(dtype))
         return result
 
+    def __reduce__(self) -> tuple[type[JaxLayer], tuple[Differentiable]]:
+        """A copy, also in another process, is made anew of the function."""
+        return JaxLayer, (self.function,)
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the P trained values."""
@@ -123,7 +127,7 @@ def _differentiated(function: Differentiable) -> Any:
         else:
             each, by_x = function.pullback_each(*_rows(u, x, batch), slopes)
             samples = int(np.prod(x.shape[len(batch) : -1]))
-            by_u = each.reshape(*batch, samples, -1).sum(axis=-2)
+            by_u = each.reshape(*batch, samples, each.shape[-1]).sum(axis=-2)
         return by_u.astype(dtype), by_x.reshape(x.shape).astype(dtype)
 
     apply = jax.custom_vjp(solved)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import io
+import pickle
 from typing import Any
 
 import numpy as np
@@ -147,3 +149,43 @@ def test_without_input_words_the_sources_are_the_inputs() -> None:
     with jax.enable_x64(True):
         layer = netlearn.jax.layer(netlist)
         np.testing.assert_allclose(layer(layer.initial, x), found, rtol=1e-9)
+
+
+def test_a_layer_is_copied_and_kept_whole() -> None:
+    net, x = Layer(netlearn.parse(DIODES)), points()
+    with torch.no_grad():
+        net.params.add_(0.1)
+    y = net(x)
+    kept = io.BytesIO()
+    torch.save(net, kept)
+    kept.seek(0)
+    copies = [copy.deepcopy(net), pickle.loads(pickle.dumps(net)), torch.load(kept, weights_only=False)]
+    assert all(torch.equal(other(x), y) for other in copies)
+    with torch.no_grad():
+        copies[0].params.add_(0.5)
+    assert not torch.equal(copies[0](x), y)
+    assert torch.equal(net(x), y)
+    jax = pytest.importorskip("jax", reason="JAX is not installed (pip install 'netlearn[jax]')")
+    with jax.enable_x64(True):
+        function = netlearn.jax.layer(netlearn.parse(DIODES))
+        for other in (copy.deepcopy(function), pickle.loads(pickle.dumps(function))):
+            np.testing.assert_allclose(other(net.params.detach().numpy(), x.numpy()), y.detach().numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("text", [LINEAR, DIODES], ids=["linear", "diodes"])
+def test_no_samples_have_no_outputs_and_no_slopes(text: str) -> None:
+    net, x = Layer(netlearn.parse(text)), torch.zeros(0, 2, dtype=torch.float64, requires_grad=True)
+    y = net(x)
+    assert y.shape == (0, 3)
+    y.sum().backward()
+    assert net.params.grad is not None
+    assert torch.equal(net.params.grad, torch.zeros(7, dtype=torch.float64))
+    assert x.grad is not None
+    assert x.grad.shape == (0, 2)
+    assert net(torch.zeros(4, 0, 2)).shape == (4, 0, 3)
+    jax = pytest.importorskip("jax", reason="JAX is not installed (pip install 'netlearn[jax]')")
+    function = netlearn.jax.layer(netlearn.parse(text))
+    params, none = jax.numpy.tile(function.initial, (4, 1)), jax.numpy.zeros((4, 0, 2))
+    assert jax.vmap(function)(params, none).shape == (4, 0, 3)
+    slopes = jax.vmap(jax.grad(lambda p, z: function(p, z).sum()))(params, none)
+    np.testing.assert_array_equal(slopes, np.zeros((4, 7)))
