@@ -84,6 +84,12 @@ class Overrides(OverridesBesideSolver, total=False):
     solver: str | None
 
 
+def _names(value: Any) -> Any:
+    """Names in an array, an index or a series, such as ``np.array(result.names)[chosen]``, as a list of them."""
+    names = value.tolist() if hasattr(value, "tolist") else None
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else value
+
+
 def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
     """The netlist's directives with ``overrides`` (see Overrides) put over them.
 
@@ -96,9 +102,10 @@ def settings_for(netlist: Netlist, overrides: Mapping[str, Any]) -> Settings:
     objects: dict[str, object] = {}
     options: dict[str, object] = {}
     none: set[str] = set()
-    for name, value in overrides.items():
-        if value is None:
+    for name, given in overrides.items():
+        if given is None:
             continue
+        value = _names(given)
         if name in _OPTIONS:
             options[name] = value
         elif name not in DIRECTIVES:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -137,3 +138,20 @@ def test_words_that_are_given_are_not_looked_for_in_the_netlist() -> None:
     data = {"V1": [1.0, 2.0], "class": ["x", "y"]}
     with pytest.raises(netlearn.DataError, match=r"^error: 1 outputs? for 2 classes"):
         netlearn.train(netlist, data, output="V(a)")
+
+
+@pytest.mark.parametrize("kind", ["array", "objects", "Series", "Index"])
+def test_names_may_be_chosen_from_an_array(kind: str) -> None:
+    def made(values: list[Any]) -> Any:
+        if kind in ("array", "objects"):
+            return np.array(values, dtype=object if kind == "objects" else None)
+        return getattr(pytest.importorskip("pandas", reason="pandas is not installed"), kind)(values)
+
+    netlist = netlearn.parse("divider\n*@output V(b)\nV1 a 0 1\nR1 a b 1k\nR2 b c 1k\nR3 c 0 1k\n")
+    names = made(["r1", "r2", "r3"])
+    result = netlearn.train(netlist, {"V1": [1.0], "V(b)": [0.3]}, epochs=1, fix=names[names != "r2"])
+    assert result.names == ("r2",)
+    result = netlearn.train(netlist, {"V1": [1.0], "V(b)": [0.3]}, epochs=1, train=names[:2], fix=names[:0])
+    assert result.names == ("r1", "r2")
+    with pytest.raises(OptionError, match="cannot be the setting 'fix'"):
+        netlearn.train(netlist, {"V1": [1.0], "V(b)": [0.3]}, epochs=1, fix=made([1, 2]))

@@ -87,9 +87,12 @@ class ChipFunction:
     def _rows(self, given: Any, names: tuple[str, ...], samples: int) -> Array:
         shape = f"({samples}, {len(names)}), for so many samples and outputs"
         try:
-            found = np.asarray(given, dtype=float)
+            # numpy makes NaN of None, and leaves imaginary parts out.
+            found = None if given is None or np.iscomplexobj(given) else np.asarray(given, dtype=float)
         except (TypeError, ValueError, OverflowError):
-            raise ChipError(f"'{self.name}' gave {_shown(given)}, and not numbers {shape}") from None
+            found = None
+        if found is None:
+            raise ChipError(f"'{self.name}' gave {_shown(given)}, and not numbers {shape}")
         if found.shape == (samples,) and len(names) == 1:
             found = found[:, None]
         if found.shape != (samples, len(names)):

@@ -148,6 +148,8 @@ FUNCTIONS = {
     "shape": ("return inputs.ravel()[:2]", r"gave an array \(2,\), and not \(3, 1\)"),
     "text": ("return 'no'", "gave 'no', and not numbers"),
     "nan": ("return inputs * float('nan')", r"sample 1: '.*chip_nan.py:f' gave nan for V\(out\)"),
+    "none": ("return None", r"gave None, and not numbers \(3, 1\)"),
+    "complex": ("return inputs + 1j", r"gave array\(\[\[ 1\.\+1\.j\](.|\n)*, and not numbers \(3, 1\)"),
     "raises": ("return inputs / values['r1']", "IndexError"),
     "divides": ("return 1 / 0", "ZeroDivisionError: division by zero"),
 }
