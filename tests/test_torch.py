@@ -111,8 +111,8 @@ def test_bounds_precision_and_state() -> None:
     with torch.no_grad():
         net.params.add_(100.0)
     net.clamp_()
-    # A parameter that an expression uses may have any sign, and so trains by its own number.
-    assert [net.values[name] for name in net.names] == [101_000.0, *[100.0] * 6]
+    # A parameter that a resistance is a multiple of is positive, and trains by its logarithm as resistances do.
+    assert [net.values[name] for name in net.names] == [100.0] * 7
     single = Layer(netlearn.parse(DIODES)).float()
     y = single(points().float())
     assert y.dtype == torch.float32
