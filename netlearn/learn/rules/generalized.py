@@ -181,8 +181,11 @@ class GeneralizedEP(Energetic):
         product, drops = self.contrast == "product", self.gates == "drops"
         compared = []
         for factor, share in self.scheme:
+            if phase.told:
+                phase.require_stable(self.nudge, factor * beta, None, self.beta)
             state = phase.nudged_states(self.nudge, factor * beta)
-            phase.require_stable(self.nudge, factor * beta, state)
+            if not phase.told:
+                phase.require_stable(self.nudge, factor * beta, state, self.beta)
             compared.append((share, before, self.read_states(state, rng)))
         opposite = len(compared) == 2 and compared[0][0] == -compared[1][0]
         if opposite and not (product or drops) and phase.additive:

@@ -85,9 +85,12 @@ class HolomorphicEP(Energetic):
         phase = self.phase(model, loss, free, outputs, batch.targets)
         nudge = suitable_nudge(model, loss, batch.targets)
         circle = Circle.of(self.points, self.beta * (phase.unit() if self.unit == "relative" else 1.0))
-        states = [phase.nudged(nudge, beta) for beta in circle.betas]
         # The last nudge is the one on the negative axis.
-        phase.require_stable(nudge, circle.betas[-1].real, states[-1].real)
+        if phase.told:
+            phase.require_stable(nudge, circle.betas[-1].real, None, self.beta)
+        states = [phase.nudged(nudge, beta) for beta in circle.betas]
+        if not phase.told:
+            phase.require_stable(nudge, circle.betas[-1].real, states[-1].real, self.beta)
         circle.require_holomorphic(free, states)
         circle.require_convergence(free, states)
         total = np.zeros(len(theta))

@@ -41,6 +41,9 @@ SAMPLED = 8
 unit that is up to 31 % larger with 4, up to 8 % with 8 and the same with 16 (n = 5)
 (benchmarks/constants_of_rules.py)."""
 
+SINGULAR = 1e-12
+"""Eigenvalues so much smaller than the resistance of the nudge are zero: derived from the solver's tolerance, 1e-12."""
+
 
 @dataclass(frozen=True)
 class FreePhase:
@@ -208,9 +211,16 @@ class FreePhase:
                 found[column][..., places] = each[:, mine] if column in mixed else each[:, mine].sum(axis=0)
         return found
 
-    def require_stable(self, nudge: Nudge, beta: float, state: ReducedStates | Array) -> None:
+    @property
+    def told(self) -> bool:
+        """Whether the free state tells what nudges are stable: that of a linear circuit, or of a bench."""
+        return self.point.circuit.linear or self.bench is not None
+
+    def require_stable(self, nudge: Nudge, beta: float, state: ReducedStates | Array | None, said: float) -> None:
         """Raise ConvergenceError where the nudged ``state`` (S, N) is unstable because of negative conductances.
 
+        Where the free state has ``told``, that is known before it is solved for, and it may be None.
+        ``said`` is β as the rule was given it, of which the message says how large it may be.
         A linear circuit has such a state beyond the β at which it loses stability, too. With A
         the circuit's Jacobian, G the diagonal matrix of the conductances and Z = M A⁻¹ Mᵀ the
         resistances that the outputs see, A and G times the weights of the co-content, A + Mᵀ G M
@@ -227,16 +237,25 @@ class FreePhase:
         if definite is not None and definite.all() and self.co_content.plain:
             # A minimum of the co-content with the nudge.
             return
-        told = self.point.circuit.linear or self.bench is not None
-        at = self.point if told else self._free_at(state)
-        found = np.linalg.eigvalsh(np.diag(1.0 / plain) + self.resistances(at))
-        wrong = np.flatnonzero(np.sum(found < 0, axis=-1) < np.sum(plain < 0))
-        if len(wrong):
-            raise ConvergenceError(
-                "the negative nudge is beyond what the circuit can hold: it has no stable operating point",
-                hint="make beta smaller, or use states=positive where the rule has it",
-                sample=int(wrong[0]),
-            )
+        at = self.point if self.told or state is None else self._free_at(state)
+        own, seen = np.diag(1.0 / plain), self.resistances(at)
+        # At the limit itself an eigenvalue is zero up to rounding, and what is solved is rounding divided by itself.
+        least = SINGULAR * float(np.abs(own).max())
+        wrong = np.flatnonzero(np.sum(np.linalg.eigvalsh(own + seen) < -least, axis=-1) < np.sum(plain < 0))
+        if not len(wrong):
+            return
+        smaller = "make beta smaller"
+        if type(nudge) in PROPORTIONAL and np.all(plain < 0):
+            root = np.sqrt(-plain)
+            limit = said / float(np.linalg.eigvalsh(root[:, None] * seen * root).max())
+            smaller = f"make beta smaller than {limit:.3g}, where the two cancel"
+            smaller += "" if self.point.circuit.linear else ", and by more where it changes with the state"
+        raise ConvergenceError(
+            "the negative nudge takes away all of the conductance that an output sees, or more: the circuit has no "
+            "stable operating point",
+            hint=f"{smaller}, or use states=positive where the rule has it",
+            sample=int(wrong[0]),
+        )
 
     def _free_at(self, state: ReducedStates | Array) -> OperatingPoint:
         """The free circuit in another state."""

@@ -257,6 +257,19 @@ class TestRefusals:
             with pytest.raises(ConvergenceError, match="no stable operating point"):
                 held(beta)
 
+    @pytest.mark.parametrize("name", ["ep", "holomorphic"])
+    def test_the_nudge_that_cancels_what_outputs_see_is_told(self, name: str) -> None:
+        """Of one output it is β = 1, where the equations are singular but for rounding; of two, by their curvature."""
+        for seed in range(4):
+            model, theta, batch = random_task(seed)
+            one = Probes(model.probes.names[:1], model.probes.plus[:1], model.probes.minus[:1])
+            single, part = replace(model, measured=one), Batch(batch.inputs, batch.targets[:, :1])
+            for beta in (1.0, 1.0 + 1e-15, 2.5):
+                for each, some in ((single, part), (model, batch)):
+                    with pytest.raises(ConvergenceError, match=r"takes away all of the conductance") as raised:
+                        estimate(make_rule(name, beta=beta), each, theta, some)
+                    assert "make beta smaller than 1, where the two cancel" in raised.value.hint
+
     def test_clamps_in_a_loop(self) -> None:
         model, theta, batch = random_task(0)
         loop = Probes(["V(n1)", "V(n2)", "V(n1,n2)"], np.array([1, 2, 1]), np.array([GROUND, GROUND, 2]))
