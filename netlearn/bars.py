@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
-from netlearn.discrete.told import told_of_search
+from netlearn.discrete.told import search_callback
+from netlearn.drawn_bars import drawn_bar
 from netlearn.learn.state import Callback, Progress
 
 
@@ -17,22 +18,14 @@ def step_callback(progress: Callback | Iterable[Callback] | bool | None) -> Iter
     While the context lasts, a bar of its own is drawn for a search for parts then, too.
     """
     if progress is True:
-        with ExitStack() as opened:
-            bar, searching = opened.enter_context(_bar("epoch")), list[Any]()
+        with drawn_bar("epoch") as bar, search_callback(True):
 
             def move(told: Progress) -> None:
                 bar.total = told.epochs
                 bar.set_postfix(loss=f"{told.record.loss:.4g}", best=f"{told.best:.4g}", refresh=False)
                 bar.update(told.epoch - bar.n)
 
-            def searched(solved: int, budget: int) -> None:
-                if not searching:
-                    searching.append(opened.enter_context(_bar(" operating points", "searching for parts")))
-                searching[0].total = budget
-                searching[0].update(solved - searching[0].n)
-
-            with told_of_search(searched):
-                yield move
+            yield move
         return
     if progress is None or progress is False:
         yield None
@@ -55,7 +48,7 @@ def run_callback(
 ) -> Iterator[Callable[[Any, int, int], None] | None]:
     """The same for many runs, of which it is told each, how many are done, and how many there are."""
     if progress is True:
-        with _bar("run") as bar:
+        with drawn_bar("run") as bar:
 
             def move(_: Any, done: int, total: int) -> None:
                 bar.total = total
@@ -64,12 +57,3 @@ def run_callback(
             yield move
         return
     yield progress or None
-
-
-@contextmanager
-def _bar(unit: str, doing: str | None = None) -> Iterator[Any]:
-    # It takes a while to import, and most have no use for it.
-    from tqdm.auto import tqdm
-
-    with tqdm(desc=doing, unit=unit) as bar:
-        yield bar

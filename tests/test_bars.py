@@ -32,6 +32,19 @@ def test_a_bar_counts_the_operating_points_of_a_search(capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_search_by_itself_is_told_and_drawn(capsys):
+    told = []
+    found = netlearn.round_values(NETLIST, DATA, series="e12", progress=lambda *said: told.append(said))
+    assert told[-1] == (found.solved, 400_000)
+    assert capsys.readouterr().err == ""
+    again = netlearn.round_values(NETLIST, DATA, series="e12", progress=True)
+    drawn = capsys.readouterr().err
+    assert "searching for parts" in drawn
+    assert f"{again.solved}/400000" in drawn
+    netlearn.round_values(NETLIST, DATA, series="e12")
+    assert capsys.readouterr().err == ""
+
+
 def test_callbacks_are_told_and_nothing_is_drawn(capsys):
     seen = []
     netlearn.train(

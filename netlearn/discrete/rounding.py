@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
@@ -16,6 +16,7 @@ from netlearn.atomic import Destination
 from netlearn.chip_training import measured_model
 from netlearn.discrete.choices import Pair
 from netlearn.discrete.chosen import PartSearch, search_for
+from netlearn.discrete.told import search_callback
 from netlearn.errors import OptionError
 from netlearn.learn.data import Dataset, inputs_of
 from netlearn.learn.hardware import Hardware
@@ -80,6 +81,7 @@ def round_values(
     budget: int | None = None,
     out: Destination | str | os.PathLike[str] | None = None,
     journal: str | os.PathLike[str] | None = None,
+    progress: Callable[[int, int], None] | bool | None = None,
     **settings: Unpack[Overrides],
 ) -> Rounding:
     """Give a netlist's values those of a series, of parts or of levels, in the best combination.
@@ -98,6 +100,8 @@ def round_values(
     out : a file that the netlist is written to.
     journal : a file in which a search that takes seconds keeps its steps; where it is there, the same search goes on
         from it.
+    progress : called with the operating points that the search has found, and how many it may find; True draws a bar,
+        in notebooks too.
     settings : as for :func:`netlearn.train`: ``train`` says which values are meant, and ``hardware`` takes the
         other options, such as ``"levels=64 min=1k max=100k"``.
 
@@ -116,7 +120,8 @@ def round_values(
         raise OptionError("no values are given that parts can have", place, "such as --series e24")
     if target is not None:
         check_netlist_output(target, project.design.changed(project.parameters), (judged_by, parts))
-    return _rounded(project, task, search, judged_by, target)
+    with search_callback(progress):
+        return _rounded(project, task, search, judged_by, target)
 
 
 def _with_hardware(
