@@ -12,7 +12,7 @@ from netlearn.elaboration.known_options import HARMLESS_OPTIONS
 from netlearn.elaboration.scope_settings import NodeShunt, ScopeSettings
 from netlearn.elaboration.value_text import Text
 from netlearn.errors import NetlistError, NetlistWarning
-from netlearn.netlist.numbers import letter_as_point, plain_number
+from netlearn.netlist.numbers import cut_by_ngspice, plain_number
 from netlearn.netlist.statements import Assignment, Card, Word
 
 _NUMERIC_OPTIONS = ("reltol", "abstol", "vntol", "itl1", "itl2", "pivtol", "pivrel", "gminsteps", "srcsteps")
@@ -138,7 +138,7 @@ def _set_series(body: Body, item: Active, word: Word) -> None:
         body.shared.warnings.append(NetlistWarning(error.message, error.place, error.hint))
         return
     number = plain_number(word.text)
-    value = LEAST if word.text.lower() == "rseries" else letter_as_point(word.text) if number is None else number
+    value = LEAST if word.text.lower() == "rseries" else cut_by_ngspice(word.text) if number is None else number
     if value is None:
         hint = "ngspice reads no name and no expression here"
         raise item.word_error(word, f"rseries needs a plain number, not '{word.text}'", hint)

@@ -21,7 +21,7 @@ from netlearn.expressions.chance import DRAWING, is_drawn, with_deviates, worst_
 from netlearn.expressions.expression import Expression, ExpressionError, Operation, UserFunction, parse_expression
 from netlearn.expressions.functions import KNOWN_CONSTANTS, is_clamp, is_random
 from netlearn.netlist.dialect import Dialect
-from netlearn.netlist.numbers import letter_as_point, parse_number
+from netlearn.netlist.numbers import cut_by_ngspice, parse_number
 
 _NAME = re.compile(r"[a-z_][\w.$#@]*", re.IGNORECASE)
 
@@ -168,7 +168,7 @@ class Scope:
             return None
         if not math.isfinite(value):
             raise text.error(f"the number '{text.text}' is beyond what a float64 holds")
-        if letter_as_point(text.text) is not None:
+        if cut_by_ngspice(text.text) is not None:
             error = text.error(f"'{text.text}' is {value:g} here and in LTspice; ngspice ends the number at its letter")
             self.settings.warnings.append(NetlistWarning(error.message, error.place))
         return self.graph.literal(value, text.source, text.start, text.start + len(text.text))

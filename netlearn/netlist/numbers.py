@@ -23,6 +23,8 @@ NUMBER = re.compile(
 # The letter stands for the decimal point: 4k7, 2R2, 1meg5.
 _LIKE_NUMBER = re.compile(r"[+-]?\.?[0-9]")
 _LETTER_AS_POINT = re.compile(r"(?P<whole>[+-]?[0-9]+)(?P<suffix>meg|[rtgkmunpfµμ])(?P<part>[0-9]+)", re.IGNORECASE)
+# ngspice knows the sign for micro, U+00B5, and not the letter that it is made of, U+03BC.
+_GREEK = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)μ")
 
 
 # The values of parts are a few standard ones, and several passes ask for each.
@@ -57,18 +59,18 @@ def parse_number(text: str) -> float | None:
 
 @lru_cache(maxsize=4096)
 def plain_number(text: str) -> float | None:
-    """The same of a finite number that all simulators read alike, without a letter for its decimal point."""
+    """The same of a finite number that all simulators read alike."""
     value = parse_number(text)
-    return None if value is None or not isfinite(value) or letter_as_point(text) is not None else value
+    return None if value is None or not isfinite(value) or cut_by_ngspice(text) is not None else value
 
 
-def letter_as_point(text: str) -> float | None:
-    """The value of a number with a letter for its decimal point, which ngspice ends at the letter; None for others.
+def cut_by_ngspice(text: str) -> float | None:
+    """The value of a number that ngspice ends at a letter: one for the decimal point, or a Greek μ; None for others.
 
-    >>> letter_as_point("4k7"), letter_as_point("4.7k")
-    (4700.0, None)
+    >>> cut_by_ngspice("4k7"), cut_by_ngspice("2.5μA"), cut_by_ngspice("4.7k"), cut_by_ngspice("2.5µA")
+    (4700.0, 2.5e-06, None, None)
     """
-    return parse_number(text) if _LETTER_AS_POINT.fullmatch(text) else None
+    return parse_number(text) if _LETTER_AS_POINT.fullmatch(text) or _GREEK.match(text) else None
 
 
 def _bounded(mantissa: str, exponent: str | None, factor: Decimal) -> float:

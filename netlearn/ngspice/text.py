@@ -19,7 +19,7 @@ from netlearn.netlist.letters import LETTERS
 from netlearn.netlist.lines import LineReader
 from netlearn.netlist.model_types import CODE_MODELS, DEVICE_MODELS
 from netlearn.netlist.netlist import Netlist
-from netlearn.netlist.numbers import format_number, letter_as_point
+from netlearn.netlist.numbers import cut_by_ngspice, format_number
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import (
     PARAMETER_CARDS,
@@ -53,7 +53,9 @@ _CARDS = {"param": "param", "params": "param", "global_param": "param", "func": 
 _MODEL_TYPES = DEVICE_MODELS | CODE_MODELS
 _PSPICE_ONLY = re.compile(r"^[ \t]*\.model\s+\S+\s+(ako\b|vswitch\b|iswitch\b)", re.IGNORECASE | re.MULTILINE)
 _RENAMED = {"t_measured": "tnom", "t_abs": "temp", "t_rel_global": "dtemp"}
-_EXPRESSION_NUMBER = re.compile(r"(?<![\w.#$])\d+(?:meg|[rtgkmunpfµμ])\d+(?![\w.])", re.IGNORECASE)
+_EXPRESSION_NUMBER = re.compile(
+    r"(?<![\w.#$])(?:\d+(?:meg|[rtgkmunpfµμ])\d+|(?:\d+\.?\d*|\.\d+)μ[a-zΩ]*)(?![\w.])", re.IGNORECASE
+)
 _SAYINGS = ("mfg", "type", "part")
 """What makers write into models, which ngspice takes for a parameter where blanks stand around its ``=``."""
 
@@ -335,8 +337,8 @@ class _Writer:
     def _expression(self, word: Word, alone: bool = True) -> list[Span]:
         """How an expression or a number has to change for ngspice to read the same in it."""
         text = word.text
-        if alone and letter_as_point(text) is not None:
-            return [(word.start, word.end, format_number(letter_as_point(text) or 0.0))]
+        if alone and cut_by_ngspice(text) is not None:
+            return [(word.start, word.end, format_number(cut_by_ngspice(text) or 0.0))]
         self.functions.read_in(text)
         is_expression = any(character in text for character in "({'\"&|~")
         # A model may be called 1N4148, which is a number to no one.
@@ -344,7 +346,7 @@ class _Writer:
             return []
         spans: list[Span] = []
         for match in _EXPRESSION_NUMBER.finditer(text):
-            value = letter_as_point(match[0])
+            value = cut_by_ngspice(match[0])
             if value is not None:
                 spans.append((word.start + match.start(), word.start + match.end(), format_number(value)))
         self.functions.called_in(text)

@@ -22,6 +22,8 @@ NOTHING: tuple[list[str], Array] = ([], np.zeros((1, 0)))
 
 READ_OTHERWISE = {
     "a letter for the decimal point": "V1 a 0 1\nR1 a b 4k7\nR2 b 0 {2k2*2}\nR3 b 0 r=1meg5\n.param q=1k5\nR4 b 0 {q}",
+    "the Greek letter in place of the sign for micro": ".param k=2μ j={3.5μA+k}\nV1 a 0 SIN(1μ 2 3)\nR1 a 0 1k\n"
+    "I1 0 b {j}\nI2 0 b 1.5μA\nB1 c 0 V=1k*V(b)+.5μ\nR2 b 0 1Ω\nR3 c 0 1k",
     "quoted nodes": 'V1 "Net-(R1-Pad1)" 0 1\nR1 "Net-(R1-Pad1)" b 1k\nR2 b 0 1k',
     "a quoted node in a subcircuit": 'V1 a 0 1\nX1 a s\n.subckt s p\nR1 p "n (1)" 1k\nR2 "n (1)" 0 1k\n.ends',
     "LTspice's functions": "V1 a 0 0.7\nR1 b 0 1k\n"
