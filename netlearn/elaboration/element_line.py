@@ -14,6 +14,7 @@ from netlearn.elaboration.value_text import Text
 from netlearn.elaboration.valuegraph import ValueGraph
 from netlearn.errors import NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.expressions.expression import Expression
+from netlearn.netlist.node_names import node_name
 from netlearn.netlist.numbers import plain_number
 from netlearn.netlist.slips import comment_slip
 from netlearn.netlist.source import Source
@@ -55,7 +56,7 @@ class ElementLine:
         body = self.body
         # At the top level, global names are nodes like others.
         node = body.template.nodes.local if body.parent is None else body.node
-        return tuple([node(word.text.lower()) for word in words[:count]])
+        return tuple([node(node_name(word.text) if '"' in word.text else word.text.lower()) for word in words[:count]])
 
     def rest(self, count: int) -> tuple[Word, ...]:
         """The words after ``count`` nodes."""
@@ -155,7 +156,7 @@ class ElementLine:
 
     def probed_node(self, name: str) -> int:
         """The number of a node that is there, perhaps inside an instance."""
-        body = self.body
+        body, name = self.body, node_name(name)
         if name in body.shared.globals:
             return body.node(name)
         number = body.template.nodes.anywhere(name)

@@ -17,8 +17,10 @@ from netlearn.elaboration.value_text import Text
 from netlearn.errors import NetlistError, Place, did_you_mean
 from netlearn.expressions.expression import Expression
 from netlearn.netlist.files import flattened
+from netlearn.netlist.lint import UNREADABLE
+from netlearn.netlist.node_names import node_name
 from netlearn.netlist.parser import IN_BRACES
-from netlearn.netlist.statements import PARAMETER_CARDS, Card, Subcircuit, Word
+from netlearn.netlist.statements import PARAMETER_CARDS, Card, Kept, Subcircuit, Word
 
 DEEPEST = 60
 """Instances within instances, by convention: guards against endless recursion; circuits of chips are about ten deep."""
@@ -77,6 +79,7 @@ class Instances:
             message = f"subcircuit '{called.text}' has {len(ports)} nodes and {line.label} gives {len(nodes)}"
             raise line.error(message, hint=line.comment_hint() or f"its nodes are: {expected}")
         self._refuse_recursion(name, line, called)
+        self._refuse_unread(line, definition, called)
         outer = line.nodes(len(nodes))
         passed = self._passed(line, definition)
         self._open.append((name, line))
@@ -166,12 +169,22 @@ class Instances:
         return body.template
 
     @staticmethod
+    def _refuse_unread(line: ElementLine, definition: Definition, called: Word) -> None:
+        """Manufacturers encrypt what a subcircuit holds and leave the line that begins it, with its ports, as it is."""
+        for kept in flattened(definition.subcircuit.body, into_subcircuits=False):
+            if isinstance(kept, Kept) and kept.what in UNREADABLE:
+                message, hint = UNREADABLE[kept.what]
+                said = f"subcircuit '{called.text}' cannot be read: {message.partition(':')[0]}"
+                raise line.error(said, called, hint or "a model in plain text is needed")
+
+    @staticmethod
     def _enter(body: Body, definition: Definition, passed: Passed) -> None:
         subcircuit = definition.subcircuit
         template = body.template
         for port in subcircuit.nodes:
             # A port called ground is ground inside; what is connected to it outside stays as it is.
-            name = f"#{len(template.nodes)}" if port.text.lower() in GROUND_NAMES else port.text.lower()
+            own = node_name(port.text)
+            name = f"#{len(template.nodes)}" if own in GROUND_NAMES else own
             before = len(template.nodes)
             if template.nodes.local(name) != before:
                 place = subcircuit.source.place(port.start, port.end, definition.chain)

@@ -36,7 +36,7 @@ def remarks(netlist: Netlist) -> list[NetlistWarning]:
     return [*found, *left_out(netlist)]
 
 
-_UNREADABLE = {
+UNREADABLE = {
     "encrypted": (
         "this is encrypted: what it holds is left out",
         "only the program that it was encrypted for reads it",
@@ -44,6 +44,7 @@ _UNREADABLE = {
     "protected": ("this is encrypted for HSPICE: what it holds is left out", ""),
     "spectre": ("this is in Spectre's language: what it holds is left out", "netlearn reads SPICE"),
 }
+"""Message and remedy for each kind of stretch that is kept and not read."""
 
 
 def left_out(netlist: Netlist) -> list[NetlistWarning]:
@@ -54,8 +55,8 @@ def left_out(netlist: Netlist) -> list[NetlistWarning]:
 def _unreadable(netlist: Netlist) -> Iterator[NetlistWarning]:
     for part in netlist.walk():
         for kept in part.statements:
-            if isinstance(kept, Kept) and kept.what in _UNREADABLE:
-                message, hint = _UNREADABLE[kept.what]
+            if isinstance(kept, Kept) and kept.what in UNREADABLE:
+                message, hint = UNREADABLE[kept.what]
                 yield NetlistWarning(message, part.place(kept.start, kept.end), hint)
 
 

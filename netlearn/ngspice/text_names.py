@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from netlearn.netlist.files import flattened
 from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.node_names import node_name
 from netlearn.netlist.ports import ports
 from netlearn.netlist.statements import Element, Word
 
@@ -62,9 +63,9 @@ class DeckNames:
 
     def node(self, text: str) -> str:
         """What a node is called in the deck."""
-        own = text.lower()
+        own = node_name(text)
         if own in _GROUND or is_plain_node(own):
-            return text
+            return text.strip('"')
         if own.partition(".")[0] in self.instances and "." in own:
             return self.path(text, element=False)
         return self.nodes.setdefault(own, f"n{len(self.nodes)}_{self.stem}")

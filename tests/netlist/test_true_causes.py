@@ -150,6 +150,28 @@ def test_encrypted_libraries_are_called_so(kind: str, tmp_path: Path) -> None:
     assert str(netlearn.parse(f"t\n{ENCRYPTED[kind]}")) == f"t\n{ENCRYPTED[kind]}"
 
 
+INSIDE = {
+    "PSpice": "**$ENCRYPTED_LIB\n**$INTERFACE\n.subckt opa p q\n$CDNENCSTART\n1a2b\nR1 zz\n$CDNENCFINISH\n.ends\n",
+    "LTspice": ".subckt opa p q\n* LTspice Encrypted File\n* Begin:\n 1A 2B\n* End 1234 5678\n.ends\n",
+    "HSPICE": ".subckt opa p q\n.prot\n1a2b3c\nXk!8s\n.unprot\n.ends\n",
+    "Spectre": ".subckt opa p q\nsimulator lang=spectre\nr1 (p q) resistor r=1k\nsimulator lang=spice\n.ends\n",
+}
+
+
+@pytest.mark.parametrize("kind", INSIDE)
+def test_a_subcircuit_whose_inside_cannot_be_read_is_refused_where_it_is_used(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "opa.lib").write_text(INSIDE[kind])
+    (tmp_path / "a.cir").write_text(USE.format(card=".lib opa.lib").replace("opa\n.end", "opa\nR2 b 0 1k\n.end"))
+    with pytest.raises(NetlearnError, match="subcircuit 'opa' cannot be read: this is ") as caught:
+        elaborate(netlearn.read(tmp_path / "a.cir"))
+    assert caught.value.place is not None
+    assert caught.value.place.line == 5
+    assert caught.value.hint
+    (tmp_path / "a.cir").write_text(WITHOUT.format(card=".lib opa.lib"))
+    circuit = elaborate(netlearn.read(tmp_path / "a.cir")).circuit
+    assert InternalSolver().solve(circuit).voltage("b")[0] == pytest.approx(0.5)
+
+
 def test_text_that_is_only_protected_from_being_printed_is_read() -> None:
     netlist = netlearn.parse("t\nV1 a 0 1\n.prot\nR1 a b 1k\n+ tc1=0\n.param k=3k\n.unprot\nR2 b 0 {k}\n.end\n")
     circuit = elaborate(netlist).circuit
