@@ -11,6 +11,7 @@ from netlearn.elaboration.elements.model_cards import read_model
 from netlearn.elaboration.value_text import FunctionText, Text, is_wrapped
 from netlearn.errors import NetlearnErrors, NetlistError, NetlistWarning, Place, did_you_mean
 from netlearn.netlist.netlist import Netlist
+from netlearn.netlist.node_names import node_name
 from netlearn.netlist.parser import DEEPEST
 from netlearn.netlist.statements import (
     PARAMETER_CARDS,
@@ -202,7 +203,7 @@ def _register_parameters(body: Body, item: Active, card: Card) -> None:
 def _register_globals(body: Body, item: Active, card: Card) -> None:
     for name, _ in card.assignments:
         raise item.word_error(name, f"cannot read '{name.text}' on the .{card.name} line", ".global node ...")
-    body.shared.globals.update(word.text.lower() for word in card.words)
+    body.shared.globals.update(node_name(word.text) for word in card.words)
 
 
 def _argument_names(text: str) -> tuple[str, ...]:
@@ -227,12 +228,22 @@ def _register_model(body: Body, item: Active, card: Card) -> None:
         body.models[name] = read_model(body, card, item.chain)
 
 
+# ".step dec V1 1 10 3", ".step temp -40 125 5", ".step NPN q2n2222(bf) 50 100 25"
+_SWEPT = re.compile(
+    r"(?:(?:lin|dec|oct)\s+)?(?:\w+\s+(?P<model>[^\s()]+)\s*\(\s*(?P<parameter>\w+)\s*\)|(?P<name>\S+))", re.IGNORECASE
+)
+
+
 def _register_step(body: Body, item: Active, card: Card) -> None:
     """``.step param name list value ...`` and the like: its first value; others leave the circuit as it is."""
     stepped, hint = first_step(card), ""
     name = stepped.name.text if stepped is not None else ""
     if stepped is None:
         message = "a circuit is solved once, with the values that it has without .step"
+        swept = _SWEPT.match(card.words[0].text) if card.words else None
+        if swept is not None:
+            what = f"{swept['model']}.{swept['parameter']}" if swept["model"] else swept["name"]
+            hint = f"*@corner {what}=value,value,... takes a circuit at several values"
     elif body.scope.is_kept(name.lower()):
         message = f"an earlier .step gives '{name}' its value; this one is left out"
     else:
@@ -276,7 +287,7 @@ def node_guesses(body: Body, items: Iterable[Active]) -> Mapping[str, int]:
                     raise item.word_error(name, f"cannot read '{name.text}'", f".{card.name} v(node)=value")
                 quantity = body.scope.quantity(Text.of(value, card.source, item.chain))
                 known = body.template.nodes
-                for guessed in known.all() if node[2] else [node[1]]:
+                for guessed in known.all() if node[2] else [node_name(node[1])]:
                     if card.name == "nodeset":
                         guesses[guessed] = quantity
                     if known.anywhere(guessed) is None:

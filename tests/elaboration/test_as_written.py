@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import netlearn
 from netlearn.elaboration.elaborate import elaborate
-from netlearn.errors import NetlistWarning
+from netlearn.errors import NetlearnError, NetlistWarning
 from netlearn.netlist.netlist import parse
 from netlearn.ngspice.text import text_deck
 from netlearn.ngspice.text_solution import settings
@@ -113,6 +114,44 @@ def test_a_step_is_taken_at_its_first_value_with_a_warning(card, voltage):
     with pytest.warns(NetlistWarning, match="of what .step gives|without .step"):
         circuit = elaborate(parse(f"step\n.param k=1k\nV1 a 0 1\nR1 a b 1k\nR2 b 0 {{r}}\n{card}\n.end\n")).circuit
     assert InternalSolver().solve(circuit).voltage("b")[0] == pytest.approx(voltage)
+
+
+@pytest.mark.parametrize(
+    ("card", "name"),
+    [
+        ("temp -40 125 5", "temp"),
+        ("dec V1 1 10 3", "V1"),
+        ("V1 list 1 2", "V1"),
+        ("param r 1k 2k 1k", "r"),
+        ("NPN qn (bf) 50 100 25", "qn.bf"),
+    ],
+)
+def test_a_step_is_told_the_corners_that_stand_for_it(card, name):
+    text = f"step\nV1 a 0 1\nR1 a b {{r}}\nQ1 b b 0 qn\n.model qn npn(bf=10)\n.param r=1k\n.step {card}\n.end\n"
+    with pytest.warns(NetlistWarning) as told:
+        elaborate(parse(text))
+    assert [warning.message.hint for warning in told if isinstance(warning.message, NetlistWarning)] == [
+        f"*@corner {name}=value,value,... takes a circuit at several values"
+    ]
+    values = "27,50" if name == "temp" else "1,2"
+    with pytest.warns(NetlistWarning):
+        points = netlearn.operating_point(parse(text), corner=f"{name}={values}")
+    assert len(points.voltage("b")) == 2
+
+
+LAPLACE = ("LAPLACE {V(a)} = {1/(1+s)}", "LAPLACE a 0 1 / 1 1", "FREQ {V(a)} = (0,0,0) (1k,-3,-45)", "POLE a 0 2 / 1 2")
+
+
+@pytest.mark.parametrize("kind", LAPLACE)
+def test_sources_of_frequency_are_refused_by_their_kind(kind):
+    with pytest.raises(NetlearnError, match=f"{kind.split()[0]} sources are not supported") as caught:
+        elaborate(parse(f"laplace\nV1 a 0 1\nE1 b 0 {kind}\nR1 b 0 1k\n.end\n"))
+    assert "the gain at zero frequency" in caught.value.hint
+
+
+def test_a_node_may_be_called_like_a_source_of_frequency():
+    text = "a node\nV1 laplace 0 1\nE1 b 0 laplace 0 3\nR1 b 0 1k\n.end\n"
+    assert netlearn.operating_point(parse(text)).voltage("b") == pytest.approx(3)
 
 
 @pytest.mark.parametrize(("control", "resistance"), [(-1.0, 1e6), (0.0, 1e6), (0.5, 1e3), (1.0, 1.0), (2.0, 1.0)])

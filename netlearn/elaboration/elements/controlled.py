@@ -12,6 +12,7 @@ from netlearn.elaboration.elements.behavioural import add_source, refuse_more, w
 from netlearn.elaboration.elements.sources import multiplied
 from netlearn.elaboration.elements.temperature import TEMPERATURE
 from netlearn.elaboration.value_text import Text
+from netlearn.errors import NetlistError
 from netlearn.expressions.expression import Expression, Operation
 from netlearn.expressions.functions import OPERATORS, ROUNDED_TABLE
 from netlearn.netlist.statements import Word
@@ -44,13 +45,24 @@ def controlled(line: ElementLine) -> None:
             refuse_more(line)
             add_source(line, _table(line, call), current=current)
         else:
-            kind = call.text[:7].upper() if word == "lapla" else call.text[:4].upper()
-            raise line.error(f"{kind} sources are not supported", call)
+            raise _of_frequency(line, call, call.text[:7] if word == "lapla" else call.text[:4])
         return
+    kinds = [word for word in line.rest(2)[:1] if word.text.lower() in _OF_FREQUENCY and len(line.rest(2)) > 4]
+    if kinds:
+        raise _of_frequency(line, kinds[0], kinds[0].text)
     if line.name[0] in "eg":
         _by_voltage(line)
     else:
         _by_current(line)
+
+
+_OF_FREQUENCY = ("laplace", "pole", "freq")
+"""What HSPICE writes before the nodes that control, where four words and more follow: after nodes two at most do."""
+
+
+def _of_frequency(line: ElementLine, at: Word, kind: str) -> NetlistError:
+    hint = "at an operating point only the gain at zero frequency counts: VALUE={gain*V(...)}"
+    return line.error(f"{kind.upper()} sources are not supported", at, hint)
 
 
 def _expression(line: ElementLine) -> Word | None:
