@@ -15,6 +15,7 @@ from netlearn.argument_types import checked
 from netlearn.arrays import Array
 from netlearn.chip_training import check_chip, measured_model, with_chip_rule
 from netlearn.errors import OptionError
+from netlearn.learn.chosen_loss import check_weights
 from netlearn.learn.data import Dataset, dataset_of, inputs_of
 from netlearn.learn.digits import check_digits, rounded
 from netlearn.learn.loop import Task, at_values, begin, seen, step
@@ -341,6 +342,7 @@ class Trainer:
             return self._project.loss
         if loss is None:
             return CrossEntropy() if self.layout.classes else Mse()
+        check_weights(loss, self.layout, self._project.settings.places.get("loss"))
         return loss
 
 

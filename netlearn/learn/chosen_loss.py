@@ -28,7 +28,15 @@ def loss_for(given: Loss | None, layout: Layout, place: Place | None) -> Loss:
     if isinstance(given, MeasuredLoss) and layout.classes:
         hint = "take mse or cross_entropy, or give values instead of the column 'class'"
         raise OptionError("this loss compares measured values", place, hint)
+    check_weights(given, layout, place)
     return given
+
+
+def check_weights(given: Loss, layout: Layout, place: Place | None) -> None:
+    """Raise OptionError where classes have other than one weight each."""
+    if isinstance(given, CrossEntropy) and len(given.weights) not in (0, len(layout.classes)):
+        message = f"there are {len(given.weights)} weights for {len(layout.classes)} classes"
+        raise OptionError(message, place, f"the classes are {', '.join(layout.classes)}")
 
 
 def _goals(layout: Layout) -> Goals:

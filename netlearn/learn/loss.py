@@ -81,7 +81,8 @@ class CrossEntropy(Dissipating):
     """-log softmax(scale * outputs) at the sample's class, in nats; a class of -1 asks nothing.
 
     Voltages that a resistor network can give differ little, so ``scale`` (per volt) sets how
-    sure the network can be. None stands for a scale that is to be chosen.
+    sure the network can be. None stands for a scale that is to be chosen. With ``weights`` each
+    sample counts by the weight of its class, and the loss stays a mean over the samples.
     """
 
     scale: float | None = option(
@@ -90,6 +91,12 @@ class CrossEntropy(Dissipating):
         above=0.0,
         absent="auto",
     )
+    weights: tuple[float, ...] = option((), "how much samples of each class count, in the order of the outputs: 1,1,5")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.weights and not (min(self.weights) >= 0 and 0 < max(self.weights) < np.inf):
+            raise OptionError(f"weights of classes are not below 0, finite, and not all 0, as {self.weights} are")
 
     def chosen(self, outputs: Array) -> CrossEntropy:
         """The loss with the scale that suits outputs (S, o) before training.
@@ -111,18 +118,22 @@ class CrossEntropy(Dissipating):
         shifted = logits - logits.real.max(axis=-1, keepdims=True)
         total = np.log(np.exp(shifted).sum(axis=-1))
         losses = total - np.take_along_axis(shifted, targets[:, None], axis=-1)[:, 0]
-        return np.asarray(np.where(targets < 0, 0.0, losses))
+        return np.asarray(np.where(targets < 0, 0.0, self._weights(targets) * losses))
 
     def gradient(self, outputs: Array, targets: Array) -> Array:
         """Derivatives (S, o) of each sample's loss by its outputs."""
         slopes = self._scale * (self.probabilities(outputs) - _own_class(outputs, targets))
-        return np.asarray(np.where(targets[:, None] < 0, 0.0, slopes))
+        return np.asarray(np.where(targets[:, None] < 0, 0.0, np.reshape(self._weights(targets), (-1, 1)) * slopes))
 
     def probabilities(self, outputs: Array) -> Array:
         """softmax(scale * outputs) (S, o): how likely each class is held to be."""
         logits = self._scale * outputs
         weights = np.exp(logits - logits.real.max(axis=-1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+
+    def _weights(self, targets: Array) -> Array | float:
+        """The weights (S,) of the samples of classes (S,), or 1 for all."""
+        return np.array(self.weights)[targets] if self.weights else 1.0
 
     @property
     def _scale(self) -> float:

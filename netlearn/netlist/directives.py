@@ -152,6 +152,9 @@ class _Reader:
             if is_list and not wanted.many:
                 raise self._not_one(wanted, token)
             parts = _parts(token) if wanted.many else [token]
+            if wanted.many and not wanted.default and [_plain(part).lower() for part in parts] == [wanted.absent]:
+                # As help says the default.
+                parts = []
             try:
                 read = [self._value(replace(wanted, many=False), part) for part in parts]
             except OptionError as error:

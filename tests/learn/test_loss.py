@@ -25,6 +25,7 @@ def test_gradients_are_the_complex_step_derivatives(samples: int, outputs: int, 
         (Mse(), rng.uniform(-1.0, 1.0, (samples, outputs))),
         (Mse(on=0.3, off=-0.1), classes),
         (CrossEntropy(scale), classes),
+        (CrossEntropy(scale, weights=(0.5, *range(outputs - 1))), classes),
     ]
     for loss, targets in cases:
         gradient = loss.gradient(y, targets)
@@ -40,6 +41,24 @@ def test_cross_entropy_is_scipys_log_softmax_and_stays_finite_at_huge_outputs() 
     targets = np.array([2, 1])
     expected = -log_softmax(3.0 * y, axis=1)[[0, 1], targets]
     np.testing.assert_allclose(CrossEntropy(3.0).value(y, targets), expected, rtol=1e-14)
+
+
+def test_weights_of_classes_are_those_of_scikit_learns_log_loss() -> None:
+    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    rng = np.random.default_rng(0)
+    y, targets, weights = rng.normal(size=(20, 3)), rng.integers(0, 3, 20), (1.0, 0.0, 4.5)
+    loss, each = CrossEntropy(3.0, weights=weights), np.array(weights)[targets]
+    expected = metrics.log_loss(targets, loss.probabilities(y), sample_weight=each, normalize=False)
+    assert loss.value(y, targets).sum() == pytest.approx(expected, rel=1e-12)
+    none = np.full(20, -1)
+    assert not loss.value(y, none).any()
+    assert not loss.gradient(y, none).any()
+
+
+@pytest.mark.parametrize("weights", [(1.0, -1.0), (0.0, 0.0), (1.0, np.inf), (np.nan, 1.0)])
+def test_weights_that_are_none_are_refused(weights: tuple[float, ...]) -> None:
+    with pytest.raises(OptionError, match="weights"):
+        CrossEntropy(weights=weights)
 
 
 def test_mse_is_the_mean_over_outputs() -> None:
