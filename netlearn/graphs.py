@@ -16,7 +16,7 @@ from netlearn.arguments import netlist_of
 from netlearn.circuit.circuit import Circuit
 from netlearn.circuit.devices.models import MODEL_TYPES
 from netlearn.elaboration.elaborate import elaborate
-from netlearn.errors import NetlearnError, OptionError
+from netlearn.errors import NetlearnError, OptionError, did_you_mean
 from netlearn.formats import element_rows, outer_nodes
 from netlearn.generate import position_lines
 from netlearn.learn.settings import DIRECTIVES
@@ -69,7 +69,8 @@ def from_networkx(
     inputs : what voltage sources V1, V2, ... drive: nodes, against ground, or pairs of nodes.
     outputs : what is measured: nodes, against ground, or pairs of nodes.
     ground : the node that is ground; else the one called "0", "gnd" or "ground".
-    resistance : ohms of every resistor, or the edges' attribute that holds them. Where no edge has it, 1 kΩ.
+    resistance : ohms of every resistor, or the edges' attribute that holds them. Where none is named and no edge has
+        "resistance", 1 kΩ.
     conductance : the attribute that holds siemens instead.
     positions : where nodes lie, by node, or the nodes' attribute that holds it; nodes without one that are pairs of
         numbers, such as those of ``networkx.grid_2d_graph``, lie there. They become ``*@position`` lines.
@@ -206,8 +207,9 @@ def _elements(
     edges = list(graph.edges(data=True))
     attribute = conductance or (resistance if isinstance(resistance, str) else None)
     known = attribute is not None and any(attribute in values for _, _, values in edges)
-    if conductance is not None and not known:
-        raise OptionError(f"no edge has the attribute '{conductance}'")
+    if not known and attribute not in (None, "resistance"):
+        attributes = {str(each) for _, _, values in edges for each in values}
+        raise OptionError(f"no edge has the attribute '{attribute}'", hint=did_you_mean(str(attribute), attributes))
     taken = {f"v{k}" for k in range(1, sources + 1)}
     numbers = Counter[str]()
     for a, b, values in edges:

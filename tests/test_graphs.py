@@ -305,6 +305,11 @@ def test_positions_stand_in_the_netlist_by_name():
         (None, {"models": {"diode": "d\n.end"}}, "is no model"),
         (lambda g: nx.set_edge_attributes(g, "voltage source", "device"), {}, "'dc' of the edge 0 - 1 is None, not a"),
         (None, {"conductance": "g"}, "no edge has the attribute 'g'"),
+        (
+            lambda g: nx.set_edge_attributes(g, 2.0, "weight"),
+            {"resistance": "wieght"},
+            r"no edge has the attribute 'wieght'\n.*did you mean 'weight'",
+        ),
         (None, {"positions": {1: (1, 2, 3)}}, "two numbers for each node"),
         (None, {"optimizer": "adamm"}, "did you mean 'adam'"),
         (None, {"colour": "red"}, "unknown directive 'colour'"),
