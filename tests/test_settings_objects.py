@@ -55,3 +55,12 @@ def test_a_name_that_is_no_text_is_told_from_a_wrong_value(name: str, values: ob
     assert caught.value.hint == "write '1'"
     with pytest.raises(OptionError, match=f"the {name} '1' cannot be "):
         netlearn.train(netlist, {"V1": [1.0], "V(1)": [0.3]}, **{name: {"1": ["x", "y"]}})  # type: ignore[arg-type]
+
+
+def test_a_class_that_is_no_optimizer_is_not_asked_for_an_object_of_it() -> None:
+    class Foreign:
+        def step(self) -> None: ...
+
+    with pytest.raises(OptionError) as caught:
+        netlearn.train("netlists/voltage_division.cir", optimizer=Foreign)  # type: ignore[arg-type]
+    assert caught.value.hint == "give a text as in the netlist, or an object that has start() and step()"

@@ -69,6 +69,11 @@ def check_change(optimizer: object, found: Any, count: int) -> None:
             f"step() of the optimizer {_called(optimizer)} gives {said}, not a change ({count},) and a memory",
             hint="return change, memory: an array (parameters,), and a dict of arrays to be given to the next step",
         )
+    if not np.isfinite(found[0]).all():
+        raise OptionError(
+            f"step() of the optimizer {_called(optimizer)} gives a change with numbers that are not finite",
+            hint="what it was given is finite: look at its divisions, and at its memory",
+        )
 
 
 def _is_ours(given: object) -> bool:

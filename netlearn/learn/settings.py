@@ -280,10 +280,10 @@ def _check_object(name: str, thing: object) -> None:
     if methods:
         needed = " and ".join(f"{method}()" for method in methods)
         hint = f"give a text as in the netlist, or an object that has {needed}"
-        if isinstance(thing, type):
+        if all(callable(getattr(thing, method, None)) for method in methods):
+            if not isinstance(thing, type):
+                return
             hint = f"give an object of it: {thing.__name__}()"
-        elif all(callable(getattr(thing, method, None)) for method in methods):
-            return
     raise OptionError(f"{thing!r:.80} cannot be the setting '{name}'", hint=hint)
 
 
@@ -343,8 +343,7 @@ def _merged(entries: Sequence[Given]) -> Given:
                 )
         words += entry.words
         values |= entry.values
-        for name, where in entry.places.items():
-            places.setdefault(name, where)
+        places |= {name: where for name, where in entry.places.items() if name not in places}
     return Given(first.name, tuple(words), values, places)
 
 

@@ -64,6 +64,11 @@ class NoMemory(Descent):
         return -0.1 * gradient
 
 
+class Overflowing(Descent):
+    def step(self, state: Any, gradient: Any) -> Any:
+        return gradient * np.nan, state
+
+
 class OneForAll(Descent):
     def step(self, state: Any, gradient: Any) -> Any:
         return -0.1 * gradient.mean(), state
@@ -84,6 +89,7 @@ def test_they_train(settings: dict[str, Any]) -> None:
         ({"rule": OneTooFew()}, "gradient of the rule OneTooFew has the shape (11,), not (12,)", "each trained"),
         ({"optimizer": NoMemory()}, "step() of the optimizer NoMemory gives a ndarray", "change, memory"),
         ({"optimizer": OneForAll()}, "OneForAll gives a change of the shape ()", "(parameters,)"),
+        ({"optimizer": Overflowing()}, "Overflowing gives a change with numbers that are not finite", "divisions"),
     ],
 )
 def test_what_they_give_is_held_to_its_shape(settings: dict[str, Any], said: str, hint: str) -> None:
