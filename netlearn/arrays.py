@@ -30,3 +30,10 @@ def lasting(numbers: ArrayLike, dtype: DTypeLike) -> Array:
     while isinstance(below, np.ndarray) and not below.flags.writeable:
         below = below.base
     return array if below is None else np.array(array)
+
+
+def moved_by(slopes: Array, moves: Array) -> Array:
+    """``slopes`` (..., T, U) times ``moves`` (..., U), (..., T): what does not move moves nothing, however steep."""
+    if not np.isfinite(slopes).all():
+        slopes = np.where(moves[..., None, :] == 0, 0.0, slopes)
+    return np.asarray((slopes @ moves[..., None])[..., 0])

@@ -65,6 +65,27 @@ def test_a_loss_beyond_float64_is_said_to_be_that_whatever_the_rule(rule: str) -
         assert np.isinf(netlearn.evaluate(netlist).loss)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_root_at_zero_is_told_where_its_slope_is_asked_for() -> None:
+    """√v has the derivative 1/(2√v), which is infinite at zero volts."""
+    text = "t\n*@output V(c)\n{}V1 a 0 {}\nR1 a b 1k\nB1 b 0 I={}*1m\nB2 c 0 V={}\nR3 c 0 1k\n.end\n"
+    driving = netlearn.parse(text.format("*@train V1\n", 0, 0, "sqrt(v(a))"))
+    assert netlearn.sensitivities(driving, "V(c)")[0].derivative == np.inf
+    for optimizer in ("adam", "lbfgs"):
+        with pytest.raises(NetlearnError, match="the derivative of 'v1' is -inf at the values as they are") as raised:
+            netlearn.train(driving, {"V(c)": [0.5]}, epochs=2, optimizer=optimizer)
+        assert "a root has an infinite slope at zero" in raised.value.hint
+    # What does not move there moves nothing: the output follows -sqrt(v(a)).
+    beside = netlearn.parse(text.format("", 0, "sqrt(v(a))", "v(b)"))
+    found = {each.element: each.derivative for each in netlearn.sensitivities(beside, "V(c)")}
+    assert found["v1"] == -np.inf
+    assert found["r1"] == 0
+    inside = netlearn.parse(text.format("", 0, "sqrt(v(b))", "v(b)"))
+    assert netlearn.evaluate(inside, {"V1": [0.0], "V(c)": [0.5]}).loss == 0.25
+    with pytest.raises(CircuitError, match="'b1' has no finite slope at the operating point"):
+        netlearn.sensitivities(inside, "V(c)")
+
+
 TARGETS = [[1e200, 1e200], [1e200, 2e200], [1.7e308, -1.7e308]]
 
 

@@ -19,7 +19,7 @@ from netlearn.learn.kept_parameters import ParameterStore
 from netlearn.learn.kept_states import KeptStates
 from netlearn.learn.loss import Loss, accuracy
 from netlearn.learn.model import Model
-from netlearn.learn.not_finite import NotFiniteError, check_finite
+from netlearn.learn.not_finite import STEEP, NotFiniteError, check_finite
 from netlearn.learn.optimizers import OPTIMIZERS
 from netlearn.learn.own_objects import check_change, check_estimate, check_loss
 from netlearn.learn.realisation import HeldValues
@@ -282,7 +282,8 @@ def estimated(task: Task, state: TrainingState, rows: Array, rng: np.random.Gene
         check_finite("the output", np.ravel(estimate.outputs), outputs, _moved(state))
         check_finite("the loss", task.loss.value(estimate.outputs, data.targets), samples, _moved(state))
     if not all_finite(estimate.gradient):
-        check_finite("the derivative", estimate.gradient, [f"'{name}'" for name in model.parameters.names], state)
+        values = [f"'{name}'" for name in model.parameters.names]
+        check_finite("the derivative", estimate.gradient, values, _moved(state), STEEP)
     return estimate
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netlearn.arrays import Array
+from netlearn.arrays import Array, moved_by
 from netlearn.circuit.circuit import Circuit
 from netlearn.errors import CircuitError
 from netlearn.solve.equations.assembly import Equations, with_ground
@@ -220,7 +220,7 @@ def _contributions(point: OperatingPoint) -> list[tuple[Array, Array, Array]]:
         with np.errstate(all="ignore"):
             current, slope = group.device.residual(place, prepared), group.device.jacobian(place, prepared)
         if rest is not None:
-            current = current + (slope @ equations.at(g, rest)[..., None])[..., 0]
+            current = current + moved_by(slope, equations.at(g, rest))
         reach = (np.where(np.isfinite(slope), np.abs(slope), 0.0) @ np.abs(place)[..., None])[..., 0]
         found.append((np.asarray(group.index), np.broadcast_to(current, place.shape), reach))
     return found

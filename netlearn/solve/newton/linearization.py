@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from netlearn.arrays import Array
+from netlearn.arrays import Array, moved_by
 from netlearn.errors import CircuitError
 from netlearn.solve.equations.assembly import summing, with_ground
 from netlearn.solve.equations.diagnosis import explain_singular
@@ -145,7 +145,7 @@ class NonlinearLinearization:
                 padded, moves = with_ground(self.x[part]), with_ground(solution[part])
                 slopes = group.device.jacobian(padded[:, index[touching]], prepared)
                 turned = slopes.swapaxes(-1, -2) if transpose else slopes
-                currents = (turned[:, None] @ moves[..., index[touching], None])[..., 0]
+                currents = moved_by(turned[:, None], moves[..., index[touching]])
                 flat = currents.reshape(-1, len(places))
                 total[part] += (adder @ flat.T).T.reshape(total[part].shape)
         return total
@@ -180,7 +180,7 @@ class _Part:
         total = np.zeros((model.equations.topology.size, len(x)), x.dtype)
         for g, slope in self._slopes.items():
             turned = slope.swapaxes(-1, -2) if transpose else slope
-            product = (turned @ model.equations.at(g, padded)[..., None])[..., 0]
+            product = moved_by(turned, model.equations.at(g, padded))
             total = total + model.equations.topology.add_currents(g, product)
         return total.T
 
@@ -211,7 +211,21 @@ class _Part:
                     transpose=transpose,
                     others=lambda x: self._others(x, transpose)[:, reduction.tree],
                 )
-        raise explain_singular(self._model.circuit, self._model.equations.topology.masks) or CircuitError(
-            "the circuit's equations, linear around the operating point, have no unique solution",
-            hint="the operating point is at a fold, where a small change of a source makes it jump",
+        raise (
+            self._steep()
+            or explain_singular(self._model.circuit, self._model.equations.topology.masks)
+            or CircuitError(
+                "the circuit's equations, linear around the operating point, have no unique solution",
+                hint="the operating point is at a fold, where a small change of a source makes it jump",
+            )
         )
+
+    def _steep(self) -> CircuitError | None:
+        """The error for an element whose slope is infinite at the operating point, if there is one."""
+        for g, slope in self._slopes.items():
+            steep = np.argwhere(~np.isfinite(slope).all(axis=(-1, -2)))
+            if len(steep):
+                _, k = steep[0]
+                message = f"'{self._model.circuit.groups[g].names[k]}' has no finite slope at the operating point"
+                return CircuitError(message, hint="a root has none at zero: write sqrt(x+1u), or begin elsewhere")
+        return None
