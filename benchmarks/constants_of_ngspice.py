@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -159,8 +160,8 @@ def readings() -> Iterator[str]:
     own, decided = text_sensitivity.SAME, {}
     plain = text_sensitivity.text_differences
 
-    def noted(*given: object) -> dict[tuple[str, str], float]:
-        result = plain(*given)
+    def noted(*given: Any, **more: Any) -> dict[tuple[str, str], sensitivity.Slope]:
+        result = plain(*given, **more)
         decided[name].append(bool(result))
         return result
 

@@ -25,7 +25,7 @@ from netlearn.ngspice.forms import column
 from netlearn.ngspice.own_text import OwnText, TextSolver
 from netlearn.ngspice.sensitivity import STEP, against_ngspice
 from netlearn.ngspice.text_run import TextRunner
-from netlearn.ngspice.text_sensitivity import against_text, edited_difference
+from netlearn.ngspice.text_sensitivity import Edited, against_text
 from netlearn.overrides import DataLike, NetlistLike
 from netlearn.probes.outputs import Outputs
 from netlearn.project import Project, open_project
@@ -111,20 +111,22 @@ def _parameters_against_text(
     """The derivatives by ``.param`` numbers, with differences of ngspice's operating points beside them."""
     found = parameter_sensitivities(project, layout, inputs)
     design = project.design_for(layout)
+    assert isinstance(model.measured, Outputs)
+    state = InternalSolver().solve(one_sample(model.circuit(model.parameters.initial, inputs), 0))
+    edited = Edited(state, model.measured, own, inputs)
     judged = []
     for each in found:
         step = STEP * (abs(each.value) or 1.0)
         netlist = project.netlist
         pair = [number_edit(netlist, each.element, each.value + way * step) for way in (1.0, -1.0)]
         if each.name == "parameter" and pair[0] is not None and pair[1] is not None and each.derivative:
-            assert isinstance(model.measured, Outputs)
             parameters = design.parameters([Selection(escape(each.element))])
             there = replace(model, parameters=parameters)
             upper, lower = (
                 one_sample(there.circuit(np.array([each.value + way * step]), inputs), 0) for way in (1.0, -1.0)
             )
-            change = edited_difference((upper, lower), model.measured, own, inputs, (pair[0], pair[1]))
-            judged.append(replace(each, by_differences=change / (2 * step)))
+            slope = edited.slope((upper, lower), (pair[0], pair[1]), step)
+            judged.append(replace(each, by_differences=slope.slope, rounding=slope.rounding))
             continue
         judged.append(each)
     return judged

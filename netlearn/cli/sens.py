@@ -105,7 +105,12 @@ def _judge(found: list[Sensitivity], tolerance: float) -> list[Sensitivity]:
     effects = [abs(entry.derivative * entry.value) for entry in found if not isnan(entry.by_ngspice)]
     floor = 1e-5 * max(effects, default=0.0)
     differing = [entry for entry in found if entry.relative_difference > tolerance]
-    beyond = [e for e in differing if abs((e.derivative - e.by_ngspice) * e.value) > tolerance * floor]
+    off = [abs(entry.derivative - entry.by_ngspice) for entry in differing]
+    beyond = [
+        entry
+        for entry, by in zip(differing, off, strict=True)
+        if by > entry.rounding and by * abs(entry.value) > tolerance * floor
+    ]
     if not effects:
         raise CheckFailed("ngspice gave no sensitivity that could be compared")
     if beyond:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,11 +20,12 @@ from netlearn.ngspice.messages import Crashed
 from netlearn.ngspice.names import COMMAND_SAFE
 from netlearn.ngspice.own_text import OwnText
 from netlearn.ngspice.process import WorkerProcess, by_library_or_program
-from netlearn.ngspice.sensitivity import STEP, judged, ngspice_differences
+from netlearn.ngspice.sensitivity import DOUBT, STEP, Slope, circuits_slope, judged, ngspice_differences, ngspice_noise
 from netlearn.ngspice.text import TextDeck
 from netlearn.ngspice.text_run import failed
 from netlearn.probes.outputs import Outputs
 from netlearn.solve.internal import InternalSolver
+from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.sensitivity import Sensitivity, sensitivities
 
 Loaded = tuple[TextDeck, Sequence[str], Array]
@@ -55,20 +58,25 @@ def against_text(
             # ngspice 39's .sens crashes with any bipolar transistor.
             pass
 
-    def differences(keys: list[tuple[str, str]]) -> dict[tuple[str, str], float]:
-        decided = text_differences(circuit, probe, own, inputs, keys)
+    def differences(keys: list[tuple[str, str]]) -> dict[tuple[str, str], Slope]:
+        if not keys:
+            return {}
+        state = InternalSolver().solve(circuit)
+        noise = ngspice_noise(state, probe, timeout)
+        decided = text_differences(circuit, probe, own, inputs, keys, noise=noise)
         rest = [key for key in keys if key not in decided]
-        return decided | (ngspice_differences(circuit, probe, rest, 0, timeout) if rest else {})
+        return decided | (ngspice_differences(state, probe, rest, noise, timeout) if rest else {})
 
     return judged(ours, by_sens, differences)
 
 
 def text_differences(
-    circuit: Circuit, probe: Outputs, own: OwnText, inputs: Array, keys: Sequence[tuple[str, str]]
-) -> dict[tuple[str, str], float]:
+    circuit: Circuit, probe: Outputs, own: OwnText, inputs: Array, keys: Sequence[tuple[str, str]], *, noise: float
+) -> dict[tuple[str, str], Slope]:
     """Central differences on the text, of those values among ``keys`` (element, value name) that ``alter`` changes.
 
-    Left out is what the text has multiplied or heated, so that its number is not the circuit's.
+    Left out is what the text has multiplied or heated, so that its number is not the circuit's, and what is not a
+    straight line: rounding, or a step to another state.
     """
     altered = []
     places: list[tuple[Column, int]] = []
@@ -91,21 +99,41 @@ def text_differences(
     if not np.isfinite(read).all() or abs(read[-1] - read[-2]) > SAME * max(abs(read[-1]), 1e-3):
         return {}
     upper, lower = read[: len(base)], read[len(base) : 2 * len(base)]
-    slopes = (upper - lower) / (2 * steps)
-    return {(element, name): float(slope) for (element, name, *_), slope in zip(altered, slopes, strict=True)}
+    straight = np.abs(upper + lower - 2 * read[-1]) <= DOUBT * np.abs(upper - lower)
+    found = zip(altered, (upper - lower).tolist(), steps.tolist(), straight.tolist(), strict=True)
+    return {(element, name): Slope.of(change, step, noise) for (element, name, *_), change, step, kept in found if kept}
 
 
-def edited_difference(
-    circuits: tuple[Circuit, Circuit], probe: Outputs, own: OwnText, inputs: Array, edits: tuple[Edit, Edit]
-) -> float:
-    """How much more the probe reads on the text with the first edit than with the second.
+@dataclass(frozen=True)
+class Edited:
+    """A circuit's text at one sample ``inputs`` (1, p), with edits of it, near a ``state`` of which a probe is read."""
 
-    ``circuits`` are those that the edits make, whose values currents and powers are read by.
-    """
-    pairs = zip(circuits, edits, strict=True)
-    solved = [(moved, own.solution(moved, inputs, [edit], inside=True).x) for moved, edit in pairs]
-    upper, lower = (float(probe.read(moved, x)[0, 0]) for moved, x in solved)
-    return upper - lower
+    state: OperatingPoint
+    probe: Outputs
+    own: OwnText
+    inputs: Array
+
+    @cached_property
+    def _noise(self) -> float:
+        return ngspice_noise(self.state, self.probe)
+
+    @cached_property
+    def _plain(self) -> float:
+        return self._read(self.state.circuit, [])
+
+    def slope(self, circuits: tuple[Circuit, Circuit], edits: tuple[Edit, Edit], step: float) -> Slope:
+        """How much more is read with the first edit, of a ``step`` up, than with the second, one down.
+
+        ``circuits`` are those that the edits make, by whose values currents and powers are read. Where that is no
+        straight line, for rounding or a step to another state, ngspice is given the circuits. Raises NgspiceError.
+        """
+        upper, lower = (self._read(moved, [edit]) for moved, edit in zip(circuits, edits, strict=True))
+        if abs(upper + lower - 2 * self._plain) <= DOUBT * abs(upper - lower):
+            return Slope.of(upper - lower, step, self._noise)
+        return circuits_slope(circuits, self.state, self.probe, step, self._noise)
+
+    def _read(self, moved: Circuit, edits: list[Edit]) -> float:
+        return float(self.probe.read(moved, self.own.solution(moved, self.inputs, edits, inside=True).x)[0, 0])
 
 
 def _stepped(circuit: Circuit, places: Sequence[tuple[Column, int]], steps: Array) -> Circuit:

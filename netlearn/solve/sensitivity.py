@@ -119,6 +119,8 @@ class Sensitivity:
     """What ngspice's ``.sens`` gives; NaN where it gives nothing."""
     by_differences: float = float("nan")
     """From central differences of ngspice's operating points; NaN where they were not needed."""
+    rounding: float = 0.0
+    """How far ngspice's rounding may take ``by_differences`` off."""
 
     @property
     def by_ngspice(self) -> float:

@@ -1,8 +1,11 @@
 """Sensitivities: the adjoint method against ngspice's .sens, and ngspice's own in the user's names."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+import netlearn
 from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.linear import CCCS, CCVS, CURRENT_SOURCE, RESISTOR, VCCS, VCVS, VOLTAGE_SOURCE
 from netlearn.circuit.devices.models import MODEL_TYPES
@@ -196,3 +199,58 @@ def test_sens_knows_voltages_and_currents_of_voltage_sources_only():
     circuit = every_linear_device()
     with pytest.raises(CircuitError, match=r"the output I\(r1\) is not a voltage"):
         ngspice_sensitivities(circuit, probes_of(circuit, ["I(r1)"]))
+
+
+BROKAW = """bandgap with an amplifier of high gain
+VCC vcc 0 5
+RC1 vcc c1 30k
+RC2 vcc c2 30k
+Q1 c1 vbg e1 qn
+Q2 c2 vbg e2 qn 8
+R1 e2 e1 1.2k
+R2 e1 0 {r2}
+E1 o 0 c2 c1 1e5
+Ro o vbg 100
+RL vbg 0 10k
+.param r2=5.5k
+.model qn npn(is=1e-16 bf=120 vaf=80)
+.end"""
+KUIJK = """bandgap of which ngspice finds one state or the other
+R1 vbg p 20k
+R2 vbg n 20k
+R3 n m 2.2k
+D1 p 0 dm
+D2 m 0 dm {8*k}
+E1 o 0 p n 1e5
+Ro o vbg 100
+RL vbg 0 100k
+.param k=1
+.nodeset v(vbg)=1.2
+.model dm d(is=1e-15)
+.end"""
+
+
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize("text", [BROKAW, KUIJK], ids=["brokaw", "kuijk"])
+def test_bandgaps_with_high_gains_agree_but_for_what_rounding_hides(text, flat):
+    found = netlearn.sensitivities(netlearn.parse(text), "V(vbg)", against="ngspice", flat=flat)
+    compared = [s for s in found if not np.isnan(s.by_ngspice)]
+    assert len(compared) > 12
+    largest = max(abs(s.derivative * s.value) for s in compared)
+    for s in compared:
+        off = abs(s.derivative - s.by_ngspice)
+        assert off <= max(s.rounding, 1e-3 * abs(s.derivative), 1e-8 * largest / abs(s.value)), s
+        # What matters is not hidden.
+        assert s.rounding < 1e-3 * abs(s.derivative) or abs(s.derivative * s.value) < 0.02 * largest, s
+
+
+def test_a_wrong_derivative_is_not_taken_for_rounding(monkeypatch):
+    def wrong(*args, **options):
+        return [replace(s, derivative=1.01 * s.derivative) for s in sensitivities(*args, **options)]
+
+    monkeypatch.setattr("netlearn.ngspice.sensitivity.sensitivities", wrong)
+    circuit = netlearn.elaborate(netlearn.parse(BROKAW)).circuit
+    found = against_ngspice(InternalSolver(), circuit, probes_of(circuit, ["V(vbg)"]))
+    resistors = [s for s in found if s.element in ("r1", "r2", "rc1", "rc2")]
+    assert len(resistors) == 4
+    assert all(abs(s.derivative - s.by_ngspice) > 3 * s.rounding for s in resistors)
