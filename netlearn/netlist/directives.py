@@ -236,9 +236,7 @@ class _Reader:
         elif option.choices:
             value = text.lower()
         if value is None:
-            middle, sign, part = text.partition("±")
-            hint = f"write {middle} within={part}" if sign else ""
-            raise OptionError(f"'{option.name}' must be {option.noun}, not '{text}'", place, hint)
+            raise OptionError(f"'{option.name}' must be {option.noun}, not '{text}'", place)
         return option.check(value, place)
 
     def _place(self, token: Token) -> Place | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 import numpy as np
 
@@ -208,6 +209,11 @@ def _nothing(circuit: Circuit, word: str) -> CircuitError:
     if word.rpartition(".")[2].startswith("c"):
         return CircuitError(f"there is no element '{word}' that carries a current", hint="a capacitor is open at DC")
     known = [name for group in circuit.groups for name, _ in zip(group.names, range(500), strict=False)]
+    matched = [plain_notation(name) for name in known if fnmatchcase(plain_notation(name), word)]
+    if matched and any(character in word for character in "*?"):
+        shown = ", ".join(matched[:3]) + (", ..." if len(matched) > 3 else "")
+        said = f"a probe reads one element, and '{word}' is a pattern"
+        return CircuitError(said, hint=f"give each a probe of its own: {shown}")
     return CircuitError(
         f"there is no element '{word}' in the circuit", hint=did_you_mean(word, map(plain_notation, known))
     )
