@@ -38,6 +38,8 @@ class ForeignWords:
                 self.values["gmin"] = repr(number)
         self.table = not any(re.match(r"\s*\.(func|param\w*)\s+table\s*\(", line, re.IGNORECASE) for line in lines)
         self._points: set[int] = set()
+        self._numbers: set[int] = set()
+        """How many points the tables have, those in behavioural expressions and those of numbers."""
 
     def spans(self, text: str, start: int) -> list[Span]:
         """How an expression that begins at ``start`` has to change."""
@@ -51,8 +53,9 @@ class ForeignWords:
             count = arguments(text, match.end() + 1)
             # A source's own TABLE has its expression alone in the parentheses.
             if count >= 5 and count % 2:
-                self._points.add(count // 2)
-                found.append((start + match.start(), start + match.end(), f"netlearn_lines{count // 2}"))
+                (self._points if probes else self._numbers).add(count // 2)
+                name = "netlearn_lines" if probes else "netlearn_table"
+                found.append((start + match.start(), start + match.end(), f"{name}{count // 2}"))
         return found
 
     def lines(self) -> Iterator[str]:
@@ -60,6 +63,12 @@ class ForeignWords:
         for count in sorted(self._points):
             points = ",".join(f"x{k},y{k}" for k in range(1, count + 1))
             yield f".func netlearn_lines{count}(x,{points}) {{pwl(min(max(x,x1),x{count}),{points})}}"
+        for count in sorted(self._numbers):
+            # ngspice's parameters have no pwl. What is added to a width keeps a step from dividing by zero.
+            points = ",".join(f"x{k},y{k}" for k in range(1, count + 1))
+            pieces = [f"x<x{k + 1} ? y{k}+(y{k + 1}-y{k})*(x-x{k})/(x{k + 1}-x{k}+1e-300) : (" for k in range(1, count)]
+            line = f"x<=x1 ? y1 : ({''.join(pieces)}y{count}{')' * count}"
+            yield f".func netlearn_table{count}(x,{points}) {{{line}}}"
 
 
 def arguments(text: str, start: int) -> int:

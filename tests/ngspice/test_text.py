@@ -68,6 +68,11 @@ READ_OTHERWISE = {
     "tables in behavioural sources": ".param hi=10\nV1 a 0 0.5\nR1 b 0 1k\nR2 c 0 1k\nR3 d 0 1k\n"
     "B1 b 0 V=table(V(a),-1,-10,1,hi)+table(3*V(a),-1,-2,0,0,1,7)\nB2 c 0 V={table(-9*V(a),-1,-10,1,10)}\n"
     "E1 d 0 VALUE={table(V(a)/2,-1,-10,1,10)}",
+    "tables in parameters": ".param k=1.5 a={table(k,1,10,2,20)} b={table(k*2,1,10,2,20,2.5,5)}\n"
+    "+ c={table(-k,1,10,2,20)}\n"
+    "+ d={1+table(k,0,1,1.5,2,1.5,7,3,8)} e={table(k+a/20,1,3,2,4,3,-5)}\nV1 a 0 {a}\nV2 b 0 {b}\nV3 c 0 {c}\n"
+    "I1 0 d {d}\nR1 d 0 {1k*table(k,1,1,2,3)}\nR2 a b 1k\nR3 c 0 {e*1k}\nR4 e 0 1k\n"
+    "B1 e 0 V=table(V(a),1,2,20,30)+table(temper,0,1,100,2)",
     "a table of the netlist's own": ".func table(x,a,b,c,d) {a+b+c+d*x}\nV1 a 0 2\n"
     "B1 b 0 V=table(V(a),1,2,3,4)\nR1 b 0 1k",
     "the temperature by other names": ".options temp=50\nV1 temp 0 2\nB1 o 0 V=V(temp)*temp+10*vt+1e9*GMIN\nR1 o 0 1k\n"
