@@ -42,11 +42,18 @@ def checked(function: F) -> F:
                 continue
             if parameters.parameters[name].kind is Parameter.VAR_KEYWORD:
                 given[name] = {keyword: _right(keyword, value, kind) for keyword, value in given[name].items()}
+            elif parameters.parameters[name].kind is Parameter.VAR_POSITIONAL and _is_one_list(given[name], kind):
+                raise OptionError(f"'{name}' are given one by one, not in a list", hint=f"{function.__name__}(*{name})")
             else:
                 given[name] = _right(name, given[name], kind)
         return function(*bound.args, **bound.kwargs)
 
     return cast(F, checking)
+
+
+def _is_one_list(given: tuple[Any, ...], kind: ArgumentKind) -> bool:
+    """Whether what was to be given one by one came in a list."""
+    return len(given) == 1 and isinstance(given[0], list | tuple) and kind.has(tuple(given[0]))
 
 
 def _right(name: str, value: Any, kind: ArgumentKind) -> Any:

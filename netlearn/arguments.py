@@ -31,4 +31,7 @@ def check_netlist(given: object) -> None:
     if not isinstance(given, Netlist | str | os.PathLike):
         graph = hasattr(given, "edges") and hasattr(given, "nodes")
         hint = "netlearn.from_networkx(graph, ...) makes one" if graph else "give a path, or netlearn.parse(text)"
+        held = getattr(given, "netlist", None)
+        if isinstance(held, Netlist | str):
+            hint = "give its .netlist" if isinstance(held, Netlist) else "netlearn.parse(...) makes one of its .netlist"
         raise OptionError(f"a {type(given).__name__} is not a netlist", hint=hint)

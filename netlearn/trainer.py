@@ -149,7 +149,7 @@ class Trainer:
         """(P,) their present values, in the units of the netlist; those that devices hold, where there are any.
 
         It is a copy. To set them, within their bounds, as an optimizer of one's own does, give all:
-        ``trainer.theta = theta``; devices are then written.
+        ``trainer.theta = theta``, in this order or by name; devices are then written.
         """
         return self._state.theta.copy()
 
@@ -261,6 +261,10 @@ class Trainer:
         return task, state
 
     def _checked_values(self, values: Any) -> Array:
+        # A mapping, or a series of pandas, which may have them in another order.
+        names = set(values.keys()) if callable(getattr(values, "keys", None)) else None
+        if names == set(self.names):
+            values = [values[name] for name in self.names]
         try:
             theta = np.array(values, dtype=float)
         except (TypeError, ValueError):

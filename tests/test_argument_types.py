@@ -138,7 +138,7 @@ def test_what_an_argument_cannot_be_is_an_error_in_words(name: str, argument: st
         (lambda: FACE.from_networkx(GRAPH, "a"), "'inputs' must be a list, not 'a'"),
         (lambda: FACE.from_networkx(GRAPH, positions=3), "'positions' must be a text or a mapping, not 3"),
         (lambda: FACE.from_networkx(GRAPH, train=3), "'train' must be a text or a list of texts, not 3"),
-        (lambda: FACE.operating_point(DIVIDER).measure(["V(out)"]), "'probes' must be a list of texts"),
+        (lambda: FACE.operating_point(DIVIDER).measure(["V(out)"]), "'probes' are given one by one, not in a list"),
         (lambda: FACE.plot.network(DIVIDER, outputs="out"), "'outputs' must be a list of texts or None, not 'out'"),
     ],
 )

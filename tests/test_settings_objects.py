@@ -64,3 +64,32 @@ def test_a_class_that_is_no_optimizer_is_not_asked_for_an_object_of_it() -> None
     with pytest.raises(OptionError) as caught:
         netlearn.train("netlists/voltage_division.cir", optimizer=Foreign)  # type: ignore[arg-type]
     assert caught.value.hint == "give a text as in the netlist, or an object that has start() and step()"
+
+
+def test_what_holds_a_netlist_is_told_to_give_it() -> None:
+    result = netlearn.train(XOR, epochs=1)
+    for given, hint in (
+        (result, "give its .netlist"),
+        (netlearn.Trainer(XOR), "give its .netlist"),
+        (netlearn.new("lattice"), "netlearn.parse(...) makes one of its .netlist"),
+    ):
+        with pytest.raises(OptionError, match="is not a netlist") as caught:
+            netlearn.evaluate(given)  # type: ignore[arg-type]
+        assert caught.value.hint == hint
+
+
+def test_probes_in_a_list_are_told_to_come_one_by_one() -> None:
+    point = netlearn.operating_point(netlearn.parse("t\nV1 a 0 1\nR1 a 0 1k\n"))
+    with pytest.raises(OptionError, match=r"'probes' are given one by one, not in a list\n.*measure\(\*probes\)"):
+        point.measure(["V(a)"])  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="'probes' must be a list of texts"):
+        point.measure(3)  # type: ignore[arg-type]
+
+
+def test_a_value_of_an_element_is_a_number_or_a_text() -> None:
+    netlist = netlearn.parse("t\nV1 a 0 1\nR1 a 0 1k\n")
+    wrong: Any
+    for wrong in (None, [5.0], True):
+        with pytest.raises(OptionError, match="'value' must be a number or a text"):
+            netlist["R1"].value = wrong
+    assert netlist["R1"].value == 1000.0

@@ -360,3 +360,18 @@ def test_rows_in_a_tuple_are_rows_and_no_inputs_with_targets() -> None:
 def test_inputs_and_targets_by_the_names_x_and_y_are_a_table_with_its_targets() -> None:
     trainer, inputs, targets = netlearn.Trainer(netlearn.parse(TWO)), np.array([[1.0], [2.0]]), np.full((2, 2), 0.1)
     assert trainer.loss({"X": inputs, "y": targets}) == trainer.loss(inputs, targets)
+
+
+def test_values_are_set_by_name_whatever_their_order() -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    trainer = netlearn.Trainer("netlists/voltage_division.cir", input="Vin", output=["V(n4)", "V(n7)"])
+    wanted = np.linspace(1000.0, 2000.0, len(trainer.names))
+    named = dict(zip(trainer.names, wanted.tolist(), strict=True))
+    for given in (named, dict(reversed(named.items())), pandas.Series(named).sample(frac=1.0, random_state=0)):
+        trainer.theta = np.full(len(wanted), 500.0)
+        trainer.theta = given
+        assert np.array_equal(trainer.theta, wanted)
+    trainer.theta = pandas.Series(wanted[::-1])
+    assert np.array_equal(trainer.theta, wanted[::-1])
+    with pytest.raises(OptionError, match="theta must be numbers of the shape"):
+        trainer.theta = {"r1": 1000.0}

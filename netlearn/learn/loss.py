@@ -96,7 +96,8 @@ class CrossEntropy(Dissipating):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.weights and not (min(self.weights) >= 0 and 0 < max(self.weights) < np.inf):
-            raise OptionError(f"weights of classes are not below 0, finite, and not all 0, as {self.weights} are")
+            shown = ",".join(f"{weight:g}" for weight in self.weights)
+            raise OptionError(f"'weights' must be finite, at least 0 and not all 0, not {shown}")
 
     def chosen(self, outputs: Array) -> CrossEntropy:
         """The loss with the scale that suits outputs (S, o) before training.

@@ -89,6 +89,7 @@ class ElementView:
         return None if word is None else read_value(self._netlist.now(element.source, word))
 
     @value.setter
+    @checked
     def value(self, value: float | str) -> None:
         self._netlist.update({self.name: value})
 
