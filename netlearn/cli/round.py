@@ -52,7 +52,9 @@ def command(
     """Replace the values in FILE by those of parts that there are, in the combination that does best.
 
     Best is what goals or data in FILE say; without any, outputs (all nodes without *@output) are to stay as they
-    are. --train says which values are meant: by default those of all resistors in FILE itself.
+    are. Of parts that meet all goals the best are nearest to the middles of their bands, and of those that are as
+    near, but for a tenth of half a band, the nearest to the values in FILE. --train says which values are meant: by
+    default those of all resistors in FILE itself.
     """
     target = beside(netlist, f".rounded{netlist.suffix or '.cir'}", out, force)
     kept = [] if journal is None else [Destination(journal)]

@@ -105,11 +105,21 @@ class Candidates:
         return gradient.reshape(outputs.shape), hessian.reshape(*outputs.shape, outputs.shape[-1])
 
     def off_centre(self, outputs: Array) -> Array:
-        """(K,) how far outputs (K, S, o) are from the middles of the goals' bands: what tells equal losses apart."""
+        """(K,) how far outputs (K, S, o) are from the middles of the goals' bands, as a loss."""
         if not isinstance(self.loss, Goals):
             return np.zeros(len(outputs))
         gradient, _ = self._to_the_middle(outputs)
         return np.asarray(np.mean(np.sum(gradient**2, axis=2), axis=1))
+
+    def part_off_centre(self, outputs: Array) -> Array:
+        """(K,) the same as a part of half the bands, root mean square: 0 in their middles, 1 at their ends."""
+        if not isinstance(self.loss, Goals):
+            return np.zeros(len(outputs))
+        low, high = (self.targets[..., k] for k in (LOW, HIGH))
+        half = (high - low) / 2
+        both = np.isfinite(half) & (half > 0)
+        off = (outputs[:, :, list(self.loss.outputs)] - np.where(both, low + half, 0.0)) / np.where(both, half, 1.0)
+        return np.asarray(np.sqrt(np.sum(np.where(both, off, 0.0) ** 2, axis=(1, 2)) / max(np.sum(both), 1)))
 
     def _to_the_middle(self, outputs: Array) -> tuple[Array, Array]:
         assert isinstance(self.loss, Goals)

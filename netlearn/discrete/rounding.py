@@ -87,7 +87,8 @@ def round_values(
     """Give a netlist's values those of a series, of parts or of levels, in the best combination.
 
     What is best is what goals or data say; without any, the outputs (``*@output``, else all nodes' voltages) are
-    to stay as they are.
+    to stay as they are. Of parts that meet all goals those are taken that are nearest to the middles of the goals'
+    bands, in steps of a tenth of half a band, and of these the nearest to the given values.
 
     Parameters
     ----------

@@ -54,6 +54,9 @@ of 8 parts are the same (n = 6) (benchmarks/constants_of_search.py)."""
 NOTHING = 1e-20
 """A loss below so much of the nearest values' is one of zero, up to rounding, as its square root is 1e-10 of theirs:
 from 1e-22 to 1e-18 values of 8 parts are the same (n = 6) (benchmarks/constants_of_search.py)."""
+ALIKE = 0.1
+"""Parts that are as far from the middles of goals' bands, in steps of so much of half a band, are as good: by
+convention, a tenth, against which tolerances of parts are large."""
 
 MOST_MOVES = 100_000
 """Beyond so many exchanges of one and two parts, of 112 parts, the best of the quadratic model alone are solved, by
@@ -132,6 +135,7 @@ class _Search:
             float(budget),
             float(seed),
             NOTHING,
+            ALIKE,
         ]
         self.candidates = replace(candidates, told=lambda solved: tell_of_search(solved, budget))
         self.choices, self.stock = choices, stock
@@ -410,13 +414,14 @@ class _Search:
     def _least(self, chosen: Array) -> Array:
         """Which of the choices (K, P) is the best: its loss, and how far it is from bands' middles and from the start.
 
-        Where only ratios matter many have no loss: those with values near the given ones are what is wanted.
+        Where only ratios matter many have no loss: those with values near the given ones are what is wanted. So of
+        those that are as far from the middles, but for ``ALIKE`` of half a band, the nearest is taken.
         """
         theta = self._theta(chosen)
         losses, outputs = self.candidates.judged(theta)
         losses = np.where(losses <= self.zero, 0.0, losses)
         ties = np.flatnonzero(losses <= losses.min())
-        second = self.candidates.off_centre(outputs[ties])
+        second = np.floor(self.candidates.part_off_centre(outputs[ties]) / ALIKE)
         moved = np.sum((np.log(theta[ties]) - self.aim) ** 2, axis=1)
         at = int(np.lexsort((moved, second))[0])
         return np.array([ties[at], losses[ties[at]], second[at], moved[at]])

@@ -464,3 +464,24 @@ R2 out 0 10.1k
     assert not found.complete
     assert np.all(np.abs(np.log(found.after / found.before)) < np.log(2.5))
     assert found.solved < 20_000
+
+
+def test_of_parts_that_are_as_well_centred_the_nearest_to_the_given_are_taken() -> None:
+    """All pairs of E24 by the formula of the divider, in steps of a tenth of half a band."""
+    netlist = netlearn.parse("""a divider
+*@goal V(out) = 0.6 within=0.05
+*@train R1 R2 min=1k max=100k
+V1 in 0 1
+R1 in out 47k
+R2 out 0 66k
+""")
+    found = netlearn.round_values(netlist, series="e24")
+    assert found.complete
+    values = series_values("e24", 1e3, 1e5)
+    r1, r2 = (each.ravel() for each in np.meshgrid(values, values))
+    off = np.abs(r2 / (r1 + r2) - 0.6) / 0.05
+    moved = np.log(r1 / 47e3) ** 2 + np.log(r2 / 66e3) ** 2
+    best = np.lexsort((moved, np.floor(off / 0.1)))[0]
+    np.testing.assert_allclose(found.after, [r1[best], r2[best]])
+    centred = np.lexsort((moved, off))[0]
+    assert moved[best] < moved[centred], "the given values are such that the two are not the same"
