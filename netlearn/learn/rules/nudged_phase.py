@@ -278,13 +278,29 @@ class FreePhase:
 
         That is 1 over the greatest eigenvalue of h^½ Z h^½, h the curvature of the loss by each output and Z the
         resistances that the outputs see, so that it scales with the circuit and with the loss. In a nonlinear
-        circuit the most resistive of a few samples counts.
+        circuit the most resistive of a few samples counts. Where other nodes move farther than outputs, as amplifiers
+        have them do with reciprocal=correct, it is so many times less, for diodes there bend as much as any.
         """
         point = self.point
         if not point.circuit.linear:
             rows = sampled(len(point.states))
             point = OperatingPoint(taken(point.circuit, rows), point.x[rows])
-        return unit_strength(self.resistances(point), curvature(self.loss, self.outputs, self.targets))
+        seen = self.resistances(point)
+        unit = unit_strength(seen, curvature(self.loss, self.outputs, self.targets))
+        return unit if point.circuit.linear or self.corrected is None else unit / self._gain(point, seen)
+
+    def _gain(self, point: OperatingPoint, seen: Array) -> float:
+        """How many times as far as an output, which a nudge moves, other nodes move in the corrected circuit.
+
+        ``seen`` (S, o, o) are what :meth:`resistances` says. Without amplifiers it is once at the most. With Jᵀ in
+        place of J, A times the current that a nudge makes at an amplifier's output flows at its inputs.
+        """
+        probes = self.model.probe_matrix.toarray()
+        drives = np.broadcast_to(probes, (len(point.states), *probes.shape))
+        moves = np.abs(linearize(point).solve(drives, transpose=True)[..., : len(point.circuit.nodes)])
+        own = np.abs(np.diagonal(seen, axis1=1, axis2=2))
+        gains = moves.max(axis=-1, initial=0.0)[own > 0] / own[own > 0]
+        return float(gains.max(initial=1.0))
 
 
 @lru_cache(maxsize=16)

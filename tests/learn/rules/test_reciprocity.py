@@ -267,3 +267,37 @@ def test_currents_of_one_voltage_need_no_look_at_the_states() -> None:
             found = reciprocity(circuit, nowhere)
         assert found.exists == told
         assert told or found.breaking == ("b4",)
+
+
+KUIJK = """a band gap reference that is trained at its output
+R1 vbg p 20k
+R2 vbg n 20k
+R3 n m 2.2k
+D1 p 0 dm
+D2 m 0 dm 8
+{amplifier}
+*@output V(vbg)
+*@train R1 R2 R3
+.model dm d(is=1e-15)
+.end
+"""
+
+
+@pytest.mark.parametrize(
+    "amplifier",
+    [
+        "E1 o 0 p n 100\nRo o vbg 100",
+        "E1 o 0 p n 2000\nRo o vbg 100",
+        "E1 o 0 p n 1e5\nRo o vbg 1k\nRL vbg 0 50k",
+        "B1 o 0 V={2.5+2.5*tanh(400*(v(p)-v(n)))}\nRo o vbg 100",
+    ],
+)
+@pytest.mark.parametrize("rule", ["ep", "holomorphic"])
+def test_strengths_suit_nodes_that_amplifiers_have_move_farther_than_the_output(amplifier: str, rule: str) -> None:
+    data = {"temp": np.array([0.0, 27.0, 60.0]), "V(vbg)": np.array([1.2, 1.2, 1.2])}
+    project = open_project(netlearn.parse(KUIJK.format(amplifier=amplifier)), data)
+    samples, theta = project.dataset(project.table), project.parameters.initial
+    batch = Batch(samples.inputs, samples.targets)
+    exact = estimate(Analytic(), project.model, theta, batch)
+    found = estimate(make_rule(rule, reciprocal="correct"), project.model, theta, batch)
+    assert found == pytest.approx(exact, rel=1e-3)
