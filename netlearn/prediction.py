@@ -72,7 +72,7 @@ class Prediction:
 
     @cached_property
     def labels(self) -> Array:
-        """(S,) the class with the largest output; whole numbers where all classes are.
+        """(S,) the class with the largest output; whole numbers or truth values where all classes are.
 
         Without classes it is the name of the probe that reads the most.
         """
@@ -279,4 +279,4 @@ def _labels(names: tuple[str, ...]) -> Array:
     # Longer ones are more than an integer of 64 bits.
     if all(name.removeprefix("-").isdecimal() and len(name) <= 18 for name in names):
         return np.array([int(name) for name in names])
-    return np.array(names)
+    return np.array([name == "True" for name in names] if {*names} == {"True", "False"} else names)

@@ -235,3 +235,20 @@ def test_operating_points_of_samples_need_no_targets() -> None:
     point = netlearn.operating_point(netlearn.parse(DIVIDERS), data=X)
     np.testing.assert_allclose(point.voltage("c"), WANTED[:, 2], rtol=1e-12)
     np.testing.assert_allclose(point.voltage("p", "q"), X[:, 0] - X[:, 1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("labels", [[False, True], [3, 5], ["no", "yes"]], ids=["truths", "numbers", "words"])
+def test_labels_are_of_the_kind_that_classes_were(labels: list[object], tmp_path: Path) -> None:
+    netlist = netlearn.parse(
+        "two\n*@output V(a) V(b)\nV1 x 0 0\nR1 x a 1k\nR2 a 0 1k\nE1 y 0 x 0 -1\nR3 y b 1k\nR4 b 0 1k\n"
+    )
+    x = np.array([[1.0], [-1.0], [2.0]])
+    y = np.array(labels)[[0, 1, 0]]
+    result = netlearn.train(netlist, x, y, epochs=2)
+    found = netlearn.predict(result.netlist, x).labels
+    assert found.dtype == y.dtype
+    assert np.array_equal(found, y)
+    result.save(tmp_path / "two.cir")
+    frame = pd.DataFrame(netlearn.predict(tmp_path / "two.cir", x).columns())
+    frame.to_csv(tmp_path / "told.csv")
+    assert pd.read_csv(tmp_path / "told.csv")["class"].tolist() == y.tolist()
