@@ -42,7 +42,7 @@ from netlearn.learn.fit import Fit, fit_of, is_fit
 from netlearn.learn.history import History
 from netlearn.learn.kept_parameters import store_of
 from netlearn.learn.lbfgs import run_lbfgs
-from netlearn.learn.loop import Task, begin, run
+from netlearn.learn.loop import begin, run
 from netlearn.learn.loss import unit_of
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.in_the_loop import InTheLoop
@@ -54,6 +54,7 @@ from netlearn.learn.starts import SolvedReadout
 from netlearn.learn.state import Callback, TrainingState
 from netlearn.learn.superposition import read_of
 from netlearn.learn.table import Table
+from netlearn.learn.task import Task
 from netlearn.learn.transforms import Transform
 from netlearn.learn.verdict import still_notes, warning_of
 from netlearn.named_data import placed

@@ -11,9 +11,9 @@ from netlearn.discrete.chosen import PartSearch
 from netlearn.discrete.search import Found
 from netlearn.elaboration.design import Design
 from netlearn.learn.digits import as_few_as_do, goals_met, rounded
-from netlearn.learn.loop import Task
 from netlearn.learn.rules.power import losses_at
 from netlearn.learn.state import TrainingState
+from netlearn.learn.task import Task
 from netlearn.netlist.netlist import Netlist
 from netlearn.project import Project
 

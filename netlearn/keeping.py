@@ -13,8 +13,8 @@ from netlearn.atomic import Destination, check_output, write_together
 from netlearn.errors import CheckFailed, ChipError, NetlearnError, NgspiceError, OutputError, warn
 from netlearn.interrupts import shielded
 from netlearn.learn.checkpoint import check_checkpoint, is_checkpoint, save_checkpoint
-from netlearn.learn.loop import Task
 from netlearn.learn.state import TrainingState
+from netlearn.learn.task import Task
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.output_check import check_netlist_output
 

@@ -18,7 +18,7 @@ from netlearn.errors import OptionError
 from netlearn.learn.chosen_loss import check_weights
 from netlearn.learn.data import Dataset, dataset_of, inputs_of
 from netlearn.learn.digits import check_digits, rounded
-from netlearn.learn.loop import Task, at_values, begin, seen, step
+from netlearn.learn.loop import at_values, begin, seen, step
 from netlearn.learn.loss import CrossEntropy, Loss, Mse, unit_of
 from netlearn.learn.measured_losses import MeasuredLoss
 from netlearn.learn.optimizers import Lbfgsb
@@ -30,6 +30,7 @@ from netlearn.learn.starts import SolvedReadout
 from netlearn.learn.state import Step, TrainingState
 from netlearn.learn.superposition import read_of
 from netlearn.learn.table import CLASS, IN_MEMORY, Table, asked_by
+from netlearn.learn.task import Task
 from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import NetlistLike, OverridesBesideSolver

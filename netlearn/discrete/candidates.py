@@ -16,11 +16,11 @@ from netlearn.elaboration.design import Design
 from netlearn.errors import CircuitError
 from netlearn.learn.adjoint import Adjoint
 from netlearn.learn.goals import HIGH, LOW, SCALE, Goals
-from netlearn.learn.loop import Task
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.rules.base import Batch
 from netlearn.learn.rules.power import losses_at, losses_of
+from netlearn.learn.task import Task
 from netlearn.probes.names import probes_of
 from netlearn.solve.internal import InternalSolver
 from netlearn.solve.operating_point import OperatingPoint

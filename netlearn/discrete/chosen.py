@@ -15,7 +15,7 @@ from netlearn.discrete.pairs import check_pairs, with_pairs
 from netlearn.discrete.search import MOST_PARTS, Found, best_choice
 from netlearn.elaboration.design import Design
 from netlearn.learn.hardware import Hardware
-from netlearn.learn.loop import Task
+from netlearn.learn.task import Task
 from netlearn.named_data import placed
 from netlearn.netlist.edits import Edit
 from netlearn.netlist.numbers import format_number

@@ -20,7 +20,6 @@ from netlearn.discrete.told import search_callback
 from netlearn.errors import OptionError
 from netlearn.learn.data import Dataset, inputs_of
 from netlearn.learn.hardware import Hardware
-from netlearn.learn.loop import Task
 from netlearn.learn.loss import Loss, Mse
 from netlearn.learn.model import Model
 from netlearn.learn.not_finite import check_finite
@@ -31,6 +30,7 @@ from netlearn.learn.schedule import Constant
 from netlearn.learn.settings import LoopOptions
 from netlearn.learn.superposition import read_of
 from netlearn.learn.table import Table, asked_by
+from netlearn.learn.task import Task
 from netlearn.learn.transforms import Transform
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.output_check import check_netlist_output

@@ -23,12 +23,13 @@ from netlearn.influences.settled import unsettled
 from netlearn.learn.data import Dataset
 from netlearn.learn.digits import check_digits
 from netlearn.learn.lbfgs import run_lbfgs
-from netlearn.learn.loop import Task, begin
+from netlearn.learn.loop import begin
 from netlearn.learn.loss import CrossEntropy, unit_of
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.schedule import Constant
 from netlearn.learn.settings import LoopOptions
+from netlearn.learn.task import Task
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.output_check import check_netlist_output
 from netlearn.overrides import DataLike, NetlistLike, Overrides

@@ -19,9 +19,9 @@ from netlearn.circuit.circuit import Circuit
 from netlearn.errors import NetlearnError, OutputError
 from netlearn.learn.history import History
 from netlearn.learn.kept_parameters import InMemory
-from netlearn.learn.loop import Task
 from netlearn.learn.state import TrainingState
 from netlearn.learn.state_check import check_state
+from netlearn.learn.task import Task
 from netlearn.ngspice.own_text import OwnText
 
 FORMAT = 3

@@ -12,11 +12,12 @@ from scipy.optimize import Bounds, OptimizeResult, minimize
 from netlearn.arrays import Array
 from netlearn.errors import CircuitError, OptionError
 from netlearn.interrupts import interruptible
-from netlearn.learn.loop import Task, estimated, measure, recorded, told
+from netlearn.learn.loop import estimated, measure, recorded, told
 from netlearn.learn.not_finite import NotFiniteError
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.base import remembers
 from netlearn.learn.state import Callback, Step, TrainingState
+from netlearn.learn.task import Task
 from netlearn.memory import in_words, most
 
 OTHER = "take an optimizer of single steps: --optimizer adam"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -15,102 +14,18 @@ from netlearn.interrupts import interruptible
 from netlearn.learn.data import Dataset
 from netlearn.learn.ending import in_a_line, nothing_left, unmoved
 from netlearn.learn.history import Record
-from netlearn.learn.kept_parameters import ParameterStore
 from netlearn.learn.kept_states import KeptStates
-from netlearn.learn.loss import Loss, accuracy
-from netlearn.learn.model import Model
+from netlearn.learn.loss import accuracy
 from netlearn.learn.not_finite import STEEP, NotFiniteError, check_finite
-from netlearn.learn.optimizers import OPTIMIZERS
 from netlearn.learn.own_objects import check_change, check_estimate, check_loss
 from netlearn.learn.realisation import HeldValues
-from netlearn.learn.rules.base import Batch, Estimate, Rule
+from netlearn.learn.rules.base import Batch, Estimate
 from netlearn.learn.rules.power import losses_at
-from netlearn.learn.schedule import SCHEDULES, Schedule
-from netlearn.learn.settings import LoopOptions
-from netlearn.learn.solved_start import SolvedStart
 from netlearn.learn.state import Callback, Progress, Step, TrainingState
 from netlearn.learn.strays import naming_strays
-from netlearn.learn.subset import Subset
-from netlearn.learn.transforms import Transform
+from netlearn.learn.task import Task
 from netlearn.solve.operating_point import OperatingPoint
 from netlearn.solve.parts import numbered
-
-
-class Writing(Protocol):
-    """What happens between the value that is wanted and the one that a device holds.
-
-    ``memory`` is "digital" where exact values are kept beside what was written, and "device"
-    where the next step starts from that. ``varied`` says whether the same values can be held otherwise.
-    """
-
-    @property
-    def memory(self) -> str: ...
-
-    @property
-    def varied(self) -> bool: ...
-
-    def write(self, wanted: Array, present: HeldValues, rng: np.random.Generator) -> HeldValues:
-        """What is aimed at and held after writing ``wanted`` (P,) over ``present``, in the parameters' units."""
-        ...
-
-    def read(self, held: Array, rng: np.random.Generator) -> Array:
-        """θ (P,) as a step reads what is held."""
-        ...
-
-
-@dataclass(frozen=True)
-class Task:
-    """Everything that training needs: what is trained, on what, and how."""
-
-    model: Model
-    loss: Loss
-    rule: Rule
-    data: Dataset
-    optimizer: Any
-    schedule: Schedule
-    transform: Transform
-    subset: Subset = field(default_factory=Subset)
-    options: LoopOptions = field(default_factory=LoopOptions)
-    validation: Dataset | None = None
-    writing: Writing | None = None
-    store: ParameterStore | None = None
-    solved: SolvedStart | None = None
-    """What the values were solved for that training starts from, if they were."""
-    unit: float = 1.0
-    """What the loss is measured in for the optimizer; see ``netlearn.learn.loss.unit_of``."""
-
-    @property
-    def batch(self) -> int:
-        """Samples of each step."""
-        return min(self.options.batch or len(self.data), len(self.data))
-
-    @property
-    def whole(self) -> bool:
-        """Whether every step uses all samples."""
-        return self.batch == len(self.data)
-
-    @property
-    def steady(self) -> bool:
-        """Whether equal states are followed by equal steps, or by smaller ones of a falling learning rate."""
-        ours = type(self.optimizer) in OPTIMIZERS.values() and type(self.schedule) in SCHEDULES.values()
-        return ours and self.whole and self.subset.everything and self.writing is None and self.model.chip is None
-
-    @property
-    def start(self) -> Array:
-        """(P,) the coordinates that training starts from."""
-        transform = self.transform
-        return transform.project(transform.start if self.solved is None else transform.inward(self.solved.theta))
-
-    @cached_property
-    def candidates(self) -> Array:
-        """(P,) whether each parameter may be chosen by the subset."""
-        return self.subset.candidates(self.model.parameters)
-
-    @property
-    def steps(self) -> int:
-        """Steps of each epoch."""
-        return -(-len(self.data) // self.batch)
-
 
 SMOOTHED = 10
 """So many epochs tell together how good values are that every step sees in another realisation: by convention; a mean

@@ -10,10 +10,10 @@ import numpy as np
 from netlearn.arrays import Array
 from netlearn.learn.history import COLUMNS, History
 from netlearn.learn.kept_states import KeptStates
-from netlearn.learn.loop import Task
 from netlearn.learn.optimizers import Lbfgsb
 from netlearn.learn.rules.base import Remembering
 from netlearn.learn.state import TrainingState
+from netlearn.learn.task import Task
 
 _MOST_COUNTED = 2**53
 """Larger counts are none that a run has come to: beyond it float64 has not all whole numbers."""

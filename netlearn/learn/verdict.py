@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from netlearn.learn.loop import Task
 from netlearn.learn.state import TrainingState
+from netlearn.learn.task import Task
 
 SHOWN = 4
 """Names that a note gives: by convention, so that it stays a sentence."""

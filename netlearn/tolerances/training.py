@@ -12,8 +12,8 @@ from netlearn.elaboration.design import Design
 from netlearn.errors import OptionError
 from netlearn.learn.data import Dataset
 from netlearn.learn.goals import MET_HIGH, MET_LOW, SCALE, Aim, Goals
-from netlearn.learn.loop import Task
 from netlearn.learn.model import Model
+from netlearn.learn.task import Task
 from netlearn.netlist.netlist import Netlist
 from netlearn.probes.names import probes_of
 from netlearn.project import Project

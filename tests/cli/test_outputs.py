@@ -14,6 +14,7 @@ from click.testing import Result
 import netlearn
 from netlearn.learn import loop
 from netlearn.learn.state import TrainingState
+from netlearn.learn.task import Task
 from netlearn.report import figure
 
 Run = Callable[..., Result]
@@ -208,7 +209,7 @@ def test_what_training_came_to_is_kept_where_it_fails(folder: Path, run: Run, mo
     errors: dict[type[BaseException], int] = {netlearn.ConvergenceError: 1, netlearn.NgspiceError: 1, MemoryError: 2}
     for error, code in errors.items():
 
-        def failing(task: loop.Task, state: TrainingState, error: type[BaseException] = error) -> TrainingState:
+        def failing(task: Task, state: TrainingState, error: type[BaseException] = error) -> TrainingState:
             if state.epoch == 20:
                 raise error("what went wrong")
             return advance(task, state)
@@ -253,7 +254,7 @@ def test_a_disk_that_fills_up_while_training_loses_nothing(
 
     for end in ("finished", "interrupted"):
 
-        def filling(task: loop.Task, state: TrainingState, end: str = end) -> TrainingState:
+        def filling(task: Task, state: TrainingState, end: str = end) -> TrainingState:
             monkeypatch.setattr(os, "open", full)
             if end == "interrupted" and state.epoch == 5:
                 raise KeyboardInterrupt

@@ -20,6 +20,7 @@ from click.testing import Result
 import netlearn
 from netlearn.learn import loop
 from netlearn.learn.state import TrainingState
+from netlearn.learn.task import Task
 
 Run = Callable[..., Result]
 
@@ -96,7 +97,7 @@ def test_an_interrupted_run_resumes_to_the_same_file(
     steps = count()
     advance = loop.advance
 
-    def interrupted(task: loop.Task, state: TrainingState) -> TrainingState:
+    def interrupted(task: Task, state: TrainingState) -> TrainingState:
         if next(steps) == step:
             raise KeyboardInterrupt
         return advance(task, state)

@@ -12,7 +12,6 @@ from netlearn.circuit.circuit import GROUND, Circuit, Group
 from netlearn.circuit.devices.linear import RESISTOR, VOLTAGE_SOURCE
 from netlearn.circuit.parameters import Direct, Parameters
 from netlearn.learn.data import dataset_of, layout_of
-from netlearn.learn.loop import Task
 from netlearn.learn.loss import CrossEntropy, Mse
 from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Adam
@@ -21,6 +20,7 @@ from netlearn.learn.schedule import Constant
 from netlearn.learn.settings import LoopOptions
 from netlearn.learn.subset import Subset
 from netlearn.learn.table import Table
+from netlearn.learn.task import Task
 from netlearn.learn.transforms import Transform
 from netlearn.probes.names import probes_of
 from netlearn.solve.internal import InternalSolver

@@ -14,9 +14,9 @@ import pytest
 from netlearn.errors import NetlearnError, OptionError
 from netlearn.learn.checkpoint import is_checkpoint, load_checkpoint, save_checkpoint
 from netlearn.learn.history import COLUMNS
-from netlearn.learn.loop import Task
 from netlearn.learn.optimizers import Adam, HamiltonianDescent, Lbfgsb, Momentum, TikiTaka
 from netlearn.learn.settings import LoopOptions
+from netlearn.learn.task import Task
 from tests.learn.test_loop import DIODES, KINDS, Stop, trained
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of numbers that no run has come to

@@ -12,7 +12,7 @@ from netlearn.circuit.devices.ideal_diode import IDEAL_DIODE
 from netlearn.errors import ConvergenceError, NetlearnError
 from netlearn.learn.checkpoint import load_checkpoint, save_checkpoint
 from netlearn.learn.lbfgs import run_lbfgs
-from netlearn.learn.loop import Task, begin, measure, run
+from netlearn.learn.loop import begin, measure, run
 from netlearn.learn.loss import Loss
 from netlearn.learn.model import Model
 from netlearn.learn.optimizers import Adam, Lbfgsb, Momentum, Sgd
@@ -22,6 +22,7 @@ from netlearn.learn.schedule import Cosine, Exponential
 from netlearn.learn.settings import LoopOptions
 from netlearn.learn.state import Progress, TrainingState
 from netlearn.learn.subset import Subset
+from netlearn.learn.task import Task
 
 DIODES = Group(
     DIODE,
