@@ -108,7 +108,7 @@ def spectrum(
     settings : as for :func:`netlearn.train`.
 
     Raises OptionError for a sample that there is not, CircuitError for a circuit without a co-content, which has no
-    Hessian, or with one that is not a minimum, NotFiniteError for a loss that is not finite, and TooLargeError where it
+    Hessian, or with one that is not a minimum, NetlearnError for a loss that is not finite, and TooLargeError where it
     does not fit into the memory.
     """
     project = open_project(netlist, data, overrides=settings)
