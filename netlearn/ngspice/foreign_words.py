@@ -60,15 +60,20 @@ class ForeignWords:
 
     def lines(self) -> Iterator[str]:
         """Definitions for what ``spans`` wrote: ngspice's ``pwl`` goes on beyond its ends, and a table does not."""
+        # The arguments have names that no parameter of the netlist has: ngspice takes those for the parameters.
+        x, y = "netlearn_x", "netlearn_y"
         for count in sorted(self._points):
-            points = ",".join(f"x{k},y{k}" for k in range(1, count + 1))
-            yield f".func netlearn_lines{count}(x,{points}) {{pwl(min(max(x,x1),x{count}),{points})}}"
+            points = ",".join(f"{x}{k},{y}{k}" for k in range(1, count + 1))
+            yield f".func netlearn_lines{count}({x},{points}) {{pwl(min(max({x},{x}1),{x}{count}),{points})}}"
         for count in sorted(self._numbers):
             # ngspice's parameters have no pwl. What is added to a width keeps a step from dividing by zero.
-            points = ",".join(f"x{k},y{k}" for k in range(1, count + 1))
-            pieces = [f"x<x{k + 1} ? y{k}+(y{k + 1}-y{k})*(x-x{k})/(x{k + 1}-x{k}+1e-300) : (" for k in range(1, count)]
-            line = f"x<=x1 ? y1 : ({''.join(pieces)}y{count}{')' * count}"
-            yield f".func netlearn_table{count}(x,{points}) {{{line}}}"
+            points = ",".join(f"{x}{k},{y}{k}" for k in range(1, count + 1))
+            pieces = [
+                f"{x}<{x}{k + 1} ? {y}{k}+({y}{k + 1}-{y}{k})*({x}-{x}{k})/({x}{k + 1}-{x}{k}+1e-300) : ("
+                for k in range(1, count)
+            ]
+            line = f"{x}<={x}1 ? {y}1 : ({''.join(pieces)}{y}{count}{')' * count}"
+            yield f".func netlearn_table{count}({x},{points}) {{{line}}}"
 
 
 def arguments(text: str, start: int) -> int:

@@ -68,6 +68,14 @@ READ_OTHERWISE = {
     "tables in behavioural sources": ".param hi=10\nV1 a 0 0.5\nR1 b 0 1k\nR2 c 0 1k\nR3 d 0 1k\n"
     "B1 b 0 V=table(V(a),-1,-10,1,hi)+table(3*V(a),-1,-2,0,0,1,7)\nB2 c 0 V={table(-9*V(a),-1,-10,1,10)}\n"
     "E1 d 0 VALUE={table(V(a)/2,-1,-10,1,10)}",
+    "functions of numbers": ".param a={u(0.3)+u(-1)+u(0)} b={uramp(2)+uramp(-1)+u2(0.4)+u2(3)+u2(-1)} c={hypot(3,4)}\n"
+    "+ d={atan2(1,2)+10*atan2(1,-2)+100*atan2(-1,-2)} e={atan2(2,0)+10*atan2(-2,0)+atan2(0,-1)+100*atan2(-1,2)}\n"
+    "+ f={stp(0.5)+stp(-1)}\nV1 a 0 {a}\nR1 a b {b}\nR2 b 0 {c}\nI1 0 b {d}\nI2 0 c {e}\nR3 c 0 {f}\n"
+    "B1 d 0 V=u(V(a)-1)+hypot(V(a),V(b))+atan2(V(a),2)\nR4 d 0 1k",
+    "parameters called like arguments of functions": ".param a={limit(5,2,3)} b={agauss(2,a,3)} x={uplim(a,3,0.1)}\n"
+    "+ c={gauss(x,1,1)} l={if(a>2,1,2)} y={pwrs(-2,3)} x1={table(1.5,1,2,3,4)} y1={arctan(x1)}\n"
+    "V1 m 0 {a}\nR1 m n {b}\nR2 n 0 {x}\nI1 0 n {c+y}\nI2 0 o {l}\nR3 o 0 {x1}\nR4 p 0 1k\n"
+    "B1 p 0 V=limit(V(m),a-4,b)+x1*y1",
     "tables in parameters": ".param k=1.5 a={table(k,1,10,2,20)} b={table(k*2,1,10,2,20,2.5,5)}\n"
     "+ c={table(-k,1,10,2,20)}\n"
     "+ d={1+table(k,0,1,1.5,2,1.5,7,3,8)} e={table(k+a/20,1,3,2,4,3,-5)}\nV1 a 0 {a}\nV2 b 0 {b}\nV3 c 0 {c}\n"
