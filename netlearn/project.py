@@ -38,9 +38,10 @@ from netlearn.learn.loss import CrossEntropy, Loss
 from netlearn.learn.measured_losses import MeasuredLoss
 from netlearn.learn.model import Model
 from netlearn.learn.samples import Unnamed, drive_of, table_of
-from netlearn.learn.settings import Settings, Trained
+from netlearn.learn.settings import Settings
 from netlearn.learn.superposition import read_of
 from netlearn.learn.table import IN_MEMORY, OWN_VALUES, Table, asked_by
+from netlearn.learn.trained import Trained
 from netlearn.named_data import placed, read_named
 from netlearn.netlist.netlist import Netlist
 from netlearn.ngspice.own_text import OwnText, TextSolver

@@ -21,7 +21,7 @@ from netlearn.learn.goals import Goals
 from netlearn.learn.loss import accuracy
 from netlearn.learn.model import Model
 from netlearn.learn.rules.power import losses_at
-from netlearn.learn.settings import Trained
+from netlearn.learn.trained import Trained
 from netlearn.netlist.directive_text import with_comment
 from netlearn.netlist.netlist import Netlist
 from netlearn.overrides import DataLike, NetlistLike, Overrides, settings_for

@@ -17,9 +17,10 @@ from netlearn.learn.optimizers import OPTIMIZERS, Adam
 from netlearn.learn.rules import RULES, GeneralizedEP
 from netlearn.learn.rules.analytic import Analytic
 from netlearn.learn.schedule import SCHEDULES
-from netlearn.learn.settings import LoopOptions, Settings, Trained
+from netlearn.learn.settings import LoopOptions, Settings
 from netlearn.learn.starts import STARTS
 from netlearn.learn.subset import Subset
+from netlearn.learn.trained import Trained
 from netlearn.ngspice.own_text import TextSolver
 from netlearn.ngspice.solver import NgspiceSolver
 from netlearn.onestep.options import OneStep

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from netlearn.arrays import Array
 from netlearn.errors import OptionError, Place
 from netlearn.netlist.numbers import milli_for_mega
-from netlearn.options import Declared, Percent, option
+from netlearn.options import Declared, Given, Percent, option
 
 LOW, HIGH, MET_LOW, MET_HIGH, SCALE = range(5)
 """What the last axis of the targets (S, G, 5) of goals holds: the band that costs nothing, the band in which the goal
@@ -62,6 +62,17 @@ class Goal(Declared):
             if (number := getattr(self, name)) is not None:
                 parts.append(f"{name}={number!r}")
         return " ".join(parts)
+
+
+def goal_of(entry: Given) -> Goal:
+    """The goal that a ``*@goal`` line says. Raises OptionError."""
+    if not entry.words:
+        hint = "such as '*@goal V(out) = 5 within=1%'"
+        raise OptionError("'*@goal' needs a probe", entry.places.get(""), hint)
+    probe = entry.words[0]
+    place = entry.places.get("min", entry.places.get(probe))
+    values: dict[str, Any] = {**entry.values}
+    return Goal(probe, **values, place=place)
 
 
 @dataclass(frozen=True)

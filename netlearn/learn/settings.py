@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf
 from typing import Any, Literal
 
 import numpy as np
 
 from netlearn.errors import OptionError, Place
 from netlearn.learn.digits import MOST
-from netlearn.learn.goals import Goal
+from netlearn.learn.goals import Goal, goal_of
 from netlearn.learn.hardware import Hardware
 from netlearn.learn.loss import LOSSES, Loss
 from netlearn.learn.optimizers import OPTIMIZERS, Adam, Lbfgsb, Optimizer
@@ -23,7 +22,7 @@ from netlearn.learn.starts import STARTS, OwnValues, SolvedReadout
 from netlearn.learn.subset import Subset
 from netlearn.learn.table import label_of
 from netlearn.learn.tolerances import Rating, Tolerance, rating_of, tolerance_of
-from netlearn.netlist.numbers import milli_for_mega
+from netlearn.learn.trained import Trained, trained_of
 from netlearn.options import Declared, Directive, Given, Option, build, option, options_of
 
 
@@ -58,27 +57,6 @@ class DataFiles:
 
     train: str | None = None
     test: str | None = option(None, "test data, evaluated after training")
-
-
-@dataclass(frozen=True)
-class Trained(Declared):
-    """Parameters to train, by a glob over their names, and their bounds."""
-
-    pattern: str = "r*"
-    min: float = option(-inf, "lower bound, in the parameter's own unit")
-    max: float = option(inf, "upper bound, in the parameter's own unit")
-    coordinates: Literal["auto", "log", "linear"] = option(
-        "auto", "coordinate: the logarithm, or the number itself; by default what suits"
-    )
-    place: Place | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not isinstance(self.pattern, str):
-            raise OptionError(f"a pattern of names is a text, not {self.pattern!r:.80}", self.place, "such as 'R*'")
-        if self.min > self.max:
-            said = f"the lower bound {self.min:g} is above the upper bound {self.max:g}"
-            raise OptionError(said, self.place, milli_for_mega(self.min, self.max))
 
 
 UNSAID_RULE: Rule = Analytic()
@@ -186,7 +164,7 @@ def settings_of(given: Iterable[Given]) -> Settings:
     for name, entries in groups.items():
         places |= {f"{name} {word}".rstrip(): place for entry in entries for word, place in entry.places.items()}
         if name == "train":
-            values[name] = tuple(_trained(entries))
+            values[name] = tuple(trained_of(entries))
             continue
         if name in _EACH:
             values[name] = tuple(map(_EACH[name], entries))
@@ -356,34 +334,7 @@ def _chosen(one: Given) -> object:
     return build(directive.kinds[kind], one.values, f"'{kind}'", places or one.places)
 
 
-def _trained(entries: Sequence[Given]) -> Iterable[Trained]:
-    for entry in entries:
-        if not entry.words:
-            raise OptionError("'*@train' needs at least one pattern", entry.places.get(""), "such as '*@train R*'")
-        low, high = entry.values.get("min", -inf), entry.values.get("max", inf)
-        how: Any = entry.values.get("coordinates", "auto")
-        assert isinstance(low, float)
-        assert isinstance(high, float)
-        for word in entry.words:
-            try:
-                one = Trained(word, low, high, how, entry.places.get(word))
-            except OptionError as error:
-                error.place = entry.places.get("min", entry.places.get(""))
-                raise
-            yield one
-
-
-def _goal(entry: Given) -> Goal:
-    if not entry.words:
-        hint = "such as '*@goal V(out) = 5 within=1%'"
-        raise OptionError("'*@goal' needs a probe", entry.places.get(""), hint)
-    probe = entry.words[0]
-    place = entry.places.get("min", entry.places.get(probe))
-    values: dict[str, Any] = {**entry.values}
-    return Goal(probe, **values, place=place)
-
-
-_EACH: Mapping[str, Callable[[Given], object]] = {"goal": _goal, "tolerance": tolerance_of, "rating": rating_of}
+_EACH: Mapping[str, Callable[[Given], object]] = {"goal": goal_of, "tolerance": tolerance_of, "rating": rating_of}
 """Directives of which each line is one thing."""
 
 

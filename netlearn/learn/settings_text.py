@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from math import isinf
 
-from netlearn.learn.settings import DIRECTIVES, Settings, Trained, settings_of
+from netlearn.learn.settings import DIRECTIVES, Settings, settings_of
+from netlearn.learn.trained import Trained
 from netlearn.netlist.directive_text import quoted_word, with_directive
 from netlearn.netlist.directives import read_directive
 from netlearn.netlist.netlist import Netlist

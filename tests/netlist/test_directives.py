@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from netlearn.errors import NetlearnError, NetlearnErrors, OptionError
 from netlearn.learn.optimizers import Adam, Sgd
-from netlearn.learn.settings import DIRECTIVES, LoopOptions, Settings, Trained, overridden, settings_of
+from netlearn.learn.settings import DIRECTIVES, LoopOptions, Settings, overridden, settings_of
 from netlearn.learn.subset import Subset
+from netlearn.learn.trained import Trained
 from netlearn.netlist.directives import read_directive, read_directives
 from netlearn.netlist.netlist import parse
 from netlearn.options import Given
