@@ -28,7 +28,7 @@ reltol, with which node voltages of five circuits are up to 4e-12 V off (benchma
 
 BY_FLAT = "--flat gives ngspice the circuit as netlearn reads it"
 
-_INSIDE = re.compile(rf"#|_int\d+$|_vmeas_\d+$|_inside_{STEM}x*$|_intern__$")
+_INSIDE = re.compile(rf"#|_int\d+$|_vmeas_\d+$|_inside_{STEM}x*$|_intern__$|^txlnd[12]y")
 """Names of nodes that ngspice, or the deck, puts into elements."""
 
 

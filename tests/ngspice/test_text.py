@@ -96,6 +96,8 @@ READ_OTHERWISE = {
     "resistors in series with inductors": ".options rseries=1k5 gshunt=1m\n.options rseries rseries=7\n.opt rseries=5\n"
     ".options rseries=1k2\nV1 a 0 1\nR1 a b 1k\nL1 b c 1m Rser=50\nR2 c 0 1k\nX1 b s m=3\n"
     ".subckt s p\nL1 p q 1m Rser=20\nC1 q 0 1n Rpar=1k\n.ends",
+    "lines with nodes of their own": "V1 a 0 1\nR1 a b 1k\nY1 b 0 c 0 steep\nR2 c 0 1k\nX1 a s\n"
+    ".subckt s p\nY1 p 0 q 0 steep\nR1 q 0 1k\n.ends\n.model steep txl r=3 l=0.1n g=0 c=1p length=1",
     "old MOSFETs": ".options badmos3\nV1 d 0 3\nV2 g 0 2\nR1 d b 1k\n"
     "M1 b g 0 0 n w=10u l=1u\n.model n nmos level=3 vto=0.7 kp=100u theta=0.1 kappa=0.5 vmax=1e5 nsub=1e16",
     "commas between parameters": ".param a=1,b=2, c='a+b' , d={c}\n+ ,e=pow(2,3),f=1\n"

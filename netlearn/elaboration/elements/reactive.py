@@ -50,6 +50,12 @@ def inductor(line: ElementLine) -> None:
         _parallel(line, given["rpar"].value, nodes)
     _keep(line, inductance)
     series = _series(line, given)
+    settings = line.body.shared.settings
+    if series is not None and settings.series is not None and settings.shunt is not None:
+        # ngspice has a node between the inductor and the option's resistor, which rshunt is for as for all.
+        inside = line.body.node(f"{line.name}#rser")
+        line.add(RESISTOR, (inside, nodes[1]), {"resistance": series}, name=f"{line.name}#rser")
+        nodes, series = (nodes[0], inside), None
     if series is not None:
         line.add(WINDING, (*nodes, line.branch()), {"resistance": series, "inductance": inductance})
         return

@@ -21,7 +21,7 @@ from netlearn.circuit.circuit import GROUND, Circuit
 from netlearn.circuit.devices.base import Device
 from netlearn.circuit.devices.diode import Diode
 from netlearn.circuit.devices.ideal_diode import IdealDiode
-from netlearn.circuit.devices.linear import Cccs, Ccvs, CurrentSource, Resistor, Vccs, Vcvs, VoltageSource
+from netlearn.circuit.devices.linear import Cccs, Ccvs, CurrentSource, Resistor, Vccs, Vcvs, VoltageSource, Winding
 from netlearn.circuit.wiring import Wiring
 
 SAME = 1e-9
@@ -30,7 +30,7 @@ CONTROLS: dict[type[Device], tuple[int, ...]] = {Vccs: (2, 3), Vcvs: (2, 3), Ccc
 """Which of its unknowns a controlled source is controlled by, by definition; it acts on the first two."""
 JOINED: dict[type[Device], tuple[int, ...]] = {
     **{Resistor: (0, 1), Diode: (0, 1, -1), IdealDiode: (0, 1), VoltageSource: (0, 1, 2)},
-    **{Vcvs: (0, 1, 4), Ccvs: (0, 1, 3)},
+    **{Winding: (0, 1, 2), Vcvs: (0, 1, 4), Ccvs: (0, 1, 3)},
 }
 """Which of an element's unknowns are of one region, by definition; those of the others, sources of current, are not."""
 

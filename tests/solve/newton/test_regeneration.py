@@ -94,6 +94,7 @@ ONE_STATE = {
     "an amplifier the other way round": f"{HIDDEN}E1 0 a h 0 -4\nF1 h 0 E1 0.25\nR3 a o 1k\nD4 o 0 dm",
     "layers of amplifiers": f"{HIDDEN}{amplifier('1', 'h a')}R3 a o 1k\nD4 o 0 dm\n{amplifier('2', 'o b')}R4 b 0 1k",
     "between nodes that a source holds": "V1 v 0 5\nR1 v a 1k\nD1 a 0 dm\nE1 b 0 a 0 2\nR2 b c 1k\nD2 c v dm",
+    "an inductor": f"{HIDDEN}L1 h k 1u rser=3\nE1 a 0 k 0 4\nR3 a o 1k\nD4 o 0 dm",
     "a transformer": f"{HIDDEN}R3 h k 1k\n{amplifier('1', 'h a', 3.0, 3.0)}R4 a k 1k",
 }
 SEVERAL = {
