@@ -146,15 +146,7 @@ def unlearn(
         _check(project, target, forget)
     forgotten = np.isin(rows_of(local.data), chosen)
     kept = replace(local, data=local.data.part(np.flatnonzero(~forgotten)))
-    whole = local.gradient(np.full(len(local), 1.0 / len(local)))
-    still = replace(local, held=local.held | pressed(local, whole))
-    part = unsettled(still, damping, iterations)
-    tell_unsettled(part)
-    # What is left of the gradient is not the forgotten rows' doing, but a bound holds against its own part.
-    tilt = np.where(pressed(local, whole), 0.0, whole) * len(local) / len(kept)
-    theta = local.theta
-    for _ in range(steps):
-        theta = _stepped(replace(kept, theta=theta), local, tilt, damping, iterations)
+    theta, part = _without(local, kept, steps, damping, iterations)
     task = _task(project, kept)
     retrained = _retrained(task) if verify else None
     theta, written, notes = _final(project, task, theta)
@@ -187,6 +179,20 @@ def _check(project: Project, target: Destination, forget: DataLike | None) -> No
     if isinstance(forget, str | os.PathLike):
         read.append(os.fspath(forget))
     check_netlist_output(target, project.design.changed(project.parameters), read)
+
+
+def _without(local: Local, kept: Local, steps: int, damping: float, iterations: int) -> tuple[Array, float]:
+    """The values (P,) that the ``kept`` rows alone lead to, and the part of the loss that all rows left to a step."""
+    whole = local.gradient(np.full(len(local), 1.0 / len(local)))
+    still = replace(local, held=local.held | pressed(local, whole))
+    part = unsettled(still, damping, iterations)
+    tell_unsettled(part)
+    # What is left of the gradient is not the forgotten rows' doing, but a bound holds against its own part.
+    tilt = np.where(pressed(local, whole), 0.0, whole) * len(local) / len(kept)
+    theta = local.theta
+    for _ in range(steps):
+        theta = _stepped(replace(kept, theta=theta), local, tilt, damping, iterations)
+    return theta, part
 
 
 def _stepped(kept: Local, first: Local, tilt: Array, damping: float, iterations: int) -> Array:
