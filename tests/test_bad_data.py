@@ -139,3 +139,8 @@ def test_arrays_that_other_libraries_cannot_give_are_said_in_their_words() -> No
         netlearn.predict(DIVIDER, Attached())  # type: ignore[arg-type]
     with pytest.raises(DataError, match="row 1, column 'V1': -inf is not finite"):
         netlearn.predict(DIVIDER, {"V1": [-(10**400)]})
+
+
+def test_rows_with_names_are_told_to_be_a_table() -> None:
+    with pytest.raises(DataError, match=r"inputs are rows with names, not an array\n.*pandas.DataFrame"):
+        netlearn.train(DIVIDER, [{"Vin": 1.0}, {"Vin": 2.0}], [[0.5], [1.0]], epochs=1)

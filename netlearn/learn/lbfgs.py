@@ -70,7 +70,8 @@ class _Search:
             raise OptionError(message, hint=OTHER)
         if task.subset.fraction < 1:
             raise OptionError(
-                "lbfgs cannot train a changing part of the parameters", hint="use only=, without fraction="
+                "lbfgs cannot train a changing part of the parameters",
+                hint="use only=, without fraction=, or another optimizer, such as adam",
             )
         self.task, self.progress, self.keep = task, progress, keep
         self.start = task.start

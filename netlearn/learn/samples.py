@@ -201,6 +201,8 @@ def _pair(inputs: object, targets: object, unnamed: Unnamed) -> Mapping[str, Any
 def _inputs(data: object, unnamed: Unnamed) -> dict[str, Array]:
     """Columns by the sources that an array (S, p) drives."""
     values = plain_array(_dense(data))
+    if values.size and isinstance(values.flat[0], Mapping):
+        raise DataError("inputs are rows with names, not an array", hint="pandas.DataFrame(rows) is a table of them")
     if values.ndim == 1 and len(unnamed.words) == 1:
         values = values[:, None]
     if values.ndim != 2:
