@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import translate
+from functools import cached_property
 from typing import Protocol
 
 from netlearn.argument_types import checked
@@ -74,7 +75,7 @@ class ElementView:
         count = _model_at(element)
         if count is None:
             count = len(element.words) - 1 if element.letter == "X" else LETTERS[element.letter].nodes
-        return tuple(word.text for word in element.words[:count])
+        return tuple(self._netlist.now(element.source, word).text for word in element.words[:count])
 
     @property
     def value(self) -> float | str | None:
@@ -142,7 +143,6 @@ class Elements(Mapping[str, ElementView]):
 
     def __init__(self, netlist: Editable) -> None:
         self._netlist = netlist
-        self._body = netlist.body
         self._inside: dict[str, BodyNames | None] = {}
 
     def statement(self, name: str) -> Element:
@@ -154,49 +154,54 @@ class Elements(Mapping[str, ElementView]):
 
     def found(self, name: str) -> tuple[Element, BodyNames]:
         """The line of an element and the body that it stands in. Raises OptionError if there is no such element."""
-        path, last = ("", name.lower()) if name.lower() in self._body.elements else _split(name.lower())
+        path, last = ("", name.lower()) if name.lower() in self.body.elements else _split(name.lower())
         body = self.body_at(path)
         where = None if body is None else body.elements.get(last)
         if body is None or where is None:
             raise UnknownNameError(
-                f"the netlist has no element '{name}'", hint=did_you_mean(name, self._body.names[:2000])
+                f"the netlist has no element '{name}'", hint=did_you_mean(name, self.body.names[:2000])
             )
         return (where if isinstance(where, Element) else row_element(*where)), body
 
-    @property
+    @cached_property
     def body(self) -> BodyNames:
         """What the netlist defines by name at its top level."""
-        return self._body
+        return self._netlist.body
+
+    @property
+    def _names(self) -> list[str]:
+        """Those of the elements, for which no text has to be written."""
+        return self._netlist.known.body.names
 
     def body_at(self, path: str) -> BodyNames | None:
         """The body that a path of instances such as ``x1.x2`` leads to; None if there is none."""
         if path not in self._inside:
-            self._inside[path] = self._body.at(path.split(".") if path else [])
+            self._inside[path] = self.body.at(path.split(".") if path else [])
         return self._inside[path]
 
     @checked
     def find(self, pattern: str) -> list[ElementView]:
         """The elements of the top level whose names match a glob such as ``R*``, in the order of the text."""
         match = re.compile(translate(pattern.lower())).match
-        return [ElementView(self._netlist, name) for name in self._body.names if match(name.lower())]
+        return [ElementView(self._netlist, name) for name in self._names if match(name.lower())]
 
     @checked
     def __getitem__(self, name: str) -> ElementView:
-        self.statement(name)
+        self._netlist.known.statement(name)
         return ElementView(self._netlist, name)
 
     def __contains__(self, name: object) -> bool:
         try:
-            self.statement(str(name))
+            self._netlist.known.statement(str(name))
         except OptionError:
             return False
         return True
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._body.names)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._body.names)
+        return len(self._names)
 
 
 def _split(name: str) -> tuple[str, str]:

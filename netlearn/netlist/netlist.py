@@ -25,7 +25,7 @@ from netlearn.netlist.parser import MOST_ERRORS
 from netlearn.netlist.source import Source
 from netlearn.netlist.statements import Card, DirectiveLine, Kept, Statement, Word
 from netlearn.netlist.values import value_edit
-from netlearn.netlist.waiting import Waiting, only_numbers
+from netlearn.netlist.waiting import WRITING, Waiting, only_numbers
 from netlearn.notebook import InNotebooks
 
 
@@ -119,8 +119,10 @@ class Netlist(InNotebooks):
     @cached_property
     def body(self) -> BodyNames:
         """What the netlist defines by name at its top level."""
+        # Bodies of subcircuits are read when they are asked for: from this text, though numbers may wait for the next.
+        part = Netlist(self.source, self._files, self.section, self.chain)
         with no_garbage_collection():
-            return BodyNames().read(self, self.statements)
+            return BodyNames().read(part, part.statements)
 
     @property
     def parameters(self) -> ParameterValues:
@@ -229,32 +231,34 @@ class Netlist(InNotebooks):
         for source, start, end, text in edits:
             by_source.setdefault(source, []).append((start, end, text))
         new = {source: source.spliced(part) for source, part in by_source.items()}
-        return Netlist(new.get(self._source, self._source), self._files.replaced(new))
+        return Netlist(new.get(self._source, self._source), self._files.replaced(new), self.section, self.chain)
 
     def change(self, edits: Iterable[Edit]) -> None:
         """Replace stretches of the text in place.
 
         Raises NetlistError if the text is no netlist then; it is left as it was.
         """
-        edits = list(edits)
+        edits, waiting = list(edits), self._waiting
         if only_numbers(edits):
-            waiting = self._waiting or Waiting(self.elements)
-            waiting.take(edits)
-            # All that is worked out from the text goes; what asks for it anew asks for the text, which is written then.
-            self._become(Netlist(self._source, self._files, self.section, self.chain), waiting)
-            return
-        new = self._edited(edits if self._waiting is None else self._waiting.before(edits))
-        new.check()
-        self._become(new)
-
-    def _become(self, other: Netlist, waiting: Waiting | None = None) -> None:
-        vars(self).clear()
-        vars(self).update(vars(other), _waiting=waiting)
+            waiting = (waiting or Waiting(self.elements)).take(edits)
+            new = Netlist(self._source, self._files, self.section, self.chain)
+        else:
+            new, waiting = self._edited(edits if waiting is None else waiting.before(edits)), None
+            new.check()
+        # All that is worked out from the text goes; what asks for it anew asks for the text, which is written then.
+        self.__dict__ = {**vars(new), "_waiting": waiting}
 
     def _write(self) -> None:
-        """Write the numbers that wait into the text."""
-        if self._waiting is not None:
-            self.change(())
+        """Write the numbers that wait into the text, nothing of which has been worked out meanwhile."""
+        with WRITING:
+            if self._waiting is not None:
+                new = self._edited(self._waiting.before(()))
+                new.check()
+                vars(self).update(_source=new._source, _files=new._files, _waiting=None)
+
+    def __getstate__(self) -> dict[str, object]:
+        # A copy has elements of its own: they are of one netlist.
+        return vars(Netlist(self.source, self._files, self.section, self.chain))
 
     @checked
     def update(self, values: Mapping[str, float | str]) -> None:
