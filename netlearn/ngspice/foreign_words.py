@@ -69,7 +69,7 @@ class ForeignWords:
             # ngspice's parameters have no pwl. What is added to a width keeps a step from dividing by zero.
             points = ",".join(f"{x}{k},{y}{k}" for k in range(1, count + 1))
             pieces = [
-                f"{x}<{x}{k + 1} ? {y}{k}+({y}{k + 1}-{y}{k})*({x}-{x}{k})/({x}{k + 1}-{x}{k}+1e-300) : ("
+                f"{x}<{x}{k + 1} ? ({x}-{x}{k})*({y}{k + 1}-{y}{k})/(({x}{k + 1}-{x}{k})+1e-300)+{y}{k} : ("
                 for k in range(1, count)
             ]
             line = f"{x}<={x}1 ? {y}1 : ({''.join(pieces)}{y}{count}{')' * count}"
