@@ -118,7 +118,8 @@ class Candidates:
         low, high = (self.targets[..., k] for k in (LOW, HIGH))
         half = (high - low) / 2
         both = np.isfinite(half) & (half > 0)
-        off = (outputs[:, :, list(self.loss.outputs)] - np.where(both, low + half, 0.0)) / np.where(both, half, 1.0)
+        middle, half = np.where(both, low, 0.0) + np.where(both, half, 0.0), np.where(both, half, 1.0)
+        off = (outputs[:, :, list(self.loss.outputs)] - middle) / half
         return np.asarray(np.sqrt(np.sum(np.where(both, off, 0.0) ** 2, axis=(1, 2)) / max(np.sum(both), 1)))
 
     def _to_the_middle(self, outputs: Array) -> tuple[Array, Array]:

@@ -207,6 +207,14 @@ def test_of_combinations_without_a_loss_the_nearest_values_are_taken() -> None:
     assert (r1, r2) == pytest.approx(pairs[int(np.argmin(moved))], rel=1e-12)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_goals_with_one_end_have_no_middle() -> None:
+    text = "* t\nV1 a 0 1\nR1 a b 1.12k\nR2 b 0 1.23k\n*@goal V(b) max=0.6\n*@goal V(b) min=0.4\n.end\n"
+    found = netlearn.round_values(netlearn.parse(text), series="e24")
+    # All that is between is as good, so that the nearest values are taken.
+    assert found.after.tolist() == [1100.0, 1200.0]
+
+
 def test_devices_that_hold_no_exact_values_are_said_to_be_what_is_in_the_way() -> None:
     netlist = netlearn.parse(RATIO.replace("*@train", "*@hardware noise=0.02\n*@train"))
     with pytest.raises(OptionError, match="only where devices hold them exactly"):

@@ -88,6 +88,18 @@ def test_many_lines_of_one_directive_take_time_with_their_number() -> None:
     )
 
 
+@pytest.mark.parametrize("value", [" +- ", "+-"])
+def test_what_is_no_band_is_told_in_time_with_its_length(value: str) -> None:
+    def described(text: str) -> object:
+        return netlearn.describe(netlearn.parse(text))
+
+    def line(n: int) -> str:
+        return f'title\n*@corner V1="{value * n}%x%"\nV1 a 0 1\nR1 a 0 1\n'
+
+    seconds(line(1), described)
+    assert any(large < 0.4 + 20 * small for small, large in ([seconds(line(n), described) for n in (1_000, 8_000)],))
+
+
 CIRCUITS: dict[str, Callable[[int], str]] = {
     "ladder": lambda n: "".join(f"R{i} n{i} n{i + 1} 1k\n" for i in range(n)),
     "sources": lambda n: "".join(f"V{i} n{i} 0 dc {{v}} ac 1\nE{i} e{i} 0 n{i} 0 2\n" for i in range(n // 2))
