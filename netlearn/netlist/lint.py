@@ -11,6 +11,7 @@ from netlearn.netlist.bodies import elements_in
 from netlearn.netlist.files import flattened, unquoted
 from netlearn.netlist.grammar import BadLine, parse_line
 from netlearn.netlist.letters import LETTERS
+from netlearn.netlist.lines import comment_start
 from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.numbers import parse_number
 from netlearn.netlist.slips import ODD_BLANK, dropped_values, odd_blank_name
@@ -127,11 +128,24 @@ def _in_parentheses(netlist: Netlist) -> Iterator[NetlistWarning]:
                 continue
             words = statement.words if isinstance(statement, Element) else (statement.name, *statement.nodes)
             first, last = statement.assignments[0].name, statement.assignments[-1].value
-            at = text.find("(", words[-1].end if words else statement.start, first.start)
+            at = _opening(text, words[-1].end if words else statement.start, first.start)
             if at >= 0:
                 does = "leaves them out" if called else "ends there"
                 message = f"parameters in parentheses are read, and ngspice {does}"
                 yield NetlistWarning(message, part.place(at, last.end), "write them without the parentheses")
+
+
+def _opening(text: str, start: int, end: int) -> int:
+    """Where the first parenthesis in [start, end) opens that stands in no comment; -1 for none."""
+    at = start
+    for line in text[start:end].splitlines(keepends=True):
+        stop = at + len(line)
+        is_comment = at > start and line.lstrip().startswith("*")
+        found = text.find("(", at, at if is_comment else comment_start(text, at, stop))
+        if found >= 0:
+            return found
+        at = stop
+    return -1
 
 
 def _has_comma_in_digits(text: str) -> bool:

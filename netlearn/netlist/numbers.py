@@ -24,7 +24,7 @@ NUMBER = re.compile(
 _LIKE_NUMBER = re.compile(r"[+-]?\.?[0-9]")
 _LETTER_AS_POINT = re.compile(r"(?P<whole>[+-]?[0-9]+)(?P<suffix>meg|[rtgkmunpfµμ])(?P<part>[0-9]+)", re.IGNORECASE)
 # ngspice knows the sign for micro, U+00B5, and not the letter that it is made of, U+03BC.
-_GREEK = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)μ")
+_GREEK = re.compile(r"[+-]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)μ")
 
 
 # The values of parts are a few standard ones, and several passes ask for each.

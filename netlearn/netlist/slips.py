@@ -26,7 +26,6 @@ _UNIT = re.compile(
 _STRAY = re.compile(r"cannot read|more than (?:one|two)|is not a number|takes one")
 """What errors say of a word that has no place in its line."""
 _COMMA = re.compile(r"(?<![\d,.])(?P<whole>[+-]?[0-9]+),(?P<part>[0-9]+[^\s,(){}=]*)$")
-_DROPPED = re.compile(r"(?:;|//)[ \t]*(?P<rest>[^;]*?[^;\s])[ \t;]*")
 _PAIR = re.compile(r"[A-Za-z_]\w*=[^\s=]+")
 _NAME_AFTER_DOLLAR = re.compile(r"(?<![^ \t,])(\$[A-Za-z_{][\w${}]*)")
 
@@ -112,12 +111,13 @@ def dropped_values(source: Source, start: int, end: int) -> Iterator[tuple[int, 
     for line in source.text[start:end].splitlines(keepends=True):
         stop = at + len(line.rstrip("\r\n"))
         begin = stop if line.lstrip().startswith("*") else comment_start(source.text, at, stop)
-        found = _DROPPED.fullmatch(source.text, begin, stop)
-        if found is not None and _are_values(found["rest"]):
-            yield begin, found.end("rest"), found["rest"]
+        comment = source.text[begin:stop].rstrip(" \t;")
+        rest = comment.removeprefix(";" if comment.startswith(";") else "//").lstrip(" \t")
+        if ";" not in rest and _are_values(rest):
+            yield begin, begin + len(comment), rest
         at += len(line)
 
 
 def _are_values(text: str) -> bool:
-    words = re.sub(r"\s*=\s*", "=", text.rstrip(")}")).replace(",", " ").split()
+    words = "=".join(part.strip() for part in text.rstrip(")}").split("=")).replace(",", " ").split()
     return bool(words) and all(_PAIR.fullmatch(word) or parse_number(word) is not None for word in words)

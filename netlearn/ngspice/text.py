@@ -53,8 +53,8 @@ _CARDS = {"param": "param", "params": "param", "global_param": "param", "func": 
 _MODEL_TYPES = DEVICE_MODELS | CODE_MODELS
 _PSPICE_ONLY = re.compile(r"^[ \t]*\.model\s+\S+\s+(ako\b|vswitch\b|iswitch\b)", re.IGNORECASE | re.MULTILINE)
 _RENAMED = {"t_measured": "tnom", "t_abs": "temp", "t_rel_global": "dtemp"}
-_EXPRESSION_NUMBER = re.compile(
-    r"(?<![\w.#$])(?:\d+(?:meg|[rtgkmunpfµμ])\d+|(?:\d+\.?\d*|\.\d+)μ[a-zΩ]*)(?![\w.])", re.IGNORECASE
+EXPRESSION_NUMBER = re.compile(
+    r"(?<![\w.#$])(?:\d++(?:meg|[rtgkmunpfµμ])\d++|(?:\d++\.?\d*+|\.\d++)μ[a-zΩ]*)(?![\w.])", re.IGNORECASE
 )
 _SAYINGS = ("mfg", "type", "part")
 """What makers write into models, which ngspice takes for a parameter where blanks stand around its ``=``."""
@@ -342,10 +342,10 @@ class _Writer:
         self.functions.read_in(text)
         is_expression = any(character in text for character in "({'\"&|~")
         # A model may be called 1N4148, which is a number to no one.
-        if not is_expression and not (alone and _EXPRESSION_NUMBER.search(text)):
+        if not is_expression and not (alone and EXPRESSION_NUMBER.search(text)):
             return []
         spans: list[Span] = []
-        for match in _EXPRESSION_NUMBER.finditer(text):
+        for match in EXPRESSION_NUMBER.finditer(text):
             value = cut_by_ngspice(match[0])
             if value is not None:
                 spans.append((word.start + match.start(), word.start + match.end(), format_number(value)))

@@ -13,6 +13,9 @@ import pytest
 
 import netlearn
 from netlearn.errors import NetlearnError
+from netlearn.netlist.lint import remarks
+from netlearn.netlist.numbers import cut_by_ngspice
+from netlearn.ngspice import text as ngspice_text
 
 SHAPES: dict[str, Callable[[int], str]] = {
     "quotes": lambda n: "R1 a b " + "'" * n,
@@ -86,6 +89,31 @@ def test_many_lines_of_one_directive_take_time_with_their_number() -> None:
         large < 0.4 + 20 * small
         for small, large in ([seconds(lines(n), described) for n in (1_500, 12_000)] for _ in range(3))
     )
+
+
+REMARKED: dict[str, Callable[[int], str]] = {
+    "blanks in a comment": lambda n: "R1 a 0 1;" + " " * n + ";x",
+    "values far apart in a comment": lambda n: "R1 a 0 1;1" + " " * n + "2",
+}
+
+
+@pytest.mark.parametrize("shape", REMARKED)
+def test_remarks_take_time_with_the_length_of_a_line(shape: str) -> None:
+    def remarked(text: str) -> object:
+        return remarks(netlearn.parse(text))
+
+    seconds("title\nR1 a 0 1\n", remarked)
+    small, large = (seconds("title\n" + REMARKED[shape](n), remarked) for n in (4_000, 32_000))
+    assert large < 0.2 + 20 * small
+
+
+def test_digits_take_time_with_their_number() -> None:
+    def looked_for(text: str) -> object:
+        return cut_by_ngspice(text), ngspice_text.EXPRESSION_NUMBER.search(text)
+
+    seconds("1", looked_for)
+    small, large = (seconds("1" * n, looked_for) for n in (2_000, 16_000))
+    assert large < 0.2 + 20 * small
 
 
 @pytest.mark.parametrize("value", [" +- ", "+-"])

@@ -97,6 +97,7 @@ def test_a_form_that_a_comment_cuts_short_is_told_so():
         (".subckt s p r=3k\nR1 p 0 {r}\n.ends\nX1 a s (r=1k)", "ngspice leaves them out"),
         (".subckt s (p) (r=3k)\nR1 p 0 {r}\n.ends\nX1 a s", "ngspice ends there"),
         (".subckt s (p) r=3k\nR1 p 0 {r}\n.ends\nX1 (a) s r=1k\n.model dm d (is=1e-14)\nD1 a 0 dm", None),
+        (".subckt s p ; (r=1k)\n+ r=3k\nR1 p 0 {r}\n.ends\nX1 a s\n* (r=2k)\n+ r=1k", None),
     ],
 )
 def test_parameters_in_parentheses_are_warned_of_as_ngspice_reads_none(lines, says):
