@@ -207,7 +207,7 @@ def _elements(
     edges = list(graph.edges(data=True))
     attribute = conductance or (resistance if isinstance(resistance, str) else None)
     known = attribute is not None and any(attribute in values for _, _, values in edges)
-    if not known and attribute not in (None, "resistance"):
+    if not known and (conductance or attribute not in (None, "resistance")):
         attributes = {str(each) for _, _, values in edges for each in values}
         raise OptionError(f"no edge has the attribute '{attribute}'", hint=did_you_mean(str(attribute), attributes))
     taken = {f"v{k}" for k in range(1, sources + 1)}

@@ -305,6 +305,7 @@ def test_positions_stand_in_the_netlist_by_name():
         (None, {"models": {"diode": "d\n.end"}}, "is no model"),
         (lambda g: nx.set_edge_attributes(g, "voltage source", "device"), {}, "'dc' of the edge 0 - 1 is None, not a"),
         (None, {"conductance": "g"}, "no edge has the attribute 'g'"),
+        (None, {"conductance": "resistance"}, "no edge has the attribute 'resistance'"),
         (
             lambda g: nx.set_edge_attributes(g, 2.0, "weight"),
             {"resistance": "wieght"},
