@@ -375,3 +375,16 @@ def test_values_are_set_by_name_whatever_their_order() -> None:
     assert np.array_equal(trainer.theta, wanted[::-1])
     with pytest.raises(OptionError, match="theta must be numbers of the shape"):
         trainer.theta = {"r1": 1000.0}
+
+
+def test_what_is_set_in_the_netlist_later_takes_nothing_from_what_is_trained():
+    text = "* t\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n*@train R1\n*@input V1\n*@output V(b)\n"
+    netlist = netlearn.parse(text)
+    trainer = netlearn.Trainer(netlist)
+    trainer.step([[1.0]], [[0.3]])
+    netlist["R2"].value = 2000
+    (trained,) = trainer.theta
+    assert trained > 1000
+    assert trainer.netlist["R1"].value == trained
+    assert trainer.netlist["R2"].value == 1000
+    assert str(netlist) == text.replace("b 0 1k", "b 0 2000")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 
 import numpy as np
 
@@ -69,7 +70,8 @@ def elaborated(netlist: Netlist, *, foreign: bool = False, keeping: bool = False
 
 class _Elaboration:
     def __init__(self, netlist: Netlist, *, foreign: bool, keeping: bool) -> None:
-        self.netlist = netlist
+        # What is set in the netlist from now on is neither in the circuit nor in the text that its values go into.
+        self.netlist = copy(netlist)
         self.shared = Shared(settings=ScopeSettings(dialect_of(netlist)), foreign=foreign, keeping=keeping)
         self.instances = Instances(self._fill)
         self.calls: list[ElementLine] = []
