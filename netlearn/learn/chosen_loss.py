@@ -35,7 +35,8 @@ def loss_for(given: Loss | None, layout: Layout, place: Place | None) -> Loss:
 def check_weights(given: Loss, layout: Layout, place: Place | None) -> None:
     """Raise OptionError where classes have other than one weight each."""
     if isinstance(given, CrossEntropy) and len(given.weights) not in (0, len(layout.classes)):
-        message = f"there are {len(given.weights)} weights for {len(layout.classes)} classes"
+        number = "there is 1 weight" if len(given.weights) == 1 else f"there are {len(given.weights)} weights"
+        message = f"{number} for {len(layout.classes)} classes"
         raise OptionError(message, place, f"the classes are {', '.join(layout.classes)}")
 
 
