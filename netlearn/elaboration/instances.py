@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,9 +18,10 @@ from netlearn.errors import NetlistError, Place, did_you_mean
 from netlearn.expressions.expression import Expression
 from netlearn.netlist.files import flattened
 from netlearn.netlist.lint import UNREADABLE
+from netlearn.netlist.netlist import Netlist
 from netlearn.netlist.node_names import node_name
 from netlearn.netlist.parser import IN_BRACES
-from netlearn.netlist.statements import PARAMETER_CARDS, Card, Kept, Subcircuit, Word
+from netlearn.netlist.statements import PARAMETER_CARDS, Card, Kept, Statement, Subcircuit, Word
 
 DEEPEST = 60
 """Instances within instances, by convention: guards against endless recursion; circuits of chips are about ten deep."""
@@ -171,8 +172,8 @@ class Instances:
     @staticmethod
     def _refuse_unread(line: ElementLine, definition: Definition, called: Word) -> None:
         """Manufacturers encrypt what a subcircuit holds and leave the line that begins it, with its ports, as it is."""
-        for kept in flattened(definition.subcircuit.body, into_subcircuits=False):
-            if isinstance(kept, Kept) and kept.what in UNREADABLE:
+        for kept in _kept(definition.netlist, definition.subcircuit.body):
+            if kept.what in UNREADABLE:
                 message, hint = UNREADABLE[kept.what]
                 said = f"subcircuit '{called.text}' cannot be read: {message.partition(':')[0]}"
                 raise line.error(said, called, hint or "a model in plain text is needed")
@@ -229,3 +230,13 @@ def note_parameters(body: Body) -> None:
 def call_place(line: ElementLine) -> Place:
     """Where an instance stands, for the chain of what is inside it."""
     return line.source.place(line.element.start, line.element.end, line.chain)
+
+
+def _kept(netlist: Netlist, statements: Sequence[Statement]) -> Iterator[Kept]:
+    """What is left out of these statements of a file, and of the files that they include."""
+    for statement in flattened(statements, into_subcircuits=False):
+        if isinstance(statement, Kept):
+            yield statement
+        elif isinstance(statement, Card) and statement in netlist.includes:
+            included = netlist.includes[statement]
+            yield from _kept(included, included.statements)

@@ -172,6 +172,15 @@ def test_a_subcircuit_whose_inside_cannot_be_read_is_refused_where_it_is_used(ki
     assert InternalSolver().solve(circuit).voltage("b")[0] == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("kind", ENCRYPTED)
+def test_a_subcircuit_that_includes_what_cannot_be_read_is_refused_where_it_is_used(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "core.lib").write_text(ENCRYPTED[kind])
+    (tmp_path / "opa.lib").write_text(".subckt opa p q\n.include core.lib\n.ends\n")
+    (tmp_path / "a.cir").write_text(USE.format(card=".lib opa.lib").replace("opa\n.end", "opa\nR2 b 0 1k\n.end"))
+    with pytest.raises(NetlearnError, match="subcircuit 'opa' cannot be read: this is "):
+        elaborate(netlearn.read(tmp_path / "a.cir"))
+
+
 def test_text_that_is_only_protected_from_being_printed_is_read() -> None:
     netlist = netlearn.parse("t\nV1 a 0 1\n.prot\nR1 a b 1k\n+ tc1=0\n.param k=3k\n.unprot\nR2 b 0 {k}\n.end\n")
     circuit = elaborate(netlist).circuit
