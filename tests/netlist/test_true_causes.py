@@ -122,6 +122,7 @@ def test_a_blank_that_is_none_is_warned_of_where_the_line_can_be_read() -> None:
 # Files that cannot be read ----------------------------------------------------------------------
 
 USE = "t\n{card}\nV1 a 0 1\nR1 a b 1k\nX1 b 0 opa\n.end\n"
+BESIDE = "t\n.lib opa.lib\nV1 a 0 1\nR1 a b 1k\nX1 b 0 opa\nR2 b 0 1k\n.end\n"
 WITHOUT = "t\n{card}\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n.end\n"
 ENCRYPTED = {
     "PSpice": "* a model\n$CDNENCSTART\n1a2b3c4d5e\nR1 zz\n.ends\n$CDNENCFINISH\n",
@@ -161,7 +162,7 @@ INSIDE = {
 @pytest.mark.parametrize("kind", INSIDE)
 def test_a_subcircuit_whose_inside_cannot_be_read_is_refused_where_it_is_used(kind: str, tmp_path: Path) -> None:
     (tmp_path / "opa.lib").write_text(INSIDE[kind])
-    (tmp_path / "a.cir").write_text(USE.format(card=".lib opa.lib").replace("opa\n.end", "opa\nR2 b 0 1k\n.end"))
+    (tmp_path / "a.cir").write_text(BESIDE)
     with pytest.raises(NetlearnError, match="subcircuit 'opa' cannot be read: this is ") as caught:
         elaborate(netlearn.read(tmp_path / "a.cir"))
     assert caught.value.place is not None
@@ -176,7 +177,7 @@ def test_a_subcircuit_whose_inside_cannot_be_read_is_refused_where_it_is_used(ki
 def test_a_subcircuit_that_includes_what_cannot_be_read_is_refused_where_it_is_used(kind: str, tmp_path: Path) -> None:
     (tmp_path / "core.lib").write_text(ENCRYPTED[kind])
     (tmp_path / "opa.lib").write_text(".subckt opa p q\n.include core.lib\n.ends\n")
-    (tmp_path / "a.cir").write_text(USE.format(card=".lib opa.lib").replace("opa\n.end", "opa\nR2 b 0 1k\n.end"))
+    (tmp_path / "a.cir").write_text(BESIDE)
     with pytest.raises(NetlearnError, match="subcircuit 'opa' cannot be read: this is "):
         elaborate(netlearn.read(tmp_path / "a.cir"))
 

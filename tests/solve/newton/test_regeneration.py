@@ -34,12 +34,17 @@ def deck(body: str, temperature: float = 27.0, k1: float = 1.0, k2: float = 1.0)
     return f"feedback\n.param k1={k1} k2={k2}\n{body}\n{MODELS}.temp {temperature}\n{options}\n.end\n"
 
 
+def at_corners(ngspice, body: str, node: str) -> tuple[list[str], list[float]]:
+    """The decks at all corners, and the voltages that ngspice finds at a node."""
+    decks = [deck(body, *corner) for corner in zip(*CORNERS.values(), strict=True)]
+    return decks, [vectors[f"v({node})"] for vectors in ngspice.run_many(decks)]
+
+
 @pytest.mark.ngspice
 @pytest.mark.parametrize("name", TOGETHER)
 def test_diodes_in_a_loop_begin_where_they_conduct_and_keep_each_other_on_as_in_ngspice(ngspice, name):
     body, node = TOGETHER[name]
-    decks = [deck(body, *corner) for corner in zip(*CORNERS.values(), strict=True)]
-    expected = [vectors[f"v({node})"] for vectors in ngspice.run_many(decks)]
+    decks, expected = at_corners(ngspice, body, node)
     assert np.abs(expected).min() > 0.3
     alone = [netlearn.operating_point(netlearn.parse(each)).voltage(node)[0] for each in decks]
     np.testing.assert_allclose(alone, expected, rtol=1e-6)
@@ -76,8 +81,7 @@ M6 0 out y vdd pm w=40u l=1u"""
 @pytest.mark.parametrize("name", OTHERS)
 def test_kinks_and_junctions_that_turn_on_lead_to_the_state_of_ngspice(ngspice, name):
     body, node = OTHERS[name]
-    decks = [deck(body, *corner) for corner in zip(*CORNERS.values(), strict=True)]
-    expected = [vectors[f"v({node})"] for vectors in ngspice.run_many(decks)]
+    _, expected = at_corners(ngspice, body, node)
     many = netlearn.operating_point(netlearn.parse(deck(body)), data=CORNERS)
     np.testing.assert_allclose(many.voltage(node), expected, rtol=1e-6)
 
